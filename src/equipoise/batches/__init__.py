@@ -1,0 +1,6 @@
+"""How a batch is formed: transforms ``(x, y) -> (x, soft y)`` for any training loop."""
+
+from equipoise.batches.mixup import MixUp
+from equipoise.batches.remix import ReMix
+
+__all__ = ["MixUp", "ReMix"]

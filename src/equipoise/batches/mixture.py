@@ -1,0 +1,162 @@
+"""What the mixing transforms share: which rows are mixed, in what share, and the mixing itself.
+
+A batch mixed by MixUp or ReMix is decided by labels and chance alone: row ``first[i]`` is mixed with
+row ``second[i]``, the first weighing ``share[i]``. A transform therefore only says how such a
+`Mixture` is drawn. A training loop may draw the mixtures of an epoch ahead and gather rows itself.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+class Mixture(NamedTuple):
+    """Which rows of a batch are mixed: ``share * row[first] + (1 - share) * row[second]``.
+
+    Attributes
+    ----------
+    first, second : Tensor of shape (..., B), int64
+        Positions within the batch, 0 to B - 1.
+    share : Tensor of shape (..., B), float64
+        Weight of the first row, 0 to 1.
+    """
+
+    first: Tensor
+    second: Tensor
+    share: Tensor
+
+
+class MixingTransform(BaseEstimator, ABC):
+    """Base of the transforms that mix rows of a batch by labels and chance."""
+
+    alpha: float
+    num_classes: int | None
+    per_row: bool
+    generator: Generators
+
+    @abstractmethod
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None) -> Mixture:
+        """Draw which rows are mixed, for any number of batches at once.
+
+        Parameters
+        ----------
+        labels : Tensor of shape (..., B), integer
+            Class of each row of each batch.
+        generator : torch.Generator, optional
+            On the device of ``labels``; torch's global one by default.
+
+        Returns
+        -------
+        Mixture
+            Of tensors of shape (..., B).
+        """
+
+    def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix a batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., B, *features), floating
+            Rows; the leading axes, if any, are replicas with batches of their own.
+        y : Tensor of shape (..., B), integer, or (..., B, K), floating
+            Class indices or probabilities.
+
+        Returns
+        -------
+        x : Tensor of the same shape, dtype and device
+        y : Tensor of shape (..., B, K), float32 or wider
+
+        Raises
+        ------
+        ValueError
+            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, or the
+            shapes of ``x`` and ``y`` do not belong together.
+        TypeError
+            If ``x`` is not floating.
+        """
+        y = self._soft(x, y)
+        self._check_alpha()
+        mixture = self._draw_each(y.argmax(dim=-1))
+        return mix(x, mixture), mix(y, mixture)
+
+    def _check_alpha(self) -> None:
+        if not self.alpha >= 0:
+            raise ValueError(f"alpha must be 0 or more, but alpha={self.alpha!r}: 0.3 is a good choice, 0 mixes nothing.")
+
+    def _soft(self, x: Tensor, y: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            raise TypeError(f"x must be floating to be mixed, but its dtype is {x.dtype}: convert it first.")
+        if not y.is_floating_point():
+            if self.num_classes is None:
+                raise ValueError(
+                    f"num_classes is needed with integer labels, since a batch may lack a class, but it is None: "
+                    f"give {type(self).__name__}(num_classes=...)."
+                )
+            if y.numel() and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+                raise ValueError(
+                    f"Labels must lie in 0 to num_classes - 1 = {self.num_classes - 1}, but y holds "
+                    f"{int(y.min())} to {int(y.max())}: encode them first."
+                )
+            y = one_hot(y.long(), self.num_classes).float()
+        if x.shape[: y.ndim - 1] != y.shape[:-1] or x.ndim < y.ndim - 1:
+            raise ValueError(f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}.")
+        return y if y.dtype == torch.float64 else y.float()
+
+    def _draw_each(self, labels: Tensor) -> Mixture:
+        if self.generator is None or isinstance(self.generator, torch.Generator):
+            return self.draw(labels, self.generator)
+        if len(self.generator) != labels.shape[0]:
+            raise ValueError(
+                f"One generator a replica is needed, but {len(self.generator)} came for {labels.shape[0]} replicas."
+            )
+        draws = [self.draw(row, generator) for row, generator in zip(labels, self.generator, strict=True)]
+        return Mixture(*(torch.stack(part) for part in zip(*draws, strict=True)))
+
+    def draw_share(self, labels: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Draw the share of the first row, one a batch or one a row, expanded to the shape of ``labels``."""
+        shape = labels.shape if self.per_row else (*labels.shape[:-1], 1)
+        return beta(self.alpha, shape, labels.device, generator).expand(labels.shape)
+
+
+def mix(values: Tensor, mixture: Mixture) -> Tensor:
+    """Mix rows ``(..., B, *features)`` as a mixture of shape ``(..., B)`` says."""
+    rest = values.ndim - mixture.share.ndim
+    share = mixture.share.to(values.dtype).reshape(*mixture.share.shape, *(1,) * rest)
+    first, second = take_rows(values, mixture.first), take_rows(values, mixture.second)
+    return torch.lerp(second, first, share)
+
+
+def take_rows(values: Tensor, positions: Tensor) -> Tensor:
+    """Gather rows of ``(..., B, *features)`` at positions ``(..., B)``."""
+    rest = values.ndim - positions.ndim
+    index = positions.reshape(*positions.shape, *(1,) * rest).expand(*positions.shape, *values.shape[positions.ndim :])
+    return values.gather(positions.ndim - 1, index)
+
+
+def permutations(shape: Sequence[int], device: torch.device, generator: torch.Generator | None) -> Tensor:
+    """Draw a permutation along the last axis for each of the leading ones."""
+    return torch.rand(tuple(shape), dtype=torch.float64, device=device, generator=generator).argsort(dim=-1)
+
+
+def beta(
+    alpha: float, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw from Beta(alpha, alpha); 1 where alpha is 0.
+
+    A ratio of Gamma(alpha) draws underflows for small alpha. Here Gamma(alpha) is Gamma(alpha + 1)
+    times U^(1/alpha), taken in logarithms, and the ratio is a logistic function: exact for any alpha.
+    """
+    if alpha == 0:
+        return torch.ones(tuple(shape), dtype=torch.float64, device=device)
+    pair = (2, *shape)
+    gamma = torch._standard_gamma(torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator)
+    uniform = torch.rand(pair, dtype=torch.float64, device=device, generator=generator)
+    log_gamma = gamma.log() + uniform.log() / alpha
+    return torch.sigmoid(log_gamma[0] - log_gamma[1])

@@ -1,0 +1,150 @@
+"""ReMix: resample the batch to balance, then mix it.
+
+Bellinger, Corizzo and Japkowicz, "ReMix Training for Calibrated Imbalanced Deep Learning"
+(arXiv 2012.02312), Algorithm 1. ``balance="exact"`` is the algorithm as printed; ``balance="authors"``
+draws as the authors' published code does, so that class counts of a batch are random.
+"""
+
+import torch
+from torch import Tensor
+
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture, permutations
+
+
+class ReMix(MixingTransform):
+    """Balance a batch by resampling its own rows, then mix each row with a partner.
+
+    1. B / C rows of each of the C classes present in the batch are drawn from it, with replacement;
+       what B / C leaves over goes to classes chosen at random.
+    2. The balanced batch is mixed with a permutation of itself, features and labels alike, with
+       ``lambda ~ Beta(alpha, alpha)``.
+
+    Not to be confused with *Remix* (Chou et al. 2020, "Rebalanced Mixup"), which does not resample
+    and mixes labels with another share than features.
+
+    Parameters
+    ----------
+    alpha : float, default=0.3
+        Beta parameter, 0 or more; the paper's tables use 0.1, its conclusion recommends 0.3 and warns
+        of values above 0.5. 0 balances without mixing.
+    num_classes : int, optional
+        K, needed when labels are integers.
+    balance : {"exact", "authors"}, default="exact"
+        ``"exact"``: class counts differ by one at most (Algorithm 1). ``"authors"``: each class is
+        drawn up to the size of the largest (that one without replacement, the others with), then
+        B rows are drawn from this pool with replacement, as in the authors' code.
+    per_row : bool, default=False
+        Draw lambda for each row instead of once a batch.
+    generator : torch.Generator or sequence of torch.Generator, optional
+        Source of the draws, on the device of the batch; a sequence holds one a replica.
+
+    Notes
+    -----
+    Only classes present in the batch can be balanced. A batch of B rows lacks a class of share q with
+    probability ``(1 - q)^B``: at one rare row to a hundred others (q = 1/101) and B = 64 that is 53% of
+    the batches, which are then mixed within the majority. Larger batches, or batches drawn balanced
+    from all rows and then `MixUp`, avoid it.
+
+    Soft labels are balanced by their most probable class.
+
+    See Also
+    --------
+    MixUp : Mixes without balancing.
+
+    References
+    ----------
+    Bellinger, Corizzo and Japkowicz, "ReMix Training for Calibrated Imbalanced Deep Learning",
+    arXiv 2012.02312, Algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import ReMix
+    >>> remix = ReMix(alpha=0.3, num_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> x, y = remix(torch.randn(8, 3), torch.tensor([0, 0, 0, 0, 0, 0, 0, 1]))
+    >>> y.sum(dim=0)
+    tensor([4., 4.])
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.3,
+        num_classes: int | None = None,
+        balance: str = "exact",
+        per_row: bool = False,
+        generator: Generators = None,
+    ) -> None:
+        self.alpha = alpha
+        self.num_classes = num_classes
+        self.balance = balance
+        self.per_row = per_row
+        self.generator = generator
+
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None) -> Mixture:
+        """Draw which rows are mixed; see `MixingTransform.draw`.
+
+        Raises
+        ------
+        ValueError
+            If ``balance`` is neither ``"exact"`` nor ``"authors"``.
+        """
+        if self.balance not in _BALANCE:
+            raise ValueError(f"balance must be 'exact' or 'authors', but balance={self.balance!r}.")
+        balanced = _BALANCE[self.balance](_Classes(labels.long()), generator)
+        partner = balanced.gather(-1, permutations(labels.shape, labels.device, generator))
+        return Mixture(balanced, partner, self.draw_share(labels, generator))
+
+
+class _Classes:
+    """Where the rows of each class of each batch are: ``order[start[k] : start[k] + count[k]]``."""
+
+    def __init__(self, labels: Tensor) -> None:
+        self.labels = labels
+        n_classes = int(labels.max()) + 1 if labels.numel() else 1
+        self.order = labels.argsort(dim=-1, stable=True)  # (..., B)
+        ones = torch.ones_like(labels)
+        self.count = labels.new_zeros(*labels.shape[:-1], n_classes).scatter_add_(-1, labels, ones)  # (..., K)
+        self.start = self.count.cumsum(-1) - self.count  # (..., K)
+
+    def uniform(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        return torch.rand(shape, dtype=torch.float64, device=self.labels.device, generator=generator)
+
+    def row(self, of_class: Tensor, nth: Tensor) -> Tensor:
+        """Position in the batch of the nth row of a class, both of shape (..., B)."""
+        return self.order.gather(-1, self.start.gather(-1, of_class) + nth)
+
+
+def _balance_exactly(classes: _Classes, generator: torch.Generator | None) -> Tensor:
+    """Draw B / C rows of each class present, the remainder to random classes: positions (..., B)."""
+    size = classes.labels.shape[-1]
+    present = classes.count > 0
+    share = size // present.sum(-1, keepdim=True)
+    left_over = size - share * present.sum(-1, keepdim=True)
+    lottery = classes.uniform(present.shape, generator).masked_fill(~present, 2.0)
+    ticket = lottery.argsort(-1).argsort(-1)  # rank of each class among those present
+    quota = (share + (ticket < left_over).long()) * present  # (..., K), sums to B
+    slots = torch.arange(size, device=present.device).expand(classes.labels.shape).contiguous()
+    of_class = torch.searchsorted(quota.cumsum(-1), slots, right=True)
+    count = classes.count.gather(-1, of_class)
+    return classes.row(of_class, (classes.uniform(count.shape, generator) * count).long())
+
+
+def _balance_as_authors(classes: _Classes, generator: torch.Generator | None) -> Tensor:
+    """Draw each class up to the largest, then B rows of that pool with replacement: positions (..., B)."""
+    *lead, size = classes.labels.shape
+    n_classes = classes.count.shape[-1]
+    largest = classes.count.amax(-1, keepdim=True)
+    # A largest class enters the pool whole, so its nth entry is its nth row; the others are drawn.
+    drawn = (classes.uniform((*lead, n_classes, size), generator) * classes.count.unsqueeze(-1)).long()
+    whole = torch.arange(size, device=drawn.device).expand(drawn.shape)
+    pool = torch.where((classes.count == largest).unsqueeze(-1), whole, drawn).flatten(-2)  # (..., K B)
+    present = classes.count > 0
+    by_presence = (~present).long().argsort(dim=-1, stable=True)  # classes present come first
+    pick = classes.uniform((2, *lead, size), generator)
+    of_class = by_presence.gather(-1, (pick[0] * present.sum(-1, keepdim=True)).long())
+    entry = (pick[1] * largest).long()
+    return classes.row(of_class, pool.gather(-1, of_class * size + entry))
+
+
+_BALANCE = {"exact": _balance_exactly, "authors": _balance_as_authors}

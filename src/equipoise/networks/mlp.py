@@ -1,0 +1,79 @@
+"""The multi-layer perceptron as a stack: R networks of one shape, one batched product a layer."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class MLPStack(nn.Module):
+    """R multi-layer perceptrons with rectified hidden layers, trained as one.
+
+    Layer ``i`` of all replicas is one weight of shape ``(R, n_in, n_out)`` and one bias of shape
+    ``(R, 1, n_out)``, so that a layer costs one ``baddbmm`` whatever R is.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Width of the input, of each hidden layer and of the output (the number of classes).
+    n_replicas : int
+        R, the number of networks.
+    dtype : torch.dtype, default=torch.float32
+
+    **Shape**
+
+    - input ``(R, B, layer_sizes[0])``
+    - output (logits) ``(R, B, layer_sizes[-1])``
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.networks import MLPStack
+    >>> stack = MLPStack([10, 32, 3], n_replicas=5)
+    >>> stack(torch.zeros(5, 8, 10)).shape
+    torch.Size([5, 8, 3])
+    """
+
+    def __init__(self, layer_sizes: Sequence[int], n_replicas: int, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.layer_sizes = tuple(layer_sizes)
+        pairs = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
+        self.weights = nn.ParameterList(torch.zeros(n_replicas, i, o, dtype=dtype) for i, o in pairs)
+        self.biases = nn.ParameterList(torch.zeros(n_replicas, 1, o, dtype=dtype) for _, o in pairs)
+
+    @torch.no_grad()
+    def reset_replica(self, replica: int, n_features: int, n_classes: int, generator: torch.Generator) -> None:
+        """Draw the weights of one replica, as ``nn.Linear`` does, for its own numbers of features and classes.
+
+        A replica narrower than the stack uses the first rows of the first weight and the first columns
+        of the last; the rest stays zero, so that it starts as it would alone.
+        """
+        sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
+        for weight, bias, n_in, n_out in zip(self.weights, self.biases, sizes[:-1], sizes[1:], strict=True):
+            bound = 1.0 / math.sqrt(n_in)
+            draw = torch.empty(n_in + 1, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
+            weight[replica, :n_in, :n_out] = draw[:-1].to(weight)
+            bias[replica, 0, :n_out] = draw[-1].to(bias)
+
+    def forward(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
+        """Logits of each replica on its own rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (R, B, n_features)
+        masks : sequence of Tensor, each of shape (R, B, width of the hidden layer)
+            Dropout masks, 0 or ``1 / (1 - p)``; none outside training.
+
+        Returns
+        -------
+        Tensor of shape (R, B, n_classes)
+        """
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            if layer < last:
+                x = x.relu_()
+                if masks:
+                    x = x * masks[layer]
+        return x
