@@ -32,12 +32,7 @@ class ModuleStack(nn.Module):
         R modules of one architecture; each maps ``(B, *features)`` to logits ``(B, n_classes)``.
     vectorized : bool, default=True
         Run the replicas at once through ``torch.func.vmap``. Modules that it cannot trace (recurrent
-        layers, branches that depend on data) run with ``vectorized=False`` as a stack of one.
-
-    Raises
-    ------
-    ValueError
-        If ``vectorized=False`` and there is more than one module.
+        layers, branches that depend on data) run one by one with ``vectorized=False``.
 
     Notes
     -----
@@ -55,8 +50,6 @@ class ModuleStack(nn.Module):
 
     def __init__(self, modules: Sequence[nn.Module], *, vectorized: bool = True) -> None:
         super().__init__()
-        if not vectorized and len(modules) > 1:
-            raise ValueError(f"A module that vmap cannot run is a stack of one, but {len(modules)} were given.")
         parameters, buffers = stack_module_state(list(modules))
         self._names = {name: name.replace(".", "/") for name in (*parameters, *buffers)}
         for name, value in parameters.items():
@@ -66,6 +59,17 @@ class ModuleStack(nn.Module):
         # Held in a tuple, so that the pattern's own parameters are not registered beside the stacked ones.
         self._pattern = (copy.deepcopy(modules[0]).to("meta"),)
         self.vectorized = vectorized
+
+    @property
+    def pattern(self) -> nn.Module:
+        """The module that every replica is a copy of, without weights."""
+        return self._pattern[0]
+
+    @classmethod
+    def like(cls, pattern: nn.Module, n_replicas: int, *, vectorized: bool) -> "ModuleStack":
+        """Build a stack of a pattern's shape, for a state with a leading replica axis to be loaded into."""
+        replicas = [copy.deepcopy(pattern).to_empty(device="cpu") for _ in range(n_replicas)]
+        return cls(replicas, vectorized=vectorized)
 
     def train(self, mode: bool = True) -> "ModuleStack":
         """Set training mode on the pattern, too (dropout, batch-norm)."""
@@ -82,7 +86,8 @@ class ModuleStack(nn.Module):
         """Logits ``(R, B, n_classes)`` of rows ``(R, B, *features)``; the modules drop out by themselves."""
         if self.vectorized:
             return vmap(self._call, randomness="different")(self._state(), x)
-        return self._call({name: value[0] for name, value in self._state().items()}, x[0]).unsqueeze(0)
+        replicas = ({name: value[r] for name, value in self._state().items()} for r in range(len(x)))
+        return torch.stack([self._call(state, rows) for state, rows in zip(replicas, x, strict=True)])
 
 
 def accepts_vmap(module: nn.Module, rows: Tensor) -> bool:

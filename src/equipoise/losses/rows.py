@@ -1,0 +1,69 @@
+"""Any loss, by name, module or recipe, as one value a row and a replica.
+
+The trainer weighs rows itself and sums replicas, so it needs a loss before its reduction. torch's
+losses read axis 1 as the class axis: replicas and rows are flattened first.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Loss = str | nn.Module | Callable[[Tensor], nn.Module]
+RowLosses = Callable[[Tensor, Tensor], Tensor]
+
+
+def row_losses(loss: Loss, class_counts: Tensor) -> RowLosses:
+    """Return a function ``(logits, target) -> losses`` of shapes ``(R, B, K)``, ``(R, B[, K])`` and ``(R, B)``.
+
+    Parameters
+    ----------
+    loss : "cross_entropy", nn.Module, or callable
+        A module is called with logits ``(N, K)`` and a target, class indices ``(N,)`` or probabilities
+        ``(N, K)``, and must give one value a row; if it has a ``reduction``, a copy with
+        ``reduction="none"`` is used. A callable is given the class counts ``(K,)`` of a replica and
+        returns such a module.
+    class_counts : Tensor of shape (R, K)
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, or the loss does not give one value a row.
+    """
+    if isinstance(loss, str):
+        if loss != "cross_entropy":
+            raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
+        return _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
+    if isinstance(loss, nn.Module):
+        return _flat(_unreduced(loss))
+    return _by_replica([_flat(_unreduced(loss(counts))) for counts in class_counts])
+
+
+def _unreduced(module: nn.Module) -> nn.Module:
+    module = copy.deepcopy(module)
+    if hasattr(module, "reduction"):
+        module.reduction = "none"
+    return module
+
+
+def _flat(loss: RowLosses) -> RowLosses:
+    def rows(logits: Tensor, target: Tensor) -> Tensor:
+        values = loss(logits.flatten(0, 1), target.flatten(0, 1))
+        if values.shape != (logits.shape[0] * logits.shape[1],):
+            raise ValueError(
+                f"The loss must give one value a row ({logits.shape[0] * logits.shape[1]} of them), but gave a tensor "
+                f"of shape {tuple(values.shape)}: give it a `reduction` attribute that can be set to 'none'."
+            )
+        return values.view(logits.shape[:2])
+
+    return rows
+
+
+def _by_replica(losses: Sequence[RowLosses]) -> RowLosses:
+    def rows(logits: Tensor, target: Tensor) -> Tensor:
+        parts = zip(losses, logits.split(1), target.split(1), strict=True)
+        return torch.cat([loss(row_logits, row_target) for loss, row_logits, row_target in parts])
+
+    return rows

@@ -1,0 +1,196 @@
+"""The inner problem: gradient steps on a stack of networks."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import repeat
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equipoise.losses import row_losses
+from equipoise.networks import MLPStack, ModuleStack
+from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
+from equipoise.training.fitted import TrainedNetwork
+from equipoise.training.optimization import keep_replicas, learning_rate, make_optimizer
+from equipoise.training.pool import Pool
+from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
+from equipoise.training.task import Settings, Task
+
+Stack = MLPStack | ModuleStack
+
+
+def _generator(task: Task, purpose: int) -> torch.Generator:
+    """One stream a task and purpose."""
+    state = np.random.SeedSequence([task.seed, purpose]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
+
+
+INITIAL_WEIGHTS, ROWS, DROPOUT = 0, 1, 2
+
+
+class StackTraining:
+    """Trains the networks of one stack, each on its own rows, until each has stopped.
+
+    Parameters
+    ----------
+    stack : MLPStack or ModuleStack
+        R networks with their initial weights, on the device of the settings.
+    tasks : sequence of Task
+        R tasks of the same `Settings.shared`.
+    seconds : float or None
+        Time budget; the learning rate then falls with the time that has passed, so that a run cut
+        short still ends at a small rate.
+    on_steps : callable
+        Told the number of network steps (replicas x steps) done since the last call.
+    """
+
+    def __init__(
+        self, stack: Stack, tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]
+    ) -> None:
+        self.stack, self.tasks, self.on_steps = stack, tasks, on_steps
+        self.settings: Settings = tasks[0].settings
+        device, dtype = torch.device(self.settings.device), getattr(torch, self.settings.dtype)
+        self.pool = Pool(tasks, soft=self.settings.mixes, dtype=dtype, device=device)
+        self.rows = [self.pool.rows(task) for task in tasks]
+        self.weights = self._row_weights()
+        self.replicas = list(range(len(tasks)))
+        self.draws = [self._row_draws(replica) for replica in self.replicas]
+        self.masks = self._dropout_masks()
+        counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
+        self.losses = row_losses(self.settings.loss, torch.tensor(np.stack(counts), device=device))
+        self.class_mask = self._class_mask(dtype, device)
+        self.transforms = self._step_transforms()
+        self.optimizer = make_optimizer(stack, self.settings)
+        self.rules = self._rules()
+        self.finished: dict[int, tuple[State, int, str]] = {}
+        self.started, self.seconds = time.monotonic(), seconds
+        self.done = 0
+
+    def _row_weights(self) -> list[Tensor | None]:
+        if all(task.weights is None for task in self.tasks):
+            return [None] * len(self.tasks)
+        pairs = zip(self.tasks, self.rows, strict=True)
+        return [torch.ones(len(r)) if t.weights is None else torch.as_tensor(t.weights) for t, r in pairs]
+
+    def _row_draws(self, replica: int) -> RowDraws:
+        task = self.tasks[replica]
+        transform = task.settings.batch_transform if task.settings.mixes else None
+        labels, generator = torch.from_numpy(task.labels()), _generator(task, ROWS)
+        return RowDraws(
+            self.rows[replica], labels, self.weights[replica], self.settings.batch_size, transform, generator
+        )  # type: ignore[arg-type]
+
+    def _dropout_masks(self) -> DropoutMasks | None:
+        if not self.settings.dropout or not isinstance(self.stack, MLPStack) or len(self.stack.layer_sizes) == 2:
+            return None
+        generators = [_generator(task, DROPOUT) for task in self.tasks]
+        widths = self.stack.layer_sizes[1:-1]
+        return DropoutMasks(widths, self.settings.batch_size, self.settings.dropout, generators, self.pool.X[:0])
+
+    def _class_mask(self, dtype: torch.dtype, device: torch.device) -> Tensor | None:
+        """Keep classes that a narrower replica does not have out of its softmax."""
+        classes = torch.tensor([task.table.n_classes for task in self.tasks])
+        if (classes == self.pool.n_classes).all():
+            return None
+        absent = torch.arange(self.pool.n_classes) >= classes[:, None, None]
+        return (absent * torch.finfo(torch.float32).min / 2).to(device, dtype)
+
+    def _step_transforms(self) -> list[Callable[..., tuple[Tensor, Tensor]]] | None:
+        """Return transforms that cannot be drawn ahead, one a replica."""
+        if self.settings.mixes or self.settings.batch_transform is None:
+            return None
+        return [task.settings.batch_transform for task in self.tasks]  # type: ignore[misc]
+
+    def _rules(self) -> list[Rule]:
+        rules: list[Rule] = []
+        if self.settings.early_stopping is not None:
+            rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
+        if self.settings.gradient_tolerance is not None:
+            rules.append(GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses))
+        return rules
+
+    def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        return self.losses(logits if self.class_mask is None else logits + self.class_mask, target)
+
+    def run(self) -> list[TrainedNetwork]:
+        """Train until every replica has stopped; return the networks in the order of the tasks."""
+        self.stack.train()
+        seeded = not isinstance(self.stack, MLPStack) or self.transforms is not None
+        with torch.random.fork_rng(devices=[]) if seeded else nullcontext():
+            if seeded:  # layers and transforms with draws of their own use torch's global stream
+                torch.manual_seed(self.tasks[0].seed)
+            for length, epoch_ends in block_lengths(self.settings.max_steps, self.settings.epoch_steps):
+                self._block(length)
+                if epoch_ends:
+                    self._look()
+                if not self.replicas or self._out_of_time():
+                    break
+        reason = "max_time" if self._out_of_time() and self.done < self.settings.max_steps else "max_steps"
+        for position, replica in enumerate(self.replicas):
+            self._finish(position, replica, reason)
+        return [self._network(replica) for replica in range(len(self.tasks))]
+
+    def _block(self, length: int) -> None:
+        block = Block.stacked([draws.block(length) for draws in self.draws])
+        masks: Iterator[Sequence[Tensor]] = self.masks.block(length) if self.masks else repeat(())
+        for (x, target, weights), mask in zip(block.batches(self.pool.X, self.pool.target), masks, strict=False):
+            self._step(x, target, weights, mask)
+            self.done += 1
+            if self._out_of_time():
+                break
+        self.on_steps(length * len(self.replicas))
+
+    def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor]) -> None:
+        if self.transforms is not None:
+            x, target = self._transformed(x, target)
+        losses = self._masked_losses(self.stack(x, masks), target)
+        if weights is not None:
+            losses = losses * weights
+        (losses.sum() / losses.shape[1]).backward()
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.settings, self._progress())
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.transforms is not None
+        pairs = [self.transforms[r](x[i], target[i]) for i, r in enumerate(self.replicas)]
+        return torch.stack([rows for rows, _ in pairs]), torch.stack([soft for _, soft in pairs])
+
+    def _progress(self) -> float:
+        share = (self.done + 1) / self.settings.max_steps
+        return share if self.seconds is None else max(share, (time.monotonic() - self.started) / self.seconds)
+
+    def _out_of_time(self) -> bool:
+        return self.seconds is not None and time.monotonic() - self.started >= self.seconds
+
+    def _look(self) -> None:
+        for rule in self.rules:
+            if not self.replicas:
+                return
+            done = rule.look(self.stack, self.replicas, self.done)
+            for position in done:
+                self._finish(position, self.replicas[position], rule.name)
+            if done:
+                self._keep([p for p in range(len(self.replicas)) if p not in done])
+
+    def _finish(self, position: int, replica: int, reason: str) -> None:
+        rule = next(iter(self.rules), None)
+        state = rule.final_state(self.stack, position, replica) if rule else replica_state(self.stack, position)
+        self.finished[replica] = (state, self.done, reason)
+
+    def _keep(self, positions: list[int]) -> None:
+        self.replicas = [self.replicas[p] for p in positions]
+        self.draws = [self.draws[p] for p in positions]
+        if self.masks:
+            self.masks.generators = [self.masks.generators[p] for p in positions]
+        if self.class_mask is not None:
+            self.class_mask = self.class_mask[positions]
+        if positions:
+            keep_replicas(self.stack, self.optimizer, positions)
+
+    def _network(self, replica: int) -> TrainedNetwork:
+        state, steps, reason = self.finished[replica]
+        history = next((r.history[replica] for r in self.rules if isinstance(r, EarlyStopping)), [])
+        return TrainedNetwork.of(self.stack, self.tasks[replica], state, steps, reason, history)

@@ -1,0 +1,96 @@
+"""Which tasks train together: tasks of the same settings and shapes, as many as fit in a fast cache."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from equipoise.networks import MLPStack, ModuleStack, accepts_vmap, fresh_copy
+from equipoise.training.loop import INITIAL_WEIGHTS, Stack, _generator
+from equipoise.training.task import Settings, Task
+
+_STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the bound
+_MOST_REPLICAS = 128
+_WIDER = 1.25  # tasks this much wider than the narrowest go to a stack of their own: padding costs time
+
+
+def plan_stacks(tasks: Sequence[Task]) -> list[list[int]]:
+    """Divide tasks, by number, into the stacks that train them."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, task in enumerate(tasks):
+        groups.setdefault(_key(task), []).append(number)
+    return [part for group in groups.values() for part in _divide(tasks, group)]
+
+
+def _key(task: Task) -> tuple[Any, ...]:
+    settings = task.settings.shared()
+    values = (getattr(settings, f.name) for f in fields(Settings))
+    key = tuple(v if isinstance(v, (tuple, str, int, float, type(None))) else id(v) for v in values)
+    shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
+    return (*key, *shape)
+
+
+def _divide(tasks: Sequence[Task], group: list[int]) -> Iterator[list[int]]:
+    """Cut a group where the tables get too wide to pad, and into parts that fit."""
+    group = sorted(group, key=lambda number: tasks[number].table.X.shape[1:])
+    while group:
+        narrowest = math.prod(tasks[group[0]].table.X.shape[1:])
+        near = [n for n in group if math.prod(tasks[n].table.X.shape[1:]) <= _WIDER * narrowest]
+        most = stack_size(tasks[near[-1]])
+        n_parts = math.ceil(len(near) / most)
+        yield from (part.tolist() for part in np.array_split(near, n_parts))
+        group = group[len(near) :]
+
+
+def stack_size(task: Task) -> int:
+    """Return how many replicas of a task's network to train at once."""
+    network = task.settings.network
+    if isinstance(network, tuple):
+        sizes = (task.table.X.shape[1], *network, task.table.n_classes)
+        weights = sum((i + 1) * o for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+    else:
+        weights = sum(parameter.numel() for parameter in _module(task).parameters())
+    bytes_each = 4 * weights * torch.finfo(getattr(torch, task.settings.dtype)).bits // 8
+    return max(1, min(_MOST_REPLICAS, _STACK_BYTES // bytes_each))
+
+
+def _module(task: Task) -> nn.Module:
+    """Make the module of a task: a fresh copy of the pattern, or what the callable makes, under the task's seed."""
+    network = task.settings.network
+    seed = _generator(task, INITIAL_WEIGHTS).initial_seed()
+    if isinstance(network, nn.Module):
+        module = fresh_copy(network, seed)
+    else:
+        assert isinstance(network, Callable)  # type: ignore[arg-type]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = network(task.table.X.shape[1:], task.table.n_classes)  # type: ignore[operator]
+    return module.to(getattr(torch, task.settings.dtype))
+
+
+def build_stack(tasks: Sequence[Task]) -> Stack:
+    """Make the networks of a stack, each with the initial weights of its own seed."""
+    settings = tasks[0].settings
+    device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
+    if not isinstance(settings.network, tuple):
+        modules = [_module(task) for task in tasks]
+        rows = torch.zeros(2, *tasks[0].table.X.shape[1:], dtype=dtype)
+        vectorized = accepts_vmap(modules[0], rows)
+        if not vectorized:
+            warnings.warn(
+                f"torch.func.vmap cannot run {type(modules[0]).__name__}, so its networks train one by one.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return ModuleStack(modules, vectorized=vectorized).to(device)
+    widest = max(task.table.X.shape[1] for task in tasks)
+    n_classes = max(task.table.n_classes for task in tasks)
+    stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
+    for replica, task in enumerate(tasks):
+        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS))
+    return stack.to(device)

@@ -1,0 +1,131 @@
+"""When a replica stops before its last step: a held-out score that rests, or a gradient that vanishes."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from equipoise.losses.rows import RowLosses
+from equipoise.training.pool import Pool
+from equipoise.training.task import Settings, Task
+
+State = dict[str, Tensor]
+
+_ROWS_AT_ONCE = 1 << 15  # rows of all replicas that a look sends through the stack at once
+
+
+def replica_state(stack: nn.Module, position: int) -> State:
+    """Copy the parameters and buffers of one replica."""
+    return {name: value.detach()[position].clone() for name, value in stack.state_dict().items()}
+
+
+class Rule(Protocol):
+    """Looks at a stack at the end of an epoch and says which of its replicas are done."""
+
+    name: str
+
+    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+        """Return the positions in the stack (not the replicas' numbers) of those that stop now."""
+
+    def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
+        """Return the weights that a replica ends with."""
+
+
+def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Join row indices of different lengths: ``(R, n)`` indices and where they are real."""
+    lengths = torch.tensor([len(r) for r in rows])
+    index = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    return index, torch.arange(index.shape[1]) < lengths[:, None]
+
+
+class EarlyStopping:
+    """Stop a replica whose score on its validation rows has not improved for long, at its best weights."""
+
+    name = "early_stopping"
+
+    def __init__(self, tasks: Sequence[Task], pool: Pool, settings: Settings) -> None:
+        assert settings.early_stopping is not None
+        self._score, self._patience, self._pool = settings.early_stopping, settings.patience, pool
+        self._rows = [pool.validation_rows(task) for task in tasks]
+        self._labels = [task.table.labels()[task.validation_rows] for task in tasks]
+        self._classes = [task.table.n_classes for task in tasks]
+        self._best = np.full(len(tasks), -np.inf)
+        self._stale = np.zeros(len(tasks), dtype=int)
+        self._states: list[State] = [{} for _ in tasks]
+        self.history: list[list[tuple[int, float]]] = [[] for _ in tasks]
+
+    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+        """Score every replica and keep the weights of those that improved."""
+        probabilities = self._probabilities(stack, replicas)
+        done = []
+        for position, (replica, proba) in enumerate(zip(replicas, probabilities, strict=True)):
+            score = float(self._score(self._labels[replica], proba))
+            self.history[replica].append((step, score))
+            if score > self._best[replica] or not self._states[replica]:
+                self._best[replica], self._stale[replica] = score, 0
+                self._states[replica] = replica_state(stack, position)
+            else:
+                self._stale[replica] += 1
+            if self._stale[replica] >= self._patience:
+                done.append(position)
+        return done
+
+    def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
+        """Return the best weights seen."""
+        return self._states[replica] or replica_state(stack, position)
+
+    @torch.no_grad()
+    def _probabilities(self, stack: nn.Module, replicas: Sequence[int]) -> list[np.ndarray]:
+        index, _ = padded([self._rows[replica] for replica in replicas])
+        stack.eval()
+        parts = [
+            stack(self._pool.X[columns.to(self._pool.X.device)])
+            for columns in index.split(max(1, _ROWS_AT_ONCE // len(replicas)), dim=1)
+        ]
+        stack.train()
+        logits = torch.cat(parts, dim=1).double()
+        return [
+            logits[position, : len(self._rows[replica]), : self._classes[replica]].softmax(dim=-1).cpu().numpy()
+            for position, replica in enumerate(replicas)
+        ]
+
+
+class GradientTolerance:
+    """Stop a replica once the gradient of its loss over all of its training rows is small."""
+
+    name = "gradient_tolerance"
+
+    def __init__(
+        self, rows: Sequence[Tensor], weights: Sequence[Tensor | None], pool: Pool, settings: Settings, losses: RowLosses
+    ) -> None:
+        assert settings.gradient_tolerance is not None
+        self._tolerance, self._rows, self._pool, self._losses = settings.gradient_tolerance, rows, pool, losses
+        self._weights = [torch.ones(len(r)) if w is None else w for r, w in zip(rows, weights, strict=True)]
+
+    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+        """Compare the norm of each replica's full gradient with the tolerance."""
+        norms = self.gradient_norms(stack, replicas)
+        return [position for position, norm in enumerate(norms.tolist()) if norm <= self._tolerance]
+
+    def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
+        """Return the weights as they are."""
+        return replica_state(stack, position)
+
+    def gradient_norms(self, stack: nn.Module, replicas: Sequence[int]) -> Tensor:
+        """Norm ``(R,)`` of the gradient of the mean weighted loss over all training rows, dropout off."""
+        device = self._pool.X.device
+        index, real = padded([self._rows[replica] for replica in replicas])
+        weights = nn.utils.rnn.pad_sequence([self._weights[r] for r in replicas], batch_first=True) * real
+        weights = (weights / real.sum(dim=1, keepdim=True)).to(self._pool.X)
+        stack.eval()
+        stack.zero_grad()
+        at_once = max(1, _ROWS_AT_ONCE // len(replicas))
+        for columns, share in zip(index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True):
+            losses = self._losses(stack(self._pool.X[columns]), self._pool.target[columns])
+            (losses * share).sum().backward()
+        stack.train()
+        squares = [p.grad.flatten(1).square().sum(dim=1) for p in stack.parameters() if p.grad is not None]
+        stack.zero_grad()
+        return torch.stack(squares).sum(dim=0).sqrt()

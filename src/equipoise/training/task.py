@@ -1,0 +1,141 @@
+"""What the trainer is asked to do: a task is rows, targets, weights and a seed, and how to train on them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from equipoise.batches.mixture import MixingTransform
+from equipoise.losses import Loss
+
+NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows and targets that any number of tasks draw from; one object is placed in memory once.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, *features)
+    y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
+    n_classes : int
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    n_classes: int
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each row; the most probable one of soft targets."""
+        return (self.y.argmax(axis=1) if self.y.ndim == 2 else self.y).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained. Tasks that differ in nothing but a mixing transform share a stack.
+
+    Attributes
+    ----------
+    network : tuple of int, nn.Module or callable
+        Widths of the hidden layers of a multi-layer perceptron; or a module that every replica copies
+        with weights drawn anew; or a callable ``(input_shape, n_classes) -> nn.Module``.
+    loss : "cross_entropy", nn.Module or callable
+        See `equipoise.losses.row_losses`.
+    batch_transform : callable or None
+        ``(x, y) -> (x, soft y)``.
+    batch_size, max_steps : int
+        Rows a gradient step, and gradient steps.
+    epoch_steps : int
+        Steps between looks at the stopping rules.
+    learning_rate, weight_decay : float
+    optimizer : {"adamw", "adam"}
+    schedule : {"one_cycle", "constant"}
+    dropout : float, in [0, 1)
+        Applied after each hidden layer of the perceptron; other networks drop out by themselves.
+    early_stopping : callable or None
+        ``(labels, probabilities) -> score`` on the task's validation rows, greater is better.
+    patience : int
+        Looks without a better score before a replica stops.
+    gradient_tolerance : float or None
+        A replica stops once the norm of the gradient over all of its rows is no larger.
+    device, dtype : str
+        As torch names them.
+    """
+
+    network: tuple[int, ...] | nn.Module | NetworkFactory = (256, 128)
+    loss: Loss = "cross_entropy"
+    batch_transform: Callable[..., Any] | None = None
+    batch_size: int = 64
+    max_steps: int = 1000
+    epoch_steps: int = 100
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    optimizer: str = "adamw"
+    schedule: str = "one_cycle"
+    dropout: float = 0.0
+    early_stopping: Callable[..., float] | None = None
+    patience: int = 10
+    gradient_tolerance: float | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the transform can be drawn ahead, from labels alone."""
+        return isinstance(self.batch_transform, MixingTransform)
+
+    def shared(self) -> "Settings":
+        """What tasks of one stack must have in common: all but which mixing transform it is."""
+        return replace(self, batch_transform=_MIXES) if self.mixes else self
+
+
+def _MIXES() -> None:
+    """Stand for any mixing transform in `Settings.shared`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One network to train.
+
+    Attributes
+    ----------
+    table : Table
+    seed : int
+        Governs the initial weights, the order of rows, mixing and dropout of this network.
+    settings : Settings
+    rows : ndarray of int or None
+        Training rows; ``len(table) + i`` is row i of ``made``. All of the table by default.
+    made : Table or None
+        Rows made by a sampler.
+    weights : ndarray of shape (len(rows),) or None
+        Weight of each training row. The loss of a batch is the sum of weighted losses divided by its
+        number of rows, so weights of mean one keep the scale of the loss.
+    validation_rows : ndarray of int or None
+        Rows of ``table`` that early stopping looks at.
+    """
+
+    table: Table
+    seed: int
+    settings: Settings = field(default_factory=Settings)
+    rows: NDArray[np.int64] | None = None
+    made: Table | None = None
+    weights: NDArray[Any] | None = None
+    validation_rows: NDArray[np.int64] | None = None
+
+    def training_rows(self) -> NDArray[np.int64]:
+        """Return the row numbers that train."""
+        return np.arange(len(self.table)) if self.rows is None else np.asarray(self.rows, dtype=np.int64)
+
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each training row, in the order of `training_rows`."""
+        labels = self.table.labels()
+        if self.made is not None:
+            labels = np.concatenate([labels, self.made.labels()])
+        return labels[self.training_rows()]
