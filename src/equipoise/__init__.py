@@ -1,7 +1,9 @@
 """Train classifiers on imbalanced data, and learn honestly which treatment of the imbalance helps."""
 
+from equipoise import metrics
 from equipoise.batches import MixUp, ReMix
+from equipoise.classifiers import NeuralClassifier
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["MixUp", "ReMix", "__version__"]
+__all__ = ["MixUp", "NeuralClassifier", "ReMix", "__version__", "metrics"]

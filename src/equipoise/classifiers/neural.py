@@ -1,0 +1,359 @@
+"""`NeuralClassifier`: small networks trained on imbalanced rows, as a scikit-learn classifier."""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import nn
+
+from equipoise.classifiers.scores import SCORES
+from equipoise.losses import Loss
+from equipoise.samplers import Resampled, resample
+from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+
+_CLIP = 5.0  # standard deviations beyond which a standardised value says no more
+_LEAST_STEPS = 300  # small tables are passed over until there are as many
+
+
+class NeuralClassifier(ClassifierMixin, BaseEstimator):
+    """Small neural networks trained on imbalanced data, with the treatment of the imbalance as parts.
+
+    The mean probability of ``n_members`` networks, trained at once, is the prediction. What is done
+    about the imbalance is put together from independent parts: a `sampler` says which rows train, a
+    `batch_transform` how a batch is formed, a `loss` or `class_weight` how an error is weighed.
+
+    Parameters
+    ----------
+    sampler : imbalanced-learn sampler, default=None
+        Resamples the training rows, anew for each member.
+    batch_transform : callable, default=None
+        ``(x, y) -> (x, soft y)`` on each batch, such as `ReMix` or `MixUp`. Labels reach it as class
+        codes, 0 to K - 1.
+    loss : "cross_entropy", nn.Module or callable, default="cross_entropy"
+        A module called with logits ``(N, K)`` and a target, class codes or probabilities; or a callable
+        that makes one from the class counts ``(K,)`` of the training rows.
+    network : "mlp", nn.Module or callable, default="mlp"
+        A module is a pattern: each member is a copy with weights drawn anew. A callable is given the
+        shape of a row and the number of classes. Both map ``(B, *features)`` to logits ``(B, K)``.
+    hidden_layer_sizes : sequence of int, default=(256, 128)
+        Widths of the hidden layers of ``network="mlp"``, which are rectified.
+    n_members : int, default=1
+        Number of networks, which differ by initial weights, order of rows and resampling.
+    batch_size : int, default=64
+        Rows of a gradient step; all rows if there are fewer.
+    max_epochs : int, default=40
+        Passes over the rows given to `fit`, before any resampling, so that treatments get equal
+        numbers of gradient steps; raised where that gives fewer than 300 steps.
+    max_steps : int, default=None
+        Gradient steps, in place of ``max_epochs``.
+    learning_rate : float, default=0.003
+        Peak of the schedule.
+    weight_decay : float, default=0.01
+    optimizer : {"adamw", "adam"}, default="adamw"
+    schedule : {"one_cycle", "constant"}, default="one_cycle"
+        Course of the learning rate.
+    dropout : float, default=0.0
+        Rate after each hidden layer of ``network="mlp"``, in [0, 1).
+    early_stopping : bool or str, default=False
+        Hold out ``validation_fraction`` of the rows, drawn by class anew for each member, and keep the
+        weights that score best on them: by ``"log_loss"`` (also True), ``"balanced_log_loss"``,
+        ``"balanced_brier"``, ``"g_mean"`` or ``"macro_f1"``.
+    validation_fraction : float, default=0.1
+    patience : int, default=10
+        Epochs without a better score before a member stops.
+    gradient_tolerance : float, default=None
+        Stop a member once the norm of its loss gradient over all training rows is no larger.
+    max_time : float, default=None
+        Seconds that `fit` may train for. A run cut short depends on the machine's speed.
+    class_weight : dict, "balanced" or None, default=None
+        Weights by label; ``"balanced"`` is N / (K n_k).
+    standardize : bool, default=True
+        Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
+    dtype : {"float32", "float64"}, default="float32"
+    device : str, default="auto"
+        As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    stack_ : FittedStack
+        The trained networks.
+    n_steps_ : list of int
+        Gradient steps that each member made.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If `X` had them.
+
+    Notes
+    -----
+    The loss of a batch is the sum of its weighted losses divided by its number of rows, and weights are
+    brought to mean one first, so that weighing rows keeps the scale of the loss.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from equipoise import NeuralClassifier, ReMix
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> clf = NeuralClassifier(batch_transform=ReMix(alpha=0.3), n_members=4, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (500, 2)
+    """
+
+    _parameter_constraints = {
+        "sampler": [None, BaseEstimator],
+        "batch_transform": [None, callable],
+        "loss": [StrOptions({"cross_entropy"}), callable],
+        "network": [StrOptions({"mlp"}), callable],
+        "hidden_layer_sizes": ["array-like"],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [None, Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "optimizer": [StrOptions({"adamw", "adam"})],
+        "schedule": [StrOptions({"one_cycle", "constant"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean", StrOptions(set(SCORES))],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "gradient_tolerance": [None, Interval(Real, 0, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "class_weight": [None, dict, StrOptions({"balanced"})],
+        "standardize": ["boolean"],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "device": [str],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampler: BaseEstimator | None = None,
+        batch_transform: Callable[..., Any] | None = None,
+        loss: Loss = "cross_entropy",
+        network: str | nn.Module | Callable[..., nn.Module] = "mlp",
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        n_members: int = 1,
+        batch_size: int = 64,
+        max_epochs: int = 40,
+        max_steps: int | None = None,
+        learning_rate: float = 0.003,
+        weight_decay: float = 0.01,
+        optimizer: str = "adamw",
+        schedule: str = "one_cycle",
+        dropout: float = 0.0,
+        early_stopping: bool | str = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        gradient_tolerance: float | None = None,
+        max_time: float | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        standardize: bool = True,
+        dtype: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.sampler = sampler
+        self.batch_transform = batch_transform
+        self.loss = loss
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_members = n_members
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.gradient_tolerance = gradient_tolerance
+        self.max_time = max_time
+        self.class_weight = class_weight
+        self.standardize = standardize
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "NeuralClassifier":
+        """Train the networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+        y : array-like of shape (n,)
+            Labels of two or more classes.
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        NeuralClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If rows or labels do not serve, or training diverged.
+        """
+        return self.adopt(fit(self.tasks(X, y, sample_weight), max_time=self.max_time))
+
+    def tasks(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Task]:
+        """Return the first half of `fit`: one training task a member, for `equipoise.training.fit`.
+
+        Parameters are those of `fit`. Tasks of many classifiers may train in one call; `adopt` takes
+        the networks back.
+        """
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], allow_nd=True)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_[0]!r}.")
+        weights = self._weights(X, y, sample_weight)
+        if weights is not None:
+            X, codes, weights = (part[weights > 0] for part in (X, codes, weights))
+        self._fit_scaler(X, weights)
+        table = Table(self._scaled(X), codes, len(self.classes_))
+        random_state = check_random_state(self.random_state)
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
+        settings = self._settings(len(table))
+        return [self._task(table, weights, settings, int(seed)) for seed in seeds]
+
+    def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[Any] | None:
+        if sample_weight is None and self.class_weight is None:
+            return None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+        if self.class_weight is not None:
+            weights *= compute_sample_weight(self.class_weight, y)
+        if not weights.any():
+            raise ValueError("Some sample weights must be positive, but all are zero.")
+        return weights
+
+    def _fit_scaler(self, X: NDArray[Any], weights: NDArray[Any] | None) -> None:
+        self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
+
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        if self._scaler is not None:
+            scaled = self._scaler.transform(X.reshape(len(X), -1)).clip(-_CLIP, _CLIP)
+            X = scaled.reshape(X.shape)
+        return X.astype(self.dtype)
+
+    def _settings(self, n_rows: int) -> Settings:
+        batch_size = min(self.batch_size, n_rows)
+        epoch_steps = -(-n_rows // batch_size)
+        stop = "log_loss" if self.early_stopping is True else self.early_stopping
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        return Settings(
+            network=tuple(self.hidden_layer_sizes) if self.network == "mlp" else self.network,
+            loss=self.loss,
+            batch_transform=self.batch_transform,
+            batch_size=batch_size,
+            max_steps=self.max_steps or max(_LEAST_STEPS, self.max_epochs * epoch_steps),
+            epoch_steps=epoch_steps,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            dropout=self.dropout,
+            early_stopping=SCORES[stop] if stop else None,
+            patience=self.patience,
+            gradient_tolerance=self.gradient_tolerance,
+            device=device,
+            dtype=self.dtype,
+        )
+
+    def _task(self, table: Table, weights: NDArray[Any] | None, settings: Settings, seed: int) -> Task:
+        rows, held_out = np.arange(len(table)), None
+        if settings.early_stopping is not None:
+            rows, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, stratify=table.y, random_state=seed
+            )
+        made = None
+        row_weights = None if weights is None else weights[rows]
+        if self.sampler is not None:
+            drawn = resample(self.sampler, table.X[rows], table.y[rows], seed)
+            made = Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes) if len(drawn.made_X) else None
+            row_weights = None if weights is None else _carry_weights(drawn, row_weights, table.y[rows])
+            rows = np.where(drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table))
+        if row_weights is not None:
+            row_weights = row_weights / row_weights.mean()
+        return Task(table, seed, settings, rows, made, row_weights, held_out)
+
+    def adopt(self, networks: Sequence[TrainedNetwork]) -> "NeuralClassifier":
+        """Return the second half of `fit`: take the networks that `tasks` became.
+
+        Parameters
+        ----------
+        networks : sequence of TrainedNetwork
+            One a task, in the order of `tasks`.
+
+        Returns
+        -------
+        NeuralClassifier
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If training diverged.
+        """
+        if not all(network.is_finite() for network in networks):
+            raise ValueError(
+                f"Training diverged with learning_rate={self.learning_rate!r}: lower it, or see that the features "
+                f"are finite and of like scale (standardize=True does that)."
+            )
+        self.stack_ = FittedStack(networks, self.classes_)
+        self.n_steps_ = [network.n_steps for network in networks]
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Mean probabilities of the members.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
+        return self.stack_.predict_proba(self._scaled(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _carry_weights(drawn: Resampled, weights: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
+    """Give kept rows their own weights, and made rows the mean weight of their class."""
+    sums, counts = np.bincount(codes, weights=weights), np.bincount(codes)
+    class_mean = sums / np.maximum(counts, 1)
+    return np.concatenate([weights, class_mean[drawn.made_y]])[drawn.rows]
