@@ -88,7 +88,9 @@ class MixingTransform(BaseEstimator, ABC):
 
     def _check_alpha(self) -> None:
         if not self.alpha >= 0:
-            raise ValueError(f"alpha must be 0 or more, but alpha={self.alpha!r}: 0.3 is a good choice, 0 mixes nothing.")
+            raise ValueError(
+                f"alpha must be 0 or more, but alpha={self.alpha!r}: 0.3 is a good choice, 0 mixes nothing."
+            )
 
     def _soft(self, x: Tensor, y: Tensor) -> Tensor:
         if not x.is_floating_point():
@@ -106,7 +108,9 @@ class MixingTransform(BaseEstimator, ABC):
                 )
             y = one_hot(y.long(), self.num_classes).float()
         if x.shape[: y.ndim - 1] != y.shape[:-1] or x.ndim < y.ndim - 1:
-            raise ValueError(f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}.")
+            raise ValueError(
+                f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}."
+            )
         return y if y.dtype == torch.float64 else y.float()
 
     def _draw_each(self, labels: Tensor) -> Mixture:
@@ -136,7 +140,9 @@ def mix(values: Tensor, mixture: Mixture) -> Tensor:
 def take_rows(values: Tensor, positions: Tensor) -> Tensor:
     """Gather rows of ``(..., B, *features)`` at positions ``(..., B)``."""
     rest = values.ndim - positions.ndim
-    index = positions.reshape(*positions.shape, *(1,) * rest).expand(*positions.shape, *values.shape[positions.ndim :])
+    index = positions.reshape(*positions.shape, *(1,) * rest).expand(
+        *positions.shape, *values.shape[positions.ndim :]
+    )
     return values.gather(positions.ndim - 1, index)
 
 
@@ -156,7 +162,9 @@ def beta(
     if alpha == 0:
         return torch.ones(tuple(shape), dtype=torch.float64, device=device)
     pair = (2, *shape)
-    gamma = torch._standard_gamma(torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator)
+    gamma = torch._standard_gamma(
+        torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator
+    )
     uniform = torch.rand(pair, dtype=torch.float64, device=device, generator=generator)
     log_gamma = gamma.log() + uniform.log() / alpha
     return torch.sigmoid(log_gamma[0] - log_gamma[1])

@@ -50,7 +50,12 @@ class MixUp(MixingTransform):
     """
 
     def __init__(
-        self, *, alpha: float, num_classes: int | None = None, per_row: bool = False, generator: Generators = None
+        self,
+        *,
+        alpha: float,
+        num_classes: int | None = None,
+        per_row: bool = False,
+        generator: Generators = None,
     ) -> None:
         self.alpha = alpha
         self.num_classes = num_classes

@@ -234,10 +234,14 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         settings = self._settings(len(table))
         return [self._task(table, weights, settings, int(seed)) for seed in seeds]
 
-    def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[Any] | None:
+    def _weights(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None
+    ) -> NDArray[Any] | None:
         if sample_weight is None and self.class_weight is None:
             return None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
         if self.class_weight is not None:
             weights *= compute_sample_weight(self.class_weight, y)
         if not weights.any():
@@ -245,7 +249,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         return weights
 
     def _fit_scaler(self, X: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
+        self._scaler = (
+            StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
+        )
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         if self._scaler is not None:
@@ -287,9 +293,15 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         row_weights = None if weights is None else weights[rows]
         if self.sampler is not None:
             drawn = resample(self.sampler, table.X[rows], table.y[rows], seed)
-            made = Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes) if len(drawn.made_X) else None
+            made = (
+                Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes)
+                if len(drawn.made_X)
+                else None
+            )
             row_weights = None if weights is None else _carry_weights(drawn, row_weights, table.y[rows])
-            rows = np.where(drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table))
+            rows = np.where(
+                drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table)
+            )
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
         return Task(table, seed, settings, rows, made, row_weights, held_out)

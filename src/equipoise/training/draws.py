@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import Mixture, MixingTransform
+from equipoise.batches.mixture import MixingTransform, Mixture
 
 _AHEAD = 128  # steps drawn at once, at most
 _GATHERED = 1 << 23  # bytes of rows gathered at once, about the size of a fast cache
@@ -138,7 +138,12 @@ class DropoutMasks:
     """
 
     def __init__(
-        self, widths: Sequence[int], batch_size: int, rate: float, generators: Sequence[torch.Generator], like: Tensor
+        self,
+        widths: Sequence[int],
+        batch_size: int,
+        rate: float,
+        generators: Sequence[torch.Generator],
+        like: Tensor,
     ) -> None:
         self.generators = list(generators)
         self._shapes = [(batch_size, width) for width in widths]

@@ -92,5 +92,7 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     n_classes = max(task.table.n_classes for task in tasks)
     stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
     for replica, task in enumerate(tasks):
-        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS))
+        stack.reset_replica(
+            replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS)
+        )
     return stack.to(device)

@@ -87,7 +87,10 @@ class EarlyStopping:
         stack.train()
         logits = torch.cat(parts, dim=1).double()
         return [
-            logits[position, : len(self._rows[replica]), : self._classes[replica]].softmax(dim=-1).cpu().numpy()
+            logits[position, : len(self._rows[replica]), : self._classes[replica]]
+            .softmax(dim=-1)
+            .cpu()
+            .numpy()
             for position, replica in enumerate(replicas)
         ]
 
@@ -98,10 +101,20 @@ class GradientTolerance:
     name = "gradient_tolerance"
 
     def __init__(
-        self, rows: Sequence[Tensor], weights: Sequence[Tensor | None], pool: Pool, settings: Settings, losses: RowLosses
+        self,
+        rows: Sequence[Tensor],
+        weights: Sequence[Tensor | None],
+        pool: Pool,
+        settings: Settings,
+        losses: RowLosses,
     ) -> None:
         assert settings.gradient_tolerance is not None
-        self._tolerance, self._rows, self._pool, self._losses = settings.gradient_tolerance, rows, pool, losses
+        self._tolerance, self._rows, self._pool, self._losses = (
+            settings.gradient_tolerance,
+            rows,
+            pool,
+            losses,
+        )
         self._weights = [torch.ones(len(r)) if w is None else w for r, w in zip(rows, weights, strict=True)]
 
     def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
@@ -122,7 +135,9 @@ class GradientTolerance:
         stack.eval()
         stack.zero_grad()
         at_once = max(1, _ROWS_AT_ONCE // len(replicas))
-        for columns, share in zip(index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True):
+        for columns, share in zip(
+            index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True
+        ):
             losses = self._losses(stack(self._pool.X[columns]), self._pool.target[columns])
             (losses * share).sum().backward()
         stack.train()

@@ -1,0 +1,185 @@
+"""`compare`: every recipe on one table, stored as it goes, so that the same call goes on after a stop."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from equipoise import recipes as named
+from equipoise.datasets import Dataset
+from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.grid import OnProgress, run_repeat
+from equipoise.experiments.plan import fit_to_budget
+from equipoise.experiments.protocol import Protocol, feasible_folds
+from equipoise.experiments.scores import METRICS
+from equipoise.experiments.store import Store
+from equipoise.preprocessing import TablePreprocessor
+
+_EPOCHS, _BATCH, _LEAST_STEPS = 40, 64, 300  # as NeuralClassifier's defaults
+_FEW_ROWS = 2000  # smaller tables are split anew more often: they are cheap, and their scores vary more
+_PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
+
+
+def compare(
+    dataset: Dataset,
+    store: Store,
+    *,
+    recipes: Sequence[str] | None = None,
+    n_folds: int = 5,
+    n_repeats: int | None = None,
+    n_members: int = 4,
+    metric: str = "g_mean",
+    budget: float = 900.0,
+    random_state: int = 0,
+    on_progress: OnProgress = lambda kind, done, total: None,
+) -> Comparison:
+    """Compare recipes on a table by repeated stratified cross-validation.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `equipoise.datasets` makes it.
+    store : Store
+        Where results go; what it holds already is not computed again.
+    recipes : sequence of str, optional
+        All of `equipoise.recipes.names` by default.
+    n_folds : int, default=5
+        Fewer where the rarest class has fewer rows.
+    n_repeats : int, optional
+        2 by default, 4 up to 2,000 rows.
+    n_members : int, default=4
+        Networks that each neural recipe averages over.
+    metric : str, default="g_mean"
+        Chooses the winner; one of `equipoise.experiments.METRICS`.
+    budget : float, default=900
+        Seconds; repeats, gradient steps and slow samplers are cut to meet it, and the protocol's notes
+        say which.
+    random_state : int, default=0
+    on_progress : callable, optional
+        Called with a kind of work ("boosting", "resampling", "training"), how much of it is done and how
+        much there is.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If an option does not serve, or the store holds another comparison.
+    """
+    wanted = tuple(dict.fromkeys(recipes or named.names()))
+    for name in wanted:
+        named.classifier(name)  # raises for names that are not known
+    if metric not in METRICS:
+        raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+    if min(n_folds, 2 * (n_repeats or 1), 2 * n_members) < 2 or budget <= 0:
+        raise ValueError(
+            f"Two folds, one repeat, one member and a positive budget are the least, but n_folds={n_folds}, "
+            f"n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
+        )
+    request = {"data": fingerprint(dataset), "recipes": wanted, "n_folds": n_folds, "n_repeats": n_repeats,
+               "n_members": n_members, "metric": metric, "budget": budget, "random_state": random_state}  # fmt: skip
+    started = time.monotonic() - (store.get("seconds") or 0.0)
+    classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
+    if store.get("protocol") is None:
+        folds, notes = feasible_folds(np.bincount(codes), n_folds)
+        repeats = n_repeats or (4 if len(codes) <= _FEW_ROWS else 2)
+        steps = max(_LEAST_STEPS, _EPOCHS * -(-(len(codes) - len(codes) // folds) // _BATCH))
+        wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes))
+        _begin(store, request, dataset, classes, codes, fit_to_budget(dataset, codes, wish, budget))
+    _check_same(store, request)
+    _run(store, dataset, codes, started, budget, on_progress)
+    return Comparison(store)
+
+
+def _run(
+    store: Store,
+    dataset: Dataset,
+    codes: NDArray[np.int64],
+    started: float,
+    budget: float,
+    on_progress: OnProgress,
+) -> None:
+    """Run the repeats one after the other; leave out those that would end after the budget."""
+    protocol = Protocol.from_json(store.get("protocol"))
+    for repeat in range(protocol.n_repeats):
+        before = time.monotonic()
+        run_repeat(dataset, codes, protocol, repeat, store, on_progress)
+        store.put("seconds", time.monotonic() - started)
+        a_repeat = time.monotonic() - before
+        left = protocol.n_repeats - repeat - 1
+        if left and time.monotonic() - started + a_repeat > budget:
+            note = (
+                f"{left} of {protocol.n_repeats} repeats left out, to end within {budget / 60:.3g} minutes."
+            )
+            protocol = replace(protocol, n_repeats=repeat + 1, notes=(*protocol.notes, note))
+            store.put("protocol", protocol.to_json())
+            return
+
+
+def _begin(
+    store: Store,
+    request: dict[str, Any],
+    dataset: Dataset,
+    classes: NDArray[Any],
+    codes: NDArray[np.int64],
+    protocol: Protocol,
+) -> None:
+    table = TablePreprocessor().fit(dataset.X)
+    counts = np.bincount(codes)
+    columns = table.summary().astype(object)
+    store.put("problem", {
+        "name": dataset.name, "n_rows": len(codes), "classes": [str(c) for c in classes], "counts": counts.tolist(),
+        "rare": int(counts.argmin()), "columns": columns.where(columns.notna(), None).to_dict("records"),
+        "notes": list(dataset.notes), "source": dataset.source,
+    })  # fmt: skip
+    store.put("versions", {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()})
+    store.put("request", request)
+    store.put("protocol", protocol.to_json())
+
+
+def _check_same(store: Store, request: dict[str, Any]) -> None:
+    stored = store.get("request")
+    differing = [key for key in request if stored.get(key) != _as_json(request[key])]
+    if differing:
+        raise ValueError(
+            f"{store.path.parent} holds another comparison, which differs in {', '.join(differing)}: "
+            f"choose another folder (--out), or repeat the command that began it."
+        )
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a digest of a table's columns, cells and labels."""
+    digest = hashlib.sha256(repr([str(c) for c in dataset.X.columns]).encode())
+    for part in (dataset.X, dataset.y):
+        digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -> Pipeline:
+    """Fit a recipe, the winner by default, on all rows, as the comparison trained it."""
+    name = recipe or comparison.winner
+    protocol = comparison.protocol
+    parameters: dict[str, Any] = {"random_state": protocol.random_state}
+    if named.is_neural(name):
+        parameters |= {"n_members": protocol.n_members, "max_steps": protocol.max_steps}
+    return named.make(name, **parameters).fit(dataset.X, dataset.y)
+
+
+def results_path(folder: Path) -> Path:
+    """Return where a comparison in a folder keeps its results."""
+    return folder / "results.sqlite"

@@ -1,0 +1,178 @@
+"""What a comparison found, derived from what is stored: scores by fold, the leaderboard, the winner."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from equipoise import recipes
+from equipoise.decisions.thresholds import decide, tune_offsets
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.scores import METRICS
+from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise.experiments.store import Cell, Store, StoredFold
+from equipoise.metrics import CONFUSION_METRICS
+
+TUNABLE = tuple(name for name, metric in METRICS.items() if metric.at_threshold and name in CONFUSION_METRICS)
+
+
+class Comparison:
+    """Read-only view of a finished or unfinished comparison.
+
+    Parameters
+    ----------
+    store : Store
+        Of `equipoise.experiments.compare`.
+
+    Attributes
+    ----------
+    protocol : Protocol
+    problem : dict
+        What was found in the data: ``name``, ``n_rows``, ``classes`` (labels as text, in the order of
+        codes), ``counts`` (rows a class), ``rare`` (code of the rarest class), ``columns`` (records of
+        `TablePreprocessor.summary`), ``notes``, ``source``.
+    versions : dict of str to str
+    metric : str
+        The metric that chooses the winner.
+    folds : dict of (repeat, fold) to StoredFold
+    cells : list of Cell
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.protocol = Protocol.from_json(store.get("protocol"))
+        self.problem: dict[str, Any] = store.get("problem")
+        self.versions: dict[str, str] = store.get("versions")
+        self.metric: str = store.get("request")["metric"]
+        self.seconds: float = store.get("seconds") or 0.0
+        self.folds: dict[tuple[int, int], StoredFold] = {(f.repeat, f.fold): f for f in store.folds()}
+        self.cells: list[Cell] = store.cells()
+
+    @property
+    def classes(self) -> list[str]:
+        """Labels as text, in the order of codes."""
+        return self.problem["classes"]
+
+    @property
+    def rare(self) -> int:
+        """Code of the rarest class."""
+        return self.problem["rare"]
+
+    @property
+    def recipes(self) -> list[str]:
+        """Recipes of the protocol with at least one result, in its order."""
+        found = {cell.recipe for cell in self.cells if cell.error is None}
+        return [name for name in self.protocol.recipes if name in found]
+
+    @property
+    def failures(self) -> list[Cell]:
+        """Cells that failed, with their reasons."""
+        return [cell for cell in self.cells if cell.error is not None]
+
+    @property
+    def n_expected(self) -> int:
+        """Cells of the whole protocol."""
+        return len(self.protocol.recipes) * self.protocol.n_folds * self.protocol.n_repeats
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell of the protocol has a result or a reason for having none."""
+        return len(self.cells) >= self.n_expected
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and ``moved_<metric>``.
+
+        ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
+        metric on the test rows of the repeat's *other* folds.
+        """
+        good = [cell for cell in self.cells if cell.probabilities is not None]
+        return pd.DataFrame([self._score(cell) for cell in good])
+
+    def _score(self, cell: Cell) -> dict[str, Any]:
+        codes, proba = self.folds[cell.repeat, cell.fold].test_codes, cell.probabilities
+        assert proba is not None
+        row = {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, "seconds": cell.seconds}
+        row |= {name: metric.score(codes, proba, self.rare) for name, metric in METRICS.items()}
+        for name in ("g_mean", "macro_f1"):
+            moved = one_hot(decide(proba, self.offsets(cell, name)), proba.shape[1])
+            row[f"moved_{name}"] = METRICS[name].score(codes, moved, self.rare)
+        return row
+
+    def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
+        """Per-class offsets of log probability, tuned for a metric on the other folds of the cell's repeat."""
+        others = [c for c in self._by_repeat[cell.recipe, cell.repeat] if c.fold != cell.fold]
+        if not others:
+            return np.zeros(len(self.classes))
+        codes = np.concatenate([self.folds[c.repeat, c.fold].test_codes for c in others])
+        proba = np.concatenate([c.probabilities for c in others if c.probabilities is not None])
+        return tune_offsets(codes, proba, metric=metric, labels=np.arange(len(self.classes)))
+
+    @cached_property
+    def _by_repeat(self) -> dict[tuple[str, int], list[Cell]]:
+        groups: dict[tuple[str, int], list[Cell]] = {}
+        for cell in self.cells:
+            if cell.probabilities is not None:
+                groups.setdefault((cell.recipe, cell.repeat), []).append(cell)
+        return groups
+
+    def out_of_fold(self, recipe: str, repeat: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return true codes (n,) and probabilities (n, K) of the test rows of one repeat, fold after fold."""
+        cells = self._by_repeat[recipe, repeat]
+        codes = np.concatenate([self.folds[c.repeat, c.fold].test_codes for c in cells])
+        proba = np.concatenate([c.probabilities for c in cells if c.probabilities is not None])
+        return codes, proba.astype(np.float64)
+
+    def confusion(self, recipe: str) -> NDArray[np.float64]:
+        """Mean over repeats of the confusion counts of all test rows: rows are true classes."""
+        cells = [c for (name, _), group in self._by_repeat.items() if name == recipe for c in group]
+        repeats = len({c.repeat for c in cells})
+        return np.sum([c.confusion for c in cells], axis=0) / repeats
+
+    def table(self, metric: str) -> pd.DataFrame:
+        """Scores of one metric: a row a fold of a repeat, a column a recipe; folds that some recipe lacks are left out."""
+        wide = self.scores.pivot(index=["repeat", "fold"], columns="recipe", values=metric)
+        return wide[self.recipes].dropna()
+
+    def interval(self, metric: str, recipe: str, against: str | None = None) -> Interval:
+        """Mean of a metric with its corrected resampled t interval, or of the paired difference to a recipe."""
+        table = self.table(metric)
+        values = table[recipe] if against is None else table[recipe] - table[against]
+        if len(values) < 2:
+            mean = float(values.mean()) if len(values) else float("nan")
+            return Interval(mean, float("nan"), float("nan"))
+        return corrected_interval(values, test_share=1 / self.protocol.n_folds)
+
+    @cached_property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a recipe, best first by the chosen metric.
+
+        Columns: ``recipe``, ``meaning``, the mean of every metric and ``moved_<metric>``; ``low`` and ``high``, the 95% interval
+        of the chosen metric; ``rank``, its mean rank over folds; ``difference_low`` and
+        ``difference_high``, the interval of the paired difference to the winner; ``seconds`` a fit.
+        """
+        means = self.scores.groupby("recipe").mean(numeric_only=True).drop(columns=["repeat", "fold"])
+        better = METRICS[self.metric].greater_is_better
+        means = means.sort_values(self.metric, ascending=not better, kind="stable")
+        winner = means.index[0]
+        ranks = self.table(self.metric).rank(axis=1, ascending=not better).mean()
+        rows = []
+        for recipe, scores in means.iterrows():
+            _, low, high = self.interval(self.metric, str(recipe))
+            _, d_low, d_high = self.interval(self.metric, str(recipe), against=str(winner))
+            rows.append(
+                {"recipe": recipe, "meaning": recipes.meaning(str(recipe)), **scores.to_dict(), "low": low,
+                 "high": high, "rank": ranks[recipe], "difference_low": d_low, "difference_high": d_high}
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @property
+    def winner(self) -> str:
+        """The recipe with the best mean of the chosen metric."""
+        return str(self.leaderboard["recipe"].iloc[0])
+
+
+def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
+    """Decisions as probabilities of 0 and 1, of shape (n, n_classes)."""
+    return np.eye(n_classes)[codes]

@@ -1,0 +1,174 @@
+"""Run the cells of a comparison: recipes x folds x repeats, networks in stacks, the others in processes."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+
+from equipoise import recipes
+from equipoise.classifiers import NeuralClassifier
+from equipoise.datasets import Dataset
+from equipoise.experiments.protocol import Fold, Protocol, split
+from equipoise.experiments.store import Cell, Store
+from equipoise.preprocessing import TablePreprocessor
+from equipoise.training import Task, TrainedNetwork, fit
+
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedFold:
+    """A fold as numbers, the preprocessing fitted on its training side alone."""
+
+    fold: Fold
+    X_train: NDArray[np.float32]
+    X_test: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    y_test: NDArray[np.int64]
+    n_classes: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold) -> "PreparedFold":
+        """Fit the preprocessing on the training rows and apply it to both sides."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what was dropped is told once, of the whole table
+            table = TablePreprocessor().fit(dataset.X.iloc[fold.train])
+        X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
+        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1)
+
+    def cell(self, recipe: str, model: ClassifierMixin, seconds: float, notes: list[str]) -> Cell:
+        """Score a fitted classifier on the test side."""
+        proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
+        proba[:, model.classes_] = model.predict_proba(self.X_test)
+        confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
+        np.add.at(confusion, (self.y_test, proba.argmax(axis=1)), 1)
+        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes)
+
+    def failed(self, recipe: str, error: Exception) -> Cell:
+        """Record why a cell could not be had."""
+        reason = f"{type(error).__name__}: {error}"
+        return Cell(recipe, self.fold.repeat, self.fold.number, 0.0, None, None, error=reason)
+
+
+def make_classifier(recipe: str, protocol: Protocol, seed: int) -> ClassifierMixin:
+    """Return a recipe's classifier as a comparison trains it: equal seeds, members and gradient steps."""
+    if not recipes.is_neural(recipe):
+        return recipes.classifier(recipe, random_state=seed)
+    return recipes.classifier(
+        recipe, random_state=seed, n_members=protocol.n_members, max_steps=protocol.max_steps
+    )
+
+
+def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,
+               on_progress: OnProgress) -> None:  # fmt: skip
+    """Run what is not yet stored of one repeat; every result is stored as it arrives."""
+    done = store.done()
+    folds = list(split(codes, dataset.groups, protocol, repeat))
+    pending = {
+        fold.number: [r for r in protocol.recipes if (r, repeat, fold.number) not in done] for fold in folds
+    }  # fmt: skip
+    if not any(pending.values()):
+        return
+    prepared = [PreparedFold.of(dataset, codes, fold) for fold in folds if pending[fold.number]]
+    for fold in prepared:
+        store.add_fold(fold.fold, codes, fold.n_classes)
+    wanted = [(recipe, fold) for fold in prepared for recipe in pending[fold.fold.number]]
+    references = [(recipe, fold) for recipe, fold in wanted if not recipes.is_neural(recipe)]
+    _run_in_processes(references, protocol, store, on_progress)
+    _run_in_stacks([pair for pair in wanted if recipes.is_neural(pair[0])], protocol, store, on_progress)
+
+
+def _run_in_processes(
+    pairs: list[tuple[str, PreparedFold]], protocol: Protocol, store: Store, on_progress: OnProgress
+) -> None:
+    workers = min(cpu_count(), len(pairs))
+    if not workers:
+        return
+    cells: Iterable[Cell] = Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(_reference_cell)(recipe, fold, protocol) for recipe, fold in pairs
+    )
+    for done, cell in enumerate(cells, start=1):
+        store.add([cell])
+        on_progress("boosting", done, len(pairs))
+
+
+def _reference_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> Cell:
+    started = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = make_classifier(recipe, protocol, fold.fold.seed).fit(fold.X_train, fold.y_train)
+        except Exception as error:
+            return fold.failed(recipe, error)
+    return fold.cell(recipe, model, time.perf_counter() - started, _sentences(caught))
+
+
+@dataclass(eq=False)
+class _PendingCell:
+    """A cell whose networks are still in training."""
+
+    recipe: str
+    fold: PreparedFold
+    model: NeuralClassifier
+    tasks: list[Task]
+    notes: list[str]
+    seconds: float
+    networks: dict[int, TrainedNetwork] = field(default_factory=dict)
+
+    def finish(self) -> Cell:
+        try:
+            self.model.adopt([self.networks[number] for number in sorted(self.networks)])
+        except ValueError as error:
+            return self.fold.failed(self.recipe, error)
+        return self.fold.cell(self.recipe, self.model, self.seconds, self.notes)
+
+
+def _run_in_stacks(
+    pairs: list[tuple[str, PreparedFold]], protocol: Protocol, store: Store, on_progress: OnProgress
+) -> None:
+    """Train the networks of all cells in one call of the trainer; store a stack's finished cells at once."""
+    cells: list[_PendingCell] = []
+    for number, (recipe, fold) in enumerate(pairs):
+        cell = _prepare_cell(recipe, fold, protocol)
+        if isinstance(cell, Cell):
+            store.add([cell])
+        else:
+            cells.append(cell)
+        on_progress("resampling", number + 1, len(pairs))
+    owners = [cell for cell in cells for _ in cell.tasks]
+    clock = time.perf_counter()
+
+    def keep(networks: dict[int, TrainedNetwork]) -> None:
+        nonlocal clock
+        share = (time.perf_counter() - clock) / len(networks)
+        clock = time.perf_counter()
+        for number, network in networks.items():
+            owners[number].networks[number] = network
+            owners[number].seconds += share
+        touched = dict.fromkeys(owners[number] for number in networks)
+        store.add([cell.finish() for cell in touched if len(cell.networks) == len(cell.tasks)])
+
+    tasks = [task for cell in cells for task in cell.tasks]
+    fit(tasks, on_progress=lambda done, total: on_progress("training", done, total), on_stack=keep)
+
+
+def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":
+    started = time.perf_counter()
+    model = make_classifier(recipe, protocol, fold.fold.seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            tasks = model.tasks(fold.X_train, fold.y_train)
+        except Exception as error:
+            return fold.failed(recipe, error)
+    return _PendingCell(recipe, fold, model, tasks, _sentences(caught), time.perf_counter() - started)
+
+
+def _sentences(caught: list[Any]) -> list[str]:
+    return list(dict.fromkeys(str(warning.message) for warning in caught))

@@ -1,0 +1,94 @@
+"""Fit a comparison into a time budget: measure first, then cut repeats, steps and slow samplers, and say so."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from equipoise import recipes
+from equipoise.datasets import Dataset
+from equipoise.experiments.grid import PreparedFold, make_classifier
+from equipoise.experiments.protocol import Protocol, split
+from equipoise.samplers import resample
+from equipoise.training import fit
+
+_PROBE_STEPS = 30
+_PROBE_NETWORKS = 10
+_SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
+_SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
+_NETWORK_SHARE = 0.8  # of the budget that networks may take
+_LEAST_STEPS = 300
+
+
+def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, seconds: float) -> Protocol:
+    """Return the protocol, cut where it would not end within the budget, each cut noted in a sentence.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    codes : ndarray of shape (n,)
+    protocol : Protocol
+        As wished for.
+    seconds : float
+
+    Returns
+    -------
+    Protocol
+    """
+    fold = PreparedFold.of(dataset, codes, next(split(codes, dataset.groups, protocol, 0)))
+    protocol = _without_slow_samplers(fold, protocol, seconds)
+    a_step = _network_step_seconds(fold, protocol)
+    networks = sum(map(recipes.is_neural, protocol.recipes)) * protocol.n_folds * protocol.n_members
+    a_repeat = a_step * networks * protocol.max_steps
+    affordable = seconds * _NETWORK_SHARE
+    notes = list(protocol.notes)
+    repeats, steps = protocol.n_repeats, protocol.max_steps
+    if a_repeat * repeats > affordable and repeats > 1:
+        repeats = max(1, int(affordable / a_repeat))
+        notes.append(
+            f"{_repeats(repeats)} instead of {protocol.n_repeats}, to end within {seconds / 60:.3g} minutes."
+        )
+    if a_repeat > affordable:
+        steps = max(_LEAST_STEPS, int(steps * affordable / a_repeat))
+        notes.append(
+            f"{steps} gradient steps a network instead of {protocol.max_steps}, to end within {seconds / 60:.3g} minutes."
+        )
+    return replace(protocol, n_repeats=repeats, max_steps=steps, notes=tuple(notes))
+
+
+def _repeats(number: int) -> str:
+    return "1 repeat" if number == 1 else f"{number} repeats"
+
+
+def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
+    """Time a gradient step of one network in a stack on the real rows."""
+    probe = replace(protocol, n_members=_PROBE_NETWORKS, max_steps=_PROBE_STEPS)
+    tasks = make_classifier("none", probe, 0).tasks(fold.X_train, fold.y_train)
+    fit(tasks[:1])  # the first steps of a process are slow
+    started = time.perf_counter()
+    fit(tasks)
+    return (time.perf_counter() - started) / (_PROBE_STEPS * _PROBE_NETWORKS)
+
+
+def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: float) -> Protocol:
+    n = len(fold.y_train)
+    if n <= _SAMPLER_ROWS:
+        return protocol
+    rows, _ = train_test_split(np.arange(n), train_size=_SAMPLER_ROWS, stratify=fold.y_train, random_state=0)
+    kept, notes = [], list(protocol.notes)
+    for recipe in protocol.recipes:
+        sampler = getattr(make_classifier(recipe, protocol, 0), "sampler", None)
+        started = time.perf_counter()
+        if sampler is not None:
+            resample(sampler, fold.X_train[rows], fold.y_train[rows], 0)
+        once = (time.perf_counter() - started) * (n / _SAMPLER_ROWS) ** 2
+        total = once * protocol.n_folds * protocol.n_repeats * protocol.n_members
+        if total > _SAMPLER_SHARE * seconds:
+            notes.append(
+                f"{recipe} was left out: resampling {n:,} rows would take it about {total / 60:.0f} minutes in all."
+            )
+        else:
+            kept.append(recipe)
+    return replace(protocol, recipes=tuple(kept), notes=tuple(notes))

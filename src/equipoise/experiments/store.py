@@ -1,0 +1,175 @@
+"""Results as they arrive, in one SQLite file: whatever was stored survives a stop at any moment."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.experiments.protocol import Fold
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS folds (
+    repeat INTEGER, fold INTEGER, seed INTEGER, test_rows BLOB, test_codes BLOB, train_counts TEXT, test_counts TEXT,
+    PRIMARY KEY (repeat, fold));
+CREATE TABLE IF NOT EXISTS cells (
+    recipe TEXT, repeat INTEGER, fold INTEGER, seconds REAL, confusion TEXT, probabilities BLOB, notes TEXT, error TEXT,
+    PRIMARY KEY (recipe, repeat, fold));
+"""
+
+CellKey = tuple[str, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The result of one recipe on one fold.
+
+    Attributes
+    ----------
+    recipe : str
+    repeat, fold : int
+    seconds : float
+        Wall time of training; for networks trained in a stack, their share of its time.
+    probabilities : ndarray of shape (n_test, K), float32, or None
+        None if the cell failed.
+    confusion : ndarray of shape (K, K) or None
+        Rows are true classes, columns the most probable ones.
+    notes : list of str
+        Warnings raised on the way.
+    error : str or None
+        Why the cell failed.
+    """
+
+    recipe: str
+    repeat: int
+    fold: int
+    seconds: float
+    probabilities: NDArray[np.float32] | None
+    confusion: NDArray[np.int64] | None
+    notes: list[str] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """Recipe, repeat and fold."""
+        return self.recipe, self.repeat, self.fold
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFold:
+    """The test side of a fold, and the class counts of both sides, in the order of the classes."""
+
+    repeat: int
+    fold: int
+    seed: int
+    test_rows: NDArray[np.int64]
+    test_codes: NDArray[np.int64]
+    train_counts: list[int]
+    test_counts: list[int]
+
+
+class Store:
+    """A comparison's results on disk.
+
+    Parameters
+    ----------
+    path : Path
+        Created if it does not exist; its folder must.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._db.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise ValueError(
+                f"{path} cannot be used as a results store ({error}): choose another folder."
+            ) from error
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def get(self, key: str) -> Any:
+        """Read a value kept under a key; None if there is none."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value that json can hold."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def add_fold(self, fold: Fold, codes: NDArray[np.int64], n_classes: int) -> None:
+        """Keep the test side of a fold and the class counts of both sides."""
+        counts = [
+            json.dumps(np.bincount(codes[rows], minlength=n_classes).tolist())
+            for rows in (fold.train, fold.test)
+        ]
+        test = fold.test.astype("<i8"), codes[fold.test].astype("<i4")
+        values = (fold.repeat, fold.number, fold.seed, test[0].tobytes(), test[1].tobytes(), *counts)
+        self._db.execute("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def add(self, cells: Iterable[Cell]) -> None:
+        """Keep the results of a stack in one transaction: all of them, or none."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, cells)
+            )
+
+    def done(self) -> set[CellKey]:
+        """Return what is finished, well or badly."""
+        return set(self._db.execute("SELECT recipe, repeat, fold FROM cells"))
+
+    def folds(self) -> list[StoredFold]:
+        """Read every fold, in order."""
+        rows = self._db.execute("SELECT * FROM folds ORDER BY repeat, fold")
+        return [
+            StoredFold(repeat, fold, seed, np.frombuffer(test, "<i8"), np.frombuffer(codes, "<i4").astype(np.int64),
+                       json.loads(train_counts), json.loads(test_counts))
+            for repeat, fold, seed, test, codes, train_counts, test_counts in rows
+        ]  # fmt: skip
+
+    def cells(self) -> list[Cell]:
+        """Read every result, in the order of recipe, repeat and fold."""
+        return [_cell(*row) for row in self._db.execute("SELECT * FROM cells ORDER BY recipe, repeat, fold")]
+
+
+def _row(cell: Cell) -> tuple[Any, ...]:
+    confusion = None if cell.confusion is None else json.dumps(cell.confusion.tolist())
+    probabilities = None if cell.probabilities is None else cell.probabilities.astype("<f4").tobytes()
+    return (*cell.key, cell.seconds, confusion, probabilities, json.dumps(cell.notes), cell.error)
+
+
+def _cell(
+    recipe: str,
+    repeat: int,
+    fold: int,
+    seconds: float,
+    confusion: str | None,
+    proba: bytes | None,
+    notes: str,
+    error: str,
+) -> Cell:
+    counts = None if confusion is None else np.array(json.loads(confusion))
+    probabilities = None
+    if proba is not None and counts is not None:
+        probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
+    return Cell(recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error)

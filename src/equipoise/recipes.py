@@ -1,0 +1,151 @@
+"""The named treatments of imbalance, each a configured scikit-learn classifier.
+
+A recipe is a few parameters of `NeuralClassifier`, so that all of them share network, optimiser and
+number of gradient steps; parts that meet at different steps of the line from rows to decision may be
+added up, as in ``"under+remix"``. The references ``gbdt`` and ``gbdt-balanced`` are scikit-learn's
+histogram boosting. Every recipe reads tables through the same preprocessing.
+"""
+
+from typing import Any
+
+from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import ClassifierMixin, clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+
+from equipoise.batches import MixUp, ReMix
+from equipoise.classifiers import NeuralClassifier
+from equipoise.preprocessing import TablePreprocessor
+
+_PARTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "cost": {"class_weight": "balanced"},
+    "under": {"sampler": RandomUnderSampler()},
+    "over": {"sampler": RandomOverSampler()},
+    "smote": {"sampler": SMOTE()},
+    "borderline-smote": {"sampler": BorderlineSMOTE()},
+    "svm-smote": {"sampler": SVMSMOTE()},
+    "mixup": {"batch_transform": MixUp(alpha=0.3)},
+    "remix": {"batch_transform": ReMix(alpha=0.3)},
+}
+_REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
+
+_MEANINGS = {
+    "none": "no treatment",
+    "cost": "errors weighed by class, N / (K n_k)",
+    "under": "random under-sampling",
+    "over": "random over-sampling",
+    "smote": "SMOTE",
+    "borderline-smote": "Borderline-SMOTE",
+    "svm-smote": "SVM-SMOTE",
+    "mixup": "MixUp, batches as they come",
+    "remix": "ReMix, batches balanced and mixed",
+    "gbdt": "histogram gradient boosting",
+    "gbdt-balanced": "histogram gradient boosting, classes weighed",
+}
+
+
+def names() -> list[str]:
+    """Return the names of all recipes, the untreated network first.
+
+    Examples
+    --------
+    >>> from equipoise import recipes
+    >>> recipes.names()[:3]
+    ['none', 'cost', 'under']
+    """
+    return [*_PARTS, *_REFERENCES]
+
+
+def meaning(name: str) -> str:
+    """Say in a few words what a recipe does.
+
+    Examples
+    --------
+    >>> from equipoise import recipes
+    >>> recipes.meaning("under+remix")
+    'random under-sampling; ReMix, batches balanced and mixed'
+    """
+    return "; ".join(_MEANINGS[part] for part in _split(name))
+
+
+def is_neural(name: str) -> bool:
+    """Tell whether a recipe trains networks (the references do not)."""
+    return all(part in _PARTS for part in _split(name))
+
+
+def classifier(name: str, **parameters: Any) -> ClassifierMixin:
+    """Return a recipe's unfitted classifier for numbers, without the preprocessing of tables.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`, or several joined by ``+``.
+    **parameters
+        Further parameters of the classifier, such as ``random_state`` or ``n_members``.
+
+    Returns
+    -------
+    NeuralClassifier or HistGradientBoostingClassifier
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or two parts of a sum treat the same step.
+    """
+    parts = _split(name)
+    if name in _REFERENCES:
+        return HistGradientBoostingClassifier(**_REFERENCES[name], **parameters)
+    settings: dict[str, Any] = {}
+    for part in parts:
+        if part in _REFERENCES:
+            raise ValueError(
+                f"{part!r} trains no network, so it cannot be part of the sum {name!r}: use it alone."
+            )
+        if taken := settings.keys() & _PARTS[part].keys():
+            raise ValueError(f"Two parts of {name!r} set {taken.pop()!r}: leave one of them out.")
+        settings |= {key: clone(value, safe=False) for key, value in _PARTS[part].items()}
+    return NeuralClassifier(standardize=False, **settings, **parameters)
+
+
+def make(name: str, **parameters: Any) -> Pipeline:
+    """Return a recipe as an unfitted classifier for tables: data frames with gaps and categories, or arrays.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`, or several joined by ``+``.
+    **parameters
+        Further parameters of the classifier, such as ``random_state`` or ``n_members``.
+
+    Returns
+    -------
+    Pipeline
+        `TablePreprocessor`, then the classifier.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or two parts of a sum treat the same step.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from equipoise import recipes
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = recipes.make("remix", n_members=2, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (569, 2)
+    """
+    return Pipeline([("table", TablePreprocessor()), ("classifier", classifier(name, **parameters))])
+
+
+def _split(name: str) -> list[str]:
+    parts = name.split("+")
+    for part in parts:
+        if part not in names():
+            raise ValueError(
+                f"There is no recipe {part!r}: choose from {', '.join(names())}, or a sum such as under+remix."
+            )
+    return parts
