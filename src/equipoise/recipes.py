@@ -100,9 +100,7 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     settings: dict[str, Any] = {}
     for part in parts:
         if part in _REFERENCES:
-            raise ValueError(
-                f"{part!r} trains no network, so it cannot be part of the sum {name!r}: use it alone."
-            )
+            raise ValueError(f"{part!r} trains no network, so it cannot be part of the sum {name!r}: use it alone.")
         if taken := settings.keys() & _PARTS[part].keys():
             raise ValueError(f"Two parts of {name!r} set {taken.pop()!r}: leave one of them out.")
         settings |= {key: clone(value, safe=False) for key, value in _PARTS[part].items()}

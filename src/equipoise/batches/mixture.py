@@ -140,9 +140,7 @@ def mix(values: Tensor, mixture: Mixture) -> Tensor:
 def take_rows(values: Tensor, positions: Tensor) -> Tensor:
     """Gather rows of ``(..., B, *features)`` at positions ``(..., B)``."""
     rest = values.ndim - positions.ndim
-    index = positions.reshape(*positions.shape, *(1,) * rest).expand(
-        *positions.shape, *values.shape[positions.ndim :]
-    )
+    index = positions.reshape(*positions.shape, *(1,) * rest).expand(*positions.shape, *values.shape[positions.ndim :])
     return values.gather(positions.ndim - 1, index)
 
 
@@ -151,9 +149,7 @@ def permutations(shape: Sequence[int], device: torch.device, generator: torch.Ge
     return torch.rand(tuple(shape), dtype=torch.float64, device=device, generator=generator).argsort(dim=-1)
 
 
-def beta(
-    alpha: float, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None
-) -> Tensor:
+def beta(alpha: float, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None) -> Tensor:
     """Draw from Beta(alpha, alpha); 1 where alpha is 0.
 
     A ratio of Gamma(alpha) draws underflows for small alpha. Here Gamma(alpha) is Gamma(alpha + 1)
@@ -162,9 +158,7 @@ def beta(
     if alpha == 0:
         return torch.ones(tuple(shape), dtype=torch.float64, device=device)
     pair = (2, *shape)
-    gamma = torch._standard_gamma(
-        torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator
-    )
+    gamma = torch._standard_gamma(torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator)
     uniform = torch.rand(pair, dtype=torch.float64, device=device, generator=generator)
     log_gamma = gamma.log() + uniform.log() / alpha
     return torch.sigmoid(log_gamma[0] - log_gamma[1])

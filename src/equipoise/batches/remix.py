@@ -104,9 +104,7 @@ class _Classes:
         n_classes = int(labels.max()) + 1 if labels.numel() else 1
         self.order = labels.argsort(dim=-1, stable=True)  # (..., B)
         ones = torch.ones_like(labels)
-        self.count = labels.new_zeros(*labels.shape[:-1], n_classes).scatter_add_(
-            -1, labels, ones
-        )  # (..., K)
+        self.count = labels.new_zeros(*labels.shape[:-1], n_classes).scatter_add_(-1, labels, ones)  # (..., K)
         self.start = self.count.cumsum(-1) - self.count  # (..., K)
 
     def uniform(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:

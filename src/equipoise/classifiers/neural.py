@@ -213,7 +213,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         return self.adopt(fit(self.tasks(X, y, sample_weight), max_time=self.max_time))
 
-    def tasks(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Task]:
+    def tasks(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> list[Task]:
         """Return the first half of `fit`: one training task a member, for `equipoise.training.fit`.
 
         Parameters are those of `fit`. Tasks of many classifiers may train in one call; `adopt` takes
@@ -226,7 +226,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_[0]!r}.")
         weights = self._weights(X, y, sample_weight)
         if weights is not None:
-            X, codes, weights = (part[weights > 0] for part in (X, codes, weights))
+            X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
         self._fit_scaler(X, weights)
         table = Table(self._scaled(X), codes, len(self.classes_))
         random_state = check_random_state(self.random_state)
@@ -234,14 +234,10 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         settings = self._settings(len(table))
         return [self._task(table, weights, settings, int(seed)) for seed in seeds]
 
-    def _weights(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None
-    ) -> NDArray[Any] | None:
+    def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[Any] | None:
         if sample_weight is None and self.class_weight is None:
             return None
-        weights = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
-        )
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
         if self.class_weight is not None:
             weights *= compute_sample_weight(self.class_weight, y)
         if not weights.any():
@@ -249,9 +245,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         return weights
 
     def _fit_scaler(self, X: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        self._scaler = (
-            StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
-        )
+        self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         if self._scaler is not None:
@@ -265,7 +259,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         stop = "log_loss" if self.early_stopping is True else self.early_stopping
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         return Settings(
-            network=tuple(self.hidden_layer_sizes) if self.network == "mlp" else self.network,
+            network=tuple(self.hidden_layer_sizes) if isinstance(self.network, str) else self.network,
             loss=self.loss,
             batch_transform=self.batch_transform,
             batch_size=batch_size,
@@ -293,15 +287,10 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         row_weights = None if weights is None else weights[rows]
         if self.sampler is not None:
             drawn = resample(self.sampler, table.X[rows], table.y[rows], seed)
-            made = (
-                Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes)
-                if len(drawn.made_X)
-                else None
-            )
-            row_weights = None if weights is None else _carry_weights(drawn, row_weights, table.y[rows])
-            rows = np.where(
-                drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table)
-            )
+            made = Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes) if len(drawn.made_X) else None
+            if row_weights is not None:
+                row_weights = _carry_weights(drawn, row_weights, table.y[rows])
+            rows = np.where(drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table))
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
         return Task(table, seed, settings, rows, made, row_weights, held_out)
@@ -346,8 +335,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
-        return self.stack_.predict_proba(self._scaled(X))
+        rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
+        return self.stack_.predict_proba(self._scaled(rows))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable label of each row.

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from equipoise import metrics
 
-Labels, Probabilities = NDArray[Any], NDArray[np.float64]
+Labels = NDArray[Any]
+Probabilities = NDArray[np.float64]
 
 
 def _log_loss(labels: Labels, proba: Probabilities) -> float:

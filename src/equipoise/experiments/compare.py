@@ -119,9 +119,7 @@ def _run(
         a_repeat = time.monotonic() - before
         left = protocol.n_repeats - repeat - 1
         if left and time.monotonic() - started + a_repeat > budget:
-            note = (
-                f"{left} of {protocol.n_repeats} repeats left out, to end within {budget / 60:.3g} minutes."
-            )
+            note = f"{left} of {protocol.n_repeats} repeats left out, to end within {budget / 60:.3g} minutes."
             protocol = replace(protocol, n_repeats=repeat + 1, notes=(*protocol.notes, note))
             store.put("protocol", protocol.to_json())
             return

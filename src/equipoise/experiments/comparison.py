@@ -128,10 +128,10 @@ class Comparison:
         """Mean over repeats of the confusion counts of all test rows: rows are true classes."""
         cells = [c for (name, _), group in self._by_repeat.items() if name == recipe for c in group]
         repeats = len({c.repeat for c in cells})
-        return np.sum([c.confusion for c in cells], axis=0) / repeats
+        return np.sum([c.confusion for c in cells if c.confusion is not None], axis=0) / repeats
 
     def table(self, metric: str) -> pd.DataFrame:
-        """Scores of one metric: a row a fold of a repeat, a column a recipe; folds that some recipe lacks are left out."""
+        """Scores of one metric: a row a fold of a repeat, a column a recipe; only folds that all recipes have."""
         wide = self.scores.pivot(index=["repeat", "fold"], columns="recipe", values=metric)
         return wide[self.recipes].dropna()
 
@@ -148,9 +148,10 @@ class Comparison:
     def leaderboard(self) -> pd.DataFrame:
         """One row a recipe, best first by the chosen metric.
 
-        Columns: ``recipe``, ``meaning``, the mean of every metric and ``moved_<metric>``; ``low`` and ``high``, the 95% interval
-        of the chosen metric; ``rank``, its mean rank over folds; ``difference_low`` and
-        ``difference_high``, the interval of the paired difference to the winner; ``seconds`` a fit.
+        Columns: ``recipe``, ``meaning``, the mean of every metric and ``moved_<metric>``; ``low`` and
+        ``high``, the 95% interval of the chosen metric; ``rank``, its mean rank over folds;
+        ``difference_low`` and ``difference_high``, the interval of the paired difference to the winner;
+        ``seconds`` a fit.
         """
         means = self.scores.groupby("recipe").mean(numeric_only=True).drop(columns=["repeat", "fold"])
         better = METRICS[self.metric].greater_is_better
@@ -158,11 +159,11 @@ class Comparison:
         winner = means.index[0]
         ranks = self.table(self.metric).rank(axis=1, ascending=not better).mean()
         rows = []
-        for recipe, scores in means.iterrows():
-            _, low, high = self.interval(self.metric, str(recipe))
-            _, d_low, d_high = self.interval(self.metric, str(recipe), against=str(winner))
+        for recipe in map(str, means.index):
+            _, low, high = self.interval(self.metric, recipe)
+            _, d_low, d_high = self.interval(self.metric, recipe, against=str(winner))
             rows.append(
-                {"recipe": recipe, "meaning": recipes.meaning(str(recipe)), **scores.to_dict(), "low": low,
+                {"recipe": recipe, "meaning": recipes.meaning(recipe), **means.loc[recipe].to_dict(), "low": low,
                  "high": high, "rank": ranks[recipe], "difference_low": d_low, "difference_high": d_high}
             )  # fmt: skip
         return pd.DataFrame(rows)

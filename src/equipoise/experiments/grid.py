@@ -60,9 +60,7 @@ def make_classifier(recipe: str, protocol: Protocol, seed: int) -> ClassifierMix
     """Return a recipe's classifier as a comparison trains it: equal seeds, members and gradient steps."""
     if not recipes.is_neural(recipe):
         return recipes.classifier(recipe, random_state=seed)
-    return recipes.classifier(
-        recipe, random_state=seed, n_members=protocol.n_members, max_steps=protocol.max_steps
-    )
+    return recipes.classifier(recipe, random_state=seed, n_members=protocol.n_members, max_steps=protocol.max_steps)
 
 
 def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,

@@ -47,9 +47,7 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     repeats, steps = protocol.n_repeats, protocol.max_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
-        notes.append(
-            f"{_repeats(repeats)} instead of {protocol.n_repeats}, to end within {seconds / 60:.3g} minutes."
-        )
+        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, to end within {seconds / 60:.3g} minutes.")
     if a_repeat > affordable:
         steps = max(_LEAST_STEPS, int(steps * affordable / a_repeat))
         notes.append(

@@ -68,9 +68,7 @@ class Fold:
     seed: int
 
 
-def split(
-    codes: NDArray[np.int64], groups: NDArray[Any] | None, protocol: Protocol, repeat: int
-) -> Iterator[Fold]:
+def split(codes: NDArray[np.int64], groups: NDArray[Any] | None, protocol: Protocol, repeat: int) -> Iterator[Fold]:
     """Yield the folds of one repeat: stratified by class, groups of rows kept together."""
     seed = int(np.random.SeedSequence([protocol.random_state, repeat]).generate_state(1)[0] >> 1)
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
@@ -95,9 +93,7 @@ def feasible_folds(counts: NDArray[np.int64], wanted: int) -> tuple[int, list[st
     """
     rarest = int(counts.min())
     if rarest < 2:
-        raise ValueError(
-            f"Each class needs two rows at least, one to train and one to test on, but one has {rarest}."
-        )
+        raise ValueError(f"Each class needs two rows at least, one to train and one to test on, but one has {rarest}.")
     folds = min(wanted, rarest)
     notes = []
     if folds < wanted:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from equipoise import metrics
 
-Codes, Probabilities = NDArray[np.int64], NDArray[np.floating[Any]]
+Codes = NDArray[np.int64]
+Probabilities = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,7 @@ def corrected_interval(values: ArrayLike, *, test_share: float, confidence: floa
     if x.ndim != 1 or x.size < 2 or not np.isfinite(x).all():
         raise ValueError(f"values must be two or more finite numbers, one a fold, got {values!r}")
     if not (0 < test_share < 1 and 0 < confidence < 1):
-        raise ValueError(
-            f"test_share and confidence must lie within (0, 1), got {test_share!r} and {confidence!r}"
-        )
+        raise ValueError(f"test_share and confidence must lie within (0, 1), got {test_share!r} and {confidence!r}")
     variance = (1 / x.size + test_share / (1 - test_share)) * x.var(ddof=1)
     half = stats.t.ppf((1 + confidence) / 2, x.size - 1) * np.sqrt(variance)
     return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
@@ -136,9 +134,7 @@ def friedman_nemenyi(scores: pd.DataFrame, *, alpha: float = 0.05) -> FriedmanNe
         )
     all_tied = bool((ranks.nunique(axis=1) == 1).all())
     statistic, pvalue = (np.nan, 1.0) if all_tied else stats.friedmanchisquare(*ranks.to_numpy().T)
-    unit = np.sqrt(
-        k * (k + 1) / (12 * n)
-    )  # of the Studentized range, which Nemenyi's table divides by sqrt(2)
+    unit = np.sqrt(k * (k + 1) / (12 * n))  # of the Studentized range, which Nemenyi's table divides by sqrt(2)
     means = ranks.mean().to_numpy()
     pairs = stats.studentized_range.sf(np.abs(means[:, None] - means) / unit, k, np.inf)
     return FriedmanNemenyi(

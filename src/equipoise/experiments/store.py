@@ -95,9 +95,7 @@ class Store:
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise ValueError(
-                f"{path} cannot be used as a results store ({error}): choose another folder."
-            ) from error
+            raise ValueError(f"{path} cannot be used as a results store ({error}): choose another folder.") from error
 
     def __enter__(self) -> "Store":
         return self
@@ -119,8 +117,7 @@ class Store:
     def add_fold(self, fold: Fold, codes: NDArray[np.int64], n_classes: int) -> None:
         """Keep the test side of a fold and the class counts of both sides."""
         counts = [
-            json.dumps(np.bincount(codes[rows], minlength=n_classes).tolist())
-            for rows in (fold.train, fold.test)
+            json.dumps(np.bincount(codes[rows], minlength=n_classes).tolist()) for rows in (fold.train, fold.test)
         ]
         test = fold.test.astype("<i8"), codes[fold.test].astype("<i4")
         values = (fold.repeat, fold.number, fold.seed, test[0].tobytes(), test[1].tobytes(), *counts)
@@ -130,9 +127,7 @@ class Store:
         """Keep the results of a stack in one transaction: all of them, or none."""
         with self._db:
             self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, cells)
-            )
+            self._db.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, cells))
 
     def done(self) -> set[CellKey]:
         """Return what is finished, well or badly."""

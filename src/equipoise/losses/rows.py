@@ -44,7 +44,7 @@ def row_losses(loss: Loss, class_counts: Tensor) -> RowLosses:
 def _unreduced(module: nn.Module) -> nn.Module:
     module = copy.deepcopy(module)
     if hasattr(module, "reduction"):
-        module.reduction = "none"
+        setattr(module, "reduction", "none")  # noqa: B010 - torch does not declare it on nn.Module
     return module
 
 

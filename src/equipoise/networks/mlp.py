@@ -35,9 +35,7 @@ class MLPStack(nn.Module):
     torch.Size([5, 8, 3])
     """
 
-    def __init__(
-        self, layer_sizes: Sequence[int], n_replicas: int, dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, layer_sizes: Sequence[int], n_replicas: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.layer_sizes = tuple(layer_sizes)
         pairs = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
@@ -45,9 +43,7 @@ class MLPStack(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(n_replicas, 1, o, dtype=dtype) for _, o in pairs)
 
     @torch.no_grad()
-    def reset_replica(
-        self, replica: int, n_features: int, n_classes: int, generator: torch.Generator
-    ) -> None:
+    def reset_replica(self, replica: int, n_features: int, n_classes: int, generator: torch.Generator) -> None:
         """Draw the weights of one replica, as ``nn.Linear`` does, for its own numbers of features and classes.
 
         A replica narrower than the stack uses the first rows of the first weight and the first columns
@@ -56,9 +52,7 @@ class MLPStack(nn.Module):
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
         for weight, bias, n_in, n_out in zip(self.weights, self.biases, sizes[:-1], sizes[1:], strict=True):
             bound = 1.0 / math.sqrt(n_in)
-            draw = torch.empty(n_in + 1, n_out, dtype=torch.float64).uniform_(
-                -bound, bound, generator=generator
-            )
+            draw = torch.empty(n_in + 1, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             weight[replica, :n_in, :n_out] = draw[:-1].to(weight)
             bias[replica, 0, :n_out] = draw[-1].to(bias)
 

@@ -58,9 +58,7 @@ def resample(sampler: BaseEstimator, X: NDArray[Any], y: NDArray[Any], random_st
     n, shape = len(X), X.shape[1:]
     if hasattr(fitted, "sample_indices_"):
         return Resampled(np.asarray(fitted.sample_indices_, dtype=np.int64), X[:0], y[:0])
-    if len(X_out) >= n and np.array_equal(
-        X_out[:n], flat
-    ):  # over-samplers put the rows they were given first
+    if len(X_out) >= n and np.array_equal(X_out[:n], flat):  # over-samplers put the rows they were given first
         return Resampled(np.arange(len(X_out)), X_out[n:].reshape(-1, *shape), y_out[n:])
     return Resampled(n + np.arange(len(X_out)), X_out.reshape(-1, *shape), y_out)
 
@@ -77,9 +75,7 @@ def _fit_resample(
         if not isinstance(sampler, SVMSMOTE):
             raise
         # It needs support vectors that are not surrounded by other classes; few rare rows may have none.
-        warnings.warn(
-            f"SVMSMOTE could not be used ({error}); SMOTE was used instead.", UserWarning, stacklevel=4
-        )
+        warnings.warn(f"SVMSMOTE could not be used ({error}); SMOTE was used instead.", UserWarning, stacklevel=4)
         return _fit_resample(SMOTE(k_neighbors=sampler.k_neighbors), X, y, random_state)
 
 

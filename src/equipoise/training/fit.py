@@ -68,9 +68,7 @@ def fit(
         members = [tasks[number] for number in numbers]
         steps = sum(task.settings.max_steps for task in members)
         seconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * steps / left
-        networks = dict(
-            zip(numbers, StackTraining(build_stack(members), members, seconds, advance).run(), strict=True)
-        )
+        networks = dict(zip(numbers, StackTraining(build_stack(members), members, seconds, advance).run(), strict=True))
         left -= steps
         advance(total - left - done)  # replicas that stopped early
         results |= networks

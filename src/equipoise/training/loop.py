@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equipoise.batches.mixture import MixingTransform
 from equipoise.losses import row_losses
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
@@ -76,24 +77,22 @@ class StackTraining:
 
     def _row_draws(self, replica: int) -> RowDraws:
         task = self.tasks[replica]
-        transform = task.settings.batch_transform if task.settings.mixes else None
-        labels, generator = torch.from_numpy(task.labels()), _generator(task, ROWS)
+        transform = task.settings.batch_transform
         return RowDraws(
-            self.rows[replica], labels, self.weights[replica], self.settings.batch_size, transform, generator
-        )  # type: ignore[arg-type]
+            self.rows[replica],
+            torch.from_numpy(task.labels()),
+            self.weights[replica],
+            self.settings.batch_size,
+            transform if isinstance(transform, MixingTransform) else None,
+            _generator(task, ROWS),
+        )
 
     def _dropout_masks(self) -> DropoutMasks | None:
-        if (
-            not self.settings.dropout
-            or not isinstance(self.stack, MLPStack)
-            or len(self.stack.layer_sizes) == 2
-        ):
+        if not self.settings.dropout or not isinstance(self.stack, MLPStack) or len(self.stack.layer_sizes) == 2:
             return None
         generators = [_generator(task, DROPOUT) for task in self.tasks]
         widths = self.stack.layer_sizes[1:-1]
-        return DropoutMasks(
-            widths, self.settings.batch_size, self.settings.dropout, generators, self.pool.X[:0]
-        )
+        return DropoutMasks(widths, self.settings.batch_size, self.settings.dropout, generators, self.pool.X[:0])
 
     def _class_mask(self, dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """Keep classes that a narrower replica does not have out of its softmax."""
@@ -114,9 +113,7 @@ class StackTraining:
         if self.settings.early_stopping is not None:
             rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
         if self.settings.gradient_tolerance is not None:
-            rules.append(
-                GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses)
-            )
+            rules.append(GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses))
         return rules
 
     def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -143,9 +140,7 @@ class StackTraining:
     def _block(self, length: int) -> None:
         block = Block.stacked([draws.block(length) for draws in self.draws])
         masks: Iterator[Sequence[Tensor]] = self.masks.block(length) if self.masks else repeat(())
-        for (x, target, weights), mask in zip(
-            block.batches(self.pool.X, self.pool.target), masks, strict=False
-        ):
+        for (x, target, weights), mask in zip(block.batches(self.pool.X, self.pool.target), masks, strict=False):
             self._step(x, target, weights, mask)
             self.done += 1
             if self._out_of_time():
@@ -187,9 +182,7 @@ class StackTraining:
 
     def _finish(self, position: int, replica: int, reason: str) -> None:
         rule = next(iter(self.rules), None)
-        state = (
-            rule.final_state(self.stack, position, replica) if rule else replica_state(self.stack, position)
-        )
+        state = rule.final_state(self.stack, position, replica) if rule else replica_state(self.stack, position)
         self.finished[replica] = (state, self.done, reason)
 
     def _keep(self, positions: list[int]) -> None:

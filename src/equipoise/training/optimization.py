@@ -16,9 +16,7 @@ _START, _END = 1 / 25, 1 / 250_000  # rate at the start and at the end, in units
 def make_optimizer(stack: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     """Adam or AdamW, fused: one kernel for all parameters of all replicas."""
     optimizer = _OPTIMIZERS[settings.optimizer]
-    return optimizer(
-        stack.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    return optimizer(stack.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def learning_rate(settings: Settings, progress: float) -> float:

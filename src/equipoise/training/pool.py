@@ -22,9 +22,7 @@ class Pool:
         Probabilities where any table has them or ``soft`` is asked for, else class codes.
     """
 
-    def __init__(
-        self, tasks: Sequence[Task], *, soft: bool, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], *, soft: bool, dtype: torch.dtype, device: torch.device) -> None:
         tables = {id(t): t for task in tasks for t in (task.table, task.made) if t is not None}
         self._offset: dict[int, int] = {}
         total = 0
@@ -54,9 +52,7 @@ class Pool:
 
     def _place(self, task: Task, rows: np.ndarray) -> Tensor:
         made = 0 if task.made is None else self._offset[id(task.made)] - len(task.table)
-        return torch.from_numpy(
-            np.where(rows < len(task.table), rows + self._offset[id(task.table)], rows + made)
-        )
+        return torch.from_numpy(np.where(rows < len(task.table), rows + self._offset[id(task.table)], rows + made))
 
 
 def _target(table: Table, n_classes: int, soft: bool) -> np.ndarray:

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def stack_size(task: Task) -> int:
     network = task.settings.network
     if isinstance(network, tuple):
         sizes = (task.table.X.shape[1], *network, task.table.n_classes)
-        weights = sum((i + 1) * o for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+        weights = sum((i + 1) * o for i, o in pairwise(sizes))
     else:
         weights = sum(parameter.numel() for parameter in _module(task).parameters())
     bytes_each = 4 * weights * torch.finfo(getattr(torch, task.settings.dtype)).bits // 8
@@ -92,7 +93,5 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     n_classes = max(task.table.n_classes for task in tasks)
     stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
     for replica, task in enumerate(tasks):
-        stack.reset_replica(
-            replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS)
-        )
+        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS))
     return stack.to(device)

@@ -87,10 +87,7 @@ class EarlyStopping:
         stack.train()
         logits = torch.cat(parts, dim=1).double()
         return [
-            logits[position, : len(self._rows[replica]), : self._classes[replica]]
-            .softmax(dim=-1)
-            .cpu()
-            .numpy()
+            logits[position, : len(self._rows[replica]), : self._classes[replica]].softmax(dim=-1).cpu().numpy()
             for position, replica in enumerate(replicas)
         ]
 
@@ -135,9 +132,7 @@ class GradientTolerance:
         stack.eval()
         stack.zero_grad()
         at_once = max(1, _ROWS_AT_ONCE // len(replicas))
-        for columns, share in zip(
-            index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True
-        ):
+        for columns, share in zip(index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True):
             losses = self._losses(stack(self._pool.X[columns]), self._pool.target[columns])
             (losses * share).sum().backward()
         stack.train()

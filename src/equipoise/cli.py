@@ -1,0 +1,319 @@
+"""The command line: compare, fit, predict, datasets."""
+
+import os
+import shlex
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from cyclopts import App, Group, Parameter
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from equipoise import __version__, datasets, persistence
+from equipoise import recipes as named
+from equipoise.datasets import Dataset
+from equipoise.experiments import METRICS, Comparison, Store, refit, results_path
+from equipoise.experiments import compare as run_comparison
+from equipoise.progress import ProgressBars
+from equipoise.reports import leaderboard_csv, write_report
+
+app = App(name="equipoise", version=__version__, help="Train classifiers on imbalanced data, and learn what helps.")
+datasets_app = App(name="datasets", help="Named data sets.")
+app.command(datasets_app)
+
+_DEMO = "breast_cancer"
+_reading = Group("How the file is read")
+
+
+@Parameter(name="*", group=_reading)
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read from its file."""
+
+    header: bool = True
+    """The first line holds column names; without, columns are named by position, from 1."""
+    delimiter: str | None = None
+    """Character between cells of a text file; found by itself otherwise."""
+    encoding: str | None = None
+    """Encoding of a text file, UTF-8 otherwise."""
+    missing_values: Annotated[list[str], Parameter(consume_multiple=True)] | None = None
+    """Texts that stand for a missing cell, beside empty cells."""
+
+    def table(self, path: Path) -> pd.DataFrame:
+        """Read a file."""
+        return datasets.read_table(path, header=self.header, delimiter=self.delimiter, encoding=self.encoding,
+                                   missing_values=self.missing_values or ())  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a saved model keeps, to read later files alike."""
+        return {"header": self.header, "delimiter": self.delimiter, "encoding": self.encoding,
+                "missing_values": self.missing_values}  # fmt: skip
+
+
+_AS_IN_A_FILE = Reading()
+
+
+@app.command(name="compare")
+def compare(
+    table: Path | None = None,
+    /,
+    *,
+    target: str | None = None,
+    out: Path = Path("report"),
+    demo: bool = False,
+    dataset: str | None = None,
+    recipes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    folds: int = 5,
+    repeats: int | None = None,
+    members: int = 4,
+    metric: str = "g_mean",
+    budget: float = 15.0,
+    seed: int = 0,
+    reading: Reading = _AS_IN_A_FILE,
+) -> None:
+    """Compare every treatment on a table: a leaderboard, a report and the winner's model.
+
+    Stopped at any point, the same command goes on where it was.
+
+    Parameters
+    ----------
+    table
+        csv, tsv, parquet or feather file.
+    target
+        Column that holds the classes; or its position from 1, or -1 for the last.
+    out
+        Folder for report.html, leaderboard.csv, results.sqlite and model/.
+    demo
+        Use a table that scikit-learn ships, instead of a file.
+    dataset
+        Use a data set by name (see `equipoise datasets list`), instead of a file.
+    recipes
+        Treatments to compare, all by default.
+    folds
+        Parts that the rows are divided into; each is tested on once a repeat.
+    repeats
+        Divisions into folds; 2 by default, 4 for small tables.
+    members
+        Networks that each recipe averages over.
+    metric
+        Metric that chooses the winner.
+    budget
+        Minutes that the comparison may take; what is cut to meet it is said.
+    seed
+        Governs everything that is drawn.
+    """
+    console = Console()
+    data = _task(table, target, demo, dataset, reading)
+    _announce(console, data)
+    _prepare_folder(out)
+    with Store(results_path(out)) as store:
+        try:
+            with ProgressBars(console) as bars:
+                comparison = run_comparison(
+                    data, store, recipes=recipes, n_folds=folds, n_repeats=repeats, n_members=members, metric=metric,
+                    budget=60 * budget, random_state=seed, on_progress=bars.advance,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            console.print(
+                f"\nStopped. {len(store.done())} results are kept in {out}; the same command goes on from there."
+            )
+            raise
+        _print_leaderboard(console, comparison)
+        command = _command()
+        with console.status("Fitting the winner on all rows"):
+            model = refit(comparison, data)
+            persistence.save(model, out / "model", about=_about(data, target, reading, comparison.winner))
+        write_report(comparison, out / "report.html", command=command)
+        leaderboard_csv(comparison, out / "leaderboard.csv")
+    for note in comparison.protocol.notes:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+    console.print(
+        f"Report: {out / 'report.html'}   Model ({comparison.winner}): {out / 'model'}",
+        highlight=False,
+        markup=False,
+    )
+
+
+@app.command
+def fit(
+    table: Path,
+    /,
+    *,
+    target: str,
+    recipe: str,
+    out: Path = Path("model"),
+    members: int = 4,
+    seed: int = 0,
+    reading: Reading = _AS_IN_A_FILE,
+) -> None:
+    """Fit one recipe on all rows of a table and save the model.
+
+    Parameters
+    ----------
+    table
+        csv, tsv, parquet or feather file.
+    target
+        Column that holds the classes; or its position from 1, or -1 for the last.
+    recipe
+        Name of a treatment, or several joined by +.
+    out
+        Folder for the model.
+    members
+        Networks that a neural recipe averages over.
+    seed
+        Governs everything that is drawn.
+    """
+    console = Console()
+    data = datasets.split_target(reading.table(table), target, name=table.stem)
+    _announce(console, data)
+    parameters: dict[str, Any] = {"n_members": members} if named.is_neural(recipe) else {}
+    with console.status(f"Fitting {recipe}"):
+        model = named.make(recipe, random_state=seed, **parameters).fit(data.X, data.y)
+    persistence.save(model, out, about=_about(data, target, reading, recipe))
+    console.print(f"Model: {out}", highlight=False, markup=False)
+
+
+@app.command
+def predict(model: Path, table: Path, /, *, out: Path) -> None:
+    """Add a prediction and the probability of each class to the rows of a table.
+
+    The file is read as the one that the model was fitted on; its target column, if there, is kept but not used.
+
+    Parameters
+    ----------
+    model
+        Folder that `fit` or `compare` wrote.
+    table
+        csv, tsv, parquet or feather file with the columns of the training table.
+    out
+        File to write, csv, tsv or parquet by its ending.
+    """
+    saved = persistence.load(model)
+    rows = Reading(**saved.about["reading"]).table(table)
+    features = rows.drop(columns=[saved.about["target"]], errors="ignore")
+    proba = saved.pipeline.predict_proba(features)
+    classes = saved.pipeline.classes_
+    scored = rows.assign(prediction=classes[proba.argmax(axis=1)])
+    for label, column in zip(classes, proba.T, strict=True):
+        scored[f"probability_{label}"] = column
+    _write_table(scored, out)
+    Console().print(f"{len(scored):,} rows: {out}", highlight=False, markup=False)
+
+
+@datasets_app.command(name="list")
+def list_datasets() -> None:
+    """List the named data sets and whether they are in the data home."""
+    table = RichTable(title=f"Data home: {datasets.data_home()}")
+    entries = datasets.catalogue()
+    for column in entries.columns:
+        table.add_column(str(column))
+    for row in entries.itertuples(index=False):
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table)
+
+
+@datasets_app.command
+def fetch(name: str, /) -> None:
+    """Download a data set into the data home and say what it holds."""
+    datasets.fetch(name)
+    _announce(Console(), datasets.load(name))
+
+
+def _task(table: Path | None, target: str | None, demo: bool, dataset: str | None, reading: Reading) -> Dataset:
+    if sum((table is not None, demo, dataset is not None)) != 1:
+        raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
+    if table is None:
+        return datasets.load(dataset or _DEMO)
+    if target is None:
+        raise ValueError(f"Say which column of {table} holds the classes: --target NAME.")
+    return datasets.split_target(reading.table(table), target, name=table.stem)
+
+
+def _about(data: Dataset, target: str | None, reading: Reading, recipe: str) -> dict[str, Any]:
+    counts = data.y.value_counts()
+    return {
+        "recipe": recipe,
+        "data": data.name,
+        "target": str(data.y.name) if target is not None else None,
+        "rows": len(data.y),
+        "class_counts": {str(label): int(count) for label, count in counts.items()},
+        "reading": reading.as_dict(),
+    }
+
+
+def _announce(console: Console, data: Dataset) -> None:
+    counts = data.y.value_counts()
+    share = counts.min() / counts.sum()
+    console.print(
+        f"{data.name}: {len(data.y):,} rows, {data.X.shape[1]} columns, {len(counts)} classes; "
+        f"the rare class is {data.rare!r} with {counts.min():,} rows ({share:.2%}).",
+        highlight=False, markup=False,
+    )  # fmt: skip
+    for note in data.notes:
+        console.print(f"  {note}", highlight=False, markup=False)
+
+
+def _print_leaderboard(console: Console, comparison: Comparison) -> None:
+    board, chosen = comparison.leaderboard, METRICS[comparison.metric]
+    names = [name for name in METRICS if name not in ("balanced_accuracy", "matthews_corrcoef", "calibration_error")]
+    table = RichTable(title=f"Best first by {chosen.title}")
+    table.add_column("recipe")
+    for name in names:
+        table.add_column(METRICS[name].title, justify="right")
+    table.add_column("seconds a fit", justify="right")
+    for row in board.to_dict("records"):
+        even = row["difference_low"] <= 0 <= row["difference_high"]
+        table.add_row(
+            row["recipe"] + (" =" if even else ""), *(f"{row[n]:.3f}" for n in names), f"{row['seconds']:.1f}"
+        )
+    console.print(table)
+    console.print("=  not told apart from the first (95% interval of the paired difference)", highlight=False)
+
+
+def _prepare_folder(out: Path) -> None:
+    """Make the output folder and see that it can be written, before any work is done."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+        pass
+
+
+def _write_table(frame: pd.DataFrame, out: Path) -> None:
+    separators = {".csv": ",", ".tsv": "\t"}
+    kind = out.suffix.lower()
+    if kind not in (*separators, ".parquet"):
+        raise ValueError(f"The file to write must end in .csv, .tsv or .parquet, but it is {str(out)!r}.")
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        if kind == ".parquet":
+            frame.to_parquet(draft, index=False)
+        else:
+            frame.to_csv(draft, index=False, sep=separators[kind])
+        os.replace(draft, out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _command() -> str:
+    return shlex.join(["equipoise", *sys.argv[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error is one sentence and a non-zero exit."""
+    try:
+        app(arguments)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError) as error:
+        sys.exit(f"equipoise: {_sentence(error)}")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or 'the output'}. Free space or choose another place (--out)."
+    return str(error) or type(error).__name__

@@ -1,0 +1,21 @@
+"""Tables in, data sets by name, and imbalance under control."""
+
+from equipoise.datasets.dataset import Dataset, split_target
+from equipoise.datasets.entries import catalogue, names, suite
+from equipoise.datasets.home import data_home
+from equipoise.datasets.imbalance import make_imbalance
+from equipoise.datasets.named import fetch, load
+from equipoise.datasets.tables import read_table
+
+__all__ = [
+    "Dataset",
+    "catalogue",
+    "data_home",
+    "fetch",
+    "load",
+    "make_imbalance",
+    "names",
+    "read_table",
+    "split_target",
+    "suite",
+]

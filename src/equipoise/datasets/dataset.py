@@ -1,0 +1,203 @@
+"""A classification task: features, labels and what is known of them; and how a user's table becomes one."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
+
+__all__ = ["Dataset", "split_target"]
+
+TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A classification task and what is known of it.
+
+    Attributes
+    ----------
+    name : str
+        What to call it.
+    X : DataFrame of shape (n_samples, n_features)
+        The features, of any column types, missing cells included.
+    y : Series of shape (n_samples,)
+        The labels of the task: text, integers or booleans; never missing.
+    rare : label
+        The class with the fewest rows.
+    family : str or None
+        Sets cut from the same source rows share one: a comparison counts each family once.
+    groups : ndarray of shape (n_samples,) or None
+        Rows with the same number belong together and must not be split between training and test.
+    source, licence : str
+        Where the rows come from and on what terms.
+    notes : tuple of str
+        What was found in the rows or done to them, one sentence each.
+    """
+
+    name: str
+    X: pd.DataFrame
+    y: pd.Series
+    rare: object
+    family: str | None
+    groups: np.ndarray | None
+    source: str
+    licence: str
+    notes: tuple[str, ...]
+
+
+def split_target(frame: Any, target: str | int, *, name: str = "table") -> Dataset:
+    """Split a table into features and labels, and find the rare class.
+
+    Parameters
+    ----------
+    frame : pandas, polars or other data frame that narwhals reads, or array of shape (n_samples, n_columns)
+        The table, target included.
+    target : str or int
+        The target's column name; or its position, counted from 1, or from the end: -1 is the last column. A
+        name wins over a position; text such as "-1" is a position where no column has that name.
+    name : str, default="table"
+        What to call the table in messages.
+
+    Returns
+    -------
+    Dataset
+        With `family` and `groups` None: nothing is known of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or it is no usable target: missing values, a continuous quantity, a single
+        class, or a class with a single row; and if column names repeat or hold lists.
+    TypeError
+        If `frame` is no table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from equipoise.datasets import split_target
+    >>> frame = pd.DataFrame({"amount": [3, 5, 900, 4, 700], "fraud": ["no", "no", "yes", "no", "yes"]})
+    >>> task = split_target(frame, "fraud")
+    >>> task.rare, list(task.X.columns)
+    ('yes', ['amount'])
+    """
+    table = _as_pandas(frame)
+    _check_columns(table, name)
+    column = _target_column(table, target, name)
+    y = _labels(table[column], name)
+    counts = y.value_counts()
+    _check_classes(counts, len(y), column, name)
+    X = table.drop(columns=column)
+    if X.shape[1] == 0:
+        raise ValueError(
+            f"a table needs a feature or more, but {name} has no column beside the target {column!r}: if it "
+            "was read from a text file, name what separates its columns, for example delimiter=';'."
+        )
+    rare = min(counts.index[counts == counts.min()])
+    return Dataset(name, X, y, rare, None, None, name, "not stated", _notes(table, X))
+
+
+def _as_pandas(frame: Any) -> pd.DataFrame:
+    if isinstance(frame, pd.DataFrame):
+        table = frame.reset_index(drop=True)
+    elif isinstance(frame, np.ndarray) and frame.ndim == 2:
+        table = pd.DataFrame(frame, columns=[str(i + 1) for i in range(frame.shape[1])])
+    else:
+        try:
+            table = nw.from_native(frame, eager_only=True).to_pandas()
+        except TypeError:
+            raise TypeError(
+                f"a table must be a pandas or polars DataFrame or a 2-D array, got {type(frame).__name__}: "
+                "collect a lazy frame first."
+            ) from None
+    return table.set_axis(table.columns.map(str), axis=1)
+
+
+def _check_columns(table: pd.DataFrame, name: str) -> None:
+    repeated = table.columns[table.columns.duplicated()].unique()
+    if len(repeated):
+        raise ValueError(f"column names must be unique, but {name} repeats {_listed(repeated)}: rename them.")
+    for column in filter(lambda column: is_object_dtype(table[column]), table):
+        cell = next(iter(table[column].dropna()), None)
+        if isinstance(cell, list | dict | set | np.ndarray):
+            raise ValueError(
+                f"cells must be single values, but column {column!r} of {name} holds {type(cell).__name__}s: "
+                "drop it or spread it over several columns."
+            )
+
+
+def _target_column(table: pd.DataFrame, target: str | int, name: str) -> str:
+    wanted = str(target)
+    if wanted in table.columns:
+        return wanted
+    n_columns = table.shape[1]
+    if wanted.removeprefix("-").isdecimal():
+        position = int(wanted)
+        if 1 <= abs(position) <= n_columns:
+            return table.columns[position - 1 if position > 0 else position]
+        raise ValueError(f"there is no column {wanted} in {name}: it has {n_columns} columns, counted from 1.")
+    folded = {column.casefold(): column for column in table.columns}
+    near = [folded[found] for found in get_close_matches(wanted.casefold(), folded)]
+    if near:
+        raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {_listed(near, ' or ')}?")
+    raise ValueError(
+        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_listed(table.columns)}. If "
+        "its file has no header line, read it with header=False (on the command line --no-header) and give "
+        "the target's position, -1 for the last column."
+    )
+
+
+def _labels(column: pd.Series, name: str) -> pd.Series:
+    missing = int(column.isna().sum())
+    if missing:
+        raise ValueError(
+            f"the target must be known in every row, but column {column.name!r} of {name} misses {missing} "
+            f"of {len(column)} values: drop those rows, as in frame.dropna(subset=[{column.name!r}])."
+        )
+    if is_float_dtype(column.dtype) and not (column % 1 == 0).all():
+        raise ValueError(
+            f"the target must name classes, but column {column.name!r} of {name} is continuous "
+            f"({column.nunique()} distinct values, such as {_listed(column)}): cut it into classes first."
+        )
+    # Through Python values: a category, a nullable integer or a polars enum becomes what it stands for.
+    y = pd.Series(column.tolist(), name=column.name)
+    if infer_dtype(y) in TEXT:
+        y = y.astype(str).str.strip()  # a trailing blank would make a class of its own
+    return y
+
+
+def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> None:
+    if n_rows == 0:
+        raise ValueError(f"{name} has no rows.")
+    if len(counts) == 1:
+        raise ValueError(
+            f"the target needs two classes or more, but column {column!r} of {name} holds only {_listed(counts.index)}."
+        )
+    single = counts.index[counts == 1]
+    if len(single):
+        raise ValueError(
+            f"each class needs two rows or more, but of the {len(counts)} classes in column {column!r} of "
+            f"{name} these have a single row: {_listed(single)}. Merge them with others or drop their rows."
+        )
+
+
+def _notes(table: pd.DataFrame, X: pd.DataFrame) -> tuple[str, ...]:
+    notes = []
+    repeats = int(table.duplicated().sum())
+    if repeats:
+        notes.append(f"{repeats:,} of {len(table):,} rows repeat an earlier row, label included.")
+    marked = [column for column in X if infer_dtype(X[column]) in TEXT and (X[column] == "?").any()]
+    if marked:
+        notes.append(
+            f'The cell "?" occurs in {_listed(marked)}: if it means missing, read the file with '
+            'missing_values=["?"] (on the command line --missing-values "?").'
+        )
+    return tuple(notes)
+
+
+def _listed(names: Any, joint: str = ", ") -> str:
+    first = [repr(item) for item in list(names)[:5]]
+    return joint.join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

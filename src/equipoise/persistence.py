@@ -1,0 +1,171 @@
+"""Save and load a fitted recipe without pickle.
+
+A model is a folder: ``model.json`` (what it is and was trained on), ``weights.safetensors`` (the
+networks) and ``estimator.skops`` (preprocessing and settings). Loading makes objects of a fixed list of
+types only, so that a file from elsewhere cannot run code.
+"""
+
+import copy
+import json
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import skops.io
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from equipoise.classifiers import NeuralClassifier
+
+FORMAT = 1
+_CARD, _WEIGHTS, _ESTIMATOR = "model.json", "weights.safetensors", "estimator.skops"
+_PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
+_TRUSTED = frozenset({
+    "equipoise.batches.mixup.MixUp",
+    "equipoise.batches.remix.ReMix",
+    "equipoise.classifiers.neural.NeuralClassifier",
+    "equipoise.preprocessing.TablePreprocessor",
+    "equipoise.training.fitted.FittedStack",
+    "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
+    "imblearn.over_sampling._smote.base.SMOTE",
+    "imblearn.over_sampling._smote.filter.BorderlineSMOTE",
+    "imblearn.over_sampling._smote.filter.SVMSMOTE",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A model as it was saved.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        The fitted recipe.
+    about : dict
+        What was told of it on saving.
+    """
+
+    pipeline: Pipeline
+    about: dict[str, Any]
+
+
+def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = None) -> None:
+    """Write a fitted recipe to a folder.
+
+    Parameters
+    ----------
+    model : Pipeline
+        From `equipoise.recipes.make`, fitted.
+    path : str or Path
+        Folder to write; a model that is there already is replaced.
+    about : dict, optional
+        What json can hold: target, data, figures.
+
+    Raises
+    ------
+    ValueError
+        If the model holds a network of the user's own, or the path is taken by something else.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from equipoise import load, recipes, save
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = recipes.make("none", max_steps=50, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/model")
+    ...     again = load(f"{folder}/model").pipeline
+    >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    check_is_fitted(model)
+    target = Path(path)
+    if target.exists() and not (target / _CARD).is_file():
+        raise ValueError(f"{target} is there already and holds no model: name another folder.")
+    bare, weights = _without_weights(model)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        draft.chmod(0o755)  # mkdtemp's folders are for their owner alone
+        card = {"format": FORMAT, "versions": _versions(), "about": about or {}}
+        (draft / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        save_file(weights, draft / _WEIGHTS)
+        skops.io.dump(bare, draft / _ESTIMATOR)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def load(path: str | Path) -> SavedModel:
+    """Read a model that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    SavedModel
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ValueError
+        If a file of it is damaged, of a later format, or holds types that a model does not have.
+    """
+    folder = Path(path)
+    if not (folder / _CARD).is_file():
+        raise FileNotFoundError(f"There is no model at {folder}: it has no {_CARD}. `equipoise fit` makes one.")
+    try:
+        card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        _check_format(card)
+        foreign = set(skops.io.get_untrusted_types(file=folder / _ESTIMATOR)) - _TRUSTED
+        if foreign:
+            raise ValueError(f"it holds types that no model has: {', '.join(sorted(foreign))}")
+        pipeline = skops.io.load(folder / _ESTIMATOR, trusted=sorted(_TRUSTED))
+        weights = load_file(folder / _WEIGHTS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ValueError(f"The model at {folder} cannot be loaded ({error}): save it again from its source.") from error
+    if weights:
+        pipeline[-1].stack_.weights_ = weights
+    return SavedModel(pipeline, card["about"])
+
+
+def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:
+    """Return a shallow copy of a recipe whose networks are empty, and their weights."""
+    classifier = model[-1]
+    if not isinstance(classifier, NeuralClassifier):
+        return model, {}
+    if classifier.stack_.pattern_ is not None:
+        raise ValueError(
+            "A network of your own cannot be saved without pickle: keep its code, and save the weights in stack_.weights_."
+        )
+    bare, stack = copy.copy(classifier), copy.copy(classifier.stack_)
+    bare.stack_, stack.weights_ = stack, {}
+    return Pipeline([*model.steps[:-1], (model.steps[-1][0], bare)]), classifier.stack_.weights_
+
+
+def _check_format(card: dict[str, Any]) -> None:
+    if card.get("format") != FORMAT:
+        raise ValueError(f"its format is {card.get('format')!r}, this version reads {FORMAT}")
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}

@@ -1,0 +1,50 @@
+"""Progress with time left, on a terminal or in a log."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_TITLES = {"boosting": "Boosting", "resampling": "Resampling", "training": "Training networks"}
+
+
+class ProgressBars:
+    """One bar a kind of work, each with the time it still needs.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:>17}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(), console=console,
+        )  # fmt: skip
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "ProgressBars":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self, kind: str, done: int, total: int) -> None:
+        """Show how much of a kind of work is done; a new round of it starts its bar again."""
+        task = self._tasks.get(kind)
+        if task is None:
+            task = self._tasks[kind] = self._progress.add_task(_TITLES[kind], total=total)
+        elif self._progress.tasks[task].completed > done:
+            self._progress.reset(task, total=total)
+        self._progress.update(task, completed=done, total=total)
