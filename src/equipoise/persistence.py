@@ -6,6 +6,7 @@ types only, so that a file from elsewhere cannot run code.
 """
 
 import copy
+import hashlib
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import skops.io
 from safetensors import SafetensorError
@@ -100,10 +102,10 @@ def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = No
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         draft.chmod(0o755)  # mkdtemp's folders are for their owner alone
-        card = {"format": FORMAT, "versions": _versions(), "about": about or {}}
-        (draft / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         save_file(weights, draft / _WEIGHTS)
         skops.io.dump(bare, draft / _ESTIMATOR)
+        card = {"format": FORMAT, "versions": _versions(), "about": about or {}, "sha256": _digests(draft)}
+        (draft / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         if target.exists():
             shutil.rmtree(target)
         os.replace(draft, target)
@@ -135,13 +137,13 @@ def load(path: str | Path) -> SavedModel:
         raise FileNotFoundError(f"There is no model at {folder}: it has no {_CARD}. `equipoise fit` makes one.")
     try:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-        _check_format(card)
+        _check_card(card, folder)
         foreign = set(skops.io.get_untrusted_types(file=folder / _ESTIMATOR)) - _TRUSTED
         if foreign:
             raise ValueError(f"it holds types that no model has: {', '.join(sorted(foreign))}")
         pipeline = skops.io.load(folder / _ESTIMATOR, trusted=sorted(_TRUSTED))
         weights = load_file(folder / _WEIGHTS)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, BadZipFile) as error:
         raise ValueError(f"The model at {folder} cannot be loaded ({error}): save it again from its source.") from error
     if weights:
         pipeline[-1].stack_.weights_ = weights
@@ -155,16 +157,23 @@ def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:
         return model, {}
     if classifier.stack_.pattern_ is not None:
         raise ValueError(
-            "A network of your own cannot be saved without pickle: keep its code, and save the weights in stack_.weights_."
+            "A network of your own cannot be saved without pickle: keep its code, and save stack_.weights_ yourself."
         )
     bare, stack = copy.copy(classifier), copy.copy(classifier.stack_)
     bare.stack_, stack.weights_ = stack, {}
     return Pipeline([*model.steps[:-1], (model.steps[-1][0], bare)]), classifier.stack_.weights_
 
 
-def _check_format(card: dict[str, Any]) -> None:
-    if card.get("format") != FORMAT:
-        raise ValueError(f"its format is {card.get('format')!r}, this version reads {FORMAT}")
+def _check_card(card: dict[str, Any], folder: Path) -> None:
+    if card["format"] != FORMAT:
+        raise ValueError(f"its format is {card['format']!r}, this version reads {FORMAT}")
+    for name, digest in _digests(folder).items():
+        if card["sha256"][name] != digest:
+            raise ValueError(f"{name} is not the file that was saved: it was cut short or changed")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (_WEIGHTS, _ESTIMATOR)}
 
 
 def _versions() -> dict[str, str]:

@@ -101,7 +101,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ------
         ValueError
             If the table is empty or no column of it is of use, a column name occurs twice, a number is
-            infinite, a column of numbers holds text, or a parameter is out of range.
+            infinite, a column of numbers holds text (a text column counts as one of numbers where more than
+            half of its cells are, and they are more than ten different ones or mostly different), or a
+            parameter is out of range.
         TypeError
             If a cell holds a collection, or a parameter is of the wrong type.
         """

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -17,7 +18,7 @@ from sklearn.datasets import fetch_openml
 from equipoise.datasets.entries import Entry
 
 # What the fetchers raise for a broken connection, an unknown id, or an answer that is cut short.
-FAILURES = (OSError, HTTPException, ValueError, tarfile.TarError)
+FAILURES = (OSError, EOFError, HTTPException, ValueError, tarfile.TarError, zlib.error)
 
 
 def download(entry: Entry, path: Path, home: Path) -> None:

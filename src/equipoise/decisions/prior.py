@@ -32,7 +32,7 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     Raises
     ------
     ValueError
-        If shares do not fit ``y_proba``, do not sum to 1 or are negative (``from_shares``: or 0), or if a row
+        If ``y_proba`` holds a negative value or NaN, if shares do not fit it, do not sum to 1 or are negative (``from_shares``: or 0), or if a row
         gives no probability to any class that ``to_shares`` allows.
 
     Examples
@@ -41,6 +41,8 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     array([0.9, 0.1])
     """
     proba = np.asarray(y_proba, dtype=np.float64)
+    if not (proba >= 0).all():
+        raise ValueError(f"y_proba must hold probabilities, got {proba.min()!s} as the least; not logits")
     before = _check_shares(from_shares, "from_shares", proba)
     after = _check_shares(to_shares, "to_shares", proba)
     if (before == 0).any():
@@ -50,7 +52,7 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     if not (sums > 0).all():
         raise ValueError(
             "every row of y_proba must give some probability to a class with a share in "
-            f"to_shares={to_shares!r}; a row does not, or holds NaN"
+            f"to_shares={to_shares!r}; a row does not"
         )
     return weighed / sums
 

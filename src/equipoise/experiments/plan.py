@@ -43,16 +43,15 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     networks = sum(map(recipes.is_neural, protocol.recipes)) * protocol.n_folds * protocol.n_members
     a_repeat = a_step * networks * protocol.max_steps
     affordable = seconds * _NETWORK_SHARE
+    in_time = f"to end within {seconds / 60:.3g} minutes."
     notes = list(protocol.notes)
     repeats, steps = protocol.n_repeats, protocol.max_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
-        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, to end within {seconds / 60:.3g} minutes.")
+        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, {in_time}")
     if a_repeat > affordable:
         steps = max(_LEAST_STEPS, int(steps * affordable / a_repeat))
-        notes.append(
-            f"{steps} gradient steps a network instead of {protocol.max_steps}, to end within {seconds / 60:.3g} minutes."
-        )
+        notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
     return replace(protocol, n_repeats=repeats, max_steps=steps, notes=tuple(notes))
 
 

@@ -1,0 +1,85 @@
+"""The numbers behind the curves: out-of-fold labels and probabilities of the rare class to points."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_curve
+
+from equipoise.metrics import counts_summary
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+THRESHOLDS = expit(np.linspace(logit(0.001), logit(0.999), 201))
+"""Thresholds of `threshold_sweep`; dense at both ends, where rare classes need them."""
+
+
+class Bins(NamedTuple):
+    """Bins of predicted probability that have rows: their mean, the rare rows' share with its interval, rows."""
+
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    rows: NDArray[np.int64]
+
+
+def precision_recall(rare: Mask, proba: Floats, *, n_points: int = 301) -> tuple[Floats, Floats]:
+    """Recall, falling from 1 to 0, and precision, at no more than ``n_points`` of the thresholds there are.
+
+    Parameters
+    ----------
+    rare : ndarray of bool of shape (n,)
+        Which rows are of the rare class.
+    proba : ndarray of shape (n,)
+        Probability of the rare class.
+    n_points : int, default=301
+    """
+    precision, recall, _ = precision_recall_curve(rare, proba)
+    # The last point of each recall has its best precision, which is the one that average precision counts.
+    last = np.searchsorted(-recall, -np.linspace(1, 0, n_points), side="right") - 1
+    kept = np.unique(last)
+    return recall[kept], precision[kept]
+
+
+def threshold_sweep(rare: Mask, proba: Floats) -> dict[str, Floats]:
+    """G-mean, macro F1, recall and precision of two classes when rows from a threshold on are called rare.
+
+    Parameters
+    ----------
+    rare : ndarray of bool of shape (n,)
+    proba : ndarray of shape (n,)
+
+    Returns
+    -------
+    dict of str to ndarray of shape (201,)
+        ``g_mean``, ``macro_f1``, ``recall`` and ``precision`` (of the rare class) at `THRESHOLDS`.
+    """
+    called = [len(p) - np.searchsorted(np.sort(p), THRESHOLDS) for p in (proba[~rare], proba[rare])]
+    sizes = (~rare).sum(), rare.sum()
+    confusions = np.array([[sizes[k] - called[k], called[k]] for k in (0, 1)]).transpose(2, 0, 1)
+    summary: dict[str, Any] = counts_summary(confusions)
+    return {"g_mean": summary["g_mean"], "macro_f1": summary["macro_f1"],
+            "recall": summary["recall"][:, 1], "precision": summary["precision"][:, 1]}  # fmt: skip
+
+
+def reliability(rare: Mask, proba: Floats, *, n_bins: int = 10) -> Bins:
+    """How often rows were of the rare class, by predicted probability, with Wilson's 95% intervals.
+
+    Parameters
+    ----------
+    rare : ndarray of bool of shape (n,)
+    proba : ndarray of shape (n,)
+    n_bins : int, default=10
+        Of equal width; bins without rows are left out.
+    """
+    numbers = np.minimum((proba * n_bins).astype(int), n_bins - 1)
+    rows = np.bincount(numbers, minlength=n_bins)
+    hits, sums = (np.bincount(numbers, weights, minlength=n_bins) for weights in (rare, proba))
+    filled = rows > 0
+    intervals = [binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in zip(hits[filled], rows[filled])]
+    low, high = (np.array([getattr(interval, side) for interval in intervals]) for side in ("low", "high"))
+    return Bins(sums[filled] / rows[filled], hits[filled] / rows[filled], low, high, rows[filled])

@@ -1,0 +1,36 @@
+"""What every test shares: one thread, the data home, and small imbalanced problems."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+Problem = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_home() -> Path:
+    """Folder of the development data sets; the test is skipped where there is none."""
+    home = os.environ.get("EQUIPOISE_DATA_HOME")
+    if not home or not Path(home).is_dir():
+        pytest.skip("EQUIPOISE_DATA_HOME names no folder with data sets")
+    return Path(home)
+
+
+@pytest.fixture(scope="session")
+def problem() -> Callable[..., Problem]:
+    """Make Gaussian classes two deviations apart; class 0 is the largest, the others share the rest."""
+
+    def make(counts: tuple[int, ...] = (54, 6), n_features: int = 4, seed: int = 0, apart: float = 2.0) -> Problem:
+        rng = np.random.default_rng(seed)
+        centres = apart * rng.normal(size=(len(counts), n_features)) / np.sqrt(n_features)
+        y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        return rng.normal(size=(len(y), n_features)) + centres[y], y
+
+    return make

@@ -1,0 +1,89 @@
+"""Prior correction against Bayes by counting, its round trip and its errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from equipoise import metrics
+from equipoise.decisions import correct_prior
+
+
+def shares(k):
+    return arrays(float, k, elements=st.floats(0.01, 1)).map(lambda a: a / a.sum())
+
+
+def test_correction_is_bayes_by_counting():
+    # rows by (class, value of the only feature); the second world has other numbers of the same classes
+    balanced = np.array([[60.0, 30.0, 10.0], [20.0, 20.0, 60.0], [50.0, 25.0, 25.0]])
+    natural = balanced * np.array([[9.0], [0.5], [3.0]])
+    posterior = [(world / world.sum(axis=0)).T for world in (balanced, natural)]
+    share = [world.sum(axis=1) / world.sum() for world in (balanced, natural)]
+    np.testing.assert_allclose(correct_prior(posterior[0], share[0], share[1]), posterior[1])
+    np.testing.assert_allclose(correct_prior(posterior[1], share[1], share[0]), posterior[0])
+
+
+def test_on_logits_it_adds_the_log_ratio():
+    logit = np.linspace(-4, 4, 9)
+    proba = np.stack([1 / (1 + np.exp(logit)), 1 / (1 + np.exp(-logit))], axis=-1)
+    moved = correct_prior(proba, [0.95, 0.05], [0.5, 0.5])
+    np.testing.assert_allclose(np.log(moved[:, 1] / moved[:, 0]), logit + np.log(0.95 / 0.05))
+
+
+def test_uniform_target_moves_the_binary_cut_to_the_share_of_the_rare_class():
+    p = np.array([0.049, 0.051])
+    moved = correct_prior(np.stack([1 - p, p], axis=-1), [0.95, 0.05], [0.5, 0.5])
+    assert moved.argmax(axis=-1).tolist() == [0, 1]
+
+
+def test_it_lowers_the_balanced_brier_score_of_a_model_that_knows_the_truth():
+    rng = np.random.default_rng(0)
+    y = (rng.random(20_000) < 0.05).astype(int)
+    x = rng.normal(size=y.size) + 2 * y
+    p = 1 / (1 + np.exp(-(2 * x - 2 + np.log(0.05 / 0.95))))
+    proba = np.stack([1 - p, p], axis=-1)
+    moved = correct_prior(proba, [0.95, 0.05], [0.5, 0.5])
+    assert metrics.balanced_brier_score(y, moved) < metrics.balanced_brier_score(y, proba) - 0.05
+    assert metrics.brier_score(y, moved) > metrics.brier_score(y, proba)
+    assert metrics.g_mean(y, moved.argmax(1)) > metrics.g_mean(y, proba.argmax(1)) + 0.1
+
+
+@given(shares(4), shares(4), arrays(float, (2, 3, 4), elements=st.floats(1e-6, 1)))
+def test_the_way_there_and_back(before, after, raw):
+    proba = raw / raw.sum(axis=-1, keepdims=True)
+    there = correct_prior(proba, before, after)
+    assert there.shape == proba.shape
+    np.testing.assert_allclose(there.sum(axis=-1), 1)
+    np.testing.assert_allclose(correct_prior(there, after, before), proba, rtol=1e-9, atol=1e-12)
+
+
+@given(shares(3))
+def test_equal_shares_change_nothing(share):
+    proba = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(correct_prior(proba, share, share), proba, atol=1e-15)
+
+
+def test_a_class_that_never_occurs_gets_nothing():
+    moved = correct_prior([0.2, 0.3, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5, 0.0])
+    np.testing.assert_allclose(moved, [0.5, 0.5, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("proba", "before", "after", "message"),
+    [
+        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_shares must hold one share a class"),
+        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_shares must hold one share a class"),
+        ([0.5, 0.5], [0.5, 0.6], [0.5, 0.5], "from_shares must not be negative and must sum to 1"),
+        ([0.5, 0.5], [0.5, 0.5], [90, 10], "to_shares .* divide counts by n"),
+        ([0.5, 0.5], [0.5, 0.5], [1.5, -0.5], "to_shares must not be negative"),
+        ([0.5, 0.5], [0.5, 0.5], [np.nan, 0.5], "to_shares must not be negative"),
+        ([0.5, 0.5], [1.0, 0.0], [0.5, 0.5], "from_shares must be positive"),
+        ([[0.5, 0.5], [1.0, 0.0]], [0.5, 0.5], [0.0, 1.0], "every row of y_proba must give some probability"),
+        ([np.nan, 0.5], [0.5, 0.5], [0.5, 0.5], "got nan as the least"),
+        ([-1.5, 2.5], [0.5, 0.5], [0.5, 0.5], "probabilities, got -1.5"),
+    ],
+)
+def test_bad_input_is_said_in_a_sentence(proba, before, after, message):
+    with pytest.raises(ValueError, match=message):
+        correct_prior(proba, before, after)

@@ -1,0 +1,201 @@
+"""Tuned offsets against brute force over all cuts, and what holds for any number of classes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise import metrics
+from equipoise.decisions import correct_prior, decide, tune_offsets
+
+SCORES = {
+    "accuracy": lambda y, predicted: np.mean(y == predicted),
+    "balanced_accuracy": metrics.balanced_accuracy,
+    "g_mean": metrics.g_mean,
+    "macro_f1": lambda y, predicted: metrics.macro_f1_score(y, predicted, labels=np.unique(y)),
+    "matthews_corrcoef": metrics.matthews_corrcoef,
+}
+
+
+def plain_score(name, y, called, weight):
+    """Score of two classes from the four cells, as a text book has it."""
+    tp, fn, fp, tn = (weight[(y == t) & (called == c)].sum() for t, c in [(1, 1), (1, 0), (0, 1), (0, 0)])
+    return {
+        "accuracy": lambda: (tp + tn) / weight.sum(),
+        "balanced_accuracy": lambda: (tp / (tp + fn) + tn / (tn + fp)) / 2,
+        "g_mean": lambda: np.sqrt(tp / (tp + fn) * tn / (tn + fp)),
+        "macro_f1": lambda: tp / (2 * tp + fp + fn) + tn / (2 * tn + fp + fn),
+        "matthews_corrcoef": lambda: (
+            (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+            if called.any() and not called.all()
+            else 0
+        ),
+    }[name]()
+
+
+@st.composite
+def binary_rows(draw):
+    rows = st.tuples(st.integers(0, 1), st.integers(0, 20), st.integers(1, 4))
+    y, twentieths, weight = zip(*draw(st.lists(rows, min_size=2, max_size=30)))
+    return np.array([0, 1, *y[2:]]), np.array(twentieths) / 20, np.array(weight) / 7
+
+
+@settings(deadline=None)
+@given(binary_rows(), st.sampled_from(sorted(SCORES)), st.booleans())
+def test_two_classes_reach_the_best_of_all_cuts(rows, name, weighted):
+    y, p, weight = rows
+    weight = weight if weighted else np.ones(len(y))
+    offsets = tune_offsets(y, p, metric=name, sample_weight=weight if weighted else None)
+    found = plain_score(name, y, decide(p, offsets), weight)
+    # a probability of 0 is never called positive, one of 1 always, whatever the offset
+    best = max(plain_score(name, y, p > cut, weight) for cut in np.arange(0.5, 20) / 20)
+    assert found == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("p", [[0.1, 0.2, 0.6, 0.9], [0.0, 0.0, 0.3, 1.0], [1e-9, 3e-9, 5e-9, 1.0]])
+def test_the_cut_is_in_the_middle_of_the_best_interval(p):
+    offsets = tune_offsets([0, 0, 1, 1], p, metric="g_mean")
+    assert offsets[0] == 0
+    assert 1 / (1 + np.exp(offsets[1])) == pytest.approx((p[1] + p[2]) / 2)
+
+
+def test_equally_good_cuts_move_least():
+    # one error at the cut .1 (the row at .45) and one at .5 (the row at .15), where no offset starts
+    y, p = [0, 1, 0, 1, 1], [0.05, 0.15, 0.45, 0.55, 0.95]
+    cut = 1 / (1 + np.exp(tune_offsets(y, p, metric="accuracy")[1]))
+    assert cut == pytest.approx(0.5)
+
+
+def test_probabilities_of_zero_and_one_stay_out_of_reach():
+    y, p = [0, 0, 1, 1], [0.0, 1.0, 0.0, 1.0]
+    offsets = tune_offsets(y, p, metric="g_mean")
+    assert np.isfinite(offsets).all()
+    assert decide(p, offsets).tolist() == [0, 1, 0, 1]
+
+
+def multiclass_rows(seed, n, k):
+    """Calibrated probabilities of classes with very different shares."""
+    rng = np.random.default_rng(seed)
+    share = 0.5 ** np.arange(k)[rng.permutation(k)] + 0.02
+    y = rng.choice(k, n, p=share / share.sum())
+    y[:k] = np.arange(k)
+    logits = np.log(share) + rng.normal(size=(n, k))
+    logits[np.arange(n), y] += 1.0
+    proba = np.exp(logits)
+    return y, proba / proba.sum(axis=1, keepdims=True)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.sampled_from(sorted(SCORES)))
+def test_never_worse_than_no_offsets(seed, k, name):
+    y, proba = multiclass_rows(seed, 60, k)
+    offsets = tune_offsets(y, proba, metric=name)
+    assert offsets.shape == (k,) and offsets[0] == 0
+    tuned, plain = (SCORES[name](y, decide(proba, b)) for b in (offsets, np.zeros(k)))
+    assert tuned >= plain - 1e-9
+
+
+@pytest.mark.parametrize("name", ["g_mean", "macro_f1"])
+@pytest.mark.parametrize("seed", range(3))
+def test_many_classes_are_tuned_better_than_by_random_search(name, seed):
+    y, proba = multiclass_rows(seed, 300, 4)
+    offsets = tune_offsets(y, proba, metric=name)
+    random_offsets = np.random.default_rng(seed).normal(0, 1.5, (300, 4))
+    best = max(SCORES[name](y, decide(proba, b)) for b in random_offsets)
+    assert SCORES[name](y, decide(proba, offsets)) >= best
+
+
+@pytest.mark.parametrize("name", ["g_mean", "macro_f1"])
+def test_classes_that_offsets_can_separate_are_separated(name):
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 4
+    logits = 3.0 * np.eye(4)[y] + rng.uniform(-1, 1, (40, 4))
+    proba = np.exp(logits + np.array([0.0, 5.0, -4.0, 7.0]))
+    proba /= proba.sum(axis=1, keepdims=True)
+    assert metrics.g_mean(y, proba.argmax(axis=1)) == 0
+    assert (decide(proba, tune_offsets(y, proba, metric=name)) == y).all()
+
+
+def test_a_g_mean_of_zero_is_left_behind():
+    y, proba = multiclass_rows(0, 2000, 5)
+    common = np.bincount(y).argmax()
+    proba = correct_prior(proba, np.full(5, 0.2), np.where(np.arange(5) == common, 0.996, 0.001))
+    assert metrics.g_mean(y, proba.argmax(axis=1)) == 0
+    assert metrics.g_mean(y, decide(proba, tune_offsets(y, proba, metric="g_mean"))) > 0.4
+
+
+def test_a_tuned_decision_holds_on_new_rows():
+    y, proba = multiclass_rows(1, 8000, 4)
+    offsets = tune_offsets(y[:4000], proba[:4000], metric="macro_f1")
+    new, new_proba = y[4000:], proba[4000:]
+    tuned, plain = (metrics.macro_f1_score(new, decide(new_proba, b)) for b in (offsets, np.zeros(4)))
+    assert tuned > plain + 0.03
+
+
+def test_a_cost_can_be_the_metric():
+    y, proba = multiclass_rows(2, 400, 3)
+    costs = np.array([[0, 1, 1], [5, 0, 1], [20, 1, 0]])
+
+    def saved(confusions):
+        return -(confusions * costs).sum((-2, -1))
+
+    def cost(offsets):
+        return costs[y, decide(proba, offsets)].sum()
+
+    assert cost(tune_offsets(y, proba, metric=saved)) < cost(np.zeros(3))
+
+
+def test_integer_weights_are_repeated_rows():
+    y, proba = multiclass_rows(3, 80, 3)
+    weight = np.random.default_rng(0).integers(1, 4, 80)
+    weighted = tune_offsets(y, proba, metric="macro_f1", sample_weight=weight)
+    repeated = tune_offsets(np.repeat(y, weight), np.repeat(proba, weight, axis=0), metric="macro_f1")
+    np.testing.assert_allclose(weighted, repeated)
+
+
+def test_labels_name_the_columns():
+    y, proba = multiclass_rows(4, 80, 3)
+    names = np.array(["mid", "low", "top"])
+    named = tune_offsets(names[y], proba, metric="g_mean", labels=names)
+    np.testing.assert_array_equal(named, tune_offsets(y, proba, metric="g_mean"))
+
+
+def test_an_absent_class_is_no_obstacle():
+    y, proba = multiclass_rows(5, 80, 3)
+    kept = y != 2
+    offsets = tune_offsets(y[kept], proba[kept], metric="g_mean", labels=[0, 1, 2])
+    assert np.isfinite(offsets).all()
+    assert metrics.g_mean(y[kept], decide(proba[kept], offsets)) >= metrics.g_mean(y[kept], proba[kept].argmax(axis=1))
+
+
+def test_a_large_table_is_swept_in_one_go_and_exactly():
+    rng = np.random.default_rng(0)
+    y = (rng.random(50_000) < 0.02).astype(int)
+    p = 1 / (1 + np.exp(-(rng.normal(size=y.size) + 2 * y - 5)))
+    offsets = tune_offsets(y, p, metric="macro_f1")
+    order = np.argsort(-p)  # the k most probable rows are called positive
+    hits, called = np.cumsum(y[order]), np.arange(1, y.size + 1)
+    f1 = 2 * hits / (called + y.sum())
+    f1_rest = 2 * (y.size - called - y.sum() + hits) / (2 * y.size - called - y.sum())
+    best = ((f1 + f1_rest) / 2).max()
+    assert metrics.macro_f1_score(y, decide(p, offsets)) == pytest.approx(best, abs=1e-12)
+
+
+def test_decide_takes_the_first_class_at_a_tie_and_any_leading_axes():
+    assert decide([0.5, 0.5, 0.6], [0.0, 0.0]).tolist() == [0, 0, 1]
+    stack = np.random.default_rng(0).dirichlet(np.ones(3), (2, 5))
+    np.testing.assert_array_equal(decide(stack, np.zeros(3)), stack.argmax(axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="f1"), "metric must be one of .*'g_mean'.*got 'f1'"),
+        (lambda: tune_offsets([0, 1], [0.1, 1.9], metric="g_mean"), "sum to 1"),
+        (lambda: decide([0.1, 0.9], [0.0, 0.0, 0.0]), "each of 2 classes"),
+        (lambda: decide([0.1, 0.9], [0.0, np.inf]), "finite number"),
+    ],
+)
+def test_bad_input_is_said_in_a_sentence(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,100 @@
+"""Any loss as one value a row and a replica."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from equipoise.losses import row_losses
+
+R, B, K = 3, 5, 3  # as many replicas as classes: torch would read axis 1 as the class axis
+COUNTS = torch.tensor([[10, 4, 1], [5, 5, 5], [1, 2, 12]])
+
+
+def logits():
+    return torch.randn(R, B, K, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def targets(soft):
+    draw = torch.Generator().manual_seed(1)
+    if soft:
+        return torch.rand(R, B, K, generator=draw, dtype=torch.float64).softmax(dim=-1)
+    return torch.randint(K, (R, B), generator=draw)
+
+
+each_target = pytest.mark.parametrize("soft", [False, True], ids=["codes", "probabilities"])
+
+
+@each_target
+def test_cross_entropy_by_hand(soft):
+    values, target = row_losses("cross_entropy", COUNTS)(logits(), targets(soft)), targets(soft)
+    for r in range(R):
+        for b in range(B):
+            log_p = logits()[r, b] - logits()[r, b].exp().sum().log()
+            weights = target[r, b] if soft else torch.eye(K, dtype=torch.float64)[target[r, b]]
+            torch.testing.assert_close(values[r, b], -(weights * log_p).sum())
+
+
+@each_target
+def test_square_shapes_are_read_rightly(soft):
+    """R = B = K: every axis could pass for every other."""
+    square = logits()[:, :3], targets(soft)[:, :3]
+    whole = row_losses("cross_entropy", COUNTS)(logits(), targets(soft))
+    torch.testing.assert_close(row_losses("cross_entropy", COUNTS)(*square), whole[:, :3])
+
+
+@each_target
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_module_gives_a_value_a_row(soft, reduction):
+    weight = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
+    module = nn.CrossEntropyLoss(weight=weight, label_smoothing=0.1, reduction=reduction)
+    values = row_losses(module, COUNTS)(logits(), targets(soft))
+    assert module.reduction == reduction  # a copy was changed
+    for r in range(R):
+        expected = functional.cross_entropy(
+            logits()[r], targets(soft)[r], weight=weight, label_smoothing=0.1, reduction="none"
+        )
+        torch.testing.assert_close(values[r], expected)
+
+
+@each_target
+def test_callable_gets_the_class_counts_of_each_replica(soft):
+    seen = []
+
+    def weighted(counts):
+        seen.append(counts.tolist())
+        return nn.CrossEntropyLoss(weight=1 / counts.double())
+
+    values = row_losses(weighted, COUNTS)(logits(), targets(soft))
+    assert seen == COUNTS.tolist()
+    for r in range(R):
+        expected = nn.CrossEntropyLoss(weight=1 / COUNTS[r].double(), reduction="none")(logits()[r], targets(soft)[r])
+        torch.testing.assert_close(values[r], expected)
+
+
+def test_class_of_losses_is_a_callable():
+    class Shifted(nn.Module):
+        def __init__(self, class_counts):
+            super().__init__()
+            self.register_buffer("shift", class_counts.double().log())
+
+        def forward(self, logits, target):
+            return functional.cross_entropy(logits + self.shift, target, reduction="none")
+
+    values = row_losses(Shifted, COUNTS)(logits(), targets(False))
+    torch.testing.assert_close(values[1], row_losses("cross_entropy", COUNTS)(logits(), targets(False))[1])
+    assert not torch.allclose(values[0], row_losses("cross_entropy", COUNTS)(logits(), targets(False))[0])
+
+
+def test_unknown_name_is_quoted():
+    with pytest.raises(ValueError, match="loss='hinge'"):
+        row_losses("hinge", COUNTS)
+
+
+def test_a_loss_that_reduces_is_refused():
+    class Mean(nn.Module):
+        def forward(self, logits, target):
+            return functional.cross_entropy(logits, target)
+
+    with pytest.raises(ValueError, match=r"one value a row \(15 of them\).*\(\)"):
+        row_losses(Mean(), COUNTS)(logits(), targets(False))

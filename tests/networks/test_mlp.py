@@ -1,0 +1,77 @@
+"""The stack of perceptrons: each replica is the network that nn.Linear layers make."""
+
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import nn
+
+from equipoise.networks import MLPStack
+
+
+def drawn(layer_sizes, seeds, **parameters):
+    stack = MLPStack(layer_sizes, len(seeds), **parameters)
+    for replica, seed in enumerate(seeds):
+        stack.reset_replica(replica, layer_sizes[0], layer_sizes[-1], torch.Generator().manual_seed(seed))
+    return stack
+
+
+def as_sequential(stack, replica):
+    """One replica as the layers that everyone knows."""
+    layers = []
+    for weight, bias in zip(stack.weights, stack.biases):
+        linear = nn.Linear(*weight.shape[1:], dtype=weight.dtype)
+        linear.weight.data, linear.bias.data = weight[replica].detach().T, bias[replica, 0].detach()
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def test_forward_equals_linear_layers():
+    for sizes in ([5, 7, 6, 3], [4, 2], [3, 8, 2]):
+        stack = drawn(sizes, range(4), dtype=torch.float64)
+        x = torch.randn(4, 9, sizes[0], dtype=torch.float64)
+        for replica, logits in enumerate(stack(x)):
+            torch.testing.assert_close(logits, as_sequential(stack, replica)(x[replica]))
+
+
+def test_masks_scale_hidden_layers():
+    stack = drawn([3, 4, 5, 2], range(2), dtype=torch.float64)
+    x = torch.randn(2, 6, 3, dtype=torch.float64)
+    masks = [torch.rand(2, 6, width, dtype=torch.float64) for width in (4, 5)]
+    hidden = x
+    for layer in range(2):
+        hidden = (hidden @ stack.weights[layer] + stack.biases[layer]).relu() * masks[layer]
+    torch.testing.assert_close(stack(x, masks), hidden @ stack.weights[2] + stack.biases[2])
+
+
+def test_given_rows_are_not_changed():
+    stack, x = drawn([3, 4, 2], [0]), torch.randn(1, 6, 3)
+    kept = x.clone()
+    stack(x)
+    assert torch.equal(x, kept)
+
+
+def test_weights_are_drawn_as_linear_draws_them():
+    stack = drawn([50, 400, 2], [0])
+    for weight, bias, n_in in zip(stack.weights, stack.biases, (50, 400)):
+        bound = 1 / math.sqrt(n_in)
+        values = torch.cat([weight[0].flatten(), bias[0].flatten()]).detach().numpy()
+        assert np.abs(values).max() <= bound
+        assert stats.kstest(values, stats.uniform(-bound, 2 * bound).cdf).pvalue > 1e-3
+
+
+def test_a_narrow_replica_starts_as_alone():
+    wide, alone = MLPStack([9, 4, 5], 2), MLPStack([3, 4, 2], 1)
+    wide.reset_replica(1, 3, 2, torch.Generator().manual_seed(8))
+    alone.reset_replica(0, 3, 2, torch.Generator().manual_seed(8))
+    x = torch.randn(1, 6, 3)
+    padded = torch.zeros(2, 6, 9)
+    padded[1, :, :3] = x
+    torch.testing.assert_close(wide(padded)[1, :, :2], alone(x)[0])
+    assert not wide.weights[0][1, 3:].any() and not wide.weights[1][1, :, 2:].any()
+    assert not wide.weights[0][0].any()
+
+
+def test_dtype():
+    assert drawn([2, 3, 2], [0], dtype=torch.float64)(torch.zeros(1, 1, 2).double()).dtype == torch.float64

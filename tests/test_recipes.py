@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from equipoise import NeuralClassifier, recipes
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    y = np.repeat(["common", "rare"], [160, 40])
+    X = pd.DataFrame({"number": rng.normal(size=200) + 2 * (y == "rare"), "kind": rng.choice(list("ab"), 200)})
+    X.loc[::17, "number"] = np.nan
+    return X, y
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table):
+    X, y = table
+    quick = {"max_steps": 150, "hidden_layer_sizes": (16,)} if recipes.is_neural(name) else {}
+    model = recipes.make(name, random_state=0, **quick).fit(X, y)
+    proba = model.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    recalls = [np.mean(model.predict(X[y == label]) == label) for label in ("common", "rare")]
+    assert np.mean(recalls) > 0.65
+    again = clone(model).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), proba)
+
+
+def test_recipes_differ_in_their_treatment_only():
+    plain = recipes.classifier("none").get_params(deep=False)
+    for name in filter(recipes.is_neural, recipes.names()[1:]):
+        params = recipes.classifier(name).get_params(deep=False)
+        differing = {key for key in params if repr(params[key]) != repr(plain[key])}
+        assert differing and differing <= {"sampler", "batch_transform", "class_weight"}
+
+
+def test_sums_put_parts_together():
+    classifier = recipes.classifier("under+remix", n_members=3)
+    assert isinstance(classifier, NeuralClassifier) and classifier.n_members == 3
+    assert type(classifier.sampler).__name__ == "RandomUnderSampler"
+    assert type(classifier.batch_transform).__name__ == "ReMix"
+    assert recipes.meaning("under+remix") == "random under-sampling; ReMix, batches balanced and mixed"
+
+
+def test_two_recipes_never_share_a_part():
+    assert recipes.classifier("remix").batch_transform is not recipes.classifier("remix").batch_transform
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("remixx", "no recipe 'remixx': choose from none, cost"),
+        ("under+over", "Two parts of 'under\\+over' set 'sampler'"),
+        ("gbdt+remix", "'gbdt' trains no network"),
+        ("", "no recipe ''"),
+    ],
+)
+def test_bad_names_are_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.classifier(name)

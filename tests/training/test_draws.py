@@ -1,0 +1,159 @@
+"""Chance drawn ahead: the order of rows, mixing and dropout masks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise import MixUp, ReMix
+from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def drawn(n_rows, batch_size, *, transform=None, weights=None, seed=0):
+    rows = torch.arange(n_rows) + 1000  # places in the pool, not positions
+    return RowDraws(rows, torch.arange(n_rows) % 2, weights, batch_size, transform, seeded(seed))
+
+
+@given(st.integers(1, 2000), st.integers(1, 500))
+def test_blocks_cover_the_run_and_end_with_epochs(max_steps, epoch_steps):
+    done, ends = 0, []
+    for length, epoch_ends in block_lengths(max_steps, epoch_steps):
+        assert length > 0
+        done += length
+        if epoch_ends:
+            ends.append(done)
+    assert done == max_steps
+    assert ends == [*range(epoch_steps, max_steps, epoch_steps), max_steps]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(1, 50), st.lists(st.integers(1, 20), min_size=1, max_size=6))
+def test_every_row_is_used_equally_often(n_rows, batch_size, lengths):
+    draws = drawn(n_rows, batch_size)
+    stream = torch.cat([draws.block(length).first.flatten() for length in lengths]) - 1000
+    for start in range(0, len(stream), n_rows):
+        part = stream[start : start + n_rows]
+        assert len(part.unique()) == len(part)  # a pass over the rows, or its beginning
+    assert stream.max() < n_rows
+
+
+def test_passes_differ():
+    first = drawn(8, 8).block(50).first
+    assert len(first.unique(dim=0)) > 40
+
+
+@pytest.mark.parametrize("batch_size", [4, 7, 64])
+def test_without_mixing_the_cut_into_blocks_changes_nothing(batch_size):
+    whole, cut = drawn(10, batch_size), drawn(10, batch_size)
+    parts = torch.cat([cut.block(length).first for length in (1, 5, 3, 11)])
+    assert torch.equal(whole.block(20).first, parts)
+
+
+def test_weights_follow_their_rows():
+    weights = torch.rand(10, generator=seeded(), dtype=torch.float64)
+    block = drawn(10, 4, weights=weights).block(6)
+    assert torch.equal(block.weights, weights[block.first - 1000])
+    assert block.second is None and block.share is None
+
+
+@pytest.mark.parametrize("transform", [MixUp(alpha=0.5), ReMix(), ReMix(balance="authors", per_row=True)], ids=repr)
+def test_mixing_by_hand(transform):
+    weights = torch.rand(10, generator=seeded(), dtype=torch.float64)
+    block = drawn(10, 4, transform=transform, weights=weights).block(6)
+    generator = seeded()
+    order = torch.cat([torch.randperm(10, generator=generator) for _ in range(3)])[:24].view(6, 4)
+    mixture = transform.draw(order % 2, generator)
+    for step in range(6):
+        for row in range(4):
+            first = order[step, mixture.first[step, row]]
+            second = order[step, mixture.second[step, row]]
+            share = mixture.share[step, row]
+            assert block.first[step, row] == first + 1000
+            assert block.second[step, row] == second + 1000
+            assert block.share[step, row] == share
+            torch.testing.assert_close(block.weights[step, row], share * weights[first] + (1 - share) * weights[second])
+
+
+@pytest.mark.parametrize("gathered", [1, 700, 1 << 23])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_batches_by_hand(mixed, gathered, monkeypatch):
+    monkeypatch.setattr("equipoise.training.draws._GATHERED", gathered)
+    X, target = torch.randn(20, 3, 2, dtype=torch.float64), torch.rand(20, 4, dtype=torch.float64)
+    first, second = torch.randint(20, (5, 2, 6)), torch.randint(20, (5, 2, 6))
+    share, weights = torch.rand(5, 2, 6, dtype=torch.float64), torch.rand(5, 2, 6)
+    block = Block(first, second, share, weights) if mixed else Block(first, None, None, None)
+    batches = list(block.batches(X, target))
+    assert len(batches) == 5
+    for step, (x, y, w) in enumerate(batches):
+        expected_x, expected_y = X[first[step]], target[first[step]]
+        if mixed:
+            s = share[step].unsqueeze(-1)
+            expected_x = s.unsqueeze(-1) * expected_x + (1 - s).unsqueeze(-1) * X[second[step]]
+            expected_y = s * expected_y + (1 - s) * target[second[step]]
+            assert w.dtype == torch.float64
+            torch.testing.assert_close(w, weights[step].double())
+        else:
+            assert w is None
+        torch.testing.assert_close(x, expected_x)
+        torch.testing.assert_close(y, expected_y)
+
+
+def test_class_codes_stay_codes():
+    (_, y, _), *_ = Block(torch.tensor([[[0, 2]]]), None, None, None).batches(torch.zeros(3, 1), torch.tensor([5, 6, 7]))
+    assert torch.equal(y, torch.tensor([[5, 7]]))
+
+
+def test_stacked_blocks_join_replicas():
+    blocks = [drawn(10, 4, transform=MixUp(alpha=1), weights=torch.rand(10), seed=seed).block(6) for seed in range(3)]
+    stack = Block.stacked(blocks)
+    for r, block in enumerate(blocks):
+        for name in ("first", "second", "share", "weights"):
+            assert torch.equal(getattr(stack, name)[:, r], getattr(block, name))
+
+
+def masks(rate=0.3, widths=(16, 4), batch_size=8, n_replicas=2, seed=0):
+    generators = [seeded(seed + r) for r in range(n_replicas)]
+    return DropoutMasks(widths, batch_size, rate, generators, torch.empty(0, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_units_drop_out_at_the_rate(rate):
+    n_blocks, draws = 400, masks(rate)
+    kept = torch.zeros(2, 8, 16, dtype=torch.float64)
+    for _ in range(n_blocks):
+        (first, _), *_ = draws.block(1)
+        assert set(first.unique().tolist()) <= {0.0, 1 / (1 - rate)}
+        kept += (first > 0).double()
+    units = n_blocks * kept.numel()
+    assert abs(float(kept.sum()) / units - (1 - rate)) < 5 * np.sqrt(rate * (1 - rate) / units)
+    # No unit of any row is favoured.
+    five_errors = 5 * np.sqrt(rate * (1 - rate) / n_blocks)
+    assert float((kept / n_blocks - (1 - rate)).abs().max()) < five_errors
+
+
+def test_masks_have_the_shape_of_their_layers_and_vary_from_step_to_step():
+    steps = list(masks(widths=(16, 4, 9)).block(20))
+    assert [m.shape for m in steps[0]] == [(2, 8, 16), (2, 8, 4), (2, 8, 9)]
+    assert len({step[0].numpy().tobytes() for step in steps}) > 15
+    assert not torch.equal(steps[0][0][0], steps[0][0][1])  # replicas draw for themselves
+    assert all(mask.is_contiguous() or mask[0].is_contiguous() for mask in steps[0])
+
+
+def test_masks_of_a_replica_do_not_depend_on_neighbours():
+    stack, alone = masks(n_replicas=3), masks(n_replicas=1, seed=2)
+    for length in (5, 3):
+        for many, one in zip(stack.block(length), alone.block(length)):
+            assert all(torch.equal(a[2], b[0]) for a, b in zip(many, one))
+
+
+def test_masks_after_neighbours_left():
+    stack, alone = masks(n_replicas=3), masks(n_replicas=1, seed=2)
+    list(stack.block(5)), list(alone.block(5))
+    stack.generators = [stack.generators[2]]
+    for many, one in zip(stack.block(5), alone.block(5)):
+        assert all(torch.equal(a, b) for a, b in zip(many, one))
