@@ -273,6 +273,11 @@ def test_integer_weights_are_repeated_rows(seed, k):
         assert weighted == pytest.approx(score(y[again], proba[again], labels=labels), nan_ok=True)
 
 
+def test_a_row_of_weight_zero_brings_no_class():
+    assert metrics.macro_f1_score([0, 1, 2], [0, 1, 0], sample_weight=[1, 1, 0]) == 1
+    assert metrics.brier_score([0, 1, 2], [0.0, 1.0, 0.5], sample_weight=[1, 1, 0]) == 0
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.permutations(range(4)))
 def test_the_order_of_the_labels_is_the_order_of_the_columns(seed, order):

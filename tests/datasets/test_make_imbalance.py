@@ -106,6 +106,13 @@ def test_whole_floats_count_as_the_integers_they_are():
     assert Counter(cut.tolist()) == {"1.0": 10, "rest": 100}
 
 
+def test_a_product_that_floating_point_puts_just_below_a_whole_number():
+    assert int(0.29 * 100) == 28  # so a plain int() loses a row
+    X, y = labels_of({"a": 50, "b": 100})
+    _, cut = make_imbalance(X, y, 0.29, minority="a", random_state=0)
+    assert Counter(cut.tolist()) == {"a": 29, "b": 100}
+
+
 # Faults
 
 

@@ -153,6 +153,18 @@ def test_integer_weights_are_repeated_rows():
     np.testing.assert_allclose(weighted, repeated)
 
 
+def test_a_metric_sees_no_negative_counts_whatever_the_rounding_of_the_weights():
+    y, proba = multiclass_rows(6, 300, 3)
+    lowest = []
+
+    def watched(confusions):
+        lowest.append(confusions.min())
+        return metrics.CONFUSION_METRICS["g_mean"](confusions)
+
+    tune_offsets(y, proba, metric=watched, sample_weight=np.random.default_rng(0).random(300))
+    assert min(lowest) == 0
+
+
 def test_labels_name_the_columns():
     y, proba = multiclass_rows(4, 80, 3)
     names = np.array(["mid", "low", "top"])

@@ -125,6 +125,12 @@ def test_wilcoxon_against_all_signs():
     assert row["pvalue"] == pytest.approx(exact)
 
 
+def test_differences_of_one_size_are_ties_whatever_their_rounding():
+    base = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.7])
+    scores = pd.DataFrame({"reference": base, "method": base + 0.1 * np.array([1, 1, -1, 1, 1, 1])})
+    assert wilcoxon_holm(scores, "reference").loc["method", "statistic"] == 3.5  # the mean of ranks 1 to 6
+
+
 def test_holm_by_hand():
     base = np.linspace(0.5, 0.9, 8)
     steps = np.arange(1, 9) / 100

@@ -82,7 +82,6 @@ class MixingTransform(BaseEstimator, ABC):
             If ``x`` is not floating.
         """
         y = self._soft(x, y)
-        self._check_alpha()
         mixture = self._draw_each(y.argmax(dim=-1))
         return mix(x, mixture), mix(y, mixture)
 
@@ -125,6 +124,7 @@ class MixingTransform(BaseEstimator, ABC):
 
     def draw_share(self, labels: Tensor, generator: torch.Generator | None) -> Tensor:
         """Draw the share of the first row, one a batch or one a row, expanded to the shape of ``labels``."""
+        self._check_alpha()
         shape = labels.shape if self.per_row else (*labels.shape[:-1], 1)
         return beta(self.alpha, shape, labels.device, generator).expand(labels.shape)
 

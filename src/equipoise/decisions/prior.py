@@ -32,8 +32,8 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     Raises
     ------
     ValueError
-        If ``y_proba`` holds a negative value or NaN, if shares do not fit it, do not sum to 1 or are negative (``from_shares``: or 0), or if a row
-        gives no probability to any class that ``to_shares`` allows.
+        If ``y_proba`` holds a negative value or NaN, if shares do not fit it, do not sum to 1 or are negative
+        (``from_shares``: or 0), or if a row gives no probability to any class that ``to_shares`` allows.
 
     Examples
     --------

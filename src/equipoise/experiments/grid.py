@@ -42,6 +42,11 @@ class PreparedFold:
         X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
         return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1)
 
+    def check_classes(self) -> None:
+        """Refuse a training side that lacks a class, as grouped rows can leave it."""
+        if len(np.unique(self.y_train)) < self.n_classes:
+            raise ValueError("The training rows of this fold lack a class: use fewer folds, or smaller groups.")
+
     def cell(self, recipe: str, model: ClassifierMixin, seconds: float, notes: list[str]) -> Cell:
         """Score a fitted classifier on the test side."""
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
@@ -101,6 +106,7 @@ def _reference_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> Cell
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            fold.check_classes()
             model = make_classifier(recipe, protocol, fold.fold.seed).fit(fold.X_train, fold.y_train)
         except Exception as error:
             return fold.failed(recipe, error)
@@ -162,6 +168,7 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            fold.check_classes()
             tasks = model.tasks(fold.X_train, fold.y_train)
         except Exception as error:
             return fold.failed(recipe, error)

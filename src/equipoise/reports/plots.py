@@ -134,5 +134,6 @@ def _by_recipe(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=min(len(names), 3), frameon=False,
+    fitting = int(_WIDTH / (_FONT * 0.62 * max(map(len, names)) + 42))
+    figure.legend(handles, names, loc="outside upper left", ncols=max(1, min(len(names), fitting)), frameon=False,
                   fontsize=_FONT, labelcolor=INK, handlelength=2, columnspacing=1.4, borderpad=0)  # fmt: skip

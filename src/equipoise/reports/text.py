@@ -49,7 +49,8 @@ def number(value: float, digits: int = 3) -> str:
 
 def signed(value: float) -> str:
     """Write a difference with its sign, to three decimals."""
-    return f"+{value:.3f}" if value > 0 else number(value)
+    rounded = round(value, 3) + 0.0  # a zero without a sign
+    return f"+{rounded:.3f}" if rounded > 0 else number(rounded)
 
 
 def between(low: float, high: float) -> str:

@@ -45,10 +45,10 @@ def moved_difference(comparison: Comparison, recipe: str, against: str, metric: 
 def _best(comparison: Comparison) -> str:
     first = comparison.leaderboard.iloc[0]
     metric = METRICS[comparison.metric]
-    score = f"{metric.title} of {number(first[comparison.metric])}{_interval(first['low'], first['high'])}"
+    score = f"{number(first[comparison.metric])}{_interval(first['low'], first['high'], ' ({})')}"
     if len(comparison.recipes) == 1:
-        return f"{first['recipe']} has a {score}; it is the only recipe with results."
-    return f"{first['recipe']} has the {'highest' if metric.greater_is_better else 'lowest'} {score}."
+        return f"{first['recipe']} reaches a {metric.title} of {score}; it is the only recipe with results."
+    return f"{first['recipe']} has the {'highest' if metric.greater_is_better else 'lowest'} {metric.title}: {score}."
 
 
 def _others(comparison: Comparison) -> str:
@@ -74,7 +74,7 @@ def _threshold(comparison: Comparison) -> str:
     board = comparison.leaderboard.set_index("recipe")
     title, moved = METRICS[metric].title, board.loc[UNTREATED, f"moved_{metric}"]
     difference = moved_difference(comparison, UNTREATED, comparison.winner, metric)
-    gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high)}"
+    gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
     if comparison.winner == UNTREATED:
         decided = number(board.loc[UNTREATED, metric])
         return f"Moving its threshold takes its {title} from {decided} to {number(moved)} ({gap})."
@@ -89,5 +89,5 @@ def _threshold(comparison: Comparison) -> str:
     return f"{start}, which cannot be told apart from {theirs} ({gap}): the threshold alone may do as well."
 
 
-def _interval(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f" (95% interval {between(low, high)})"
+def _interval(low: float, high: float, around: str) -> str:
+    return "" if np.isnan(low) else around.format(f"95% interval {between(low, high)}")

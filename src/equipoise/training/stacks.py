@@ -1,5 +1,6 @@
 """Which tasks train together: tasks of the same settings and shapes, as many as fit in a fast cache."""
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -81,6 +82,7 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     if not isinstance(settings.network, tuple):
         modules = [_module(task) for task in tasks]
         rows = torch.zeros(2, *tasks[0].table.X.shape[1:], dtype=dtype)
+        _check_outputs(modules[0], rows, tasks[0].table.n_classes)
         vectorized = accepts_vmap(modules[0], rows)
         if not vectorized:
             warnings.warn(
@@ -95,3 +97,14 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     for replica, task in enumerate(tasks):
         stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS))
     return stack.to(device)
+
+
+@torch.no_grad()
+def _check_outputs(module: nn.Module, rows: torch.Tensor, n_classes: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        shape = tuple(copy.deepcopy(module)(rows).shape)  # a copy: batch-norm's statistics must not see these rows
+    if shape != (len(rows), n_classes):
+        raise ValueError(
+            f"The network must map {len(rows)} rows to logits of shape {(len(rows), n_classes)}, one a class, "
+            f"but gave shape {shape}: set its last layer to {n_classes} outputs."
+        )

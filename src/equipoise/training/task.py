@@ -86,6 +86,11 @@ class Settings:
     device: str = "cpu"
     dtype: str = "float32"
 
+    def __post_init__(self) -> None:
+        for name, allowed in (("optimizer", ("adamw", "adam")), ("schedule", ("one_cycle", "constant"))):
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, but {name}={value!r}.")
+
     @property
     def mixes(self) -> bool:
         """Whether the transform can be drawn ahead, from labels alone."""
@@ -128,6 +133,18 @@ class Task:
     made: Table | None = None
     weights: NDArray[Any] | None = None
     validation_rows: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.table) + (0 if self.made is None else len(self.made))
+        rows = self.training_rows()
+        if not len(rows) or rows.min() < 0 or rows.max() >= n:
+            raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
+        if self.weights is not None and len(self.weights) != len(rows):
+            raise ValueError(
+                f"One weight a training row is needed, but {len(self.weights)} weights came for {len(rows)}."
+            )
+        if self.settings.early_stopping is not None and (self.validation_rows is None or not len(self.validation_rows)):
+            raise ValueError("Early stopping looks at validation_rows, but there are none: name some.")
 
     def training_rows(self) -> NDArray[np.int64]:
         """Return the row numbers that train."""

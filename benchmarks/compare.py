@@ -1,0 +1,3 @@
+"""Placeholder."""
+from rich.console import Console
+def run(console: Console, n_threads: int) -> None: ...

@@ -1,0 +1,90 @@
+"""Every plot of the report, from a comparison."""
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from equipoise.experiments import METRICS, Comparison
+from equipoise.recipes import is_neural
+from equipoise.reports import curves, plots
+from equipoise.reports.svg import SERIES, drawing, inline
+from equipoise.reports.text import number, short
+from equipoise.reports.verdict import MOVED, UNTREATED, near_best
+
+_SWEPT = {"g_mean": "G-mean", "macro_f1": "macro F1", "recall": "recall", "precision": "precision"}
+
+
+def figures(comparison: Comparison) -> dict[str, Markup]:
+    """Draw all plots that a comparison with a result or more allows, by name."""
+    with drawing():
+        found = _leaderboard(comparison) | _moved(comparison) | _curves(comparison)
+        return {name: inline(figure, name, label) for name, (figure, label) in found.items()}
+
+
+def shown_first(comparison: Comparison) -> list[str]:
+    """Return the winner and, if it is another recipe with results, the untreated network."""
+    return [comparison.winner, *({UNTREATED} & set(comparison.recipes) - {comparison.winner})]
+
+
+def curves_of(comparison: Comparison) -> list[str]:
+    """Return the recipes whose curves are drawn: those shown first, and the references."""
+    first = shown_first(comparison)
+    return [*first, *(name for name in comparison.recipes if not is_neural(name) and name not in first)]
+
+
+def rare_rows(comparison: Comparison, recipe: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which out-of-fold rows are rare, and their probability of it, for the first repeat with results."""
+    repeat = min(c.repeat for c in comparison.cells if c.recipe == recipe and c.error is None)
+    codes, proba = comparison.out_of_fold(recipe, repeat)
+    return codes == comparison.rare, proba[:, comparison.rare]
+
+
+_Found = dict[str, tuple[Figure, str]]
+
+
+def _leaderboard(comparison: Comparison) -> _Found:
+    board, title = comparison.leaderboard, METRICS[comparison.metric].title
+    names, means = board["recipe"].tolist(), board[comparison.metric].to_numpy()
+    near = board["recipe"].isin(near_best(comparison)).to_numpy()
+    scores = plots.intervals(names, means, board["low"].to_numpy(), board["high"].to_numpy(), near=near,
+                             line=means[0], label=title)  # fmt: skip
+    found = {"scores": (scores, f"{title} by recipe, with 95% intervals; best: {names[0]}, {number(means[0])}.")}
+    if len(names) > 1:
+        differences = np.array([comparison.interval(comparison.metric, name, names[0]).mean for name in names])
+        lows, highs = board["difference_low"].to_numpy(), board["difference_high"].to_numpy()
+        figure = plots.intervals(names, differences, lows, highs, near=near, line=0.0,
+                                 label=f"{title}, difference to {short(names[0])}")  # fmt: skip
+        found["differences"] = figure, f"Paired difference of {title} to {names[0]}, with 95% intervals."
+    return found
+
+
+def _moved(comparison: Comparison) -> _Found:
+    board = comparison.leaderboard
+    return {
+        f"moved-{metric}": (
+            plots.dumbbells(board["recipe"].tolist(), board[metric].to_numpy(), board[f"moved_{metric}"].to_numpy(),
+                            label=METRICS[metric].title),
+            f"{METRICS[metric].title} by recipe, as decided and with thresholds tuned on the other folds.",
+        )
+        for metric in MOVED
+    }  # fmt: skip
+
+
+def _curves(comparison: Comparison) -> _Found:
+    first = shown_first(comparison)
+    rows = {name: rare_rows(comparison, name) for name in curves_of(comparison)}
+    colours = dict(zip(rows, SERIES))
+    rare = short(comparison.classes[comparison.rare])
+    lines = [(short(name), *curves.precision_recall(*rows[name]), colours[name]) for name in rows]
+    prevalence = comparison.problem["counts"][comparison.rare] / comparison.problem["n_rows"]
+    found = {"precision-recall": (plots.precision_recall(lines, prevalence),
+                                  f"Precision against recall of the rare class, for {', '.join(rows)}.")}  # fmt: skip
+    for number_, name in enumerate(first):
+        bins = curves.reliability(*rows[name])
+        figure = plots.reliability(bins, colours[name], label=f"predicted probability of “{rare}”")
+        found[f"reliability-{number_}"] = figure, f"Observed share against predicted probability, {name}."
+        if len(comparison.classes) == 2:
+            sweep = plots.thresholds(curves.threshold_sweep(*rows[name]), _SWEPT, label=f"threshold on the probability of “{rare}”")
+            found[f"thresholds-{number_}"] = sweep, f"Scores of {name} against the threshold on the rare class."
+    return found

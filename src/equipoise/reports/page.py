@@ -1,0 +1,130 @@
+"""The report of a comparison: one HTML page that needs no network, no script and no other file."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equipoise.experiments import METRICS, Comparison
+from equipoise.reports import figures, tables, text
+from equipoise.reports.definitions import DEFINITIONS
+from equipoise.reports.verdict import MOVED, verdict
+
+
+def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
+    """Write the report of a finished or unfinished comparison as one self-contained HTML page.
+
+    The page holds what was found in the data, the leaderboard with intervals, what a moved threshold would
+    do, scores and confusions by class, precision-recall and reliability curves, and the protocol. The same
+    comparison gives the same bytes. A report that is there already is replaced only by a whole new one.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : Path
+        Of the page; its folder must exist.
+    command : str
+        What to type to run the comparison again, shown as it is.
+
+    Raises
+    ------
+    OSError
+        If the page cannot be written; nothing is left behind then.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from equipoise.experiments import Comparison, Store
+    >>> from equipoise.reports import write_report
+    >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
+    ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
+    """
+    _replace(path, render(comparison, command))
+
+
+def leaderboard_csv(comparison: Comparison, path: Path) -> None:
+    """Write the leaderboard as csv, one row a recipe, best first; columns as in `Comparison.leaderboard`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : Path
+        Of the file; its folder must exist.
+
+    Raises
+    ------
+    ValueError
+        If no recipe has a result.
+    OSError
+        If the file cannot be written; nothing is left behind then.
+    """
+    if not comparison.recipes:
+        raise ValueError("A leaderboard needs a recipe with a result, but every cell so far is missing or failed.")
+    _replace(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
+
+
+def render(comparison: Comparison, command: str) -> str:
+    """Return the page's HTML."""
+    environment = Environment(
+        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, finalize=_clean,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    formats: list[Callable[..., str]] = [text.short, text.number, text.between, text.count, text.percent, text.seconds]
+    environment.filters |= {function.__name__: function for function in formats}
+    return environment.get_template("page.html.j2").render(_context(comparison, command))
+
+
+def _clean(value: object) -> object:
+    """Before anything is escaped and printed, take out what cannot be."""
+    return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _context(comparison: Comparison, command: str) -> dict[str, Any]:
+    problem = comparison.problem
+    counts = problem["counts"]
+    return {
+        "comparison": comparison,
+        "problem": problem,
+        "protocol": comparison.protocol,
+        "rare": {"label": comparison.classes[comparison.rare], "count": counts[comparison.rare],
+                 "share": counts[comparison.rare] / problem["n_rows"], "ratio": max(counts) / min(counts)},
+        "classes": tables.class_counts(comparison),
+        "metrics": METRICS,
+        "definitions": DEFINITIONS,
+        "failures": tables.failures(comparison),
+        "warnings": tables.warnings(comparison),
+        "command": command,
+        "results": _results(comparison) if comparison.recipes else None,
+    }  # fmt: skip
+
+
+def _results(comparison: Comparison) -> dict[str, Any]:
+    first = figures.shown_first(comparison)
+    order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
+    columns = tables.ordered_metrics(comparison)
+    return {
+        "verdict": verdict(comparison),
+        "first": first,
+        "plots": figures.figures(comparison),
+        "expected": {name: figures.rare_rows(comparison, name)[1].mean() for name in figures.curves_of(comparison)},
+        "decided": [name for name in columns if METRICS[name].at_threshold],
+        "threshold_free": [name for name in columns if not METRICS[name].at_threshold],
+        "leaderboard": tables.leaderboard(comparison),
+        "moved_metrics": MOVED,
+        "moved": tables.moved_thresholds(comparison),
+        "by_class": {name: tables.by_class(comparison, name) for name in order},
+        "confusion": {name: tables.confusion(comparison, name) for name in order},
+    }  # fmt: skip
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file beside the old one, then put it in its place: a reader never sees half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(content, encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""The report's tables, from a comparison: what each cell says, and which are marked."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.store import Cell
+from equipoise.metrics import class_brier_scores, counts_summary
+from equipoise.reports.text import number, signed
+from equipoise.reports.verdict import MOVED, near_best
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number of the leaderboard, and whether it is the best of its column."""
+
+    text: str
+    best: bool
+
+
+def class_counts(comparison: Comparison) -> list[dict[str, Any]]:
+    """Rows of each class: its share of all rows, and of the largest class for the length of a bar."""
+    problem = comparison.problem
+    return [
+        {"label": label, "count": count, "share": count / problem["n_rows"], "bar": count / max(problem["counts"]),
+         "rare": code == comparison.rare}
+        for code, (label, count) in enumerate(zip(problem["classes"], problem["counts"]))
+    ]  # fmt: skip
+
+
+def ordered_metrics(comparison: Comparison) -> list[str]:
+    """Metric names: those at a threshold, then those without; the chosen one first of its kind."""
+    return sorted(METRICS, key=lambda name: (not METRICS[name].at_threshold, name != comparison.metric))
+
+
+def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a recipe, best first, its scores by metric."""
+    board, near = comparison.leaderboard, near_best(comparison)
+    rounded = board[list(METRICS)].round(3)
+    best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
+    return [
+        {"recipe": row["recipe"], "meaning": row["meaning"], "low": row["low"], "high": row["high"],
+         "rank": row["rank"], "seconds": row["seconds"], "winner": number_ == 0, "near": row["recipe"] in near,
+         "scores": {name: Score(number(row[name]), rounded[name].iloc[number_] == best[name]) for name in METRICS}}
+        for number_, (_, row) in enumerate(board.iterrows())
+    ]  # fmt: skip
+
+
+def moved_thresholds(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a recipe: each tunable score as decided, with moved thresholds, and the change."""
+    return [
+        {"recipe": row["recipe"],
+         "scores": [(number(row[m]), number(row[f"moved_{m}"]), signed(row[f"moved_{m}"] - row[m])) for m in MOVED]}
+        for _, row in comparison.leaderboard.iterrows()
+    ]  # fmt: skip
+
+
+def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
+    """Precision, recall, F1, Brier score and rows of each class, as means over repeats."""
+    summary = counts_summary(comparison.confusion(recipe))
+    repeats = sorted({c.repeat for c in comparison.cells if c.recipe == recipe and c.error is None})
+    labels = np.arange(len(comparison.classes))
+    brier = np.mean([class_brier_scores(*comparison.out_of_fold(recipe, r), labels=labels) for r in repeats], axis=0)
+    return [
+        {"label": label, "rare": code == comparison.rare, "support": summary["support"][code],
+         "scores": [number(values[code]) for values in (*(summary[s] for s in ("precision", "recall", "f1")), brier)]}
+        for code, label in enumerate(comparison.classes)
+    ]  # fmt: skip
+
+
+def confusion(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
+    """A row a true class: the mean count decided for each class, and its share of the row."""
+    counts = comparison.confusion(recipe)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return [
+        {"label": label, "cells": [{"count": counts[i, j], "share": shares[i, j], "hit": i == j}
+                                   for j in range(len(counts))]}
+        for i, label in enumerate(comparison.classes)
+    ]  # fmt: skip
+
+
+def failures(comparison: Comparison) -> list[tuple[str, str, int]]:
+    """Recipe, reason and number of cells, for all that failed."""
+    return _tally(comparison.failures, lambda cell: [cell.error])
+
+
+def warnings(comparison: Comparison) -> list[tuple[str, str, int]]:
+    """Recipe, warning and number of cells that raised it."""
+    return _tally(comparison.cells, lambda cell: cell.notes)
+
+
+def _tally(cells: list[Cell], messages: Any) -> list[tuple[str, str, int]]:
+    tally = Counter((cell.recipe, message) for cell in cells for message in messages(cell))
+    return [(recipe, message, times) for (recipe, message), times in tally.items()]

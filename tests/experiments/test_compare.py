@@ -1,0 +1,199 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise import recipes
+from equipoise.datasets import Dataset, split_target
+from equipoise.experiments import Comparison, Store, compare, refit
+from equipoise.experiments.compare import fingerprint
+from equipoise.experiments.grid import PreparedFold, make_classifier
+from equipoise.experiments.protocol import split
+
+
+@pytest.fixture(scope="module")
+def stored(dataset, quick, tmp_path_factory):
+    path = tmp_path_factory.mktemp("compare") / "results.sqlite"
+    with Store(path) as store:
+        return compare(dataset, store, **quick), path
+
+
+@pytest.fixture
+def comparison(stored):
+    return stored[0]
+
+
+def test_every_recipe_is_scored_on_every_fold(comparison):
+    assert comparison.complete and not comparison.failures
+    keys = {(c.recipe, c.repeat, c.fold) for c in comparison.cells}
+    assert keys == {(r, k, f) for r in ("none", "under", "remix", "gbdt") for k in range(2) for f in range(3)}
+    for cell in comparison.cells:
+        assert cell.confusion.sum() == len(cell.probabilities) == 50
+        np.testing.assert_allclose(cell.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_cell_is_what_training_that_recipe_alone_on_that_fold_gives(comparison, dataset):
+    """Stacking, preprocessing by fold and storing add nothing and take nothing away."""
+    _, codes = np.unique(dataset.y, return_inverse=True)
+    for recipe in ("none", "under", "remix", "gbdt"):
+        fold = list(split(codes, None, comparison.protocol, 1))[2]
+        (cell,) = (c for c in comparison.cells if c.key == (recipe, 1, 2))
+        quick = {"n_members": 2, "max_steps": comparison.protocol.max_steps} if recipes.is_neural(recipe) else {}
+        alone = recipes.make(recipe, random_state=fold.seed, **quick)
+        alone.fit(dataset.X.iloc[fold.train], codes[fold.train])
+        np.testing.assert_allclose(cell.probabilities, alone.predict_proba(dataset.X.iloc[fold.test]), atol=2e-4)
+        np.testing.assert_array_equal(comparison.folds[1, 2].test_rows, fold.test)
+
+
+def test_nothing_is_learned_from_test_rows(dataset, comparison):
+    _, codes = np.unique(dataset.y, return_inverse=True)
+    fold = next(split(codes, None, comparison.protocol, 0))
+    poisoned = dataset.X.copy()
+    poisoned.iloc[fold.test, poisoned.columns.get_loc("size")] = 1e6
+    poisoned.iloc[fold.test, poisoned.columns.get_loc("kind")] = "new"
+    altered = Dataset(**{**vars(dataset), "X": poisoned})
+    clean, dirty = (PreparedFold.of(data, codes, fold) for data in (dataset, altered))
+    np.testing.assert_array_equal(clean.X_train, dirty.X_train)
+    assert (clean.X_test != dirty.X_test).any()
+
+
+def test_neural_recipes_share_gradient_steps_and_seeds(comparison):
+    makes = [make_classifier(name, comparison.protocol, 5) for name in ("none", "under", "remix")]
+    assert {(m.max_steps, m.n_members, m.random_state) for m in makes} == {(300, 2, 5)}
+
+
+class Stop(Exception):
+    pass
+
+
+def test_a_stopped_comparison_goes_on_where_it_was(comparison, dataset, quick, tmp_path):
+    """Stopped at three places, the store ends as that of an undisturbed run, and nothing runs twice."""
+    path = tmp_path / "results.sqlite"
+    for patience in (1, 3, 8):
+        calls = 0
+
+        def stop_later(kind, done, total, patience=patience):
+            nonlocal calls
+            calls += 1
+            if calls > patience:
+                raise Stop
+
+        with Store(path) as store, pytest.raises(Stop):
+            compare(dataset, store, on_progress=stop_later, **quick)
+    with Store(path) as store:
+        before = {c.key: c.seconds for c in store.cells()}
+        again = compare(dataset, store, **quick)
+    assert 0 < len(before) < again.n_expected
+    assert all(c.seconds == before[c.key] for c in again.cells if c.key in before)
+    for mine, undisturbed in zip(again.cells, comparison.cells, strict=True):
+        assert mine.key == undisturbed.key
+        np.testing.assert_array_equal(mine.confusion, undisturbed.confusion)
+        np.testing.assert_allclose(mine.probabilities, undisturbed.probabilities, atol=2e-4)
+
+
+def test_a_finished_comparison_is_not_run_again(stored, dataset, quick):
+    with Store(stored[1]) as store:
+        compare(dataset, store, on_progress=lambda *_: pytest.fail("something ran"), **quick)
+
+
+@pytest.mark.parametrize("change", [{"n_folds": 4}, {"random_state": 1}, {"recipes": ["none"]}, {"metric": "brier"}])
+def test_another_comparison_in_the_same_folder_is_refused(stored, dataset, quick, change):
+    with Store(stored[1]) as store, pytest.raises(ValueError, match=f"differs in {next(iter(change))}"):
+        compare(dataset, store, **{**quick, **change})
+
+
+def test_other_data_in_the_same_folder_are_refused(stored, dataset, quick):
+    other = Dataset(**{**vars(dataset), "X": dataset.X.assign(noise=0.0)})
+    with Store(stored[1]) as store, pytest.raises(ValueError, match="differs in data"):
+        compare(other, store, **quick)
+
+
+def test_the_fingerprint_sees_cells_labels_and_column_names(dataset):
+    X, y = dataset.X, dataset.y
+    changed = [{"X": X.rename(columns={"size": "length"})}, {"X": X.fillna(0)}, {"y": y[::-1].reset_index(drop=True)}]
+    prints = {fingerprint(Dataset(**{**vars(dataset), **change})) for change in [{}, *changed]}
+    assert len(prints) == 4
+    assert fingerprint(dataset) in prints
+
+
+def test_scores_are_those_of_the_stored_probabilities(comparison):
+    row = comparison.scores.query("recipe == 'under' and repeat == 0 and fold == 1").iloc[0]
+    (cell,) = (c for c in comparison.cells if c.key == ("under", 0, 1))
+    codes = comparison.folds[0, 1].test_codes
+    recalls = [np.mean(cell.probabilities.argmax(axis=1)[codes == k] == k) for k in (0, 1)]
+    assert row["g_mean"] == pytest.approx(np.sqrt(np.prod(recalls)))
+    briers = [np.mean((cell.probabilities[codes == k, 1].astype(float) - k) ** 2) for k in (0, 1)]
+    assert row["balanced_brier"] == pytest.approx(np.mean(briers), abs=1e-5)
+
+
+def test_thresholds_are_tuned_on_other_folds_only(comparison):
+    (cell,) = (c for c in comparison.cells if c.key == ("none", 0, 0))
+    before = comparison.offsets(cell, "g_mean")
+    hidden = comparison.folds[0, 0].test_codes
+    comparison.folds[0, 0].__dict__["test_codes"] = 1 - hidden
+    try:
+        np.testing.assert_array_equal(comparison.offsets(cell, "g_mean"), before)
+    finally:
+        comparison.folds[0, 0].__dict__["test_codes"] = hidden
+
+
+def test_the_leaderboard_is_in_order_and_its_intervals_hold_the_means(comparison):
+    board = comparison.leaderboard
+    assert list(board["g_mean"]) == sorted(board["g_mean"], reverse=True)
+    assert comparison.winner == board["recipe"][0]
+    assert ((board["low"] <= board["g_mean"]) & (board["g_mean"] <= board["high"])).all()
+    assert board["difference_low"][0] == board["difference_high"][0] == 0
+    expected = comparison.scores.groupby("recipe")["g_mean"].mean()
+    np.testing.assert_allclose(board.set_index("recipe")["g_mean"], expected[board["recipe"]])
+    assert board["rank"].mean() == pytest.approx(2.5)
+
+
+def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
+    model = refit(comparison, dataset)
+    name = comparison.winner
+    assert model.predict_proba(dataset.X).shape == (150, 2)
+    if recipes.is_neural(name):
+        assert model[-1].n_members == 2 and model[-1].n_steps_ == [300, 300]
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):
+    """All rare rows are of one group, so one fold has none to train on."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "class": np.repeat(["a", "b"], [50, 10])})
+    grouped = Dataset(**{**vars(split_target(frame, "class")), "groups": np.repeat(np.arange(6), 10)})
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(grouped, store, recipes=["none", "gbdt"], n_folds=3, n_repeats=1, n_members=1)
+    assert {c.recipe for c in found.failures} == {"none", "gbdt"} and len(found.failures) == 2
+    assert all("lack a class" in c.error for c in found.failures)
+    assert found.complete and found.recipes == ["none", "gbdt"]
+    assert len(found.leaderboard) == 2
+
+
+def test_a_small_budget_cuts_and_says_so(dataset, tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(dataset, store, recipes=["none", "remix"], n_folds=3, n_repeats=9, n_members=3, budget=0.5)
+    assert found.protocol.n_repeats < 9
+    assert any("to end within 0.00833 minutes" in note for note in found.protocol.notes)
+    assert found.complete
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipes": ["none", "smot"]}, "no recipe 'smot'"),
+        ({"metric": "gmean"}, "no metric 'gmean'"),
+        ({"n_folds": 1}, "n_folds=1"),
+        ({"n_members": 0}, "n_members=0"),
+        ({"budget": 0.0}, "budget=0.0"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_stored(dataset, tmp_path, options, message):
+    with Store(tmp_path / "r.sqlite") as store:
+        with pytest.raises(ValueError, match=message):
+            compare(dataset, store, **options)
+        assert store.get("request") is None
+
+
+def test_reading_an_old_store_gives_the_same_view(stored):
+    with Store(stored[1]) as store:
+        again = Comparison(store)
+    pd.testing.assert_frame_equal(again.leaderboard, stored[0].leaderboard)
