@@ -27,7 +27,7 @@ app = App(name="equipoise", version=__version__, help="Train classifiers on imba
 datasets_app = App(name="datasets", help="Named data sets.")
 app.command(datasets_app)
 
-_DEMO = "breast_cancer"
+_DEMO = "digits"
 _reading = Group("How the file is read")
 
 

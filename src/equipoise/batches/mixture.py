@@ -106,9 +106,10 @@ class MixingTransform(BaseEstimator, ABC):
                     f"{int(y.min())} to {int(y.max())}: encode them first."
                 )
             y = one_hot(y.long(), self.num_classes).float()
-        if x.shape[: y.ndim - 1] != y.shape[:-1] or x.ndim < y.ndim - 1:
+        if y.ndim < 2 or x.shape[: y.ndim - 1] != y.shape[:-1] or x.ndim < y.ndim - 1:
             raise ValueError(
-                f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}."
+                f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}; "
+                f"floating labels are probabilities with a class axis, hard labels are integers."
             )
         return y if y.dtype == torch.float64 else y.float()
 

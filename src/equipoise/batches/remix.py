@@ -119,8 +119,9 @@ def _balance_exactly(classes: _Classes, generator: torch.Generator | None) -> Te
     """Draw B / C rows of each class present, the remainder to random classes: positions (..., B)."""
     size = classes.labels.shape[-1]
     present = classes.count > 0
-    share = size // present.sum(-1, keepdim=True)
-    left_over = size - share * present.sum(-1, keepdim=True)
+    n_present = present.sum(-1, keepdim=True).clamp(min=1)
+    share = size // n_present
+    left_over = size - share * n_present
     lottery = classes.uniform(present.shape, generator).masked_fill(~present, 2.0)
     ticket = lottery.argsort(-1).argsort(-1)  # rank of each class among those present
     quota = (share + (ticket < left_over).long()) * present  # (..., K), sums to B

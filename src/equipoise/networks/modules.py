@@ -11,14 +11,15 @@ from torch.func import functional_call, stack_module_state, vmap
 def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
     """Return a copy of a module with weights drawn anew from a seed.
 
-    Every layer that has ``reset_parameters``, as torch's own layers do, draws its weights; other
-    parameters are copied as they are. The global random state is left as it was.
+    Every layer that has ``reset_parameters``, as torch's own layers do, draws its weights, unless all of
+    them are frozen; other parameters are copied as they are. The global random state is left as it was.
     """
     twin = copy.deepcopy(module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for layer in twin.modules():
-            if callable(reset := getattr(layer, "reset_parameters", None)):
+            trainable = [parameter.requires_grad for parameter in layer.parameters()]
+            if (any(trainable) or not trainable) and callable(reset := getattr(layer, "reset_parameters", None)):
                 reset()
     return twin
 
@@ -52,24 +53,24 @@ class ModuleStack(nn.Module):
         super().__init__()
         parameters, buffers = stack_module_state(list(modules))
         self._names = {name: name.replace(".", "/") for name in (*parameters, *buffers)}
+        trainable = {name: parameter.requires_grad for name, parameter in modules[0].named_parameters()}
         for name, value in parameters.items():
-            self.register_parameter(self._names[name], nn.Parameter(value.detach()))
+            self.register_parameter(self._names[name], nn.Parameter(value.detach(), trainable[name]))
         for name, value in buffers.items():
             self.register_buffer(self._names[name], value)
         # Held in a tuple, so that the pattern's own parameters are not registered beside the stacked ones.
-        self._pattern = (copy.deepcopy(modules[0]).to("meta"),)
+        self._pattern = (copy.deepcopy(modules[0]),)
         self.vectorized = vectorized
 
     @property
     def pattern(self) -> nn.Module:
-        """The module that every replica is a copy of, without weights."""
+        """The module that every replica is a copy of; its own weights say nothing."""
         return self._pattern[0]
 
     @classmethod
     def like(cls, pattern: nn.Module, n_replicas: int, *, vectorized: bool) -> "ModuleStack":
         """Build a stack of a pattern's shape, for a state with a leading replica axis to be loaded into."""
-        replicas = [copy.deepcopy(pattern).to_empty(device="cpu") for _ in range(n_replicas)]
-        return cls(replicas, vectorized=vectorized)
+        return cls([copy.deepcopy(pattern) for _ in range(n_replicas)], vectorized=vectorized)
 
     def train(self, mode: bool = True) -> "ModuleStack":
         """Set training mode on the pattern, too (dropout, batch-norm)."""

@@ -85,6 +85,8 @@ def _curves(comparison: Comparison) -> _Found:
         figure = plots.reliability(bins, colours[name], label=f"predicted probability of “{rare}”")
         found[f"reliability-{number_}"] = figure, f"Observed share against predicted probability, {name}."
         if len(comparison.classes) == 2:
-            sweep = plots.thresholds(curves.threshold_sweep(*rows[name]), _SWEPT, label=f"threshold on the probability of “{rare}”")
+            sweep = plots.thresholds(
+                curves.threshold_sweep(*rows[name]), _SWEPT, label=f"threshold on the probability of “{rare}”"
+            )
             found[f"thresholds-{number_}"] = sweep, f"Scores of {name} against the threshold on the rare class."
     return found

@@ -108,7 +108,7 @@ class FittedStack:
 
     def to_module(self) -> nn.Module:
         """Build the stack as an ``nn.Module`` in evaluation mode, mapping ``(R, B, *features)`` to logits."""
-        state = {name: torch.from_numpy(value) for name, value in self.weights_.items()}
+        state = {name: torch.tensor(value) for name, value in self.weights_.items()}
         if self.pattern_ is None:
             matrices = [value for name, value in self.weights_.items() if name.startswith("weights.")]
             sizes = [matrices[0].shape[1], *(m.shape[2] for m in matrices)]
@@ -124,10 +124,9 @@ class FittedStack:
         stack = self.to_module()
         dtype = next(v.dtype for v in stack.parameters())
         members = self.n_members
-        logits = [
-            stack(rows.to(dtype).expand(members, *rows.shape))
-            for rows in torch.as_tensor(np.ascontiguousarray(X)).split(max(1, _ROWS_AT_ONCE // members))
-        ]
+        at_once = max(1, _ROWS_AT_ONCE // members)
+        parts = (torch.tensor(X[start : start + at_once], dtype=dtype) for start in range(0, len(X), at_once))
+        logits = [stack(rows.expand(members, *rows.shape)) for rows in parts]
         shape = (members, 0, len(self.classes_))
         joined = torch.cat(logits, dim=1) if logits else torch.empty(shape)
         return joined.double().softmax(dim=-1).numpy()

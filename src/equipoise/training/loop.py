@@ -60,7 +60,8 @@ class StackTraining:
         self.draws = [self._row_draws(replica) for replica in self.replicas]
         self.masks = self._dropout_masks()
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
-        self.losses = row_losses(self.settings.loss, torch.tensor(np.stack(counts), device=device))
+        self.class_counts = torch.tensor(np.stack(counts), device=device)
+        self.losses = row_losses(self.settings.loss, self.class_counts)
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
         self.optimizer = make_optimizer(stack, self.settings)
@@ -165,7 +166,9 @@ class StackTraining:
 
     def _progress(self) -> float:
         share = (self.done + 1) / self.settings.max_steps
-        return share if self.seconds is None else max(share, (time.monotonic() - self.started) / self.seconds)
+        if not self.seconds:
+            return share
+        return max(share, (time.monotonic() - self.started) / self.seconds)
 
     def _out_of_time(self) -> bool:
         return self.seconds is not None and time.monotonic() - self.started >= self.seconds
@@ -193,6 +196,7 @@ class StackTraining:
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
         if positions:
+            self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas])
             keep_replicas(self.stack, self.optimizer, positions)
 
     def _network(self, replica: int) -> TrainedNetwork:

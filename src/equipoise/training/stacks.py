@@ -31,10 +31,12 @@ def plan_stacks(tasks: Sequence[Task]) -> list[list[int]]:
 
 def _key(task: Task) -> tuple[Any, ...]:
     settings = task.settings.shared()
+    # Absent classes can be kept out of a softmax, but not out of any loss.
+    classes = () if settings.loss == "cross_entropy" else (task.table.n_classes,)
     values = (getattr(settings, f.name) for f in fields(Settings))
     key = tuple(v if isinstance(v, (tuple, str, int, float, type(None))) else id(v) for v in values)
     shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
-    return (*key, *shape)
+    return (*key, *classes, *shape)
 
 
 def _divide(tasks: Sequence[Task], group: list[int]) -> Iterator[list[int]]:
@@ -58,7 +60,7 @@ def stack_size(task: Task) -> int:
     else:
         weights = sum(parameter.numel() for parameter in _module(task).parameters())
     bytes_each = 4 * weights * torch.finfo(getattr(torch, task.settings.dtype)).bits // 8
-    return max(1, min(_MOST_REPLICAS, _STACK_BYTES // bytes_each))
+    return max(1, min(_MOST_REPLICAS, _STACK_BYTES // max(1, bytes_each)))
 
 
 def _module(task: Task) -> nn.Module:

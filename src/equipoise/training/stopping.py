@@ -47,6 +47,8 @@ class EarlyStopping:
 
     def __init__(self, tasks: Sequence[Task], pool: Pool, settings: Settings) -> None:
         assert settings.early_stopping is not None
+        if any(task.validation_rows is None or not len(task.validation_rows) for task in tasks):
+            raise ValueError("Early stopping looks at validation_rows, but a task has none: name some.")
         self._score, self._patience, self._pool = settings.early_stopping, settings.patience, pool
         self._rows = [pool.validation_rows(task) for task in tasks]
         self._labels = [task.table.labels()[task.validation_rows] for task in tasks]
@@ -64,7 +66,7 @@ class EarlyStopping:
             score = float(self._score(self._labels[replica], proba))
             self.history[replica].append((step, score))
             if score > self._best[replica] or not self._states[replica]:
-                self._best[replica], self._stale[replica] = score, 0
+                self._best[replica], self._stale[replica] = np.nan_to_num(score, nan=-np.inf), 0
                 self._states[replica] = replica_state(stack, position)
             else:
                 self._stale[replica] += 1
@@ -136,6 +138,8 @@ class GradientTolerance:
             losses = self._losses(stack(self._pool.X[columns]), self._pool.target[columns])
             (losses * share).sum().backward()
         stack.train()
-        squares = [p.grad.flatten(1).square().sum(dim=1) for p in stack.parameters() if p.grad is not None]
+        squares = [
+            p.grad.reshape(len(p.grad), -1).square().sum(dim=1) for p in stack.parameters() if p.grad is not None
+        ]
         stack.zero_grad()
         return torch.stack(squares).sum(dim=0).sqrt()

@@ -143,8 +143,6 @@ class Task:
             raise ValueError(
                 f"One weight a training row is needed, but {len(self.weights)} weights came for {len(rows)}."
             )
-        if self.settings.early_stopping is not None and (self.validation_rows is None or not len(self.validation_rows)):
-            raise ValueError("Early stopping looks at validation_rows, but there are none: name some.")
 
     def training_rows(self) -> NDArray[np.int64]:
         """Return the row numbers that train."""

@@ -1,0 +1,42 @@
+"""scikit-learn's own suite for classifiers, for every treatment."""
+
+from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from equipoise import MixUp, NeuralClassifier, ReMix
+
+QUICK = {"hidden_layer_sizes": (16,), "max_steps": 80, "learning_rate": 0.02, "random_state": 0}
+TREATMENTS = {
+    "none": {},
+    "cost": {"class_weight": "balanced"},
+    "under": {"sampler": RandomUnderSampler()},
+    "over": {"sampler": RandomOverSampler()},
+    "smote": {"sampler": SMOTE()},
+    "borderline-smote": {"sampler": BorderlineSMOTE()},
+    "svm-smote": {"sampler": SVMSMOTE()},
+    "mixup": {"batch_transform": MixUp(alpha=0.3)},
+    "remix": {"batch_transform": ReMix()},
+}
+# Without chance in training: in double precision a batch that holds every row gives the same gradient in any order.
+DETERMINISTIC = NeuralClassifier(**QUICK, dtype="float64", batch_size=1_000_000)
+
+
+def expected_failed_checks(classifier):
+    if classifier.dtype == "float64":
+        return {}
+    return {
+        "check_sample_weight_equivalence_on_dense_data": (
+            "training is stochastic: repeated rows are drawn in another order than weighted ones "
+            "(scikit-learn marks its SGDClassifier so itself)"
+        )
+    }
+
+
+@parametrize_with_checks(
+    [*(NeuralClassifier(**QUICK, **treatment) for treatment in TREATMENTS.values()), DETERMINISTIC],
+    expected_failed_checks=expected_failed_checks,
+    xfail_strict=True,
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)
