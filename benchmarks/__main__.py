@@ -13,8 +13,8 @@ _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, for a first look")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
+    parser.add_argument("--quick", action="store_true", help="steps: fewer and shorter rounds, for a first look")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="steps: all cores by default")
     parser.add_argument("--only", choices=("steps", "compare"), help="one benchmark instead of all")
     return parser.parse_args()
 
@@ -22,11 +22,12 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmarks and print their tables."""
     arguments, console = _arguments(), Console()
-    suffix = "" if arguments.threads == os.cpu_count() else f"-threads-{arguments.threads}"
     if arguments.only in (None, "steps"):
-        steps.run(console, arguments.threads, _QUICK if arguments.quick else _FULL, f"steps{suffix}")
+        name = "steps" if arguments.threads == os.cpu_count() else f"steps-threads-{arguments.threads}"
+        name, effort = (f"{name}-quick", _QUICK) if arguments.quick else (name, _FULL)
+        steps.run(console, arguments.threads, effort, name)
     if arguments.only in (None, "compare"):
-        compare.run(console, arguments.threads)
+        compare.run(console)
 
 
 main()

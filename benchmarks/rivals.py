@@ -1,6 +1,7 @@
 """Other ways to train the network of the benchmark, as their users write them."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,9 +18,7 @@ from benchmarks.measure import Contestant
 LOADER, EAGER, SKORCH, SCIKIT_LEARN = "DataLoader loop", "in-memory loop", "skorch", "scikit-learn"
 
 
-def rivals(
-    X: NDArray[np.float32], y: NDArray[np.int64], hidden: tuple[int, ...], batch_size: int
-) -> list[Contestant]:
+def rivals(X: NDArray[np.float32], y: NDArray[np.int64], hidden: tuple[int, ...], batch_size: int) -> list[Contestant]:
     """Return the contestants; each trains on ``len(X) / batch_size`` steps an epoch, whole epochs only."""
     epoch_steps = len(X) // batch_size
     runs = {LOADER: _loader_loop, EAGER: _eager_loop, SKORCH: _skorch, SCIKIT_LEARN: _scikit_learn}
@@ -32,7 +31,7 @@ def rivals(
 
 def _network(n_features: int, hidden: tuple[int, ...]) -> nn.Sequential:
     sizes = (n_features, *hidden)
-    layers = [layer for i, o in zip(sizes[:-1], sizes[1:]) for layer in (nn.Linear(i, o), nn.ReLU())]
+    layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
 
 

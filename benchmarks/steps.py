@@ -13,6 +13,7 @@ float32 product, measured in every round.
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ _TARGETS = (
 def flop(n_features: int) -> int:
     """FLOP of one gradient step of one network; see the top of this file."""
     sizes = (n_features, *_HIDDEN, 2)
-    weights = [i * o for i, o in zip(sizes[:-1], sizes[1:])]
+    weights = [i * o for i, o in pairwise(sizes)]
     return 6 * _BATCH * sum(weights) - 2 * _BATCH * weights[0]
 
 
@@ -136,18 +137,19 @@ def _verdict(target: Target, figures: dict[str, dict[str, float]]) -> dict[str, 
 def _table(n_features: int, samples: Samples, figures: dict[str, dict[str, float]]) -> RichTable:
     rate = figures["matrix rate"]["GFLOP/s"]
     table = RichTable(
-        title=f"d = {n_features:,}: microseconds per gradient step per network",
+        title=f"d = {n_features:,}: µs (microseconds) per gradient step per network",
         caption=f"{flop(n_features) / 1e6:.1f} MFLOP a step; matrix rate {rate:.0f} GFLOP/s; "
         f"{len(samples['matrix rate'])} rounds, medians",
     )
-    for column in ("", "microseconds", "least to most", _SPEED_UP, _TIME_OF_EAGER, _SHARE):
-        table.add_column(column, justify="right" if column else "left")
+    table.add_column(no_wrap=True)
+    for column in ("µs", "least-most", _SPEED_UP, _TIME_OF_EAGER, _SHARE):
+        table.add_column(column, justify="right", no_wrap=column == "least-most")
     for name, values in figures.items():
         if name != "matrix rate":
             table.add_row(
                 name,
                 f"{values['microseconds']:,.0f}",
-                f"{min(samples[name]):,.0f} to {max(samples[name]):,.0f}",
+                f"{min(samples[name]):,.0f}-{max(samples[name]):,.0f}",
                 f"{values[_SPEED_UP]:.1f}",
                 f"{values[_TIME_OF_EAGER]:.2f}",
                 f"{values[_SHARE]:.0%}",

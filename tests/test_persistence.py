@@ -99,7 +99,7 @@ def test_swapped_weights_are_refused(model, table, tmp_path):
     weights = load_file(path)
     weights["weights.0"] = weights["weights.0"][:, :-1]
     save_file(weights, path)
-    with pytest.raises(ValueError, match="weights.safetensors is not the file that was saved"):
+    with pytest.raises(ValueError, match=r"weights\.safetensors is not the file that was saved"):
         load(tmp_path / "model")
 
 

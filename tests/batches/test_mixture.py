@@ -72,7 +72,10 @@ def test_labels_stay_probabilities(transform, seed):
 def test_hard_and_soft_labels_agree(transform):
     x, y = batch()
     for kind in (torch.int64, torch.int32, torch.uint8, torch.int16):
-        hard, soft = with_seed(transform, 3)(x, y.to(kind)), with_seed(transform, 3, num_classes=None)(x, torch.eye(3)[y])
+        hard, soft = (
+            with_seed(transform, 3)(x, y.to(kind)),
+            with_seed(transform, 3, num_classes=None)(x, torch.eye(3)[y]),
+        )
         assert torch.equal(hard[0], soft[0]) and torch.equal(hard[1], soft[1])
 
 
@@ -212,7 +215,7 @@ def test_alpha_zero_mixes_nothing(transform):
 @each_transform
 class TestErrors:
     def test_num_classes_missing(self, transform):
-        with pytest.raises(ValueError, match="num_classes is needed.*None"):
+        with pytest.raises(ValueError, match=r"num_classes is needed.*None"):
             with_seed(transform, 0, num_classes=None)(*batch())
 
     @pytest.mark.parametrize("label", [-1, 3])
@@ -246,7 +249,7 @@ class TestErrors:
     def test_floating_labels_without_class_axis(self, transform):
         """Hard labels that went through a float: a common slip, to be told in plain words."""
         x, y = batch()
-        with pytest.raises((ValueError, TypeError), match="shape|integer|probabilities"):
+        with pytest.raises((ValueError, TypeError), match=r"shape|integer|probabilities"):
             with_seed(transform, 0)(x, y.float())
 
 

@@ -166,6 +166,13 @@ class TestSVMSMOTE:
             resampled = resample(SVMSMOTE(sampling_strategy=0.5), X, y, 3)
         assert len(resampled.made_X) == 80 - 8
 
+    @pytest.mark.filterwarnings("ignore:SVMSMOTE could not be used")
+    @pytest.mark.parametrize("wrong", [{"out_step": -1.0}, {"sampling_strategy": "most"}], ids=str)
+    def test_a_wrong_parameter_is_not_hidden(self, wrong, problem):
+        X, y = problem((30, 20))
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            resample(SVMSMOTE(**wrong), X, y, 0)
+
     def test_an_error_of_another_sampler_is_not_hidden(self, problem):
         X, y = problem((30, 20))
         with pytest.raises(ValueError, match="remove samples"):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise import MixUp, ReMix
+from equipoise.training import Settings
 from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
 
 
@@ -22,7 +23,7 @@ def drawn(n_rows, batch_size, *, transform=None, weights=None, seed=0):
 @given(st.integers(1, 2000), st.integers(1, 500))
 def test_blocks_cover_the_run_and_end_with_epochs(max_steps, epoch_steps):
     done, ends = 0, []
-    for length, epoch_ends in block_lengths(max_steps, epoch_steps):
+    for length, epoch_ends in block_lengths(Settings(max_steps=max_steps, epoch_steps=epoch_steps)):
         assert length > 0
         done += length
         if epoch_ends:
@@ -40,6 +41,11 @@ def test_every_row_is_used_equally_often(n_rows, batch_size, lengths):
         part = stream[start : start + n_rows]
         assert len(part.unique()) == len(part)  # a pass over the rows, or its beginning
     assert stream.max() < n_rows
+
+
+def test_large_batches_are_drawn_fewer_at_once():
+    lengths = [length for length, _ in block_lengths(Settings(batch_size=100_000, max_steps=5, epoch_steps=5))]
+    assert lengths == [2, 2, 1]
 
 
 def test_passes_differ():
@@ -104,7 +110,9 @@ def test_batches_by_hand(mixed, gathered, monkeypatch):
 
 
 def test_class_codes_stay_codes():
-    (_, y, _), *_ = Block(torch.tensor([[[0, 2]]]), None, None, None).batches(torch.zeros(3, 1), torch.tensor([5, 6, 7]))
+    (_, y, _), *_ = Block(torch.tensor([[[0, 2]]]), None, None, None).batches(
+        torch.zeros(3, 1), torch.tensor([5, 6, 7])
+    )
     assert torch.equal(y, torch.tensor([[5, 7]]))
 
 

@@ -18,7 +18,9 @@ from equipoise.training.stacks import build_stack
 
 
 def settings(**changes):
-    return Settings(**{"network": (8, 6), "max_steps": 60, "epoch_steps": 25, "batch_size": 16, "dtype": "float64", **changes})
+    return Settings(
+        **{"network": (8, 6), "max_steps": 60, "epoch_steps": 25, "batch_size": 16, "dtype": "float64", **changes}
+    )
 
 
 def as_layers(stack):
@@ -57,7 +59,7 @@ def train_by_hand(task):
     widths = [layer.out_features for layer in layers[:-1]]
     masks = DropoutMasks(widths, s.batch_size, s.dropout, [_generator(task, DROPOUT)], X[:0]) if s.dropout else None
     step = 0
-    for length, _ in block_lengths(s.max_steps, s.epoch_steps):
+    for length, _ in block_lengths(s):
         block, drawn_masks = draws.block(length), list(masks.block(length)) if masks else None
         for i in range(length):
             x, target = X[block.first[i]], functional.one_hot(labels[block.first[i]], task.table.n_classes).double()
@@ -72,7 +74,9 @@ def train_by_hand(task):
             losses = -(target * x.log_softmax(dim=1)).sum(dim=1)
             loss = (losses * (1.0 if block.weights is None else block.weights[i])).sum() / s.batch_size
             for group in optimizer.param_groups:
-                group["lr"] = one_cycle(step, s.max_steps, s.learning_rate) if s.schedule == "one_cycle" else s.learning_rate
+                group["lr"] = (
+                    one_cycle(step, s.max_steps, s.learning_rate) if s.schedule == "one_cycle" else s.learning_rate
+                )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -213,7 +217,9 @@ class TestTime:
     def test_run_stops_and_says_so(self, table):
         calls = []
         endless = settings(max_steps=10**7)
-        networks = fit([Task(table(), s, endless) for s in range(2)], max_time=0.2, on_progress=lambda *c: calls.append(c))
+        networks = fit(
+            [Task(table(), s, endless) for s in range(2)], max_time=0.2, on_progress=lambda *c: calls.append(c)
+        )
         assert {network.stopped_by for network in networks} == {"max_time"}
         assert all(0 < network.n_steps < 10**7 for network in networks)
         assert calls[-1] == (2 * 10**7, 2 * 10**7)
@@ -277,5 +283,5 @@ class TestErrors:
 
     def test_network_of_another_width(self, table):
         """A network with an output too many would give probabilities of a class that is not there."""
-        with pytest.raises(ValueError, match="3.*2|2.*3"):
+        with pytest.raises(ValueError, match=r"3.*2|2.*3"):
             fit([Task(table(), 0, settings(network=nn.Linear(4, 3)))])

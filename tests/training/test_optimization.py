@@ -49,7 +49,11 @@ def test_constant():
 def test_optimizer_is_what_its_name_says(name):
     optimizer = make_optimizer(nn.Linear(2, 2), Settings(optimizer=name, learning_rate=0.3, weight_decay=0.7))
     assert type(optimizer).__name__.lower() == name
-    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"], optimizer.defaults["fused"]) == (0.3, 0.7, True)
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"], optimizer.defaults["fused"]) == (
+        0.3,
+        0.7,
+        True,
+    )
 
 
 def test_replicas_left_go_on_as_if_nothing_happened():

@@ -76,7 +76,13 @@ def with_dropout(table):
 
 
 def with_mixing_transforms(table):
-    transforms = [MixUp(alpha=0.3), ReMix(alpha=0.3), ReMix(balance="authors"), MixUp(alpha=1, per_row=True), ReMix(alpha=0)]
+    transforms = [
+        MixUp(alpha=0.3),
+        ReMix(alpha=0.3),
+        ReMix(balance="authors"),
+        MixUp(alpha=1, per_row=True),
+        ReMix(alpha=0),
+    ]
     return [Task(table(), 0, settings(batch_transform=transform)) for transform in transforms]
 
 

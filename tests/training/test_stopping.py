@@ -118,7 +118,9 @@ def test_gradient_norm_is_that_of_all_rows(at_once, table, monkeypatch):
 
 def test_gradient_rule_stops_where_the_gradient_is_small(table):
     shared = table(apart=1.0)
-    near = settings(network=(), gradient_tolerance=0.01, max_steps=3000, schedule="constant", batch_size=60, weight_decay=0.0)
+    near = settings(
+        network=(), gradient_tolerance=0.01, max_steps=3000, schedule="constant", batch_size=60, weight_decay=0.0
+    )
     task = Task(shared, 0, near)
     network = fit([task])[0]
     assert network.stopped_by == "gradient_tolerance"

@@ -223,15 +223,15 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_[0]!r}.")
+            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
         weights = self._weights(X, y, sample_weight)
+        self._fit_scaler(X, sample_weight)
         if weights is not None:
             X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
-        self._fit_scaler(X, weights)
         table = Table(self._scaled(X), codes, len(self.classes_))
         random_state = check_random_state(self.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
-        settings = self._settings(len(table))
+        settings = self._settings(table)
         return [self._task(table, weights, settings, int(seed)) for seed in seeds]
 
     def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[Any] | None:
@@ -244,8 +244,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("Some sample weights must be positive, but all are zero.")
         return weights
 
-    def _fit_scaler(self, X: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=weights) if self.standardize else None
+    def _fit_scaler(self, X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
+        """Scale alike whatever the class weights are: they are a treatment, not a property of the rows."""
+        self._scaler = None
+        if self.standardize:
+            self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=sample_weight)
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         if self._scaler is not None:
@@ -253,13 +256,13 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             X = scaled.reshape(X.shape)
         return X.astype(self.dtype)
 
-    def _settings(self, n_rows: int) -> Settings:
-        batch_size = min(self.batch_size, n_rows)
-        epoch_steps = -(-n_rows // batch_size)
+    def _settings(self, table: Table) -> Settings:
+        batch_size = min(self.batch_size, len(table))
+        epoch_steps = -(-len(table) // batch_size)
         stop = "log_loss" if self.early_stopping is True else self.early_stopping
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         return Settings(
-            network=tuple(self.hidden_layer_sizes) if isinstance(self.network, str) else self.network,
+            network=self._hidden_layers(table) if isinstance(self.network, str) else self.network,
             loss=self.loss,
             batch_transform=self.batch_transform,
             batch_size=batch_size,
@@ -277,6 +280,18 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             dtype=self.dtype,
         )
 
+    def _hidden_layers(self, table: Table) -> tuple[int, ...]:
+        sizes = tuple(self.hidden_layer_sizes)
+        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes must be integers of 1 or more, but hidden_layer_sizes={self.hidden_layer_sizes!r}."
+            )
+        if table.X.ndim != 2:
+            raise ValueError(
+                f"network='mlp' reads rows of numbers, but X has shape {table.X.shape}: flatten it, or give a network."
+            )
+        return tuple(map(int, sizes))
+
     def _task(self, table: Table, weights: NDArray[Any] | None, settings: Settings, seed: int) -> Task:
         rows, held_out = np.arange(len(table)), None
         if settings.early_stopping is not None:
@@ -286,10 +301,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         made = None
         row_weights = None if weights is None else weights[rows]
         if self.sampler is not None:
-            drawn = resample(self.sampler, table.X[rows], table.y[rows], seed)
-            made = Table(drawn.made_X.astype(self.dtype), drawn.made_y, table.n_classes) if len(drawn.made_X) else None
+            drawn = resample(self.sampler, table.X[rows], self.classes_[table.y[rows]], seed)
+            made_codes = np.searchsorted(self.classes_, drawn.made_y)
+            made = Table(drawn.made_X.astype(self.dtype), made_codes, table.n_classes) if len(made_codes) else None
             if row_weights is not None:
-                row_weights = _carry_weights(drawn, row_weights, table.y[rows])
+                row_weights = _carry_weights(drawn, made_codes, row_weights, table.y[rows])
             rows = np.where(drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table))
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
@@ -353,8 +369,10 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def _carry_weights(drawn: Resampled, weights: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
+def _carry_weights(
+    drawn: Resampled, made_codes: NDArray[Any], weights: NDArray[Any], codes: NDArray[Any]
+) -> NDArray[Any]:
     """Give kept rows their own weights, and made rows the mean weight of their class."""
     sums, counts = np.bincount(codes, weights=weights), np.bincount(codes)
     class_mean = sums / np.maximum(counts, 1)
-    return np.concatenate([weights, class_mean[drawn.made_y]])[drawn.rows]
+    return np.concatenate([weights, class_mean[made_codes]])[drawn.rows]

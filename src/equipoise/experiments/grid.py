@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,20 +147,17 @@ def _run_in_stacks(
             cells.append(cell)
         on_progress("resampling", number + 1, len(pairs))
     owners = [cell for cell in cells for _ in cell.tasks]
-    clock = time.perf_counter()
 
     def keep(networks: dict[int, TrainedNetwork]) -> None:
-        nonlocal clock
-        share = (time.perf_counter() - clock) / len(networks)
-        clock = time.perf_counter()
         for number, network in networks.items():
             owners[number].networks[number] = network
-            owners[number].seconds += share
+            owners[number].seconds += network.seconds
         touched = dict.fromkeys(owners[number] for number in networks)
         store.add([cell.finish() for cell in touched if len(cell.networks) == len(cell.tasks)])
 
     tasks = [task for cell in cells for task in cell.tasks]
-    fit(tasks, on_progress=lambda done, total: on_progress("training", done, total), on_stack=keep)
+    told = partial(on_progress, "training")
+    fit(tasks, n_jobs=cpu_count(), on_progress=told, on_stack=keep)
 
 
 def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":

@@ -15,7 +15,7 @@ Loss = str | nn.Module | Callable[[Tensor], nn.Module]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
 
 
-def row_losses(loss: Loss, class_counts: Tensor) -> RowLosses:
+def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = None) -> RowLosses:
     """Return a function ``(logits, target) -> losses`` of shapes ``(R, B, K)``, ``(R, B[, K])`` and ``(R, B)``.
 
     Parameters
@@ -26,6 +26,9 @@ def row_losses(loss: Loss, class_counts: Tensor) -> RowLosses:
         ``reduction="none"`` is used. A callable is given the class counts ``(K,)`` of a replica and
         returns such a module.
     class_counts : Tensor of shape (R, K)
+        On the device of the training.
+    dtype : torch.dtype, optional
+        Of the logits; a module's own tensors, such as class weights, are brought to it.
 
     Raises
     ------
@@ -37,8 +40,9 @@ def row_losses(loss: Loss, class_counts: Tensor) -> RowLosses:
             raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
         return _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
     if isinstance(loss, nn.Module):
-        return _flat(_unreduced(loss))
-    return _by_replica([_flat(_unreduced(loss(counts))) for counts in class_counts])
+        return _flat(_unreduced(loss).to(class_counts.device, dtype))
+    modules = [loss(counts) for counts in class_counts]
+    return _by_replica([_flat(_unreduced(module).to(class_counts.device, dtype)) for module in modules])
 
 
 def _unreduced(module: nn.Module) -> nn.Module:

@@ -7,7 +7,7 @@ DEFINITIONS = {
     "matthews_corrcoef": "correlation of true and decided class, from −1 to 1; 0 is guessing",
     "average_precision": "area under the precision–recall curve: of the rare class for two classes, else the "
     "mean over classes; its share of the rows is guessing",
-    "roc_auc": "chance that a row of the class is ranked above a row of another; averaged over classes if more than two",
+    "roc_auc": "chance that a row of the class is ranked above one of another; of more than two classes, the mean",
     "balanced_brier": "mean over classes of the squared error of the probabilities on that class's rows, halved",
     "brier": "mean over rows of the squared error of the probabilities, halved",
     "log_loss": "mean over rows of −log of the probability given to the true class, in nats",

@@ -28,9 +28,9 @@ def shown_first(comparison: Comparison) -> list[str]:
 
 
 def curves_of(comparison: Comparison) -> list[str]:
-    """Return the recipes whose curves are drawn: those shown first, and the references."""
-    first = shown_first(comparison)
-    return [*first, *(name for name in comparison.recipes if not is_neural(name) and name not in first)]
+    """Return the recipes whose curves are drawn, a colour each: those shown first, and the references."""
+    references = [name for name in comparison.recipes if not is_neural(name)]
+    return list(dict.fromkeys([*shown_first(comparison), *references]))[: len(SERIES)]
 
 
 def rare_rows(comparison: Comparison, recipe: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -80,13 +80,13 @@ def _curves(comparison: Comparison) -> _Found:
     prevalence = comparison.problem["counts"][comparison.rare] / comparison.problem["n_rows"]
     found = {"precision-recall": (plots.precision_recall(lines, prevalence),
                                   f"Precision against recall of the rare class, for {', '.join(rows)}.")}  # fmt: skip
-    for number_, name in enumerate(first):
+    for place, name in enumerate(first):
         bins = curves.reliability(*rows[name])
         figure = plots.reliability(bins, colours[name], label=f"predicted probability of “{rare}”")
-        found[f"reliability-{number_}"] = figure, f"Observed share against predicted probability, {name}."
+        found[f"reliability-{place}"] = figure, f"Observed share against predicted probability, {name}."
         if len(comparison.classes) == 2:
             sweep = plots.thresholds(
                 curves.threshold_sweep(*rows[name]), _SWEPT, label=f"threshold on the probability of “{rare}”"
             )
-            found[f"thresholds-{number_}"] = sweep, f"Scores of {name} against the threshold on the rare class."
+            found[f"thresholds-{place}"] = sweep, f"Scores of {name} against the threshold on the rare class."
     return found

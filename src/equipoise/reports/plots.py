@@ -62,9 +62,9 @@ def thresholds(sweep: dict[str, Floats], titles: dict[str, str], *, label: str) 
 def precision_recall(curves: Sequence[Curve], prevalence: float) -> Figure:
     """Precision against recall of the rare class, with the precision of guessing."""
     figure, axes = _square("recall", "precision", height=360)
-    axes.axhline(prevalence, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
     for (name, recall, precision, colour), dash in zip(curves, _DASHES):
         axes.plot(recall, precision, color=colour, linestyle=dash, linewidth=2, drawstyle="steps-post", label=name)
+    axes.axhline(prevalence, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
     axes.set_xlim(-0.01, 1.01)
     _legend(figure, axes)
     return figure
@@ -134,6 +134,6 @@ def _by_recipe(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
-    fitting = int(_WIDTH / (_FONT * 0.62 * max(map(len, names)) + 42))
+    fitting = int(_WIDTH / (_FONT * 0.58 * max(map(len, names)) + 40))
     figure.legend(handles, names, loc="outside upper left", ncols=max(1, min(len(names), fitting)), frameon=False,
                   fontsize=_FONT, labelcolor=INK, handlelength=2, columnspacing=1.4, borderpad=0)  # fmt: skip

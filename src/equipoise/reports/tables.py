@@ -1,6 +1,7 @@
 """The report's tables, from a comparison: what each cell says, and which are marked."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,14 @@ class Score:
 
 
 def class_counts(comparison: Comparison) -> list[dict[str, Any]]:
-    """Rows of each class: its share of all rows, and of the largest class for the length of a bar."""
+    """Rows of each class, most first: its share of all rows, and of the largest class for the length of a bar."""
     problem = comparison.problem
-    return [
+    rows = [
         {"label": label, "count": count, "share": count / problem["n_rows"], "bar": count / max(problem["counts"]),
          "rare": code == comparison.rare}
         for code, (label, count) in enumerate(zip(problem["classes"], problem["counts"]))
     ]  # fmt: skip
+    return sorted(rows, key=lambda row: -row["count"])
 
 
 def ordered_metrics(comparison: Comparison) -> list[str]:
@@ -43,9 +45,9 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
     return [
         {"recipe": row["recipe"], "meaning": row["meaning"], "low": row["low"], "high": row["high"],
-         "rank": row["rank"], "seconds": row["seconds"], "winner": number_ == 0, "near": row["recipe"] in near,
-         "scores": {name: Score(number(row[name]), rounded[name].iloc[number_] == best[name]) for name in METRICS}}
-        for number_, (_, row) in enumerate(board.iterrows())
+         "rank": row["rank"], "seconds": row["seconds"], "winner": place == 0, "near": row["recipe"] in near,
+         "scores": {name: Score(number(row[name]), rounded[name].iloc[place] == best[name]) for name in METRICS}}
+        for place, (_, row) in enumerate(board.iterrows())
     ]  # fmt: skip
 
 
@@ -92,6 +94,6 @@ def warnings(comparison: Comparison) -> list[tuple[str, str, int]]:
     return _tally(comparison.cells, lambda cell: cell.notes)
 
 
-def _tally(cells: list[Cell], messages: Any) -> list[tuple[str, str, int]]:
+def _tally(cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]]) -> list[tuple[str, str, int]]:
     tally = Counter((cell.recipe, message) for cell in cells for message in messages(cell))
-    return [(recipe, message, times) for (recipe, message), times in tally.items()]
+    return [(recipe, message or "", times) for (recipe, message), times in tally.items()]

@@ -89,7 +89,7 @@ def seconds(value: float) -> str:
     Examples
     --------
     >>> seconds(0.2), seconds(75), seconds(4000)
-    ('0.20 s', '1 min 15 s', '1 h 7 min')
+    ('0.20 s', '1 min 15 s', '1 h 6 min')
     """
     if value < 60:
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"

@@ -28,7 +28,7 @@ def verdict(comparison: Comparison) -> Verdict:
 
 
 def near_best(comparison: Comparison) -> list[str]:
-    """Recipes, the winner included, whose paired difference to it has an interval that contains 0."""
+    """Recipes, the winner included, whose paired difference to it has no interval that excludes 0."""
     board = comparison.leaderboard
     contains = ~((board["difference_low"] > 0) | (board["difference_high"] < 0))
     return board["recipe"][contains].tolist()
@@ -48,12 +48,14 @@ def _best(comparison: Comparison) -> str:
     score = f"{number(first[comparison.metric])}{_interval(first['low'], first['high'], ' ({})')}"
     if len(comparison.recipes) == 1:
         return f"{first['recipe']} reaches a {metric.title} of {score}; it is the only recipe with results."
+    if _all_equal(comparison):
+        return f"Every recipe has the same {metric.title}, {score}: it tells none from another here."
     return f"{first['recipe']} has the {'highest' if metric.greater_is_better else 'lowest'} {metric.title}: {score}."
 
 
 def _others(comparison: Comparison) -> str:
     others = [name for name in comparison.leaderboard["recipe"] if name != comparison.winner]
-    if not others:
+    if not others or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
         return "There are too few folds to say how sure any difference is."
@@ -71,15 +73,14 @@ def _threshold(comparison: Comparison) -> str:
     if UNTREATED not in comparison.recipes:
         return "The untreated network (none) has no results here, so nothing says what its threshold alone can do."
     metric = comparison.metric if comparison.metric in MOVED else MOVED[0]
-    board = comparison.leaderboard.set_index("recipe")
-    title, moved = METRICS[metric].title, board.loc[UNTREATED, f"moved_{metric}"]
+    title, moved = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"moved_{metric}"))
     difference = moved_difference(comparison, UNTREATED, comparison.winner, metric)
     gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
     if comparison.winner == UNTREATED:
-        decided = number(board.loc[UNTREATED, metric])
-        return f"Moving its threshold takes its {title} from {decided} to {number(moved)} ({gap})."
-    start = f"Moving the threshold of the untreated network gives a {title} of {number(moved)}"
-    theirs = f"{comparison.winner}'s {number(board.loc[comparison.winner, metric])}"
+        decided = number(_mean(comparison, UNTREATED, metric))
+        return f"Moving its threshold takes its {title} from {decided} to {moved} ({gap})."
+    start = f"Moving the threshold of the untreated network gives a {title} of {moved}"
+    theirs = f"{comparison.winner}'s {number(_mean(comparison, comparison.winner, metric))}"
     if difference.high < 0:
         return f"{start}, which falls short of {theirs} ({gap})."
     if difference.low > 0:
@@ -87,6 +88,15 @@ def _threshold(comparison: Comparison) -> str:
     if np.isnan(difference.low):
         return f"{start}, against {theirs}; there are too few folds to compare the two."
     return f"{start}, which cannot be told apart from {theirs} ({gap}): the threshold alone may do as well."
+
+
+def _mean(comparison: Comparison, recipe: str, column: str) -> float:
+    return float(comparison.leaderboard.set_index("recipe")[column][recipe])
+
+
+def _all_equal(comparison: Comparison) -> bool:
+    """Whether all recipes score alike, as when a G-mean is 0 since a class is never found."""
+    return bool(comparison.leaderboard[comparison.metric].round(6).nunique() == 1)
 
 
 def _interval(low: float, high: float, around: str) -> str:

@@ -6,6 +6,7 @@ called with fewer neighbours, or replaced by a simpler sampler, with a warning t
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,9 @@ def resample(sampler: BaseEstimator, X: NDArray[Any], y: NDArray[Any], random_st
     flat = X.reshape(len(X), -1)
     fitted, X_out, y_out = _fit_resample(_for_class_sizes(sampler, y), flat, y, random_state)
     n, shape = len(X), X.shape[1:]
-    if hasattr(fitted, "sample_indices_"):
-        return Resampled(np.asarray(fitted.sample_indices_, dtype=np.int64), X[:0], y[:0])
+    indices = getattr(fitted, "sample_indices_", None)
+    if indices is not None and np.array_equal(X_out, flat[indices]):  # a smoothed bootstrap moves its rows
+        return Resampled(np.asarray(indices, dtype=np.int64), X[:0], y[:0])
     if len(X_out) >= n and np.array_equal(X_out[:n], flat):  # over-samplers put the rows they were given first
         return Resampled(np.arange(len(X_out)), X_out[n:].reshape(-1, *shape), y_out[n:])
     return Resampled(n + np.arange(len(X_out)), X_out.reshape(-1, *shape), y_out)
@@ -72,26 +74,27 @@ def _fit_resample(
     try:
         return (sampler, *sampler.fit_resample(X, y))
     except ValueError as error:
-        if not isinstance(sampler, SVMSMOTE):
+        # Support vectors that are all surrounded by other classes count as noise, and then none is left.
+        if not isinstance(sampler, SVMSMOTE) or "noise" not in str(error):
             raise
-        # It needs support vectors that are not surrounded by other classes; few rare rows may have none.
         warnings.warn(f"SVMSMOTE could not be used ({error}); SMOTE was used instead.", UserWarning, stacklevel=4)
-        return _fit_resample(SMOTE(k_neighbors=sampler.k_neighbors), X, y, random_state)
+        smote = SMOTE(sampling_strategy=sampler.sampling_strategy, k_neighbors=sampler.k_neighbors)
+        return _fit_resample(smote, X, y, random_state)
 
 
 def _for_class_sizes(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:
     """Lower the numbers of neighbours to what the rows allow; a class of one row can only be repeated."""
     k, m = (sampler.get_params().get(name) for name in ("k_neighbors", "m_neighbors"))
     classes, counts = np.unique(y, return_counts=True)
-    smallest, fewest = classes[counts.argmin()], int(counts.min())
+    smallest, fewest = classes.tolist()[counts.argmin()], int(counts.min())
     name = type(sampler).__name__
-    if isinstance(m, int) and len(y) <= m:
+    if isinstance(m, Integral) and len(y) <= int(m):
         sampler = clone(sampler).set_params(m_neighbors=len(y) - 1)
-    if not isinstance(k, int) or fewest > k:
+    if not isinstance(k, Integral) or fewest > int(k):
         return sampler
     too_few = f"Class {smallest!r} has {fewest} training rows, too few for {name} with {k} neighbours"
     if fewest == 1:
         warnings.warn(f"{too_few}; random over-sampling was used instead.", UserWarning, stacklevel=4)
-        return RandomOverSampler()
+        return RandomOverSampler(sampling_strategy=sampler.get_params()["sampling_strategy"])
     warnings.warn(f"{too_few}; {fewest - 1} neighbours were used.", UserWarning, stacklevel=4)
     return clone(sampler).set_params(k_neighbors=fewest - 1)

@@ -12,18 +12,21 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.mixture import MixingTransform, Mixture
+from equipoise.training.task import Settings
 
 _AHEAD = 128  # steps drawn at once, at most
+_ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about
 _GATHERED = 1 << 23  # bytes of rows gathered at once, about the size of a fast cache
 _MASK_REUSE = 4  # size of a replica's pool of dropout masks, in masks of the widest layer
 
 
-def block_lengths(max_steps: int, epoch_steps: int) -> Iterator[tuple[int, bool]]:
+def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
     """Cut a run into blocks of draws: their lengths, and whether an epoch ends with the block."""
+    longest = max(1, min(_AHEAD, _ROWS_AHEAD // settings.batch_size))
     done = 0
-    while done < max_steps:
-        epoch_end = min((done // epoch_steps + 1) * epoch_steps, max_steps)
-        length = min(_AHEAD, epoch_end - done)
+    while done < settings.max_steps:
+        epoch_end = min((done // settings.epoch_steps + 1) * settings.epoch_steps, settings.max_steps)
+        length = min(longest, epoch_end - done)
         done += length
         yield length, done == epoch_end
 

@@ -1,20 +1,25 @@
 """`fit`: tasks in, trained networks out."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from joblib import Parallel, delayed
 
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
 from equipoise.training.stacks import build_stack, plan_stacks
 from equipoise.training.task import Task
 
+Networks = dict[int, TrainedNetwork]
+
 
 def fit(
     tasks: Sequence[Task],
     *,
+    n_jobs: int = 1,
     max_time: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-    on_stack: Callable[[dict[int, TrainedNetwork]], None] | None = None,
+    on_stack: Callable[[Networks], None] | None = None,
 ) -> list[TrainedNetwork]:
     """Train one network a task, as many at once as the machine likes.
 
@@ -24,11 +29,15 @@ def fit(
     Parameters
     ----------
     tasks : sequence of Task
+    n_jobs : int, default=1
+        Processes that train stacks side by side, one thread each. 1 trains them one after the other in
+        this process, with all of torch's threads: better for a few networks, worse for many, since
+        threads wait for each other at every step.
     max_time : float, optional
-        Seconds for all of them; what time is left is shared among the stacks still to come by their
-        gradient steps.
+        Seconds for all of them, shared among the stacks by their gradient steps.
     on_progress : callable, optional
-        Called with the network steps done and the network steps in all.
+        Called with the network steps done and the network steps in all; with several processes, after
+        each stack.
     on_stack : callable, optional
         Called after each stack with its networks by task number, so that a long run can keep what is
         finished.
@@ -52,26 +61,56 @@ def fit(
     >>> len(networks), networks[0].weights["weights.0"].shape
     (8, (4, 256))
     """
-    stacks = plan_stacks(tasks)
-    total = left = sum(task.settings.max_steps for task in tasks)
-    deadline = None if max_time is None else time.monotonic() + max_time
-    done = 0
-    results: dict[int, TrainedNetwork] = {}
-
-    def advance(network_steps: int) -> None:
-        nonlocal done
-        done += network_steps
-        if on_progress is not None:
-            on_progress(done, total)
-
-    for numbers in stacks:
-        members = [tasks[number] for number in numbers]
-        steps = sum(task.settings.max_steps for task in members)
-        seconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * steps / left
-        networks = dict(zip(numbers, StackTraining(build_stack(members), members, seconds, advance).run(), strict=True))
-        left -= steps
-        advance(total - left - done)  # replicas that stopped early
+    counter = _Counter(sum(task.settings.max_steps for task in tasks), on_progress)
+    stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
+    trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)
+    results: Networks = {}
+    for networks in trained:
         results |= networks
+        counter.settle(sum(tasks[number].settings.max_steps for number in networks))
         if on_stack is not None:
             on_stack(networks)
     return [results[number] for number in range(len(tasks))]
+
+
+class _Counter:
+    """Network steps done, told to whoever wants to know; a finished stack counts whole."""
+
+    def __init__(self, total: int, tell: Callable[[int, int], None] | None) -> None:
+        self.total, self.settled, self.running, self._tell = total, 0, 0, tell
+
+    def advance(self, steps: int) -> None:
+        self.running += steps
+        if self._tell is not None:
+            self._tell(self.settled + self.running, self.total)
+
+    def settle(self, steps: int) -> None:
+        self.settled, self.running = self.settled + steps, 0
+        self.advance(0)
+
+
+def _steps(stack: dict[int, Task]) -> int:
+    return sum(task.settings.max_steps for task in stack.values())
+
+
+def _one_by_one(stacks: Sequence[dict[int, Task]], max_time: float | None, counter: _Counter) -> Iterator[Networks]:
+    deadline = None if max_time is None else time.monotonic() + max_time
+    left = sum(map(_steps, stacks))
+    for stack in stacks:
+        seconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * _steps(stack) / left
+        left -= _steps(stack)
+        yield _train(stack, seconds, counter.advance)
+
+
+def _side_by_side(stacks: Sequence[dict[int, Task]], n_jobs: int, max_time: float | None) -> Iterator[Networks]:
+    total = sum(map(_steps, stacks))
+    shares = [None if max_time is None else max_time * min(1.0, n_jobs * _steps(s) / total) for s in stacks]
+    jobs = (delayed(_train)(stack, seconds) for stack, seconds in zip(stacks, shares, strict=True))
+    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+
+
+def _train(
+    stack: dict[int, Task], seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None
+) -> Networks:
+    members = list(stack.values())
+    return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))

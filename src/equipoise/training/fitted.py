@@ -26,6 +26,8 @@ class TrainedNetwork:
         The module that the weights belong to; None for the multi-layer perceptron.
     vectorized : bool
         Whether ``torch.func.vmap`` can run the pattern.
+    seconds : float
+        Its share of the time that its stack took.
     n_steps : int
         Gradient steps made.
     stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
@@ -36,6 +38,7 @@ class TrainedNetwork:
     weights: dict[str, NDArray[Any]]
     pattern: nn.Module | None
     vectorized: bool
+    seconds: float
     n_steps: int
     stopped_by: str
     history: list[tuple[int, float]] = field(default_factory=list)
@@ -46,6 +49,7 @@ class TrainedNetwork:
         stack: MLPStack | ModuleStack,
         task: Task,
         state: dict[str, Tensor],
+        seconds: float,
         n_steps: int,
         stopped_by: str,
         history: list[tuple[int, float]],
@@ -61,7 +65,7 @@ class TrainedNetwork:
             weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
         else:
             pattern, vectorized = stack.pattern, stack.vectorized
-        return cls(weights, pattern, vectorized, n_steps, stopped_by, history)
+        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history)
 
     def is_finite(self) -> bool:
         """Whether training left numbers only; a rate that is too high ends in infinities."""

@@ -61,7 +61,7 @@ class StackTraining:
         self.masks = self._dropout_masks()
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
         self.class_counts = torch.tensor(np.stack(counts), device=device)
-        self.losses = row_losses(self.settings.loss, self.class_counts)
+        self.losses = row_losses(self.settings.loss, self.class_counts, dtype)
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
         self.optimizer = make_optimizer(stack, self.settings)
@@ -127,7 +127,7 @@ class StackTraining:
         with torch.random.fork_rng(devices=[]) if seeded else nullcontext():
             if seeded:  # layers and transforms with draws of their own use torch's global stream
                 torch.manual_seed(self.tasks[0].seed)
-            for length, epoch_ends in block_lengths(self.settings.max_steps, self.settings.epoch_steps):
+            for length, epoch_ends in block_lengths(self.settings):
                 self._block(length)
                 if epoch_ends:
                     self._look()
@@ -136,7 +136,8 @@ class StackTraining:
         reason = "max_time" if self._out_of_time() and self.done < self.settings.max_steps else "max_steps"
         for position, replica in enumerate(self.replicas):
             self._finish(position, replica, reason)
-        return [self._network(replica) for replica in range(len(self.tasks))]
+        seconds = (time.monotonic() - self.started) / len(self.tasks)
+        return [self._network(replica, seconds) for replica in range(len(self.tasks))]
 
     def _block(self, length: int) -> None:
         block = Block.stacked([draws.block(length) for draws in self.draws])
@@ -196,10 +197,10 @@ class StackTraining:
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
         if positions:
-            self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas])
+            self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
             keep_replicas(self.stack, self.optimizer, positions)
 
-    def _network(self, replica: int) -> TrainedNetwork:
+    def _network(self, replica: int, seconds: float) -> TrainedNetwork:
         state, steps, reason = self.finished[replica]
         history = next((r.history[replica] for r in self.rules if isinstance(r, EarlyStopping)), [])
-        return TrainedNetwork.of(self.stack, self.tasks[replica], state, steps, reason, history)
+        return TrainedNetwork.of(self.stack, self.tasks[replica], state, seconds, steps, reason, history)

@@ -23,7 +23,8 @@ def learning_rate(settings: Settings, progress: float) -> float:
     """Learning rate at a share (0 to 1) of the run.
 
     ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly nothing (Smith and
-    Topin, "Super-convergence", 2018, with torch's constants for ``OneCycleLR``).
+    Topin, "Super-convergence", 2018, with torch's constants for ``OneCycleLR``, which counts steps
+    where this counts shares of the run: the two are at most about a step apart).
     """
     if settings.schedule == "constant":
         return settings.learning_rate

@@ -21,12 +21,12 @@ _MOST_REPLICAS = 128
 _WIDER = 1.25  # tasks this much wider than the narrowest go to a stack of their own: padding costs time
 
 
-def plan_stacks(tasks: Sequence[Task]) -> list[list[int]]:
-    """Divide tasks, by number, into the stacks that train them."""
+def plan_stacks(tasks: Sequence[Task], n_jobs: int = 1) -> list[list[int]]:
+    """Divide tasks, by number, into the stacks that train them, one or more for each process."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, task in enumerate(tasks):
         groups.setdefault(_key(task), []).append(number)
-    return [part for group in groups.values() for part in _divide(tasks, group)]
+    return [part for group in groups.values() for part in _divide(tasks, group, n_jobs)]
 
 
 def _key(task: Task) -> tuple[Any, ...]:
@@ -39,14 +39,15 @@ def _key(task: Task) -> tuple[Any, ...]:
     return (*key, *classes, *shape)
 
 
-def _divide(tasks: Sequence[Task], group: list[int]) -> Iterator[list[int]]:
+def _divide(tasks: Sequence[Task], group: list[int], n_jobs: int) -> Iterator[list[int]]:
     """Cut a group where the tables get too wide to pad, and into parts that fit."""
     group = sorted(group, key=lambda number: tasks[number].table.X.shape[1:])
     while group:
         narrowest = math.prod(tasks[group[0]].table.X.shape[1:])
         near = [n for n in group if math.prod(tasks[n].table.X.shape[1:]) <= _WIDER * narrowest]
         most = stack_size(tasks[near[-1]])
-        n_parts = math.ceil(len(near) / most)
+        n_parts = math.ceil(math.ceil(len(near) / most) / n_jobs) * n_jobs  # as many for each process
+        n_parts = min(n_parts, len(near))
         yield from (part.tolist() for part in np.array_split(near, n_parts))
         group = group[len(near) :]
 

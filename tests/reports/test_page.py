@@ -1,0 +1,182 @@
+"""The page and the csv: complete for every shape of comparison, safe with any text, replaced whole."""
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from equipoise.experiments import METRICS
+from equipoise.reports import leaderboard_csv, write_report
+from equipoise.reports.definitions import DEFINITIONS
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+HOSTILE = "<script>alert('x')</script>\"'><img src=x>$\\frac{--></style>\x00\u202e\ud800"
+
+
+class Page(HTMLParser):
+    """Text of a page, and whether its tags are closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.open, self.ids, self.text, self.titles = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        found = dict(attributes)
+        self.ids += [found[key] for key in found if key == "id"]
+        self.titles += [found[key] for key in found if key == "title"]
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    @property
+    def plots(self):
+        return {name.removeprefix("plot-") for name in self.ids if name.startswith("plot-")}
+
+
+@pytest.fixture
+def report(tmp_path):
+    def write(comparison, command="equipoise compare table.csv"):
+        path = tmp_path / "report.html"
+        write_report(comparison, path, command=command)
+        html = path.read_text(encoding="utf-8")
+        page = Page(html)
+        assert len(set(page.ids)) == len(page.ids)
+        assert not {"script", "img", "iframe", "object"} & set(page.tags)
+        assert not re.search(r"(?:src|href)=\"(?!#|data:,\")", html)
+        return page, html
+
+    return write
+
+
+ALWAYS = {"scores", "moved-g_mean", "moved-macro_f1", "precision-recall", "reliability-0"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "recipes", "plots"),
+    [
+        ((40, 12), ("none", "under", "gbdt"), {"differences", "thresholds-0", "thresholds-1", "reliability-1"}),
+        ((40, 12), ("none",), {"thresholds-0"}),
+        ((40, 12), ("under", "gbdt"), {"differences", "thresholds-0"}),
+        ((30, 12, 6), ("none", "under"), {"differences", "reliability-1"}),
+        ((5,) * 29 + (3,), ("none",), set()),
+    ],
+)
+def test_a_page_for_every_shape(stored, report, counts, recipes, plots):
+    skill = {"none": 1.0, "under": 3.0, "gbdt": 1.0}
+    page, html = report(stored(counts, recipes, skill=skill, n_repeats=1))
+    assert page.plots == ALWAYS | plots
+    assert page.ids.count("unfinished") == 0
+    assert html.count("<svg") == len(page.plots)
+    for number in range(len(counts)):
+        assert str(number) in page.text
+
+
+def test_numbers_are_the_comparison_s(stored, report):
+    comparison = stored()
+    _, html = report(comparison)
+    board = re.search(r'<table class="board">(.*?)</table>', html, re.S)[1]
+    rows = [re.findall(r"\d\.\d{3}", row) for row in board.split("<tr>")[2:]]
+    order = ["g_mean", "macro_f1", "balanced_accuracy", "matthews_corrcoef", "average_precision", "roc_auc",
+             "balanced_brier", "brier", "log_loss", "calibration_error"]  # fmt: skip
+    for found, (_, row) in zip(rows, comparison.leaderboard.iterrows(), strict=True):
+        low, high = (f"{row[side]:.3f}" for side in ("low", "high"))
+        assert found == [f"{row['g_mean']:.3f}", low, high, *(f"{row[name]:.3f}" for name in order[1:])]
+    assert len(re.findall('class="best"', board)) >= len(METRICS)
+
+
+def test_confusion_counts_are_means_over_repeats(stored, report):
+    comparison = stored(recipes=("none",))
+    _, html = report(comparison)
+    matrix = re.search(r'<table class="heat">(.*?)</table>', html, re.S)[1]
+    counts = [float(text) for text in re.findall(r"<td[^>]*>([\d.]+)<small>", matrix)]
+    assert counts == comparison.confusion("none").ravel().tolist()
+    assert sum(counts) == comparison.problem["n_rows"]
+
+
+def test_text_from_the_data_is_escaped_everywhere(stored, report):
+    comparison = stored(labels=["fine", HOSTILE], columns=[HOSTILE, "b"], name=HOSTILE, notes=[HOSTILE])
+    page, html = report(comparison, command=HOSTILE)
+    shown = HOSTILE.replace("\x00", "\ufffd").replace("\u202e", "\ufffd").replace("\ud800", "\ufffd")
+    assert page.text.count(shown) >= 5  # name, column, note of the data, of the protocol, warning, command
+    assert shown in page.titles  # a class label, shortened
+    assert "<script" not in html
+    assert "\x00" not in html
+
+
+def test_failed_cells_are_told(stored, report):
+    failed = [("under", repeat, fold) for repeat in range(2) for fold in range(3)] + [("gbdt", 0, 0)]
+    page, html = report(stored(failed=failed, notes=["few rows"]))
+    failures = re.search(r'<table id="failures">(.*?)</table>', html, re.S)[1]
+    assert re.findall(r"<td>(\d+)</td>", failures) == ["1", "6"]
+    assert failures.count("ValueError: no &lt;rows&gt;") == 2
+    warnings = re.search(r'<table id="warnings">(.*?)</table>', html, re.S)[1]
+    assert re.findall(r"<td>(\d+)</td>", warnings) == ["5", "6"]
+    assert "unfinished" not in page.ids
+
+
+def test_an_unfinished_comparison_says_so(stored, report):
+    missing = [(recipe, 1, fold) for recipe in ("none", "gbdt") for fold in (1, 2)]
+    page, html = report(stored(missing=missing))
+    assert "unfinished" in page.ids
+    assert "14 of 18 cells" in html
+
+
+def test_no_result_at_all(stored, report, tmp_path):
+    comparison = stored(recipes=("none",), failed=[("none", 0, fold) for fold in range(3)], n_repeats=1)
+    page, _ = report(comparison)
+    assert "no-results" in page.ids
+    assert page.plots == set()
+    with pytest.raises(ValueError, match="needs a recipe with a result"):
+        leaderboard_csv(comparison, tmp_path / "leaderboard.csv")
+
+
+def test_many_columns_are_folded_away(stored, report):
+    for number, folded in ((21, True), (20, False)):
+        comparison = stored(recipes=("none",), columns=[f"c{i}" for i in range(number)], n_repeats=1)
+        assert (f"All {number} columns" in report(comparison)[1]) == folded
+
+
+def test_the_same_comparison_gives_the_same_bytes(stored, report):
+    comparison = stored(n_repeats=1)
+    assert report(comparison)[1] == report(comparison)[1]
+
+
+def test_every_metric_is_defined():
+    assert DEFINITIONS.keys() == METRICS.keys()
+
+
+def test_leaderboard_csv(stored, tmp_path):
+    comparison = stored()
+    leaderboard_csv(comparison, tmp_path / "leaderboard.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "leaderboard.csv"), comparison.leaderboard)
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(stored, tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    comparison = stored(n_repeats=1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))  # half way, as on a full disk
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_report(comparison, path, command="")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "results.sqlite"]
