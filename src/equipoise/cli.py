@@ -5,6 +5,7 @@ import shlex
 import sqlite3
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -305,12 +306,17 @@ def _command() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
+    warnings.showwarning = _show_warning
     try:
         app(arguments)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError) as error:
         sys.exit(f"equipoise: {_sentence(error)}")
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f"Note: {message}", file=sys.stderr)
 
 
 def _sentence(error: Exception) -> str:

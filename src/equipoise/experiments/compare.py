@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -133,7 +134,9 @@ def _begin(
     codes: NDArray[np.int64],
     protocol: Protocol,
 ) -> None:
-    table = TablePreprocessor().fit(dataset.X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns left out are in the summary
+        table = TablePreprocessor().fit(dataset.X)
     counts = np.bincount(codes)
     columns = table.summary().astype(object)
     store.put("problem", {
@@ -175,7 +178,9 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     parameters: dict[str, Any] = {"random_state": protocol.random_state}
     if named.is_neural(name):
         parameters |= {"n_members": protocol.n_members, "max_steps": protocol.max_steps}
-    return named.make(name, **parameters).fit(dataset.X, dataset.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they have been told fold by fold
+        return named.make(name, **parameters).fit(dataset.X, dataset.y)
 
 
 def results_path(folder: Path) -> Path:
