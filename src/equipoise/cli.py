@@ -29,6 +29,7 @@ datasets_app = App(name="datasets", help="Named data sets.")
 app.command(datasets_app)
 
 _DEMO = "digits"
+_SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # what fits a terminal; the report has all
 _reading = Group("How the file is read")
 
 
@@ -125,6 +126,10 @@ def compare(
                 f"\nStopped. {len(store.done())} results are kept in {out}; the same command goes on from there."
             )
             raise
+        if not comparison.recipes:
+            raise ValueError(f"No recipe has a result; the first reason: {comparison.failures[0].error}")
+        with console.status("Scoring"):
+            comparison.leaderboard  # noqa: B018 - derived once, and kept
         _print_leaderboard(console, comparison)
         command = _command()
         with console.status("Fitting the winner on all rows"):
@@ -195,11 +200,10 @@ def predict(model: Path, table: Path, /, *, out: Path) -> None:
     out
         File to write, csv, tsv or parquet by its ending.
     """
-    saved = persistence.load(model)
-    rows = Reading(**saved.about["reading"]).table(table)
-    features = rows.drop(columns=[saved.about["target"]], errors="ignore")
-    proba = saved.pipeline.predict_proba(features)
-    classes = saved.pipeline.classes_
+    pipeline, about = persistence.load(model), persistence.read_card(model)["about"]
+    rows = Reading(**about["reading"]).table(table)
+    proba = pipeline.predict_proba(rows.drop(columns=[about["target"]], errors="ignore"))
+    classes = pipeline.classes_
     scored = rows.assign(prediction=classes[proba.argmax(axis=1)])
     for label, column in zip(classes, proba.T, strict=True):
         scored[f"probability_{label}"] = column
@@ -262,7 +266,7 @@ def _announce(console: Console, data: Dataset) -> None:
 
 def _print_leaderboard(console: Console, comparison: Comparison) -> None:
     board, chosen = comparison.leaderboard, METRICS[comparison.metric]
-    names = [name for name in METRICS if name not in ("balanced_accuracy", "matthews_corrcoef", "calibration_error")]
+    names = list(dict.fromkeys((chosen.name, *_SHOWN)))
     table = RichTable(title=f"Best first by {chosen.title}")
     table.add_column("recipe")
     for name in names:
@@ -308,14 +312,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
     try:
-        app(arguments)
+        app(arguments, result_action="return_value")
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError) as error:
         sys.exit(f"equipoise: {_sentence(error)}")
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Tell a warning as a user reads it, without the line of code that raised it."""
     print(f"Note: {message}", file=sys.stderr)
 
 
@@ -323,3 +328,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename or 'the output'}. Free space or choose another place (--out)."
     return str(error) or type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import tempfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,22 +44,6 @@ _TRUSTED = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class SavedModel:
-    """A model as it was saved.
-
-    Attributes
-    ----------
-    pipeline : Pipeline
-        The fitted recipe.
-    about : dict
-        What was told of it on saving.
-    """
-
-    pipeline: Pipeline
-    about: dict[str, Any]
-
-
 def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = None) -> None:
     """Write a fitted recipe to a folder.
 
@@ -89,7 +72,7 @@ def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = No
     >>> model = recipes.make("none", max_steps=50, random_state=0).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(model, f"{folder}/model")
-    ...     again = load(f"{folder}/model").pipeline
+    ...     again = load(f"{folder}/model")
     >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
@@ -114,7 +97,7 @@ def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = No
         raise
 
 
-def load(path: str | Path) -> SavedModel:
+def load(path: str | Path) -> Pipeline:
     """Read a model that `save` wrote.
 
     Parameters
@@ -123,7 +106,8 @@ def load(path: str | Path) -> SavedModel:
 
     Returns
     -------
-    SavedModel
+    Pipeline
+        The fitted recipe.
 
     Raises
     ------
@@ -133,10 +117,8 @@ def load(path: str | Path) -> SavedModel:
         If a file of it is damaged, of a later format, or holds types that a model does not have.
     """
     folder = Path(path)
-    if not (folder / _CARD).is_file():
-        raise FileNotFoundError(f"There is no model at {folder}: it has no {_CARD}. `equipoise fit` makes one.")
+    card = read_card(folder)
     try:
-        card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         _check_card(card, folder)
         foreign = set(skops.io.get_untrusted_types(file=folder / _ESTIMATOR)) - _TRUSTED
         if foreign:
@@ -147,7 +129,26 @@ def load(path: str | Path) -> SavedModel:
         raise ValueError(f"The model at {folder} cannot be loaded ({error}): save it again from its source.") from error
     if weights:
         pipeline[-1].stack_.weights_ = weights
-    return SavedModel(pipeline, card["about"])
+    return pipeline
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Read what is known of a saved model: ``format``, ``versions`` and ``about``, as told to `save`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ValueError
+        If its card is damaged.
+    """
+    card = Path(path) / _CARD
+    if not card.is_file():
+        raise FileNotFoundError(f"There is no model at {path}: it has no {_CARD}. `equipoise fit` makes one.")
+    try:
+        return json.loads(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"The model at {path} cannot be loaded ({error}): save it again from its source.") from error
 
 
 def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:

@@ -153,7 +153,11 @@ class Comparison:
         ``difference_low`` and ``difference_high``, the interval of the paired difference to the winner;
         ``seconds`` a fit.
         """
-        means = self.scores.groupby("recipe").mean(numeric_only=True).drop(columns=["repeat", "fold"])
+        common = self.table(self.metric).index
+        scores = self.scores.set_index(["repeat", "fold"])
+        if len(common):  # a recipe that failed on some folds is compared on the others, and so are all
+            scores = scores.loc[common]
+        means = scores.groupby("recipe").mean(numeric_only=True)
         better = METRICS[self.metric].greater_is_better
         means = means.sort_values(self.metric, ascending=not better, kind="stable")
         winner = means.index[0]

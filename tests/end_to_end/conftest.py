@@ -1,0 +1,53 @@
+"""A table on disk as a user would bring it, and the command line as a process."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="session")
+def frame():
+    rng = np.random.default_rng(0)
+    fraud = np.repeat(["no", "yes"], [170, 40])
+    table = pd.DataFrame(
+        {
+            "amount": rng.normal(size=210).round(3) + 2.0 * (fraud == "yes"),
+            "country": rng.choice(["France", "Österreich", "Perú"], 210),
+            "online": rng.random(210) > 0.5,
+            "day": pd.date_range("2025-01-01", periods=210, freq="D").strftime("%Y-%m-%d"),
+            "is_fraud": fraud,
+        }
+    ).sample(frac=1, random_state=1, ignore_index=True)
+    table.loc[::19, "amount"] = np.nan
+    table.loc[::23, "country"] = None
+    return table
+
+
+@pytest.fixture(scope="session")
+def fraud_csv(frame, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "fraud.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def equipoise():
+    """Run the command line as a process; it must never show a traceback."""
+
+    def run(*arguments, code=0, start=False, shell_prefix=""):
+        command = [sys.executable, "-m", "equipoise.cli", *map(str, arguments)]
+        options = {"text": True, "env": {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}}
+        if start:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        if shell_prefix:
+            command = ["bash", "-c", shell_prefix + ' exec "$@"', "bash", *command]
+        done = subprocess.run(command, capture_output=True, **options)
+        assert done.returncode == code, done.stderr + done.stdout
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run

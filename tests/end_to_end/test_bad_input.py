@@ -1,0 +1,115 @@
+"""Bad input on the command line: one clear sentence, a non-zero exit, nothing left behind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise.cli import main
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """Run a command that must fail and return its sentence."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main([str(a) for a in arguments])
+        assert caught.value.code not in (0, None)
+        sentence = str(caught.value.code)
+        assert sentence.startswith("equipoise: ") and "\n" not in sentence.strip()
+        return sentence
+
+    return run
+
+
+def write(frame, path):
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"x": np.arange(40.0), "class": ["a"] * 30 + ["b"] * 10})
+
+
+def test_no_table(refused):
+    assert "Name one table to compare on" in refused("compare")
+
+
+def test_missing_file_with_names_near_it(refused, table, tmp_path):
+    write(table, tmp_path / "fraud.csv")
+    assert "fraud.csv" in refused("compare", tmp_path / "fruad.csv", "--target", "class", "--out", tmp_path / "out")
+
+
+def test_no_target(refused, table, tmp_path):
+    assert "--target" in refused("compare", write(table, tmp_path / "t.csv"))
+
+
+def test_unknown_target_with_names_near_it(refused, table, tmp_path):
+    sentence = refused("compare", write(table, tmp_path / "t.csv"), "--target", "clas", "--out", tmp_path / "out")
+    assert "'clas'" in sentence and "'class'" in sentence
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"class": "a"}, "class"),
+        ({"class": ["a"] * 39 + ["b"]}, "'b'"),
+        ({"class": [None] + ["a"] * 29 + ["b"] * 10}, "misses 1 of 40"),
+        ({"class": np.linspace(0, 1, 40)}, "continuous"),
+        ({"x": [np.inf] + [0.0] * 39}, "'x'"),
+        ({"x": [*map(str, range(39)), "oops"]}, "--missing-values oops"),
+        ({"x": None}, "column"),
+    ],
+    ids=["one class", "one row", "missing target", "continuous", "infinite", "text in numbers", "nothing but missing"],
+)
+def test_tables_that_cannot_be_compared_on(refused, table, tmp_path, change, said):
+    path = write(table.assign(**change), tmp_path / "t.csv")
+    assert said in refused("compare", path, "--target", "class", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "empty"), ("a,b,a\n1,2,3\n", "'a'"), ("x,class\n1,a\n2", "line 3"), ("x,class\n1,\xe9\n", "--encoding")],
+    ids=["empty", "duplicate names", "cut short", "encoding"],
+)
+def test_files_that_cannot_be_read(refused, tmp_path, text, said):
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
+    assert said in refused("compare", tmp_path / "t.csv", "--target", "class", "--out", tmp_path / "out")
+
+
+def test_a_parquet_file_cut_short(refused, table, tmp_path):
+    table.to_parquet(tmp_path / "t.parquet")
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content[: len(content) // 2])
+    assert "cut short" in refused("compare", tmp_path / "t.parquet", "--target", "class", "--out", tmp_path / "out")
+
+
+def test_an_output_folder_that_cannot_be_written(refused, table, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    sentence = refused(
+        "compare", write(table, tmp_path / "t.csv"), "--target", "class", "--out", tmp_path / "file" / "x"
+    )
+    assert "file" in sentence
+
+
+def test_unknown_recipe_metric_and_data_set(refused, table, tmp_path):
+    path, out = write(table, tmp_path / "t.csv"), tmp_path / "out"
+    assert "no recipe 'smot'" in refused("compare", path, "--target", "class", "--recipes", "smot", "--out", out)
+    assert "no metric 'auc'" in refused("compare", path, "--target", "class", "--metric", "auc", "--out", out)
+    assert "digitz" in refused("compare", "--dataset", "digitz", "--out", out)
+
+
+def test_no_model(refused, table, tmp_path):
+    path = write(table, tmp_path / "t.csv")
+    assert "There is no model" in refused("predict", tmp_path, path, "--out", tmp_path / "scored.csv")
+
+
+def test_fewer_rare_rows_than_folds_is_no_error_but_is_said(capsys, table, tmp_path):
+    table["class"] = ["a"] * 37 + ["b"] * 3
+    path = write(table, tmp_path / "t.csv")
+    main(["compare", str(path), "--target", "class", "--recipes", "none", "under", "--repeats", "1", "--members", "1",
+          "--out", str(tmp_path / "out")])  # fmt: skip
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 folds instead of 5: the rarest class has only 3 rows" in said
