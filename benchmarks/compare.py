@@ -21,6 +21,7 @@ _COMMAND = ("compare", "satimage.csv", "--target", "target", "--folds", "5", "--
 
 def run(console: Console) -> None:
     """Time the command in a process of its own, and save the time; without the data, say so."""
+    result: dict[str, Any] = {"machine": machine(os.cpu_count() or 1), "command": " ".join(("equipoise", *_COMMAND))}
     with tempfile.TemporaryDirectory() as folder:
         reason = _write_table(Path(folder) / "satimage.csv")
         if reason:
@@ -32,7 +33,6 @@ def run(console: Console) -> None:
         n_recipes = len(pd.read_csv(Path(folder) / "report" / "leaderboard.csv"))
     every = len(recipes.names())
     met = seconds <= _MOST_SECONDS and n_recipes == every
-    result: dict[str, Any] = {"machine": machine(os.cpu_count() or 1), "command": " ".join(("equipoise", *_COMMAND))}
     result |= {"seconds": seconds, "recipes": n_recipes, "target": _MOST_SECONDS, "met": met}
     console.print(f"compare: {n_recipes} recipes in {seconds:.0f} s (target: all {every} in {_MOST_SECONDS:.0f} s)")
     console.print(f"{'[green]met' if met else '[red]missed'}[/]\nWritten: {save('compare', result)}", highlight=False)

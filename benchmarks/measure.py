@@ -114,7 +114,9 @@ def machine(n_threads: int) -> dict[str, Any]:
     model = [line for line in _cpu_lines() if line.startswith("model name")]
     processor = model[0].split(":")[1].strip() if model else platform.processor()
     python = platform.python_version()
-    return {"processor": processor, "cores": os.cpu_count(), "threads": n_threads, "python": python, **versions}
+    load = round(os.getloadavg()[0], 1)  # what others do on the machine, if called before the work
+    return {"processor": processor, "cores": os.cpu_count(), "load": load, "threads": n_threads, "python": python,
+            **versions}  # fmt: skip
 
 
 def _cpu_lines() -> list[str]:

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.measure import Contestant
 
-LOADER, EAGER, SKORCH, SCIKIT_LEARN = "DataLoader loop", "in-memory loop", "skorch", "scikit-learn"
+LOADER, EAGER, SKORCH, SCIKIT_LEARN = "DataLoader", "eager loop", "skorch", "scikit-learn"
 
 
 def rivals(X: NDArray[np.float32], y: NDArray[np.int64], hidden: tuple[int, ...], batch_size: int) -> list[Contestant]:

@@ -4,9 +4,9 @@ import os
 import shlex
 import sqlite3
 import sys
-import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,8 +113,7 @@ def compare(
     console = Console()
     data = _task(table, target, demo, dataset, reading)
     _announce(console, data)
-    _prepare_folder(out)
-    with Store(results_path(out)) as store:
+    with _results(out) as store:
         try:
             with ProgressBars(console) as bars:
                 comparison = run_comparison(
@@ -281,11 +280,21 @@ def _print_leaderboard(console: Console, comparison: Comparison) -> None:
     console.print("=  not told apart from the first (95% interval of the paired difference)", highlight=False)
 
 
-def _prepare_folder(out: Path) -> None:
-    """Make the output folder and see that it can be written, before any work is done."""
+@contextmanager
+def _results(out: Path) -> Iterator[Store]:
+    """Open a folder's results, made if need be; take away again what a comparison that never began left."""
+    new_folder = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out):
-        pass
+    with Store(results_path(out)) as store:
+        try:
+            yield store
+        except BaseException:
+            if store.get("request") is None:
+                store.close()
+                results_path(out).unlink()
+                if new_folder:
+                    out.rmdir()
+            raise
 
 
 def _write_table(frame: pd.DataFrame, out: Path) -> None:

@@ -67,6 +67,7 @@ def test_unknown_target_with_names_near_it(refused, table, tmp_path):
 def test_tables_that_cannot_be_compared_on(refused, table, tmp_path, change, said):
     path = write(table.assign(**change), tmp_path / "t.csv")
     assert said in refused("compare", path, "--target", "class", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_unknown_recipe_metric_and_data_set(refused, table, tmp_path):
     assert "no recipe 'smot'" in refused("compare", path, "--target", "class", "--recipes", "smot", "--out", out)
     assert "no metric 'auc'" in refused("compare", path, "--target", "class", "--metric", "auc", "--out", out)
     assert "digitz" in refused("compare", "--dataset", "digitz", "--out", out)
+    assert not out.exists()
 
 
 def test_no_model(refused, table, tmp_path):

@@ -26,7 +26,7 @@ from equipoise.experiments.store import Store
 from equipoise.preprocessing import TablePreprocessor
 
 _EPOCHS, _BATCH, _LEAST_STEPS = 40, 64, 300  # as NeuralClassifier's defaults
-_FEW_ROWS = 2000  # smaller tables are split anew more often: they are cheap, and their scores vary more
+_FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
 
@@ -56,7 +56,7 @@ def compare(
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
-        2 by default, 4 up to 2,000 rows.
+        2 by default, 4 up to 1,000 rows.
     n_members : int, default=4
         Networks that each neural recipe averages over.
     metric : str, default="g_mean"

@@ -103,6 +103,10 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was stored stays."""
         self._db.close()
 
     def get(self, key: str) -> Any:
