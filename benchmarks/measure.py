@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +44,8 @@ def race(
 ) -> dict[str, list[float]]:
     """Microseconds per gradient step per network of each contestant, and GFLOP/s of ``matrix rate``, by round.
 
-    Each round times every contestant once, so that whatever else the machine does meets all of them.
+    Each round times every contestant once, so that whatever else the machine does meets all of them, in
+    an order of its own: who runs next after scikit-learn, whose threads are not torch's, is slowed by a fifth.
     A time is the difference of a long and a short run over the difference of their steps: what is done
     once a run (building networks, copying data, results) does not count, all that is done in steps does.
 
@@ -65,7 +67,7 @@ def race(
     times: dict[str, list[float]] = {name: [] for name in ("matrix rate", *extra)}
     for number in range(1, effort.rounds + 1):
         times["matrix rate"].append(_matrix_rate())
-        for contestant in contestants:
+        for contestant in random.Random(number).sample(contestants, len(contestants)):
             progress.update(bar, description=f"{title}: round {number} of {effort.rounds}, {contestant.name}")
             steps = extra[contestant.name]
             seconds = _seconds(contestant, unit + steps) - _seconds(contestant, unit)

@@ -143,7 +143,7 @@ def _table(n_features: int, samples: Samples, figures: dict[str, dict[str, float
     )
     table.add_column(no_wrap=True)
     for column in ("µs", "least-most", _SPEED_UP, _TIME_OF_EAGER, _SHARE):
-        table.add_column(column, justify="right", no_wrap=column == "least-most")
+        table.add_column(column, justify="right", no_wrap=column == "least-most", overflow="fold")
     for name, values in figures.items():
         if name != "matrix rate":
             table.add_row(
