@@ -45,7 +45,7 @@ def race(
     """Microseconds per gradient step per network of each contestant, and GFLOP/s of ``matrix rate``, by round.
 
     Each round times every contestant once, so that whatever else the machine does meets all of them, in
-    an order of its own: who runs next after scikit-learn, whose threads are not torch's, is slowed by a fifth.
+    an order of its own: a contestant that runs right after scikit-learn was seen to take a fifth longer.
     A time is the difference of a long and a short run over the difference of their steps: what is done
     once a run (building networks, copying data, results) does not count, all that is done in steps does.
 

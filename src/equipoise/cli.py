@@ -321,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
     try:
-        app(arguments, result_action="return_value")
+        app(sys.argv[1:] if arguments is None else arguments, result_action="return_value")
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError) as error:

@@ -41,10 +41,7 @@ class ProgressBars:
         self._progress.stop()
 
     def advance(self, kind: str, done: int, total: int) -> None:
-        """Show how much of a kind of work is done; a new round of it starts its bar again."""
-        task = self._tasks.get(kind)
-        if task is None:
-            task = self._tasks[kind] = self._progress.add_task(_TITLES[kind], total=total)
-        elif self._progress.tasks[task].completed > done:
-            self._progress.reset(task, total=total)
-        self._progress.update(task, completed=done, total=total)
+        """Show how much of a kind of work is done."""
+        if kind not in self._tasks:
+            self._tasks[kind] = self._progress.add_task(_TITLES[kind], total=total)
+        self._progress.update(self._tasks[kind], completed=done, total=total)

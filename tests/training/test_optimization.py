@@ -8,7 +8,7 @@ from torch import nn
 
 from equipoise.networks import MLPStack
 from equipoise.training import Settings
-from equipoise.training.optimization import keep_replicas, learning_rate, make_optimizer
+from equipoise.training.optimization import Adam, keep_replicas, learning_rate
 
 
 def rates(n_steps, **settings):
@@ -46,25 +46,37 @@ def test_constant():
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_optimizer_is_what_its_name_says(name):
-    optimizer = make_optimizer(nn.Linear(2, 2), Settings(optimizer=name, learning_rate=0.3, weight_decay=0.7))
-    assert type(optimizer).__name__.lower() == name
-    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"], optimizer.defaults["fused"]) == (
-        0.3,
-        0.7,
-        True,
-    )
+def test_a_step_is_that_of_torch(name):
+    torch.manual_seed(0)
+    mine, theirs = (nn.Linear(3, 2, dtype=torch.float64) for _ in range(2))
+    theirs.load_state_dict(mine.state_dict())
+    optimizer = Adam(mine, Settings(optimizer=name, weight_decay=0.3))
+    peer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](theirs.parameters(), weight_decay=0.3)
+    for step in range(20):
+        x = torch.randn(4, 3, dtype=torch.float64)
+        optimizer.step(mine(x).square().sum(), rate=0.1 / (step + 1))
+        peer.param_groups[0]["lr"] = 0.1 / (step + 1)
+        peer.zero_grad()
+        theirs(x).square().sum().backward()
+        peer.step()
+    for a, b in zip(mine.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a, b)
+
+
+def test_parameters_that_a_loss_does_not_use_stay_as_they_are():
+    module = nn.ModuleDict({"used": nn.Linear(3, 1), "unused": nn.Linear(3, 1)})
+    before = module["unused"].weight.clone()
+    Adam(module, Settings()).step(module["used"](torch.ones(2, 3)).sum(), rate=0.1)
+    assert torch.equal(module["unused"].weight, before)
 
 
 def test_replicas_left_go_on_as_if_nothing_happened():
     def training(n_replicas):
         stack = MLPStack([3, 4, 2], n_replicas, torch.float64)
-        return stack, make_optimizer(stack, Settings())
+        return stack, Adam(stack, Settings())
 
     def step(stack, optimizer, x):
-        stack(x).square().sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizer.step(stack.training_logits(x).square().sum(), rate=0.01)
 
     def draw(stack, number):
         stack.reset_replica(number % len(stack.weights[0]), 3, 2, torch.Generator().manual_seed(number))
@@ -77,7 +89,8 @@ def test_replicas_left_go_on_as_if_nothing_happened():
     for _ in range(3):
         step(stack, optimizer, x)
         step(alone, alone_optimizer, x[2:3])
-    keep_replicas(stack, optimizer, [2, 0])
+    keep_replicas(stack, [2, 0])
+    optimizer.keep_replicas([2, 0])
     for _ in range(3):
         step(stack, optimizer, x[[2, 0]])
         step(alone, alone_optimizer, x[2:3])

@@ -115,7 +115,7 @@ def _run(
     protocol = Protocol.from_json(store.get("protocol"))
     for repeat in range(protocol.n_repeats):
         before = time.monotonic()
-        run_repeat(dataset, codes, protocol, repeat, store, on_progress)
+        run_repeat(dataset, codes, protocol, repeat, store, _of_all(on_progress, repeat, protocol.n_repeats))
         store.put("seconds", time.monotonic() - started)
         a_repeat = time.monotonic() - before
         left = protocol.n_repeats - repeat - 1
@@ -124,6 +124,11 @@ def _run(
             protocol = replace(protocol, n_repeats=repeat + 1, notes=(*protocol.notes, note))
             store.put("protocol", protocol.to_json())
             return
+
+
+def _of_all(on_progress: OnProgress, repeat: int, n_repeats: int) -> OnProgress:
+    """Count the work of one repeat as a part of the work of all."""
+    return lambda kind, done, total: on_progress(kind, repeat * total + done, n_repeats * total)
 
 
 def _begin(

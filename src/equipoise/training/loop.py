@@ -14,7 +14,7 @@ from equipoise.losses import row_losses
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
 from equipoise.training.fitted import TrainedNetwork
-from equipoise.training.optimization import keep_replicas, learning_rate, make_optimizer
+from equipoise.training.optimization import Adam, keep_replicas, learning_rate
 from equipoise.training.pool import Pool
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
 from equipoise.training.task import Settings, Task
@@ -64,7 +64,8 @@ class StackTraining:
         self.losses = row_losses(self.settings.loss, self.class_counts, dtype)
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
-        self.optimizer = make_optimizer(stack, self.settings)
+        self.optimizer = Adam(stack, self.settings)
+        self.logits = stack.training_logits if isinstance(stack, MLPStack) else stack
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str]] = {}
         self.started, self.seconds = time.monotonic(), seconds
@@ -152,13 +153,10 @@ class StackTraining:
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor]) -> None:
         if self.transforms is not None:
             x, target = self._transformed(x, target)
-        losses = self._masked_losses(self.stack(x, masks), target)
+        losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights
-        (losses.sum() / losses.shape[1]).backward()
-        self.optimizer.param_groups[0]["lr"] = learning_rate(self.settings, self._progress())
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.step(losses.sum() / losses.shape[1], learning_rate(self.settings, self._progress()))
 
     def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.transforms is not None
@@ -198,7 +196,8 @@ class StackTraining:
             self.class_mask = self.class_mask[positions]
         if positions:
             self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
-            keep_replicas(self.stack, self.optimizer, positions)
+            keep_replicas(self.stack, positions)
+            self.optimizer.keep_replicas(positions)
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
         state, steps, reason = self.finished[replica]

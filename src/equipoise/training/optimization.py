@@ -4,19 +4,69 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equipoise.training.task import Settings
 
-_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+_KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
 _WARM_UP = 0.3  # share of the run in which a one-cycle rate rises
 _START, _END = 1 / 25, 1 / 250_000  # rate at the start and at the end, in units of the peak
 
 
-def make_optimizer(stack: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam or AdamW, fused: one kernel for all parameters of all replicas."""
-    optimizer = _OPTIMIZERS[settings.optimizer]
-    return optimizer(stack.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+class Adam:
+    """Adam or AdamW in torch's fused kernel: one call for all parameters of all replicas.
+
+    The kernel is that of ``torch.optim.AdamW(fused=True)``; what that class does around it takes a fifth
+    of a small step.
+
+    Parameters
+    ----------
+    stack : nn.Module
+        Its trainable parameters carry a leading replica axis.
+    settings : Settings
+    """
+
+    def __init__(self, stack: nn.Module, settings: Settings) -> None:
+        self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
+        self._kernel, self._weight_decay = _KERNELS[settings.optimizer], settings.weight_decay
+        self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._steps = torch.zeros((), device=self.parameters[0].device) if self.parameters else torch.zeros(())
+
+    @torch.no_grad()
+    def step(self, loss: Tensor, rate: float) -> None:
+        """Make one step down the gradient of a loss."""
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        self._steps += 1
+        self._kernel(
+            [self.parameters[i] for i in used],
+            [gradients[i] for i in used],
+            [self._first[i] for i in used],
+            [self._second[i] for i in used],
+            [],
+            [self._steps] * len(used),
+            lr=rate,
+            beta1=_BETA1,
+            beta2=_BETA2,
+            weight_decay=self._weight_decay,
+            eps=_EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop the moments of all but some replicas."""
+        for moments in (self._first, self._second):
+            moments[:] = [moment[list(positions)] for moment in moments]
+
+
+def keep_replicas(stack: nn.Module, positions: Sequence[int]) -> None:
+    """Drop all but some replicas from the parameters and buffers of a stack."""
+    for value in (*stack.parameters(), *stack.buffers()):
+        value.data = value.data[list(positions)]
+        value.grad = None
 
 
 def learning_rate(settings: Settings, progress: float) -> float:
@@ -32,16 +82,3 @@ def learning_rate(settings: Settings, progress: float) -> float:
     part = progress / _WARM_UP if rising else (progress - _WARM_UP) / (1 - _WARM_UP)
     start, end = (_START, 1.0) if rising else (1.0, _END)
     return settings.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2)
-
-
-def keep_replicas(stack: nn.Module, optimizer: torch.optim.Optimizer, keep: Sequence[int]) -> None:
-    """Drop all but some replicas from a stack and from the state of its optimiser."""
-    for parameter in stack.parameters():
-        index = torch.tensor(keep, device=parameter.device)
-        parameter.data = parameter.data[index]
-        parameter.grad = None
-        for name, value in optimizer.state[parameter].items():
-            if value.shape[:1] and value.ndim == parameter.ndim:
-                optimizer.state[parameter][name] = value[index]
-    for buffer in stack.buffers():
-        buffer.data = buffer.data[torch.tensor(keep, device=buffer.device)]
