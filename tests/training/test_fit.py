@@ -12,8 +12,7 @@ from torch.nn import functional
 from equipoise import MixUp, ReMix
 from equipoise.classifiers.scores import SCORES
 from equipoise.training import Settings, Table, Task, fit
-from equipoise.training.draws import DropoutMasks, RowDraws, block_lengths
-from equipoise.training.loop import DROPOUT, ROWS, _generator
+from equipoise.training.draws import DROPOUT, ROWS, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.stacks import build_stack
 
 
@@ -55,9 +54,9 @@ def train_by_hand(task):
     X, labels = torch.tensor(task.table.X), torch.tensor(task.table.y)
     rows = torch.tensor(task.training_rows())
     row_weights = None if task.weights is None else torch.tensor(task.weights)
-    draws = RowDraws(rows, labels[rows], row_weights, s.batch_size, s.batch_transform, _generator(task, ROWS))
+    draws = RowDraws(rows, labels[rows], row_weights, s.batch_size, s.batch_transform, stream(task, ROWS))
     widths = [layer.out_features for layer in layers[:-1]]
-    masks = DropoutMasks(widths, s.batch_size, s.dropout, [_generator(task, DROPOUT)], X[:0]) if s.dropout else None
+    masks = DropoutMasks(widths, s.batch_size, s.dropout, [stream(task, DROPOUT)], X[:0]) if s.dropout else None
     step = 0
     for length, _ in block_lengths(s):
         block, drawn_masks = draws.block(length), list(masks.block(length)) if masks else None

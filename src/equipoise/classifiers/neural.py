@@ -22,7 +22,7 @@ from equipoise.samplers import Resampled, resample
 from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
 
 _CLIP = 5.0  # standard deviations beyond which a standardised value says no more
-_LEAST_STEPS = 300  # small tables are passed over until there are as many
+LEAST_STEPS = 300  # small tables are passed over until there are as many
 
 
 class NeuralClassifier(ClassifierMixin, BaseEstimator):
@@ -266,7 +266,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             loss=self.loss,
             batch_transform=self.batch_transform,
             batch_size=batch_size,
-            max_steps=self.max_steps or max(_LEAST_STEPS, self.max_epochs * epoch_steps),
+            max_steps=self.planned_steps(len(table)),
             epoch_steps=epoch_steps,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -279,6 +279,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             device=device,
             dtype=self.dtype,
         )
+
+    def planned_steps(self, n_rows: int) -> int:
+        """Return the gradient steps that each member makes on so many rows, unless it stops early."""
+        epoch_steps = -(-n_rows // min(self.batch_size, n_rows))
+        return self.max_steps or max(LEAST_STEPS, self.max_epochs * epoch_steps)
 
     def _hidden_layers(self, table: Table) -> tuple[int, ...]:
         sizes = tuple(self.hidden_layer_sizes)

@@ -25,7 +25,6 @@ from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Store
 from equipoise.preprocessing import TablePreprocessor
 
-_EPOCHS, _BATCH, _LEAST_STEPS = 40, 64, 300  # as NeuralClassifier's defaults
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
@@ -95,7 +94,7 @@ def compare(
     if store.get("protocol") is None:
         folds, notes = feasible_folds(np.bincount(codes), n_folds)
         repeats = n_repeats or (4 if len(codes) <= _FEW_ROWS else 2)
-        steps = max(_LEAST_STEPS, _EPOCHS * -(-(len(codes) - len(codes) // folds) // _BATCH))
+        steps = named.classifier("none").planned_steps(len(codes) - len(codes) // folds)
         wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes))
         _begin(store, request, dataset, classes, codes, fit_to_budget(dataset, codes, wish, budget))
     _check_same(store, request)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from equipoise import recipes
+from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold, make_classifier
 from equipoise.experiments.protocol import Protocol, split
@@ -21,7 +22,6 @@ _PROBE_NETWORKS = 10
 _SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
 _SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
 _NETWORK_SHARE = 0.8  # of the budget that networks may take
-_LEAST_STEPS = 300
 
 
 def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, seconds: float) -> Protocol:
@@ -52,7 +52,7 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
         repeats = max(1, int(affordable / a_repeat))
         notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, {in_time}")
     if a_repeat > affordable:
-        steps = max(_LEAST_STEPS, int(steps * affordable / a_repeat))
+        steps = max(LEAST_STEPS, int(steps * affordable / a_repeat))
         notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
     return replace(protocol, n_repeats=repeats, max_steps=steps, notes=tuple(notes))
 

@@ -3,4 +3,6 @@
 from equipoise.networks.mlp import MLPStack
 from equipoise.networks.modules import ModuleStack, accepts_vmap, fresh_copy
 
-__all__ = ["MLPStack", "ModuleStack", "accepts_vmap", "fresh_copy"]
+Stack = MLPStack | ModuleStack
+
+__all__ = ["MLPStack", "ModuleStack", "Stack", "accepts_vmap", "fresh_copy"]

@@ -8,16 +8,25 @@ the settings.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from equipoise.batches.mixture import MixingTransform, Mixture
-from equipoise.training.task import Settings
+from equipoise.training.task import Settings, Task
+
+INITIAL_WEIGHTS, ROWS, DROPOUT = 0, 1, 2  # purposes, each with a stream of its own
 
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about
 _GATHERED = 1 << 23  # bytes of rows gathered at once, about the size of a fast cache
 _MASK_REUSE = 4  # size of a replica's pool of dropout masks, in masks of the widest layer
+
+
+def stream(task: Task, purpose: int) -> torch.Generator:
+    """Return a task's source of randomness for one purpose."""
+    state = np.random.SeedSequence([task.seed, purpose]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
 def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.networks import MLPStack, ModuleStack
+from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.training.task import Task
 
 _ROWS_AT_ONCE = 1 << 14  # rows of all members sent through the stack at once
@@ -46,7 +46,7 @@ class TrainedNetwork:
     @classmethod
     def of(
         cls,
-        stack: MLPStack | ModuleStack,
+        stack: Stack,
         task: Task,
         state: dict[str, Tensor],
         seconds: float,

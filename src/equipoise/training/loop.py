@@ -11,24 +11,13 @@ from torch import Tensor
 
 from equipoise.batches.mixture import MixingTransform
 from equipoise.losses import row_losses
-from equipoise.networks import MLPStack, ModuleStack
-from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
+from equipoise.networks import MLPStack, Stack
+from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.optimization import Adam, keep_replicas, learning_rate
 from equipoise.training.pool import Pool
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
 from equipoise.training.task import Settings, Task
-
-Stack = MLPStack | ModuleStack
-
-
-def _generator(task: Task, purpose: int) -> torch.Generator:
-    """One stream a task and purpose."""
-    state = np.random.SeedSequence([task.seed, purpose]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
-
-
-INITIAL_WEIGHTS, ROWS, DROPOUT = 0, 1, 2
 
 
 class StackTraining:
@@ -86,13 +75,13 @@ class StackTraining:
             self.weights[replica],
             self.settings.batch_size,
             transform if isinstance(transform, MixingTransform) else None,
-            _generator(task, ROWS),
+            stream(task, ROWS),
         )
 
     def _dropout_masks(self) -> DropoutMasks | None:
         if not self.settings.dropout or not isinstance(self.stack, MLPStack) or len(self.stack.layer_sizes) == 2:
             return None
-        generators = [_generator(task, DROPOUT) for task in self.tasks]
+        generators = [stream(task, DROPOUT) for task in self.tasks]
         widths = self.stack.layer_sizes[1:-1]
         return DropoutMasks(widths, self.settings.batch_size, self.settings.dropout, generators, self.pool.X[:0])
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from equipoise.networks import MLPStack, ModuleStack, accepts_vmap, fresh_copy
-from equipoise.training.loop import INITIAL_WEIGHTS, Stack, _generator
+from equipoise.networks import MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
+from equipoise.training.draws import INITIAL_WEIGHTS, stream
 from equipoise.training.task import Settings, Task
 
 _STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the bound
@@ -67,7 +67,7 @@ def stack_size(task: Task) -> int:
 def _module(task: Task) -> nn.Module:
     """Make the module of a task: a fresh copy of the pattern, or what the callable makes, under the task's seed."""
     network = task.settings.network
-    seed = _generator(task, INITIAL_WEIGHTS).initial_seed()
+    seed = stream(task, INITIAL_WEIGHTS).initial_seed()
     if isinstance(network, nn.Module):
         module = fresh_copy(network, seed)
     else:
@@ -98,7 +98,7 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     n_classes = max(task.table.n_classes for task in tasks)
     stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
     for replica, task in enumerate(tasks):
-        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, _generator(task, INITIAL_WEIGHTS))
+        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, stream(task, INITIAL_WEIGHTS))
     return stack.to(device)
 
 
