@@ -21,7 +21,7 @@ _PROBE_STEPS = 30
 _PROBE_NETWORKS = 10
 _SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
 _SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
-_NETWORK_SHARE = 0.8  # of the budget that networks may take
+_NETWORK_SHARE = 0.7  # of the budget that networks may take; the rest is for resampling, boosting, scoring, refitting
 
 
 def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, seconds: float) -> Protocol:
