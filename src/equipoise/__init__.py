@@ -1,13 +1,14 @@
 """Train classifiers on imbalanced data, and learn honestly which treatment of the imbalance helps."""
 
 from equipoise import datasets, metrics, recipes
-from equipoise.batches import MixUp, ReMix
+from equipoise.batches import BalancedBatchSampler, MixUp, ReMix
 from equipoise.classifiers import NeuralClassifier
 from equipoise.persistence import load, save
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "BalancedBatchSampler",
     "MixUp",
     "NeuralClassifier",
     "ReMix",

@@ -29,6 +29,7 @@ FORMAT = 1
 _CARD, _WEIGHTS, _ESTIMATOR = "model.json", "weights.safetensors", "estimator.skops"
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
 _TRUSTED = frozenset({
+    "equipoise.batches.balanced.BalancedBatchSampler",
     "equipoise.batches.mixup.MixUp",
     "equipoise.batches.remix.ReMix",
     "equipoise.classifiers.neural.NeuralClassifier",

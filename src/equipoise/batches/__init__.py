@@ -1,6 +1,7 @@
 """How a batch is formed: transforms ``(x, y) -> (x, soft y)`` for any training loop."""
 
+from equipoise.batches.balanced import BalancedBatchSampler
 from equipoise.batches.mixup import MixUp
 from equipoise.batches.remix import ReMix
 
-__all__ = ["MixUp", "ReMix"]
+__all__ = ["BalancedBatchSampler", "MixUp", "ReMix"]

@@ -39,6 +39,10 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     batch_transform : callable, default=None
         ``(x, y) -> (x, soft y)`` on each batch, such as `ReMix` or `MixUp`. Labels reach it as class
         codes, 0 to K - 1.
+    batch_sampler : callable, default=None
+        Draws which rows form a batch, such as the class `BalancedBatchSampler`: called with the labels
+        (class codes) of a member's training rows, the batch size and ``generator=``, it gives batches of
+        row positions. None passes over the rows in random order.
     loss : "cross_entropy", nn.Module or callable, default="cross_entropy"
         A module called with logits ``(N, K)`` and a target, class codes or probabilities; or a callable
         that makes one from the class counts ``(K,)`` of the training rows.
@@ -113,6 +117,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
+        "batch_sampler": [None, callable],
         "loss": [StrOptions({"cross_entropy"}), callable],
         "network": [StrOptions({"mlp"}), callable],
         "hidden_layer_sizes": ["array-like"],
@@ -142,6 +147,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         *,
         sampler: BaseEstimator | None = None,
         batch_transform: Callable[..., Any] | None = None,
+        batch_sampler: Callable[..., Any] | None = None,
         loss: Loss = "cross_entropy",
         network: str | nn.Module | Callable[..., nn.Module] = "mlp",
         hidden_layer_sizes: Sequence[int] = (256, 128),
@@ -167,6 +173,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.sampler = sampler
         self.batch_transform = batch_transform
+        self.batch_sampler = batch_sampler
         self.loss = loss
         self.network = network
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -265,6 +272,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             network=self._hidden_layers(table) if isinstance(self.network, str) else self.network,
             loss=self.loss,
             batch_transform=self.batch_transform,
+            batch_sampler=self.batch_sampler,
             batch_size=batch_size,
             max_steps=self.planned_steps(len(table)),
             epoch_steps=epoch_steps,

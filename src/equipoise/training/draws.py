@@ -5,8 +5,10 @@ task alone, never on its neighbours in a stack: streams are cut into blocks whos
 the settings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +54,8 @@ class RowDraws:
     batch_size : int
     transform : MixingTransform or None
     generator : torch.Generator
+    batch_sampler : callable or None
+        Draws the batches instead of the shuffle; see `Settings`.
     """
 
     def __init__(
@@ -62,10 +66,30 @@ class RowDraws:
         batch_size: int,
         transform: MixingTransform | None,
         generator: torch.Generator,
+        batch_sampler: Callable[..., Any] | None = None,
     ) -> None:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.batch_size, self.transform, self.generator = batch_size, transform, generator
         self._left = torch.empty(0, dtype=torch.int64)
+        self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
+
+    def _epochs(self, batch_sampler: Callable[..., Any]) -> Iterator[Tensor]:
+        sampler = batch_sampler(self.labels.numpy(), self.batch_size, generator=self.generator)
+        if not len(sampler):
+            raise ValueError("batch_sampler must give one batch an epoch or more, but its length is 0.")
+        for epoch in count():
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
+            for batch in sampler:
+                if len(batch) != self.batch_size:
+                    raise ValueError(f"batch_sampler must give {self.batch_size} rows a batch, but gave {len(batch)}.")
+                yield torch.as_tensor(batch)
+
+    def _order(self, n_steps: int) -> Tensor:
+        """Positions of the rows of the next batches, of shape (n_steps, batch_size)."""
+        if self._sampled is not None:
+            return torch.stack(list(islice(self._sampled, n_steps)))
+        return self._shuffled(n_steps * self.batch_size).view(n_steps, self.batch_size)
 
     def _shuffled(self, count: int) -> Tensor:
         parts, have = [self._left], len(self._left)
@@ -78,7 +102,7 @@ class RowDraws:
 
     def block(self, n_steps: int) -> "Block":
         """Draw the batches of the next steps."""
-        order = self._shuffled(n_steps * self.batch_size).view(n_steps, self.batch_size)
+        order = self._order(n_steps)
         if self.transform is None:
             return Block(self.rows[order], None, None, None if self.weights is None else self.weights[order])
         mixture: Mixture = self.transform.draw(self.labels[order], self.generator)

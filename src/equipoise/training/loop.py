@@ -76,6 +76,7 @@ class StackTraining:
             self.settings.batch_size,
             transform if isinstance(transform, MixingTransform) else None,
             stream(task, ROWS),
+            self.settings.batch_sampler,
         )
 
     def _dropout_masks(self) -> DropoutMasks | None:

@@ -50,6 +50,10 @@ class Settings:
         See `equipoise.losses.row_losses`.
     batch_transform : callable or None
         ``(x, y) -> (x, soft y)``.
+    batch_sampler : callable or None
+        ``(labels, batch_size, generator=...) -> sampler``, such as the class `BalancedBatchSampler`: of some
+        length, and an iterable of batches of row positions. It is read again and again, with
+        ``set_epoch`` in between if it has that. None passes over the rows in random order.
     batch_size, max_steps : int
         Rows a gradient step, and gradient steps.
     epoch_steps : int
@@ -72,6 +76,7 @@ class Settings:
     network: tuple[int, ...] | nn.Module | NetworkFactory = (256, 128)
     loss: Loss = "cross_entropy"
     batch_transform: Callable[..., Any] | None = None
+    batch_sampler: Callable[..., Any] | None = None
     batch_size: int = 64
     max_steps: int = 1000
     epoch_steps: int = 100
