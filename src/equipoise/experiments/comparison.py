@@ -13,9 +13,8 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import Interval, corrected_interval
 from equipoise.experiments.store import Cell, Store, StoredFold
-from equipoise.metrics import CONFUSION_METRICS
 
-TUNABLE = tuple(name for name, metric in METRICS.items() if metric.at_threshold and name in CONFUSION_METRICS)
+_MOVED = ("g_mean", "macro_f1")  # metrics that thresholds are tuned for
 
 
 class Comparison:
@@ -95,7 +94,7 @@ class Comparison:
         assert proba is not None
         row = {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, "seconds": cell.seconds}
         row |= {name: metric.score(codes, proba, self.rare) for name, metric in METRICS.items()}
-        for name in ("g_mean", "macro_f1"):
+        for name in _MOVED:
             moved = one_hot(decide(proba, self.offsets(cell, name)), proba.shape[1])
             row[f"moved_{name}"] = METRICS[name].score(codes, moved, self.rare)
         return row
