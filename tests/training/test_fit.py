@@ -284,3 +284,10 @@ class TestErrors:
         """A network with an output too many would give probabilities of a class that is not there."""
         with pytest.raises(ValueError, match=r"3.*2|2.*3"):
             fit([Task(table(), 0, settings(network=nn.Linear(4, 3)))])
+
+
+def test_denormal_numbers_are_left_as_they_were(table):
+    """Training flushes them for its own speed; the caller's arithmetic must not notice."""
+    tiny = torch.tensor(1e-40)
+    fit([Task(table(), 0, settings())])
+    assert (tiny * 1.0).item() > 0

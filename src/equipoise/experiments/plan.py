@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import torch
 from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
@@ -18,7 +17,7 @@ from equipoise.samplers import resample
 from equipoise.training import fit
 
 _PROBE_STEPS = 30
-_PROBE_NETWORKS = 10
+_PROBE_NETWORKS = 20  # a process
 _SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
 _SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
 _NETWORK_SHARE = 0.7  # of the budget that networks may take; the rest is for resampling, boosting, scoring, refitting
@@ -39,12 +38,13 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     -------
     Protocol
     """
+    started = time.perf_counter()
     fold = PreparedFold.of(dataset, codes, next(split(codes, dataset.groups, protocol, 0)))
     protocol = _without_slow_samplers(fold, protocol, seconds)
     a_step = _network_step_seconds(fold, protocol)
     networks = sum(map(recipes.is_neural, protocol.recipes)) * protocol.n_folds * protocol.n_members
     a_repeat = a_step * networks * protocol.max_steps
-    affordable = seconds * _NETWORK_SHARE
+    affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
     in_time = f"to end within {seconds / 60:.3g} minutes."
     notes = list(protocol.notes)
     repeats, steps = protocol.n_repeats, protocol.max_steps
@@ -62,17 +62,13 @@ def _repeats(number: int) -> str:
 
 
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
-    """Time a gradient step of one network in a stack on the real rows, on all cores."""
-    probe = replace(protocol, n_members=_PROBE_NETWORKS, max_steps=_PROBE_STEPS)
+    """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
+    workers = cpu_count()
+    probe = replace(protocol, n_members=_PROBE_NETWORKS * workers, max_steps=_PROBE_STEPS)
     tasks = make_classifier("none", probe, 0).tasks(fold.X_train, fold.y_train)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        fit(tasks[:1])  # the first steps of a process are slow
-        seconds = sum(network.seconds for network in fit(tasks))
-    finally:
-        torch.set_num_threads(threads)
-    return seconds / (_PROBE_STEPS * _PROBE_NETWORKS * cpu_count())
+    fit(tasks, n_jobs=workers)  # the first steps of a process are slow
+    seconds = sum(network.seconds for network in fit(tasks, n_jobs=workers))
+    return seconds / (_PROBE_STEPS * len(tasks) * workers)
 
 
 def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: float) -> Protocol:

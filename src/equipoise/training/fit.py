@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+import torch
 from joblib import Parallel, delayed
 
 from equipoise.training.fitted import TrainedNetwork
@@ -113,4 +115,20 @@ def _train(
     stack: dict[int, Task], seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None
 ) -> Networks:
     members = list(stack.values())
-    return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))
+    with _denormals_flushed():
+        return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Take numbers too small for full precision as zero, as processors are many times slower on them.
+
+    The gradients of networks that have become sure of their rows are such numbers: without this, the
+    steps of an untreated network on an easy table come to take twice as long.
+    """
+    already = (torch.tensor(1e-40) * 1.0).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(already)
