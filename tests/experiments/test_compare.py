@@ -183,6 +183,7 @@ def test_a_small_budget_cuts_and_says_so(dataset, tmp_path):
         ({"metric": "gmean"}, "no metric 'gmean'"),
         ({"n_folds": 1}, "n_folds=1"),
         ({"n_members": 0}, "n_members=0"),
+        ({"n_repeats": 0}, "n_repeats=0"),
         ({"budget": 0.0}, "budget=0.0"),
     ],
 )

@@ -82,7 +82,7 @@ def compare(
         named.classifier(name)  # raises for names that are not known
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
-    if min(n_folds, 2 * (n_repeats or 1), 2 * n_members) < 2 or budget <= 0:
+    if n_folds < 2 or n_members < 1 or (n_repeats is not None and n_repeats < 1) or budget <= 0:
         raise ValueError(
             f"Two folds, one repeat, one member and a positive budget are the least, but n_folds={n_folds}, "
             f"n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
