@@ -1,7 +1,7 @@
 """Train classifiers on imbalanced data, and learn honestly which treatment of the imbalance helps."""
 
 from equipoise import datasets, metrics, recipes
-from equipoise.batches import BalancedBatchSampler, MixUp, ReMix
+from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers import NeuralClassifier
 from equipoise.persistence import load, save
 
@@ -9,9 +9,11 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BalancedBatchSampler",
+    "BatchSMOTE",
     "MixUp",
     "NeuralClassifier",
     "ReMix",
+    "RebalancedMixup",
     "__version__",
     "datasets",
     "load",

@@ -3,11 +3,12 @@
 A batch mixed by MixUp or ReMix is decided by labels and chance alone: row ``first[i]`` is mixed with
 row ``second[i]``, the first weighing ``share[i]``. A transform therefore only says how such a
 `Mixture` is drawn. A training loop may draw the mixtures of an epoch ahead and gather rows itself.
+A transform that looks at features, such as BatchSMOTE, draws all but the partners ahead.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from sklearn.base import BaseEstimator
@@ -26,23 +27,32 @@ class Mixture(NamedTuple):
         Positions within the batch, 0 to B - 1.
     share : Tensor of shape (..., B), float64
         Weight of the first row, 0 to 1.
+    label_share : Tensor of shape (..., B), float64, optional
+        Weight of the first row's label where it is another than that of its features.
     """
 
     first: Tensor
     second: Tensor
     share: Tensor
+    label_share: Tensor | None = None
 
 
 class MixingTransform(BaseEstimator, ABC):
-    """Base of the transforms that mix rows of a batch by labels and chance."""
+    """Base of the transforms that mix rows of a batch.
 
-    alpha: float
+    Attributes
+    ----------
+    looks_at_features : bool
+        Whether features decide too. Then ``second`` of what is drawn is not yet a position, but a rank
+        among the neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
+    """
+
+    looks_at_features: ClassVar[bool] = False
     num_classes: int | None
-    per_row: bool
     generator: Generators
 
     @abstractmethod
-    def draw(self, labels: Tensor, generator: torch.Generator | None = None) -> Mixture:
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw which rows are mixed, for any number of batches at once.
 
         Parameters
@@ -51,12 +61,18 @@ class MixingTransform(BaseEstimator, ABC):
             Class of each row of each batch.
         generator : torch.Generator, optional
             On the device of ``labels``; torch's global one by default.
+        num_classes : int, optional
+            K. Where it is not given, it is read off the labels if it is needed.
 
         Returns
         -------
         Mixture
             Of tensors of shape (..., B).
         """
+
+    def bound(self, class_counts: Tensor) -> Self:
+        """Return the transform for training rows of these class counts, a tensor of shape (K,)."""
+        return self
 
     def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mix a batch.
@@ -82,14 +98,13 @@ class MixingTransform(BaseEstimator, ABC):
             If ``x`` is not floating.
         """
         y = self._soft(x, y)
-        mixture = self._draw_each(y.argmax(dim=-1))
-        return mix(x, mixture), mix(y, mixture)
+        labels = y.argmax(dim=-1)
+        mixture = self._resolved(x, labels, self._draw_each(labels, y.shape[-1]))
+        return mix(x, mixture), mix_labels(y, mixture)
 
-    def _check_alpha(self) -> None:
-        if not self.alpha >= 0:
-            raise ValueError(
-                f"alpha must be 0 or more, but alpha={self.alpha!r}: 0.3 is a good choice, 0 mixes nothing."
-            )
+    def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
+        """Turn what was drawn into positions, by features where they decide."""
+        return mixture
 
     def _soft(self, x: Tensor, y: Tensor) -> Tensor:
         if not x.is_floating_point():
@@ -100,7 +115,9 @@ class MixingTransform(BaseEstimator, ABC):
                     f"num_classes is needed with integer labels, since a batch may lack a class, but it is None: "
                     f"give {type(self).__name__}(num_classes=...)."
                 )
-            if y.numel() and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+            # Reading values back would break a compiled graph.
+            checked = y.numel() and not torch.compiler.is_compiling()
+            if checked and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
                 raise ValueError(
                     f"Labels must lie in 0 to num_classes - 1 = {self.num_classes - 1}, but y holds "
                     f"{int(y.min())} to {int(y.max())}: encode them first."
@@ -113,21 +130,16 @@ class MixingTransform(BaseEstimator, ABC):
             )
         return y if y.dtype == torch.float64 else y.float()
 
-    def _draw_each(self, labels: Tensor) -> Mixture:
+    def _draw_each(self, labels: Tensor, num_classes: int) -> Mixture:
         if self.generator is None or isinstance(self.generator, torch.Generator):
-            return self.draw(labels, self.generator)
+            return self.draw(labels, self.generator, num_classes)
         if len(self.generator) != labels.shape[0]:
             raise ValueError(
                 f"One generator a replica is needed, but {len(self.generator)} came for {labels.shape[0]} replicas."
             )
-        draws = [self.draw(row, generator) for row, generator in zip(labels, self.generator, strict=True)]
-        return Mixture(*(torch.stack(part) for part in zip(*draws, strict=True)))
-
-    def draw_share(self, labels: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Draw the share of the first row, one a batch or one a row, expanded to the shape of ``labels``."""
-        self._check_alpha()
-        shape = labels.shape if self.per_row else (*labels.shape[:-1], 1)
-        return beta(self.alpha, shape, labels.device, generator).expand(labels.shape)
+        draws = [self.draw(row, own, num_classes) for row, own in zip(labels, self.generator, strict=True)]
+        joined = (None if parts[0] is None else torch.stack(parts) for parts in zip(*draws, strict=True))
+        return Mixture(*joined)  # type: ignore[arg-type]
 
 
 def mix(values: Tensor, mixture: Mixture) -> Tensor:
@@ -136,6 +148,11 @@ def mix(values: Tensor, mixture: Mixture) -> Tensor:
     share = mixture.share.to(values.dtype).reshape(*mixture.share.shape, *(1,) * rest)
     first, second = take_rows(values, mixture.first), take_rows(values, mixture.second)
     return torch.lerp(second, first, share)
+
+
+def mix_labels(y: Tensor, mixture: Mixture) -> Tensor:
+    """Mix label rows ``(..., B, K)`` as a mixture says, by its share of labels where it has one."""
+    return mix(y, mixture if mixture.label_share is None else mixture._replace(share=mixture.label_share))
 
 
 def take_rows(values: Tensor, positions: Tensor) -> Tensor:
@@ -148,6 +165,14 @@ def take_rows(values: Tensor, positions: Tensor) -> Tensor:
 def permutations(shape: Sequence[int], device: torch.device, generator: torch.Generator | None) -> Tensor:
     """Draw a permutation along the last axis for each of the leading ones."""
     return torch.rand(tuple(shape), dtype=torch.float64, device=device, generator=generator).argsort(dim=-1)
+
+
+def draw_share(labels: Tensor, alpha: float, per_row: bool, generator: torch.Generator | None) -> Tensor:
+    """Draw the share of the first row from Beta(alpha, alpha), one a batch or one a row: shape (..., B)."""
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be 0 or more, but alpha={alpha!r}: 0.3 is a good choice, 0 mixes nothing.")
+    shape = labels.shape if per_row else (*labels.shape[:-1], 1)
+    return beta(alpha, shape, labels.device, generator).expand(labels.shape)
 
 
 def beta(alpha: float, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None) -> Tensor:

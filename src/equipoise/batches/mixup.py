@@ -8,7 +8,7 @@ that the ReMix paper compares against.
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture, permutations
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
 
 
 class MixUp(MixingTransform):
@@ -62,8 +62,8 @@ class MixUp(MixingTransform):
         self.per_row = per_row
         self.generator = generator
 
-    def draw(self, labels: Tensor, generator: torch.Generator | None = None) -> Mixture:
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw which rows are mixed; see `MixingTransform.draw`."""
         partner = permutations(labels.shape, labels.device, generator)
         rows = torch.arange(labels.shape[-1], device=labels.device).expand(labels.shape)
-        return Mixture(rows, partner, self.draw_share(labels, generator))
+        return Mixture(rows, partner, draw_share(labels, self.alpha, self.per_row, generator))

@@ -8,7 +8,8 @@ draws as the authors' published code does, so that class counts of a batch are r
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture, permutations
+from equipoise.batches.classes import ClassRows
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
 
 
 class ReMix(MixingTransform):
@@ -19,8 +20,8 @@ class ReMix(MixingTransform):
     2. The balanced batch is mixed with a permutation of itself, features and labels alike, with
        ``lambda ~ Beta(alpha, alpha)``.
 
-    Not to be confused with *Remix* (Chou et al. 2020, "Rebalanced Mixup"), which does not resample
-    and mixes labels with another share than features.
+    Not to be confused with *Remix* (Chou et al. 2020), here `RebalancedMixup`, which does not resample
+    but mixes labels with another share than features, by the class counts of all training rows.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ class ReMix(MixingTransform):
     See Also
     --------
     MixUp : Mixes without balancing.
+    RebalancedMixup : The other Remix.
+    BalancedBatchSampler : Batches drawn balanced from all rows.
 
     References
     ----------
@@ -81,7 +84,7 @@ class ReMix(MixingTransform):
         self.per_row = per_row
         self.generator = generator
 
-    def draw(self, labels: Tensor, generator: torch.Generator | None = None) -> Mixture:
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw which rows are mixed; see `MixingTransform.draw`.
 
         Raises
@@ -91,31 +94,12 @@ class ReMix(MixingTransform):
         """
         if self.balance not in _BALANCE:
             raise ValueError(f"balance must be 'exact' or 'authors', but balance={self.balance!r}.")
-        balanced = _BALANCE[self.balance](_Classes(labels.long()), generator)
+        balanced = _BALANCE[self.balance](ClassRows(labels, num_classes), generator)
         partner = balanced.gather(-1, permutations(labels.shape, labels.device, generator))
-        return Mixture(balanced, partner, self.draw_share(labels, generator))
+        return Mixture(balanced, partner, draw_share(labels, self.alpha, self.per_row, generator))
 
 
-class _Classes:
-    """Where the rows of each class of each batch are: ``order[start[k] : start[k] + count[k]]``."""
-
-    def __init__(self, labels: Tensor) -> None:
-        self.labels = labels
-        n_classes = int(labels.max()) + 1 if labels.numel() else 1
-        self.order = labels.argsort(dim=-1, stable=True)  # (..., B)
-        ones = torch.ones_like(labels)
-        self.count = labels.new_zeros(*labels.shape[:-1], n_classes).scatter_add_(-1, labels, ones)  # (..., K)
-        self.start = self.count.cumsum(-1) - self.count  # (..., K)
-
-    def uniform(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-        return torch.rand(shape, dtype=torch.float64, device=self.labels.device, generator=generator)
-
-    def row(self, of_class: Tensor, nth: Tensor) -> Tensor:
-        """Position in the batch of the nth row of a class, both of shape (..., B)."""
-        return self.order.gather(-1, self.start.gather(-1, of_class) + nth)
-
-
-def _balance_exactly(classes: _Classes, generator: torch.Generator | None) -> Tensor:
+def _balance_exactly(classes: ClassRows, generator: torch.Generator | None) -> Tensor:
     """Draw B / C rows of each class present, the remainder to random classes: positions (..., B)."""
     size = classes.labels.shape[-1]
     present = classes.count > 0
@@ -126,12 +110,10 @@ def _balance_exactly(classes: _Classes, generator: torch.Generator | None) -> Te
     ticket = lottery.argsort(-1).argsort(-1)  # rank of each class among those present
     quota = (share + (ticket < left_over).long()) * present  # (..., K), sums to B
     slots = torch.arange(size, device=present.device).expand(classes.labels.shape).contiguous()
-    of_class = torch.searchsorted(quota.cumsum(-1), slots, right=True)
-    count = classes.count.gather(-1, of_class)
-    return classes.row(of_class, (classes.uniform(count.shape, generator) * count).long())
+    return classes.random_row(torch.searchsorted(quota.cumsum(-1), slots, right=True), generator)
 
 
-def _balance_as_authors(classes: _Classes, generator: torch.Generator | None) -> Tensor:
+def _balance_as_authors(classes: ClassRows, generator: torch.Generator | None) -> Tensor:
     """Draw each class up to the largest, then B rows of that pool with replacement: positions (..., B)."""
     *lead, size = classes.labels.shape
     n_classes = classes.count.shape[-1]

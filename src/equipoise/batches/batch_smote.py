@@ -1,0 +1,183 @@
+"""BatchSMOTE: the ReMix paper's baseline, SMOTE inside the batch.
+
+Chawla, Bowyer, Hall and Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling Technique" (JAIR 16, 2002),
+applied to each mini-batch as by Bellinger, Corizzo and Japkowicz (arXiv 2012.02312). Their code takes the
+number of neighbours, and whether rows are repeated instead, from the smallest class of the batch for all
+classes; here each class has its own. For two classes that is the same.
+"""
+
+import torch
+from torch import Tensor
+
+from equipoise.batches.classes import ClassRows
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture
+
+_FEWEST = 3  # rows of a class that are interpolated; fewer are repeated
+
+
+class BatchSMOTE(MixingTransform):
+    """Over-sample the classes of a batch by SMOTE, then draw a batch from the old and new rows.
+
+    1. Each of the classes present is brought to the size of the largest by rows made of its own:
+       ``x_i + u (x_j - x_i)``, i a random row of the class, j one of its k nearest rows of the class in the batch,
+       ``u`` uniform in 0 to 1. k is ``k_neighbors``, or what the class has. A class of fewer than 3 rows in the batch
+       has rows repeated instead.
+    2. B rows are drawn without replacement from all of these, in their order.
+
+    A made row has the label of row i. A batch of one class only stays as it is.
+
+    Parameters
+    ----------
+    k_neighbors : int, default=5
+        Neighbours to interpolate with, at most; 1 or more. They are the nearest by Euclidean distance.
+    num_classes : int, optional
+        K, needed when labels are integers.
+    generator : torch.Generator or sequence of torch.Generator, optional
+        Source of the draws, on the device of the batch; a sequence holds one a replica.
+
+    Notes
+    -----
+    The authors take k and the rule of 3 rows from the smallest class of the batch, for all classes; here
+    each class has its own, so that one rare class does not spoil the others. For two classes that is the same.
+
+    Classes are made equal before the B rows are drawn, so their counts in the result are random, as there.
+
+    Soft labels are over-sampled by their most probable class.
+
+    Without a generator, a call compiles by ``torch.compile`` to one graph. That graph looks for the neighbours of
+    all rows, since which ones are needed is known only as it runs.
+
+    See Also
+    --------
+    ReMix : Balances the batch by its own rows, then mixes across classes.
+
+    References
+    ----------
+    Bellinger, Corizzo and Japkowicz, "ReMix Training for Calibrated Imbalanced Deep Learning",
+    arXiv 2012.02312, section 4 (baselines).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import BatchSMOTE
+    >>> smote = BatchSMOTE(num_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> x, y = smote(torch.randn(100, 3), torch.tensor([0] * 90 + [1] * 10))
+    >>> x.shape, y.sum(dim=0)
+    (torch.Size([100, 3]), tensor([53., 47.]))
+    """
+
+    looks_at_features = True
+
+    def __init__(self, *, k_neighbors: int = 5, num_classes: int | None = None, generator: Generators = None) -> None:
+        self.k_neighbors = k_neighbors
+        self.num_classes = num_classes
+        self.generator = generator
+
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
+        """Draw all but the neighbours themselves, which `with_neighbours` finds by features.
+
+        Parameters
+        ----------
+        labels, generator, num_classes
+            See `MixingTransform.draw`.
+
+        Returns
+        -------
+        Mixture
+            Its ``second`` is the rank of the neighbour: 0 the row itself, 1 the nearest row of its class, and so
+            on. Its ``label_share`` is 1.
+
+        Raises
+        ------
+        ValueError
+            If ``k_neighbors`` is less than 1.
+        """
+        if not self.k_neighbors >= 1:
+            raise ValueError(f"k_neighbors must be 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual.")
+        classes = ClassRows(labels, num_classes)
+        first, made = _drawn_from_pool(classes, generator)
+        count = classes.count.gather(-1, classes.labels.gather(-1, first))
+        between = made & (count >= _FEWEST)
+        uniform = classes.uniform((2, *labels.shape), generator)
+        nearest = (count - 1).clamp(max=self.k_neighbors)
+        rank = ((uniform[0] * nearest).long() + 1) * between
+        return Mixture(first, rank, uniform[1].masked_fill(~between, 1.0), torch.ones_like(uniform[1]))
+
+    def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
+        return with_neighbours(x, labels, mixture, max(1, min(self.k_neighbors, labels.shape[-1] - 1)))
+
+
+def _drawn_from_pool(classes: ClassRows, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Draw B of the rows that balance the batch: base positions, and whether they are made, both (..., B).
+
+    The pool is the B rows of the batch, then those made for each class. It need not be laid out: entries are
+    drawn by number, and what a made row is made of is drawn for those entries alone.
+    """
+    *lead, size = classes.labels.shape
+    n_classes = classes.count.shape[-1]
+    missing = (classes.count.amax(-1, keepdim=True) - classes.count) * (classes.count > 0)  # (..., K)
+    up_to = missing.cumsum(-1)
+    # P classes present make a pool of at most P (B - P + 1) rows, most if P is half of B.
+    present = min(n_classes, (size + 1) // 2)
+    longest = present * (size - present + 1)
+    outside = torch.arange(longest, device=up_to.device) >= size + up_to[..., -1:]
+    lots = classes.uniform((*lead, longest), generator).masked_fill(outside, 2.0)
+    entry = lots.topk(size, largest=False, sorted=False).indices.sort(-1).values
+    made = entry >= size
+    original = entry.clamp(max=size - 1)
+    made_for = torch.searchsorted(up_to, entry - size, right=True).clamp(max=n_classes - 1)
+    of_class = torch.where(made, made_for, classes.labels.gather(-1, original))
+    return torch.where(made, classes.random_row(of_class, generator), original), made
+
+
+def with_neighbours(x: Tensor, labels: Tensor, mixture: Mixture, depth: int | None = None) -> Mixture:
+    """Replace ranks among the neighbours by positions in the batch.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., B, *features), floating
+    labels : Tensor of shape (..., B), integer
+        Those the mixture was drawn for.
+    mixture : Mixture of tensors of shape (..., B)
+        From `BatchSMOTE.draw`; its batches may be drawn by different ones.
+    depth : int, optional
+        The largest rank there may be; read off the mixture by default.
+
+    Returns
+    -------
+    Mixture
+        The same, with ``second`` the position of the neighbour of that rank, ties broken arbitrarily.
+    """
+    if depth is None:
+        depth = int(mixture.second.max()) if labels.numel() else 0
+    if not depth or not labels.numel():
+        return mixture._replace(second=mixture.first)
+    by_batch = labels.reshape(-1, labels.shape[-1])
+    first, rank = mixture.first.reshape(by_batch.shape), mixture.second.reshape(by_batch.shape)
+    row = first + torch.arange(0, first.numel(), first.shape[1], device=first.device).unsqueeze(1)
+    # Few rows are the base of made ones, and picking the nearest costs more than all distances. How many they
+    # are is known only by reading it back, which would break a compiled graph.
+    compiled = torch.compiler.is_compiling()
+    bases = torch.arange(first.numel(), device=first.device) if compiled else row[rank > 0].unique()
+    nearest = row.new_zeros(first.numel(), depth)
+    nearest[bases] = _nearest(x.detach().reshape(*by_batch.shape, -1), by_batch, bases, depth)
+    second = torch.where(rank > 0, nearest[row, (rank - 1).clamp(min=0)], first)
+    return mixture._replace(second=second.view_as(mixture.second))
+
+
+def _nearest(x: Tensor, labels: Tensor, rows: Tensor, depth: int) -> Tensor:
+    """Positions (n, depth) of the rows of the same batch and class nearest to rows (n,) of x (N, B, d), numbered
+    through all batches.
+    """
+    of_batch, position = rows // x.shape[1], (rows % x.shape[1]).unsqueeze(1)
+    other = labels[of_batch] != labels.flatten()[rows].unsqueeze(1)
+    distance = _squared_distances(x).flatten(0, 1)[rows].masked_fill(other, torch.inf)
+    return distance.scatter(1, position, torch.inf).topk(depth, largest=False).indices
+
+
+def _squared_distances(x: Tensor) -> Tensor:
+    """Squared distance (N, B, B) of column j from row i, less what is the same for all j."""
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    x = x - x.mean(dim=1, keepdim=True)  # far from the origin the differences would drown in rounding
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.baddbmm(x.square().sum(dim=2).unsqueeze(1), x, x.mT, alpha=-2)

@@ -1,0 +1,140 @@
+"""RebalancedMixup: MixUp whose label goes to the rarer class where the rarer row contributes much.
+
+Chou, Chang, Pan, Wei and Juan, "Remix: Rebalanced Mixup" (ECCV workshops 2020, arXiv 2007.03943).
+"""
+
+from copy import copy
+from typing import Self
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
+
+
+class RebalancedMixup(MixingTransform):
+    """Mix rows as MixUp does, and give the label of a pair of unequal classes to the rarer one.
+
+    Row i is mixed with row j of the same batch, a random permutation of it, ``lambda ~ Beta(alpha, alpha)``.
+    With n_i and n_j the numbers of training rows of their classes, row i's label weighs::
+
+        0         if n_i / n_j >= kappa  and  lambda < tau          # i is of the large class, and contributes little
+        1         if n_j / n_i >= kappa  and  1 - lambda < tau      # j is, and does
+        lambda    otherwise
+
+    and row j's label what is left. The rows of the batch are not resampled.
+
+    Not to be confused with `ReMix` (Bellinger, Corizzo and Japkowicz), which balances the batch by resampling
+    and mixes labels with the share of their features. This method was published as *Remix*.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Beta parameter, 0 or more; 0 mixes nothing.
+    kappa : float, default=3.0
+        Ratio of class sizes, 1 or more, from which on the rule applies; infinity makes it MixUp.
+    tau : float, default=0.5
+        Share of features, 0 to 1, below which the larger class loses its share of the label; 0 makes it MixUp.
+    class_counts : array-like of shape (K,), optional
+        Rows of each class in the training set, not in the batch. A trainer that knows them gives them
+        by `bound`.
+    num_classes : int, optional
+        K, needed when labels are integers.
+    per_row : bool, default=False
+        Draw lambda for each row instead of once a batch.
+    generator : torch.Generator or sequence of torch.Generator, optional
+        Source of the draws, on the device of the batch; a sequence holds one a replica.
+
+    Notes
+    -----
+    The class of a soft label is its most probable one; the labels mixed are the soft ones.
+
+    Without a generator, a call compiles by ``torch.compile`` to one graph.
+
+    See Also
+    --------
+    MixUp : One share for features and labels.
+    ReMix : The other Remix.
+
+    References
+    ----------
+    Chou et al., "Remix: Rebalanced Mixup", ECCV workshops 2020, arXiv 2007.03943.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import RebalancedMixup
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> remix = RebalancedMixup(class_counts=[900, 100], num_classes=2, tau=1.0, generator=generator)
+    >>> x, y = remix(torch.randn(4, 3), torch.tensor([0, 0, 0, 1]))
+    >>> y.sum(dim=0)  # the label of either mixed pair is the rare one
+    tensor([2., 2.])
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        kappa: float = 3.0,
+        tau: float = 0.5,
+        class_counts: ArrayLike | Tensor | None = None,
+        num_classes: int | None = None,
+        per_row: bool = False,
+        generator: Generators = None,
+    ) -> None:
+        self.alpha = alpha
+        self.kappa = kappa
+        self.tau = tau
+        self.class_counts = class_counts
+        self.num_classes = num_classes
+        self.per_row = per_row
+        self.generator = generator
+
+    def bound(self, class_counts: Tensor) -> Self:
+        """Return the transform with these class counts, of shape (K,), unless it has its own."""
+        if self.class_counts is not None:
+            return self
+        twin = copy(self)
+        twin.class_counts = class_counts
+        return twin
+
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
+        """Draw which rows are mixed; see `MixingTransform.draw`.
+
+        Raises
+        ------
+        ValueError
+            If there are no class counts, or not one a class, or ``alpha``, ``kappa`` or ``tau`` is out of range.
+        """
+        counts = self._counts(num_classes).to(labels.device)
+        partner = permutations(labels.shape, labels.device, generator)
+        share = draw_share(labels, self.alpha, self.per_row, generator)
+        size = counts[labels.long()]
+        rows = torch.arange(labels.shape[-1], device=labels.device).expand(labels.shape)
+        return Mixture(rows, partner, share, self.label_share(share, size, size.gather(-1, partner)))
+
+    def label_share(self, share: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Weight of the first row's label, from that of its features and the class sizes of both rows."""
+        to_second = (first / second >= self.kappa) & (share < self.tau)
+        to_first = (second / first >= self.kappa) & (1 - share < self.tau)
+        return share.masked_fill(to_second, 0.0).masked_fill(to_first, 1.0)
+
+    def _counts(self, num_classes: int | None) -> Tensor:
+        if not self.kappa >= 1 or not 0 <= self.tau <= 1:
+            raise ValueError(
+                f"kappa must be 1 or more and tau lie in 0 to 1, but kappa={self.kappa!r} and tau={self.tau!r}: "
+                f"3 and 0.5 are the authors' choice."
+            )
+        if self.class_counts is None:
+            raise ValueError(
+                "class_counts are needed, the rows of each class in the training set, but class_counts=None: "
+                "give RebalancedMixup(class_counts=...), for example numpy.bincount(y_train)."
+            )
+        counts = torch.as_tensor(self.class_counts, dtype=torch.float64)
+        if counts.ndim != 1 or num_classes not in (None, len(counts)):
+            raise ValueError(
+                f"class_counts must hold one number for each of the {num_classes or 'K'} classes, but its shape is "
+                f"{tuple(counts.shape)}: count the labels of the training set with a minimum length of K."
+            )
+        return counts
