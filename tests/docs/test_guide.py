@@ -1,0 +1,84 @@
+"""The Python of the guide and of the README runs as printed."""
+
+import re
+import runpy
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+ROOT = Path(__file__).parents[2]
+OPTIONAL = {"lightning_fabric", "skorch"}
+PIECES = re.compile(r"^## (?P<heading>[^\n]+)|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    heading: str
+    line: int  # lines of the page above it
+    code: str
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """Fenced Python, each with the second-level heading that it stands under."""
+    heading = ""
+    for piece in PIECES.finditer(page):
+        heading = piece["heading"] or heading
+        if piece["language"] == "python":
+            yield Block(heading, page.count("\n", 0, piece.start("code")), piece["code"])
+
+
+def script(parts: Iterable[Block]) -> str:
+    """Join blocks, each on its lines of the page, so that a traceback names them."""
+    text = ""
+    for part in parts:
+        text += "\n" * (part.line - text.count("\n")) + part.code
+    return text
+
+
+def sections(page: str) -> dict[str, str]:
+    """Script of each section of a page: its first section holds what all others begin with."""
+    found = list(blocks(page))
+    return {part.heading: script(b for b in found if b.heading in (found[0].heading, part.heading)) for part in found}
+
+
+def run(code: str, path: Path, **names: object) -> None:
+    """Run as ``python path`` would, so that workers of a loader find what they import."""
+    path.write_text(code, encoding="utf-8")
+    try:
+        runpy.run_path(str(path), names, run_name="__main__")
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        pytest.skip(f"{error.name} is not installed")
+
+
+def test_a_section_begins_with_the_first_and_keeps_line_numbers():
+    page = "## A\n```python\na = 1\n```\n## B\n```\n## no\n```\n```python\nb = a\n```\n### D\n```python\nd = b\n```\n"
+    assert sections(page) == {"A": "\n\na = 1\n", "B": "\n\na = 1\n\n\n\n\n\n\nb = a\n\n\n\nd = b\n"}
+
+
+GUIDE = [
+    pytest.param(page.name, code, id=f"{page.stem}: {heading}")
+    for page in sorted((ROOT / "docs" / "guide").rglob("*.md"))
+    for heading, code in sections(page.read_text("utf-8")).items()
+]
+README = [
+    pytest.param(script([block]), id=f"line {block.line}") for block in blocks((ROOT / "README.md").read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "code"), GUIDE)
+def test_a_section_of_the_guide_runs(page, code, tmp_path):
+    run(code, tmp_path / f"{page}.py")
+
+
+@pytest.mark.parametrize("code", README)
+def test_an_example_of_the_readme_runs_on_the_readers_data(code, problem, tmp_path):
+    X, y = problem((120, 12))
+    loader = DataLoader(TensorDataset(torch.from_numpy(X).float(), torch.from_numpy(y)), batch_size=44)
+    names = {"frame": pd.DataFrame(X).add_prefix("x"), "labels": y, "model": torch.nn.Linear(4, 2), "torch": torch}
+    run(code, tmp_path / "README.md.py", X=X, y=y, loader=loader, **names)

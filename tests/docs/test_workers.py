@@ -1,0 +1,54 @@
+"""What the guide says about generators in a loader's workers, seen in two of them."""
+
+import os
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset, default_collate, get_worker_info
+
+from equipoise import ReMix
+
+# Four batches of the same rows: they come out alike exactly if the draws are alike.
+DATA = TensorDataset(torch.arange(16.0).repeat(4), torch.arange(64) % 2)
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the collate functions below are not importable")
+
+
+def epochs(of_transform, seed=0, reseeded=False, **options):
+    """Batches that two workers form in two epochs, as ``[epoch][worker][batch]``."""
+    remix = ReMix(num_classes=2, generator=of_transform)
+
+    def collate(rows):
+        return get_worker_info().id, remix(*default_collate(rows))[0].tolist()
+
+    def reseed(worker_id):
+        of_transform.manual_seed(torch.initial_seed())
+
+    loader = DataLoader(DATA, batch_size=16, collate_fn=collate, worker_init_fn=reseed if reseeded else None,
+                        num_workers=2, multiprocessing_context="fork", **options)  # fmt: skip
+    torch.manual_seed(seed)
+    runs = [list(loader) for _ in range(2)]
+    return [[[x for worker, x in batches if worker == of] for of in (0, 1)] for batches in runs]
+
+
+def differ(draws):
+    (a, b), (c, d) = draws
+    return a != b and a != c and b != d
+
+
+@pytest.mark.parametrize("reseeded", [False, True])
+def test_workers_and_epochs_differ_and_repeat_by_the_seed(reseeded):
+    first, again, other = (epochs(torch.Generator() if reseeded else None, seed, reseeded) for seed in (0, 0, 1))
+    assert differ(first) and first == again != other
+
+
+def test_the_loaders_generator_governs_them_too():
+    first, again = (epochs(None, seed, generator=torch.Generator().manual_seed(7)) for seed in (0, 1))
+    assert differ(first) and first == again
+
+
+def test_a_generator_is_copied_into_every_worker():
+    (a, b), (c, d) = epochs(torch.Generator().manual_seed(0))
+    assert a == b == c == d
+    (a, b), (c, d) = epochs(torch.Generator().manual_seed(0), persistent_workers=True)
+    assert a == b != c == d
