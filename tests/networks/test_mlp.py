@@ -74,6 +74,17 @@ def test_a_narrow_replica_starts_as_alone():
     assert not wide.weights[0][0].any()
 
 
+def test_glorot_initialization():
+    stack = MLPStack([30, 50, 4], 1, torch.float64)
+    stack.reset_replica(0, 30, 4, torch.Generator().manual_seed(0), glorot=True)
+    for weight, (n_in, n_out) in zip(stack.weights, [(30, 50), (50, 4)]):
+        bound = (6 / (n_in + n_out)) ** 0.5
+        assert 0.9 * bound < weight.abs().max() <= bound
+        spread = weight.square().mean() / (bound**2 / 3)  # of a uniform draw; its own deviation is sqrt(0.8 / n)
+        assert abs(spread - 1) < 5 * (0.8 / weight.numel()) ** 0.5
+    assert not any(bias.any() for bias in stack.biases)
+
+
 def test_dtype():
     assert drawn([2, 3, 2], [0], dtype=torch.float64)(torch.zeros(1, 1, 2).double()).dtype == torch.float64
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise import MixUp, ReMix
+from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.batches.mixture import Mixture
 from equipoise.training import Settings
 from equipoise.training.draws import Block, DropoutMasks, RowDraws, block_lengths
 
@@ -36,7 +37,7 @@ def test_blocks_cover_the_run_and_end_with_epochs(max_steps, epoch_steps):
 @given(st.integers(1, 30), st.integers(1, 50), st.lists(st.integers(1, 20), min_size=1, max_size=6))
 def test_every_row_is_used_equally_often(n_rows, batch_size, lengths):
     draws = drawn(n_rows, batch_size)
-    stream = torch.cat([draws.block(length).first.flatten() for length in lengths]) - 1000
+    stream = torch.cat([draws.block(length).rows.flatten() for length in lengths]) - 1000
     for start in range(0, len(stream), n_rows):
         part = stream[start : start + n_rows]
         assert len(part.unique()) == len(part)  # a pass over the rows, or its beginning
@@ -49,22 +50,22 @@ def test_large_batches_are_drawn_fewer_at_once():
 
 
 def test_passes_differ():
-    first = drawn(8, 8).block(50).first
+    first = drawn(8, 8).block(50).rows
     assert len(first.unique(dim=0)) > 40
 
 
 @pytest.mark.parametrize("batch_size", [4, 7, 64])
 def test_without_mixing_the_cut_into_blocks_changes_nothing(batch_size):
     whole, cut = drawn(10, batch_size), drawn(10, batch_size)
-    parts = torch.cat([cut.block(length).first for length in (1, 5, 3, 11)])
-    assert torch.equal(whole.block(20).first, parts)
+    parts = torch.cat([cut.block(length).rows for length in (1, 5, 3, 11)])
+    assert torch.equal(whole.block(20).rows, parts)
 
 
 def test_weights_follow_their_rows():
     weights = torch.rand(10, generator=seeded(), dtype=torch.float64)
     block = drawn(10, 4, weights=weights).block(6)
-    assert torch.equal(block.weights, weights[block.first - 1000])
-    assert block.second is None and block.share is None
+    assert torch.equal(block.weights, weights[block.rows - 1000])
+    assert block.mixture is None and block.within is None
 
 
 @pytest.mark.parametrize("transform", [MixUp(alpha=0.5), ReMix(), ReMix(balance="authors", per_row=True)], ids=repr)
@@ -79,10 +80,43 @@ def test_mixing_by_hand(transform):
             first = order[step, mixture.first[step, row]]
             second = order[step, mixture.second[step, row]]
             share = mixture.share[step, row]
-            assert block.first[step, row] == first + 1000
-            assert block.second[step, row] == second + 1000
-            assert block.share[step, row] == share
+            assert block.mixture.first[step, row] == first + 1000
+            assert block.mixture.second[step, row] == second + 1000
+            assert block.mixture.share[step, row] == block.mixture.label_share[step, row] == share
             torch.testing.assert_close(block.weights[step, row], share * weights[first] + (1 - share) * weights[second])
+
+
+def test_labels_are_mixed_by_a_share_of_their_own():
+    """Nine rows of class 0 to one of class 1: the rule of RebalancedMixup needs the counts of the training rows."""
+    transform = RebalancedMixup(alpha=1.0, kappa=3.0, tau=0.5)
+    rows, labels = torch.arange(50), (torch.arange(50) % 10 == 0).long()
+    mixture = RowDraws(rows, labels, None, 25, transform, seeded()).block(40).mixture
+    of_first, of_second = labels[mixture.first], labels[mixture.second]
+    hard = (of_first == 0) & (of_second == 1) & (mixture.share < 0.5)
+    assert hard.any() and (mixture.label_share[hard] == 0).all()
+    same = of_first == of_second
+    assert torch.equal(mixture.label_share[same], mixture.share[same])
+
+
+def test_neighbours_are_looked_for_within_the_batch():
+    """Made rows lie between rows of the rare class that are in the batch; labels and weights are the first row's."""
+    rng = np.random.default_rng(0)
+    X, target = torch.tensor(rng.normal(size=(60, 3))), torch.tensor([0] * 48 + [1] * 12)
+    weights = torch.rand(60, dtype=torch.float64, generator=seeded())
+    draws = RowDraws(torch.arange(60), target, weights, 30, BatchSMOTE(), seeded())
+    block = draws.block(8)
+    made = 0
+    for step, (x, y, w) in enumerate(Block.stacked([block]).batches(X, target)):
+        batch = block.rows[step]
+        base = batch[block.within.first[step]]
+        assert torch.equal(y[0], target[base]) and torch.equal(w[0], weights[base])
+        for row, rank, share in zip(range(30), block.within.second[step].tolist(), block.within.share[step]):
+            near = [r for r in batch.tolist() if target[r] == y[0, row] and r != base[row]]
+            near.sort(key=lambda r: float((X[r] - X[base[row]]).norm()))
+            other = base[row] if rank == 0 else near[rank - 1]
+            torch.testing.assert_close(x[0, row], share * X[base[row]] + (1 - share) * X[other])
+            made += rank > 0
+    assert made > 20
 
 
 @pytest.mark.parametrize("gathered", [1, 700, 1 << 23])
@@ -92,7 +126,8 @@ def test_batches_by_hand(mixed, gathered, monkeypatch):
     X, target = torch.randn(20, 3, 2, dtype=torch.float64), torch.rand(20, 4, dtype=torch.float64)
     first, second = torch.randint(20, (5, 2, 6)), torch.randint(20, (5, 2, 6))
     share, weights = torch.rand(5, 2, 6, dtype=torch.float64), torch.rand(5, 2, 6)
-    block = Block(first, second, share, weights) if mixed else Block(first, None, None, None)
+    of_labels = share**2
+    block = Block(first, Mixture(first, second, share, of_labels), weights) if mixed else Block(first)
     batches = list(block.batches(X, target))
     assert len(batches) == 5
     for step, (x, y, w) in enumerate(batches):
@@ -100,6 +135,7 @@ def test_batches_by_hand(mixed, gathered, monkeypatch):
         if mixed:
             s = share[step].unsqueeze(-1)
             expected_x = s.unsqueeze(-1) * expected_x + (1 - s).unsqueeze(-1) * X[second[step]]
+            s = s**2
             expected_y = s * expected_y + (1 - s) * target[second[step]]
             assert w.dtype == torch.float64
             torch.testing.assert_close(w, weights[step].double())
@@ -110,9 +146,7 @@ def test_batches_by_hand(mixed, gathered, monkeypatch):
 
 
 def test_class_codes_stay_codes():
-    (_, y, _), *_ = Block(torch.tensor([[[0, 2]]]), None, None, None).batches(
-        torch.zeros(3, 1), torch.tensor([5, 6, 7])
-    )
+    (_, y, _), *_ = Block(torch.tensor([[[0, 2]]])).batches(torch.zeros(3, 1), torch.tensor([5, 6, 7]))
     assert torch.equal(y, torch.tensor([[5, 7]]))
 
 
@@ -120,13 +154,16 @@ def test_stacked_blocks_join_replicas():
     blocks = [drawn(10, 4, transform=MixUp(alpha=1), weights=torch.rand(10), seed=seed).block(6) for seed in range(3)]
     stack = Block.stacked(blocks)
     for r, block in enumerate(blocks):
-        for name in ("first", "second", "share", "weights"):
-            assert torch.equal(getattr(stack, name)[:, r], getattr(block, name))
+        for joined, alone in zip(
+            (stack.rows, stack.weights, *stack.mixture), (block.rows, block.weights, *block.mixture)
+        ):
+            assert torch.equal(joined[:, r], alone)
 
 
 def masks(rate=0.3, widths=(16, 4), batch_size=8, n_replicas=2, seed=0):
     generators = [seeded(seed + r) for r in range(n_replicas)]
-    return DropoutMasks(widths, batch_size, rate, generators, torch.empty(0, dtype=torch.float64))
+    rates = [rate] * len(widths)
+    return DropoutMasks(widths, batch_size, rates, generators, torch.empty(0, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -150,6 +187,14 @@ def test_masks_have_the_shape_of_their_layers_and_vary_from_step_to_step():
     assert len({step[0].numpy().tobytes() for step in steps}) > 15
     assert not torch.equal(steps[0][0][0], steps[0][0][1])  # replicas draw for themselves
     assert all(mask.is_contiguous() or mask[0].is_contiguous() for mask in steps[0])
+
+
+def test_each_layer_drops_out_at_its_own_rate():
+    draws = DropoutMasks((40, 40, 40), 32, (0.5, 0.0, 0.1), [seeded()], torch.empty(0))
+    for first, second, third in draws.block(5):
+        assert second is None
+        assert abs(float((first == 0).double().mean()) - 0.5) < 5 * np.sqrt(0.25 / first.numel())
+        assert abs(float((third == 0).double().mean()) - 0.1) < 5 * np.sqrt(0.09 / third.numel())
 
 
 def test_masks_of_a_replica_do_not_depend_on_neighbours():

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from equipoise import MixUp, ReMix
+from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers.scores import SCORES
 from equipoise.training import Settings, Table, Task, fit
 from equipoise.training.draws import DROPOUT, ROWS, DropoutMasks, RowDraws, block_lengths, stream
@@ -43,43 +43,86 @@ def one_cycle(step, n_steps, peak):
     return low + (peak - low) * (1 - math.cos(math.pi * part)) / 2
 
 
+def plateau(losses, peak):
+    """The rate after each epoch, by the rule of Keras's ReduceLROnPlateau with the ReMix authors' constants."""
+    least, waited, rate = math.inf, 0, peak
+    for loss in losses:
+        waited += 1
+        if loss < least - 1e-4:
+            least, waited = loss, 0
+        if waited == 5:
+            rate, waited = max(0.2 * rate, 1e-5), 0
+    return rate
+
+
+def rate_by_hand(s, step, epoch_losses):
+    if s.schedule == "plateau":
+        return plateau(epoch_losses, s.learning_rate)
+    return one_cycle(step, s.max_steps, s.learning_rate) if s.schedule == "one_cycle" else s.learning_rate
+
+
+def nearest_of_class(X, labels, rows, place, rank):
+    """The row of a batch that is nearest number `rank` to the one at `place`, among its class; 0 is itself."""
+    row = rows[place]
+    others = [r for p, r in enumerate(rows.tolist()) if p != place and labels[r] == labels[row]]
+    others.sort(key=lambda r: float((X[r] - X[row]).norm()))
+    return [row, *others][rank]
+
+
+def hand_batch(X, labels, n_classes, block, i):
+    """Features and soft targets of a batch, by its draws."""
+    one_hot = functional.one_hot(labels, n_classes).double()
+    if block.within is not None:
+        first, rank, share, _ = (part[i] for part in block.within)
+        base = block.rows[i][first]
+        pairs = zip(first.tolist(), rank.tolist())
+        other = torch.tensor([int(nearest_of_class(X, labels, block.rows[i], f, r)) for f, r in pairs])
+        return share[:, None] * X[base] + (1 - share[:, None]) * X[other], one_hot[base]
+    if block.mixture is None:
+        return X[block.rows[i]], one_hot[block.rows[i]]
+    first, second, share, of_labels = (part[i] for part in block.mixture)
+    x = share[:, None] * X[first] + (1 - share[:, None]) * X[second]
+    return x, of_labels[:, None] * one_hot[first] + (1 - of_labels[:, None]) * one_hot[second]
+
+
 def train_by_hand(task):
     """The loop that everyone writes, fed with the same initial weights, batches, partners and masks."""
     s = task.settings
     layers = as_layers(build_stack([task]))
     parameters = list(layers.parameters())
     optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[s.optimizer](
-        parameters, lr=s.learning_rate, weight_decay=s.weight_decay, foreach=False
+        parameters, lr=s.learning_rate, weight_decay=s.weight_decay, eps=s.epsilon, foreach=False
     )
     X, labels = torch.tensor(task.table.X), torch.tensor(task.table.y)
     rows = torch.tensor(task.training_rows())
     row_weights = None if task.weights is None else torch.tensor(task.weights)
     draws = RowDraws(rows, labels[rows], row_weights, s.batch_size, s.batch_transform, stream(task, ROWS))
     widths = [layer.out_features for layer in layers[:-1]]
-    masks = DropoutMasks(widths, s.batch_size, s.dropout, [stream(task, DROPOUT)], X[:0]) if s.dropout else None
-    step = 0
-    for length, _ in block_lengths(s):
+    rates = s.dropout if isinstance(s.dropout, tuple) else (s.dropout,) * len(widths)
+    masks = DropoutMasks(widths, s.batch_size, rates, [stream(task, DROPOUT)], X[:0]) if any(rates) else None
+    step, epoch_losses, batch_losses = 0, [], []
+    for length, epoch_ends in block_lengths(s):
         block, drawn_masks = draws.block(length), list(masks.block(length)) if masks else None
         for i in range(length):
-            x, target = X[block.first[i]], functional.one_hot(labels[block.first[i]], task.table.n_classes).double()
-            if block.second is not None:
-                share = block.share[i][:, None]
-                partner = functional.one_hot(labels[block.second[i]], task.table.n_classes)
-                x, target = share * x + (1 - share) * X[block.second[i]], share * target + (1 - share) * partner
+            x, target = hand_batch(X, labels, task.table.n_classes, block, i)
             for number, layer in enumerate(layers):
                 x = layer(x)
                 if number < len(layers) - 1:
-                    x = x.relu() * (drawn_masks[i][number][0] if masks else 1.0)
+                    x = x.relu()
+                    if masks and drawn_masks[i][number] is not None:
+                        x = x * drawn_masks[i][number][0]
             losses = -(target * x.log_softmax(dim=1)).sum(dim=1)
             loss = (losses * (1.0 if block.weights is None else block.weights[i])).sum() / s.batch_size
             for group in optimizer.param_groups:
-                group["lr"] = (
-                    one_cycle(step, s.max_steps, s.learning_rate) if s.schedule == "one_cycle" else s.learning_rate
-                )
+                group["lr"] = rate_by_hand(s, step, epoch_losses)
+            batch_losses.append(loss.item())
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
+        if epoch_ends:
+            epoch_losses.append(np.mean(batch_losses))
+            batch_losses = []
     return layers
 
 
@@ -99,8 +142,29 @@ WEIGHTS = np.random.default_rng(0).uniform(0, 3, 60)
         ({"dropout": 0.25}, WEIGHTS),
         ({"batch_size": 1000, "max_steps": 20}, None),
         ({"max_steps": 300, "epoch_steps": 290}, None),
+        ({"dropout": (0.25, 0.0)}, None),
+        ({"schedule": "plateau", "max_steps": 120, "epoch_steps": 2, "learning_rate": 0.05}, None),
+        ({"initialization": "glorot_uniform", "epsilon": 1e-3}, None),
+        ({"batch_transform": BatchSMOTE(), "batch_size": 40}, None),
+        ({"batch_transform": RebalancedMixup()}, None),
     ],
-    ids=["adamw", "adam", "constant", "linear", "weights", "mixup", "remix", "dropout", "full batch", "long"],
+    ids=[
+        "adamw",
+        "adam",
+        "constant",
+        "linear",
+        "weights",
+        "mixup",
+        "remix",
+        "dropout",
+        "full batch",
+        "long",
+        "dropout by layer",
+        "plateau",
+        "glorot",
+        "smote",
+        "rebalanced mixup",
+    ],
 )
 @pytest.mark.parametrize("counts", [(54, 6), (40, 15, 5)], ids=["binary", "three classes"])
 def test_equals_a_loop_written_by_hand(changes, weights, counts, table):

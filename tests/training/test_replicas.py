@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from equipoise import MixUp, ReMix
+from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers.scores import SCORES
 from equipoise.training import Settings, Table, Task, fit
 from equipoise.training.stacks import plan_stacks
@@ -82,8 +82,21 @@ def with_mixing_transforms(table):
         ReMix(balance="authors"),
         MixUp(alpha=1, per_row=True),
         ReMix(alpha=0),
+        RebalancedMixup(kappa=2.0),
     ]
     return [Task(table(), 0, settings(batch_transform=transform)) for transform in transforms]
+
+
+def with_neighbours_in_the_batch(table):
+    transforms = [BatchSMOTE(), BatchSMOTE(k_neighbors=2), BatchSMOTE(k_neighbors=1)]
+    weights = np.random.default_rng(0).uniform(0, 3, 60)
+    tables = [table(n_features=d) for d in (8, 9, 10)]
+    return [Task(t, 0, settings(batch_transform=f), weights=weights) for t, f in zip(tables, transforms)]
+
+
+def with_rates_of_their_own(table):
+    resting = settings(schedule="plateau", learning_rate=0.05, epoch_steps=1, dropout=(0.3, 0.0), network=(8, 6))
+    return [Task(table(apart=3.0 * seed), seed, resting) for seed in range(4)]
 
 
 def with_plain_transform(table):
@@ -107,8 +120,8 @@ def with_everything(table):
 
 SCENARIOS = [
     with_row_sets, with_feature_counts, with_class_counts, with_class_counts_mixed, with_weights, with_weights_mixed,
-    with_soft_targets, with_made_rows, with_dropout, with_mixing_transforms, with_plain_transform,
-    with_loss_by_class_counts, with_everything,
+    with_soft_targets, with_made_rows, with_dropout, with_mixing_transforms, with_neighbours_in_the_batch,
+    with_rates_of_their_own, with_plain_transform, with_loss_by_class_counts, with_everything,
 ]  # fmt: skip
 
 

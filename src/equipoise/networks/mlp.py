@@ -45,27 +45,30 @@ class MLPStack(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(n_replicas, 1, o, dtype=dtype) for _, o in pairs)
 
     @torch.no_grad()
-    def reset_replica(self, replica: int, n_features: int, n_classes: int, generator: torch.Generator) -> None:
-        """Draw the weights of one replica, as ``nn.Linear`` does, for its own numbers of features and classes.
+    def reset_replica(
+        self, replica: int, n_features: int, n_classes: int, generator: torch.Generator, *, glorot: bool = False
+    ) -> None:
+        """Draw the weights of one replica for its own numbers of features and classes.
 
-        A replica narrower than the stack uses the first rows of the first weight and the first columns
+        They are drawn as ``nn.Linear`` does; with ``glorot``, weights uniformly within
+        ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio 2010, equation 16) and biases of zero. A replica narrower than the stack uses the first rows of the first weight and the first columns
         of the last; the rest stays zero, so that it starts as it would alone.
         """
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
         for weight, bias, n_in, n_out in zip(self.weights, self.biases, sizes[:-1], sizes[1:], strict=True):
-            bound = 1.0 / math.sqrt(n_in)
+            bound = math.sqrt(6.0 / (n_in + n_out)) if glorot else 1.0 / math.sqrt(n_in)
             draw = torch.empty(n_in + 1, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             weight[replica, :n_in, :n_out] = draw[:-1].to(weight)
-            bias[replica, 0, :n_out] = draw[-1].to(bias)
+            bias[replica, 0, :n_out] = 0.0 if glorot else draw[-1].to(bias)
 
-    def forward(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
+    def forward(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Logits of each replica on its own rows.
 
         Parameters
         ----------
         x : Tensor of shape (R, B, n_features)
-        masks : sequence of Tensor, each of shape (R, B, width of the hidden layer)
-            Dropout masks, 0 or ``1 / (1 - p)``; none outside training.
+        masks : sequence of Tensor of shape (R, B, width of the hidden layer), or None
+            Dropout masks, 0 or ``1 / (1 - p)``, for the hidden layers that have one; empty outside training.
 
         Returns
         -------
@@ -76,11 +79,10 @@ class MLPStack(nn.Module):
             x = torch.baddbmm(bias, x, weight)
             if layer < last:
                 x = x.relu_()
-                if masks:
-                    x = x * masks[layer]
+                x = x if not masks or (mask := masks[layer]) is None else x * mask
         return x
 
-    def training_logits(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
+    def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Return what `forward` does, with a faster backward pass.
 
         It works in place and writes the gradients into tensors that are kept from step to step, so they
@@ -100,7 +102,9 @@ class _TrainingPass(torch.autograd.Function):
     """Forward and backward of a stack, without an allocation for each gradient of a weight."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, masks: Sequence[Tensor], gradients: list[Tensor], *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, masks: Sequence[Tensor | None], gradients: list[Tensor], *parameters: Tensor
+    ) -> Tensor:
         n_layers = len(parameters) // 2
         ctx.weights, biases = parameters[:n_layers], parameters[n_layers:]
         ctx.inputs, ctx.masks, ctx.gradients = [x], masks, gradients
@@ -108,8 +112,8 @@ class _TrainingPass(torch.autograd.Function):
             x = torch.baddbmm(bias, x, weight)
             if layer < n_layers - 1:
                 x = x.relu_()
-                if masks:
-                    x = x.mul_(masks[layer])
+                if masks and (mask := masks[layer]) is not None:
+                    x = x.mul_(mask)
                 ctx.inputs.append(x)
         return x
 
@@ -124,7 +128,7 @@ class _TrainingPass(torch.autograd.Function):
             if layer:
                 gradient = torch.bmm(gradient, ctx.weights[layer].mT)
                 torch.ops.aten.threshold_backward.grad_input(gradient, ctx.inputs[layer], 0, grad_input=gradient)
-                if ctx.masks:
-                    gradient.mul_(ctx.masks[layer - 1])
+                if ctx.masks and (mask := ctx.masks[layer - 1]) is not None:
+                    gradient.mul_(mask)
         of_rows = torch.bmm(gradient, ctx.weights[0].mT) if ctx.needs_input_grad[0] else None
         return of_rows, None, None, *ctx.gradients

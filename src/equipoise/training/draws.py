@@ -5,8 +5,8 @@ task alone, never on its neighbours in a stack: streams are cut into blocks whos
 the settings.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from itertools import count, islice
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import MixingTransform, Mixture
+from equipoise.batches.batch_smote import with_neighbours
+from equipoise.batches.mixture import MixingTransform, Mixture, mix, mix_labels, take_rows
 from equipoise.training.task import Settings, Task
 
 INITIAL_WEIGHTS, ROWS, DROPOUT = 0, 1, 2  # purposes, each with a stream of its own
@@ -69,7 +70,8 @@ class RowDraws:
         batch_sampler: Callable[..., Any] | None = None,
     ) -> None:
         self.rows, self.labels, self.weights = rows, labels, weights
-        self.batch_size, self.transform, self.generator = batch_size, transform, generator
+        self.batch_size, self.generator = batch_size, generator
+        self.transform = None if transform is None else transform.bound(torch.bincount(labels))
         self._left = torch.empty(0, dtype=torch.int64)
         self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
 
@@ -103,56 +105,90 @@ class RowDraws:
     def block(self, n_steps: int) -> "Block":
         """Draw the batches of the next steps."""
         order = self._order(n_steps)
+        weights = None if self.weights is None else self.weights[order]
         if self.transform is None:
-            return Block(self.rows[order], None, None, None if self.weights is None else self.weights[order])
-        mixture: Mixture = self.transform.draw(self.labels[order], self.generator)
+            return Block(self.rows[order], weights=weights)
+        labels = self.labels[order]
+        mixture = self.transform.draw(labels, self.generator)
+        if mixture.label_share is None:
+            mixture = mixture._replace(label_share=mixture.share)
+        if self.transform.looks_at_features:
+            return Block(self.rows[order], weights=weights, within=mixture, labels=labels)
         first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
-        weights = None
-        if self.weights is not None:
-            weights = torch.lerp(self.weights[second], self.weights[first], mixture.share.to(self.weights))
-        return Block(self.rows[first], self.rows[second], mixture.share, weights)
+        if weights is not None:
+            weights = mix_labels(weights, mixture)
+        return Block(self.rows[first], mixture._replace(first=self.rows[first], second=self.rows[second]), weights)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Batches of one replica (S steps, B rows), or of a stack (S steps, R replicas, B rows)."""
+    """Batches of one replica (S steps, B rows), or of a stack (S steps, R replicas, B rows).
 
-    first: Tensor
-    second: Tensor | None
-    share: Tensor | None
-    weights: Tensor | None
+    Attributes
+    ----------
+    rows : Tensor, int64
+        Index into the pool of each row.
+    mixture : Mixture or None
+        Mixes rows of the pool, instead of taking `rows` as they are.
+    weights : Tensor or None
+    within : Mixture or None
+        Mixes rows within the batch once its features are known: ``second`` holds ranks of neighbours.
+    labels : Tensor or None
+        Class of each row, where neighbours are looked for.
+    """
+
+    rows: Tensor
+    mixture: Mixture | None = None
+    weights: Tensor | None = None
+    within: Mixture | None = None
+    labels: Tensor | None = None
 
     @staticmethod
     def stacked(blocks: Sequence["Block"]) -> "Block":
         """Join the blocks of R replicas along axis 1."""
-
-        def join(parts: Sequence[Tensor | None]) -> Tensor | None:
-            return None if parts[0] is None else torch.stack(list(parts), dim=1)  # type: ignore[arg-type]
-
-        first = torch.stack([b.first for b in blocks], dim=1)
-        second, share = join([b.second for b in blocks]), join([b.share for b in blocks])
-        return Block(first, second, share, join([b.weights for b in blocks]))
+        return Block(*(_joined([getattr(b, f.name) for b in blocks]) for f in fields(Block)))
 
     def batches(self, X: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Gather ``(x, target, weights)`` of each step, as many steps at once as fit in a fast cache."""
-        n_steps, rows_a_step = self.first.shape[0], self.first[0].numel()
+        n_steps, rows_a_step = self.rows.shape[0], self.rows[0].numel()
         step_bytes = rows_a_step * X[0].numel() * X.element_size()
         at_once = max(1, _GATHERED // step_bytes)
         for start in range(0, n_steps, at_once):
             part = slice(start, start + at_once)
-            xs, targets = self._gather(X, part), self._gather(target, part)
+            xs, targets = self._gather(X, part, "share"), self._gather(target, part, "label_share")
             weights = [None] * len(xs) if self.weights is None else self.weights[part].to(X)
-            yield from zip(xs, targets, weights, strict=True)
+            steps = zip(xs, targets, weights, strict=True)
+            yield from steps if self.within is None else self._interpolated(steps, start)
 
-    def _gather(self, values: Tensor, part: slice) -> Tensor:
-        first = self.first[part].to(values.device)
-        rows = values.index_select(0, first.flatten()).view(*first.shape, *values.shape[1:])
-        if self.second is None or self.share is None:
-            return rows
-        second = self.second[part].to(values.device)
-        partners = values.index_select(0, second.flatten()).view_as(rows)
-        share = self.share[part].to(values).view(*first.shape, *(1,) * (values.ndim - 1))
-        return torch.lerp(partners, rows, share)
+    def _gather(self, values: Tensor, part: slice, share: str) -> Tensor:
+        if self.mixture is None:
+            return _rows(values, self.rows[part])
+        of_first = getattr(self.mixture, share)[part].to(values)
+        of_first = of_first.view(*of_first.shape, *(1,) * (values.ndim - 1))
+        return torch.lerp(_rows(values, self.mixture.second[part]), _rows(values, self.mixture.first[part]), of_first)
+
+    def _interpolated(
+        self, steps: Iterable[tuple[Tensor, Tensor, Tensor | None]], start: int
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Mix each batch with neighbours of its rows; labels and weights stay those of the first row."""
+        assert self.within is not None and self.labels is not None
+        for number, (x, target, weights) in enumerate(steps, start):
+            drawn = Mixture(*(torch.as_tensor(part)[number].to(x.device) for part in self.within))
+            mixture = with_neighbours(x, self.labels[number].to(x.device), drawn)
+            kept = None if weights is None else take_rows(weights, drawn.first)
+            yield mix(x, mixture), take_rows(target, drawn.first), kept
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if parts[0] is None:
+        return None
+    if isinstance(parts[0], Mixture):
+        return Mixture(*map(_joined, zip(*parts, strict=True)))
+    return torch.stack(list(parts), dim=1)
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    return values.index_select(0, index.to(values.device).flatten()).view(*index.shape, *values.shape[1:])
 
 
 class DropoutMasks:
@@ -166,7 +202,8 @@ class DropoutMasks:
     widths : sequence of int
         Widths of the hidden layers.
     batch_size : int
-    rate : float, in (0, 1)
+    rates : sequence of float, in [0, 1)
+        Of each hidden layer; a layer of rate 0 has no mask.
     generators : sequence of torch.Generator
         One a replica.
     like : Tensor
@@ -177,23 +214,27 @@ class DropoutMasks:
         self,
         widths: Sequence[int],
         batch_size: int,
-        rate: float,
+        rates: Sequence[float],
         generators: Sequence[torch.Generator],
         like: Tensor,
     ) -> None:
         self.generators = list(generators)
         self._shapes = [(batch_size, width) for width in widths]
         self._size = _MASK_REUSE * batch_size * max(widths)
-        self._rate, self._like = rate, like
+        self._rates, self._like = list(rates), like
         self._offsets = torch.Generator().manual_seed(0)
 
-    def block(self, n_steps: int) -> Iterator[list[Tensor]]:
+    def block(self, n_steps: int) -> Iterator[list[Tensor | None]]:
         """Draw the masks ``(R, B, width)`` of each layer for the next steps."""
         uniform = torch.stack([torch.rand(self._size, generator=g) for g in self.generators])
-        pool = ((uniform >= self._rate).to(self._like) / (1.0 - self._rate)).to(self._like.device)
+        pools = {rate: self._pool(uniform, rate) for rate in set(self._rates)}
         starts = torch.rand(n_steps, len(self._shapes), generator=self._offsets, dtype=torch.float64).tolist()
         for step in starts:
-            yield [self._view(pool, shape, u) for shape, u in zip(self._shapes, step, strict=True)]
+            layers = zip(self._shapes, self._rates, step, strict=True)
+            yield [self._view(pools[rate], shape, u) if rate else None for shape, rate, u in layers]
+
+    def _pool(self, uniform: Tensor, rate: float) -> Tensor:
+        return ((uniform >= rate).to(self._like) / (1.0 - rate)).to(self._like.device)
 
     def _view(self, pool: Tensor, shape: tuple[int, int], uniform: float) -> Tensor:
         size = shape[0] * shape[1]

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import MixingTransform
 from equipoise.losses import row_losses
 from equipoise.networks import MLPStack, Stack
 from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.fitted import TrainedNetwork
-from equipoise.training.optimization import Adam, keep_replicas, learning_rate
+from equipoise.training.optimization import Adam, keep_replicas
 from equipoise.training.pool import Pool
+from equipoise.training.schedules import make_schedule
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
 from equipoise.training.task import Settings, Task
 
@@ -42,7 +42,7 @@ class StackTraining:
         self.stack, self.tasks, self.on_steps = stack, tasks, on_steps
         self.settings: Settings = tasks[0].settings
         device, dtype = torch.device(self.settings.device), getattr(torch, self.settings.dtype)
-        self.pool = Pool(tasks, soft=self.settings.mixes, dtype=dtype, device=device)
+        self.pool = Pool(tasks, soft=self.settings.softens, dtype=dtype, device=device)
         self.rows = [self.pool.rows(task) for task in tasks]
         self.weights = self._row_weights()
         self.replicas = list(range(len(tasks)))
@@ -54,6 +54,7 @@ class StackTraining:
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
         self.optimizer = Adam(stack, self.settings)
+        self.schedule = make_schedule(self.settings, len(tasks))
         self.logits = stack.training_logits if isinstance(stack, MLPStack) else stack
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str]] = {}
@@ -68,23 +69,25 @@ class StackTraining:
 
     def _row_draws(self, replica: int) -> RowDraws:
         task = self.tasks[replica]
-        transform = task.settings.batch_transform
         return RowDraws(
             self.rows[replica],
             torch.from_numpy(task.labels()),
             self.weights[replica],
             self.settings.batch_size,
-            transform if isinstance(transform, MixingTransform) else None,
+            task.settings.mixing,
             stream(task, ROWS),
             self.settings.batch_sampler,
         )
 
     def _dropout_masks(self) -> DropoutMasks | None:
-        if not self.settings.dropout or not isinstance(self.stack, MLPStack) or len(self.stack.layer_sizes) == 2:
+        if not isinstance(self.stack, MLPStack):
+            return None
+        widths, dropout = self.stack.layer_sizes[1:-1], self.settings.dropout
+        rates = dropout if isinstance(dropout, tuple) else (dropout,) * len(widths)
+        if not any(rates):
             return None
         generators = [stream(task, DROPOUT) for task in self.tasks]
-        widths = self.stack.layer_sizes[1:-1]
-        return DropoutMasks(widths, self.settings.batch_size, self.settings.dropout, generators, self.pool.X[:0])
+        return DropoutMasks(widths, self.settings.batch_size, rates, generators, self.pool.X[:0])
 
     def _class_mask(self, dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """Keep classes that a narrower replica does not have out of its softmax."""
@@ -96,7 +99,7 @@ class StackTraining:
 
     def _step_transforms(self) -> list[Callable[..., tuple[Tensor, Tensor]]] | None:
         """Return transforms that cannot be drawn ahead, one a replica."""
-        if self.settings.mixes or self.settings.batch_transform is None:
+        if self.settings.mixing or self.settings.batch_transform is None:
             return None
         return [task.settings.batch_transform for task in self.tasks]  # type: ignore[misc]
 
@@ -121,6 +124,7 @@ class StackTraining:
             for length, epoch_ends in block_lengths(self.settings):
                 self._block(length)
                 if epoch_ends:
+                    self.schedule.end_epoch()
                     self._look()
                 if not self.replicas or self._out_of_time():
                     break
@@ -132,7 +136,7 @@ class StackTraining:
 
     def _block(self, length: int) -> None:
         block = Block.stacked([draws.block(length) for draws in self.draws])
-        masks: Iterator[Sequence[Tensor]] = self.masks.block(length) if self.masks else repeat(())
+        masks: Iterator[Sequence[Tensor | None]] = self.masks.block(length) if self.masks else repeat(())
         for (x, target, weights), mask in zip(block.batches(self.pool.X, self.pool.target), masks, strict=False):
             self._step(x, target, weights, mask)
             self.done += 1
@@ -140,13 +144,15 @@ class StackTraining:
                 break
         self.on_steps(length * len(self.replicas))
 
-    def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor]) -> None:
+    def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor | None]) -> None:
         if self.transforms is not None:
             x, target = self._transformed(x, target)
         losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights
-        self.optimizer.step(losses.sum() / losses.shape[1], learning_rate(self.settings, self._progress()))
+        losses = losses.sum(dim=1) / losses.shape[1]
+        self.schedule.watch(losses.detach())
+        self.optimizer.step(losses.sum(), self.schedule.rates(self._progress()))
 
     def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.transforms is not None
@@ -188,6 +194,7 @@ class StackTraining:
             self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
             keep_replicas(self.stack, positions)
             self.optimizer.keep_replicas(positions)
+            self.schedule.keep_replicas(positions)
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
         state, steps, reason = self.finished[replica]

@@ -1,17 +1,15 @@
-"""The optimiser of a stack and its learning rate."""
+"""The optimiser of a stack."""
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from equipoise.training.task import Settings
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+_BETA1, _BETA2 = 0.9, 0.999
 _KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
-_WARM_UP = 0.3  # share of the run in which a one-cycle rate rises
-_START, _END = 1 / 25, 1 / 250_000  # rate at the start and at the end, in units of the peak
 
 
 class Adam:
@@ -30,28 +28,40 @@ class Adam:
     def __init__(self, stack: nn.Module, settings: Settings) -> None:
         self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
         self._kernel, self._weight_decay = _KERNELS[settings.optimizer], settings.weight_decay
+        self._epsilon = settings.epsilon
         self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._steps = torch.zeros((), device=self.parameters[0].device) if self.parameters else torch.zeros(())
 
     @torch.no_grad()
-    def step(self, loss: Tensor, rate: float) -> None:
-        """Make one step down the gradient of a loss."""
+    def step(self, loss: Tensor, rates: Sequence[float]) -> None:
+        """Make one step down the gradient of a loss, at one rate or one a replica."""
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        lists = [[values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)]
         self._steps += 1
+        if len(set(rates)) == 1:
+            self._move(lists, rates[0])
+            return
+        views = [[value.unbind() for value in values] for values in lists]  # a view a replica, so they move apart
+        for rate in set(rates):
+            replicas = [r for r, of_replica in enumerate(rates) if of_replica == rate]
+            self._move([[view[r] for view in values for r in replicas] for values in views], rate)
+
+    def _move(self, lists: Sequence[list[Any]], rate: float) -> None:
+        parameters, gradients, first, second = lists
         self._kernel(
-            [self.parameters[i] for i in used],
-            [gradients[i] for i in used],
-            [self._first[i] for i in used],
-            [self._second[i] for i in used],
+            parameters,
+            gradients,
+            first,
+            second,
             [],
-            [self._steps] * len(used),
+            [self._steps] * len(parameters),
             lr=rate,
             beta1=_BETA1,
             beta2=_BETA2,
             weight_decay=self._weight_decay,
-            eps=_EPSILON,
+            eps=self._epsilon,
             amsgrad=False,
             maximize=False,
         )
@@ -67,18 +77,3 @@ def keep_replicas(stack: nn.Module, positions: Sequence[int]) -> None:
     for value in (*stack.parameters(), *stack.buffers()):
         value.data = value.data[list(positions)]
         value.grad = None
-
-
-def learning_rate(settings: Settings, progress: float) -> float:
-    """Learning rate at a share (0 to 1) of the run.
-
-    ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly nothing (Smith and
-    Topin, "Super-convergence", 2018, with torch's constants for ``OneCycleLR``, which counts steps
-    where this counts shares of the run: the two are at most about a step apart).
-    """
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    rising = progress < _WARM_UP
-    part = progress / _WARM_UP if rising else (progress - _WARM_UP) / (1 - _WARM_UP)
-    start, end = (_START, 1.0) if rising else (1.0, _END)
-    return settings.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2)

@@ -97,8 +97,10 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     widest = max(task.table.X.shape[1] for task in tasks)
     n_classes = max(task.table.n_classes for task in tasks)
     stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
+    glorot = settings.initialization == "glorot_uniform"
     for replica, task in enumerate(tasks):
-        stack.reset_replica(replica, task.table.X.shape[1], task.table.n_classes, stream(task, INITIAL_WEIGHTS))
+        sizes = task.table.X.shape[1], task.table.n_classes
+        stack.reset_replica(replica, *sizes, stream(task, INITIAL_WEIGHTS), glorot=glorot)
     return stack.to(device)
 
 

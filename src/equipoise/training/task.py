@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is trained. Tasks that differ in nothing but a mixing transform share a stack.
+    """How a network is trained. Tasks that differ in nothing but the mixing transform share a stack.
 
     Attributes
     ----------
@@ -60,9 +60,15 @@ class Settings:
         Steps between looks at the stopping rules.
     learning_rate, weight_decay : float
     optimizer : {"adamw", "adam"}
-    schedule : {"one_cycle", "constant"}
-    dropout : float, in [0, 1)
-        Applied after each hidden layer of the perceptron; other networks drop out by themselves.
+    epsilon : float
+        Added to the root of Adam's second moment.
+    schedule : {"one_cycle", "constant", "plateau"}
+        See `equipoise.training.schedules`.
+    initialization : {"torch", "glorot_uniform"}
+        Of the perceptron: weights and biases as ``nn.Linear`` draws them, or as Glorot and Bengio (2010) with
+        biases of zero, which is Keras's default.
+    dropout : float or tuple of float, in [0, 1)
+        Rate after each hidden layer of the perceptron, or one a layer; other networks drop out by themselves.
     early_stopping : callable or None
         ``(labels, probabilities) -> score`` on the task's validation rows, greater is better.
     patience : int
@@ -83,8 +89,10 @@ class Settings:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     optimizer: str = "adamw"
+    epsilon: float = 1e-8
     schedule: str = "one_cycle"
-    dropout: float = 0.0
+    initialization: str = "torch"
+    dropout: float | tuple[float, ...] = 0.0
     early_stopping: Callable[..., float] | None = None
     patience: int = 10
     gradient_tolerance: float | None = None
@@ -92,22 +100,40 @@ class Settings:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("optimizer", ("adamw", "adam")), ("schedule", ("one_cycle", "constant"))):
+        for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, but {name}={value!r}.")
 
     @property
-    def mixes(self) -> bool:
-        """Whether the transform can be drawn ahead, from labels alone."""
-        return isinstance(self.batch_transform, MixingTransform)
+    def mixing(self) -> MixingTransform | None:
+        """The transform if its chance can be drawn ahead, from labels alone."""
+        return self.batch_transform if isinstance(self.batch_transform, MixingTransform) else None
+
+    @property
+    def softens(self) -> bool:
+        """Whether batches are mixed to soft targets."""
+        return self.mixing is not None and not self.mixing.looks_at_features
 
     def shared(self) -> "Settings":
-        """What tasks of one stack must have in common: all but which mixing transform it is."""
-        return replace(self, batch_transform=_MIXES) if self.mixes else self
+        """What tasks of one stack must have in common: all but which transform of a kind it is."""
+        if self.mixing is None:
+            return self
+        return replace(self, batch_transform=_SOFTENS if self.softens else _LOOKS_AT_FEATURES)
 
 
-def _MIXES() -> None:
-    """Stand for any mixing transform in `Settings.shared`."""
+_CHOICES = {
+    "optimizer": ("adamw", "adam"),
+    "schedule": ("one_cycle", "constant", "plateau"),
+    "initialization": ("torch", "glorot_uniform"),
+}
+
+
+def _SOFTENS() -> None:
+    """Stand for any transform that mixes by labels and chance in `Settings.shared`."""
+
+
+def _LOOKS_AT_FEATURES() -> None:
+    """Stand for any transform that looks for neighbours within the batch."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,104 @@
+"""The learning rate of a stack: planned for the run, or lowered for each replica when its loss rests."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from equipoise.training.task import Settings
+
+_WARM_UP = 0.3  # share of the run in which a one-cycle rate rises
+_START, _END = 1 / 25, 1 / 250_000  # rate at the start and at the end, in units of the peak
+
+_FACTOR, _PATIENCE, _LEAST_FALL, _LEAST_RATE = 0.2, 5, 1e-4, 1e-5
+
+
+def learning_rate(settings: Settings, progress: float) -> float:
+    """Learning rate at a share (0 to 1) of the run, for a schedule that is planned.
+
+    ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly nothing (Smith and
+    Topin, "Super-convergence", 2018, with torch's constants for ``OneCycleLR``, which counts steps
+    where this counts shares of the run: the two are at most about a step apart).
+    """
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    rising = progress < _WARM_UP
+    part = progress / _WARM_UP if rising else (progress - _WARM_UP) / (1 - _WARM_UP)
+    start, end = (_START, 1.0) if rising else (1.0, _END)
+    return settings.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2)
+
+
+class PlannedRate:
+    """A rate that follows from the share of the run alone, the same for all replicas."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def rates(self, progress: float) -> list[float]:
+        """Return the one rate."""
+        return [learning_rate(self._settings, progress)]
+
+    def watch(self, losses: Tensor) -> None:
+        """Take no notice of the loss."""
+
+    def end_epoch(self) -> None:
+        """Take no notice of epochs."""
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Take no notice of replicas."""
+
+
+class PlateauRate:
+    """A rate that falls to a fifth when a replica's training loss has not fallen for five epochs.
+
+    The rule of Keras's ``ReduceLROnPlateau`` as the ReMix authors set it: to have fallen is to be lower than
+    the least so far by more than 1e-4, and the rate stays at 1e-5 or more. The loss of an epoch is the mean
+    over its batches, as trained on: weighted, mixed, with dropout.
+
+    Parameters
+    ----------
+    settings : Settings
+    n_replicas : int
+    """
+
+    def __init__(self, settings: Settings, n_replicas: int) -> None:
+        self._rates = np.full(n_replicas, settings.learning_rate)
+        self._least = np.full(n_replicas, np.inf)
+        self._waited = np.zeros(n_replicas, dtype=int)
+        self._sum: Tensor | None = None
+        self._batches = 0
+
+    def rates(self, progress: float) -> list[float]:
+        """Return the rate of each replica."""
+        return self._rates.tolist()
+
+    def watch(self, losses: Tensor) -> None:
+        """Add the mean loss of a batch, of shape (R,), to the epoch's."""
+        self._sum = losses if self._sum is None else self._sum + losses
+        self._batches += 1
+
+    def end_epoch(self) -> None:
+        """Lower the rate of the replicas whose loss has rested for long."""
+        assert self._sum is not None
+        loss = self._sum.double().cpu().numpy() / self._batches
+        self._sum, self._batches = None, 0
+        fell = loss < self._least - _LEAST_FALL
+        self._least = np.where(fell, loss, self._least)
+        self._waited = np.where(fell, 0, self._waited + 1)
+        rested = self._waited >= _PATIENCE
+        self._rates = np.where(rested, np.maximum(self._rates * _FACTOR, _LEAST_RATE), self._rates)
+        self._waited[rested] = 0
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Forget all but some replicas."""
+        kept = list(positions)
+        self._rates, self._least, self._waited = self._rates[kept], self._least[kept], self._waited[kept]
+
+
+Schedule = PlannedRate | PlateauRate
+
+
+def make_schedule(settings: Settings, n_replicas: int) -> Schedule:
+    """Return the schedule that the settings name."""
+    return PlateauRate(settings, n_replicas) if settings.schedule == "plateau" else PlannedRate(settings)
