@@ -1,0 +1,1 @@
+"""ReMix (Bellinger, Corizzo and Japkowicz, arXiv 2012.02312): its tables, figures and claims."""

@@ -1,0 +1,171 @@
+"""Train every method on every fold of a cell; results go to one store a cell, so that a stopped run goes on."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import compute_sample_weight
+
+from equipoise import datasets, recipes
+from equipoise.experiments import Store
+from equipoise.experiments.protocol import Fold
+from equipoise.experiments.store import Cell
+from equipoise.reproductions.remix import protocol
+from equipoise.reproductions.remix.protocol import BOOSTING, Effort, Method, Problem
+from equipoise.training import FittedStack, Table, Task, TrainedNetwork, fit
+
+OnSteps = Callable[[int, int], None]
+
+
+class Rows:
+    """The rows of a problem: cut to its ratio, gaps filled, classes as codes.
+
+    A gap takes the mean of its column over the whole file, as in the authors' code, which lets the training
+    side see a little of the test side.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    OSError
+        If the data set is not in the data home and cannot be fetched.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        source = problem.source
+        data = datasets.load(source.dataset)
+        X, y = datasets.make_imbalance(
+            data.X, data.y.astype(str), problem.ratio, minority=list(source.minority),
+            rest="keep" if source.multiclass else "merge", random_state=protocol.CV_SEED,
+        )  # fmt: skip
+        self.X: NDArray[np.float64] = X.fillna(data.X.mean()).to_numpy(dtype=np.float64)
+        self.classes, self.y = np.unique(y.to_numpy(), return_inverse=True)
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each class."""
+        return {str(label): int(count) for label, count in zip(self.classes, np.bincount(self.y))}
+
+    def folds(self, n_repeats: int) -> Iterator[Fold]:
+        """Yield the repeated halves, the monitoring rows taken out of the training side."""
+        splitter = RepeatedStratifiedKFold(n_splits=2, n_repeats=n_repeats, random_state=protocol.CV_SEED)
+        for number, (half, test) in enumerate(splitter.split(self.X, self.y)):
+            train, _ = train_test_split(
+                half, test_size=protocol.MONITORING_SHARE, stratify=self.y[half], random_state=protocol.MONITORING_SEED
+            )
+            yield Fold(number // 2, number % 2, train, test, seed=10_000 + number)
+
+    def scaled(self, fold: Fold) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Standardise by the training half, monitoring rows too, and clip: training and test rows."""
+        half = np.setdiff1d(np.arange(len(self.y)), fold.test)
+        scaler = StandardScaler().fit(self.X[half])
+        train, test = (
+            scaler.transform(self.X[rows]).clip(-protocol.CLIP, protocol.CLIP).astype(np.float32)
+            for rows in (fold.train, fold.test)
+        )
+        return train, test
+
+
+def work(problem: Problem, method: Method, effort: Effort) -> int:
+    """Multiplications of training a method on all folds of a problem, about: what its time follows."""
+    source = problem.source
+    n_features, n_rows = source.printed
+    width, epochs = protocol.hidden_width(source, n_features), effort.epochs_of(problem, method)
+    return 2 * effort.repeats_of(problem) * epochs * n_rows * width * (n_features + 2 * width)
+
+
+def run_networks(problem: Problem, rows: Rows, methods: Sequence[Method], effort: Effort, store: Store,
+                 on_steps: OnSteps) -> None:  # fmt: skip
+    """Train what is not yet stored: all folds of a method as one stack, stacks side by side in processes."""
+    owners: list[_Training] = []
+    tasks: list[Task] = []
+    folds, done = list(rows.folds(effort.repeats_of(problem))), store.done()
+    n_train = min(len(fold.train) for fold in folds)
+    scaled = {id(fold): rows.scaled(fold) for fold in folds}
+    tables = {id(f): Table(scaled[id(f)][0], rows.y[f.train], len(rows.classes)) for f in folds}
+    for method in methods:
+        settings = protocol.settings(problem, rows.X.shape[1], n_train, method, effort)
+        for fold in folds:
+            if (method.name, fold.repeat, fold.number) in done:
+                continue
+            weights = compute_sample_weight("balanced", rows.y[fold.train]) if method.weighted else None
+            seed = fold.seed + 1_000_000 * method.seed
+            tasks.append(Task(tables[id(fold)], seed, settings, weights=weights))
+            owners.append(_Training(method, fold, scaled[id(fold)][1], rows))
+    for fold in folds:
+        store.add_fold(fold, rows.y, len(rows.classes))
+
+    def keep(networks: dict[int, TrainedNetwork]) -> None:
+        store.add([owners[number].cell(network) for number, network in networks.items()])
+
+    if tasks:
+        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
+
+
+class _Training:
+    """A network in training, and where its result goes."""
+
+    def __init__(self, method: Method, fold: Fold, X_test: NDArray[np.float32], rows: Rows) -> None:
+        self.method, self.fold, self.X_test, self.rows = method, fold, X_test, rows
+
+    def cell(self, network: TrainedNetwork) -> Cell:
+        if not network.is_finite():
+            return Cell(self.method.name, self.fold.repeat, self.fold.number, network.seconds, None, None,
+                        error="training diverged")  # fmt: skip
+        proba = FittedStack([network], self.rows.classes).predict_proba(self.X_test)
+        return _scored(self.method.name, self.fold, self.rows, proba, network.seconds)
+
+
+def run_boosting(problem: Problem, rows: Rows, effort: Effort, store: Store) -> None:
+    """Fit weighed histogram boosting on what is not yet stored."""
+    done = store.done()
+    folds = [f for f in rows.folds(effort.repeats_of(problem)) if (BOOSTING, f.repeat, f.number) not in done]
+    for cell in Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
+        delayed(_boosted)(rows, fold) for fold in folds
+    ):
+        store.add([cell])
+
+
+def _boosted(rows: Rows, fold: Fold) -> Cell:
+    started = time.perf_counter()
+    train, test = rows.scaled(fold)
+    model = recipes.classifier(BOOSTING, random_state=fold.seed).fit(train, rows.y[fold.train])
+    seconds = time.perf_counter() - started
+    return _scored(BOOSTING, fold, rows, model.predict_proba(test), seconds)
+
+
+def _scored(method: str, fold: Fold, rows: Rows, proba: NDArray[Any], seconds: float) -> Cell:
+    confusion = np.zeros((len(rows.classes),) * 2, dtype=np.int64)
+    np.add.at(confusion, (rows.y[fold.test], proba.argmax(axis=1)), 1)
+    return Cell(method, fold.repeat, fold.number, seconds, proba.astype(np.float32), confusion)
+
+
+def open_store(folder: Path, problem: Problem, effort: Effort) -> Store:
+    """Open the store of a problem, made if need be.
+
+    Raises
+    ------
+    ValueError
+        If it holds results of another effort.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    store = Store(folder / f"{problem.name}.sqlite")
+    stored, request = store.get("effort"), asdict(effort)
+    if stored is None:
+        store.put("effort", request)
+    elif stored != request:
+        store.close()
+        raise ValueError(
+            f"{folder} holds results of another effort ({json.dumps(stored)}, now {json.dumps(request)}): "
+            f"choose another --out, or give --quick as before."
+        )
+    return store
