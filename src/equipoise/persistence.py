@@ -30,7 +30,9 @@ _CARD, _WEIGHTS, _ESTIMATOR = "model.json", "weights.safetensors", "estimator.sk
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
 _TRUSTED = frozenset({
     "equipoise.batches.balanced.BalancedBatchSampler",
+    "equipoise.batches.batch_smote.BatchSMOTE",
     "equipoise.batches.mixup.MixUp",
+    "equipoise.batches.rebalanced.RebalancedMixup",
     "equipoise.batches.remix.ReMix",
     "equipoise.classifiers.neural.NeuralClassifier",
     "equipoise.preprocessing.TablePreprocessor",

@@ -14,7 +14,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
-from equipoise.batches import MixUp, ReMix
+from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers import NeuralClassifier
 from equipoise.preprocessing import TablePreprocessor
 
@@ -27,7 +27,10 @@ _PARTS: dict[str, dict[str, Any]] = {
     "borderline-smote": {"sampler": BorderlineSMOTE()},
     "svm-smote": {"sampler": SVMSMOTE()},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
+    "rebalanced-mixup": {"batch_transform": RebalancedMixup()},
+    "batch-smote": {"batch_transform": BatchSMOTE()},
     "remix": {"batch_transform": ReMix(alpha=0.3)},
+    "remix-dataset": {"batch_sampler": BalancedBatchSampler, "batch_transform": MixUp(alpha=0.3)},
 }
 _REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
 
@@ -40,7 +43,10 @@ _MEANINGS = {
     "borderline-smote": "Borderline-SMOTE",
     "svm-smote": "SVM-SMOTE",
     "mixup": "MixUp, batches as they come",
+    "rebalanced-mixup": "Rebalanced Mixup, labels leaning to the rarer class",
+    "batch-smote": "SMOTE within each batch",
     "remix": "ReMix, batches balanced and mixed",
+    "remix-dataset": "batches drawn balanced from all rows, then mixed",
     "gbdt": "histogram gradient boosting",
     "gbdt-balanced": "histogram gradient boosting, classes weighed",
 }

@@ -19,6 +19,7 @@ from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
 from equipoise.preprocessing import TablePreprocessor
 from equipoise.training import Task, TrainedNetwork, fit
+from equipoise.training.cautions import MissingClassWarning, missing_class_caution
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -157,7 +158,9 @@ def _run_in_stacks(
 
     tasks = [task for cell in cells for task in cell.tasks]
     told = partial(on_progress, "training")
-    fit(tasks, n_jobs=cpu_count(), on_progress=told, on_stack=keep)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingClassWarning)  # each cell has its own note of it
+        fit(tasks, n_jobs=cpu_count(), on_progress=told, on_stack=keep)
 
 
 def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":
@@ -170,7 +173,8 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
             tasks = model.tasks(fold.X_train, fold.y_train)
         except Exception as error:
             return fold.failed(recipe, error)
-    return _PendingCell(recipe, fold, model, tasks, _sentences(caught), time.perf_counter() - started)
+    notes = [*_sentences(caught), *filter(None, [missing_class_caution(tasks)])]
+    return _PendingCell(recipe, fold, model, tasks, notes, time.perf_counter() - started)
 
 
 def _sentences(caught: list[Any]) -> list[str]:

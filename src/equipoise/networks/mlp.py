@@ -51,8 +51,9 @@ class MLPStack(nn.Module):
         """Draw the weights of one replica for its own numbers of features and classes.
 
         They are drawn as ``nn.Linear`` does; with ``glorot``, weights uniformly within
-        ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio 2010, equation 16) and biases of zero. A replica narrower than the stack uses the first rows of the first weight and the first columns
-        of the last; the rest stays zero, so that it starts as it would alone.
+        ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio 2010, equation 16) and biases of zero. A replica
+        narrower than the stack uses the first rows of the first weight and the first columns of the last;
+        the rest stays zero, so that it starts as it would alone.
         """
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
         for weight, bias, n_in, n_out in zip(self.weights, self.biases, sizes[:-1], sizes[1:], strict=True):

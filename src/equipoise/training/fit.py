@@ -1,12 +1,14 @@
 """`fit`: tasks in, trained networks out."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from joblib import Parallel, delayed
 
+from equipoise.training.cautions import MissingClassWarning, missing_class_caution
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
 from equipoise.training.stacks import build_stack, plan_stacks
@@ -54,6 +56,11 @@ def fit(
     ValueError
         If a task's loss, name or shape does not serve; see `Settings`.
 
+    Warns
+    -----
+    MissingClassWarning
+        Once, if a tenth of the batches that a transform is to balance would lack a class.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,6 +70,8 @@ def fit(
     >>> len(networks), networks[0].weights["weights.0"].shape
     (8, (4, 256))
     """
+    if (caution := missing_class_caution(tasks)) is not None:
+        warnings.warn(caution, MissingClassWarning, stacklevel=2)
     counter = _Counter(sum(task.settings.max_steps for task in tasks), on_progress)
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
     trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)

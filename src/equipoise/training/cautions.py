@@ -1,0 +1,45 @@
+"""What a user should know of a training before it begins."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from equipoise.batches import BatchSMOTE, ReMix
+from equipoise.training.task import Task
+
+_BALANCE_THE_BATCH = (ReMix, BatchSMOTE)
+_TOLERATED = 0.1  # share of the batches without a row of the rarest class
+
+
+class MissingClassWarning(UserWarning):
+    """Batches that are to be balanced from their own rows lack a class too often."""
+
+
+def share_without_rarest(task: Task) -> float:
+    """Share of a task's batches that hold no row of its rarest class, where they are balanced from their own rows.
+
+    A batch is B of the n rows drawn without replacement, so it lacks a class of n_k rows with the
+    hypergeometric probability of none, about ``(1 - n_k / n)^B``. 0 for other treatments, and where a batch
+    sampler draws.
+    """
+    settings = task.settings
+    if settings.batch_sampler is not None or not isinstance(settings.batch_transform, _BALANCE_THE_BATCH):
+        return 0.0
+    counts = np.bincount(task.labels())
+    return float(hypergeom.pmf(0, counts.sum(), counts[counts > 0].min(), min(settings.batch_size, counts.sum())))
+
+
+def missing_class_caution(tasks: Sequence[Task]) -> str | None:
+    """Say it in a sentence if more than a tenth of the batches of a task lack a class; None if all is well."""
+    share, number = max(((share_without_rarest(task), -number) for number, task in enumerate(tasks)), default=(0.0, 0))
+    if share <= _TOLERATED:
+        return None
+    task = tasks[-number]
+    counts, settings = np.bincount(task.labels()), task.settings
+    return (
+        f"{share:.0%} of the batches of {settings.batch_size} rows hold no row of the rarest class "
+        f"({counts[counts > 0].min()} of {counts.sum()} rows), and {type(settings.batch_transform).__name__} balances "
+        f"a batch from its own rows: draw larger batches, or balanced ones from all rows (BalancedBatchSampler, "
+        f"then MixUp; recipe remix-dataset)."
+    )

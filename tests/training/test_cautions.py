@@ -1,0 +1,69 @@
+"""Batches that lack the rarest class: how many, and that it is said once."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from equipoise import BalancedBatchSampler, BatchSMOTE, MixUp, NeuralClassifier, ReMix
+from equipoise.training import Settings, Table, Task, fit
+from equipoise.training.cautions import MissingClassWarning, missing_class_caution, share_without_rarest
+from equipoise.training.draws import ROWS, RowDraws, stream
+
+
+def task(counts, batch_size=64, seed=0, **changes):
+    y = np.repeat(np.arange(len(counts)), counts)
+    table = Table(np.random.default_rng(0).normal(size=(len(y), 2)), y, len(counts))
+    changes = {"batch_transform": ReMix(), "max_steps": 2, "network": (4,), **changes}
+    return Task(table, seed, Settings(batch_size=batch_size, **changes))
+
+
+@pytest.mark.parametrize(("ratio", "printed"), [(0.05, 0.044), (0.025, 0.206), (0.01, 0.529)])
+def test_the_shares_of_the_notes(ratio, printed):
+    """At 64 rows and N+/N- of .05, .025 and .01; many rows, so that drawing without replacement is no matter."""
+    n = 100_000
+    assert share_without_rarest(task((n, int(ratio * n)))) == pytest.approx(printed, abs=0.001)
+
+
+def test_the_share_is_what_is_drawn():
+    each = task((300, 12, 5), batch_size=40)
+    labels = torch.from_numpy(each.labels())
+    draws = RowDraws(torch.arange(len(labels)), labels, None, 40, None, stream(each, ROWS))
+    n_batches = 4000
+    lacking = float((labels[draws.block(n_batches).rows] != 2).all(dim=1).double().mean())
+    share = share_without_rarest(each)
+    # Batches of one pass share its rows, which makes their number vary less than that of independent ones.
+    assert abs(lacking - share) < 5 * (share * (1 - share) / n_batches) ** 0.5
+
+
+@pytest.mark.parametrize("transform", [ReMix(), BatchSMOTE()])
+def test_it_is_said_once(transform):
+    tasks = [task((990, 10 + seed), seed=seed, batch_transform=transform) for seed in range(3)]
+    with pytest.warns(MissingClassWarning, match="51% of the batches of 64 rows .*10 of 1000 rows.*remix-dataset") as w:
+        fit(tasks)
+    assert len(w) == 1 and type(transform).__name__ in str(w[0].message)
+
+
+def test_a_classifier_says_it_too():
+    X, y = np.random.default_rng(0).normal(size=(500, 2)), np.arange(500) < 5
+    with pytest.warns(MissingClassWarning) as caught:
+        NeuralClassifier(batch_transform=ReMix(), n_members=3, max_steps=2).fit(X, y)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_transform": MixUp(alpha=0.3)},
+        {"batch_transform": None},
+        {"batch_transform": MixUp(alpha=0.3), "batch_sampler": BalancedBatchSampler},
+        {"batch_size": 1000},
+    ],
+)
+def test_nothing_is_said_where_all_is_well(changes):
+    quiet = task((990, 10), **changes)
+    assert missing_class_caution([quiet]) is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit([quiet])
