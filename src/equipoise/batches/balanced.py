@@ -32,7 +32,8 @@ class BalancedBatchSampler(Sampler[list[int]]):
         run give every process a generator of the same seed.
     rank, num_replicas : int, optional
         Of the process and how many there are; those of ``torch.distributed`` if it is initialised, else 0
-        and 1. Every process draws the same plan and takes every ``num_replicas``-th batch of it.
+        and 1. Every process draws the same plan and takes every ``num_replicas``-th batch of it; how
+        many they are decides on the length of the plan only.
 
     Raises
     ------
@@ -84,10 +85,11 @@ class BalancedBatchSampler(Sampler[list[int]]):
         n_batches, n_classes = len(self) * self.num_replicas, len(self._counts)
         state = np.random.SeedSequence([self._seed, self.epoch]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        # All chance of a batch is one row: where processes need a plan rounded up to their number, it is prolonged.
+        chance = torch.rand(n_batches, n_classes + self.batch_size, dtype=torch.float64, generator=generator)
+        lottery, share = chance.split([n_classes, self.batch_size], dim=1)
         # A random order of the classes, repeated along the batch: the first B mod K of it get one row more.
-        classes = torch.rand(n_batches, n_classes, generator=generator).argsort(dim=1)
-        of_class = classes.repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
-        share = torch.rand(of_class.shape, dtype=torch.float64, generator=generator)
+        of_class = lottery.argsort(dim=1).repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
         rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
         return rows[self.rank :: self.num_replicas]
 

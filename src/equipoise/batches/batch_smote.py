@@ -44,8 +44,8 @@ class BatchSMOTE(MixingTransform):
 
     Soft labels are over-sampled by their most probable class.
 
-    Without a generator, a call compiles by ``torch.compile`` to one graph. That graph looks for the neighbours of
-    all rows, since which ones are needed is known only as it runs.
+    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
+    enter a graph. The graph looks for the neighbours of all rows, since it cannot depend on which are needed.
 
     See Also
     --------

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from equipoise.batches.chance import uniform
+
 
 class ClassRows:
     """The rows of each class of each batch: ``order[start[k] : start[k] + count[k]]``.
@@ -32,7 +34,7 @@ class ClassRows:
 
     def uniform(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Draw from [0, 1), on the device of the labels."""
-        return torch.rand(shape, dtype=torch.float64, device=self.labels.device, generator=generator)
+        return uniform(shape, self.labels.device, generator)
 
     def row(self, of_class: Tensor, nth: Tensor) -> Tensor:
         """Position in the batch of the nth row of a class, both of shape (..., B)."""

@@ -92,8 +92,9 @@ class MixingTransform(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, or the
-            shapes of ``x`` and ``y`` do not belong together.
+            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1 (which a graph
+            compiled by ``torch.compile`` does not look at), or the shapes of ``x`` and ``y`` do not
+            belong together.
         TypeError
             If ``x`` is not floating.
         """
@@ -160,31 +161,3 @@ def take_rows(values: Tensor, positions: Tensor) -> Tensor:
     rest = values.ndim - positions.ndim
     index = positions.reshape(*positions.shape, *(1,) * rest).expand(*positions.shape, *values.shape[positions.ndim :])
     return values.gather(positions.ndim - 1, index)
-
-
-def permutations(shape: Sequence[int], device: torch.device, generator: torch.Generator | None) -> Tensor:
-    """Draw a permutation along the last axis for each of the leading ones."""
-    return torch.rand(tuple(shape), dtype=torch.float64, device=device, generator=generator).argsort(dim=-1)
-
-
-def draw_share(labels: Tensor, alpha: float, per_row: bool, generator: torch.Generator | None) -> Tensor:
-    """Draw the share of the first row from Beta(alpha, alpha), one a batch or one a row: shape (..., B)."""
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be 0 or more, but alpha={alpha!r}: 0.3 is a good choice, 0 mixes nothing.")
-    shape = labels.shape if per_row else (*labels.shape[:-1], 1)
-    return beta(alpha, shape, labels.device, generator).expand(labels.shape)
-
-
-def beta(alpha: float, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None) -> Tensor:
-    """Draw from Beta(alpha, alpha); 1 where alpha is 0.
-
-    A ratio of Gamma(alpha) draws underflows for small alpha. Here Gamma(alpha) is Gamma(alpha + 1)
-    times U^(1/alpha), taken in logarithms, and the ratio is a logistic function: exact for any alpha.
-    """
-    if alpha == 0:
-        return torch.ones(tuple(shape), dtype=torch.float64, device=device)
-    pair = (2, *shape)
-    gamma = torch._standard_gamma(torch.full(pair, alpha + 1.0, dtype=torch.float64, device=device), generator)
-    uniform = torch.rand(pair, dtype=torch.float64, device=device, generator=generator)
-    log_gamma = gamma.log() + uniform.log() / alpha
-    return torch.sigmoid(log_gamma[0] - log_gamma[1])

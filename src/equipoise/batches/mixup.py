@@ -8,7 +8,8 @@ that the ReMix paper compares against.
 import torch
 from torch import Tensor
 
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
+from equipoise.batches.chance import draw_share, permutations
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture
 
 
 class MixUp(MixingTransform):
@@ -30,6 +31,11 @@ class MixUp(MixingTransform):
         Draw lambda for each row instead of once a batch.
     generator : torch.Generator or sequence of torch.Generator, optional
         Source of the draws, on the device of the batch; a sequence holds one a replica.
+
+    Notes
+    -----
+    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
+    enter a graph.
 
     See Also
     --------

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
+from equipoise.batches.chance import draw_share, permutations
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture
 
 
 class RebalancedMixup(MixingTransform):
@@ -50,7 +51,8 @@ class RebalancedMixup(MixingTransform):
     -----
     The class of a soft label is its most probable one; the labels mixed are the soft ones.
 
-    Without a generator, a call compiles by ``torch.compile`` to one graph.
+    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
+    enter a graph.
 
     See Also
     --------
@@ -118,7 +120,7 @@ class RebalancedMixup(MixingTransform):
         """Weight of the first row's label, from that of its features and the class sizes of both rows."""
         to_second = (first / second >= self.kappa) & (share < self.tau)
         to_first = (second / first >= self.kappa) & (1 - share < self.tau)
-        return share.masked_fill(to_second, 0.0).masked_fill(to_first, 1.0)
+        return share.masked_fill(to_first, 1.0).masked_fill(to_second, 0.0)
 
     def _counts(self, num_classes: int | None) -> Tensor:
         if not self.kappa >= 1 or not 0 <= self.tau <= 1:

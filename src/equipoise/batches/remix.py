@@ -8,8 +8,9 @@ draws as the authors' published code does, so that class counts of a batch are r
 import torch
 from torch import Tensor
 
+from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.classes import ClassRows
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture, draw_share, permutations
+from equipoise.batches.mixture import Generators, MixingTransform, Mixture
 
 
 class ReMix(MixingTransform):
@@ -43,10 +44,13 @@ class ReMix(MixingTransform):
     -----
     Only classes present in the batch can be balanced. A batch of B rows lacks a class of share q with
     probability ``(1 - q)^B``: at one rare row to a hundred others (q = 1/101) and B = 64 that is 53% of
-    the batches, which are then mixed within the majority. Larger batches, or batches drawn balanced
-    from all rows and then `MixUp`, avoid it.
+    the batches, which are then mixed within the majority. Larger batches avoid it, or
+    `BalancedBatchSampler`, whose batches are drawn balanced from all rows, and then `MixUp`.
 
     Soft labels are balanced by their most probable class.
+
+    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
+    enter a graph.
 
     See Also
     --------
