@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 Curve = tuple[str, Floats, Floats, str]
 """A name, x, y and a colour."""
 
-_WIDTH = 430  # px: at a phone's width the text is still legible
-_FONT = 12
+WIDTH = 430  # px: at a phone's width the text is still legible
+FONT = 12
 _DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 
 
@@ -40,7 +40,7 @@ def dumbbells(names: Sequence[str], decided: Floats, moved: Floats, *, label: st
     axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3,
                  label="as decided")  # fmt: skip
     axes.scatter(moved, rows, s=46, color=SERIES[0], zorder=3, label="threshold moved")
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -55,7 +55,7 @@ def thresholds(sweep: dict[str, Floats], titles: dict[str, str], *, label: str) 
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(THRESHOLDS[0], THRESHOLDS[-1])
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -66,16 +66,16 @@ def precision_recall(curves: Sequence[Curve], prevalence: float) -> Figure:
         axes.plot(recall, precision, color=colour, linestyle=dash, linewidth=2, drawstyle="steps-post", label=name)
     axes.axhline(prevalence, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
     axes.set_xlim(-0.01, 1.01)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
 def reliability(bins: Bins, colour: str, *, label: str) -> Figure:
     """Observed share against predicted probability, and how many rows each bin holds."""
-    figure = _figure(400)
+    figure = new_figure(400)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
-    _calm(top)
-    _calm(bottom)
+    calm(top)
+    calm(bottom)
     top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     top.vlines(bins.predicted, bins.low, bins.high, color=colour, linewidth=2, alpha=0.55)
     top.plot(bins.predicted, bins.observed, "o-", color=colour, linewidth=2, markersize=6)
@@ -97,23 +97,25 @@ def _brief(rows: int) -> str:
     return count(rows) if rows < 1000 else f"{rows / 1000:.1f}k" if rows < 10_000 else f"{rows / 1000:.0f}k"
 
 
-def _figure(height: float) -> Figure:
-    return Figure(figsize=(_WIDTH / 72, height / 72), dpi=72, layout="constrained")
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Make an empty figure of so many pixels."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
-def _calm(axes: Axes, grid: str = "both") -> None:
+def calm(axes: Axes, grid: str = "both") -> None:
+    """Leave of an axes what helps to read it: a faint grid and muted labels."""
     axes.spines[:].set_visible(False)
     axes.grid(axis=grid, color=RULE, linewidth=1)  # type: ignore[arg-type]
-    axes.tick_params(length=0, labelsize=_FONT, colors=MUTED, which="both")
+    axes.tick_params(length=0, labelsize=FONT, colors=MUTED, which="both")
     axes.set_axisbelow(True)
-    axes.xaxis.label.set_fontsize(_FONT)
-    axes.yaxis.label.set_fontsize(_FONT)
+    axes.xaxis.label.set_fontsize(FONT)
+    axes.yaxis.label.set_fontsize(FONT)
 
 
 def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
-    figure = _figure(height)
+    figure = new_figure(height)
     axes = figure.add_subplot()
-    _calm(axes)
+    calm(axes)
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(x, color=MUTED, parse_math=False)
     axes.set_ylabel(y, color=MUTED)
@@ -121,9 +123,9 @@ def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
 
 
 def _by_recipe(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
-    figure = _figure(74 + 26 * len(names))
+    figure = new_figure(74 + 26 * len(names))
     axes = figure.add_subplot()
-    _calm(axes, grid="x")
+    calm(axes, grid="x")
     axes.set_yticks(np.arange(len(names)), names, parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -132,8 +134,9 @@ def _by_recipe(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def legend(figure: Figure, axes: Axes) -> None:
+    """Put the legend of an axes above the figure, in as many columns as fit."""
     handles, names = axes.get_legend_handles_labels()
-    fitting = int(_WIDTH / (_FONT * 0.58 * max(map(len, names)) + 40))
+    fitting = int(figure.bbox.width / (FONT * 0.58 * max(map(len, names)) + 40))
     figure.legend(handles, names, loc="outside upper left", ncols=max(1, min(len(names), fitting)), frameon=False,
-                  fontsize=_FONT, labelcolor=INK, handlelength=2, columnspacing=1.4, borderpad=0)  # fmt: skip
+                  fontsize=FONT, labelcolor=INK, handlelength=2, columnspacing=1.4, borderpad=0)  # fmt: skip
