@@ -1,4 +1,4 @@
-"""The command line: compare, fit, predict, datasets."""
+"""The command line: compare, fit, predict, reproduce, datasets."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ from cyclopts import App, Group, Parameter
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from equipoise import __version__, datasets, persistence
+from equipoise import __version__, datasets, persistence, reproductions
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Comparison, Store, refit, results_path
@@ -208,6 +208,27 @@ def predict(model: Path, table: Path, /, *, out: Path) -> None:
         scored[f"probability_{label}"] = column
     _write_table(scored, out)
     Console().print(f"{len(scored):,} rows: {out}", highlight=False, markup=False)
+
+
+@app.command
+def reproduce(name: str, /, *, out: Path = Path("reproduction"), quick: bool = False) -> None:
+    """Run a paper's table or figures again, under one protocol, with a verdict on what it claims.
+
+    A full run may take hours; stopped at any point, the same command goes on where it was.
+
+    Parameters
+    ----------
+    name
+        remix-table1, remix-table2 or remix-figures.
+    out
+        Folder for the page, its tables and the results of every fold.
+    quick
+        A few epochs and one repeat: the shape of the result in minutes.
+    """
+    console = Console()
+    with ProgressBars(console) as bars:
+        page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
+    console.print(f"Page: {page}", highlight=False, markup=False)
 
 
 @datasets_app.command(name="list")

@@ -1,6 +1,5 @@
 """The report of a comparison: one HTML page that needs no network, no script and no other file."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from equipoise.experiments import METRICS, Comparison
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import DEFINITIONS
+from equipoise.reports.files import replace_file
 from equipoise.reports.verdict import MOVED, verdict
 
 
@@ -42,7 +42,7 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    _replace(path, render(comparison, command))
+    replace_file(path, render(comparison, command))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
@@ -63,7 +63,7 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     """
     if not comparison.recipes:
         raise ValueError("A leaderboard needs a recipe with a result, but every cell so far is missing or failed.")
-    _replace(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
+    replace_file(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
 
 
 def render(comparison: Comparison, command: str) -> str:
@@ -87,6 +87,7 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
     counts = problem["counts"]
     return {
         "comparison": comparison,
+        "made_by": comparison.versions["equipoise"],
         "problem": problem,
         "protocol": comparison.protocol,
         "rare": {"label": comparison.classes[comparison.rare], "count": counts[comparison.rare],
@@ -118,13 +119,3 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},
     }  # fmt: skip
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write a file beside the old one, then put it in its place: a reader never sees half of it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(content, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

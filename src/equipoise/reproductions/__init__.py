@@ -1,1 +1,58 @@
 """The papers' tables, figures and claims, run again under one protocol."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from equipoise.reproductions.remix.pages import OnProgress, figures_page, table1_page, table2_page
+
+__all__ = ["names", "reproduce"]
+
+_PAGES: dict[str, Callable[..., Path]] = {
+    "remix-table1": table1_page,
+    "remix-table2": table2_page,
+    "remix-figures": figures_page,
+}
+
+
+def names() -> list[str]:
+    """Return what can be reproduced."""
+    return list(_PAGES)
+
+
+def reproduce(
+    name: str,
+    out: Path,
+    *,
+    quick: bool = False,
+    command: str = "",
+    on_progress: OnProgress = lambda kind, done, total: None,
+) -> Path:
+    """Run a table or the figures of a paper again; a run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    out : Path
+        Folder for the page, its tables and the results of every fold; made if need be.
+    quick : bool, default=False
+        Run a few epochs and one repeat: the shape of the result in minutes.
+    command : str
+        What to type to run it again, for the page.
+    on_progress : callable, optional
+        Called with a kind of work, how much of it is done and how much there is.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, or the folder holds results of another effort.
+    """
+    if name not in _PAGES:
+        raise ValueError(f"There is no reproduction {name!r}: choose from {', '.join(_PAGES)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    return _PAGES[name](out, quick=quick, command=command, on_progress=on_progress)

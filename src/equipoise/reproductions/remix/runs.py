@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from equipoise.experiments.store import Cell
 from equipoise.reproductions.remix import protocol
 from equipoise.reproductions.remix.protocol import BOOSTING, Effort, Method, Problem
 from equipoise.training import FittedStack, Table, Task, TrainedNetwork, fit
+from equipoise.training.cautions import MissingClassWarning
 
-OnSteps = Callable[[int, int], None]
+OnProgress = Callable[[str, int, int], None]
+Job = tuple[Problem, Sequence[Method]]
 
 
 class Rows:
@@ -48,6 +51,7 @@ class Rows:
             data.X, data.y.astype(str), problem.ratio, minority=list(source.minority),
             rest="keep" if source.multiclass else "merge", random_state=protocol.CV_SEED,
         )  # fmt: skip
+        self.n_before = len(data.y)
         self.X: NDArray[np.float64] = X.fillna(data.X.mean()).to_numpy(dtype=np.float64)
         self.classes, self.y = np.unique(y.to_numpy(), return_inverse=True)
 
@@ -83,8 +87,56 @@ def work(problem: Problem, method: Method, effort: Effort) -> int:
     return 2 * effort.repeats_of(problem) * epochs * n_rows * width * (n_features + 2 * width)
 
 
+def obtainable(problems: Iterable[Problem]) -> tuple[list[Problem], dict[str, str]]:
+    """Tell the problems whose rows can be had from the data sets that cannot, and why."""
+    reasons: dict[str, str] = {}
+    found, asked = [], set()
+    for problem in problems:
+        name = problem.source.dataset
+        if name not in asked:
+            asked.add(name)
+            try:
+                datasets.load(name)
+            except (OSError, ValueError) as error:
+                reasons[problem.source.title] = str(error)
+        if problem.source.title not in reasons:
+            found.append(problem)
+    return found, reasons
+
+
+def run_jobs(folder: Path, jobs: Sequence[Job], effort: Effort, on_progress: OnProgress) -> None:
+    """Train methods on problems, those that are not yet stored, and tell how much of the work is done."""
+    loads = [_work_left(folder, problem, methods, effort) for problem, methods in jobs]
+    done, total = 0, sum(loads)
+    for (problem, methods), load in zip(jobs, loads):
+        if load:
+            with open_store(folder, problem, effort) as store:
+                run_networks(problem, Rows(problem), methods, effort, store, _part(on_progress, done, load, total))
+        done += load
+
+
+def _part(on_progress: OnProgress, done: int, load: int, total: int) -> Callable[[int, int], None]:
+    """Tell the progress of one problem as a part of the progress of all."""
+    return lambda steps, of_steps: on_progress("training", done + load * steps // of_steps, total)
+
+
+def _work_left(folder: Path, problem: Problem, methods: Sequence[Method], effort: Effort) -> int:
+    with open_store(folder, problem, effort) as store:
+        stored = [name for name, _, _ in store.done()]
+    folds = 2 * effort.repeats_of(problem)
+    return sum(work(problem, m, effort) * (folds - stored.count(m.name)) // folds for m in methods)
+
+
+def run_boosting_on(folder: Path, problems: Sequence[Problem], effort: Effort, on_progress: OnProgress) -> None:
+    """Fit weighed histogram boosting on problems, where it is not yet stored."""
+    for number, problem in enumerate(problems, start=1):
+        with open_store(folder, problem, effort) as store:
+            run_boosting(problem, effort, store)
+        on_progress("boosting", number, len(problems))
+
+
 def run_networks(problem: Problem, rows: Rows, methods: Sequence[Method], effort: Effort, store: Store,
-                 on_steps: OnSteps) -> None:  # fmt: skip
+                 on_steps: Callable[[int, int], None]) -> None:  # fmt: skip
     """Train what is not yet stored: all folds of a method as one stack, stacks side by side in processes."""
     owners: list[_Training] = []
     tasks: list[Task] = []
@@ -107,7 +159,8 @@ def run_networks(problem: Problem, rows: Rows, methods: Sequence[Method], effort
     def keep(networks: dict[int, TrainedNetwork]) -> None:
         store.add([owners[number].cell(network) for number, network in networks.items()])
 
-    if tasks:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingClassWarning)  # that is part of what is reproduced
         fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
 
 
@@ -125,9 +178,9 @@ class _Training:
         return _scored(self.method.name, self.fold, self.rows, proba, network.seconds)
 
 
-def run_boosting(problem: Problem, rows: Rows, effort: Effort, store: Store) -> None:
-    """Fit weighed histogram boosting on what is not yet stored."""
-    done = store.done()
+def run_boosting(problem: Problem, effort: Effort, store: Store) -> None:
+    """Fit weighed histogram boosting on the folds of a problem that are not yet stored."""
+    rows, done = Rows(problem), store.done()
     folds = [f for f in rows.folds(effort.repeats_of(problem)) if (BOOSTING, f.repeat, f.number) not in done]
     for cell in Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
         delayed(_boosted)(rows, fold) for fold in folds

@@ -1,0 +1,84 @@
+"""A claim of a paper, what was measured for it, and the verdict that follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from equipoise.experiments.statistics import Interval
+
+HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One comparison that a claim comes down to: it holds if a number is above zero.
+
+    Attributes
+    ----------
+    text : str
+        What the number is.
+    value : Interval
+        With its 95% interval.
+    """
+
+    text: str
+    value: Interval
+
+    @property
+    def holds(self) -> bool:
+        """Whether the estimate is above zero."""
+        return self.value.mean > 0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval lies on one side of zero."""
+        return self.value.low > 0 or self.value.high < 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and its statements.
+
+    Attributes
+    ----------
+    name : str
+        Such as "R1".
+    text : str
+        What the paper says.
+    where : str
+        Its place in the paper.
+    statements : sequence of Statement
+    differs : str
+        What differs from the paper's setting, or why it cannot be tested.
+    """
+
+    name: str
+    text: str
+    where: str
+    statements: Sequence[Statement]
+    differs: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Judge the claim.
+
+        It holds if all estimates are as claimed and no interval leaves it open; does not hold if no estimate is as
+        claimed; else holds in part.
+        """
+        if not self.statements:
+            return UNTESTED
+        as_claimed = [statement.holds for statement in self.statements]
+        if not any(as_claimed):
+            return FAILS
+        return HOLDS if all(as_claimed) and all(s.sure for s in self.statements) else IN_PART
+
+    @property
+    def summary(self) -> str:
+        """Count the statements that are as claimed, and those that are told apart from chance."""
+        if not self.statements:
+            return ""
+        held = [statement for statement in self.statements if statement.holds]
+        sure, against = sum(s.sure for s in held), sum(s.sure for s in self.statements if not s.holds)
+        return (
+            f"{len(held)} of {len(self.statements)} comparisons as claimed, {sure} of them told apart from zero; "
+            f"{against} told apart the other way"
+        )
