@@ -355,3 +355,35 @@ def test_denormal_numbers_are_left_as_they_were(table):
     tiny = torch.tensor(1e-40)
     fit([Task(table(), 0, settings())])
     assert (tiny * 1.0).item() > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_training_in_two_parts_is_training_at_once(optimizer, table, assert_same):
+    """Full batches, so that only weights, moments and the number of steps carry over."""
+    base = {"batch_size": 60, "schedule": "constant", "optimizer": optimizer, "keep_optimizer": True, "epoch_steps": 50}
+    shared, seeds = table(), range(3)
+
+    def trained(n_steps, starts):
+        each = settings(max_steps=n_steps, **base)
+        return fit([Task(shared, seed, each, start=start) for seed, start in zip(seeds, starts)])
+
+    whole = trained(50, [None] * 3)
+    first = trained(20, [None] * 3)
+    for network, second in zip(whole, trained(30, first)):
+        for name, value in network.weights.items():
+            np.testing.assert_allclose(second.weights[name], value, rtol=1e-7, atol=1e-9)
+        assert second.optimizer.n_steps == 50
+    # Replicas that have made different numbers of steps go on in one stack as each alone.
+    mixed = trained(30, [first[0], None, whole[2]])
+    for replica, start in enumerate([first[0], None, whole[2]]):
+        alone = fit([Task(shared, replica, settings(max_steps=30, **base), start=start)])[0]
+        assert_same(mixed[replica], alone)
+        assert mixed[replica].optimizer.n_steps == (0 if start is None else start.optimizer.n_steps) + 30
+
+
+def test_a_start_without_moments_gives_its_weights(table):
+    first = fit([Task(table(), 0, settings())])[0]
+    assert first.optimizer is None
+    again = fit([Task(table(), 1, settings(max_steps=1, learning_rate=1e-12, weight_decay=0.0), start=first)])[0]
+    for name, value in first.weights.items():
+        np.testing.assert_allclose(again.weights[name], value, atol=1e-9)

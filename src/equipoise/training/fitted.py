@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from equipoise.networks import MLPStack, ModuleStack, Stack
+from equipoise.training.optimization import AdamState
 from equipoise.training.task import Task
 
 _ROWS_AT_ONCE = 1 << 14  # rows of all members sent through the stack at once
@@ -33,6 +34,8 @@ class TrainedNetwork:
     stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
     history : list of (int, float)
         Step and held-out score of each look of early stopping.
+    optimizer : AdamState or None
+        Where the optimiser ended, if `Settings.keep_optimizer`.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -42,6 +45,7 @@ class TrainedNetwork:
     n_steps: int
     stopped_by: str
     history: list[tuple[int, float]] = field(default_factory=list)
+    optimizer: AdamState | None = None
 
     @classmethod
     def of(
@@ -53,6 +57,7 @@ class TrainedNetwork:
         n_steps: int,
         stopped_by: str,
         history: list[tuple[int, float]],
+        optimizer: AdamState | None = None,
     ) -> "TrainedNetwork":
         """Cut one replica out of a stack, without the padding that a wider neighbour brought."""
         weights = {name: value.cpu().numpy() for name, value in state.items()}
@@ -65,7 +70,7 @@ class TrainedNetwork:
             weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
         else:
             pattern, vectorized = stack.pattern, stack.vectorized
-        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history)
+        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history, optimizer)
 
     def is_finite(self) -> bool:
         """Whether training left numbers only; a rate that is too high ends in infinities."""

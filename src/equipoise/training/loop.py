@@ -13,7 +13,7 @@ from equipoise.losses import row_losses
 from equipoise.networks import MLPStack, Stack
 from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.fitted import TrainedNetwork
-from equipoise.training.optimization import Adam, keep_replicas
+from equipoise.training.optimization import Adam, AdamState, keep_replicas
 from equipoise.training.pool import Pool
 from equipoise.training.schedules import make_schedule
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
@@ -54,10 +54,13 @@ class StackTraining:
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
         self.optimizer = Adam(stack, self.settings)
+        for replica, task in enumerate(tasks):
+            if task.start is not None and task.start.optimizer is not None:
+                self.optimizer.load(replica, task.start.optimizer)
         self.schedule = make_schedule(self.settings, len(tasks))
         self.logits = stack.training_logits if isinstance(stack, MLPStack) else stack
         self.rules = self._rules()
-        self.finished: dict[int, tuple[State, int, str]] = {}
+        self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds = time.monotonic(), seconds
         self.done = 0
 
@@ -181,7 +184,8 @@ class StackTraining:
     def _finish(self, position: int, replica: int, reason: str) -> None:
         rule = next(iter(self.rules), None)
         state = rule.final_state(self.stack, position, replica) if rule else replica_state(self.stack, position)
-        self.finished[replica] = (state, self.done, reason)
+        kept = self.optimizer.state(position) if self.settings.keep_optimizer else None
+        self.finished[replica] = (state, self.done, reason, kept)
 
     def _keep(self, positions: list[int]) -> None:
         self.replicas = [self.replicas[p] for p in positions]
@@ -197,6 +201,6 @@ class StackTraining:
             self.schedule.keep_replicas(positions)
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
-        state, steps, reason = self.finished[replica]
+        state, steps, reason, optimizer = self.finished[replica]
         history = next((r.history[replica] for r in self.rules if isinstance(r, EarlyStopping)), [])
-        return TrainedNetwork.of(self.stack, self.tasks[replica], state, seconds, steps, reason, history)
+        return TrainedNetwork.of(self.stack, self.tasks[replica], state, seconds, steps, reason, history, optimizer)

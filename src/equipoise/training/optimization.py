@@ -1,15 +1,24 @@
 """The optimiser of a stack."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from equipoise.training.task import Settings
 
 _BETA1, _BETA2 = 0.9, 0.999
 _KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
+
+
+class AdamState(NamedTuple):
+    """Moments of each trainable parameter of one replica, in their order, and the steps made."""
+
+    first: list[NDArray[Any]]
+    second: list[NDArray[Any]]
+    n_steps: int
 
 
 class Adam:
@@ -31,7 +40,9 @@ class Adam:
         self._epsilon = settings.epsilon
         self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self._steps = torch.zeros((), device=self.parameters[0].device) if self.parameters else torch.zeros(())
+        like = self.parameters[0] if self.parameters else torch.zeros(1)
+        self._steps = torch.zeros(len(like), device=like.device)  # of each replica
+        self._in_step = True
 
     @torch.no_grad()
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
@@ -40,15 +51,17 @@ class Adam:
         used = [i for i, gradient in enumerate(gradients) if gradient is not None]
         lists = [[values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)]
         self._steps += 1
-        if len(set(rates)) == 1:
-            self._move(lists, rates[0])
+        if len(set(rates)) == 1 and self._in_step:
+            self._move(lists, [self._steps[0]] * len(used), rates[0])
             return
         views = [[value.unbind() for value in values] for values in lists]  # a view a replica, so they move apart
+        steps, rates = self._steps.unbind(), [*rates] * (len(self._steps) // len(rates))
         for rate in set(rates):
             replicas = [r for r, of_replica in enumerate(rates) if of_replica == rate]
-            self._move([[view[r] for view in values for r in replicas] for values in views], rate)
+            parts = [[view[r] for view in values for r in replicas] for values in views]
+            self._move(parts, [steps[r] for _ in used for r in replicas], rate)
 
-    def _move(self, lists: Sequence[list[Any]], rate: float) -> None:
+    def _move(self, lists: Sequence[list[Any]], steps: list[Tensor], rate: float) -> None:
         parameters, gradients, first, second = lists
         self._kernel(
             parameters,
@@ -56,7 +69,7 @@ class Adam:
             first,
             second,
             [],
-            [self._steps] * len(parameters),
+            steps,
             lr=rate,
             beta1=_BETA1,
             beta2=_BETA2,
@@ -70,6 +83,20 @@ class Adam:
         """Drop the moments of all but some replicas."""
         for moments in (self._first, self._second):
             moments[:] = [moment[list(positions)] for moment in moments]
+        self._steps = self._steps[list(positions)]
+
+    def state(self, position: int) -> AdamState:
+        """Copy what one replica's next step depends on, besides its weights."""
+        first, second = ([moment[position].cpu().numpy().copy() for moment in m] for m in (self._first, self._second))
+        return AdamState(first, second, int(self._steps[position]))
+
+    def load(self, position: int, state: AdamState) -> None:
+        """Let one replica go on from a state."""
+        for moments, kept in ((self._first, state.first), (self._second, state.second)):
+            for moment, value in zip(moments, kept, strict=True):
+                moment[position] = torch.from_numpy(value).to(moment)
+        self._steps[position] = state.n_steps
+        self._in_step = len(self._steps.unique()) == 1
 
 
 def keep_replicas(stack: nn.Module, positions: Sequence[int]) -> None:

@@ -93,7 +93,7 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
                 UserWarning,
                 stacklevel=2,
             )
-        return ModuleStack(modules, vectorized=vectorized).to(device)
+        return _started(ModuleStack(modules, vectorized=vectorized), tasks).to(device)
     widest = max(task.table.X.shape[1] for task in tasks)
     n_classes = max(task.table.n_classes for task in tasks)
     stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
@@ -101,7 +101,18 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     for replica, task in enumerate(tasks):
         sizes = task.table.X.shape[1], task.table.n_classes
         stack.reset_replica(replica, *sizes, stream(task, INITIAL_WEIGHTS), glorot=glorot)
-    return stack.to(device)
+    return _started(stack, tasks).to(device)
+
+
+@torch.no_grad()
+def _started(stack: Stack, tasks: Sequence[Task]) -> Stack:
+    """Give the replicas whose task names a start its weights."""
+    values = stack.state_dict()
+    for replica, task in enumerate(tasks):
+        for name, start in (task.start.weights if task.start is not None else {}).items():
+            place = (replica, *map(slice, start.shape))  # a stack may be wider than one of its replicas
+            values[name][place] = torch.from_numpy(start).to(values[name])
+    return stack
 
 
 @torch.no_grad()

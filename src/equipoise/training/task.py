@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from torch import nn
 
 from equipoise.batches.mixture import MixingTransform
 from equipoise.losses import Loss
+
+if TYPE_CHECKING:
+    from equipoise.training.fitted import TrainedNetwork
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -75,6 +78,8 @@ class Settings:
         Looks without a better score before a replica stops.
     gradient_tolerance : float or None
         A replica stops once the norm of the gradient over all of its rows is no larger.
+    keep_optimizer : bool
+        Keep the optimiser's moments with the trained network, so that a task may start from it.
     device, dtype : str
         As torch names them.
     """
@@ -96,6 +101,7 @@ class Settings:
     early_stopping: Callable[..., float] | None = None
     patience: int = 10
     gradient_tolerance: float | None = None
+    keep_optimizer: bool = False
     device: str = "cpu"
     dtype: str = "float32"
 
@@ -155,6 +161,8 @@ class Task:
         number of rows, so weights of mean one keep the scale of the loss.
     validation_rows : ndarray of int or None
         Rows of ``table`` that early stopping looks at.
+    start : TrainedNetwork or None
+        Goes on from these weights, and from the optimiser's moments if it has them, instead of new ones.
     """
 
     table: Table
@@ -164,6 +172,7 @@ class Task:
     made: Table | None = None
     weights: NDArray[Any] | None = None
     validation_rows: NDArray[np.int64] | None = None
+    start: "TrainedNetwork | None" = None
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))
