@@ -109,11 +109,30 @@ def test_gradient_norm_is_that_of_all_rows(at_once, table, monkeypatch):
     pool = Pool(tasks, soft=False, dtype=torch.float64, device=torch.device("cpu"))
     given = [torch.tensor(weights[0]), torch.tensor(weights[1]), None]
     losses = row_losses("cross_entropy", torch.ones(3, 2))
-    rule = GradientTolerance([pool.rows(t) for t in tasks], given, pool, settings(gradient_tolerance=0.1), losses)
+    rows_in_pool = [pool.rows(t) for t in tasks]
+    rule = GradientTolerance(rows_in_pool, given, pool, settings(gradient_tolerance=0.1), losses, [])
     norms = rule.gradient_norms(stack, [0, 1, 2])
     for r in range(3):
         torch.testing.assert_close(norms[r], gradient_by_hand(stack, r, tasks[r], weights[r]))
     assert all(p.grad is None for p in stack.parameters())
+
+
+def test_gradient_norm_of_a_few_rows(table):
+    """A batch of rows, drawn anew at each look and for each replica from a stream of its own."""
+    tasks = [Task(table(seed=r), r, settings(network=(8, 5))) for r in range(2)]
+    stack = build_stack(tasks)
+    pool = Pool(tasks, soft=False, dtype=torch.float64, device=torch.device("cpu"))
+    few = settings(gradient_tolerance=0.1, gradient_rows=7)
+    losses = row_losses("cross_entropy", torch.ones(2, 2))
+    generators = [torch.Generator().manual_seed(r) for r in range(2)]
+    rule = GradientTolerance([pool.rows(t) for t in tasks], [None, None], pool, few, losses, generators)
+    again = [torch.Generator().manual_seed(r) for r in range(2)]
+    for _ in range(2):
+        norms = rule.gradient_norms(stack, [0, 1])
+        for r in range(2):
+            drawn = torch.randperm(60, generator=again[r])[:7].numpy()
+            part = Task(tasks[r].table, r, few, drawn)
+            torch.testing.assert_close(norms[r], gradient_by_hand(stack, r, part, np.ones(7)))
 
 
 def test_gradient_rule_stops_where_the_gradient_is_small(table):

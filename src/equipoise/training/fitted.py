@@ -33,7 +33,7 @@ class TrainedNetwork:
         Gradient steps made.
     stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
     history : list of (int, float)
-        Step and held-out score of each look of early stopping.
+        Step and value of each look of the first stopping rule: held-out score, or norm of the gradient.
     optimizer : AdamState or None
         Where the optimiser ended, if `Settings.keep_optimizer`.
     """

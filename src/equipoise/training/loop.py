@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equipoise.losses import row_losses
 from equipoise.networks import MLPStack, Stack
-from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
+from equipoise.training.draws import DROPOUT, LOOKS, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.optimization import Adam, AdamState, keep_replicas
 from equipoise.training.pool import Pool
@@ -111,7 +111,10 @@ class StackTraining:
         if self.settings.early_stopping is not None:
             rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
         if self.settings.gradient_tolerance is not None:
-            rules.append(GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses))
+            looks = [stream(task, LOOKS) for task in self.tasks]
+            rules.append(
+                GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses, looks)
+            )
         return rules
 
     def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -202,5 +205,5 @@ class StackTraining:
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
         state, steps, reason, optimizer = self.finished[replica]
-        history = next((r.history[replica] for r in self.rules if isinstance(r, EarlyStopping)), [])
+        history = self.rules[0].history[replica] if self.rules else []
         return TrainedNetwork.of(self.stack, self.tasks[replica], state, seconds, steps, reason, history, optimizer)

@@ -25,6 +25,7 @@ class Rule(Protocol):
     """Looks at a stack at the end of an epoch and says which of its replicas are done."""
 
     name: str
+    history: list[list[tuple[int, float]]]
 
     def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
         """Return the positions in the stack (not the replicas' numbers) of those that stop now."""
@@ -95,7 +96,10 @@ class EarlyStopping:
 
 
 class GradientTolerance:
-    """Stop a replica once the gradient of its loss over all of its training rows is small."""
+    """Stop a replica once the gradient of its loss is small: over all of its training rows, or over a few.
+
+    The norm of each look is its history.
+    """
 
     name = "gradient_tolerance"
 
@@ -106,8 +110,11 @@ class GradientTolerance:
         pool: Pool,
         settings: Settings,
         losses: RowLosses,
+        generators: Sequence[torch.Generator],
     ) -> None:
         assert settings.gradient_tolerance is not None
+        self._few, self._generators = settings.gradient_rows, generators
+        self.history: list[list[tuple[int, float]]] = [[] for _ in rows]
         self._tolerance, self._rows, self._pool, self._losses = (
             settings.gradient_tolerance,
             rows,
@@ -118,18 +125,22 @@ class GradientTolerance:
 
     def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
         """Compare the norm of each replica's full gradient with the tolerance."""
-        norms = self.gradient_norms(stack, replicas)
-        return [position for position, norm in enumerate(norms.tolist()) if norm <= self._tolerance]
+        norms = self.gradient_norms(stack, replicas).tolist()
+        for replica, norm in zip(replicas, norms, strict=True):
+            self.history[replica].append((step, norm))
+        return [position for position, norm in enumerate(norms) if norm <= self._tolerance]
 
     def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
         """Return the weights as they are."""
         return replica_state(stack, position)
 
     def gradient_norms(self, stack: nn.Module, replicas: Sequence[int]) -> Tensor:
-        """Norm ``(R,)`` of the gradient of the mean weighted loss over all training rows, dropout off."""
+        """Norm ``(R,)`` of the gradient of the mean weighted loss over the rows of a look, dropout off."""
         device = self._pool.X.device
-        index, real = padded([self._rows[replica] for replica in replicas])
-        weights = nn.utils.rnn.pad_sequence([self._weights[r] for r in replicas], batch_first=True) * real
+        seen = [self._seen(replica) for replica in replicas]
+        index, real = padded([self._rows[r][part] for r, part in zip(replicas, seen, strict=True)])
+        parts = [self._weights[r][part] for r, part in zip(replicas, seen, strict=True)]
+        weights = nn.utils.rnn.pad_sequence(parts, batch_first=True) * real
         weights = (weights / real.sum(dim=1, keepdim=True)).to(self._pool.X)
         stack.eval()
         stack.zero_grad()
@@ -143,3 +154,10 @@ class GradientTolerance:
         ]
         stack.zero_grad()
         return torch.stack(squares).sum(dim=0).sqrt()
+
+    def _seen(self, replica: int) -> Tensor | slice:
+        """Return which of a replica's rows a look is over."""
+        n_rows = len(self._rows[replica])
+        if self._few is None or self._few >= n_rows:
+            return slice(None)
+        return torch.randperm(n_rows, generator=self._generators[replica])[: self._few]

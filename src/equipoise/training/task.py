@@ -77,7 +77,9 @@ class Settings:
     patience : int
         Looks without a better score before a replica stops.
     gradient_tolerance : float or None
-        A replica stops once the norm of the gradient over all of its rows is no larger.
+        A replica stops once the norm of its gradient is no larger.
+    gradient_rows : int or None
+        Rows that this norm is taken over, drawn anew at each look; all of a replica's by default.
     keep_optimizer : bool
         Keep the optimiser's moments with the trained network, so that a task may start from it.
     device, dtype : str
@@ -101,6 +103,7 @@ class Settings:
     early_stopping: Callable[..., float] | None = None
     patience: int = 10
     gradient_tolerance: float | None = None
+    gradient_rows: int | None = None
     keep_optimizer: bool = False
     device: str = "cpu"
     dtype: str = "float32"
