@@ -4,10 +4,12 @@ from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers import NeuralClassifier
 from equipoise.persistence import load, save
+from equipoise.samplers import MUBO
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "MUBO",
     "BalancedBatchSampler",
     "BatchSMOTE",
     "MixUp",

@@ -13,7 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_TITLES = {"boosting": "Boosting", "resampling": "Resampling", "training": "Training networks"}
+_TITLES = {"boosting": "Boosting", "resampling": "Resampling", "training": "Training networks",
+           "searching": "Searching rows"}  # fmt: skip
 
 
 class ProgressBars:

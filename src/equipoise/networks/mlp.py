@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -56,11 +57,13 @@ class MLPStack(nn.Module):
         the rest stays zero, so that it starts as it would alone.
         """
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
-        for weight, bias, n_in, n_out in zip(self.weights, self.biases, sizes[:-1], sizes[1:], strict=True):
+        layers = zip_longest(self.weights, self.biases)
+        for (weight, bias), n_in, n_out in zip(layers, sizes[:-1], sizes[1:], strict=True):
             bound = math.sqrt(6.0 / (n_in + n_out)) if glorot else 1.0 / math.sqrt(n_in)
             draw = torch.empty(n_in + 1, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             weight[replica, :n_in, :n_out] = draw[:-1].to(weight)
-            bias[replica, 0, :n_out] = 0.0 if glorot else draw[-1].to(bias)
+            if bias is not None:
+                bias[replica, 0, :n_out] = 0.0 if glorot else draw[-1].to(bias)
 
     def forward(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Logits of each replica on its own rows.
@@ -75,13 +78,13 @@ class MLPStack(nn.Module):
         -------
         Tensor of shape (R, B, n_classes)
         """
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
-            if layer < last:
-                x = x.relu_()
-                x = x if not masks or (mask := masks[layer]) is None else x * mask
-        return x
+        for layer, (weight, bias) in enumerate(zip(list(self.weights)[:-1], self.biases, strict=False)):
+            x = torch.baddbmm(bias, x, weight).relu_()
+            x = x if not masks or (mask := masks[layer]) is None else x * mask
+        return self._logits(x)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.biases[-1], x, self.weights[-1])
 
     def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Return what `forward` does, with a faster backward pass.

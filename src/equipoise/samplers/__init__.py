@@ -1,5 +1,6 @@
-"""Which rows train: imbalanced-learn's samplers, called so that they serve tiny classes too."""
+"""Which rows train: MUBO, and imbalanced-learn's samplers, called so that they serve tiny classes too."""
 
+from equipoise.samplers.mubo import MUBO
 from equipoise.samplers.resample import Resampled, resample
 
-__all__ = ["Resampled", "resample"]
+__all__ = ["MUBO", "Resampled", "resample"]

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.networks import MLPStack, ModuleStack, Stack
+from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
 from equipoise.training.optimization import AdamState
 from equipoise.training.task import Task
 
@@ -65,7 +65,7 @@ class TrainedNetwork:
         if isinstance(stack, MLPStack):
             last = len(stack.weights) - 1
             weights["weights.0"] = weights["weights.0"][: task.table.X.shape[1]]
-            for name in (f"weights.{last}", f"biases.{last}"):
+            for name in weights.keys() & {f"weights.{last}", f"biases.{last}"}:
                 weights[name] = weights[name][:, : task.table.n_classes]
             weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
         else:
@@ -86,6 +86,8 @@ class FittedStack:
         Members, of one architecture.
     classes : ndarray of shape (n_classes,)
         Labels, in the order of the network's outputs.
+    scaler : fitted scikit-learn transformer, optional
+        Applied to rows before the networks see them.
 
     Attributes
     ----------
@@ -104,8 +106,9 @@ class FittedStack:
     array(['left', 'right'], dtype='<U5')
     """
 
-    def __init__(self, networks: Sequence[TrainedNetwork], classes: NDArray[Any]) -> None:
+    def __init__(self, networks: Sequence[TrainedNetwork], classes: NDArray[Any], scaler: Any = None) -> None:
         self.classes_ = classes
+        self.scaler_ = scaler
         self.weights_ = {name: np.stack([n.weights[name] for n in networks]) for name in networks[0].weights}
         self.pattern_ = networks[0].pattern
         self._vectorized = networks[0].vectorized
@@ -121,7 +124,8 @@ class FittedStack:
         if self.pattern_ is None:
             matrices = [value for name, value in self.weights_.items() if name.startswith("weights.")]
             sizes = [matrices[0].shape[1], *(m.shape[2] for m in matrices)]
-            stack: nn.Module = MLPStack(sizes, self.n_members, state["weights.0"].dtype)
+            perceptrons = CosineMLPStack if "scale" in state else MLPStack
+            stack: nn.Module = perceptrons(sizes, self.n_members, state["weights.0"].dtype)
         else:
             stack = ModuleStack.like(self.pattern_, self.n_members, vectorized=self._vectorized)
         stack.load_state_dict(state)
@@ -134,11 +138,15 @@ class FittedStack:
         dtype = next(v.dtype for v in stack.parameters())
         members = self.n_members
         at_once = max(1, _ROWS_AT_ONCE // members)
-        parts = (torch.tensor(X[start : start + at_once], dtype=dtype) for start in range(0, len(X), at_once))
+        parts = (torch.tensor(self._scaled(X[start : start + at_once]), dtype=dtype)
+                 for start in range(0, len(X), at_once))  # fmt: skip
         logits = [stack(rows.expand(members, *rows.shape)) for rows in parts]
         shape = (members, 0, len(self.classes_))
         joined = torch.cat(logits, dim=1) if logits else torch.empty(shape)
         return joined.double().softmax(dim=-1).numpy()
+
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        return X if self.scaler_ is None else self.scaler_.transform(X)
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Mean probabilities of the members, of shape (n, n_classes), for rows (n, *features)."""

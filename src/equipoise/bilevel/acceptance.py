@@ -1,0 +1,62 @@
+"""When a proposed micro-sample is accepted."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from equipoise.bilevel.rows import Chain
+
+
+class Acceptance(Protocol):
+    """Decides on a step by its objective and the chain's past."""
+
+    def accepts(self, value: float, chain: Chain) -> bool:
+        """Whether the step's rows are kept."""
+
+
+@dataclass(frozen=True)
+class NotAbove:
+    """Accept what does not raise the objective of the last accepted step, or by a share of it at most.
+
+    Algorithm 1, lines 6 to 8, with a tolerance of 0: ties are accepted.
+
+    Attributes
+    ----------
+    tolerance : float
+        Share of the last objective by which it may rise.
+    start : float
+        Objective before the first step: 10 as printed.
+    """
+
+    tolerance: float = 0.0
+    start: float = np.inf
+
+    def accepts(self, value: float, chain: Chain) -> bool:
+        """See `Acceptance`."""
+        last = chain.objective if chain.values else self.start
+        return value <= last + self.tolerance * abs(last) if np.isfinite(last) else True
+
+
+@dataclass(frozen=True)
+class BelowPastMeans:
+    """Accept what is below a mean of past accepted objectives, as the authors' code does.
+
+    The bound is 10 at first, then the larger of the mean of all accepted values and the mean of the later half of
+    them, from the tenth step on of the last five. Values may thus rise from one accepted step to the next. The
+    burn-in's value counts unless it lies below that of the first step.
+    """
+
+    def accepts(self, value: float, chain: Chain) -> bool:
+        """See `Acceptance`."""
+        return value < past_means_bound(chain.values, chain.n_steps)
+
+
+def past_means_bound(values: list[float], step: int) -> float:
+    """Bound of a step, numbered from 1, after accepted ``values``, the first of which is the burn-in's."""
+    if step == 1:
+        return 10.0
+    if len(values) > 1 and values[0] < values[1]:
+        values = values[1:]
+    recent = values[-5:] if step >= 10 else values[len(values) // 2 :]
+    return max(float(np.mean(recent)), float(np.mean(values)))

@@ -1,0 +1,117 @@
+"""The rows of a search: which must train, which may, and which only measure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.training import TrainedNetwork
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RowProblem:
+    """A table whose larger classes are to be under-sampled.
+
+    Attributes
+    ----------
+    X : array of shape (n, *features)
+        Only the rows that are asked for are read, so a memory-mapped table stays on disk.
+    codes : ndarray of shape (n,)
+        Class of each row, 0 to ``n_classes - 1``.
+    n_classes : int
+    kept : ndarray of int
+        Rows that always train: those of the classes that are not under-sampled.
+    candidates : dict of int to ndarray of int
+        Rows of each class that is, as far as they may train.
+    held_out : ndarray of int
+        Rows that never train, for objectives that want such; may be empty.
+    """
+
+    X: Any
+    codes: NDArray[np.integer[Any]]
+    n_classes: int
+    kept: Rows
+    candidates: Mapping[int, NDArray[np.integer[Any]]]
+    held_out: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def gather(self, rows: Rows) -> NDArray[np.float32]:
+        """Read rows in single precision, in ascending order from where they are kept."""
+        order = np.argsort(rows, kind="stable")
+        values = np.empty((len(rows), *self.X.shape[1:]), dtype=np.float32)
+        values[order] = self.X[rows[order]]
+        return values
+
+    def n_rare(self) -> int:
+        """Rows that the sizes of micro-samples are shares of: m."""
+        return len(self.kept)
+
+
+@dataclass(eq=False)
+class Chain:
+    """One search: what it has accepted, and where it stands.
+
+    Attributes
+    ----------
+    rng : numpy.random.Generator
+    kept : ndarray of int
+        Rows that always train, as this chain trains on them.
+    accepted : ndarray of int
+        Rows of the larger classes that were accepted; repeated where they were drawn twice.
+    size_before : int
+        Rows of all classes before the last step.
+    objective : float
+        Of the last accepted step; infinite before there is one.
+    network : TrainedNetwork or None
+        That the next step goes on from.
+    best : TrainedNetwork or None
+        Of the last accepted step.
+    values : list of float
+        Objectives of the accepted steps.
+    n_steps : int
+        Steps made.
+    unchanged : int
+        Steps since the last that was accepted.
+    done : bool
+    """
+
+    rng: np.random.Generator
+    kept: Rows
+    size_before: int
+    accepted: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    objective: float = np.inf
+    network: TrainedNetwork | None = None
+    best: TrainedNetwork | None = None
+    values: list[float] = field(default_factory=list)
+    n_steps: int = 0
+    unchanged: int = 0
+    done: bool = False
+
+    def rows(self, more: Rows | None = None) -> Rows:
+        """Rows that the chain trains on, with a micro-sample if one is given."""
+        parts: Sequence[Rows] = (self.kept, self.accepted) if more is None else (self.kept, self.accepted, more)
+        return np.concatenate(parts)
+
+
+def draw_new(candidates: NDArray[Any], size: int, taken: Rows, rng: np.random.Generator) -> Rows:
+    """Draw rows without replacement from candidates that are not taken; fewer if fewer are left.
+
+    Numbers are drawn until enough are new, so that a search never lists what is left of a large table.
+    """
+    taken = np.unique(taken)
+    free = len(candidates) - np.isin(taken, candidates, assume_unique=True).sum() if len(taken) else len(candidates)
+    if size >= free:
+        return np.setdiff1d(candidates, taken, assume_unique=True).astype(np.int64)
+    if 2 * size >= free:
+        left = np.setdiff1d(candidates, taken, assume_unique=True)
+        return rng.choice(left, size, replace=False).astype(np.int64)
+    found = np.empty(0, dtype=np.int64)
+    while len(found) < size:
+        drawn = candidates[rng.integers(len(candidates), size=2 * size)].astype(np.int64)
+        drawn = drawn[~np.isin(drawn, taken)]
+        found = np.concatenate([found, drawn])
+        found = found[np.sort(np.unique(found, return_index=True)[1])]  # each once, in the order drawn
+    return found[:size]

@@ -1,0 +1,50 @@
+"""Perceptrons as MUBO's paper defines them, and as its authors' code builds them, for two classes."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+class ScalarHead(nn.Module):
+    """A perceptron with one output z, read as two classes.
+
+    Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
+    Definition 1: ``p(0|x) = e^(1 - z) / (e^z + e^(1 - z))``, that is logits ``(1 - z, z)``.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_layer_sizes : sequence of int
+        Rectified hidden layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.networks import ScalarHead
+    >>> logits = ScalarHead(5, (8,))(torch.zeros(3, 5))
+    >>> logits.shape, bool((logits.sum(dim=1) == 1).all())
+    (torch.Size([3, 2]), True)
+    """
+
+    def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int]) -> None:
+        super().__init__()
+        sizes = (n_features, *hidden_layer_sizes)
+        layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
+        self.z = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape (B, 2)."""
+        z = self.z(x)
+        return torch.cat([1 - z, z], dim=-1)
+
+
+def factored_perceptron(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> nn.Sequential:
+    """Return the network of MUBO's authors' code: only its last hidden layer is rectified.
+
+    Linear layers in a row are one layer whose weight is a product.
+    """
+    sizes = (n_features, *hidden_layer_sizes)
+    layers = [nn.Linear(i, o) for i, o in pairwise(sizes)]
+    return nn.Sequential(*layers, nn.ReLU(), nn.Linear(sizes[-1], n_classes))

@@ -1,0 +1,271 @@
+"""MUBO: majority under-sampling by bilevel optimisation.
+
+Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
+Algorithm 1. An outer loop proposes micro-samples of the larger classes and keeps those that do not raise an
+objective; an inner loop trains a network on what is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from imblearn.under_sampling.base import BaseCleaningSampler
+from numpy.typing import NDArray
+from rich.console import Console
+from scipy.sparse import issparse
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from equipoise.bilevel.row_search import RowSearch, new_chains, search_rows
+from equipoise.bilevel.rows import Chain, RowProblem
+from equipoise.progress import ProgressBars
+from equipoise.samplers.mubo_modes import MODES, Mode
+from equipoise.training import FittedStack
+
+_FEWEST_TO_HOLD_OUT = 10  # rare rows; fewer all train and measure
+_SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
+_MEASURED_ON = 10  # held-out rows of a larger class, in units of the rare rows, at most
+
+
+class MUBO(BaseCleaningSampler):
+    """Under-sample the larger classes by a bilevel search over their rows.
+
+    Starting from the rare rows alone, each outer step proposes a few rows of the larger classes, trains a network on
+    all that was accepted and these, and keeps them if an objective does not rise. The network is at hand afterwards.
+
+    Parameters
+    ----------
+    sampling_strategy : str, list or callable, default="auto"
+        Classes to under-sample, as in imbalanced-learn's cleaning samplers; all but the rarest by default. With
+        several, a micro-sample has rows of each.
+    mode : {"sound", "paper", "authors"}, default="sound"
+        ``"sound"``: new rows in proportion to their loss; the objective is the class-balanced loss on held-out rows,
+        which may rise by half a percent; a rejection undoes the training on the rejected rows.
+
+        ``"paper"``: Algorithm 1 to the letter. Rows at random with replacement; the objective J is the sum of the
+        larger classes' losses over the size of the sample, and must not rise; J starts at 10; micro-samples of
+        ceil(m / 10) rows, of ceil(m / 100) after the sample had more than 7/4 m; one output by Definition 1.
+
+        ``"authors"``: as their code runs, where it differs from the paper: rare rows are a bootstrap of the rare rows;
+        a burn-in on 0.15 m and 0.07 m rows comes first, and its larger rows stay; micro-samples of m / 4, m / 10 and
+        m / 100 rows by what was accepted; J need only be below a mean of past values; the softmax is applied twice; no
+        rectifier after the first layer; training stops by the gradient of one batch; weights and optimiser keep what
+        they learned from rejected rows; the network returned is the last, accepted or not; inputs are not scaled.
+        (The gradient is that of a batch drawn after the step, not of the last one before it, and incomplete
+        batches are filled up.)
+    n_chains : int, default=1
+        Searches run in lockstep, which differ by chance; the rows returned are those of the one with the lowest
+        objective, and `classifier_` is the mean of all.
+    max_iter : int, default=100
+        Outer steps, at most.
+    max_epochs : int, optional
+        Epochs of the inner loop in each outer step; 10 in ``"sound"``, else 2000.
+    tol : float, default=1e-3
+        Norm of the gradient at which the inner loop stops.
+    hidden_layer_sizes : sequence of int, default=(256, 128)
+    batch_size : int, default=32
+    learning_rate : float, optional
+        1e-3 in ``"sound"``, else 1e-4.
+    n_iter_no_change : int, optional
+        Outer steps without an acceptance after which a chain ends; 20 in ``"sound"``, else none.
+    validation_fraction : float, default=0.2
+        Share of the rows that ``"sound"`` holds out to measure on; they do not train in the search. A rare class of
+        fewer than 10 rows is not divided.
+    proposal, objective, acceptance : object, optional
+        Parts in place of the mode's; see `equipoise.bilevel`.
+    standardize : bool, optional
+        Bring features to mean 0 and deviation 1 for the networks; by default in all modes but ``"authors"``.
+    max_time : float, optional
+        Seconds after which no outer step is begun.
+    verbose : bool, default=False
+        Show progress with the time left.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Classes that were under-sampled.
+    sample_indices_ : ndarray of shape (n_new,)
+        Rows kept, in ascending order; all rare rows are (in ``"authors"`` as bootstrapped).
+    chains_ : list of ndarray
+        Rows kept by each chain.
+    history_ : DataFrame
+        A row a step of a chain: ``chain``, ``step``, ``proposed``, ``accepted``, ``objective``, mean losses
+        ``larger_loss`` and ``rare_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``, ``seconds``.
+    classifier_ : FittedStack
+        The networks of the last accepted steps, one a chain (``"authors"``: of the last steps).
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+
+    See Also
+    --------
+    imblearn.under_sampling.RandomUnderSampler : Rows at random, without a search.
+
+    References
+    ----------
+    Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification", 2025.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from equipoise import MUBO
+    >>> X, y = make_classification(500, weights=[0.9], flip_y=0, random_state=0)
+    >>> mubo = MUBO(max_iter=10, max_epochs=2, random_state=0)
+    >>> X_small, y_small = mubo.fit_resample(X, y)
+    >>> len(X_small) < 150, int((y_small == 1).sum()) == int((y == 1).sum())
+    (True, True)
+    """
+
+    _parameter_constraints = {
+        **BaseCleaningSampler._parameter_constraints,
+        "mode": [StrOptions(set(MODES))],
+        "n_chains": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [None, Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [None, Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "proposal": [None, HasMethods("propose")],
+        "objective": [None, HasMethods("measure")],
+        "acceptance": [None, HasMethods("accepts")],
+        "standardize": [None, "boolean"],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "verbose": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        mode: str = "sound",
+        n_chains: int = 1,
+        max_iter: int = 100,
+        max_epochs: int | None = None,
+        tol: float = 1e-3,
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        n_iter_no_change: int | None = None,
+        validation_fraction: float = 0.2,
+        proposal: Any = None,
+        objective: Any = None,
+        acceptance: Any = None,
+        standardize: bool | None = None,
+        max_time: float | None = None,
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.mode = mode
+        self.n_chains = n_chains
+        self.max_iter = max_iter
+        self.max_epochs = max_epochs
+        self.tol = tol
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_fraction = validation_fraction
+        self.proposal = proposal
+        self.objective = objective
+        self.acceptance = acceptance
+        self.standardize = standardize
+        self.max_time = max_time
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _fit_resample(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        random_state = check_random_state(self.random_state)
+        mode, rng = MODES[self.mode], np.random.default_rng(random_state.randint(1 << 31))
+        classes, codes = np.unique(y, return_inverse=True)
+        problem, scaler = self._problem(X, codes.astype(np.int32), classes, mode, rng)
+        chains = new_chains(problem, rng.integers(1 << 31, size=self.n_chains).tolist(), bootstrap=mode.bootstrap)
+        search = self._search(mode, len(classes))
+        with ProgressBars(Console(quiet=not self.verbose)) as bars:
+            told = partial(bars.advance, "searching")
+            records = search_rows(problem, search, chains, max_time=self.max_time, on_step=told)
+        self.history_ = pd.DataFrame(records)
+        self.chains_ = [self._rows(problem, chain) for chain in chains]
+        self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
+        networks = [chain.best if mode.returns_best else chain.network for chain in chains]
+        self.classifier_ = FittedStack([n for n in networks if n is not None], classes, scaler)
+        return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
+
+    def _problem(
+        self, X: NDArray[Any], codes: NDArray[np.int32], classes: NDArray[Any], mode: Mode, rng: np.random.Generator
+    ) -> tuple[RowProblem, StandardScaler | None]:
+        larger = [int(np.flatnonzero(classes == label)[0]) for label in self.sampling_strategy_]
+        kept = np.flatnonzero(~np.isin(codes, larger))
+        candidates = {code: np.flatnonzero(codes == code) for code in larger}
+        held_out = np.empty(0, dtype=np.int64)
+        if mode.holds_out:
+            kept_out = self._held_out(kept, codes, rng)
+            most = _MEASURED_ON * max(len(kept_out), _FEWEST_TO_HOLD_OUT)
+            parts = [rng.permutation(rows)[: min(most, int(self.validation_fraction * len(rows)))]
+                     for rows in candidates.values()]  # fmt: skip
+            held_out = np.concatenate([kept_out, *parts])
+            candidates = {code: np.setdiff1d(rows, held_out, assume_unique=True) for code, rows in candidates.items()}
+            kept = np.setdiff1d(kept, kept_out)
+        scales = mode.standardize if self.standardize is None else self.standardize
+        scaler = None
+        if scales:
+            scaler = StandardScaler().fit(_Scaled(X, None)[np.sort(rng.permutation(len(codes))[:_SCALED_ON])])
+        return RowProblem(_Scaled(X, scaler), codes, len(classes), kept, candidates, held_out), scaler
+
+    def _held_out(self, kept: NDArray[np.int64], codes: NDArray[np.int32], rng: np.random.Generator) -> NDArray[Any]:
+        """Draw the rare rows that only measure, by class; none of a class that has too few."""
+        parts = [rng.permutation(kept[codes[kept] == code]) for code in np.unique(codes[kept])]
+        counts = [int(self.validation_fraction * len(p)) if len(p) >= _FEWEST_TO_HOLD_OUT else 0 for p in parts]
+        return np.concatenate([part[:n] for part, n in zip(parts, counts, strict=True)])
+
+    def _search(self, mode: Mode, n_classes: int) -> RowSearch:
+        search, hidden = mode.search, tuple(int(size) for size in self.hidden_layer_sizes)
+        settings = replace(
+            search.settings, network=mode.network(hidden, n_classes), batch_size=self.batch_size,
+            learning_rate=self.learning_rate or search.settings.learning_rate, gradient_tolerance=self.tol,
+        )  # fmt: skip
+        return replace(
+            search, settings=settings, max_iter=self.max_iter, max_epochs=self.max_epochs or search.max_epochs,
+            look_epochs=min(search.look_epochs, self.max_epochs or search.max_epochs),
+            n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
+            proposal=self.proposal or search.proposal, objective=self.objective or search.objective,
+            acceptance=self.acceptance or search.acceptance,
+        )  # fmt: skip
+
+    def _rows(self, problem: RowProblem, chain: Chain) -> NDArray[np.int64]:
+        """All rare rows, those that only measured too, and what the chain accepted."""
+        rare = np.setdiff1d(problem.held_out, np.concatenate(list(self._larger_rows(problem))))
+        return np.sort(np.concatenate([chain.kept, rare, chain.accepted]))
+
+    def _larger_rows(self, problem: RowProblem) -> list[NDArray[Any]]:
+        return [problem.held_out[problem.codes[problem.held_out] == code] for code in problem.candidates]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.sampler_tags.sample_indices = True
+        return tags
+
+
+class _Scaled:
+    """Rows of a table, dense and scaled as they are read."""
+
+    def __init__(self, X: Any, scaler: StandardScaler | None) -> None:
+        self._X, self._scaler, self.shape = X.tocsr() if issparse(X) else X, scaler, X.shape
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        values = _dense(self._X[rows])
+        return values if self._scaler is None or not len(rows) else self._scaler.transform(values)
+
+
+def _dense(rows: Any) -> NDArray[Any]:
+    return rows.toarray() if issparse(rows) else rows

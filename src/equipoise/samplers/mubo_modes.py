@@ -1,0 +1,91 @@
+"""MUBO's three ways to search: as printed, as its authors' code runs, and as is sound."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from equipoise.bilevel.acceptance import BelowPastMeans, NotAbove
+from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare
+from equipoise.bilevel.proposals import RandomRows, RowsByLoss, SizeByAcceptances
+from equipoise.bilevel.row_search import RowSearch
+from equipoise.networks import ScalarHead, factored_perceptron
+from equipoise.training import Settings
+
+Network = tuple[int, ...] | Callable[[tuple[int, ...], int], nn.Module]
+
+
+class DoubleSoftmaxLoss(nn.Module):
+    """Cross-entropy of probabilities taken for logits, as in the authors' code.
+
+    The softmax is applied twice, so the loss of a row lies in log(1 + 1/e) to log(1 + e) for two classes and its
+    gradient fades.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduction = "mean"
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of logits (N, K) and class codes (N,)."""
+        return functional.cross_entropy(logits.softmax(dim=-1), target, reduction=self.reduction)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a mode fixes beside the search itself.
+
+    Attributes
+    ----------
+    search : RowSearch
+    bootstrap : bool
+        Rare rows drawn with replacement.
+    holds_out : bool
+        Whether the objective wants rows that never train.
+    standardize : bool
+    network : callable
+        ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
+    returns_best : bool
+        Whether the network is that of the last accepted step; else that of the last step.
+    """
+
+    search: RowSearch
+    bootstrap: bool
+    holds_out: bool
+    standardize: bool
+    network: Callable[[tuple[int, ...], int], Network]
+    returns_best: bool
+
+
+def _printed_network(hidden: tuple[int, ...], n_classes: int) -> Network:
+    """One output for two classes, by Definition 1; the paper has no more."""
+    return hidden if n_classes > 2 else lambda shape, _: ScalarHead(shape[0], hidden)
+
+
+def _authors_network(hidden: tuple[int, ...], n_classes: int) -> Network:
+    return lambda shape, k: factored_perceptron(shape[0], hidden, k)
+
+
+_INNER = Settings(
+    batch_size=32, learning_rate=1e-4, weight_decay=0.0, optimizer="adam", schedule="constant",
+    gradient_tolerance=1e-3, keep_optimizer=True,
+)  # fmt: skip
+
+MODES = {
+    "paper": Mode(
+        RowSearch(_INNER, max_epochs=2000, look_epochs=5, proposal=RandomRows(replacement=True),
+                  objective=MajorityShare(), acceptance=NotAbove(start=10.0)),
+        bootstrap=False, holds_out=False, standardize=True, network=_printed_network, returns_best=True),
+    "authors": Mode(
+        RowSearch(Settings(**{**vars(_INNER), "loss": DoubleSoftmaxLoss(), "gradient_rows": 32}), max_epochs=2000,
+                  look_epochs=1, proposal=RandomRows(replacement=True), objective=MajorityShare(),
+                  acceptance=BelowPastMeans(), size=SizeByAcceptances(), restore=False, burn_in=(0.15, 0.07)),
+        bootstrap=True, holds_out=False, standardize=False, network=_authors_network, returns_best=False),
+    "sound": Mode(
+        RowSearch(Settings(**{**vars(_INNER), "learning_rate": 1e-3}), max_epochs=10, look_epochs=5,
+                  proposal=RowsByLoss(), objective=BalancedHeldOut(), acceptance=NotAbove(tolerance=0.005),
+                  n_iter_no_change=20),
+        bootstrap=False, holds_out=True, standardize=True, network=lambda hidden, _: hidden, returns_best=True),
+}  # fmt: skip
+"""Modes by name. Where the paper is silent (steps, tolerance, epochs), its authors' code gives the value."""

@@ -1,0 +1,19 @@
+"""imbalanced-learn's and scikit-learn's own suites for our samplers."""
+
+from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_imblearn_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from equipoise import MUBO
+
+QUICK = {"max_iter": 3, "max_epochs": 2, "hidden_layer_sizes": (8,), "random_state": 0}
+SAMPLERS = [MUBO(**QUICK), MUBO(mode="paper", **QUICK), MUBO(mode="authors", **QUICK)]
+
+
+@parametrize_with_imblearn_checks(SAMPLERS)
+def test_imbalanced_learn(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(SAMPLERS, xfail_strict=True)
+def test_scikit_learn(estimator, check):
+    check(estimator)

@@ -1,0 +1,183 @@
+"""MUBO: what it keeps, what it remembers, and that its modes do as they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise import MUBO
+from equipoise.bilevel.proposals import RandomRows
+
+QUICK = {"max_iter": 8, "max_epochs": 3, "hidden_layer_sizes": (8,), "random_state": 0}
+EACH_MODE = pytest.mark.parametrize("mode", ["sound", "paper", "authors"])
+
+
+@pytest.fixture
+def data(problem):
+    X, y = problem((200, 30), apart=2.0)
+    return X, np.where(y == 1, "rare", "common")
+
+
+def searched(data, **parameters):
+    sampler = MUBO(**{**QUICK, **parameters})
+    return sampler, *sampler.fit_resample(*data)
+
+
+@EACH_MODE
+def test_rows_are_those_of_the_indices(mode, data):
+    sampler, X, y = searched(data, mode=mode, n_chains=3)
+    np.testing.assert_array_equal(X, data[0][sampler.sample_indices_])
+    np.testing.assert_array_equal(y, data[1][sampler.sample_indices_])
+    assert len(sampler.chains_) == 3 and sampler.classifier_.n_members == 3
+    assert any(np.array_equal(rows, sampler.sample_indices_) for rows in sampler.chains_)
+    assert sampler.classifier_.predict_proba(data[0]).shape == (230, 2)
+    assert set(sampler.classifier_.predict(data[0])) <= {"rare", "common"}
+
+
+@pytest.mark.parametrize("mode", ["sound", "paper"])
+def test_every_rare_row_is_kept_once(mode, data):
+    sampler, _, y = searched(data, mode=mode)
+    kept = sampler.sample_indices_[y == "rare"]
+    np.testing.assert_array_equal(np.sort(kept), np.flatnonzero(data[1] == "rare"))
+
+
+def test_the_authors_bootstrap_the_rare_rows(data):
+    sampler, _, _ = searched(data, mode="authors", n_chains=20, max_iter=1)
+    rare = np.concatenate([rows[data[1][rows] == "rare"] for rows in sampler.chains_])
+    assert len(rare) == 20 * 30
+    distinct = np.mean([len(np.unique(rows[data[1][rows] == "rare"])) for rows in sampler.chains_]) / 30
+    expected = 1 - (1 - 1 / 30) ** 30  # about 64%; the spread of one chain's share is about 6%
+    assert abs(distinct - expected) < 5 * 0.06 / np.sqrt(20)
+
+
+@EACH_MODE
+def test_the_sample_grows_only_on_acceptance(mode, data):
+    sampler, _, _ = searched(data, mode=mode, n_chains=2, max_iter=15)
+    for _, history in sampler.history_.groupby("chain"):
+        assert history["step"].is_monotonic_increasing
+        grown = history["size"].diff().fillna(history["size"])
+        np.testing.assert_array_equal(grown, np.where(history["accepted"], history["proposed"], 0))
+    final = sampler.history_.groupby("chain")["size"].last()
+    sizes = [int((data[1][rows] == "common").sum()) for rows in sampler.chains_]
+    assert final.tolist() == sizes
+
+
+def test_objectives_as_printed_never_rise(data):
+    sampler, _, _ = searched(data, mode="paper", n_chains=3, max_iter=15)
+    for _, history in sampler.history_.groupby("chain"):
+        accepted = history.loc[history["accepted"], "objective"]
+        assert accepted.is_monotonic_decreasing
+        assert history["accepted"].iloc[0]  # J starts at 10
+        rejected = history.loc[~history["accepted"]]
+        last = history["objective"].where(history["accepted"]).ffill().shift()
+        assert (rejected["objective"] > last[rejected.index]).all()
+
+
+def test_sizes_of_micro_samples(data):
+    """m = 30: ceil(3) rows at a time while the sample before was at most 7/4 m."""
+    sampler, _, _ = searched(data, mode="paper", max_iter=6)
+    assert set(sampler.history_["proposed"]) == {3}
+    sampler, _, _ = searched(data, mode="authors", max_iter=3)
+    assert sampler.history_["proposed"].tolist()[:2] == [round(0.15 * 30), round(7.5) - round(6.0)]
+
+
+@EACH_MODE
+def test_chains_are_independent_and_seeds_govern_them(mode, data):
+    many, _, _ = searched(data, mode=mode, n_chains=3)
+    again, _, _ = searched(data, mode=mode, n_chains=3)
+    other, _, _ = searched(data, mode=mode, n_chains=3, random_state=1)
+    pd.testing.assert_frame_equal(many.history_.drop(columns="seconds"), again.history_.drop(columns="seconds"))
+    for rows, same in zip(many.chains_, again.chains_):
+        np.testing.assert_array_equal(rows, same)
+    assert any(not np.array_equal(rows, others) for rows, others in zip(many.chains_, other.chains_))
+    assert not np.array_equal(many.chains_[0], many.chains_[1])
+
+
+def test_a_rejection_undoes_its_training(data):
+    """Where all but the first step is refused, the network is that of the first step, however long the search."""
+
+    class OnlyTheFirst:
+        def accepts(self, value, chain):
+            return not chain.values
+
+    short, _, _ = searched(data, acceptance=OnlyTheFirst(), max_iter=1)
+    long, _, _ = searched(data, acceptance=OnlyTheFirst(), max_iter=6)
+    np.testing.assert_array_equal(short.sample_indices_, long.sample_indices_)
+    for name, value in short.classifier_.weights_.items():
+        np.testing.assert_array_equal(value, long.classifier_.weights_[name])
+    kept, _, _ = searched(data, mode="authors", acceptance=OnlyTheFirst(), max_iter=6)
+    first, _, _ = searched(data, mode="authors", acceptance=OnlyTheFirst(), max_iter=1)
+    assert any(not np.array_equal(v, first.classifier_.weights_[n]) for n, v in kept.classifier_.weights_.items())
+
+
+@EACH_MODE
+@pytest.mark.parametrize("counts", [(40, 1), (40, 2), (40, 9), (12, 10), (3, 2)])
+def test_tiny_classes(mode, counts, problem):
+    """A rare class of 1, 2 and 9 rows; a larger one that is smaller than 7/4 of it."""
+    X, y = problem(counts, n_features=3)
+    sampler = MUBO(**{**QUICK, "max_iter": 30}, mode=mode)
+    _, y_kept = sampler.fit_resample(X, y)
+    assert (y_kept == 1).sum() == counts[1]
+    assert (y_kept == 0).sum() >= 1
+
+
+def test_several_larger_classes(problem):
+    X, y = problem((120, 60, 10), n_features=4)
+    sampler = MUBO(**QUICK)
+    _, kept = sampler.fit_resample(X, y)
+    assert set(sampler.sampling_strategy_) == {0, 1}
+    counts = np.bincount(kept)
+    assert counts[2] == 10 and counts[0] == counts[1] > 0  # a micro-sample has rows of each
+    sampler = MUBO(**QUICK, sampling_strategy=[0])
+    _, kept = sampler.fit_resample(X, y)
+    assert np.bincount(kept)[1:].tolist() == [60, 10] and np.bincount(kept)[0] < 120
+
+
+def test_rows_run_out(data):
+    """Every row is proposed once and accepted; then the search ends."""
+
+    class Always:
+        def accepts(self, value, chain):
+            return True
+
+    sampler, _, y = searched(data, acceptance=Always(), proposal=RandomRows(), max_iter=300, max_epochs=1)
+    assert len(sampler.history_) < 300
+    assert (y == "common").sum() == 160  # all but those held out to measure on
+    assert len(np.unique(sampler.sample_indices_)) == len(sampler.sample_indices_)
+
+
+def test_a_search_ends_when_nothing_changes(data):
+    class Never:
+        def accepts(self, value, chain):
+            return not chain.values
+
+    sampler, _, _ = searched(data, acceptance=Never(), n_iter_no_change=4, max_iter=50)
+    assert len(sampler.history_) == 5
+
+
+def test_held_out_rows_do_not_train(data):
+    """A fifth of each class: 6 rare rows, and the larger class's rows that can be kept are 160 at most."""
+    sampler, _, y = searched(data, max_iter=3)
+    sizes = sampler.history_["proposed"]
+    assert sizes.tolist() == [3, 3, 3]  # ceil(24 / 10): 24 rare rows train
+    assert (y == "rare").sum() == 30
+
+
+def test_time_budget(data):
+    sampler, _, _ = searched(data, max_iter=10_000, max_epochs=5, max_time=0.3, n_iter_no_change=10_000)
+    assert 1 <= len(sampler.history_) < 10_000
+
+
+def test_frames_and_progress(data, capsys):
+    X = pd.DataFrame(data[0], columns=list("abcd"), index=np.arange(230) * 2)
+    sampler = MUBO(**QUICK, verbose=True)
+    kept, y = sampler.fit_resample(X, pd.Series(data[1]))
+    assert list(kept.columns) == list("abcd") and len(kept) == len(y)
+    assert "Searching rows" in capsys.readouterr().out
+    MUBO(**QUICK).fit_resample(X, data[1])
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("bad", [{"mode": "fast"}, {"n_chains": 0}, {"validation_fraction": 1.0}, {"objective": 3}])
+def test_bad_parameters_are_refused(bad, data):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        MUBO(**{**QUICK, **bad}).fit_resample(*data)
