@@ -2,7 +2,7 @@
 
 Everything at a threshold is derived from one confusion matrix (rows = true class, columns = predicted
 class, as in scikit-learn): a stored matrix gives every such score back (`counts_summary`), and a stack of
-matrices ``(..., K, K)`` is scored at once (`CONFUSION_METRICS`).
+matrices ``(..., K, K)`` is scored at once.
 
 Common to all functions:
 
@@ -34,6 +34,8 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Labels = ArrayLike | None
 Weights = ArrayLike | None
+
+_LEAST = np.finfo(np.float64).tiny  # in place of a divisor that is 0, under a numerator that is 0 too
 
 
 # Input: label order, rows of weight 0 dropped, classes as indices
@@ -126,44 +128,38 @@ def tally(weights: Floats, shape: tuple[int, ...], *indices: Indices) -> Floats:
     return sums.astype(np.float64, copy=False).reshape(shape)
 
 
-# At a threshold: functions of the confusion matrix
+# At a threshold: functions of the confusion matrix, most of its margins only
 
 
 def _ratio(top: Floats, bottom: Floats, otherwise: float) -> Floats:
     return np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=bottom > 0)
 
 
-def _hits(counts: Floats) -> Floats:
-    return np.diagonal(counts, axis1=-2, axis2=-1)
+def _margins(counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Hits, true rows and predicted rows of each class, ``(..., K)``."""
+    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts.sum(-2)
 
 
-def _recall(counts: Floats) -> Floats:
-    return _ratio(_hits(counts), counts.sum(-1), np.nan)
+def _f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
+    return 2 * hits / np.maximum(true + predicted, _LEAST)
 
 
-def _precision(counts: Floats) -> Floats:
-    return _ratio(_hits(counts), counts.sum(-2), 0.0)
+def _accuracy(hits: Floats, true: Floats, predicted: Floats) -> Floats:
+    return hits.sum(-1) / true.sum(-1)
 
 
-def _f1(counts: Floats) -> Floats:
-    return _ratio(2 * _hits(counts), counts.sum(-1) + counts.sum(-2), 0.0)
+def _balanced_accuracy(hits: Floats, true: Floats, predicted: Floats) -> Floats:
+    return (hits / np.maximum(true, _LEAST)).sum(-1) / np.count_nonzero(true, axis=-1)
 
 
-def _accuracy(counts: Floats) -> Floats:
-    return _hits(counts).sum(-1) / counts.sum((-2, -1))
-
-
-def _balanced_accuracy(counts: Floats) -> Floats:
-    return np.nanmean(_recall(counts), axis=-1)
-
-
-def _g_mean(counts: Floats) -> Floats:
+def _g_mean(hits: Floats, true: Floats, predicted: Floats) -> Floats:
     with np.errstate(divide="ignore"):  # the logarithm of a recall of 0 is -inf, and the mean 0
-        return np.exp(np.nanmean(np.log(_recall(counts)), axis=-1))
+        logs = np.log(np.where(true > 0, hits, 1) / np.where(true > 0, true, 1))
+    return np.exp(logs.sum(-1) / np.count_nonzero(true, axis=-1))
 
 
-def _macro_f1(counts: Floats) -> Floats:
-    return _f1(counts).mean(-1)
+def _macro_f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
+    return _f1(hits, true, predicted).mean(-1)
 
 
 def _spread(sizes: Floats) -> Floats:
@@ -171,20 +167,21 @@ def _spread(sizes: Floats) -> Floats:
     return (sizes * (sizes.sum(-1, keepdims=True) - sizes)).sum(-1)
 
 
-def _matthews_corrcoef(counts: Floats) -> Floats:
-    true, predicted = counts.sum(-1), counts.sum(-2)
-    covariance = _hits(counts).sum(-1) * true.sum(-1) - (true * predicted).sum(-1)
+def _matthews_corrcoef(hits: Floats, true: Floats, predicted: Floats) -> Floats:
+    covariance = hits.sum(-1) * true.sum(-1) - (true * predicted).sum(-1)
     return _ratio(covariance, np.sqrt(_spread(true) * _spread(predicted)), 0.0)
 
 
-CONFUSION_METRICS: dict[str, Callable[[Floats], Floats]] = {
+MarginMetric = Callable[[Floats, Floats, Floats], Floats]
+
+MARGIN_METRICS: dict[str, MarginMetric] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "g_mean": _g_mean,
     "macro_f1": _macro_f1,
     "matthews_corrcoef": _matthews_corrcoef,
 }
-"""Scores by name, each a function of confusion matrices ``(..., K, K)`` to values ``(...)``."""
+"""Scores by name, each a function of hits, true and predicted rows of the classes, ``(..., K)``, to ``(...)``."""
 
 
 def _confusion(y_true: ArrayLike, y_pred: ArrayLike, labels: Labels, sample_weight: Weights) -> Floats:
@@ -206,7 +203,7 @@ def g_mean(y_true: ArrayLike, y_pred: ArrayLike, *, labels: Labels = None, sampl
     >>> round(g_mean([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.84327
     """
-    return float(_g_mean(_confusion(y_true, y_pred, labels, sample_weight)))
+    return float(_g_mean(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def macro_f1_score(
@@ -222,7 +219,7 @@ def macro_f1_score(
     >>> round(macro_f1_score([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.75083
     """
-    return float(_macro_f1(_confusion(y_true, y_pred, labels, sample_weight)))
+    return float(_macro_f1(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def balanced_accuracy(
@@ -235,7 +232,7 @@ def balanced_accuracy(
     >>> balanced_accuracy([0, 0, 0, 1], [0, 0, 0, 0])
     0.5
     """
-    return float(_balanced_accuracy(_confusion(y_true, y_pred, labels, sample_weight)))
+    return float(_balanced_accuracy(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def matthews_corrcoef(
@@ -248,7 +245,7 @@ def matthews_corrcoef(
     >>> round(matthews_corrcoef([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.53793
     """
-    return float(_matthews_corrcoef(_confusion(y_true, y_pred, labels, sample_weight)))
+    return float(_matthews_corrcoef(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
@@ -263,7 +260,7 @@ def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
     -------
     dict
         Of shape ``(..., K)``: ``support`` (true rows), ``precision``, ``recall``, ``f1``. Of shape ``(...)``:
-        the scores of `CONFUSION_METRICS`, and ``undefined``, how many 0/0 were counted as 0 (precisions of
+        the scores of `MARGIN_METRICS`, and ``undefined``, how many 0/0 were counted as 0 (precisions of
         classes never predicted, F1 of classes neither there nor predicted, the Matthews correlation when all
         rows or all predictions are of one class).
 
@@ -280,14 +277,14 @@ def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
         raise ValueError(f"confusion must have the shape (..., K, K), got {counts.shape}")
     if not ((counts >= 0) & (counts < np.inf)).all() or not counts.any((-2, -1)).all():
         raise ValueError(f"confusion must hold counts, not negative and not all 0, got {counts!r}")
-    true, predicted = counts.sum(-1), counts.sum(-2)
+    hits, true, predicted = _margins(counts)
     no_correlation = _spread(true) * _spread(predicted) == 0
     return {
         "support": true,
-        "precision": _precision(counts),
-        "recall": _recall(counts),
-        "f1": _f1(counts),
-        **{name: metric(counts) for name, metric in CONFUSION_METRICS.items()},
+        "precision": _ratio(hits, predicted, 0.0),
+        "recall": _ratio(hits, true, np.nan),
+        "f1": _f1(hits, true, predicted),
+        **{name: metric(hits, true, predicted) for name, metric in MARGIN_METRICS.items()},
         "undefined": (predicted == 0).sum(-1) + (true + predicted == 0).sum(-1) + no_correlation,
     }
 

@@ -1,5 +1,7 @@
 """Tuned offsets against brute force over all cuts, and what holds for any number of classes."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,17 +134,70 @@ def test_a_tuned_decision_holds_on_new_rows():
     assert tuned > plain + 0.03
 
 
-def test_a_cost_can_be_the_metric():
-    y, proba = multiclass_rows(2, 400, 3)
-    costs = np.array([[0, 1, 1], [5, 0, 1], [20, 1, 0]])
+COSTS = np.array([[0, 1, 1], [5, 0, 1], [20, 1, 0]])
 
-    def saved(confusions):
-        return -(confusions * costs).sum((-2, -1))
 
-    def cost(offsets):
-        return costs[y, decide(proba, offsets)].sum()
+def test_costs_are_lowered_nearly_as_far_as_bayes_would():
+    y, proba = multiclass_rows(2, 4000, 3)
+    mean_cost = {name: COSTS[y, decided].mean() for name, decided in {
+        "tuned": decide(proba, tune_offsets(y, proba, metric=COSTS)),
+        "plain": proba.argmax(axis=1),
+        "bayes": (proba @ COSTS).argmin(axis=1),  # the probabilities are true ones
+    }.items()}  # fmt: skip
+    assert mean_cost["tuned"] < mean_cost["plain"] - 0.3
+    assert mean_cost["tuned"] < 1.1 * mean_cost["bayes"]
 
-    assert cost(tune_offsets(y, proba, metric=saved)) < cost(np.zeros(3))
+
+@given(binary_rows(), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.1, 1, 1000]))
+def test_two_classes_reach_the_least_cost_of_all_cuts(rows, false_alarm, miss, unit):
+    y, p, weight = rows
+    costs = unit * np.array([[0, false_alarm], [miss, 0]])
+    offsets = tune_offsets(y, p, metric=costs, sample_weight=weight)
+    found = (weight * costs[y, decide(p, offsets)]).sum()
+    best = min((weight * costs[y, (p > cut).astype(int)]).sum() for cut in np.arange(0.5, 20) / 20)
+    assert found == pytest.approx(best, abs=1e-9)
+
+
+def recall_and_precision(y, called, weight):
+    hits = weight[(y == 1) & called].sum()
+    return hits / weight[y == 1].sum(), hits / weight[called].sum() if called.any() else 0.0
+
+
+@settings(deadline=None)
+@given(binary_rows(), st.sampled_from(["min_recall", "min_precision"]), st.sampled_from([0.25, 0.5, 0.8, 1.0]))
+def test_two_classes_reach_the_best_of_the_cuts_above_a_floor(rows, which, floor):
+    y, p, weight = rows
+    cuts = {cut: recall_and_precision(y, p > cut, weight)[which == "min_precision"] for cut in np.arange(0.5, 20) / 20}
+    allowed = [cut for cut, share in cuts.items() if share >= floor - 1e-9]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        offsets = tune_offsets(y, p, metric="macro_f1", sample_weight=weight, **{which: {1: floor}})
+    called = decide(p, offsets) == 1
+    assert bool(caught) == (not allowed)
+    if allowed:
+        best = max(plain_score("macro_f1", y, p > cut, weight) for cut in allowed)
+        assert plain_score("macro_f1", y, called, weight) == pytest.approx(best, abs=1e-9)
+    else:
+        share = recall_and_precision(y, called, weight)[which == "min_precision"]
+        assert share == pytest.approx(max(cuts.values()), abs=1e-9)
+
+
+def test_many_classes_keep_their_floors():
+    y, proba = multiclass_rows(2, 2000, 4)
+    rare = int(np.bincount(y).argmin())
+    plain = decide(proba, tune_offsets(y, proba, metric="accuracy"))
+    floored = decide(proba, tune_offsets(y, proba, metric="accuracy", min_recall={rare: 0.8}))
+    assert np.mean(plain[y == rare] == rare) < 0.5
+    assert 0.8 <= np.mean(floored[y == rare] == rare) < 0.95
+    sure = decide(proba, tune_offsets(y, proba, metric="macro_f1", min_precision={rare: 0.8}))
+    assert np.mean(y[sure == rare] == rare) >= 0.8
+
+
+def test_floors_out_of_reach_are_missed_least_and_told():
+    y, p = [0, 1, 0, 1], [0.1, 0.3, 0.4, 0.9]
+    with pytest.warns(UserWarning, match=r"min_recall=\{1: 1.0\} and min_precision=\{1: 1.0\}.*by 0.333 in sum"):
+        offsets = tune_offsets(y, p, metric="macro_f1", min_recall={1: 1.0}, min_precision={1: 1.0})
+    assert decide(p, offsets).tolist() == [0, 1, 1, 1]
 
 
 def test_integer_weights_are_repeated_rows():
@@ -153,16 +208,12 @@ def test_integer_weights_are_repeated_rows():
     np.testing.assert_allclose(weighted, repeated)
 
 
-def test_a_metric_sees_no_negative_counts_whatever_the_rounding_of_the_weights():
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_the_scale_of_the_weights_does_not_matter(name):
     y, proba = multiclass_rows(6, 300, 3)
-    lowest = []
-
-    def watched(confusions):
-        lowest.append(confusions.min())
-        return metrics.CONFUSION_METRICS["g_mean"](confusions)
-
-    tune_offsets(y, proba, metric=watched, sample_weight=np.random.default_rng(0).random(300))
-    assert min(lowest) == 0
+    weight = np.random.default_rng(0).random(300)
+    offsets = [tune_offsets(y, proba, metric=name, sample_weight=scale * weight) for scale in (1, 0.1, 1e-9, 1e9)]
+    assert all((decide(proba, offsets[0]) == decide(proba, b)).all() for b in offsets[1:])
 
 
 def test_labels_name_the_columns():
@@ -203,6 +254,10 @@ def test_decide_takes_the_first_class_at_a_tie_and_any_leading_axes():
     ("call", "message"),
     [
         (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="f1"), "metric must be one of .*'g_mean'.*got 'f1'"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 1]]), r"costs must be .* of shape \(2, 2\)"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 0], [0, 0]]), "costs must be finite and not all 0"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="g_mean", min_recall={2: 0.5}), r"such as \{1: 0.9\}"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="g_mean", min_precision={1: 90}), "shares in .0, 1."),
         (lambda: tune_offsets([0, 1], [0.1, 1.9], metric="g_mean"), "sum to 1"),
         (lambda: decide([0.1, 0.9], [0.0, 0.0, 0.0]), "each of 2 classes"),
         (lambda: decide([0.1, 0.9], [0.0, np.inf]), "finite number"),
