@@ -3,6 +3,16 @@
 from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers import NeuralClassifier
+from equipoise.losses import (
+    CDTLoss,
+    ClassBalancedLoss,
+    DeferredReweighting,
+    FocalLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    ParametricCrossEntropy,
+    VSLoss,
+)
 from equipoise.persistence import load, save
 from equipoise.samplers import MUBO
 
@@ -12,10 +22,18 @@ __all__ = [
     "MUBO",
     "BalancedBatchSampler",
     "BatchSMOTE",
+    "CDTLoss",
+    "ClassBalancedLoss",
+    "DeferredReweighting",
+    "FocalLoss",
+    "LDAMLoss",
+    "LogitAdjustedLoss",
     "MixUp",
     "NeuralClassifier",
+    "ParametricCrossEntropy",
     "ReMix",
     "RebalancedMixup",
+    "VSLoss",
     "__version__",
     "datasets",
     "load",

@@ -6,6 +6,7 @@ added up, as in ``"under+remix"``. The references ``gbdt`` and ``gbdt-balanced``
 histogram boosting. Every recipe reads tables through the same preprocessing.
 """
 
+from functools import partial
 from typing import Any
 
 from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
@@ -16,6 +17,8 @@ from sklearn.pipeline import Pipeline
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers import NeuralClassifier
+from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
+from equipoise.networks.cosine import SCALE
 from equipoise.preprocessing import TablePreprocessor
 
 _PARTS: dict[str, dict[str, Any]] = {
@@ -31,6 +34,12 @@ _PARTS: dict[str, dict[str, Any]] = {
     "batch-smote": {"batch_transform": BatchSMOTE()},
     "remix": {"batch_transform": ReMix(alpha=0.3)},
     "remix-dataset": {"batch_sampler": BalancedBatchSampler, "batch_transform": MixUp(alpha=0.3)},
+    "focal": {"loss": FocalLoss},
+    "class-balanced": {"loss": ClassBalancedLoss},
+    "ldam": {"loss": partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0), "network": "cosine_mlp"},  # scaled in the network
+    "la": {"loss": LogitAdjustedLoss},
+    "cdt": {"loss": CDTLoss},
+    "vs": {"loss": VSLoss},
 }
 _REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
 
@@ -47,6 +56,12 @@ _MEANINGS = {
     "batch-smote": "SMOTE within each batch",
     "remix": "ReMix, batches balanced and mixed",
     "remix-dataset": "batches drawn balanced from all rows, then mixed",
+    "focal": "focal loss, sure rows count for little",
+    "class-balanced": "errors weighed by the effective number of rows",
+    "ldam": "LDAM, larger margins for rare classes",
+    "la": "logit adjustment, class shares added to the logits",
+    "cdt": "class-dependent temperatures, smaller logits for rare classes",
+    "vs": "vector scaling, LA and CDT in one loss",
     "gbdt": "histogram gradient boosting",
     "gbdt-balanced": "histogram gradient boosting, classes weighed",
 }

@@ -45,12 +45,15 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         row positions. None passes over the rows in random order.
     loss : "cross_entropy", nn.Module or callable, default="cross_entropy"
         A module called with logits ``(N, K)`` and a target, class codes or probabilities; or a callable
-        that makes one from the class counts ``(K,)`` of the training rows.
-    network : "mlp", nn.Module or callable, default="mlp"
-        A module is a pattern: each member is a copy with weights drawn anew. A callable is given the
-        shape of a row and the number of classes. Both map ``(B, *features)`` to logits ``(B, K)``.
+        that makes one from the class counts ``(K,)`` of the training rows, such as the class `VSLoss` or
+        ``functools.partial(VSLoss, tau=1.2)``.
+    network : "mlp", "cosine_mlp", nn.Module or callable, default="mlp"
+        ``"cosine_mlp"`` has logits that are 30 times the cosines between features and class weights, which
+        give the margins of `LDAMLoss` their meaning. A module is a pattern: each member is a copy with weights
+        drawn anew. A callable is given the shape of a row and the number of classes. Both map
+        ``(B, *features)`` to logits ``(B, K)``.
     hidden_layer_sizes : sequence of int, default=(256, 128)
-        Widths of the hidden layers of ``network="mlp"``, which are rectified.
+        Widths of the hidden layers of the named networks, which are rectified.
     n_members : int, default=1
         Number of networks, which differ by initial weights, order of rows and resampling.
     batch_size : int, default=64
@@ -67,7 +70,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Course of the learning rate.
     dropout : float, default=0.0
-        Rate after each hidden layer of ``network="mlp"``, in [0, 1).
+        Rate after each hidden layer of the named networks, in [0, 1).
     early_stopping : bool or str, default=False
         Hold out ``validation_fraction`` of the rows, drawn by class anew for each member, and keep the
         weights that score best on them: by ``"log_loss"`` (also True), ``"balanced_log_loss"``,
@@ -119,7 +122,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
         "loss": [StrOptions({"cross_entropy"}), callable],
-        "network": [StrOptions({"mlp"}), callable],
+        "network": [StrOptions({"mlp", "cosine_mlp"}), callable],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -270,6 +273,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         return Settings(
             network=self._hidden_layers(table) if isinstance(self.network, str) else self.network,
+            head="cosine" if self.network == "cosine_mlp" else "linear",
             loss=self.loss,
             batch_transform=self.batch_transform,
             batch_sampler=self.batch_sampler,
@@ -301,7 +305,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             )
         if table.X.ndim != 2:
             raise ValueError(
-                f"network='mlp' reads rows of numbers, but X has shape {table.X.shape}: flatten it, or give a network."
+                f"network={self.network!r} reads rows of numbers, but X has shape {table.X.shape}: flatten it, or "
+                f"give a network."
             )
         return tuple(map(int, sizes))
 

@@ -19,7 +19,12 @@ from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
 from equipoise.preprocessing import TablePreprocessor
 from equipoise.training import Task, TrainedNetwork, fit
-from equipoise.training.cautions import MissingClassWarning, missing_class_caution
+from equipoise.training.cautions import (
+    MissingClassWarning,
+    TwiceCorrectedWarning,
+    missing_class_caution,
+    twice_corrected_caution,
+)
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -157,10 +162,11 @@ def _run_in_stacks(
         store.add([cell.finish() for cell in touched if len(cell.networks) == len(cell.tasks)])
 
     tasks = [task for cell in cells for task in cell.tasks]
-    told = partial(on_progress, "training")
+    on_steps = partial(on_progress, "training")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MissingClassWarning)  # each cell has its own note of it
-        fit(tasks, n_jobs=cpu_count(), on_progress=told, on_stack=keep)
+        for told in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
+            warnings.simplefilter("ignore", told)
+        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
 
 
 def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":
@@ -173,7 +179,8 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
             tasks = model.tasks(fold.X_train, fold.y_train)
         except Exception as error:
             return fold.failed(recipe, error)
-    notes = [*_sentences(caught), *filter(None, [missing_class_caution(tasks)])]
+    cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))
+    notes = [*_sentences(caught), *filter(None, cautions)]
     return _PendingCell(recipe, fold, model, tasks, notes, time.perf_counter() - started)
 
 

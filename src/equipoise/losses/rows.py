@@ -1,11 +1,13 @@
 """Any loss, by name, module or recipe, as one value a row and a replica.
 
 The trainer weighs rows itself and sums replicas, so it needs a loss before its reduction. torch's
-losses read axis 1 as the class axis: replicas and rows are flattened first.
+losses read axis 1 as the class axis: replicas and rows are flattened first. The losses of this package
+know the replica axis, and run once for all replicas.
 """
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,32 @@ Loss = str | nn.Module | Callable[[Tensor], nn.Module]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
 
 
-def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = None) -> RowLosses:
+class StackLoss:
+    """Losses of the rows of a stack: ``(logits, target) -> losses``.
+
+    Parameters
+    ----------
+    losses : callable
+        ``(R, B, K)`` logits and ``(R, B[, K])`` targets to ``(R, B)`` losses.
+    modules : sequence of nn.Module
+        Those of them that have a method ``set_progress`` are told the progress of the run.
+    """
+
+    def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:
+        self._losses = losses
+        self._told = [tell for module in modules if (tell := getattr(module, "set_progress", None)) is not None]
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each row of each replica."""
+        return self._losses(logits, target)
+
+    def set_progress(self, progress: float) -> None:
+        """Tell the losses that follow a schedule the share of the run that is done, 0 to 1."""
+        for tell in self._told:
+            tell(progress)
+
+
+def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = None) -> StackLoss:
     """Return a function ``(logits, target) -> losses`` of shapes ``(R, B, K)``, ``(R, B[, K])`` and ``(R, B)``.
 
     Parameters
@@ -24,7 +51,8 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
         A module is called with logits ``(N, K)`` and a target, class indices ``(N,)`` or probabilities
         ``(N, K)``, and must give one value a row; if it has a ``reduction``, a copy with
         ``reduction="none"`` is used. A callable is given the class counts ``(K,)`` of a replica and
-        returns such a module.
+        returns such a module; a class with a true attribute ``takes_replicas``, or a ``functools.partial``
+        of one, is given all counts at once, ``(R, K)``, and its module all replicas.
     class_counts : Tensor of shape (R, K)
         On the device of the training.
     dtype : torch.dtype, optional
@@ -38,11 +66,26 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     if isinstance(loss, str):
         if loss != "cross_entropy":
             raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
-        return _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
+        return StackLoss(_flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none")))
+
+    def ready(module: nn.Module) -> nn.Module:
+        return _unreduced(module).to(class_counts.device, dtype)
+
     if isinstance(loss, nn.Module):
-        return _flat(_unreduced(loss).to(class_counts.device, dtype))
-    modules = [loss(counts) for counts in class_counts]
-    return _by_replica([_flat(_unreduced(module).to(class_counts.device, dtype)) for module in modules])
+        module = ready(loss)
+        return StackLoss(_flat(module), [module])
+    if _takes_replicas(loss):
+        module = ready(loss(class_counts))
+        return StackLoss(module, [module])
+    modules = [ready(loss(counts)) for counts in class_counts]
+    return StackLoss(_by_replica([_flat(module) for module in modules]), modules)
+
+
+def _takes_replicas(loss: object) -> bool:
+    if isinstance(loss, partial):
+        made_of = (loss.func, *loss.args, *loss.keywords.values())
+        return all(_takes_replicas(part) for part in made_of if callable(part))
+    return bool(getattr(loss, "takes_replicas", False))
 
 
 def _unreduced(module: nn.Module) -> nn.Module:

@@ -1,19 +1,26 @@
 """What a user should know of a training before it begins."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from scipy.stats import hypergeom
 
-from equipoise.batches import BatchSMOTE, ReMix
+from equipoise.batches import BalancedBatchSampler, BatchSMOTE, ReMix
+from equipoise.losses import ClassBalancedLoss, LogitAdjustedLoss, VSLoss
 from equipoise.training.task import Task
 
 _BALANCE_THE_BATCH = (ReMix, BatchSMOTE)
+_CORRECT_THE_PRIOR = (ClassBalancedLoss, LogitAdjustedLoss, VSLoss)
 _TOLERATED = 0.1  # share of the batches without a row of the rarest class
 
 
 class MissingClassWarning(UserWarning):
     """Batches that are to be balanced from their own rows lack a class too often."""
+
+
+class TwiceCorrectedWarning(UserWarning):
+    """Batches and loss both make up for the shares of the classes."""
 
 
 def share_without_rarest(task: Task) -> float:
@@ -43,3 +50,33 @@ def missing_class_caution(tasks: Sequence[Task]) -> str | None:
         f"a batch from its own rows: draw larger batches, or balanced ones from all rows (BalancedBatchSampler, "
         f"then MixUp; recipe remix-dataset)."
     )
+
+
+def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
+    """Say it in a sentence if a task's loss corrects for class counts that its batches or weights have balanced."""
+    for task in tasks:
+        if (loss := _correcting_loss(task)) is not None and (balance := _balance(task)) is not None:
+            return (
+                f"{loss} corrects for the shares of the classes, and so does {balance}: together they favour rare "
+                f"classes twice. Leave one of them out."
+            )
+    return None
+
+
+def _correcting_loss(task: Task) -> str | None:
+    loss = task.settings.loss
+    made = loss.func if isinstance(loss, partial) else loss
+    kind = made if isinstance(made, type) else type(made)
+    return kind.__name__ if issubclass(kind, _CORRECT_THE_PRIOR) else None
+
+
+def _balance(task: Task) -> str | None:
+    """Name what makes the classes weigh alike where their counts differ; None if nothing does."""
+    if isinstance(task.settings.batch_transform, _BALANCE_THE_BATCH):
+        return type(task.settings.batch_transform).__name__
+    if task.settings.batch_sampler is BalancedBatchSampler:
+        return BalancedBatchSampler.__name__
+    counts = np.bincount(task.labels())
+    weights = counts if task.weights is None else np.bincount(task.labels(), weights=task.weights)
+    present = counts > 0
+    return "class weights" if np.ptp(counts[present]) and np.allclose(weights[present], weights.max()) else None

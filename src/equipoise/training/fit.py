@@ -8,7 +8,12 @@ from contextlib import contextmanager
 import torch
 from joblib import Parallel, delayed
 
-from equipoise.training.cautions import MissingClassWarning, missing_class_caution
+from equipoise.training.cautions import (
+    MissingClassWarning,
+    TwiceCorrectedWarning,
+    missing_class_caution,
+    twice_corrected_caution,
+)
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
 from equipoise.training.stacks import build_stack, plan_stacks
@@ -60,6 +65,8 @@ def fit(
     -----
     MissingClassWarning
         Once, if a tenth of the batches that a transform is to balance would lack a class.
+    TwiceCorrectedWarning
+        Once, if a loss corrects for class counts that batches or weights have balanced.
 
     Examples
     --------
@@ -72,6 +79,8 @@ def fit(
     """
     if (caution := missing_class_caution(tasks)) is not None:
         warnings.warn(caution, MissingClassWarning, stacklevel=2)
+    if (caution := twice_corrected_caution(tasks)) is not None:
+        warnings.warn(caution, TwiceCorrectedWarning, stacklevel=2)
     counter = _Counter(sum(task.settings.max_steps for task in tasks), on_progress)
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
     trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)

@@ -153,20 +153,21 @@ class StackTraining:
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor | None]) -> None:
         if self.transforms is not None:
             x, target = self._transformed(x, target)
+        self.losses.set_progress(self._progress(self.done))
         losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights
         losses = losses.sum(dim=1) / losses.shape[1]
         self.schedule.watch(losses.detach())
-        self.optimizer.step(losses.sum(), self.schedule.rates(self._progress()))
+        self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
 
     def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.transforms is not None
         pairs = [self.transforms[r](x[i], target[i]) for i, r in enumerate(self.replicas)]
         return torch.stack([rows for rows, _ in pairs]), torch.stack([soft for _, soft in pairs])
 
-    def _progress(self) -> float:
-        share = (self.done + 1) / self.settings.max_steps
+    def _progress(self, steps: int) -> float:
+        share = steps / self.settings.max_steps
         if not self.seconds:
             return share
         return max(share, (time.monotonic() - self.started) / self.seconds)

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from equipoise.networks import MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
+from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
 from equipoise.training.draws import INITIAL_WEIGHTS, stream
 from equipoise.training.task import Settings, Task
 
@@ -34,9 +35,17 @@ def _key(task: Task) -> tuple[Any, ...]:
     # Absent classes can be kept out of a softmax, but not out of any loss.
     classes = () if settings.loss == "cross_entropy" else (task.table.n_classes,)
     values = (getattr(settings, f.name) for f in fields(Settings))
-    key = tuple(v if isinstance(v, (tuple, str, int, float, type(None))) else id(v) for v in values)
+    key = tuple(map(_identity, values))
     shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
     return (*key, *classes, *shape)
+
+
+def _identity(value: Any) -> Any:
+    """Compare plain values, and what ``functools.partial`` is made of, by value; everything else by being the same."""
+    if isinstance(value, partial):
+        keywords = ((name, _identity(part)) for name, part in sorted(value.keywords.items()))
+        return (_identity(value.func), *map(_identity, value.args), *keywords)
+    return value if isinstance(value, (tuple, str, int, float, type(None))) else id(value)
 
 
 def _divide(tasks: Sequence[Task], group: list[int], n_jobs: int) -> Iterator[list[int]]:
@@ -96,7 +105,8 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
         return _started(ModuleStack(modules, vectorized=vectorized), tasks).to(device)
     widest = max(task.table.X.shape[1] for task in tasks)
     n_classes = max(task.table.n_classes for task in tasks)
-    stack = MLPStack((widest, *settings.network, n_classes), len(tasks), dtype)
+    perceptrons = CosineMLPStack if settings.head == "cosine" else MLPStack
+    stack = perceptrons((widest, *settings.network, n_classes), len(tasks), dtype)
     glorot = settings.initialization == "glorot_uniform"
     for replica, task in enumerate(tasks):
         sizes = task.table.X.shape[1], task.table.n_classes

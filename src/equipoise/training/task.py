@@ -49,8 +49,11 @@ class Settings:
     network : tuple of int, nn.Module or callable
         Widths of the hidden layers of a multi-layer perceptron; or a module that every replica copies
         with weights drawn anew; or a callable ``(input_shape, n_classes) -> nn.Module``.
+    head : {"linear", "cosine"}
+        Of the perceptron: logits as a linear layer gives them, or 30 times cosines, as margins need them.
     loss : "cross_entropy", nn.Module or callable
-        See `equipoise.losses.row_losses`.
+        See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
+        what share of the run is done.
     batch_transform : callable or None
         ``(x, y) -> (x, soft y)``.
     batch_sampler : callable or None
@@ -87,6 +90,7 @@ class Settings:
     """
 
     network: tuple[int, ...] | nn.Module | NetworkFactory = (256, 128)
+    head: str = "linear"
     loss: Loss = "cross_entropy"
     batch_transform: Callable[..., Any] | None = None
     batch_sampler: Callable[..., Any] | None = None
@@ -133,6 +137,7 @@ class Settings:
 _CHOICES = {
     "optimizer": ("adamw", "adam"),
     "schedule": ("one_cycle", "constant", "plateau"),
+    "head": ("linear", "cosine"),
     "initialization": ("torch", "glorot_uniform"),
 }
 

@@ -1,0 +1,74 @@
+"""What the modules share: class weights and counts as buffers, a reduction, and a replica axis."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from equipoise.losses.counts import checked_counts
+
+
+class WeighedLoss(nn.Module):
+    """Base of the losses that weigh classes.
+
+    Parameters
+    ----------
+    class_counts : array-like of shape (K,) or (R, K), optional
+        Training rows of each class.
+    w : array-like of shape (K,) or (R, K), not negative, optional
+        Weight of each class.
+    reduction : {"mean", "sum", "none"}, default="mean"
+    ignore_index : int, default=-100
+
+    Attributes
+    ----------
+    takes_replicas : bool
+        Whether counts with a leading replica axis give one loss for all replicas. The trainer then makes
+        one module of the class (or of a ``functools.partial`` of it) in place of one a replica.
+    """
+
+    takes_replicas = True
+    class_counts: Tensor | None
+    w: Tensor | None
+
+    def __init__(
+        self,
+        class_counts: ArrayLike | Tensor | None = None,
+        w: ArrayLike | Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("class_counts", None if class_counts is None else checked_counts(class_counts))
+        self.register_buffer("w", checked_values(w, "w"))
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+
+    def _options(self) -> dict[str, Any]:
+        return {"reduction": self.reduction, "ignore_index": self.ignore_index}
+
+    def extra_repr(self) -> str:
+        """Say how values are reduced."""
+        return f"reduction={self.reduction!r}"
+
+
+_LEGAL: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "w": ("zero or more", lambda values: values >= 0),
+    "l": ("finite", torch.isfinite),
+    "delta": ("positive", lambda values: values > 0),
+}
+
+
+def checked_values(values: ArrayLike | Tensor | None, name: str) -> Tensor | None:
+    """Return the values by class of a parameter as a floating tensor; None stays None."""
+    if values is None:
+        return None
+    tensor = torch.as_tensor(values)
+    tensor = tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    kind, legal = _LEGAL[name]
+    if not tensor.ndim or not (legal(tensor) & tensor.isfinite()).all():
+        raise ValueError(f"{name} must hold one {kind} number a class, but {name}={values!r}.")
+    return tensor

@@ -1,0 +1,120 @@
+"""Class-balanced weights: one over the effective number of rows of a class.
+
+Cui, Jia, Lin, Song and Belongie, "Class-Balanced Loss Based on Effective Number of Samples" (CVPR 2019,
+arXiv 1901.05555), with the weights scaled to sum K, as there.
+"""
+
+import math
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from equipoise.losses.counts import checked_counts, derived
+from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+
+
+def class_balanced_weights(class_counts: ArrayLike | Tensor, *, beta: float = 0.9999) -> Tensor:
+    """Weights in proportion to ``(1 - beta) / (1 - beta ** n_k)``, with sum K.
+
+    Parameters
+    ----------
+    class_counts : array-like of shape (K,) or (R, K)
+        Training rows of each class.
+    beta : float, default=0.9999
+        In [0, 1). 0 gives equal weights; near 1 they approach ``1 / n_k``.
+
+    Returns
+    -------
+    Tensor of the shape of the counts
+
+    Raises
+    ------
+    ValueError
+        If ``beta`` is outside [0, 1), or a class has no rows.
+
+    Examples
+    --------
+    >>> from equipoise.losses import class_balanced_weights
+    >>> class_balanced_weights([900, 100])
+    tensor([0.2073, 1.7927])
+    """
+    if not 0 <= beta < 1:
+        raise ValueError(f"beta must lie in [0, 1), but beta={beta!r}: 0.9999 is usual.")
+
+    def weights(n: Tensor) -> Tensor:
+        # beta ** n, taken through its logarithm, keeps what 1 - beta ** n would round away.
+        rarity = -1 / torch.expm1(n * (math.log(beta) if beta else -math.inf))
+        return rarity * rarity.shape[-1] / rarity.sum(-1, keepdim=True)
+
+    return derived(weights, checked_counts(class_counts))
+
+
+def class_balanced_loss(
+    logits: Tensor,
+    target: Tensor,
+    class_counts: ArrayLike | Tensor,
+    *,
+    beta: float = 0.9999,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
+    """Cross-entropy weighed by `class_balanced_weights`; the functional twin of `ClassBalancedLoss`.
+
+    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import class_balanced_loss
+    >>> class_balanced_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
+    tensor(1.2426)
+    """
+    w = class_balanced_weights(class_counts, beta=beta)
+    return parametric_cross_entropy(logits, target, w=w, reduction=reduction, ignore_index=ignore_index)
+
+
+class ClassBalancedLoss(ParametricCrossEntropy):
+    """Cross-entropy weighed by one over the effective number of rows of each class.
+
+    `ParametricCrossEntropy` with ``w_k`` in proportion to ``(1 - beta) / (1 - beta ** n_k)``. As any weights, they
+    lose their effect once all training rows are fitted.
+
+    Parameters
+    ----------
+    class_counts : array-like of shape (K,) or (R, K)
+        Training rows of each class.
+    beta : float, default=0.9999
+        In [0, 1). 0 is plain cross-entropy; near 1 the weights approach those of recipe ``cost``, ``1 / n_k``.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        A mean divides by the number of rows, not by their weights.
+    ignore_index : int, default=-100
+
+    See Also
+    --------
+    DeferredReweighting : The same weights for any loss, in the last part of a run.
+
+    References
+    ----------
+    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import ClassBalancedLoss
+    >>> ClassBalancedLoss([900, 100])(torch.zeros(2, 2), torch.tensor([0, 1]))
+    tensor(0.6931)
+    """
+
+    def __init__(
+        self,
+        class_counts: ArrayLike | Tensor,
+        *,
+        beta: float = 0.9999,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        counts = checked_counts(class_counts)
+        w = class_balanced_weights(counts, beta=beta)
+        super().__init__(w=w, reduction=reduction, ignore_index=ignore_index)
+        self.class_counts = counts

@@ -1,0 +1,111 @@
+"""Deferred re-weighting: plain weights first, class-balanced ones in the last part of a run.
+
+Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019),
+Algorithm 1: weights from the start spoil the features that a network learns, weights in the end move its boundary.
+"""
+
+from collections.abc import Callable
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from equipoise.losses.base import WeighedLoss
+from equipoise.losses.class_balanced import class_balanced_weights
+from equipoise.losses.counts import checked_counts
+
+
+class DeferredReweighting(nn.Module):
+    """Any loss of this package, its classes weighed only in the last part of a run.
+
+    Until `set_progress` is told of ``start`` all classes weigh 1; from then on as the loss's own weights say, or, if
+    it has none, as `class_balanced_weights`.
+
+    Parameters
+    ----------
+    loss : callable
+        Makes a loss of class counts: a class such as `LDAMLoss`, or ``partial(LDAMLoss, max_m=0.3)``.
+    class_counts : array-like of shape (K,) or (R, K)
+        Training rows of each class.
+    start : float, default=0.8
+        Share of the run, 0 to 1, after which weights apply; the authors' is epoch 160 of 200.
+    beta : float, default=0.9999
+        Of `class_balanced_weights`.
+
+    Attributes
+    ----------
+    loss : WeighedLoss
+        Its ``w`` holds the weights of the moment.
+
+    Raises
+    ------
+    TypeError
+        If the loss made is not one of this package.
+    ValueError
+        If ``start`` is outside 0 to 1.
+
+    Notes
+    -----
+    In `NeuralClassifier` it is ``loss=partial(DeferredReweighting, LDAMLoss)``; the trainer tells the progress before
+    each step. Early stopping may end a member before its weights apply: give it patience, or none.
+
+    References
+    ----------
+    Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", NeurIPS 2019, Algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import DeferredReweighting, LogitAdjustedLoss
+    >>> loss = DeferredReweighting(LogitAdjustedLoss, [900, 100], start=160 / 200)
+    >>> for epoch in range(200):
+    ...     loss.set_progress(epoch / 200)
+    ...     value = loss(torch.zeros(2, 2), torch.tensor([0, 1]))
+    ...     if epoch in (159, 160):
+    ...         print(value)
+    tensor(1.2040)
+    tensor(2.0749)
+    """
+
+    takes_replicas = True
+    weights: Tensor
+
+    def __init__(
+        self,
+        loss: Callable[..., WeighedLoss],
+        class_counts: ArrayLike | Tensor,
+        *,
+        start: float = 0.8,
+        beta: float = 0.9999,
+    ) -> None:
+        super().__init__()
+        if not 0 <= start <= 1:
+            raise ValueError(f"start must be a share of the run, 0 to 1, but start={start!r}.")
+        counts = checked_counts(class_counts)
+        self.loss = loss(counts)
+        if not isinstance(self.loss, WeighedLoss):
+            raise TypeError(
+                f"The loss must be one of equipoise.losses, whose weights can change, but {loss!r} made a "
+                f"{type(self.loss).__name__}."
+            )
+        own = self.loss.w
+        self.register_buffer("weights", class_balanced_weights(counts, beta=beta) if own is None else own)
+        self.start = start
+        self.set_progress(0.0)
+
+    @property
+    def reduction(self) -> str:
+        """How the loss reduces values of rows."""
+        return self.loss.reduction
+
+    @reduction.setter
+    def reduction(self, reduction: str) -> None:
+        self.loss.reduction = reduction
+
+    def set_progress(self, progress: float) -> None:
+        """Take note of the share of the run that is done, 0 to 1."""
+        self.loss.w = self.weights if progress >= self.start else torch.ones_like(self.weights)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
+        return self.loss(logits, target)

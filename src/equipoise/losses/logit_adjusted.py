@@ -1,0 +1,81 @@
+"""Logit adjustment: the logarithm of the class shares is added to the logits in training.
+
+Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Adjustment" (ICLR 2021,
+arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren et al. (NeurIPS 2020).
+"""
+
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from equipoise.losses.counts import checked_counts, log_shares
+from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+
+
+def logit_adjusted_loss(
+    logits: Tensor,
+    target: Tensor,
+    class_counts: ArrayLike | Tensor,
+    *,
+    tau: float = 1.0,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
+    """Cross-entropy of ``z + tau log pi``; the functional twin of `LogitAdjustedLoss`.
+
+    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import logit_adjusted_loss
+    >>> logit_adjusted_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
+    tensor(2.3026)
+    """
+    l = tau * log_shares(checked_counts(class_counts))  # noqa: E741
+    return parametric_cross_entropy(logits, target, l=l, reduction=reduction, ignore_index=ignore_index)
+
+
+class LogitAdjustedLoss(ParametricCrossEntropy):
+    """Cross-entropy of logits to which the logarithm of the class shares is added.
+
+    `ParametricCrossEntropy` with ``l_k = tau log pi_k``: an error on a rare class costs more. What the network
+    learns with ``tau=1`` are the logits of balanced classes, so that ``argmax z`` minimises the balanced error.
+
+    Parameters
+    ----------
+    class_counts : array-like of shape (K,) or (R, K)
+        Training rows of each class.
+    tau : float, default=1.0
+        Strength; 0 is plain cross-entropy.
+    reduction : {"mean", "sum", "none"}, default="mean"
+    ignore_index : int, default=-100
+
+    Notes
+    -----
+    It corrects for the shares of the classes in the batches. Where batches are balanced already (`ReMix`,
+    `BalancedBatchSampler`) it would correct twice.
+
+    References
+    ----------
+    Menon et al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, equation 10.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import LogitAdjustedLoss
+    >>> loss = LogitAdjustedLoss([900, 100])
+    >>> loss(torch.zeros(2, 2), torch.tensor([0, 1]))
+    tensor(1.2040)
+    """
+
+    def __init__(
+        self,
+        class_counts: ArrayLike | Tensor,
+        *,
+        tau: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        counts = checked_counts(class_counts)
+        super().__init__(l=tau * log_shares(counts), reduction=reduction, ignore_index=ignore_index)
+        self.class_counts = counts

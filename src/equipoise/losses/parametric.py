@@ -1,0 +1,181 @@
+"""Parametric cross-entropy: a weight, an offset and a multiplier for each class, or class and group.
+
+Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions for Imbalanced Data"
+(NeurIPS 2021, arXiv 2201.01212), equation 2.1; with ``w = 1`` the VS-loss of Kini et al. (NeurIPS 2021). It is
+weighted cross-entropy of adjusted logits, which exist in training only: prediction uses the logits as they are.
+"""
+
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from equipoise.losses.base import WeighedLoss, checked_values
+from equipoise.losses.reduction import accept, by_row, expected, reduced
+
+
+def parametric_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    w: Tensor | None = None,
+    l: Tensor | None = None,  # noqa: E741 - the paper's name
+    delta: Tensor | None = None,
+    group: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
+    r"""Weighted cross-entropy of adjusted logits.
+
+    For a row with logits z and label y::
+
+        -w_y log softmax_y(delta_1 z_1 + l_1, ..., delta_K z_K + l_K)
+
+    and for a row of probabilities Y, ``-sum_k Y_k w_k log softmax_k``. Arithmetic is in float32 or wider.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (..., B, K)
+        Leading axes, if any, are replicas.
+    target : Tensor of shape (..., B), integer, or (..., B, K), floating
+        Class indices or probabilities.
+    w, l, delta : Tensor of shape (K,) or (..., K), optional
+        Weights, offsets and multipliers, for all replicas or for each; 1, 0 and 1 by default. With `group` they
+        have a last axis of groups, ``(K, G)`` or ``(..., K, G)``. Gradients reach them.
+    group : Tensor of shape (..., B), integer, optional
+        Group of each row, 0 to G - 1. All logits of a row are adjusted by its group's column.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Over rows only. The mean is the sum divided by the number of rows, not by their weights.
+    ignore_index : int, default=-100
+        Class index of rows that do not count.
+
+    Returns
+    -------
+    Tensor of shape (...), or (..., B) with ``reduction="none"``
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit each other.
+    TypeError
+        If the logits are not floating.
+
+    Notes
+    -----
+    A constant added to all ``l`` changes nothing, and a common factor of all ``delta`` is a temperature. With equal
+    ``delta`` the minimiser is optimal for the balanced error if and only if ``w_y exp(-l_y)`` is proportional to
+    ``1 / pi_y``. A smaller ``delta`` gives a class a larger margin once all training rows are fitted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import parametric_cross_entropy
+    >>> l = torch.tensor([0.9, 0.1]).log()
+    >>> parametric_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1]), l=l, reduction="none")
+    tensor([0.1054, 2.3026])
+    """
+    rows = accept(logits, target, ignore_index)
+    adjusted = rows.logits
+    if delta is not None:
+        adjusted = adjusted * by_row(delta, adjusted, "delta", group)
+    if l is not None:
+        adjusted = adjusted + by_row(l, adjusted, "l", group)
+    weights = None if w is None else by_row(w, adjusted, "w", group)
+    return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
+
+
+class ParametricCrossEntropy(WeighedLoss):
+    """Weighted cross-entropy of adjusted logits, by class, or by class and group.
+
+    The loss of a row with logits z and label y is ``-w_y log softmax_y(delta * z + l)``: see
+    `parametric_cross_entropy`, its functional twin. Its special cases have names: `LogitAdjustedLoss`, `CDTLoss`,
+    `VSLoss`, `ClassBalancedLoss`.
+
+    Parameters
+    ----------
+    w : array-like of shape (K,), not negative, optional
+        Weights; 1 by default.
+    l : array-like of shape (K,), optional
+        Offsets; 0 by default.
+    delta : array-like of shape (K,), positive, optional
+        Multipliers; 1 by default.
+    num_groups : int, optional
+        G. The parameters then have a last axis of groups, ``(K, G)``, and a call needs the rows' groups. Groups
+        are needed in training only.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Over rows only: a mean gives one value a replica. It divides by the number of rows, not by their weights.
+    ignore_index : int, default=-100
+        Class index of rows that do not count.
+
+    Notes
+    -----
+    The parameters are buffers; before the class axis they may have a replica axis, ``(R, K)``. To search for them,
+    hold them yourself and call the functional twin, through which gradients reach them.
+
+    References
+    ----------
+    Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data", NeurIPS 2021, equations 2.1 and 4.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import ParametricCrossEntropy
+    >>> loss = ParametricCrossEntropy(w=[1.0, 2.0], l=[0.0, -1.0], delta=[1.0, 0.5])
+    >>> loss(torch.tensor([[2.0, 1.0]]), torch.tensor([1]))
+    tensor(5.1578)
+    """
+
+    l: Tensor | None  # noqa: E741
+    delta: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        w: ArrayLike | Tensor | None = None,
+        l: ArrayLike | Tensor | None = None,  # noqa: E741 - the paper's name
+        delta: ArrayLike | Tensor | None = None,
+        num_groups: int | None = None,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        super().__init__(None, w, reduction=reduction, ignore_index=ignore_index)
+        self.register_buffer("l", checked_values(l, "l"))
+        self.register_buffer("delta", checked_values(delta, "delta"))
+        self.num_groups = num_groups
+        for name in ("w", "l", "delta"):
+            values = getattr(self, name)
+            if num_groups is not None and values is not None and values.shape[1:][-1:] != (num_groups,):
+                raise ValueError(
+                    f"With num_groups={num_groups!r}, {name} must have shape (K, {num_groups}), but its shape is "
+                    f"{tuple(values.shape)}."
+                )
+
+    def forward(self, logits: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
+        """Compute the loss of a batch; see `parametric_cross_entropy`.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (..., B, K)
+        target : Tensor of shape (..., B), integer, or (..., B, K), floating
+            Class indices or probabilities.
+        group : Tensor of shape (..., B), integer, optional
+            Group of each row: needed with ``num_groups``, and then only.
+
+        Returns
+        -------
+        Tensor of shape (...), or (..., B) with ``reduction="none"``
+            float32 or wider.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit each other, or groups are missing or out of place.
+        TypeError
+            If the logits are not floating.
+        """
+        if (group is None) != (self.num_groups is None):
+            raise ValueError(
+                f"Groups of rows go with num_groups, but num_groups={self.num_groups!r} and "
+                f"{'no groups came' if group is None else 'groups came'}: give both or neither."
+            )
+        return parametric_cross_entropy(
+            logits, target, w=self.w, l=self.l, delta=self.delta, group=group, **self._options()
+        )

@@ -1,0 +1,131 @@
+"""What every loss shares: the rows that it accepts, values by class, and how values of rows become one.
+
+A loss of row i is ``sum_k Y_ik w_k f(log p_ik)``: a class index stands for a row Y of one 1, so that indices
+and probabilities never part. Where torch divides a weighted mean by the weights of the batch, or by its rows,
+as the kind of the target has it, a mean here is always the sum over rows divided by their number: weights
+then act alike in a batch with and without rare rows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Rows(NamedTuple):
+    """Accepted rows.
+
+    Attributes
+    ----------
+    logits : Tensor of shape (..., B, K), float32 or wider
+    target : Tensor of shape (..., B), int64, or (..., B, K), of the logits' dtype
+    ignore_index : int
+        Class index of rows that do not count.
+    """
+
+    logits: Tensor
+    target: Tensor
+    ignore_index: int
+
+    @property
+    def soft(self) -> bool:
+        """Whether the target holds probabilities."""
+        return self.target.is_floating_point()
+
+    def counted(self) -> Tensor:
+        """Which rows of a target of indices count, ``(..., B)``."""
+        return self.target != self.ignore_index
+
+    def classes(self) -> Tensor:
+        """Class indices ``(..., B)`` that are safe to look up: 0 for rows that do not count."""
+        return self.target * self.counted()
+
+
+def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
+    """Check a batch and widen half precision.
+
+    Raises
+    ------
+    TypeError
+        If the logits are not floating.
+    ValueError
+        If the target is neither class indices ``(..., B)`` nor probabilities ``(..., B, K)``.
+    """
+    if not logits.is_floating_point():
+        raise TypeError(f"Logits must be floating, but their dtype is {logits.dtype}: give what the network returns.")
+    shape = logits.shape if target.is_floating_point() else logits.shape[:-1]
+    if logits.ndim < 2 or target.shape != shape:
+        raise ValueError(
+            f"The target must hold integer class indices (..., B) or floating probabilities (..., B, K) for logits "
+            f"(..., B, K), but the shapes are {tuple(target.shape)} ({target.dtype}) and {tuple(logits.shape)}: rows "
+            f"come before classes, and integer one-hot rows must be made floating."
+        )
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    target = target.to(logits.dtype) if target.is_floating_point() else target.long()
+    return Rows(logits, target, ignore_index)
+
+
+def by_row(values: Tensor, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
+    """Bring values by class to what broadcasts with logits ``(..., B, K)``.
+
+    Parameters
+    ----------
+    values : Tensor of shape (K,) or (..., K); with groups (K, G) or (..., K, G)
+    logits : Tensor of shape (..., B, K)
+    name : str
+        Of the values, for the sentence that refuses them.
+    group : Tensor of shape (..., B), integer, optional
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the classes and replicas of the logits, or the groups its rows.
+    """
+    *lead, _, n_classes = logits.shape
+    *own, of_classes = values.shape if group is None else values.shape[:-1]
+    if of_classes != n_classes or own not in ([], lead):
+        raise ValueError(
+            f"{name} must hold one value a class{'' if group is None else ' and group'}, for all replicas or for "
+            f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
+        )
+    values = values.to(logits)
+    if group is None:
+        return values.unsqueeze(-2)
+    if group.is_floating_point() or group.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
+            f"{tuple(group.shape)} and its dtype {group.dtype}."
+        )
+    columns = values.mT.expand(*lead, values.shape[-1], n_classes)
+    return columns.take_along_dim(group.long().unsqueeze(-1), dim=-2)
+
+
+def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Tensor | None) -> Tensor:
+    """Expect ``w_k value(log p_k)`` under the target: ``(..., B)`` of log probabilities ``(..., B, K)``.
+
+    ``value(0)`` must be 0, which is what a row that does not count has.
+    """
+    if rows.soft:
+        share = rows.target if w is None else rows.target * w
+        return (share * value(log_p)).sum(-1)
+    surprise = functional.nll_loss(
+        log_p.flatten(0, -2), rows.target.flatten(), reduction="none", ignore_index=rows.ignore_index
+    )
+    values = value(-surprise.view(rows.target.shape))
+    if w is None:
+        return values
+    return values * w.expand_as(log_p).gather(-1, rows.classes().unsqueeze(-1)).squeeze(-1)
+
+
+def reduced(values: Tensor, rows: Rows, reduction: str) -> Tensor:
+    """Reduce values of rows ``(..., B)`` over rows only, to one value a replica ``(...)``; none of no rows is 0."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"reduction must be 'none', 'mean' or 'sum', but reduction={reduction!r}.")
+    if reduction == "none":
+        return values
+    total = values.sum(-1)
+    if reduction == "sum":
+        return total
+    return total / (max(1, values.shape[-1]) if rows.soft else rows.counted().sum(-1).clamp(min=1))
