@@ -18,7 +18,7 @@ from torch import nn
 
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
-from equipoise.samplers import Resampled, resample
+from equipoise.samplers import carry_weights, resample
 from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
 
 _CLIP = 5.0  # standard deviations beyond which a standardised value says no more
@@ -319,12 +319,14 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         made = None
         row_weights = None if weights is None else weights[rows]
         if self.sampler is not None:
-            drawn = resample(self.sampler, table.X[rows], self.classes_[table.y[rows]], seed)
-            made_codes = np.searchsorted(self.classes_, drawn.made_y)
-            made = Table(drawn.made_X.astype(self.dtype), made_codes, table.n_classes) if len(made_codes) else None
+            labels = self.classes_[table.y[rows]]
+            drawn = resample(self.sampler, table.X[rows], labels, seed)
             if row_weights is not None:
-                row_weights = _carry_weights(drawn, made_codes, row_weights, table.y[rows])
-            rows = np.where(drawn.rows < len(rows), rows[drawn.rows % len(rows)], drawn.rows - len(rows) + len(table))
+                row_weights = carry_weights(drawn, row_weights, labels)
+            if drawn.made.any():
+                made_codes = np.searchsorted(self.classes_, drawn.y[drawn.made])
+                made = Table(drawn.X[drawn.made].astype(self.dtype), made_codes, table.n_classes)
+            rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), rows[drawn.sources])
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
         return Task(table, seed, settings, rows, made, row_weights, held_out)
@@ -385,12 +387,3 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-
-def _carry_weights(
-    drawn: Resampled, made_codes: NDArray[Any], weights: NDArray[Any], codes: NDArray[Any]
-) -> NDArray[Any]:
-    """Give kept rows their own weights, and made rows the mean weight of their class."""
-    sums, counts = np.bincount(codes, weights=weights), np.bincount(codes)
-    class_mean = sums / np.maximum(counts, 1)
-    return np.concatenate([weights, class_mean[made_codes]])[drawn.rows]

@@ -1,17 +1,21 @@
-"""Call an imbalanced-learn sampler: which given rows are kept, and which rows are made.
+"""Call an imbalanced-learn sampler: which given rows are kept, which rows are made, and what they weigh.
 
 Samplers that look for neighbours within a class fail where a class has too few rows. Here they are
 called with fewer neighbours, or replaced by a simpler sampler, with a warning that names the class.
 """
 
 import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.over_sampling import SMOTE, SVMSMOTE, RandomOverSampler
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 
 
@@ -21,27 +25,37 @@ class Resampled:
 
     Attributes
     ----------
-    rows : ndarray of int
-        Row i < n is the given row i; row n + j is the made row j.
-    made_X : ndarray of shape (n_made, *features)
-    made_y : ndarray of shape (n_made,)
+    X : ndarray of shape (n_new, *features), data frame or sparse matrix
+    y : ndarray of shape (n_new,)
+    made : ndarray of bool, of shape (n_new,)
+        Whether the row was not there before.
+    sources : ndarray of int, of shape (n_new,)
+        The given row that the row is or was made from; -1 where the sampler does not tell.
+    sample_weight : ndarray of shape (n_new,) or None
+        What the sampler itself made of the weights.
     """
 
-    rows: NDArray[np.int64]
-    made_X: NDArray[Any]
-    made_y: NDArray[Any]
+    X: Any
+    y: NDArray[Any]
+    made: NDArray[np.bool_]
+    sources: NDArray[np.int64]
+    sample_weight: NDArray[np.float64] | None = None
 
 
-def resample(sampler: BaseEstimator, X: NDArray[Any], y: NDArray[Any], random_state: int) -> Resampled:
+def resample(
+    sampler: BaseEstimator, X: Any, y: NDArray[Any], random_state: int | None = None, **params: Any
+) -> Resampled:
     """Resample rows with a clone of a sampler that has `fit_resample`.
 
     Parameters
     ----------
     sampler : imbalanced-learn sampler
-    X : ndarray of shape (n, *features)
+    X : ndarray of shape (n, *features), or pandas data frame or sparse matrix of shape (n, n_features)
     y : ndarray of shape (n,)
-    random_state : int
-        Given to the sampler, if it takes one.
+    random_state : int, default=None
+        Given to the sampler, if it takes one; None leaves it its own.
+    **params : dict
+        Passed on to `fit_resample`.
 
     Returns
     -------
@@ -54,32 +68,80 @@ def resample(sampler: BaseEstimator, X: NDArray[Any], y: NDArray[Any], random_st
     """
     if not hasattr(sampler, "fit_resample"):
         raise TypeError(f"sampler must have fit_resample, as imbalanced-learn's do, but sampler={sampler!r}.")
-    flat = X.reshape(len(X), -1)
-    fitted, X_out, y_out = _fit_resample(_for_class_sizes(sampler, y), flat, y, random_state)
-    n, shape = len(X), X.shape[1:]
+    flat = X.reshape(len(X), -1) if np.ndim(X) > 2 else X
+    fitted, X_out, y_out = _fit_resample(_for_class_sizes(sampler, y), flat, y, random_state, params)
     indices = getattr(fitted, "sample_indices_", None)
-    if indices is not None and np.array_equal(X_out, flat[indices]):  # a smoothed bootstrap moves its rows
-        return Resampled(np.asarray(indices, dtype=np.int64), X[:0], y[:0])
-    if len(X_out) >= n and np.array_equal(X_out[:n], flat):  # over-samplers put the rows they were given first
-        return Resampled(np.arange(len(X_out)), X_out[n:].reshape(-1, *shape), y_out[n:])
-    return Resampled(n + np.arange(len(X_out)), X_out.reshape(-1, *shape), y_out)
+    if indices is None or getattr(fitted, "shrinkage_", None):  # a smoothed bootstrap moves the rows that it repeats
+        found = _find(X_out, y_out, flat, y)
+        made, sources = found < 0, found if indices is None else np.where(found < 0, indices, found)
+    else:
+        made, sources = np.zeros(len(indices), dtype=bool), np.asarray(indices, dtype=np.int64)
+    X_out = X_out.reshape(-1, *X.shape[1:]) if flat is not X else X_out
+    return Resampled(X_out, y_out, made, sources, getattr(fitted, "sample_weight_", None))
+
+
+def carry_weights(drawn: Resampled, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+    """Weights of resampled rows: those of the given rows that they are.
+
+    Rows that were made get what the sampler says (the mean of their parents, where it knows them), the weight
+    of the row that they were made from, or else the mean weight of their class.
+
+    Parameters
+    ----------
+    drawn : Resampled
+    sample_weight : ndarray of shape (n,)
+        Of the given rows.
+    y : ndarray of shape (n,)
+        Their labels.
+
+    Returns
+    -------
+    ndarray of shape (n_new,)
+    """
+    if drawn.sample_weight is not None:
+        return drawn.sample_weight
+    classes, codes = np.unique(y, return_inverse=True)
+    means = np.bincount(codes, weights=sample_weight) / np.bincount(codes)
+    return np.where(drawn.sources < 0, means[np.searchsorted(classes, drawn.y)], sample_weight[drawn.sources])
+
+
+def _find(X: Any, y: NDArray[Any], among: Any, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Find each row with its label among others, or -1: the second of equal rows is the second of them, and so on."""
+    places = defaultdict(list)
+    for place, key in enumerate(_keys(among, labels)):
+        places[key].append(place)
+    found, times = np.full(len(y), -1, dtype=np.int64), Counter[Any]()
+    for i, key in enumerate(_keys(X, y)):
+        if equal := places.get(key):
+            found[i] = equal[times[key] % len(equal)]
+            times[key] += 1
+    return found
+
+
+def _keys(X: Any, y: NDArray[Any]) -> Iterator[tuple[Any, Any]]:
+    if isinstance(X, pd.DataFrame):
+        return zip(pd.util.hash_pandas_object(X, index=False), y.tolist())
+    if issparse(X):
+        rows = X.tocsr().sorted_indices()
+        return zip(((row.indices.tobytes(), row.data.tobytes()) for row in rows), y.tolist())
+    return zip((row.tobytes() for row in X), y.tolist())
 
 
 def _fit_resample(
-    sampler: BaseEstimator, X: NDArray[Any], y: NDArray[Any], random_state: int
-) -> tuple[BaseEstimator, NDArray[Any], NDArray[Any]]:
+    sampler: BaseEstimator, X: Any, y: NDArray[Any], random_state: int | None, params: dict[str, Any]
+) -> tuple[BaseEstimator, Any, NDArray[Any]]:
     sampler = clone(sampler)
-    if "random_state" in sampler.get_params():
+    if random_state is not None and "random_state" in sampler.get_params():
         sampler.set_params(random_state=random_state)
     try:
-        return (sampler, *sampler.fit_resample(X, y))
+        return (sampler, *sampler.fit_resample(X, y, **params))
     except ValueError as error:
         # Support vectors that are all surrounded by other classes count as noise, and then none is left.
         if not isinstance(sampler, SVMSMOTE) or "noise" not in str(error):
             raise
         warnings.warn(f"SVMSMOTE could not be used ({error}); SMOTE was used instead.", UserWarning, stacklevel=4)
-        smote = SMOTE(sampling_strategy=sampler.sampling_strategy, k_neighbors=sampler.k_neighbors)
-        return _fit_resample(smote, X, y, random_state)
+        smote = SMOTE(**{name: getattr(sampler, name) for name in ("sampling_strategy", "k_neighbors", "random_state")})
+        return _fit_resample(smote, X, y, None, params)
 
 
 def _for_class_sizes(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:
@@ -95,6 +157,7 @@ def _for_class_sizes(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:
     too_few = f"Class {smallest!r} has {fewest} training rows, too few for {name} with {k} neighbours"
     if fewest == 1:
         warnings.warn(f"{too_few}; random over-sampling was used instead.", UserWarning, stacklevel=4)
-        return RandomOverSampler(sampling_strategy=sampler.get_params()["sampling_strategy"])
+        shared = ("sampling_strategy", "random_state")
+        return RandomOverSampler(**{name: sampler.get_params()[name] for name in shared})
     warnings.warn(f"{too_few}; {fewest - 1} neighbours were used.", UserWarning, stacklevel=4)
     return clone(sampler).set_params(k_neighbors=fewest - 1)
