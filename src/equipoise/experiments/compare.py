@@ -148,9 +148,14 @@ def _begin(
         "rare": int(counts.argmin()), "columns": columns.where(columns.notna(), None).to_dict("records"),
         "notes": list(dataset.notes), "source": dataset.source,
     })  # fmt: skip
-    store.put("versions", {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()})
+    store.put("versions", versions())
     store.put("request", request)
     store.put("protocol", protocol.to_json())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
 def _check_same(store: Store, request: dict[str, Any]) -> None:

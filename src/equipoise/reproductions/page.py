@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from equipoise import __version__
 from equipoise.reports.files import replace_file
 from equipoise.reports.svg import drawing, inline
-from equipoise.reports.text import number
+from equipoise.reports.text import clean, number
 from equipoise.reproductions.verdicts import Claim
 
 
@@ -75,7 +75,7 @@ def write_page(path: Path, title: str, paper: str, sections: Sequence[Section], 
     }
     environment.filters |= {"svg": _Drawings(), "number": number}
     page = environment.get_template("reproduction.html.j2").render(
-        title=title, paper=paper, sections=sections, command=command, made_by=__version__
+        title=title, paper=paper, sections=sections, command=clean(command), made_by=__version__
     )
     replace_file(path, page)
 

@@ -48,7 +48,7 @@ class Claim:
         Its place in the paper.
     statements : sequence of Statement
     differs : str
-        What differs from the paper's setting, or why it cannot be tested.
+        What differs from the paper's setting.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Claim:
     def summary(self) -> str:
         """Count the statements that are as claimed, and those that are told apart from chance."""
         if not self.statements:
-            return ""
+            return "There are no results to judge it by"
         held = [statement for statement in self.statements if statement.holds]
         sure, against = sum(s.sure for s in held), sum(s.sure for s in self.statements if not s.holds)
         return (

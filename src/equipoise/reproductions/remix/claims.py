@@ -6,7 +6,18 @@ import numpy as np
 import pandas as pd
 
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reproductions.remix.protocol import ALPHA, BASELINE, COST, MIXUP, PAPER, REMIX, SMOTE, Method
+from equipoise.reproductions.remix.protocol import (
+    ALPHA,
+    ALPHAS,
+    BASELINE,
+    COST,
+    MIXUP,
+    PAPER,
+    REMIX,
+    SMOTE,
+    Method,
+    remix_at,
+)
 from equipoise.reproductions.remix.ranking import Floats, Places, Scoreboard, Statistic
 from equipoise.reproductions.verdicts import Claim, Statement
 
@@ -28,8 +39,8 @@ def table_claims(scores: pd.DataFrame) -> list[Claim]:
         Claim("R2", "ReMix has the lowest sum of ranks on balanced Brier, binary and multi-class.", "Table 2",
               list(_leads(bbs, REMIX, others)), _DATA),
         Claim("R3", "In-batch SMOTE is second on G-mean; MixUp is last on G-mean.", "Table 2",
-              [*_leads(gm, SMOTE, [BASELINE, COST, MIXUP]),
-               *(s for other in (BASELINE, COST) for s in _leads(gm, other, [MIXUP]))], _DATA),
+              [*_leads(gm, REMIX, [SMOTE]), *_leads(gm, SMOTE, [BASELINE, COST]),
+               *(s for other in (REMIX, SMOTE, BASELINE, COST) for s in _leads(gm, other, [MIXUP]))], _DATA),
         Claim("R4", "Gains on G-mean shrink as the ratio gets more extreme.", "Figure 5",
               [s for kind in KINDS for m in (REMIX, SMOTE) for s in _shrinks(gm, m, kind)],
               f"{_DATA} Sources that have both the mildest and the most extreme ratio."),
@@ -45,11 +56,11 @@ def table_claims(scores: pd.DataFrame) -> list[Claim]:
     ]  # fmt: skip
 
 
-_DATA = "One set of the paper cannot be had here, and data, splits and software are not the authors'."
+_DATA = "Sets that cannot be had are left out; splits and software are not the authors'."
 
 
-def _statement(board: Scoreboard, text: str, statistic: Statistic) -> Statement:
-    return Statement(text, board.interval(statistic))
+def _statement(board: Scoreboard, text: str, statistic: Statistic, among: Places | None = None) -> Statement:
+    return Statement(text, board.interval(statistic, among))
 
 
 def _kinds(board: Scoreboard) -> list[str]:
@@ -59,25 +70,26 @@ def _kinds(board: Scoreboard) -> list[str]:
 def _leads(board: Scoreboard, first: Method, others: Sequence[Method]) -> Iterator[Statement]:
     for kind in _kinds(board):
         for other in others:
-            statistic = board.mean_rank_lead(first.name, other.name, kind)
-            yield _statement(board, f"{kind}: mean rank of {other.title} less that of {first.title}", statistic)
+            text = f"{kind}: mean rank of {other.title} less that of {first.title}"
+            yield _statement(board, text, board.mean_rank_lead(first.name, other.name, kind), board.of_kind(kind))
 
 
 def _shrinks(board: Scoreboard, method: Method, kind: str) -> Iterator[Statement]:
     problems = board.problems
-    here = problems[problems["kind"] == kind]
-    if here.empty or here["ratio"].nunique() < 2:
+    of_kind = problems["kind"] == kind
+    low, high = problems.loc[of_kind, "ratio"].agg(["min", "max"])
+    with_low, with_high = (set(problems.loc[of_kind & (problems["ratio"] == r), "source"]) for r in (low, high))
+    here = of_kind & problems["source"].isin(with_low & with_high)
+    if low == high or not here.any():
         return
-    low, high = here["ratio"].min(), here["ratio"].max()
-    both = here.groupby("source")["ratio"].agg(lambda r: {low, high} <= set(r))
-    mild = ((problems["kind"] == kind) & (problems["ratio"] == high) & problems["source"].map(both)).to_numpy()
-    extreme = ((problems["kind"] == kind) & (problems["ratio"] == low) & problems["source"].map(both)).to_numpy()
+    mild, extreme = ((here & (problems["ratio"] == ratio)).to_numpy() for ratio in (high, low))
 
     def shrinkage(means: Floats, places: Places) -> float:
         gains = board.gains(means, method.name, BASELINE.name)
         return _mean(gains[mild[places]]) - _mean(gains[extreme[places]])
 
-    yield _statement(board, f"{kind}: gain of {method.title} at {high:g} less that at {low:g}", shrinkage)
+    text = f"{kind}: gain of {method.title} at {high:g} less that at {low:g}"
+    yield _statement(board, text, shrinkage, np.flatnonzero(here))
 
 
 def _smaller_with_more_classes(board: Scoreboard, method: Method) -> Iterator[Statement]:
@@ -93,6 +105,9 @@ def _smaller_with_more_classes(board: Scoreboard, method: Method) -> Iterator[St
 
 
 def _cheap(board: Scoreboard) -> Iterator[Statement]:
+    if not _kinds(board):
+        return
+
     def left(means: Floats, places: Places) -> float:
         times = np.log(means[:, board.methods.index(REMIX.name)] / means[:, board.methods.index(BASELINE.name)])
         return _NEXT_TO_NOTHING - float(np.exp(times.mean()))
@@ -107,7 +122,8 @@ def _decides_but_does_not_calibrate(
         return
     metrics = ((gm, 1.0, "G-mean gained"), (bbs, -1.0, "balanced Brier lost"), (brier, -1.0, "Brier lost"))
     for board, sign, text in metrics:
-        yield _statement(board, f"{kind}: {text} by {SMOTE.title}", _change_by_smote(board, sign, kind))
+        statistic = _change_by_smote(board, sign, kind)
+        yield _statement(board, f"{kind}: {text} by {SMOTE.title}", statistic, board.of_kind(kind))
 
 
 def _change_by_smote(board: Scoreboard, sign: float, kind: str) -> Statistic:
@@ -132,9 +148,8 @@ def alpha_claim(scores: pd.DataFrame) -> Claim:
 
 def by_alpha(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Scores of ReMix, a row a repeat and fold and a column an alpha."""
-    names = scores["method"].where(scores["method"] != REMIX.name, f"remix@{ALPHA:g}")
-    alphas = names.str.extract(r"^remix@([\d.]+)$", expand=False).astype(float)
-    table = scores.assign(alpha=alphas).dropna(subset="alpha")
+    alphas = {REMIX.name: ALPHA} | {remix_at(alpha).name: alpha for alpha in ALPHAS}
+    table = scores.assign(alpha=scores["method"].map(alphas)).dropna(subset="alpha")
     return table.pivot_table(index=["repeat", "fold"], columns="alpha", values=metric).dropna(axis=1)
 
 

@@ -21,7 +21,17 @@ from equipoise.reproductions.remix import (
     tables,
     third_class,
 )
-from equipoise.reproductions.remix.protocol import ALPHA, FULL, LONGER, NETWORKS, PAPER, QUICK, Effort
+from equipoise.reproductions.remix.protocol import (
+    ALPHA,
+    ALPHAS,
+    FULL,
+    LONGER,
+    NETWORKS,
+    PAPER,
+    QUICK,
+    Effort,
+    Problem,
+)
 from equipoise.reproductions.remix.spread_claim import spread_parts
 from equipoise.reproductions.verdicts import Claim
 
@@ -52,7 +62,7 @@ _COST = (
     "library documents a dict, and may have been ignored: the last column of each table ranks the baseline at other "
     "seeds in the place of Cost adjusted."
 )
-_ALPHAS = (0.01, 0.2, 0.3, 0.4, 0.5, 1.0)  # beside that of the tables
+_INTERVALS = "Intervals are from resampling sources, and repeats within them: wide, since three or six sources are few."
 _ALPHA_SETS = {"musk2-binary": "Musk", "seizure-binary": "Seizure"}
 _SHOWN_LONGER = (0.025, 0.1)  # the ratio, for two classes and for more, on which longer training is tried
 
@@ -70,7 +80,7 @@ def table1_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
 def table2_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress) -> Path:
     """Train every method on every cell that can be had; write ranks, values, extensions and verdicts."""
     effort, folder = QUICK if quick else FULL, _cells(out)
-    found, missing = runs.obtainable(protocol.problems())
+    found, missing = _problems()
     longer = [p for p in found if p.ratio in _SHOWN_LONGER and p.source.epochs < FULL.epochs and not quick]
     jobs: list[runs.Job] = [(p, NETWORKS) for p in found] + [(p, LONGER) for p in longer]
     runs.run_jobs(folder, jobs, effort, on_progress)
@@ -96,11 +106,12 @@ def table2_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
 def figures_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress) -> Path:
     """Redraw Figures 1 to 5, 7 and 8, and judge what the paper says of alpha and of the rows that ReMix makes."""
     effort, folder = QUICK if quick else FULL, _cells(out)
-    found, missing = runs.obtainable(protocol.problems())
+    found, missing = _problems()
     shown = [p for p in found if p.name.startswith(tuple(_ALPHA_SETS))]
-    by_alpha = [(p, [protocol.remix_at(alpha)]) for alpha in _ALPHAS for p in shown]
+    by_alpha = [(p, [protocol.remix_at(alpha)]) for alpha in ALPHAS for p in shown]
     runs.run_jobs(folder, [*((p, PAPER) for p in found), *by_alpha], effort, on_progress)
-    scores, of_alpha = results.scores(folder, found), results.scores(folder, shown)
+    scores = results.scores(folder, found)
+    of_alpha = scores[scores["problem"].isin([p.name for p in shown])]
     found_surfaces = surfaces.train_surfaces()
     with drawing():
         sections = [
@@ -113,16 +124,32 @@ def figures_page(out: Path, *, quick: bool, command: str, on_progress: OnProgres
             Section("Figure 4: densities by alpha", [Plot("Features (left) and labels (right) of mixed rows.",
                                                           sketches.densities(), "Kernel densities by alpha.")]),
             Section("Figure 5: gains over the baseline", [_gains(scores)]),
-            Section("Figure 7: alpha", [*_missing(missing), Plot(
-                "ReMix, drawn as the authors draw it; bands are 95% intervals of the mean over repeats.",
-                plots.alpha_curves(of_alpha, _ALPHA_SETS), "G-mean and balanced Brier against alpha."),
-                claims.alpha_claim(of_alpha)]),
+            Section("Figure 7: alpha", [*_missing(missing), *_alpha(of_alpha)]),
             Section("Figure 8: harmful interpolation", [
                 Plot("A mix of two classes may land on the third.", third_class.harmful_mixes(), "Harmful mixes.")]),
             Section("The rows that ReMix makes", spread_parts(found)),
         ]  # fmt: skip
     write_page(out / "remix-figures.html", "ReMix, figures", _PAPER, sections, command=command)
     return out / "remix-figures.html"
+
+
+def _problems() -> tuple[list[Problem], dict[str, str]]:
+    found, missing = runs.obtainable(protocol.problems())
+    if not found:
+        raise FileNotFoundError(
+            "None of the paper's data sets can be had: connect to the internet, or name the folder that holds them in "
+            "the environment variable EQUIPOISE_DATA_HOME."
+        )
+    return found, missing
+
+
+def _alpha(scores: pd.DataFrame) -> list[Part]:
+    sets = {start: title for start, title in _ALPHA_SETS.items() if scores["problem"].str.startswith(start).any()}
+    plot = Plot(
+        "ReMix, drawn as the authors draw it; bands are 95% intervals from the folds (Nadeau and Bengio 2003).",
+        plots.alpha_curves(scores, sets), "G-mean and balanced Brier against alpha.",
+    ) if sets else "Neither of its data sets can be had here."  # fmt: skip
+    return [plot, claims.alpha_claim(scores)]
 
 
 def _gains(scores: pd.DataFrame) -> Plot:
@@ -134,22 +161,25 @@ def _cells(out: Path) -> Path:
 
 
 def _missing(missing: dict[str, str]) -> list[Part]:
-    return [f"Missing: {title}. {reason}" for title, reason in missing.items()]
+    return [f"Missing: {title}: {reason}" for title, reason in missing.items()]
 
 
 def _what_was_run(effort: Effort, missing: dict[str, str]) -> list[Part]:
-    shorter = ", ".join(f"{s.title} ({_kind(s)})" for s in protocol.SOURCES if s.epochs < effort.epochs)
-    fewer = f"; {min(s.epochs for s in protocol.SOURCES)} for {shorter}" if shorter else ""
     text = (
-        f"Repeated halves, {effort.repeats} times (multi-class Seizure {min(2, effort.repeats)}); three hidden layers, "
-        f"dropout 0.1, Adam at 1e-3, lowered on plateaus of the training loss; {effort.epochs} epochs{fewer}. Alpha is "
-        f"{ALPHA:g}, and batches are balanced as the authors' code does; 30% of each training half is unused, as there."
+        f"Two folds, repeats: {_limit('repeats', effort.repeats)}; epochs: {_limit('epochs', effort.epochs)}. Three "
+        f"hidden layers, dropout 0.1, Adam at 1e-3, lowered on plateaus of the training loss. Alpha is {ALPHA:g}, and "
+        f"batches are balanced as the authors' code does; 30% of each training half is unused, as there."
     )
+    if effort != FULL:
+        text = f"A quick run: the shape of the result, not its numbers. {text}"
     return [text, _COST, *_missing(missing)]
 
 
-def _kind(source: protocol.Source) -> str:
-    return claims.KINDS[source.multiclass]
+def _limit(name: str, usual: int) -> str:
+    """Say how much of something is run, and on which sources it is less."""
+    less = [s for s in protocol.SOURCES if getattr(s, name) < usual]
+    exceptions = ", ".join(f"{s.title} ({claims.KINDS[s.multiclass]}): {getattr(s, name)}" for s in less)
+    return f"{usual} ({exceptions})" if less else str(usual)
 
 
 def _ranks(scores: pd.DataFrame, kinds: Sequence[str]) -> list[Part]:
@@ -158,7 +188,7 @@ def _ranks(scores: pd.DataFrame, kinds: Sequence[str]) -> list[Part]:
         for metric in results.METRICS:
             parts.append(Table(f"{tables.METRIC_TITLES[metric]}, {kind}", tables.table2(scores, metric, kind)))
             parts.append(tables.tests_sentence(scores, metric, kind))
-    return [*parts, "Intervals are from resampling sources, and repeats within them: three or six sources are few."]
+    return [*parts, _INTERVALS]
 
 
 def _beyond(scores: pd.DataFrame, kinds: Sequence[str]) -> list[Part]:

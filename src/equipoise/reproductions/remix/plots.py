@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing
 from equipoise.reproductions.remix.claims import KINDS, by_alpha
@@ -63,8 +64,7 @@ def alpha_curves(scores: pd.DataFrame, titles: dict[str, str]) -> Figure:
 
 def _curves(panel: Axes, by_ratio: dict[str, pd.DataFrame]) -> None:
     for (ratio, table), colour in zip(by_ratio.items(), SERIES):
-        mean = table.mean()
-        repeats = table.groupby("repeat").mean()
-        error = 1.96 * repeats.std() / np.sqrt(len(repeats))
-        panel.plot(mean.index, mean, "o-", color=colour, linewidth=2, markersize=5, label=f"N+/N- = {ratio}")
-        panel.fill_between(mean.index, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
+        mean, low, high = np.transpose([corrected_interval(table[alpha], test_share=0.5) for alpha in table])
+        panel.plot(table.columns, mean, "o-", color=colour, linewidth=2, markersize=5, label=f"N+/N- = {ratio}")
+        if len(table) > 2:  # an interval from two halves is wider than the panel
+            panel.fill_between(table.columns, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -28,9 +28,9 @@ def scores(folder: Path, problems: list[Problem]) -> pd.DataFrame:
     -------
     DataFrame
         A row a method and fold: ``problem``, ``source``, ``kind`` ("binary" or "multi-class"), ``ratio``,
-        ``method``, ``repeat``, ``fold``, ``g_mean``, ``bbs``, ``brier``, ``average_precision`` (mean over classes
-        for more than two), ``seconds``, and the recalls and Brier scores of the classes as lists. The baseline
-        stands there a second time, its probabilities corrected from the training shares to equal ones.
+        ``method``, ``repeat``, ``fold``, ``g_mean``, ``bbs``, ``brier``, ``seconds``, and the recalls and Brier
+        scores of the classes as lists. The baseline stands there a second time, its probabilities corrected from
+        the training shares to equal ones.
     """
     return pd.DataFrame([row for problem in problems for row in _of_problem(folder, problem)])
 

@@ -17,6 +17,7 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import datasets, recipes
 from equipoise.experiments import Store
+from equipoise.experiments.compare import versions
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
 from equipoise.reproductions.remix import protocol
@@ -88,20 +89,26 @@ def work(problem: Problem, method: Method, effort: Effort) -> int:
 
 
 def obtainable(problems: Iterable[Problem]) -> tuple[list[Problem], dict[str, str]]:
-    """Tell the problems whose rows can be had from the data sets that cannot, and why."""
-    reasons: dict[str, str] = {}
-    found, asked = [], set()
-    for problem in problems:
-        name = problem.source.dataset
-        if name not in asked:
-            asked.add(name)
-            try:
-                datasets.load(name)
-            except (OSError, ValueError) as error:
-                reasons[problem.source.title] = str(error)
-        if problem.source.title not in reasons:
-            found.append(problem)
-    return found, reasons
+    """Tell the problems whose rows can be had from those that cannot: a sentence for each data set, by its title."""
+    problems = list(problems)
+    absent = {name for name in dict.fromkeys(p.source.dataset for p in problems) if not _can_be_had(name)}
+    origins = datasets.catalogue().set_index("name")["source"]
+    missing = {
+        p.source.title: f"{p.source.dataset} ({origins[p.source.dataset]}) cannot be had here; "
+        f"`equipoise datasets fetch {p.source.dataset}` says why."
+        for p in problems if p.source.dataset in absent
+    }  # fmt: skip
+    return [p for p in problems if p.source.dataset not in absent], missing
+
+
+def _can_be_had(name: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each failed download
+        try:
+            datasets.load(name)
+        except (OSError, ValueError):
+            return False
+    return True
 
 
 def run_jobs(folder: Path, jobs: Sequence[Job], effort: Effort, on_progress: OnProgress) -> None:
@@ -214,6 +221,7 @@ def open_store(folder: Path, problem: Problem, effort: Effort) -> Store:
     store = Store(folder / f"{problem.name}.sqlite")
     stored, request = store.get("effort"), asdict(effort)
     if stored is None:
+        store.put("versions", versions())
         store.put("effort", request)
     elif stored != request:
         store.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from equipoise.reports.text import count, number
@@ -93,7 +94,10 @@ def _mean_ranks_without_weights(scores: pd.DataFrame, metric: str, kind: str) ->
 
 def _interval(board: Scoreboard, name: str, kind: str) -> str:
     kinds, place = (board.problems["kind"] == kind).to_numpy(), board.methods.index(name)
-    _, low, high = board.interval(lambda means, drawn: board.ranks(means[kinds[drawn]])[:, place].mean())
+    _, *ends = board.interval(
+        lambda means, drawn: board.ranks(means[kinds[drawn]])[:, place].mean(), board.of_kind(kind)
+    )
+    low, high = np.clip(ends, 1, len(board.methods))
     return f"{number(low, 2)} to {number(high, 2)}"
 
 
