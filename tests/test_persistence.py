@@ -1,6 +1,7 @@
 import hashlib
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from equipoise import load, recipes, save
+from equipoise import DeferredReweighting, VSLoss, load, recipes, save
 from equipoise.persistence import read_card
 
 
@@ -37,6 +38,17 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
     assert read_card(tmp_path / "model")["about"] == {"data": "a table"}
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_loss_of_parts_is_saved_with_the_model(table, tmp_path):
+    loss = partial(DeferredReweighting, partial(VSLoss, tau=0.5), start=0.6)
+    model = recipes.make("none", max_steps=20, random_state=0).set_params(classifier__loss=loss).fit(*table)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    kept = again[-1].loss
+    assert (kept.func, kept.keywords) == (DeferredReweighting, {"start": 0.6})
+    assert (kept.args[0].func, kept.args[0].keywords) == (VSLoss, {"tau": 0.5})
+    np.testing.assert_array_equal(again.fit(*table).predict_proba(table[0]), model.predict_proba(table[0]))
 
 
 def test_saving_leaves_the_model_as_it_was_and_replaces_an_older_one(model, table, tmp_path):

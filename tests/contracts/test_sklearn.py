@@ -1,10 +1,12 @@
 """scikit-learn's own suite for classifiers, for every treatment."""
 
+from functools import partial
+
 from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from equipoise import MixUp, NeuralClassifier, ReMix
+from equipoise import LDAMLoss, MixUp, NeuralClassifier, ReMix, VSLoss
 
 QUICK = {"hidden_layer_sizes": (16,), "max_steps": 80, "learning_rate": 0.02, "random_state": 0}
 TREATMENTS = {
@@ -17,6 +19,8 @@ TREATMENTS = {
     "svm-smote": {"sampler": SVMSMOTE()},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "remix": {"batch_transform": ReMix()},
+    "vs": {"loss": VSLoss},
+    "ldam": {"loss": partial(LDAMLoss, max_m=15.0, s=1.0), "network": "cosine_mlp"},
 }
 # Without chance in training: in double precision a batch that holds every row gives the same gradient in any order.
 DETERMINISTIC = NeuralClassifier(**QUICK, dtype="float64", batch_size=1_000_000)

@@ -1,10 +1,13 @@
 """Any loss as one value a row and a replica."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from equipoise import DeferredReweighting, ParametricCrossEntropy, VSLoss
 from equipoise.losses import row_losses
 
 R, B, K = 3, 5, 3  # as many replicas as classes: torch would read axis 1 as the class axis
@@ -84,6 +87,53 @@ def test_class_of_losses_is_a_callable():
     values = row_losses(Shifted, COUNTS)(logits(), targets(False))
     torch.testing.assert_close(values[1], row_losses("cross_entropy", COUNTS)(logits(), targets(False))[1])
     assert not torch.allclose(values[0], row_losses("cross_entropy", COUNTS)(logits(), targets(False))[0])
+
+
+@each_target
+@pytest.mark.parametrize("loss", [VSLoss, partial(VSLoss, tau=0.5), partial(DeferredReweighting, VSLoss)], ids=str)
+def test_losses_that_take_replicas_run_once_for_all(loss, soft):
+    given = []
+
+    class Noted(VSLoss):
+        def __init__(self, class_counts, **parameters):
+            given.append(class_counts.shape)
+            super().__init__(class_counts, **parameters)
+
+    at_once = row_losses(loss, COUNTS, torch.float64)(logits(), targets(soft))
+    one_by_one = row_losses(lambda counts: loss(counts), COUNTS, torch.float64)(logits(), targets(soft))
+    torch.testing.assert_close(at_once, one_by_one)
+    row_losses(Noted, COUNTS), row_losses(lambda counts: Noted(counts), COUNTS)
+    assert given == [(R, K), (K,), (K,), (K,)]
+
+
+def test_a_partial_of_what_takes_one_replica_is_asked_for_each():
+    """The weights of a lambda would mix the counts of all replicas."""
+
+    def weighed(counts):
+        return ParametricCrossEntropy(w=counts.sum() / counts)
+
+    losses = row_losses(partial(DeferredReweighting, weighed, start=0.0), COUNTS, torch.float64)
+    losses.set_progress(1.0)
+    values = losses(logits(), targets(False))
+    for r in range(R):
+        alone = ParametricCrossEntropy(w=COUNTS[r].sum() / COUNTS[r], reduction="none")
+        torch.testing.assert_close(values[r], alone(logits()[r], targets(False)[r]))
+
+
+def test_progress_reaches_modules_that_ask_for_it():
+    class Fading(nn.Module):
+        def set_progress(self, progress):
+            self.left = 1 - progress
+
+        def forward(self, logits, target):
+            return self.left * functional.cross_entropy(logits, target, reduction="none")
+
+    plain = row_losses("cross_entropy", COUNTS)
+    plain.set_progress(0.5)  # nobody asks
+    for loss in (Fading(), lambda counts: Fading()):
+        losses = row_losses(loss, COUNTS)
+        losses.set_progress(0.25)
+        torch.testing.assert_close(losses(logits(), targets(False)), 0.75 * plain(logits(), targets(False)))
 
 
 def test_unknown_name_is_quoted():

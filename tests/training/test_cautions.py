@@ -1,14 +1,32 @@
-"""Batches that lack the rarest class: how many, and that it is said once."""
+"""What is said before a training: batches that lack the rarest class, shares corrected twice."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from equipoise import BalancedBatchSampler, BatchSMOTE, MixUp, NeuralClassifier, ReMix
+from equipoise import (
+    BalancedBatchSampler,
+    BatchSMOTE,
+    CDTLoss,
+    ClassBalancedLoss,
+    FocalLoss,
+    LogitAdjustedLoss,
+    MixUp,
+    NeuralClassifier,
+    ReMix,
+    VSLoss,
+)
 from equipoise.training import Settings, Table, Task, fit
-from equipoise.training.cautions import MissingClassWarning, missing_class_caution, share_without_rarest
+from equipoise.training.cautions import (
+    MissingClassWarning,
+    TwiceCorrectedWarning,
+    missing_class_caution,
+    share_without_rarest,
+    twice_corrected_caution,
+)
 from equipoise.training.draws import ROWS, RowDraws, stream
 
 
@@ -67,3 +85,44 @@ def test_nothing_is_said_where_all_is_well(changes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit([quiet])
+
+
+@pytest.mark.parametrize("loss", [LogitAdjustedLoss, VSLoss([60, 40]), partial(VSLoss, tau=0.5), ClassBalancedLoss])
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "ReMix"),
+        ({"batch_transform": BatchSMOTE()}, "BatchSMOTE"),
+        ({"batch_transform": None, "batch_sampler": BalancedBatchSampler}, "BalancedBatchSampler"),
+    ],
+)
+def test_shares_corrected_twice_are_said_once(loss, changes, named):
+    tasks = [task((60, 40), seed=seed, loss=loss, **changes) for seed in range(3)]
+    with pytest.warns(TwiceCorrectedWarning, match=rf"Loss corrects for the shares.*and so does {named}") as caught:
+        fit(tasks)
+    assert len(caught) == 1
+
+
+def test_class_weights_and_a_loss_correct_twice():
+    X, y = np.random.default_rng(0).normal(size=(90, 2)), np.arange(90) < 30
+    quick = {"max_steps": 2, "hidden_layer_sizes": (4,), "loss": LogitAdjustedLoss}
+    with pytest.warns(TwiceCorrectedWarning, match="so does class weights"):
+        NeuralClassifier(class_weight="balanced", **quick).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        NeuralClassifier(class_weight="balanced", **quick).fit(X, np.arange(90) < 45)  # nothing to balance
+        NeuralClassifier(**quick).fit(X, y, sample_weight=np.linspace(0.5, 1.5, 90))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": LogitAdjustedLoss, "batch_transform": MixUp(alpha=0.3)},
+        {"loss": LogitAdjustedLoss, "batch_transform": None},
+        {"loss": CDTLoss},
+        {"loss": FocalLoss},
+        {},
+    ],
+)
+def test_one_correction_is_no_matter(changes):
+    assert twice_corrected_caution([task((60, 40), **changes)]) is None

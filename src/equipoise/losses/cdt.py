@@ -51,6 +51,11 @@ class CDTLoss(ParametricCrossEntropy):
     reduction : {"mean", "sum", "none"}, default="mean"
     ignore_index : int, default=-100
 
+    Notes
+    -----
+    With two classes and a linear last layer it does little: the logits come to be ``z_1 = delta_1 u`` and
+    ``z_0 = -delta_0 u``, so that the boundary ``z_0 = z_1`` is where ``u = 0``, as without it.
+
     References
     ----------
     Ye et al., "Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning", arXiv 2001.01385.

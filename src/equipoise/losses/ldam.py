@@ -6,9 +6,9 @@ Cao, Wei, Gaidon, Arechiga and Ma, "Learning Imbalanced Datasets with Label-Dist
 
 from typing import Any
 
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn import functional
 
 from equipoise.losses.base import WeighedLoss
 from equipoise.losses.counts import checked_counts, derived
@@ -54,8 +54,8 @@ def _with_margins(
     if s <= 0:
         raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
     rows = accept(logits, target, ignore_index)
-    n_classes = rows.logits.shape[-1]
-    share = rows.target if rows.soft else functional.one_hot(rows.classes(), n_classes)
+    classes = torch.arange(rows.logits.shape[-1], device=rows.logits.device)
+    share = rows.target if rows.soft else rows.target.unsqueeze(-1) == classes
     adjusted = s * (rows.logits - by_row(margins, rows.logits, "class_counts") * share)
     weights = None if w is None else by_row(w, adjusted, "w")
     return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)

@@ -99,7 +99,7 @@ def by_row(values: Tensor, logits: Tensor, name: str, group: Tensor | None = Non
             f"{tuple(group.shape)} and its dtype {group.dtype}."
         )
     columns = values.mT.expand(*lead, values.shape[-1], n_classes)
-    return columns.take_along_dim(group.long().unsqueeze(-1), dim=-2)
+    return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
 
 
 def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Tensor | None) -> Tensor:

@@ -57,7 +57,7 @@ class VSLoss(ParametricCrossEntropy):
     Notes
     -----
     The offset corrects for the shares of the classes in the batches. Where batches are balanced already (`ReMix`,
-    `BalancedBatchSampler`) it would correct twice.
+    `BalancedBatchSampler`) it would correct twice. With two classes the multiplier does little: see `CDTLoss`.
 
     References
     ----------

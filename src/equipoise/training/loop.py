@@ -118,6 +118,7 @@ class StackTraining:
         return rules
 
     def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        self.losses.set_progress(self._progress(self.done))
         return self.losses(logits if self.class_mask is None else logits + self.class_mask, target)
 
     def run(self) -> list[TrainedNetwork]:
@@ -153,7 +154,6 @@ class StackTraining:
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor | None]) -> None:
         if self.transforms is not None:
             x, target = self._transformed(x, target)
-        self.losses.set_progress(self._progress(self.done))
         losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights

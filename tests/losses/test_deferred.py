@@ -1,0 +1,197 @@
+"""Deferred re-weighting: when the weights change, of which losses, and in the trainer."""
+
+import copy
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from equipoise import (
+    CDTLoss,
+    ClassBalancedLoss,
+    DeferredReweighting,
+    FocalLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    NeuralClassifier,
+    ParametricCrossEntropy,
+    VSLoss,
+)
+from equipoise.classifiers.scores import SCORES
+from equipoise.losses import class_balanced_weights, row_losses
+from equipoise.training import Settings, Table, Task, fit
+from equipoise.training.stacks import plan_stacks
+
+COUNTS = [50, 900, 7, 43]
+LOSSES = [LogitAdjustedLoss, CDTLoss, VSLoss, LDAMLoss, FocalLoss, partial(LDAMLoss, max_m=15.0, s=1.0)]
+
+
+def weighted(loss):
+    """The loss with class-balanced weights from the start."""
+    loss = copy.deepcopy(loss)
+    loss.w = class_balanced_weights(COUNTS)
+    return loss
+
+
+@pytest.mark.parametrize("soft", [False, True], ids=["indices", "probabilities"])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_plain_until_the_start_and_weighted_from_then_on(kind, soft, batch):
+    logits, target = batch(soft=soft)
+    loss, plain = DeferredReweighting(kind, COUNTS, start=160 / 200), kind(COUNTS)
+    for epoch in range(200):
+        loss.set_progress(epoch / 200)
+        expected = plain if epoch < 160 else weighted(plain)
+        torch.testing.assert_close(loss(logits, target), expected(logits, target))
+    assert not torch.isclose(plain(logits, target), weighted(plain)(logits, target))
+
+
+def test_weights_of_the_loss_itself_are_what_is_deferred(batch):
+    logits, target = batch()
+    loss = DeferredReweighting(partial(ClassBalancedLoss, beta=0.9), COUNTS, start=0.5)
+    torch.testing.assert_close(loss(logits, target), ParametricCrossEntropy()(logits, target))
+    loss.set_progress(0.5)
+    torch.testing.assert_close(loss(logits, target), ClassBalancedLoss(COUNTS, beta=0.9)(logits, target))
+
+
+def test_replicas_have_weights_of_their_own(batch):
+    counts = torch.tensor([COUNTS, [1, 2, 3, 4], [10, 10, 10, 10]])
+    logits, target = batch(3)
+    loss = DeferredReweighting(VSLoss, counts)
+    for progress in (0.0, 1.0):
+        loss.set_progress(progress)
+        for replica in range(3):
+            alone = DeferredReweighting(VSLoss, counts[replica])
+            alone.set_progress(progress)
+            torch.testing.assert_close(loss(logits, target)[replica], alone(logits[replica], target[replica]))
+
+
+def test_a_saved_state_is_taken_up_on_either_side_of_the_start(batch):
+    logits, target = batch()
+    for progress in (0.1, 0.9):
+        loss, other = (DeferredReweighting(LDAMLoss, counts) for counts in (COUNTS, [1, 1, 1, 1]))
+        loss.set_progress(progress)
+        other.load_state_dict(loss.state_dict())
+        assert torch.equal(other(logits, target), loss(logits, target))
+
+
+def test_reduction_is_that_of_the_loss(batch):
+    loss = DeferredReweighting(partial(LDAMLoss, reduction="sum"), COUNTS)
+    assert loss.reduction == "sum"
+    loss.reduction = "none"
+    assert loss(*batch(2)).shape == (2, 6)
+
+
+def test_what_does_not_serve_is_refused():
+    with pytest.raises(ValueError, match=r"share of the run, 0 to 1, but start=160"):
+        DeferredReweighting(LDAMLoss, COUNTS, start=160)
+    with pytest.raises(TypeError, match=r"one of equipoise\.losses.*made a CrossEntropyLoss"):
+        DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
+
+
+def test_the_trainer_reads_it_by_row_once_for_all_replicas(batch):
+    counts = torch.tensor([COUNTS, [1, 2, 3, 4]])
+    losses = row_losses(partial(DeferredReweighting, LDAMLoss, start=0.5), counts, torch.float64)
+    logits, target = batch(2)
+    expected = DeferredReweighting(partial(LDAMLoss, reduction="none"), counts)
+    for progress in (0.0, 0.6, 0.2):
+        losses.set_progress(progress)
+        expected.set_progress(1.0 if progress >= 0.5 else 0.0)
+        torch.testing.assert_close(losses(logits, target), expected(logits, target))
+
+
+class Recorded(DeferredReweighting):
+    """Notes what it is told at each call."""
+
+    told = []
+
+    def set_progress(self, progress):
+        super().set_progress(progress)
+        self.told.append(progress)
+
+
+QUICK = {
+    "network": (8,),
+    "max_steps": 40,
+    "epoch_steps": 10,
+    "batch_size": 16,
+    "dtype": "float64",
+    "learning_rate": 0.02,
+}
+
+
+def tables(problem, n=3):
+    return [Table(*problem((54 - 5 * seed, 6 + 5 * seed), seed=seed), n_classes=2) for seed in range(n)]
+
+
+def test_the_trainer_tells_the_share_of_the_run_before_each_step(problem):
+    Recorded.told.clear()
+    fit([Task(tables(problem)[0], 0, Settings(**QUICK, loss=partial(Recorded, LogitAdjustedLoss)))])
+    assert Recorded.told == [0.0] + [step / 40 for step in range(40)]
+
+
+def weights(network):
+    return np.concatenate([value.ravel() for value in network.weights.values()])
+
+
+def test_weights_change_what_is_trained_from_their_step_on(problem):
+    """Starts at steps 40 (never), 39, 30 and 0 of 40: the later, the nearer to the plain loss."""
+    table = tables(problem)[0]
+    plain = fit([Task(table, 0, Settings(**QUICK, loss=lambda counts: ParametricCrossEntropy()))])[0]
+    starts = [1.0, 39 / 40, 30 / 40, 0.0]
+    losses = [partial(DeferredReweighting, ClassBalancedLoss, start=start) for start in starts]
+    deferred = fit([Task(table, 0, Settings(**QUICK, loss=loss)) for loss in losses])
+    distances = [np.abs(weights(network) - weights(plain)).max() for network in deferred]
+    assert distances[0] < 1e-12 < distances[1] < distances[2] < distances[3]
+    always = fit([Task(table, 0, Settings(**QUICK, loss=ClassBalancedLoss))])[0]
+    np.testing.assert_allclose(weights(deferred[3]), weights(always), rtol=1e-6)
+
+
+def in_stack_and_alone(tasks):
+    assert len(plan_stacks(tasks)) == 1
+    return zip(fit(tasks), [fit([task])[0] for task in tasks])
+
+
+EARLY, SMALL = {"early_stopping": SCORES["log_loss"], "patience": 2}, {"gradient_tolerance": 0.05}
+
+
+@pytest.mark.parametrize("rules", [{}, SMALL, EARLY, EARLY | SMALL], ids=["none", "gradient", "score", "both"])
+def test_a_replica_does_not_feel_its_neighbours(rules, problem):
+    """Some stop early, the stack shrinks, and the others' weights still change at their step."""
+    changes = {**QUICK, "max_steps": 120, "learning_rate": 0.05, **rules}
+    settings = Settings(**changes, loss=partial(DeferredReweighting, VSLoss, start=0.25))  # step 30
+    split = np.arange(60) % 4 == 0
+    tasks = [
+        Task(table, seed, settings, np.flatnonzero(~split), validation_rows=np.flatnonzero(split))
+        for seed, table in enumerate(tables(problem))
+    ]
+    steps = set()
+    for network, alone in in_stack_and_alone(tasks):
+        steps.add(network.n_steps)
+        assert network.n_steps == alone.n_steps and network.stopped_by == alone.stopped_by
+        np.testing.assert_allclose(weights(network), weights(alone), rtol=1e-6, atol=1e-9)
+    assert min(steps) > 30 and (len(steps) > 1 or not rules)
+
+
+def test_partials_of_equal_parts_share_a_stack(problem):
+    def settings(loss):
+        return Settings(**QUICK, loss=loss)
+
+    table = tables(problem)[0]
+    same = [partial(DeferredReweighting, LDAMLoss, start=0.5) for _ in range(2)]
+    other = [partial(DeferredReweighting, LDAMLoss, start=0.6), partial(DeferredReweighting, VSLoss, start=0.5)]
+    nested = [partial(DeferredReweighting, partial(LDAMLoss, s=1.0)) for _ in range(2)]
+    plan = plan_stacks([Task(table, 0, settings(loss)) for loss in (*same, *other, *nested)])
+    assert sorted(plan) == [[0, 1], [2], [3], [4, 5]]
+
+
+def test_a_classifier_defers(problem):
+    X, y = problem((120, 12))
+    loss = partial(DeferredReweighting, ClassBalancedLoss, start=0.75)
+    quick = {"max_steps": 200, "hidden_layer_sizes": (16,), "random_state": 0}
+    plain, deferred, always = (
+        NeuralClassifier(loss=each, **quick).fit(X, y).predict_proba(X)[:, 1].mean()
+        for each in ("cross_entropy", loss, ClassBalancedLoss)
+    )
+    assert plain < deferred < always
