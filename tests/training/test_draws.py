@@ -98,12 +98,16 @@ def test_labels_are_mixed_by_a_share_of_their_own():
     assert torch.equal(mixture.label_share[same], mixture.share[same])
 
 
-def test_neighbours_are_looked_for_within_the_batch():
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("gathered", [1, 20_000, 1 << 23])
+def test_neighbours_are_looked_for_within_the_batch(gathered, soft, monkeypatch):
     """Made rows lie between rows of the rare class that are in the batch; labels and weights are the first row's."""
+    monkeypatch.setattr("equipoise.training.draws._GATHERED", gathered)
     rng = np.random.default_rng(0)
-    X, target = torch.tensor(rng.normal(size=(60, 3))), torch.tensor([0] * 48 + [1] * 12)
+    X, labels = torch.tensor(rng.normal(size=(60, 3))), torch.tensor([0] * 48 + [1] * 12)
+    target = torch.tensor([[0.8, 0.2], [0.3, 0.7]], dtype=torch.float64)[labels] if soft else labels
     weights = torch.rand(60, dtype=torch.float64, generator=seeded())
-    draws = RowDraws(torch.arange(60), target, weights, 30, BatchSMOTE(), seeded())
+    draws = RowDraws(torch.arange(60), labels, weights, 30, BatchSMOTE(), seeded())
     block = draws.block(8)
     made = 0
     for step, (x, y, w) in enumerate(Block.stacked([block]).batches(X, target)):
@@ -111,7 +115,7 @@ def test_neighbours_are_looked_for_within_the_batch():
         base = batch[block.within.first[step]]
         assert torch.equal(y[0], target[base]) and torch.equal(w[0], weights[base])
         for row, rank, share in zip(range(30), block.within.second[step].tolist(), block.within.share[step]):
-            near = [r for r in batch.tolist() if target[r] == y[0, row] and r != base[row]]
+            near = [r for r in batch.tolist() if labels[r] == labels[base[row]] and r != base[row]]
             near.sort(key=lambda r: float((X[r] - X[base[row]]).norm()))
             other = base[row] if rank == 0 else near[rank - 1]
             torch.testing.assert_close(x[0, row], share * X[base[row]] + (1 - share) * X[other])

@@ -5,7 +5,7 @@ task alone, never on its neighbours in a stack: streams are cut into blocks whos
 the settings.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import count, islice
 from typing import Any
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.batch_smote import with_neighbours
-from equipoise.batches.mixture import MixingTransform, Mixture, mix, mix_labels, take_rows
+from equipoise.batches.mixture import MixingTransform, Mixture, mix_labels
 from equipoise.training.task import Settings, Task
 
 INITIAL_WEIGHTS, ROWS, DROPOUT, LOOKS = 0, 1, 2, 3  # purposes, each with a stream of its own
 
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about
-_GATHERED = 1 << 23  # bytes of rows gathered at once, about the size of a fast cache
+_GATHERED = 1 << 23  # bytes of rows, or of distances between them, at once: about the size of a fast cache
 _MASK_REUSE = 4  # size of a replica's pool of dropout masks, in masks of the widest layer
 
 
@@ -85,7 +85,7 @@ class RowDraws:
             for batch in sampler:
                 if len(batch) != self.batch_size:
                     raise ValueError(f"batch_sampler must give {self.batch_size} rows a batch, but gave {len(batch)}.")
-                yield torch.as_tensor(batch)
+                yield torch.as_tensor(np.asarray(batch))  # torch itself takes several times as long to read a list
 
     def _order(self, n_steps: int) -> Tensor:
         """Positions of the rows of the next batches, of shape (n_steps, batch_size)."""
@@ -113,6 +113,7 @@ class RowDraws:
         if mixture.label_share is None:
             mixture = mixture._replace(label_share=mixture.share)
         if self.transform.looks_at_features:
+            weights = None if weights is None else weights.gather(1, mixture.first)
             return Block(self.rows[order], weights=weights, within=mixture, labels=labels)
         first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
         if weights is not None:
@@ -131,6 +132,7 @@ class Block:
     mixture : Mixture or None
         Mixes rows of the pool, instead of taking `rows` as they are.
     weights : Tensor or None
+        Of the rows as they train: mixed, or those of the first row.
     within : Mixture or None
         Mixes rows within the batch once its features are known: ``second`` holds ranks of neighbours.
     labels : Tensor or None
@@ -146,49 +148,55 @@ class Block:
     @staticmethod
     def stacked(blocks: Sequence["Block"]) -> "Block":
         """Join the blocks of R replicas along axis 1."""
-        return Block(*(_joined([getattr(b, f.name) for b in blocks]) for f in fields(Block)))
+        return Block(*(_each([getattr(b, f.name) for b in blocks], lambda p: torch.stack(p, dim=1)) for f in _FIELDS))
 
     def batches(self, X: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Gather ``(x, target, weights)`` of each step, as many steps at once as fit in a fast cache."""
-        n_steps, rows_a_step = self.rows.shape[0], self.rows[0].numel()
-        step_bytes = rows_a_step * X[0].numel() * X.element_size()
-        at_once = max(1, _GATHERED // step_bytes)
-        for start in range(0, n_steps, at_once):
-            part = slice(start, start + at_once)
-            xs, targets = self._gather(X, part, "share"), self._gather(target, part, "label_share")
-            weights = [None] * len(xs) if self.weights is None else self.weights[part].to(X)
-            steps = zip(xs, targets, weights, strict=True)
-            yield from steps if self.within is None else self._interpolated(steps, start)
+        at_once = max(1, _GATHERED // self._step_bytes(X))
+        for start in range(0, len(self.rows), at_once):
+            part = self._steps(slice(start, start + at_once), X.device)._with_neighbours(X)
+            xs, targets = part._gather(X, "share"), part._gather(target, "label_share")
+            weights = [None] * len(xs) if part.weights is None else part.weights.to(X)
+            yield from zip(xs, targets, weights, strict=True)
 
-    def _gather(self, values: Tensor, part: slice, share: str) -> Tensor:
-        if self.mixture is None:
-            return _rows(values, self.rows[part])
-        of_first = getattr(self.mixture, share)[part].to(values)
+    def _step_bytes(self, X: Tensor) -> int:
+        """Bytes of a step's rows, or of their distances within the batch where those are needed and more."""
+        a_row = X[0].numel() if self.within is None else max(X[0].numel(), self.rows.shape[-1])
+        return self.rows[0].numel() * a_row * X.element_size()
+
+    def _steps(self, steps: slice, device: torch.device) -> "Block":
+        return Block(*(_each([getattr(self, f.name)], lambda p: p[0][steps].to(device)) for f in _FIELDS))
+
+    def _with_neighbours(self, X: Tensor) -> "Block":
+        """Look for the neighbours of all steps at once; labels and weights stay those of the first row."""
+        if self.within is None or self.labels is None:
+            return self
+        found = with_neighbours(_rows(X, self.rows), self.labels, self.within)
+        first, second = self.rows.gather(-1, found.first), self.rows.gather(-1, found.second)
+        return Block(first, found._replace(first=first, second=second), self.weights)
+
+    def _gather(self, values: Tensor, share: str) -> Tensor:
+        if self.mixture is None or not values.is_floating_point():  # class codes are never mixed
+            return _rows(values, self.rows)
+        of_first = getattr(self.mixture, share).to(values)
         of_first = of_first.view(*of_first.shape, *(1,) * (values.ndim - 1))
-        return torch.lerp(_rows(values, self.mixture.second[part]), _rows(values, self.mixture.first[part]), of_first)
-
-    def _interpolated(
-        self, steps: Iterable[tuple[Tensor, Tensor, Tensor | None]], start: int
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Mix each batch with neighbours of its rows; labels and weights stay those of the first row."""
-        assert self.within is not None and self.labels is not None
-        for number, (x, target, weights) in enumerate(steps, start):
-            drawn = Mixture(*(torch.as_tensor(part)[number].to(x.device) for part in self.within))
-            mixture = with_neighbours(x, self.labels[number].to(x.device), drawn)
-            kept = None if weights is None else take_rows(weights, drawn.first)
-            yield mix(x, mixture), take_rows(target, drawn.first), kept
+        return torch.lerp(_rows(values, self.mixture.second), _rows(values, self.mixture.first), of_first)
 
 
-def _joined(parts: Sequence[Any]) -> Any:
+_FIELDS = fields(Block)
+
+
+def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> Any:
+    """Apply a function to like fields of some blocks: tensors, mixtures of tensors, or nothing."""
     if parts[0] is None:
         return None
     if isinstance(parts[0], Mixture):
-        return Mixture(*map(_joined, zip(*parts, strict=True)))
-    return torch.stack(list(parts), dim=1)
+        return Mixture(*(_each(own, function) for own in zip(*parts, strict=True)))
+    return function(list(parts))
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
-    return values.index_select(0, index.to(values.device).flatten()).view(*index.shape, *values.shape[1:])
+    return values.index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
 
 
 class DropoutMasks:
