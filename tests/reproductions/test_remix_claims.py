@@ -20,7 +20,7 @@ BINARY = {"binary": SOURCES["binary"]}
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
-    monkeypatch.setattr(ranking, "_DRAWS", 40)
+    monkeypatch.setattr(ranking, "_DRAWS", 20)
 
 
 def judged(frame):

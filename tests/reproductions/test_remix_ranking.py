@@ -203,8 +203,8 @@ def test_chance_alone_seldom_makes_a_difference(monkeypatch, n_sources):
     monkeypatch.setattr(ranking, "_DRAWS", 40)
     rng = np.random.default_rng(0)
     told = 0
-    for _ in range(200):
+    for _ in range(120):
         board = board_of(rng.normal(size=(n_sources, 5)))
         _, low, high = board.interval(board.mean_rank_lead("a", "b", "binary"))
         told += low > 0 or high < 0
-    assert 3 <= told <= stats.binom.ppf(0.999, 200, 0.06)
+    assert 3 <= told <= stats.binom.ppf(0.999, 120, 0.06)

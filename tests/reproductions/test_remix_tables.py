@@ -36,7 +36,7 @@ def frame(made_up):
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
-    monkeypatch.setattr(ranking, "_DRAWS", 40)
+    monkeypatch.setattr(ranking, "_DRAWS", 20)
 
 
 # The paper's numbers
