@@ -2,7 +2,8 @@
 
 from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
-from equipoise.classifiers import NeuralClassifier
+from equipoise.classifiers import NeuralClassifier, ResampledClassifier
+from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.losses import (
     CDTLoss,
     ClassBalancedLoss,
@@ -31,8 +32,11 @@ __all__ = [
     "MixUp",
     "NeuralClassifier",
     "ParametricCrossEntropy",
+    "PriorCorrectedClassifier",
     "ReMix",
     "RebalancedMixup",
+    "ResampledClassifier",
+    "TunedThresholdsClassifier",
     "VSLoss",
     "__version__",
     "datasets",

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+import scipy.optimize
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from equipoise import metrics
-from equipoise.decisions import correct_prior
+from equipoise.decisions import correct_prior, estimate_shares
 
 
 def shares(k):
@@ -87,3 +88,54 @@ def test_a_class_that_never_occurs_gets_nothing():
 def test_bad_input_is_said_in_a_sentence(proba, before, after, message):
     with pytest.raises(ValueError, match=message):
         correct_prior(proba, before, after)
+
+
+def proba_of(n, share, true, seed, apart):
+    """Calibrated probabilities under ``share`` of rows that are drawn with shares ``true``."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(len(true), n, p=true)
+    x = rng.normal(size=(n, len(true)))
+    x[np.arange(n), y] += apart
+    likelihood = np.exp(apart * x) * share
+    return likelihood / likelihood.sum(axis=1, keepdims=True)
+
+
+@settings(max_examples=20)
+@given(shares(3), shares(3), st.integers(0, 2**32 - 1), st.sampled_from([1.0, 3.0]))
+def test_estimated_shares_are_the_most_likely_ones(before, true, seed, apart):
+    proba = proba_of(400, before, true, seed, apart)
+
+    def surprise(logits):
+        q = np.exp(logits - logits.max())
+        return -np.log((proba / before) @ (q / q.sum())).mean()
+
+    best = scipy.optimize.minimize(surprise, np.zeros(3)).fun
+    found = estimate_shares(proba, before)
+    assert found.sum() == pytest.approx(1) and (found >= 0).all()
+    assert surprise(np.log(np.maximum(found, 1e-300))) <= best + 1e-5
+
+
+def test_estimated_shares_rest_under_the_step_of_saerens():
+    before = np.array([0.7, 0.2, 0.1])
+    proba = proba_of(5000, before, [0.2, 0.2, 0.6], 0, 2.0)
+    found = estimate_shares(proba, before)
+    np.testing.assert_allclose(correct_prior(proba, before, found).mean(axis=0), found, atol=1e-4)
+    np.testing.assert_allclose(found, [0.2, 0.2, 0.6], atol=0.03)
+
+
+def test_a_class_that_is_gone_and_rows_that_are_sure():
+    sure = np.repeat(np.eye(3), [6, 3, 0], axis=0)
+    np.testing.assert_allclose(estimate_shares(sure, [0.2, 0.3, 0.5]), [2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(
+        estimate_shares(sure, [0.2, 0.3, 0.5], sample_weight=[1] * 6 + [4] * 3), [1 / 3, 2 / 3, 0]
+    )
+
+
+def test_rows_that_say_nothing_leave_the_shares_as_they_were():
+    np.testing.assert_allclose(estimate_shares([[0.9, 0.1]] * 5, [0.9, 0.1]), [0.9, 0.1])
+
+
+@pytest.mark.parametrize("proba", [[0.5, 0.5], np.empty((0, 2))], ids=["one row", "no rows"])
+def test_estimation_needs_rows(proba):
+    with pytest.raises(ValueError, match=r"shape \(n, K\) with a row or more"):
+        estimate_shares(proba, [0.5, 0.5])

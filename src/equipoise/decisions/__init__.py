@@ -1,6 +1,15 @@
 """What probabilities mean, and where the line is drawn: prior correction and thresholds."""
 
-from equipoise.decisions.prior import correct_prior
+from equipoise.decisions.prior import correct_prior, estimate_shares
+from equipoise.decisions.prior_corrected import PriorCorrectedClassifier
 from equipoise.decisions.thresholds import decide, tune_offsets
+from equipoise.decisions.tuned_thresholds import TunedThresholdsClassifier
 
-__all__ = ["correct_prior", "decide", "tune_offsets"]
+__all__ = [
+    "PriorCorrectedClassifier",
+    "TunedThresholdsClassifier",
+    "correct_prior",
+    "decide",
+    "estimate_shares",
+    "tune_offsets",
+]

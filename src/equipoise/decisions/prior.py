@@ -4,10 +4,20 @@ With p(y | x) learned under shares pi, Bayes gives p'_k proportional to p_k q_k 
 as the classes themselves look the same (Saerens, Latinne and Decaestecker 2002, Adjusting the Outputs of a
 Classifier to New a Priori Probabilities, Neural Computation 14(1), equation 2.4). On logits it adds
 log(q_k / pi_k).
+
+Shares q that are not known are estimated from unlabelled rows by expectation maximisation (section 2.2 there):
+q_k becomes the mean of p'_k over the rows, again and again. That climbs the likelihood of q, which is concave
+in q, so the shares found are the most likely ones.
 """
+
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+_NEAR = 1e-6  # nats a row below the greatest mean log-likelihood: far less than rows enough could tell
+_MAX_PASSES = 10_000
 
 
 def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLike) -> NDArray[np.float64]:
@@ -40,14 +50,8 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     >>> correct_prior([0.5, 0.5], [0.5, 0.5], [0.9, 0.1]).round(3)
     array([0.9, 0.1])
     """
-    proba = np.asarray(y_proba, dtype=np.float64)
-    if not (proba >= 0).all():
-        raise ValueError(f"y_proba must hold probabilities, got {proba.min()!s} as the least; not logits")
-    before = _check_shares(from_shares, "from_shares", proba)
-    after = _check_shares(to_shares, "to_shares", proba)
-    if (before == 0).any():
-        raise ValueError(f"from_shares must be positive, got {from_shares!r}; leave out the empty classes")
-    weighed = proba * (after / before)
+    ratios = _ratios(y_proba, from_shares)
+    weighed = ratios * _check_shares(to_shares, "to_shares", ratios)
     sums = weighed.sum(axis=-1, keepdims=True)
     if not (sums > 0).all():
         raise ValueError(
@@ -55,6 +59,65 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
             f"to_shares={to_shares!r}; a row does not"
         )
     return weighed / sums
+
+
+def estimate_shares(
+    y_proba: ArrayLike, from_shares: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Estimate the class shares of unlabelled rows from what a classifier says of them.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n, K)
+        Probabilities, calibrated under ``from_shares``.
+    from_shares : array-like of shape (K,)
+        Class shares that the model was trained under; positive, sum 1.
+    sample_weight : array-like of shape (n,), default=None
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        The most likely shares, to 1e-6 nats a row.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the shares still move after 10,000 passes, as when probabilities hardly tell the classes apart.
+
+    Raises
+    ------
+    ValueError
+        As `correct_prior`; or if there is no row.
+
+    Examples
+    --------
+    >>> estimate_shares([[0.99, 0.01], [0.98, 0.02], [0.9, 0.1], [0.1, 0.9]], [0.9, 0.1]).round(2)
+    array([0.62, 0.38])
+    """
+    ratios = _ratios(y_proba, from_shares)
+    if ratios.ndim != 2 or not len(ratios):
+        raise ValueError(f"y_proba must have the shape (n, K) with a row or more, got {ratios.shape}")
+    weights = np.ones(len(ratios)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = weights / weights.sum()
+    shares = np.asarray(from_shares, dtype=np.float64)
+    for _ in range(_MAX_PASSES):
+        growth = (weights / (ratios @ shares)) @ ratios  # the gradient of the mean log-likelihood, too
+        if growth.max() <= 1 + _NEAR:  # concave, so it is nowhere higher than here by more than that
+            return shares
+        shares = shares * growth
+    warnings.warn(f"Shares still move after {_MAX_PASSES} passes: {shares!r}.", ConvergenceWarning, stacklevel=2)
+    return shares
+
+
+def _ratios(y_proba: ArrayLike, from_shares: ArrayLike) -> NDArray[np.float64]:
+    """Return p_k / pi_k, proportional to how likely a row is in each class."""
+    proba = np.asarray(y_proba, dtype=np.float64)
+    if not (proba >= 0).all():
+        raise ValueError(f"y_proba must hold probabilities, got {proba.min()!s} as the least; not logits")
+    before = _check_shares(from_shares, "from_shares", proba)
+    if (before == 0).any():
+        raise ValueError(f"from_shares must be positive, got {from_shares!r}; leave out the empty classes")
+    return proba / before
 
 
 def _check_shares(shares: ArrayLike, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,226 @@
+"""`ResampledClassifier`: any sampler with any classifier, and weights that survive the resampling."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from inspect import signature
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils import Bunch, Tags, _safe_indexing, get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.samplers import Resampled, carry_weights, resample
+
+
+def _has(method: str) -> Callable[["ResampledClassifier"], bool]:
+    return lambda self: hasattr(getattr(self, "classifier_", self.classifier), method)
+
+
+class ResampledClassifier(ClassifierWrapper):
+    """Resamples the training rows with a sampler, and fits a classifier to what comes out, weights included.
+
+    imbalanced-learn's pipeline hands the weights of the given rows to the classifier of the resampled ones;
+    here they are carried along. Rows that are predicted are never resampled.
+
+    Parameters
+    ----------
+    sampler : imbalanced-learn sampler
+        Where a class has too few rows for its neighbours, it looks for fewer, with a warning.
+    classifier : classifier
+
+    Attributes
+    ----------
+    classifier_ : classifier
+        The fitted one.
+    classes_ : ndarray of shape (K,)
+    sample_indices_ : ndarray of int, of shape (n_new,)
+        For each row that trained, its place among the rows given to `fit`; -1 for a row that was made.
+    sample_weight_ : ndarray of shape (n_new,) or None
+        Weights of the rows that trained; None if `fit` was given none.
+    n_features_in_ : int
+        If the classifier has it.
+    feature_names_in_ : ndarray of str
+        If the classifier has them.
+
+    Notes
+    -----
+    A row of weight 0 is not there for the sampler either. A made row weighs the mean of its parents where the
+    sampler says it: by `sample_weight_`, if its `fit_resample` takes ``sample_weight``, or by the one row that it
+    moved; else it weighs the mean of its class. Samplers count rows, so resampling weighted rows is not
+    resampling repeated ones.
+
+    Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and says
+    otherwise; values of the given rows (an array of their length) go with the rows that are chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imblearn.under_sampling import RandomUnderSampler
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from equipoise import ResampledClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> weight = np.random.default_rng(0).uniform(size=1000)
+    >>> clf = ResampledClassifier(RandomUnderSampler(random_state=0), LogisticRegression()).fit(X, y, weight)
+    >>> bool((clf.sample_weight_ == weight[clf.sample_indices_]).all())
+    True
+    """
+
+    _wrapped = "classifier"
+    _parameter_constraints = {
+        "sampler": [HasMethods(["fit_resample"])],
+        "classifier": [HasMethods(["fit", "predict"])],
+    }
+
+    def __init__(self, sampler: BaseEstimator, classifier: BaseEstimator) -> None:
+        self.sampler = sampler
+        self.classifier = classifier
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> "ResampledClassifier":
+        """Resample the rows, and fit the classifier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+        **params : dict
+            Passed on to the classifier.
+
+        Returns
+        -------
+        ResampledClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If sampler or classifier refuse the rows, or metadata of the given rows would be needed for made ones.
+        TypeError
+            If there are weights and the classifier takes none.
+        """
+        X, labels = _table(X), checked_labels(y)
+        check_consistent_length(X, labels)
+        routed = self._routed(sample_weight, params)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        rows = np.flatnonzero(weights > 0)
+        given = labels[rows]
+        to_sampler = _check_method_params(X, routed.sampler.fit_resample, indices=rows)
+        drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
+        self.sample_indices_ = np.where(drawn.made, -1, rows[drawn.sources])
+        self.sample_weight_ = None if sample_weight is None else carry_weights(drawn, weights[rows], given)
+        fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
+        self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
+        return self
+
+    def _of_drawn(self, params: dict[str, Any], drawn: Resampled, X: Any) -> dict[str, Any]:
+        """Metadata of the given rows, for those that train."""
+        carried = {"sample_weight": self.sample_weight_} if "sample_weight" in params else {}
+        others = {name: value for name, value in params.items() if name != "sample_weight"}
+        chosen = _check_method_params(X, others, indices=self.sample_indices_)
+        by_row = [name for name in others if chosen[name] is not others[name]]
+        if by_row and drawn.made.any():
+            raise ValueError(
+                f"{by_row[0]} has a value for each given row, but {self.sampler!r} made {drawn.made.sum()} rows, "
+                f"which have none: use a sampler that selects rows."
+            )
+        return {**chosen, **carried}
+
+    def _routed(self, sample_weight: ArrayLike | None, params: Any) -> Bunch:
+        routed = super()._routed(sample_weight, params)
+        if not get_config()["enable_metadata_routing"]:
+            takes = sample_weight is not None and "sample_weight" in signature(self.sampler.fit_resample).parameters
+            routed.sampler = Bunch(fit_resample={"sample_weight": sample_weight} if takes else {})
+        return routed
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell scikit-learn where metadata given to `fit` go.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
+        return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        return self.classifier_.predict(_table(X))
+
+    @available_if(_has("predict_proba"))
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities, as the classifier gives them: under the class shares of the resampled rows.
+
+        `PriorCorrectedClassifier` brings them back to the shares of the given rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self.classifier_.predict_proba(_table(X))
+
+    @available_if(_has("decision_function"))
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Scores, as the classifier gives them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+        """
+        check_is_fitted(self)
+        return self.classifier_.decision_function(_table(X))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        theirs, ours = get_tags(self.sampler).input_tags, tags.input_tags
+        tags.input_tags = replace(
+            ours, sparse=ours.sparse and theirs.sparse, allow_nan=ours.allow_nan and theirs.allow_nan
+        )
+        return tags
+
+
+def _table(X: Any) -> Any:
+    """Return what a sampler reads: any data frame as pandas has it, sparse rows that can be indexed, else arrays."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame.to_pandas()
+    if issparse(X):
+        return X.tocsr()
+    return X if hasattr(X, "shape") else np.asarray(X)
