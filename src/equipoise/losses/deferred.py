@@ -46,7 +46,7 @@ class DeferredReweighting(nn.Module):
 
     Notes
     -----
-    In `NeuralClassifier` it is ``loss=partial(DeferredReweighting, LDAMLoss)``; the trainer tells the progress before
+    In `NeuralClassifier` it is ``loss=partial(DeferredReweighting, VSLoss)``; the trainer tells the progress before
     each step. Early stopping may end a member before its weights apply: give it patience, or none.
 
     References
