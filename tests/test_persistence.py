@@ -7,12 +7,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from imblearn.under_sampling import RandomUnderSampler
 from safetensors.numpy import load_file, save_file
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from torch import nn
 
-from equipoise import DeferredReweighting, VSLoss, load, recipes, save
+from equipoise import (
+    DeferredReweighting,
+    PriorCorrectedClassifier,
+    ResampledClassifier,
+    TunedThresholdsClassifier,
+    VSLoss,
+    load,
+    recipes,
+    save,
+)
 from equipoise.persistence import read_card
+from equipoise.preprocessing import TablePreprocessor
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +51,34 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
     assert read_card(tmp_path / "model")["about"] == {"data": "a table"}
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        partial(PriorCorrectedClassifier, target_shares={"common": 0.4, "rare": 0.6}),
+        partial(TunedThresholdsClassifier, metric=[[0, 1], [9, 0]], min_recall={"rare": 0.5}, cv=2),
+    ],
+)
+@pytest.mark.parametrize("name", ["smote", "gbdt"])
+def test_a_classifier_around_a_recipe_is_saved_with_it(wrap, name, table, tmp_path):
+    X, y = table
+    quick = {"max_steps": 20} if recipes.is_neural(name) else {}
+    model = wrap(recipes.make(name, random_state=0, **quick)).fit(X, y)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_classifier_of_resampled_rows_is_saved(table, tmp_path):
+    X, y = table
+    parts = [("table", TablePreprocessor()), ("clf", ResampledClassifier(RandomUnderSampler(), LogisticRegression()))]
+    model = Pipeline(parts).fit(X, y)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again[-1].sample_indices_, model[-1].sample_indices_)
 
 
 def test_a_loss_of_parts_is_saved_with_the_model(table, tmp_path):

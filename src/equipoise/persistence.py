@@ -35,6 +35,9 @@ _TRUSTED = frozenset({
     "equipoise.batches.rebalanced.RebalancedMixup",
     "equipoise.batches.remix.ReMix",
     "equipoise.classifiers.neural.NeuralClassifier",
+    "equipoise.classifiers.resampled.ResampledClassifier",
+    "equipoise.decisions.prior_corrected.PriorCorrectedClassifier",
+    "equipoise.decisions.tuned_thresholds.TunedThresholdsClassifier",
     "equipoise.losses.cdt.CDTLoss",
     "equipoise.losses.class_balanced.ClassBalancedLoss",
     "equipoise.losses.deferred.DeferredReweighting",
@@ -62,7 +65,7 @@ def save(model: Pipeline, path: str | Path, *, about: dict[str, Any] | None = No
     Parameters
     ----------
     model : Pipeline
-        From `equipoise.recipes.make`, fitted.
+        From `equipoise.recipes.make`, fitted; or a classifier of ours around one.
     path : str or Path
         Folder to write; a model that is there already is replaced.
     about : dict, optional
@@ -165,9 +168,9 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
 def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:
     """Return a shallow copy of a recipe whose networks are empty, and their weights."""
-    classifier = model[-1]
-    if not isinstance(classifier, NeuralClassifier):
+    if not (isinstance(model, Pipeline) and isinstance(model[-1], NeuralClassifier)):
         return model, {}
+    classifier = model[-1]
     if classifier.stack_.pattern_ is not None:
         raise ValueError(
             "A network of your own cannot be saved without pickle: keep its code, and save stack_.weights_ yourself."
