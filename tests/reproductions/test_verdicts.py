@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.experiments.statistics import Interval
-from equipoise.reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED, Claim, Statement
+from equipoise.reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED, Claim, Statement, as_markdown
 
 YES, MAYBE, UNLIKELY, NO = (1, 0.5, 1.5), (1, -0.5, 2.5), (-1, -2.5, 0.5), (-1, -1.5, -0.5)
 ZERO, ALONE = (0, 0, 0), (1, math.nan, math.nan)
@@ -68,3 +68,16 @@ def test_the_summary_counts_what_is_told_apart_both_ways():
         "3 of 5 comparisons as claimed, 2 of them told apart from zero; 1 told apart the other way"
     )
     assert claim().summary == "There are no results to judge it by"
+
+
+def test_claims_as_markdown():
+    sure = Claim("X2", "It is so.", "Table 9", [Statement("rows left", Interval(3.0, 2.0, 4.0))], "All.")
+    open_claim = Claim("X3", "It is so.", "Table 9", [
+        Statement("first", Interval(0.5, 0.1, 0.9)), Statement("second", Interval(-0.25, -1.0, 0.5))])  # fmt: skip
+    untested = Claim("X4", "It is so.", "Table 9", [])
+    lines = as_markdown([sure, open_claim, untested], "equipoise reproduce x").splitlines()
+    assert all(line.count("|") == 7 for line in lines) and len(lines) == 5
+    assert "**holds** | 1 of 1 comparisons as claimed" in lines[2]
+    assert "Least: rows left: 3.000 (2.000 to 4.000). | All. |" in lines[2]
+    assert "**holds in part**" in lines[3] and "Least: second: −0.250 (−1.000 to 0.500)." in lines[3]
+    assert "**cannot be tested**" in lines[4] and lines[4].endswith("| `equipoise reproduce x` |")

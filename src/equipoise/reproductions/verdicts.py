@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from equipoise.experiments.statistics import Interval
+from equipoise.reports.text import number
 
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested"
 
@@ -82,3 +83,20 @@ class Claim:
             f"{len(held)} of {len(self.statements)} comparisons as claimed, {sure} of them told apart from zero; "
             f"{against} told apart the other way"
         )
+
+    @property
+    def weakest(self) -> str:
+        """Say which comparison speaks least for the claim, and how much."""
+        least = min(self.statements, key=lambda statement: statement.value.mean)
+        mean, low, high = least.value
+        return f"{least.text}: {number(mean)} ({number(low)} to {number(high)})"
+
+
+def as_markdown(claims: Sequence[Claim], command: str) -> str:
+    """Write claims as a Markdown table, a row a claim."""
+    head = "| id | claim | verdict | measured | what differs | command |\n| --- | --- | --- | --- | --- | --- |\n"
+    return head + "".join(
+        f"| {c.name} | {c.text} ({c.where}) | **{c.verdict}** | {c.summary}."
+        f"{f' Least: {c.weakest}.' if c.statements else ''} | {c.differs} | `{command}` |\n"
+        for c in claims
+    )

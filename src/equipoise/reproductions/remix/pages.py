@@ -33,7 +33,7 @@ from equipoise.reproductions.remix.protocol import (
     Problem,
 )
 from equipoise.reproductions.remix.spread_claim import spread_parts
-from equipoise.reproductions.verdicts import Claim
+from equipoise.reproductions.verdicts import Claim, as_markdown
 
 Part = str | Table | Plot | Claim
 OnProgress = Callable[[str, int, int], None]
@@ -88,9 +88,11 @@ def table2_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
     scores = results.scores(folder, found)
     replace_file(out / "scores.csv", scores.round(6).to_csv(index=False, lineterminator="\n"))
     kinds = [kind for kind in claims.KINDS if kind in set(scores["kind"])]
+    judged = claims.table_claims(scores)
+    replace_file(out / "remix-table2-claims.md", as_markdown(judged, command))
     sections = [
         Section("Table 2: ranks", [*_what_was_run(effort, missing), *_ranks(scores, kinds)]),
-        Section("The claims", claims.table_claims(scores)),
+        Section("The claims", judged),
         Section("Beyond the paper", _beyond(scores, kinds)),
         Section("Figure 5: gains over the baseline", [_gains(scores)]),
         Section("Scores of every cell", [
@@ -113,6 +115,9 @@ def figures_page(out: Path, *, quick: bool, command: str, on_progress: OnProgres
     scores = results.scores(folder, found)
     of_alpha = scores[scores["problem"].isin([p.name for p in shown])]
     found_surfaces = surfaces.train_surfaces()
+    alpha, rows = _alpha(of_alpha), spread_parts(found)
+    judged = [part for part in (*alpha, *rows) if isinstance(part, Claim)]
+    replace_file(out / "remix-figures-claims.md", as_markdown(judged, command))
     with drawing():
         sections = [
             Section("Figure 1: decision surfaces on the ring", [
@@ -124,10 +129,10 @@ def figures_page(out: Path, *, quick: bool, command: str, on_progress: OnProgres
             Section("Figure 4: densities by alpha", [Plot("Features (left) and labels (right) of mixed rows.",
                                                           sketches.densities(), "Kernel densities by alpha.")]),
             Section("Figure 5: gains over the baseline", [_gains(scores)]),
-            Section("Figure 7: alpha", [*_missing(missing), *_alpha(of_alpha)]),
+            Section("Figure 7: alpha", [*_missing(missing), *alpha]),
             Section("Figure 8: harmful interpolation", [
                 Plot("A mix of two classes may land on the third.", third_class.harmful_mixes(), "Harmful mixes.")]),
-            Section("The rows that ReMix makes", spread_parts(found)),
+            Section("The rows that ReMix makes", rows),
         ]  # fmt: skip
     write_page(out / "remix-figures.html", "ReMix, figures", _PAPER, sections, command=command)
     return out / "remix-figures.html"
