@@ -122,18 +122,6 @@ def test_gains_are_smaller_with_more_classes(verdicts, binary, many, verdict):
     assert verdicts(**gain(lambda kind, ratio: binary if kind == "binary" else many))["R5"] == verdict
 
 
-@pytest.mark.parametrize(("times", "verdict"), [(1.05, HOLDS), (0.5, HOLDS), (1.2, FAILS)])
-def test_next_to_nothing_is_a_tenth_of_the_time(made_up, times, verdict):
-    """Sources may take very different times: the mean is that of ratios."""
-
-    def seconds(kind, source, ratio, method, repeat, fold):
-        return 10.0 ** int(source[-1]) * (times if method == "remix" else 1)
-
-    claim = judged(made_up(SOURCES, seconds=seconds))["R8"]
-    assert claim.statements[0].value.mean == pytest.approx(1.1 - times)
-    assert claim.verdict == verdict
-
-
 @pytest.mark.parametrize(
     ("gm", "bbs", "brier", "verdict"),
     [(0.2, 0.1, 0.1, HOLDS), (-0.2, -0.1, -0.1, FAILS), (0.2, -0.1, 0.1, IN_PART), (0.2, -0.1, -0.1, IN_PART)],

@@ -23,7 +23,7 @@ Statistic = Callable[[Floats, Places], float]
 """Of mean scores (n, methods) and the places of those n problems in `Scoreboard.problems`."""
 
 _DRAWS = 2000
-GREATER_IS_BETTER = {"g_mean": True, "bbs": False, "brier": False, "seconds": False}
+GREATER_IS_BETTER = {"g_mean": True, "bbs": False, "brier": False}
 
 
 @dataclass(frozen=True, eq=False)
