@@ -23,6 +23,7 @@ from equipoise.experiments import METRICS, Comparison, Store, refit, results_pat
 from equipoise.experiments import compare as run_comparison
 from equipoise.progress import ProgressBars
 from equipoise.reports import leaderboard_csv, write_report
+from equipoise.reports.text import number
 
 app = App(name="equipoise", version=__version__, help="Train classifiers on imbalanced data, and learn what helps.")
 datasets_app = App(name="datasets", help="Named data sets.")
@@ -289,16 +290,21 @@ def _print_leaderboard(console: Console, comparison: Comparison) -> None:
     names = list(dict.fromkeys((chosen.name, *_SHOWN)))
     table = RichTable(title=f"Best first by {chosen.title}")
     table.add_column("recipe")
-    for name in names:
-        table.add_column(METRICS[name].title, justify="right")
-    table.add_column("seconds a fit", justify="right")
+    readings = {"prior-corrected": f"prior_{chosen.name}", "tuned": f"moved_{chosen.name}"}
+    readings = {title: column for title, column in readings.items() if column in board}
+    for title in (chosen.title, *readings, *(METRICS[name].title for name in names[1:]), "seconds a fit"):
+        table.add_column(title, justify="right")
     for row in board.to_dict("records"):
         even = row["difference_low"] <= 0 <= row["difference_high"]
         table.add_row(
-            row["recipe"] + (" =" if even else ""), *(f"{row[n]:.3f}" for n in names), f"{row['seconds']:.1f}"
+            row["recipe"] + (" =" if even else ""),
+            *(number(row[column]) for column in (names[0], *readings.values(), *names[1:])),
+            f"{row['seconds']:.1f}",
         )
     console.print(table)
     console.print("=  not told apart from the first (95% interval of the paired difference)", highlight=False)
+    if readings:
+        console.print(f"{', '.join(readings)}: {chosen.title} of the same models, read otherwise", highlight=False)
 
 
 @contextmanager

@@ -136,6 +136,22 @@ def test_thresholds_are_tuned_on_other_folds_only(comparison):
         comparison.folds[0, 0].__dict__["test_codes"] = hidden
 
 
+def test_prior_correction_is_bayes_with_the_shares_of_training(comparison):
+    scores = comparison.scores.set_index(["recipe", "repeat", "fold"])
+    (cell,) = (c for c in comparison.cells if c.key == ("none", 0, 1))
+    fold, p = comparison.folds[0, 1], cell.probabilities[:, 1].astype(float)
+    even = p / fold.train_counts[1] / (p / fold.train_counts[1] + (1 - p) / fold.train_counts[0])
+    recalls = [np.mean((even[fold.test_codes == k] > 0.5) == k) for k in (0, 1)]
+    assert scores.loc[cell.key, "prior_g_mean"] == pytest.approx(np.sqrt(np.prod(recalls)))
+    briers = [np.mean((even[fold.test_codes == k] - k) ** 2) for k in (0, 1)]
+    assert scores.loc[cell.key, "prior_balanced_brier"] == pytest.approx(np.mean(briers))
+    assert scores.loc[cell.key, "prior_brier"] == pytest.approx(scores.loc[cell.key, "brier"], abs=1e-6)
+    under = scores.loc["under"]
+    np.testing.assert_allclose(under["prior_g_mean"], under["g_mean"])
+    assert under["prior_brier"].mean() < under["brier"].mean()
+    assert not {"prior_average_precision", "prior_roc_auc"} & set(scores)
+
+
 def test_the_leaderboard_is_in_order_and_its_intervals_hold_the_means(comparison):
     board = comparison.leaderboard
     assert list(board["g_mean"]) == sorted(board["g_mean"], reverse=True)

@@ -9,6 +9,7 @@ import pytest
 from equipoise.experiments import METRICS
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.definitions import DEFINITIONS
+from equipoise.reports.text import number as written
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>$\\frac{--></style>\x00\u202e\ud800"
@@ -97,6 +98,32 @@ def test_numbers_are_the_comparison_s(stored, report):
         low, high = (f"{row[side]:.3f}" for side in ("low", "high"))
         assert found == [f"{row['g_mean']:.3f}", low, high, *(f"{row[name]:.3f}" for name in order[1:])]
     assert len(re.findall('class="best"', board)) >= len(METRICS)
+
+
+def cells(html, table):
+    """Rows of a table with an id: the recipe, and its numbers."""
+    body = re.search(rf'<table id="{table}">.*?<tbody>(.*?)</tbody>', html, re.S)[1]
+    return {
+        re.search(r"<th><span[^>]*>([^<]+)", row)[1]: re.findall(r"<td>(.*?)</td>", row)
+        for row in body.split("<tr>")[1:]
+    }
+
+
+def test_each_recipe_is_read_in_three_ways(stored, report):
+    comparison = stored(recipes=("none", "under", "focal"), skill={"none": 1.0, "under": 2.0, "focal": 1.5})
+    _, html = report(comparison)
+    readings, corrected = cells(html, "readings"), cells(html, "corrected")
+    assert set(readings) == set(corrected) == {"none", "under", "focal"}
+    for _, row in comparison.leaderboard.iterrows():
+        columns = [f"{kind}{metric}" for metric in ("g_mean", "macro_f1") for kind in ("", "prior_", "moved_")]
+        assert readings[row["recipe"]] == [written(row[column]) for column in columns]
+        proper = [
+            f"{kind}{m}"
+            for m in ("balanced_brier", "brier", "log_loss", "calibration_error")
+            for kind in ("", "prior_")
+        ]
+        assert corrected[row["recipe"]] == [written(row[column]) for column in proper]
+    assert readings["focal"][1] == "–" and readings["under"][0] == readings["under"][1]
 
 
 def test_confusion_counts_are_means_over_repeats(stored, report):

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import recipes
-from equipoise.decisions.thresholds import decide, tune_offsets
+from equipoise.decisions import correct_prior, decide, tune_offsets
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
+from equipoise.experiments.shares import learned_shares
 from equipoise.experiments.statistics import Interval, corrected_interval
 from equipoise.experiments.store import Cell, Store, StoredFold
 
@@ -81,9 +82,11 @@ class Comparison:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and ``moved_<metric>``.
+        """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
 
-        ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
+        ``prior_<metric>`` scores the probabilities corrected from the class shares that the recipe learned
+        under (`learned_shares`) to those that the metric asks for (`Metric.shares`); NaN where the first are not
+        known. ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
         metric on the test rows of the repeat's *other* folds.
         """
         good = [cell for cell in self.cells if cell.probabilities is not None]
@@ -94,10 +97,21 @@ class Comparison:
         assert proba is not None
         row = {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, "seconds": cell.seconds}
         row |= {name: metric.score(codes, proba, self.rare) for name, metric in METRICS.items()}
+        row |= self._prior_corrected(cell, codes, proba)
         for name in _MOVED:
             moved = one_hot(decide(proba, self.offsets(cell, name)), proba.shape[1])
             row[f"moved_{name}"] = METRICS[name].score(codes, moved, self.rare)
         return row
+
+    def _prior_corrected(self, cell: Cell, codes: NDArray[np.int64], proba: NDArray[np.float32]) -> dict[str, float]:
+        asking = [metric for metric in METRICS.values() if metric.shares is not None]
+        counts = np.asarray(self.folds[cell.repeat, cell.fold].train_counts)
+        learned = learned_shares(cell.recipe, counts)
+        if learned is None:
+            return {f"prior_{metric.name}": np.nan for metric in asking}
+        wanted = {"equal": np.full(len(counts), 1 / len(counts)), "observed": counts / counts.sum()}
+        corrected = {shares: correct_prior(proba, learned, to) for shares, to in wanted.items()}
+        return {f"prior_{m.name}": m.score(codes, corrected[str(m.shares)], self.rare) for m in asking}
 
     def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
         """Per-class offsets of log probability, tuned for a metric on the other folds of the cell's repeat."""
@@ -147,7 +161,7 @@ class Comparison:
     def leaderboard(self) -> pd.DataFrame:
         """One row a recipe, best first by the chosen metric.
 
-        Columns: ``recipe``, ``meaning``, the mean of every metric and ``moved_<metric>``; ``low`` and
+        Columns: ``recipe``, ``meaning``, the mean of every column of `scores`; ``low`` and
         ``high``, the 95% interval of the chosen metric; ``rank``, its mean rank over folds;
         ``difference_low`` and ``difference_high``, the interval of the paired difference to the winner;
         ``seconds`` a fit.

@@ -26,6 +26,8 @@ class Metric:
     score : callable
         ``(codes, probabilities, rare) -> float``; codes 0 to K - 1 index the columns, ``rare`` is the
         code of the rarest class.
+    shares : {"equal", "observed"} or None
+        Class shares that probabilities should speak of to score well; None where only their order counts.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Metric:
     greater_is_better: bool
     at_threshold: bool
     score: Callable[[Codes, Probabilities, int], float]
+    shares: str | None = None
 
 
 def _decided(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int], float]:
@@ -57,21 +60,24 @@ def _ranking(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in [
-        Metric("g_mean", "G-mean", True, True, _decided(metrics.g_mean)),
-        Metric("macro_f1", "macro F1", True, True, _decided(metrics.macro_f1_score)),
-        Metric("balanced_accuracy", "balanced accuracy", True, True, _decided(metrics.balanced_accuracy)),
-        Metric("matthews_corrcoef", "Matthews correlation", True, True, _decided(metrics.matthews_corrcoef)),
+        Metric("g_mean", "G-mean", True, True, _decided(metrics.g_mean), "equal"),
+        Metric("macro_f1", "macro F1", True, True, _decided(metrics.macro_f1_score), "observed"),
+        Metric("balanced_accuracy", "balanced accuracy", True, True, _decided(metrics.balanced_accuracy), "equal"),
+        Metric(
+            "matthews_corrcoef", "Matthews correlation", True, True, _decided(metrics.matthews_corrcoef), "observed"
+        ),
         Metric("average_precision", "average precision", True, False, _ranking(metrics.average_precision)),
         Metric("roc_auc", "ROC AUC", True, False, _ranking(metrics.roc_auc)),
-        Metric("balanced_brier", "balanced Brier", False, False, _proper(metrics.balanced_brier_score)),
-        Metric("brier", "Brier", False, False, _proper(metrics.brier_score)),
-        Metric("log_loss", "log loss", False, False, _proper(metrics.log_loss)),
+        Metric("balanced_brier", "balanced Brier", False, False, _proper(metrics.balanced_brier_score), "equal"),
+        Metric("brier", "Brier", False, False, _proper(metrics.brier_score), "observed"),
+        Metric("log_loss", "log loss", False, False, _proper(metrics.log_loss), "observed"),
         Metric(
             "calibration_error",
             "calibration error",
             False,
             False,
             _proper(metrics.expected_calibration_error),
+            "observed",
         ),
     ]
 }

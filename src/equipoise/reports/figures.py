@@ -12,6 +12,7 @@ from equipoise.reports.svg import SERIES, drawing, inline
 from equipoise.reports.text import number, short
 from equipoise.reports.verdict import MOVED, UNTREATED, near_best
 
+_READINGS = ("", "prior_", "moved_")
 _SWEPT = {"g_mean": "G-mean", "macro_f1": "macro F1", "recall": "recall", "precision": "precision"}
 
 
@@ -63,9 +64,9 @@ def _moved(comparison: Comparison) -> _Found:
     board = comparison.leaderboard
     return {
         f"moved-{metric}": (
-            plots.dumbbells(board["recipe"].tolist(), board[metric].to_numpy(), board[f"moved_{metric}"].to_numpy(),
+            plots.dumbbells(board["recipe"].tolist(), *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
                             label=METRICS[metric].title),
-            f"{METRICS[metric].title} by recipe, as decided and with thresholds tuned on the other folds.",
+            f"{METRICS[metric].title} by recipe: as decided, prior-corrected, and with thresholds tuned.",
         )
         for metric in MOVED
     }  # fmt: skip

@@ -17,9 +17,10 @@ from equipoise.reports.verdict import MOVED, verdict
 def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
-    The page holds what was found in the data, the leaderboard with intervals, what a moved threshold would
-    do, scores and confusions by class, precision-recall and reliability curves, and the protocol. The same
-    comparison gives the same bytes. A report that is there already is replaced only by a whole new one.
+    The page holds what was found in the data, the leaderboard with intervals, what prior correction and moved
+    thresholds would do, scores and confusions by class, precision-recall and reliability curves, and the
+    protocol. The same comparison gives the same bytes. A report that is there already is replaced only by a
+    whole new one.
 
     Parameters
     ----------
@@ -115,7 +116,9 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "threshold_free": [name for name in columns if not METRICS[name].at_threshold],
         "leaderboard": tables.leaderboard(comparison),
         "moved_metrics": MOVED,
-        "moved": tables.moved_thresholds(comparison),
+        "readings": tables.three_readings(comparison),
+        "corrected_metrics": tables.CORRECTED,
+        "corrected": tables.corrected_probabilities(comparison),
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},
     }  # fmt: skip

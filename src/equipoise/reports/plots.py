@@ -32,14 +32,15 @@ def intervals(names: Sequence[str], means: Floats, lows: Floats, highs: Floats, 
     return figure
 
 
-def dumbbells(names: Sequence[str], decided: Floats, moved: Floats, *, label: str) -> Figure:
-    """A recipe's score as decided (hollow) and with moved thresholds (filled)."""
+def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, moved: Floats, *, label: str) -> Figure:
+    """A recipe's score as decided (hollow), prior-corrected (a bar) and with tuned thresholds (filled)."""
     figure, axes = _by_recipe(names, label)
     rows = np.arange(len(names))
     axes.hlines(rows, decided, moved, color=SERIES[0], linewidth=2, alpha=0.55)
     axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3,
                  label="as decided")  # fmt: skip
-    axes.scatter(moved, rows, s=46, color=SERIES[0], zorder=3, label="threshold moved")
+    axes.scatter(moved, rows, s=46, color=SERIES[0], zorder=3, label="thresholds tuned")
+    axes.scatter(corrected, rows, s=110, color=SERIES[1], marker="|", linewidth=2, zorder=4, label="prior-corrected")
     legend(figure, axes)
     return figure
 

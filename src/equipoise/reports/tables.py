@@ -10,8 +10,11 @@ import numpy as np
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
-from equipoise.reports.text import number, signed
+from equipoise.reports.text import number
 from equipoise.reports.verdict import MOVED, near_best
+
+CORRECTED = [name for name, metric in METRICS.items() if metric.shares and not metric.at_threshold]
+"""Scores of probabilities that a prior correction changes."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,21 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def moved_thresholds(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row a recipe: each tunable score as decided, with moved thresholds, and the change."""
+def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a recipe: each tunable score as decided, prior-corrected, and with tuned thresholds."""
     return [
         {"recipe": row["recipe"],
-         "scores": [(number(row[m]), number(row[f"moved_{m}"]), signed(row[f"moved_{m}"] - row[m])) for m in MOVED]}
+         "scores": [tuple(number(row[column]) for column in (m, f"prior_{m}", f"moved_{m}")) for m in MOVED]}
         for _, row in comparison.leaderboard.iterrows()
     ]  # fmt: skip
+
+
+def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a recipe: each score of probabilities as they are, and prior-corrected."""
+    return [
+        {"recipe": row["recipe"], "scores": [(number(row[m]), number(row[f"prior_{m}"])) for m in CORRECTED]}
+        for _, row in comparison.leaderboard.iterrows()
+    ]
 
 
 def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
