@@ -33,7 +33,8 @@ def test_recipes_differ_in_their_treatment_only():
     for name in filter(recipes.is_neural, recipes.names()[1:]):
         params = recipes.classifier(name).get_params(deep=False)
         differing = {key for key in params if repr(params[key]) != repr(plain[key])}
-        assert differing and differing <= {"sampler", "batch_transform", "batch_sampler", "class_weight", "loss", "network"}
+        parts = {"sampler", "batch_transform", "batch_sampler", "class_weight", "loss", "network"}
+        assert differing and differing <= parts
 
 
 def test_sums_put_parts_together():
