@@ -81,7 +81,8 @@ def test_table2(stand_ins, reproduce, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runs, "fit", None)  # nothing is trained again
     again = reproduce("remix-table2", "--quick")
     assert again.html == page.html
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cells", "remix-table2.html", "scores.csv"]
+    written = ["cells", "remix-table2-claims.md", "remix-table2.html", "scores.csv"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == written
     with pytest.raises(SystemExit, match=r"^equipoise: .* holds results of another effort"):
         reproduce("remix-table2")
     with pytest.raises(SystemExit, match=r"^equipoise: "):
