@@ -80,6 +80,13 @@ def test_sizes_of_micro_samples(data):
     assert sampler.history_["proposed"].tolist()[:2] == [round(0.15 * 30), round(7.5) - round(6.0)]
 
 
+def test_an_empty_first_micro_sample_does_not_end_a_search_of_the_authors(problem):
+    """m = 9: round(m / 4) - round(m / 5) is 0 rows, which still trains on all rare rows and goes on."""
+    sampler = MUBO(**{**QUICK, "max_iter": 4}, mode="authors")
+    sampler.fit_resample(*problem((60, 9), n_features=3))
+    assert sampler.history_["proposed"].tolist() == [1, 0, 2, 2, 2]
+
+
 @EACH_MODE
 def test_chains_are_independent_and_seeds_govern_them(mode, data):
     many, _, _ = searched(data, mode=mode, n_chains=3)

@@ -97,10 +97,11 @@ def search_rows(
         for chain in active:
             chain.n_steps = step
         begun = time.monotonic()
-        proposed = search.proposal.propose(problem, active, [search.size.of(chain, problem) for chain in active])
-        trials = [(chain, more) for chain, more in zip(active, proposed, strict=True) if len(more)]
-        for chain, more in zip(active, proposed, strict=True):
-            chain.done = not len(more)  # nothing is left to propose
+        sizes = [search.size.of(chain, problem) for chain in active]
+        proposed = search.proposal.propose(problem, active, sizes)
+        for chain, more, size in zip(active, proposed, sizes, strict=True):
+            chain.done = size > 0 and not len(more)  # nothing is left to propose
+        trials = [(chain, more) for chain, more in zip(active, proposed, strict=True) if not chain.done]
         if not trials:
             break
         samples = [chain.rows(more) for chain, more in trials]

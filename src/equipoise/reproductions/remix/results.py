@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import recall_score
 
 from equipoise import metrics
 from equipoise.decisions import correct_prior
@@ -58,8 +59,7 @@ def _scored(problem: Problem, method: str, fold: StoredFold, cell: Cell, proba: 
     assert proba is not None
     codes, labels = fold.test_codes, np.arange(proba.shape[1])
     decided = proba.argmax(axis=1)
-    confusion = np.zeros((len(labels),) * 2, dtype=np.int64)
-    np.add.at(confusion, (codes, decided), 1)
+    recalls = recall_score(codes, decided, labels=labels, average=None, zero_division=0)
     briers = metrics.class_brier_scores(codes, proba, labels=labels)
     return {
         "problem": problem.name, "source": problem.source.title, "ratio": problem.ratio,
@@ -68,6 +68,6 @@ def _scored(problem: Problem, method: str, fold: StoredFold, cell: Cell, proba: 
         "g_mean": metrics.g_mean(codes, decided, labels=labels), "bbs": float(np.mean(briers)),
         "brier": metrics.brier_score(codes, proba, labels=labels),
         "seconds": cell.seconds,
-        "recalls": (confusion.diagonal() / confusion.sum(axis=1)).round(5).tolist(),
+        "recalls": np.round(recalls, 5).tolist(),
         "class_briers": np.round(briers, 6).tolist(),
     }  # fmt: skip

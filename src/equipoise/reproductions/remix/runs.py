@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_sample_weight
@@ -204,8 +205,7 @@ def _boosted(rows: Rows, fold: Fold) -> Cell:
 
 
 def _scored(method: str, fold: Fold, rows: Rows, proba: NDArray[Any], seconds: float) -> Cell:
-    confusion = np.zeros((len(rows.classes),) * 2, dtype=np.int64)
-    np.add.at(confusion, (rows.y[fold.test], proba.argmax(axis=1)), 1)
+    confusion = confusion_matrix(rows.y[fold.test], proba.argmax(axis=1), labels=np.arange(len(rows.classes)))
     return Cell(method, fold.repeat, fold.number, seconds, proba.astype(np.float32), confusion)
 
 
