@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from equipoise.bilevel.acceptance import BelowPastMeans, NotAbove, past_means_bound
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare, MeanMajority
+from equipoise.bilevel.row_search import new_chains
 from equipoise.bilevel.rows import Chain, RowProblem
 from equipoise.networks import ScalarHead
 from equipoise.samplers.mubo_modes import DoubleSoftmaxLoss
@@ -37,12 +38,16 @@ def by_hand(network, problem, rows):
     return -np.log(proba[np.arange(len(rows)), problem.codes[rows]])
 
 
+def chains_of(problem, number):
+    return new_chains(problem, range(number))
+
+
 SAMPLES = [np.r_[2:12, 30:37], np.r_[2:12, 40, 40, 41, 50:53]]
 
 
 @pytest.mark.parametrize("objective", [MajorityShare(), MeanMajority(), BalancedHeldOut()])
 def test_objectives_by_hand(objective, problem, networks):
-    measured = objective.measure(problem, SAMPLES, networks, "cross_entropy")
+    measured = objective.measure(chains_of(problem, 2), SAMPLES, networks, "cross_entropy")
     for sample, network, worth in zip(SAMPLES, networks, measured):
         losses, larger = by_hand(network, problem, sample), problem.codes[sample] == 0
         held_out, codes = by_hand(network, problem, problem.held_out), problem.codes[problem.held_out]
@@ -60,7 +65,7 @@ def test_objectives_by_hand(objective, problem, networks):
 
 def test_a_rare_class_that_is_not_divided_counts_with_its_training_rows(problem, networks):
     alone = RowProblem(problem.X, problem.codes, 2, np.arange(12), problem.candidates, np.array([20, 21, 22]))
-    (worth,) = BalancedHeldOut().measure(alone, SAMPLES[:1], networks[:1], "cross_entropy")
+    (worth,) = BalancedHeldOut().measure(chains_of(alone, 1), SAMPLES[:1], networks[:1], "cross_entropy")
     rare = by_hand(networks[0], alone, np.arange(12)).mean()
     larger = by_hand(networks[0], alone, np.array([20, 21, 22])).mean()
     assert worth.objective == pytest.approx((rare + larger) / 2, rel=1e-5)
@@ -88,8 +93,14 @@ def test_the_loss_of_two_softmaxes_is_confined(logits, label):
 
 
 def chain(values=()):
+    problem = RowProblem(np.zeros((4, 1)), np.array([1, 1, 1, 0]), 2, np.arange(3), {0: np.array([3])})
     return Chain(
-        np.random.default_rng(0), np.arange(3), 3, values=list(values), objective=values[-1] if values else np.inf
+        problem,
+        np.random.default_rng(0),
+        np.arange(3),
+        3,
+        values=list(values),
+        objective=values[-1] if values else np.inf,
     )
 
 

@@ -19,7 +19,7 @@ def problem(n_rare, n_larger, n_features=2, seed=0):
 
 
 def chain(rows, seed=0):
-    return Chain(np.random.default_rng(seed), rows.kept, size_before=len(rows.kept))
+    return Chain(rows, np.random.default_rng(seed), rows.kept, size_before=len(rows.kept))
 
 
 @pytest.mark.parametrize("m", [1, 7, 10, 100, 125])
@@ -29,7 +29,7 @@ def test_sizes_as_printed_when_all_is_accepted(m):
     one, accepted, sizes, before = chain(rows), 0, [], m
     for _ in range(14):
         one.size_before = before
-        sizes.append(size.of(one, rows))
+        sizes.append(size.of(one))
         before = m + accepted  # of the step just made: Algorithm 1 looks one step back
         accepted += sizes[-1]
     expected, size_of_last, total = [], m, m
@@ -44,13 +44,12 @@ def test_sizes_as_printed_when_all_is_accepted(m):
 
 def test_sizes_of_the_authors():
     """.05 m at first, then m / 4 until five are accepted, m / 10, and m / 100 from 1.5 m accepted rows on."""
-    rows, one = problem(100, 1000), chain(problem(100, 1000))
-    size = SizeByAcceptances()
+    one, size = chain(problem(100, 1000)), SizeByAcceptances()
     one.accepted, one.values = np.arange(15), [0.5]  # the burn-in
     sizes = []
     for step in range(1, 13):
         one.n_steps = step
-        sizes.append(size.of(one, rows))
+        sizes.append(size.of(one))
         one.accepted = np.arange(len(one.accepted) + sizes[-1])
         one.values = [*one.values, 0.1]
     assert sizes == [5, 25, 25, 25, 10, 10, 10, 10, 10, 10, 1, 1]  # 150 rows after the tenth
@@ -83,13 +82,13 @@ def test_new_rows_are_uniform(size):
 def test_random_rows():
     rows = problem(5, 40)
     one = chain(rows)
-    (drawn,) = RandomRows(replacement=True).propose(rows, [one], [400])
+    (drawn,) = RandomRows(replacement=True).propose([one], [400])
     assert len(drawn) == 400 and set(drawn.tolist()) == set(range(5, 45))
     one.accepted = np.arange(5, 40)
-    (drawn,) = RandomRows().propose(rows, [one], [400])
+    (drawn,) = RandomRows().propose([one], [400])
     assert drawn.tolist() == [40, 41, 42, 43, 44]
     one.accepted = np.arange(5, 45)
-    assert len(RandomRows().propose(rows, [one], [3])[0]) == 0
+    assert len(RandomRows().propose([one], [3])[0]) == 0
 
 
 def test_rows_by_loss_prefer_what_is_not_learned():
@@ -100,10 +99,10 @@ def test_rows_by_loss_prefer_what_is_not_learned():
     X[250:] += 4.0
     rows = RowProblem(X, codes, 2, np.arange(50), {0: np.arange(50, 450)})
     one = chain(rows)
-    first = RowsByLoss().propose(rows, [one], [100])[0]  # no network yet: at random
+    first = RowsByLoss().propose([one], [100])[0]  # no network yet: at random
     assert abs((first >= 250).mean() - 0.5) < 5 * 0.5 / 10
     table = Table(X[:250].astype(np.float32), codes[:250], 2)
     one.network = fit([Task(table, 0, Settings(network=(8,), max_steps=300, batch_size=50))])[0]
-    (drawn,) = RowsByLoss(n_candidates=4).propose(rows, [one], [50])
+    (drawn,) = RowsByLoss(n_candidates=4).propose([one], [50])
     assert len(np.unique(drawn)) == 50
     assert (drawn >= 250).mean() > 0.95

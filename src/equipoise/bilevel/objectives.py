@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.bilevel.evaluation import losses_on
-from equipoise.bilevel.rows import RowProblem, Rows
+from equipoise.bilevel.rows import Chain, RowProblem, Rows
 from equipoise.losses import Loss
 from equipoise.training import TrainedNetwork
 
@@ -37,9 +37,9 @@ class Objective(Protocol):
     """Measures networks, each trained on rows of its own."""
 
     def measure(
-        self, problem: RowProblem, samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
-        """Return a value for each network and the sample that it was trained on."""
+        """Return a value for each chain's network, trained on a sample of its rows."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class MajorityShare:
     """J of Definition 3: the sum of the losses of the larger classes' rows in the sample, over its size."""
 
     def measure(
-        self, problem: RowProblem, samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
         return [
             Measured(float(losses[larger].sum() / len(losses)), _mean(losses[larger]), _mean(losses[~larger]))
-            for losses, larger in _on_samples(problem, samples, networks, loss)
+            for losses, larger in _on_samples(chains, samples, networks, loss)
         ]
 
 
@@ -61,12 +61,12 @@ class MeanMajority:
     """The mean loss of the larger classes' rows in the sample, which does not grow with their share."""
 
     def measure(
-        self, problem: RowProblem, samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
         return [
             Measured(_mean(losses[larger]), _mean(losses[larger]), _mean(losses[~larger]))
-            for losses, larger in _on_samples(problem, samples, networks, loss)
+            for losses, larger in _on_samples(chains, samples, networks, loss)
         ]
 
 
@@ -78,29 +78,39 @@ class BalancedHeldOut:
     """
 
     def measure(
-        self, problem: RowProblem, samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
-        held_out = set(np.unique(problem.codes[problem.held_out]).tolist())
-        alone = problem.kept[~np.isin(problem.codes[problem.kept], list(held_out))]
-        rows = np.concatenate([problem.held_out, alone])
-        table, codes = problem.gather(rows), problem.codes[rows]
-        n = len(networks)
-        measured = losses_on(networks, [table] * n, [codes] * n, problem.n_classes, loss)
-        on_samples = _on_samples(problem, samples, networks, loss)
+        rows = [_measured_on(chain.problem) for chain in chains]
+        codes = [chain.problem.codes[part] for chain, part in zip(chains, rows, strict=True)]
+        measured = losses_on(networks, _tables(chains, rows), codes, chains[0].problem.n_classes, loss)
+        on_samples = _on_samples(chains, samples, networks, loss)
         return [
-            Measured(_balanced(losses, codes), _mean(own[larger]), _mean(own[~larger]))
-            for losses, (own, larger) in zip(measured, on_samples, strict=True)
+            Measured(_balanced(losses, c), _mean(own[larger]), _mean(own[~larger]))
+            for losses, c, (own, larger) in zip(measured, codes, on_samples, strict=True)
         ]
 
 
 def _on_samples(
-    problem: RowProblem, samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+    chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
 ) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
     """Losses of each network on its sample, and which of its rows are of a larger class."""
-    codes = [problem.codes[rows] for rows in samples]
-    losses = losses_on(networks, [problem.gather(rows) for rows in samples], codes, problem.n_classes, loss)
-    return [(values, np.isin(c, list(problem.candidates))) for values, c in zip(losses, codes, strict=True)]
+    codes = [chain.problem.codes[rows] for chain, rows in zip(chains, samples, strict=True)]
+    losses = losses_on(networks, _tables(chains, samples), codes, chains[0].problem.n_classes, loss)
+    return [
+        (values, np.isin(c, list(chain.problem.candidates)))
+        for values, c, chain in zip(losses, codes, chains, strict=True)
+    ]
+
+
+def _tables(chains: Sequence[Chain], rows: Sequence[Rows]) -> list[NDArray[np.float32]]:
+    return [chain.problem.gather(part) for chain, part in zip(chains, rows, strict=True)]
+
+
+def _measured_on(problem: RowProblem) -> Rows:
+    held_out = np.unique(problem.codes[problem.held_out])
+    alone = problem.kept[~np.isin(problem.codes[problem.kept], held_out)]
+    return np.concatenate([problem.held_out, alone])
 
 
 def _balanced(losses: NDArray[np.float64], codes: NDArray[np.integer]) -> float:

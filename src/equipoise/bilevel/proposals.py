@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from equipoise.bilevel.evaluation import losses_on
-from equipoise.bilevel.rows import Chain, RowProblem, Rows, draw_new
+from equipoise.bilevel.rows import Chain, Rows, draw_new
 from equipoise.losses import Loss
 
 
@@ -35,9 +35,9 @@ class MicroSampleSize:
     then: float = 0.01
     until: float = 1.75
 
-    def of(self, chain: Chain, problem: RowProblem) -> int:
+    def of(self, chain: Chain) -> int:
         """Return the rows to propose of each larger class, one or more."""
-        m = problem.n_rare()
+        m = chain.problem.n_rare()
         share = self.first if chain.size_before <= self.until * m else self.then
         return max(1, math.ceil(round(share * m, 9)))
 
@@ -51,12 +51,12 @@ class SizeByAcceptances:
     after the first step.
     """
 
-    def of(self, chain: Chain, problem: RowProblem) -> int:
+    def of(self, chain: Chain) -> int:
         """Return the rows to propose of each larger class."""
-        m = problem.n_rare()
+        m = chain.problem.n_rare()
         if chain.n_steps == 1:
             return round(0.25 * m) - round(0.2 * m)
-        if len(chain.accepted) >= 1.5 * m * len(problem.candidates):
+        if len(chain.accepted) >= 1.5 * m * len(chain.problem.candidates):
             return max(1, round(0.01 * m))
         return max(1, round((0.25 if len(chain.values) < 5 else 0.1) * m))
 
@@ -64,7 +64,7 @@ class SizeByAcceptances:
 class Proposal(Protocol):
     """Chooses the rows of micro-samples."""
 
-    def propose(self, problem: RowProblem, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
+    def propose(self, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
         """Return the rows that each chain tries next; none where none are left."""
 
 
@@ -74,15 +74,16 @@ class RandomRows:
 
     replacement: bool = False
 
-    def propose(self, problem: RowProblem, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
+    def propose(self, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
         """See `Proposal`."""
-        return [self._of(problem, chain, size) for chain, size in zip(chains, sizes, strict=True)]
+        return [self._of(chain, size) for chain, size in zip(chains, sizes, strict=True)]
 
-    def _of(self, problem: RowProblem, chain: Chain, size: int) -> Rows:
+    def _of(self, chain: Chain, size: int) -> Rows:
+        candidates = chain.problem.candidates.values()
         if self.replacement:
-            parts = [c[chain.rng.integers(len(c), size=size)] for c in problem.candidates.values()]
+            parts = [c[chain.rng.integers(len(c), size=size)] for c in candidates]
         else:
-            parts = [draw_new(c, size, chain.accepted, chain.rng) for c in problem.candidates.values()]
+            parts = [draw_new(c, size, chain.accepted, chain.rng) for c in candidates]
         return np.concatenate(parts).astype(np.int64)
 
 
@@ -100,13 +101,16 @@ class RowsByLoss:
     n_candidates: int = 10
     loss: Loss = "cross_entropy"
 
-    def propose(self, problem: RowProblem, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
+    def propose(self, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
         """See `Proposal`."""
         pools = [
-            [draw_new(c, self.n_candidates * size, chain.accepted, chain.rng) for c in problem.candidates.values()]
+            [
+                draw_new(c, self.n_candidates * size, chain.accepted, chain.rng)
+                for c in chain.problem.candidates.values()
+            ]
             for chain, size in zip(chains, sizes, strict=True)
         ]
-        weights = self._weights(problem, chains, [np.concatenate(pool) for pool in pools])
+        weights = self._weights(chains, [np.concatenate(pool) for pool in pools])
         found = []
         for chain, size, pool, weight in zip(chains, sizes, pools, weights, strict=True):
             ends = np.cumsum([len(part) for part in pool])
@@ -114,13 +118,14 @@ class RowsByLoss:
             found.append(np.concatenate([_weighted(rows, size, w, chain.rng) for rows, w in parts]))
         return found
 
-    def _weights(self, problem: RowProblem, chains: Sequence[Chain], pools: Sequence[Rows]) -> list[np.ndarray]:
+    def _weights(self, chains: Sequence[Chain], pools: Sequence[Rows]) -> list[np.ndarray]:
         networks = [chain.network for chain in chains]
         if not all(len(pool) for pool in pools) or any(network is None for network in networks):
             return [np.ones(len(pool)) for pool in pools]
         known = [network for network in networks if network is not None]
-        tables, codes = [problem.gather(pool) for pool in pools], [problem.codes[pool] for pool in pools]
-        return losses_on(known, tables, codes, problem.n_classes, self.loss)
+        pairs = [(chain.problem, pool) for chain, pool in zip(chains, pools, strict=True)]
+        tables, codes = [p.gather(pool) for p, pool in pairs], [p.codes[pool] for p, pool in pairs]
+        return losses_on(known, tables, codes, chains[0].problem.n_classes, self.loss)
 
 
 def _weighted(rows: Rows, size: int, weights: np.ndarray, rng: np.random.Generator) -> Rows:

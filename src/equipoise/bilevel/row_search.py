@@ -61,7 +61,6 @@ class RowSearch:
 
 
 def search_rows(
-    problem: RowProblem,
     search: RowSearch,
     chains: Sequence[Chain],
     *,
@@ -72,10 +71,9 @@ def search_rows(
 
     Parameters
     ----------
-    problem : RowProblem
     search : RowSearch
     chains : sequence of Chain
-        As `new_chains` makes them.
+        As `new_chains` makes them, of problems with as many classes each.
     max_time : float, optional
         Seconds after which no step is begun.
     on_step : callable, optional
@@ -89,7 +87,7 @@ def search_rows(
         of the larger classes after the step) and ``seconds``.
     """
     started = time.monotonic()
-    records = _burnt_in(problem, search, chains) if search.burn_in else []
+    records = _burnt_in(search, chains) if search.burn_in else []
     for step in range(1, search.max_iter + 1):
         active = [chain for chain in chains if not chain.done]
         if not active or (max_time is not None and time.monotonic() - started >= max_time):
@@ -97,16 +95,16 @@ def search_rows(
         for chain in active:
             chain.n_steps = step
         begun = time.monotonic()
-        sizes = [search.size.of(chain, problem) for chain in active]
-        proposed = search.proposal.propose(problem, active, sizes)
+        sizes = [search.size.of(chain) for chain in active]
+        proposed = search.proposal.propose(active, sizes)
         for chain, more, size in zip(active, proposed, sizes, strict=True):
             chain.done = size > 0 and not len(more)  # nothing is left to propose
         trials = [(chain, more) for chain, more in zip(active, proposed, strict=True) if not chain.done]
         if not trials:
             break
-        samples = [chain.rows(more) for chain, more in trials]
-        networks = _trained(problem, search, [chain for chain, _ in trials], samples)
-        measured = search.objective.measure(problem, samples, networks, search.settings.loss)
+        tried, samples = [chain for chain, _ in trials], [chain.rows(more) for chain, more in trials]
+        networks = _trained(search, tried, samples)
+        measured = search.objective.measure(tried, samples, networks, search.settings.loss)
         for (chain, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
             accepted = _decide(search, chain, more, network, worth)
             record = _record(chain, network, worth, len(sample), search) | {"chain": chains.index(chain), "step": step}
@@ -122,13 +120,11 @@ def new_chains(problem: RowProblem, seeds: Sequence[int], *, bootstrap: bool = F
     for seed in seeds:
         rng = np.random.default_rng(seed)
         kept = rng.choice(problem.kept, size=len(problem.kept)) if bootstrap else problem.kept
-        chains.append(Chain(rng, kept, size_before=len(kept)))
+        chains.append(Chain(problem, rng, kept, size_before=len(kept)))
     return chains
 
 
-def _trained(
-    problem: RowProblem, search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]
-) -> list[TrainedNetwork]:
+def _trained(search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]) -> list[TrainedNetwork]:
     """Train the networks of all chains on their samples, each from where it stands."""
     batch_size = min(search.settings.batch_size, *map(len, samples))
     an_epoch = -(-max(map(len, samples)) // batch_size)
@@ -140,7 +136,8 @@ def _trained(
     )
     tasks = []
     for chain, rows in zip(chains, samples, strict=True):
-        table = Table(problem.gather(rows), problem.codes[rows].astype(np.int64), problem.n_classes)
+        of = chain.problem
+        table = Table(of.gather(rows), of.codes[rows].astype(np.int64), of.n_classes)
         tasks.append(Task(table, int(chain.rng.integers(1 << 31)), settings, start=chain.network))
     return fit(tasks)
 
@@ -168,19 +165,18 @@ def _record(chain: Chain, network: TrainedNetwork, worth: Measured, n_rows: int,
     }  # fmt: skip
 
 
-def _burnt_in(problem: RowProblem, search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
+def _burnt_in(search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
     """Train on a few rows of each side first; the larger classes' rows stay in the sample."""
     assert search.burn_in is not None
-    m = problem.n_rare()
-    of_larger, of_rare = (max(1, round(share * m)) for share in search.burn_in)
     begun, samples = time.monotonic(), []
     for chain in chains:
-        parts = [c[chain.rng.integers(len(c), size=of_larger)] for c in problem.candidates.values()]
+        of_larger, of_rare = (max(1, round(share * chain.problem.n_rare())) for share in search.burn_in)
+        parts = [c[chain.rng.integers(len(c), size=of_larger)] for c in chain.problem.candidates.values()]
         chain.accepted = np.concatenate(parts).astype(np.int64)
         rare = chain.kept[chain.rng.integers(len(chain.kept), size=of_rare)]
         samples.append(np.concatenate([rare, chain.accepted]))
-    networks = _trained(problem, search, chains, samples)
-    measured = search.objective.measure(problem, samples, networks, search.settings.loss)
+    networks = _trained(search, chains, samples)
+    measured = search.objective.measure(chains, samples, networks, search.settings.loss)
     records = []
     for number, (chain, sample, network, worth) in enumerate(zip(chains, samples, networks, measured, strict=True)):
         chain.network = chain.best = network

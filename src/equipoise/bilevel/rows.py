@@ -56,6 +56,8 @@ class Chain:
 
     Attributes
     ----------
+    problem : RowProblem
+        Chains of different problems run side by side if their networks can train as one stack.
     rng : numpy.random.Generator
     kept : ndarray of int
         Rows that always train, as this chain trains on them.
@@ -78,6 +80,7 @@ class Chain:
     done : bool
     """
 
+    problem: RowProblem
     rng: np.random.Generator
     kept: Rows
     size_before: int

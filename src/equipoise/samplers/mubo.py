@@ -192,7 +192,7 @@ class MUBO(BaseCleaningSampler):
         search = self._search(mode, len(classes))
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
             told = partial(bars.advance, "searching")
-            records = search_rows(problem, search, chains, max_time=self.max_time, on_step=told)
+            records = search_rows(search, chains, max_time=self.max_time, on_step=told)
         self.history_ = pd.DataFrame(records)
         self.chains_ = [self._rows(problem, chain) for chain in chains]
         self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
