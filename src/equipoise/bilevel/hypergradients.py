@@ -1,0 +1,161 @@
+"""Hypergradients: how an outer objective falls with the parameters of the inner problem that trains a network.
+
+With ``theta(alpha)`` a minimiser of the inner loss, the implicit function theorem gives
+
+    d outer / d alpha  =  - (d2 inner / d alpha d theta) p,   H p = v,   v = d outer / d theta
+
+(Li et al., "AutoBalance", NeurIPS 2021; Lorraine, Vicol and Duvenaud, "Optimizing Millions of Hyperparameters by
+Implicit Differentiation", AISTATS 2020). How p is found is a solver's business: `equipoise.bilevel.solvers`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import grad, grad_and_value
+
+from equipoise.bilevel.inner import Batch, InnerPoint, InnerProblem
+from equipoise.bilevel.outer_objectives import OuterObjective
+from equipoise.bilevel.solvers import Solver
+from equipoise.bilevel.vectors import Vector, plus, scaled
+
+
+class Hypergradient(NamedTuple):
+    """What an outer step goes by.
+
+    Attributes
+    ----------
+    alpha : dict of Tensor
+        Derivative of the outer objective by each outer parameter.
+    residual : Tensor of shape (...)
+        ``|H p - v| / |v|``, one a replica; NaN where the solver does not know.
+    n_products : int
+        Products with the curvature that the solver took.
+    """
+
+    alpha: Vector
+    residual: Tensor
+    n_products: int
+
+
+def hypergradient(
+    problem: InnerProblem,
+    theta: Vector,
+    alpha: Vector,
+    batches: Sequence[Batch],
+    v: Vector,
+    solver: Solver,
+    *,
+    lead: int = 0,
+) -> Hypergradient:
+    """Differentiate an outer objective by outer parameters, through the weights that an inner problem ends with.
+
+    Parameters
+    ----------
+    problem : InnerProblem
+        Any network and loss.
+    theta : dict of Tensor
+        Weights, near a minimiser of the inner loss; with a leading replica axis each if ``lead=1``.
+    alpha : dict of Tensor
+        Outer parameters, of any shapes.
+    batches : sequence of Batch
+        Training rows that the inner loss is taken over, as one.
+    v : dict of Tensor
+        Gradient of the outer objective by theta; see `outer_gradient`.
+    solver : Solver
+        Such as ``ConjugateGradient()``.
+    lead : {0, 1}, default=0
+        Number of replica axes.
+
+    Returns
+    -------
+    Hypergradient
+        Without what the outer objective may depend on alpha directly.
+
+    Examples
+    --------
+    The best ridge penalty of a mean: theta minimises ``(theta - 3)^2 / 2 + alpha theta^2 / 2``, so it is
+    ``3 / (1 + alpha)``; the outer objective is ``(theta - 2)^2 / 2``.
+
+    >>> import torch
+    >>> from equipoise.bilevel.hypergradients import hypergradient
+    >>> from equipoise.bilevel.inner import Batch, InnerProblem
+    >>> from equipoise.bilevel.solvers import ConjugateGradient
+    >>> problem = InnerProblem(
+    ...     outputs=lambda theta, alpha, batch: theta["theta"].expand(1, 1),
+    ...     losses=lambda z, alpha, batch: ((z - 3) ** 2 / 2 + alpha["alpha"] * z**2 / 2).sum(-1),
+    ... )
+    >>> theta, alpha = {"theta": torch.tensor(2.4)}, {"alpha": torch.tensor(0.25)}
+    >>> rows = [Batch(None, torch.zeros(1))]
+    >>> v = {"theta": theta["theta"] - 2}
+    >>> hypergradient(problem, theta, alpha, rows, v, ConjugateGradient(damping=0)).alpha["alpha"]
+    tensor(-0.7680)
+    """
+    point = InnerPoint(problem, theta, alpha, batches, lead)
+    p, residual, n_products = solver.solve(point, v)
+    return Hypergradient(scaled(point.mixed_product(p), -1.0), residual, n_products)
+
+
+def outer_gradient(
+    losses: Callable[[Vector, Batch], Tensor],
+    objective: OuterObjective,
+    theta: Vector,
+    batches: Sequence[Batch],
+    shape: tuple[int, int],
+    *,
+    lead: int = 0,
+) -> tuple[Vector, Tensor]:
+    """Differentiate an outer objective by theta.
+
+    The losses are summed up by cell (class and group) over all batches before the objective sees them, so that it is
+    that of all rows and not a mean of batches.
+
+    Parameters
+    ----------
+    losses : callable
+        ``(theta, batch) -> losses`` of rows, ``(..., B)``.
+    objective : OuterObjective
+    theta : dict of Tensor
+    batches : sequence of Batch
+        Validation rows, with class indices as targets.
+    shape : (int, int)
+        Numbers K of classes and G of groups, 1 without groups.
+    lead : {0, 1}, default=0
+        Number of replica axes.
+
+    Returns
+    -------
+    gradient : dict of Tensor
+    value : Tensor of shape (...)
+        Of the objective, one a replica.
+    """
+    with torch.no_grad():
+        of_cells = [_by_cell(losses(theta, batch), batch, shape) for batch in batches]
+    sums, counts = (torch.stack(parts).sum(0) for parts in zip(*of_cells, strict=True))
+    slopes, (_, value) = grad_and_value(lambda s: _with_total(objective(s, counts)), has_aux=True)(sums)
+
+    def of_batch(batch: Batch) -> Vector:
+        weights = slopes.flatten(-2).gather(-1, _cells(batch, shape[1]))
+        return grad(lambda t: (losses(t, batch) * weights).sum())(theta)
+
+    first, *others = map(of_batch, batches)
+    for other in others:
+        first = plus(first, other)
+    return first, value
+
+
+def _with_total(value: Tensor) -> tuple[Tensor, Tensor]:
+    return value.sum(), value
+
+
+def _cells(batch: Batch, n_groups: int) -> Tensor:
+    return batch.target if batch.group is None else batch.target * n_groups + batch.group
+
+
+def _by_cell(losses: Tensor, batch: Batch, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Sums of losses and numbers of rows, ``(..., K, G)``."""
+    cells = _cells(batch, shape[1])
+    empty = losses.new_zeros(*losses.shape[:-1], shape[0] * shape[1])
+    sums, counts = (empty.scatter_add(-1, cells, values) for values in (losses, torch.ones_like(losses)))
+    return sums.unflatten(-1, shape), counts.unflatten(-1, shape)

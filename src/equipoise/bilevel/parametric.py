@@ -1,0 +1,59 @@
+"""Parametric cross-entropy as an inner loss: its parameters are the outer ones, its mixed derivative a closed form."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from equipoise.bilevel.inner import Batch
+from equipoise.bilevel.vectors import Vector
+from equipoise.losses.parametric import parametric_cross_entropy
+from equipoise.losses.reduction import by_row
+
+
+def row_losses(z: Tensor, alpha: Vector, batch: Batch) -> Tensor:
+    """Losses of rows, for ``alpha = {"w": ..., "l": ..., "delta": ...}``; see `parametric_cross_entropy`."""
+    return parametric_cross_entropy(
+        z, batch.target, w=alpha["w"], l=alpha["l"], delta=alpha["delta"], group=batch.group, reduction="none"
+    )
+
+
+def mixed_derivative(z: Tensor, dz: Tensor, alpha: Vector, batch: Batch) -> Vector:
+    """Derivative by w, l and delta of the sum over rows of ``<d loss / dz, dz>``.
+
+    With ``a = delta z + l``, ``q = softmax(a)``, ``u = delta dz`` and a row's weight ``W = sum_k w_k Y_k`` for its
+    target Y (one 1 for a class index) the slope of a row is ``sum_k u_k (W q_k - w_k Y_k)``, and::
+
+        dq_k    = q_k (u_k - <q, u>)
+        l_k     : W dq_k
+        delta_k : W dq_k z_k + dz_k (W q_k - w_k Y_k)
+        w_k     : Y_k (<q, u> - u_k)
+
+    Parameters
+    ----------
+    z, dz : Tensor of shape (..., B, K)
+        Logits, and how they move along some direction of the weights.
+    alpha : dict of Tensor of shape (..., K), or (..., K, G) with groups
+        ``w``, ``l`` and ``delta``.
+    batch : Batch
+
+    Returns
+    -------
+    dict of Tensor of the shapes of `alpha`
+    """
+    w, l, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "l", "delta"))  # noqa: E741
+    soft = batch.target.is_floating_point()
+    Y = batch.target.to(z) if soft else functional.one_hot(batch.target, z.shape[-1]).to(z)
+    weight = (w * Y).sum(-1, keepdim=True)
+    q, u = (delta * z + l).softmax(-1), delta * dz
+    mean = (q * u).sum(-1, keepdim=True)
+    dq = weight * q * (u - mean)
+    of_rows = {"w": Y * (mean - u), "l": dq, "delta": dq * z + dz * (weight * q - w * Y)}
+    return {name: _by_column(values, batch.group, alpha[name]) for name, values in of_rows.items()}
+
+
+def _by_column(values: Tensor, group: Tensor | None, like: Tensor) -> Tensor:
+    """Sum rows ``(..., B, K)`` up, those of each group for itself."""
+    if group is None:
+        return values.sum(-2)
+    member = functional.one_hot(group, like.shape[-1]).to(values)
+    return torch.einsum("...bk,...bg->...kg", values, member)

@@ -1,0 +1,203 @@
+"""Ways to solve ``H p = v`` for the direction p that a hypergradient needs, H the curvature of the inner loss.
+
+Each is a few plain numbers, called with an inner problem at a point and the outer gradient v; with replicas each
+solves its own system, whoever its neighbours are.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from equipoise.bilevel.inner import InnerPoint, flat, unflat
+from equipoise.bilevel.vectors import Vector, chosen, dot, norm, plus, scaled
+
+_MOST_UNKNOWNS = 5000
+
+
+class Solution(NamedTuple):
+    """An answer to ``H p = v``.
+
+    Attributes
+    ----------
+    p : dict of Tensor
+    residual : Tensor of shape (...)
+        ``|H p - v| / |v|``, one a replica; NaN where no product tells it.
+    n_products : int
+        Products with the curvature.
+    """
+
+    p: Vector
+    residual: Tensor
+    n_products: int
+
+
+class Solver(Protocol):
+    """Solves for p, about."""
+
+    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+        """Return p, its residual and what it took."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """``p = step v``: what one gradient step of the inner problem gives. No product, no residual.
+
+    Attributes
+    ----------
+    step : float, default=1.0
+    """
+
+    step: float = 1.0
+
+    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+        """See `Solver`."""
+        unknown = torch.full_like(norm(v, point.lead), torch.nan)
+        return Solution(scaled(v, self.step), unknown, 0)
+
+
+@dataclass(frozen=True)
+class Neumann:
+    """``p = step sum_j (1 - step H)^j v``, with the Hessian H of the inner loss, damped.
+
+    The series converges if and only if all curvatures that v meets lie between 0 and ``2 / step``. It is cut short
+    where it would lead away from the solution, as it does along negative curvature.
+
+    Attributes
+    ----------
+    n_terms : int, default=5
+        Terms of the series, and products.
+    step : float, optional
+        One over the largest curvature, by default.
+    n_power : int, default=10
+        Products of the power iteration, begun at v, that finds the largest curvature.
+    damping : float, default=0.0
+        Added to the curvature, as what weight decay the inner problem has.
+    """
+
+    n_terms: int = 5
+    step: float | None = None
+    n_power: int = 10
+    damping: float = 0.0
+
+    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+        """See `Solver`.
+
+        Raises
+        ------
+        ValueError
+            If the series would diverge.
+        """
+        step = self._step(self._largest_curvature(point, v))
+        total, rest = scaled(v, step), plus(v, self._product(point, v), -step)
+        for _ in range(self.n_terms - 1):
+            following = plus(rest, self._product(point, rest), -step)
+            nearer = norm(following, point.lead) <= norm(rest, point.lead)
+            total, rest = chosen(nearer, plus(total, rest, step), total), chosen(nearer, following, rest)
+        return Solution(total, _share(rest, v, point.lead), self.n_terms + self.n_power)
+
+    def _step(self, largest: Tensor) -> Tensor:
+        if self.step is None:
+            return 1 / largest
+        if (self.step * largest >= 2).any():
+            raise ValueError(
+                f"Neumann's series diverges unless step times the largest curvature is below 2, but step={self.step!r} "
+                f"and that curvature is about {largest.max().item():.3g}: take step=None, or less than "
+                f"{2 / largest.max().item():.3g}."
+            )
+        return torch.full_like(largest, self.step)
+
+    def _largest_curvature(self, point: InnerPoint, v: Vector) -> Tensor:
+        """Begin at v: the series meets what v has a part of, and no replica's start depends on its neighbours."""
+        lengths = []
+        for _ in range(self.n_power):
+            v = self._product(point, scaled(v, 1 / _positive(norm(v, point.lead))))
+            lengths.append(norm(v, point.lead))
+        return _positive(torch.stack(lengths).amax(0))
+
+    def _product(self, point: InnerPoint, v: Vector) -> Vector:
+        return plus(point.hessian_product(v), v, self.damping)
+
+
+@dataclass(frozen=True)
+class ConjugateGradient:
+    """Conjugate gradients on ``(J' G J + damping) p = v``, the Gauss-Newton curvature, which is never negative.
+
+    Attributes
+    ----------
+    max_iter : int, default=10
+        Products, at most.
+    tol : float, default=1e-3
+        Residual at which a replica rests.
+    damping : float, default=0.01
+        Added to the curvature, with what weight decay the inner problem has.
+    """
+
+    max_iter: int = 10
+    tol: float = 1e-3
+    damping: float = 0.01
+
+    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+        """See `Solver`."""
+        p, rest, direction = scaled(v, 0.0), v, v
+        square = dot(v, v, point.lead)
+        goal, n_products = self.tol**2 * square, 0
+        while n_products < self.max_iter and (open_ := square > goal).any():
+            curved = plus(point.gauss_newton_product(direction), direction, self.damping)
+            n_products += 1
+            step = open_ * square / _positive(dot(direction, curved, point.lead))
+            p, rest = plus(p, direction, step), plus(rest, curved, -step)
+            before, square = square, dot(rest, rest, point.lead)
+            direction = plus(rest, direction, square / _positive(before))
+        return Solution(p, _share(rest, v, point.lead), n_products)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Solve ``(J' G J + damping) p = v`` as a dense system: for a linear model, or the head of a network.
+
+    For a linear head the Gauss-Newton curvature is the Hessian. In `AutoBalance` it is that of the last linear layer,
+    the layers below held fixed.
+
+    Attributes
+    ----------
+    damping : float, default=0.01
+        Added to the curvature, with what weight decay the inner problem has.
+    """
+
+    damping: float = 0.01
+
+    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+        """See `Solver`.
+
+        Raises
+        ------
+        ValueError
+            If there are more than 5,000 unknowns.
+        """
+        right = flat(v, point.lead)
+        if right.shape[-1] > _MOST_UNKNOWNS:
+            raise ValueError(
+                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {right.shape[-1]}: take "
+                f"'cg', which needs no matrix."
+            )
+        matrix = point.gauss_newton_matrix()
+        matrix.diagonal(dim1=-2, dim2=-1).add_(self.damping)
+        p = torch.linalg.solve(matrix, right)
+        rest = (matrix @ p.unsqueeze(-1)).squeeze(-1) - right
+        residual = rest.norm(dim=-1) / _positive(right.norm(dim=-1))
+        return Solution(unflat(p, v, point.lead), residual, 0)
+
+
+SOLVERS: dict[str, Solver] = {
+    "identity": Identity(), "neumann": Neumann(), "cg": ConjugateGradient(), "exact": Exact(),
+}  # fmt: skip
+
+
+def _share(rest: Vector, v: Vector, lead: int) -> Tensor:
+    return norm(rest, lead) / _positive(norm(v, lead))
+
+
+def _positive(values: Tensor) -> Tensor:
+    return values.clamp(min=torch.finfo(values.dtype).tiny)
