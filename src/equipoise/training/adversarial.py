@@ -1,0 +1,231 @@
+"""GANs trained as a stack: each a generator and a discriminator on rows of its own.
+
+Goodfellow et al., "Generative Adversarial Nets" (2014), with the generator's loss that does not saturate. A step
+moves the discriminator, then the generator against it. Both see the same made rows: the generator does not change
+in between, so that making them again, as plain loops do, would give the same rows again.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from itertools import count, groupby
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from equipoise.networks.gan import Discriminator, Generator
+from equipoise.networks.modules import ModuleStack, fresh_copy
+from equipoise.training.gan_draws import Seed, gan_batches, number
+from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
+from equipoise.training.optimization import Adam, keep_replicas
+from equipoise.training.stopping import State, replica_state
+from equipoise.training.task import Settings
+
+_TOGETHER = 1024  # rows of a step of a stack: beyond, a core is busy with one GAN, and vmap's batch-norm only costs
+_LOOKED_AT = 256  # rows of each kind that a score is of
+
+
+def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
+    """Half the cross-entropies of calling real rows real and made rows made, from logits (..., B, 1); one a replica."""
+    return (softplus(-real).mean(dim=(-2, -1)) + softplus(made).mean(dim=(-2, -1))) / 2
+
+
+def generator_loss(made: Tensor) -> Tensor:
+    """Cross-entropy of calling made rows real, from logits (..., B, 1); one a replica."""
+    return softplus(-made).mean(dim=(-2, -1))
+
+
+def train_gans(
+    tasks: Sequence[GANTask],
+    settings: GANSettings,
+    *,
+    max_time: float | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[TrainedGAN]:
+    """Train GANs, those whose batches have one shape as a stack.
+
+    Parameters
+    ----------
+    tasks : sequence of GANTask
+        Of one number of features.
+    settings : GANSettings
+    max_time : float, optional
+        Seconds for all of them; those still training then end.
+    on_progress : callable, optional
+        Called with the steps done and the steps in all, those that early stopping spares counted as done.
+
+    Returns
+    -------
+    list of TrainedGAN
+        In the order of the tasks; each as if it were trained alone, to rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from equipoise.training.adversarial import GANSettings, GANTask, train_gans
+    >>> rows = np.random.default_rng(0).random((20, 3))
+    >>> [gan] = train_gans([GANTask(rows, None, seed=0)], GANSettings(max_steps=2))
+    >>> gan.generate(np.zeros((5, 3))).shape
+    (5, 3)
+    """
+    started, stacks = time.monotonic(), _plan(tasks, settings)
+    total, done = sum(settings.n_steps(task) for task in tasks), 0
+    trained: dict[int, TrainedGAN] = {}
+
+    def tell(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if on_progress is not None:
+            on_progress(done, total)
+
+    for done_stacks, stack in enumerate(stacks):
+        left = None if max_time is None else (max_time - (time.monotonic() - started)) / (len(stacks) - done_stacks)
+        gans = _StackTraining([tasks[i] for i in stack], settings, left, tell).run()
+        trained.update(zip(stack, gans, strict=True))
+    return [trained[i] for i in range(len(tasks))]
+
+
+def _plan(tasks: Sequence[GANTask], settings: GANSettings) -> list[list[int]]:
+    """Divide tasks, by number, into stacks."""
+
+    def shape(i: int) -> tuple[int, int]:
+        latent = tasks[i].latent
+        whole = settings.whole_latent
+        return (len(tasks[i].real) if whole else 0, len(latent) if whole and latent is not None else 0)
+
+    stacks = []
+    for (_, n_latent), group in groupby(sorted(range(len(tasks)), key=shape), key=shape):
+        numbers = list(group)
+        most = max(1, _TOGETHER // max(n_latent, settings.batch_size))
+        stacks += [numbers[i : i + most] for i in range(0, len(numbers), most)]
+    return stacks
+
+
+class _Looks:
+    """The scores of one GAN, and its weights at the best."""
+
+    def __init__(self, task: GANTask, settings: GANSettings, seed: Seed) -> None:
+        rng = np.random.default_rng(seed)
+        latent = rng.standard_normal((_LOOKED_AT, task.real.shape[1])) if task.latent is None else task.latent
+        self.real, self.n_made = rng.permutation(task.real)[:_LOOKED_AT], min(len(latent), _LOOKED_AT)
+        # As many for every GAN, so that a stack makes them at once.
+        rows = np.resize(latent, (_LOOKED_AT, latent.shape[1]))
+        self.latent = torch.tensor(rows, dtype=getattr(torch, settings.dtype))
+        self.settings = settings
+        self.history: list[tuple[int, float]] = []
+        self.best: tuple[State, State] | None = None
+        self._best_score, self._stale = -math.inf, 0
+
+    def improved(self, step: int, made: Tensor) -> bool:
+        """Score made rows, and tell whether there was no better look."""
+        assert self.settings.score is not None
+        score = self.settings.score(self.real, made[: self.n_made].double().numpy())
+        self.history.append((step, score))
+        better = score > self._best_score
+        self._best_score, self._stale = (score, 0) if better else (self._best_score, self._stale + 1)
+        return better
+
+    @property
+    def done(self) -> bool:
+        """Whether scores rest."""
+        return self._stale >= self.settings.n_iter_no_change
+
+
+class _StackTraining:
+    """Trains the GANs of one stack until each has ended."""
+
+    def __init__(
+        self, tasks: Sequence[GANTask], settings: GANSettings, seconds: float | None, tell: Callable[[int], None]
+    ) -> None:
+        self.settings, self.tell = settings, tell
+        seeds = [Seed(task.seed).spawn(4) for task in tasks]
+        d = tasks[0].real.shape[1]
+        self.generator = _stack(Generator(d), [s[0] for s in seeds], settings)
+        self.discriminator = _stack(Discriminator(d), [s[1] for s in seeds], settings)
+        adam = Settings(optimizer="adam", weight_decay=0.0)
+        self.to_discriminate, self.to_generate = Adam(self.discriminator, adam), Adam(self.generator, adam)
+        self.batches = [gan_batches(task, settings, s[2]) for task, s in zip(tasks, seeds, strict=True)]
+        self.looks = [_Looks(task, settings, s[3]) for task, s in zip(tasks, seeds, strict=True)]
+        self.n_steps = [settings.n_steps(task) for task in tasks]
+        self.replicas = list(range(len(tasks)))
+        self.finished: dict[int, TrainedGAN] = {}
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+
+    def run(self) -> list[TrainedGAN]:
+        """Train until every GAN has ended; return them in the order of the tasks."""
+        for step in count():
+            self._end(step)
+            if not self.replicas:
+                break
+            self._step()
+            self.tell(len(self.replicas))
+        return [self.finished[replica] for replica in range(len(self.n_steps))]
+
+    def _step(self) -> None:
+        drawn = [next(self.batches[replica]) for replica in self.replicas]
+        real, latent = (torch.stack(rows) for rows in zip(*drawn, strict=True))
+        rates = [self.settings.learning_rate]
+        made = self.generator(latent)
+        logits = self.discriminator(torch.cat([real, made.detach()], dim=1))
+        loss = discriminator_loss(logits[:, : real.shape[1]], logits[:, real.shape[1] :])
+        self.to_discriminate.step(loss.sum(), rates)
+        self.to_generate.step(generator_loss(self.discriminator(made)).sum(), rates)
+
+    def _end(self, step: int) -> None:
+        """Take the GANs that are done after so many steps out of the stack."""
+        over = [step >= self.n_steps[replica] for replica in self.replicas]
+        late = time.monotonic() >= self.deadline
+        if self.settings.score is not None and step and (step % self.settings.look_steps == 0 or any(over) or late):
+            self._look(step)
+        going = []
+        for position, replica in enumerate(self.replicas):
+            if over[position] or late or self.looks[replica].done:
+                reason = "max_epochs" if over[position] else "max_time" if late else "early_stopping"
+                self._finish(position, replica, step, reason)
+            else:
+                going.append(position)
+        self._keep(going)
+
+    @torch.no_grad()
+    def _look(self, step: int) -> None:
+        self.generator.eval()
+        made = self.generator(torch.stack([self.looks[replica].latent for replica in self.replicas]))
+        self.generator.train()
+        for position, replica in enumerate(self.replicas):
+            if self.looks[replica].improved(step, made[position]):
+                self.looks[replica].best = self._states(position)
+
+    def _states(self, position: int) -> tuple[State, State]:
+        return replica_state(self.generator, position), replica_state(self.discriminator, position)
+
+    def _finish(self, position: int, replica: int, step: int, reason: str) -> None:
+        states = self.looks[replica].best or self._states(position)
+        generator, discriminator = _alone(self.generator, states[0]), _alone(self.discriminator, states[1])
+        self.finished[replica] = TrainedGAN(generator, discriminator, step, reason, self.looks[replica].history)
+        self.tell(self.n_steps[replica] - step)
+
+    def _keep(self, positions: list[int]) -> None:
+        if positions and len(positions) < len(self.replicas):
+            for stack in (self.generator, self.discriminator):
+                keep_replicas(stack, positions)
+            for optimizer in (self.to_discriminate, self.to_generate):
+                optimizer.keep_replicas(positions)
+        self.replicas = [self.replicas[position] for position in positions]
+
+
+def _stack(pattern: nn.Module, seeds: Sequence[Seed], settings: GANSettings) -> ModuleStack:
+    pattern = pattern.to(getattr(torch, settings.dtype))
+    stack = ModuleStack([fresh_copy(pattern, number(seed)) for seed in seeds], vectorized=len(seeds) > 1)
+    for parameter in stack.parameters():
+        # vmap's gradients may be laid out in another order, and torch's fused kernels do not look at strides.
+        parameter.register_hook(Tensor.contiguous)
+    return stack
+
+
+def _alone(stack: ModuleStack, state: State) -> nn.Module:
+    """Return one replica of a stack as a module."""
+    module = fresh_copy(stack.pattern, seed=0)
+    module.load_state_dict({name.replace("/", "."): value for name, value in state.items()})
+    return module.eval()

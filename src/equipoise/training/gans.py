@@ -1,0 +1,128 @@
+"""What is asked of the training of GANs, and what it leaves."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+_CHUNK = 1 << 14  # rows sent through a network at once
+
+
+@dataclass(frozen=True, eq=False)
+class GANTask:
+    """One GAN to train.
+
+    Attributes
+    ----------
+    real : ndarray of shape (n, d)
+        Rows to imitate, 2 or more.
+    latent : ndarray of shape (m, d) or None
+        Rows that the generator starts from, 2 or more; None for standard normal noise, new at each step.
+    seed : int
+        Governs both networks' initial weights, the order of rows and the noise.
+    """
+
+    real: NDArray[np.floating]
+    latent: NDArray[np.floating] | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, rows in (("real", self.real), ("latent", self.latent)):
+            if rows is not None and len(rows) < 2:
+                raise ValueError(f"A GAN needs 2 rows or more, but {name} has {len(rows)}: batch-norm has no spread.")
+
+
+@dataclass(frozen=True)
+class GANSettings:
+    """How GANs are trained.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of both networks' Adam.
+    batch_size : int
+        Real rows a step, at most.
+    max_epochs : int or None
+        Passes over the real rows.
+    max_steps : int
+        Steps, if ``max_epochs`` is None.
+    whole_latent : bool
+        Whether all latent rows go through the generator at each step, and the last batch of an epoch may be
+        smaller, as in the authors' code. Else a step takes as many latent rows as real ones, always
+        ``batch_size``, so that GANs of any numbers of rows share a stack.
+    score : callable or None
+        ``(real rows, made rows) -> score``, greater is better, looked at during training: a GAN ends with the weights
+        of its best look.
+    look_steps, n_iter_no_change : int
+        Steps between looks, and looks without a better score after which a GAN ends.
+    dtype : str
+        As torch names it.
+    """
+
+    learning_rate: float = 1e-5
+    batch_size: int = 128
+    max_epochs: int | None = None
+    max_steps: int = 3000
+    whole_latent: bool = False
+    score: Callable[[NDArray[np.float64], NDArray[np.float64]], float] | None = None
+    look_steps: int = 100
+    n_iter_no_change: int = 10
+    dtype: str = "float32"
+
+    def n_steps(self, task: GANTask) -> int:
+        """Return the steps that a task may make at most."""
+        if self.max_epochs is None:
+            return self.max_steps
+        left_out = self.whole_latent and task.latent is None and len(task.real) % self.batch_size == 1
+        return self.max_epochs * (math.ceil(len(task.real) / self.batch_size) - left_out)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedGAN:
+    """A generator and its discriminator.
+
+    Attributes
+    ----------
+    generator, discriminator : nn.Module
+    n_steps : int
+        Steps made.
+    stopped_by : {"max_epochs", "max_time", "early_stopping"}
+    history : list of (int, float)
+        Step and score of each look.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    n_steps: int
+    stopped_by: str
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    @torch.no_grad()
+    def generate(self, latent: NDArray[np.floating], *, batch_statistics: bool = False) -> NDArray[np.float64]:
+        """Make a row from each latent row.
+
+        Parameters
+        ----------
+        latent : ndarray of shape (m, d)
+        batch_statistics : bool, default=False
+            Let batch-norm take mean and variance of these rows, as in training, instead of what it saw in training.
+            A row then depends on the others.
+
+        Returns
+        -------
+        ndarray of shape (m, d), within 0 and 1
+        """
+        rows = torch.from_numpy(np.asarray(latent)).to(next(self.generator.parameters()))
+        self.generator.train(batch_statistics)
+        parts = [rows] if batch_statistics else rows.split(_CHUNK)
+        return torch.cat([self.generator(part) for part in parts]).double().numpy()
+
+    @torch.no_grad()
+    def finds_real(self, rows: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Tell which rows ``(m, d)`` the discriminator takes for real ones: booleans of shape (m,)."""
+        values = torch.from_numpy(np.asarray(rows)).to(next(self.discriminator.parameters()))
+        return torch.cat([self.discriminator(part)[:, 0] > 0 for part in values.split(_CHUNK)]).numpy()
