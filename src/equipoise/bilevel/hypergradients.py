@@ -9,16 +9,16 @@ Implicit Differentiation", AISTATS 2020). How p is found is a solver's business:
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import grad, grad_and_value
 
 from equipoise.bilevel.inner import Batch, InnerPoint, InnerProblem
 from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.solvers import Solver
-from equipoise.bilevel.vectors import Vector, plus, scaled
+from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 
 
 class Hypergradient(NamedTuple):
@@ -34,17 +34,17 @@ class Hypergradient(NamedTuple):
         Products with the curvature that the solver took.
     """
 
-    alpha: Vector
+    alpha: Named
     residual: Tensor
     n_products: int
 
 
 def hypergradient(
     problem: InnerProblem,
-    theta: Vector,
-    alpha: Vector,
+    theta: Named,
+    alpha: Named,
     batches: Sequence[Batch],
-    v: Vector,
+    v: Tensor,
     solver: Solver,
     *,
     lead: int = 0,
@@ -61,8 +61,8 @@ def hypergradient(
         Outer parameters, of any shapes.
     batches : sequence of Batch
         Training rows that the inner loss is taken over, as one.
-    v : dict of Tensor
-        Gradient of the outer objective by theta; see `outer_gradient`.
+    v : Tensor of shape (..., n)
+        Gradient of the outer objective by theta, its tensors end to end; see `outer_gradient`.
     solver : Solver
         Such as ``ConjugateGradient()``.
     lead : {0, 1}, default=0
@@ -88,24 +88,24 @@ def hypergradient(
     ... )
     >>> theta, alpha = {"theta": torch.tensor(2.4)}, {"alpha": torch.tensor(0.25)}
     >>> rows = [Batch(None, torch.zeros(1))]
-    >>> v = {"theta": theta["theta"] - 2}
+    >>> v = (theta["theta"] - 2).reshape(1)
     >>> hypergradient(problem, theta, alpha, rows, v, ConjugateGradient(damping=0)).alpha["alpha"]
     tensor(-0.7680)
     """
     point = InnerPoint(problem, theta, alpha, batches, lead)
     p, residual, n_products = solver.solve(point, v)
-    return Hypergradient(scaled(point.mixed_product(p), -1.0), residual, n_products)
+    return Hypergradient({name: -slope for name, slope in point.mixed_product(p).items()}, residual, n_products)
 
 
 def outer_gradient(
-    losses: Callable[[Vector, Batch], Tensor],
+    losses: Callable[[Named, Batch], Tensor],
     objective: OuterObjective,
-    theta: Vector,
+    theta: Named,
     batches: Sequence[Batch],
     shape: tuple[int, int],
     *,
     lead: int = 0,
-) -> tuple[Vector, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Differentiate an outer objective by theta.
 
     The losses are summed up by cell (class and group) over all batches before the objective sees them, so that it is
@@ -126,27 +126,26 @@ def outer_gradient(
 
     Returns
     -------
-    gradient : dict of Tensor
+    gradient : Tensor of shape (..., n)
     value : Tensor of shape (...)
         Of the objective, one a replica.
     """
+    *others, last = batches
     with torch.no_grad():
-        of_cells = [_by_cell(losses(theta, batch), batch, shape) for batch in batches]
-    sums, counts = (torch.stack(parts).sum(0) for parts in zip(*of_cells, strict=True))
-    slopes, (_, value) = grad_and_value(lambda s: _with_total(objective(s, counts)), has_aux=True)(sums)
+        of_cells = [_by_cell(losses(theta, batch), batch, shape) for batch in others]
+    at = leaves(theta)
+    with torch.enable_grad():
+        of_last = losses(at, last)
+        sums, counts = (torch.stack(parts).sum(0) for parts in zip(*of_cells, _by_cell(of_last, last, shape)))
+        sums = sums.detach().requires_grad_()
+        value = objective(sums, counts)
+        weights = torch.autograd.grad(value.sum(), sums)[0].flatten(-2)
 
-    def of_batch(batch: Batch) -> Vector:
-        weights = slopes.flatten(-2).gather(-1, _cells(batch, shape[1]))
-        return grad(lambda t: (losses(t, batch) * weights).sum())(theta)
+        def of_rows(row_losses: Tensor, batch: Batch) -> Tensor:
+            return flat(gradients((row_losses * weights.gather(-1, _cells(batch, shape[1]))).sum(), at), lead)
 
-    first, *others = map(of_batch, batches)
-    for other in others:
-        first = plus(first, other)
-    return first, value
-
-
-def _with_total(value: Tensor) -> tuple[Tensor, Tensor]:
-    return value.sum(), value
+        parts = [of_rows(of_last, last), *(of_rows(losses(at, batch), batch) for batch in others)]
+    return reduce(torch.add, parts), value.detach()
 
 
 def _cells(batch: Batch, n_groups: int) -> Tensor:

@@ -1,7 +1,7 @@
 """An inner problem at a point: products with its second derivatives, batch by batch, no graph kept.
 
-All products are of the mean loss over the rows of all batches. Each batch is run anew for each product, so that the
-memory needed is that of one batch.
+All products are of the mean loss over the rows of all batches; a vector holds the n weights end to end, ``(..., n)``.
+Each batch is run anew for each product, so that the memory needed is that of one batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import jvp, vmap
 
-from equipoise.bilevel.vectors import Vector, backward_product, forward_product, plus, scaled
+from equipoise.bilevel.vectors import Named, flat, forward_product, gradients, leaves, slope_product, unflat
 
 _COLUMNS_AT_ONCE = 256
 
@@ -50,9 +50,9 @@ class InnerProblem:
         form; for outer parameters that act on the loss only. By default it is taken by automatic differentiation.
     """
 
-    outputs: Callable[[Vector, Vector, Batch], Tensor]
-    losses: Callable[[Tensor, Vector, Batch], Tensor]
-    mixed: Callable[[Tensor, Tensor, Vector, Batch], Vector] | None = None
+    outputs: Callable[[Named, Named, Batch], Tensor]
+    losses: Callable[[Tensor, Named, Batch], Tensor]
+    mixed: Callable[[Tensor, Tensor, Named, Batch], Named] | None = None
 
 
 class InnerPoint:
@@ -71,92 +71,89 @@ class InnerPoint:
     """
 
     def __init__(
-        self, problem: InnerProblem, theta: Vector, alpha: Vector, batches: Sequence[Batch], lead: int = 0
+        self, problem: InnerProblem, theta: Named, alpha: Named, batches: Sequence[Batch], lead: int = 0
     ) -> None:
         self.problem, self.theta, self.alpha, self.batches, self.lead = problem, theta, alpha, batches, lead
         self._n_rows = sum(batch.target.shape[lead] for batch in batches)
 
-    def hessian_product(self, v: Vector) -> Vector:
-        """Hessian of the mean loss by theta, times a vector."""
+    def hessian_product(self, v: Tensor) -> Tensor:
+        """Hessian of the mean loss by theta, times a vector (..., n)."""
 
-        def of_batch(batch: Batch) -> Vector:
-            slope = grad(lambda theta: self._total(theta, self.alpha, batch))
-            return forward_product(slope, self.theta, v)[1]
+        def of_batch(batch: Batch) -> Tensor:
+            theta = leaves(self.theta)
+            value = self._losses(theta, self.alpha, batch).sum()
+            return self._flat(slope_product(value, theta, self._named(v), theta))
 
         return self._mean(of_batch)
 
-    def gauss_newton_product(self, v: Vector) -> Vector:
+    def gauss_newton_product(self, v: Tensor) -> Tensor:
         """``J' G J v``, J the outputs by theta and G the Hessian of the loss by the outputs: never negative."""
 
-        def of_batch(batch: Batch) -> Vector:
-            z, dz = forward_product(self._outputs(batch), self.theta, v)
-            _, pull = backward_product(self._outputs(batch), self.theta)
-            return pull(self._curved(z, dz, batch))
+        def of_batch(batch: Batch) -> Tensor:
+            z, dz = self._pushed(v, batch)
+            theta = leaves(self.theta)
+            return self._flat(gradients(self._outputs(theta, batch), theta, self._curved(z, dz, batch)))
 
         return self._mean(of_batch)
 
     def gauss_newton_matrix(self) -> Tensor:
-        """Return ``J' G J`` itself, ``(..., n, n)`` for n weights, in the order of `flat`."""
+        """Return ``J' G J`` itself, ``(..., n, n)``."""
 
-        def of_batch(batch: Batch) -> Vector:
-            z, J = self._jacobian(batch)
-            GJ = vmap(lambda dz: self._curved(z, dz, batch))(J)
-            return {"matrix": torch.einsum("i...bk,j...bk->...ij", J, GJ)}
+        def of_batch(batch: Batch) -> Tensor:
+            with torch.no_grad():
+                z, J = self._outputs(self.theta, batch), self._jacobian(batch)
+            return torch.einsum("i...bk,j...bk->...ij", J, self._curved(z, J, batch))
 
-        return self._mean(of_batch)["matrix"]
+        return self._mean(of_batch)
 
-    def mixed_product(self, p: Vector) -> Vector:
+    def mixed_product(self, p: Tensor) -> Named:
         """Derivative by alpha of ``<d mean loss / d theta, p>``: one forward product, where there is a closed form."""
-        return self._mean(self._mixed_of_batch(p))
 
-    def _mixed_of_batch(self, p: Vector) -> Callable[[Batch], Vector]:
-        def closed(batch: Batch) -> Vector:
+        def closed(batch: Batch) -> Tensor:
             assert self.problem.mixed is not None
-            z, dz = forward_product(self._outputs(batch), self.theta, p)
-            return self.problem.mixed(z, dz, self.alpha, batch)
+            with torch.no_grad():
+                return flat(self.problem.mixed(*self._pushed(p, batch), self.alpha, batch))
 
-        def differentiated(batch: Batch) -> Vector:
-            def slope(alpha: Vector) -> Tensor:
-                return forward_product(lambda theta: self._total(theta, alpha, batch), self.theta, p)[1]
+        def differentiated(batch: Batch) -> Tensor:
+            theta, alpha = leaves(self.theta), leaves(self.alpha)
+            value = self._losses(theta, alpha, batch).sum()
+            return flat(slope_product(value, theta, self._named(p), alpha))
 
-            return grad(slope)(self.alpha)
+        return unflat(self._mean(differentiated if self.problem.mixed is None else closed), self.alpha)
 
-        return differentiated if self.problem.mixed is None else closed
+    def _outputs(self, theta: Named, batch: Batch) -> Tensor:
+        return self.problem.outputs(theta, self.alpha, batch)
 
-    def _outputs(self, batch: Batch) -> Callable[[Vector], Tensor]:
-        return lambda theta: self.problem.outputs(theta, self.alpha, batch)
+    def _losses(self, theta: Named, alpha: Named, batch: Batch) -> Tensor:
+        return self.problem.losses(self.problem.outputs(theta, alpha, batch), alpha, batch)
 
-    def _total(self, theta: Vector, alpha: Vector, batch: Batch) -> Tensor:
-        """Sum over replicas, too: none depends on another's weights, so that derivatives stay apart."""
-        return self.problem.losses(self.problem.outputs(theta, alpha, batch), alpha, batch).sum()
+    def _pushed(self, v: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        return forward_product(lambda theta: self._outputs(theta, batch), self.theta, self._named(v))
 
     def _curved(self, z: Tensor, dz: Tensor, batch: Batch) -> Tensor:
-        slope = grad(lambda outputs: self.problem.losses(outputs, self.alpha, batch).sum())
-        return forward_product(slope, z, dz)[1]
+        """Multiply by G: one direction, or several along a leading axis."""
+        z = z.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(self.problem.losses(z, self.alpha, batch).sum(), z, create_graph=True)
+        return torch.autograd.grad(slope, z, dz, is_grads_batched=dz.ndim > z.ndim)[0]
 
-    def _jacobian(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Outputs, and their derivatives ``(n, ..., B, K)`` by each weight, that of all replicas at once."""
-        outputs = self._outputs(batch)
-        shape = next(iter(self.theta.values())).shape[: self.lead]
-        like = flat(self.theta, self.lead)
-        basis = torch.eye(like.shape[-1]).to(like)
-        basis = basis.view(len(basis), *(1,) * self.lead, -1).expand(-1, *shape, -1)
+    def _jacobian(self, batch: Batch) -> Tensor:
+        """Derivatives ``(n, ..., B, K)`` of the outputs by each weight, that of all replicas at once."""
+        like = self._flat(self.theta)
+        n = like.shape[-1]
+        basis = torch.eye(n).to(like).view(n, *(1,) * self.lead, n).expand(n, *like.shape)
 
         def column(direction: Tensor) -> Tensor:
-            return forward_product(outputs, self.theta, unflat(direction, self.theta, self.lead))[1]
+            return jvp(lambda theta: self._outputs(theta, batch), (self.theta,), (self._named(direction),))[1]
 
-        return outputs(self.theta), vmap(column, chunk_size=_COLUMNS_AT_ONCE)(basis)
+        return vmap(column, chunk_size=_COLUMNS_AT_ONCE)(basis)
 
-    def _mean(self, of_batch: Callable[[Batch], Vector]) -> Vector:
-        return scaled(reduce(plus, map(of_batch, self.batches)), 1 / self._n_rows)
+    def _flat(self, named: Named) -> Tensor:
+        return flat(named, self.lead)
 
+    def _named(self, values: Tensor) -> Named:
+        return unflat(values, self.theta, self.lead)
 
-def flat(v: Vector, lead: int = 0) -> Tensor:
-    """Join a vector's tensors, in their order, to one of shape (..., n)."""
-    return torch.cat([value.reshape(*value.shape[:lead], -1) for value in v.values()], dim=-1)
-
-
-def unflat(values: Tensor, like: Vector, lead: int = 0) -> Vector:
-    """Cut a tensor (..., n) into the tensors of a vector."""
-    parts = values.split([value[(0,) * lead].numel() for value in like.values()], dim=-1)
-    return {name: part.reshape(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}
+    @torch.enable_grad()
+    def _mean(self, of_batch: Callable[[Batch], Tensor]) -> Tensor:
+        """Replicas are summed as rows are: none depends on another's weights, so that derivatives stay apart."""
+        return reduce(torch.add, map(of_batch, self.batches)) / self._n_rows

@@ -5,19 +5,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from equipoise.bilevel.inner import Batch
-from equipoise.bilevel.vectors import Vector
+from equipoise.bilevel.vectors import Named
 from equipoise.losses.parametric import parametric_cross_entropy
 from equipoise.losses.reduction import by_row
 
 
-def row_losses(z: Tensor, alpha: Vector, batch: Batch) -> Tensor:
+def row_losses(z: Tensor, alpha: Named, batch: Batch) -> Tensor:
     """Losses of rows, for ``alpha = {"w": ..., "l": ..., "delta": ...}``; see `parametric_cross_entropy`."""
     return parametric_cross_entropy(
         z, batch.target, w=alpha["w"], l=alpha["l"], delta=alpha["delta"], group=batch.group, reduction="none"
     )
 
 
-def mixed_derivative(z: Tensor, dz: Tensor, alpha: Vector, batch: Batch) -> Vector:
+def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named:
     """Derivative by w, l and delta of the sum over rows of ``<d loss / dz, dz>``.
 
     With ``a = delta z + l``, ``q = softmax(a)``, ``u = delta dz`` and a row's weight ``W = sum_k w_k Y_k`` for its

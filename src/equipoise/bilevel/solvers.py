@@ -10,8 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from equipoise.bilevel.inner import InnerPoint, flat, unflat
-from equipoise.bilevel.vectors import Vector, chosen, dot, norm, plus, scaled
+from equipoise.bilevel.inner import InnerPoint
 
 _MOST_UNKNOWNS = 5000
 
@@ -21,14 +20,14 @@ class Solution(NamedTuple):
 
     Attributes
     ----------
-    p : dict of Tensor
+    p : Tensor of shape (..., n)
     residual : Tensor of shape (...)
         ``|H p - v| / |v|``, one a replica; NaN where no product tells it.
     n_products : int
         Products with the curvature.
     """
 
-    p: Vector
+    p: Tensor
     residual: Tensor
     n_products: int
 
@@ -36,7 +35,7 @@ class Solution(NamedTuple):
 class Solver(Protocol):
     """Solves for p, about."""
 
-    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+    def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """Return p, its residual and what it took."""
 
 
@@ -51,10 +50,9 @@ class Identity:
 
     step: float = 1.0
 
-    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+    def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`."""
-        unknown = torch.full_like(norm(v, point.lead), torch.nan)
-        return Solution(scaled(v, self.step), unknown, 0)
+        return Solution(self.step * v, torch.full_like(v[..., 0], torch.nan), 0)
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Neumann:
     n_power: int = 10
     damping: float = 0.0
 
-    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+    def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`.
 
         Raises
@@ -90,12 +88,12 @@ class Neumann:
             If the series would diverge.
         """
         step = self._step(self._largest_curvature(point, v))
-        total, rest = scaled(v, step), plus(v, self._product(point, v), -step)
+        total, rest = step * v, v - step * self._product(point, v)
         for _ in range(self.n_terms - 1):
-            following = plus(rest, self._product(point, rest), -step)
-            nearer = norm(following, point.lead) <= norm(rest, point.lead)
-            total, rest = chosen(nearer, plus(total, rest, step), total), chosen(nearer, following, rest)
-        return Solution(total, _share(rest, v, point.lead), self.n_terms + self.n_power)
+            following = rest - step * self._product(point, rest)
+            nearer = _length(following) <= _length(rest)
+            total, rest = torch.where(nearer, total + step * rest, total), torch.where(nearer, following, rest)
+        return Solution(total, _share(rest, v), self.n_terms + self.n_power)
 
     def _step(self, largest: Tensor) -> Tensor:
         if self.step is None:
@@ -108,16 +106,16 @@ class Neumann:
             )
         return torch.full_like(largest, self.step)
 
-    def _largest_curvature(self, point: InnerPoint, v: Vector) -> Tensor:
+    def _largest_curvature(self, point: InnerPoint, v: Tensor) -> Tensor:
         """Begin at v: the series meets what v has a part of, and no replica's start depends on its neighbours."""
         lengths = []
         for _ in range(self.n_power):
-            v = self._product(point, scaled(v, 1 / _positive(norm(v, point.lead))))
-            lengths.append(norm(v, point.lead))
+            v = self._product(point, v / _positive(_length(v)))
+            lengths.append(_length(v))
         return _positive(torch.stack(lengths).amax(0))
 
-    def _product(self, point: InnerPoint, v: Vector) -> Vector:
-        return plus(point.hessian_product(v), v, self.damping)
+    def _product(self, point: InnerPoint, v: Tensor) -> Tensor:
+        return point.hessian_product(v) + self.damping * v
 
 
 @dataclass(frozen=True)
@@ -138,19 +136,19 @@ class ConjugateGradient:
     tol: float = 1e-3
     damping: float = 0.01
 
-    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+    def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`."""
-        p, rest, direction = scaled(v, 0.0), v, v
-        square = dot(v, v, point.lead)
+        p, rest, direction = torch.zeros_like(v), v, v
+        square = _dot(v, v)
         goal, n_products = self.tol**2 * square, 0
         while n_products < self.max_iter and (open_ := square > goal).any():
-            curved = plus(point.gauss_newton_product(direction), direction, self.damping)
+            curved = point.gauss_newton_product(direction) + self.damping * direction
             n_products += 1
-            step = open_ * square / _positive(dot(direction, curved, point.lead))
-            p, rest = plus(p, direction, step), plus(rest, curved, -step)
-            before, square = square, dot(rest, rest, point.lead)
-            direction = plus(rest, direction, square / _positive(before))
-        return Solution(p, _share(rest, v, point.lead), n_products)
+            step = open_ * square / _positive(_dot(direction, curved))
+            p, rest = p + step * direction, rest - step * curved
+            before, square = square, _dot(rest, rest)
+            direction = rest + square / _positive(before) * direction
+        return Solution(p, _share(rest, v), n_products)
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ class Exact:
 
     damping: float = 0.01
 
-    def solve(self, point: InnerPoint, v: Vector) -> Solution:
+    def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`.
 
         Raises
@@ -176,18 +174,15 @@ class Exact:
         ValueError
             If there are more than 5,000 unknowns.
         """
-        right = flat(v, point.lead)
-        if right.shape[-1] > _MOST_UNKNOWNS:
+        if v.shape[-1] > _MOST_UNKNOWNS:
             raise ValueError(
-                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {right.shape[-1]}: take "
-                f"'cg', which needs no matrix."
+                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {v.shape[-1]}: take 'cg', "
+                f"which needs no matrix."
             )
         matrix = point.gauss_newton_matrix()
         matrix.diagonal(dim1=-2, dim2=-1).add_(self.damping)
-        p = torch.linalg.solve(matrix, right)
-        rest = (matrix @ p.unsqueeze(-1)).squeeze(-1) - right
-        residual = rest.norm(dim=-1) / _positive(right.norm(dim=-1))
-        return Solution(unflat(p, v, point.lead), residual, 0)
+        p = torch.linalg.solve(matrix, v)
+        return Solution(p, _share((matrix @ p.unsqueeze(-1)).squeeze(-1) - v, v), 0)
 
 
 SOLVERS: dict[str, Solver] = {
@@ -195,8 +190,16 @@ SOLVERS: dict[str, Solver] = {
 }  # fmt: skip
 
 
-def _share(rest: Vector, v: Vector, lead: int) -> Tensor:
-    return norm(rest, lead) / _positive(norm(v, lead))
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(-1, keepdim=True)
+
+
+def _length(v: Tensor) -> Tensor:
+    return v.norm(dim=-1, keepdim=True)
+
+
+def _share(rest: Tensor, v: Tensor) -> Tensor:
+    return (_length(rest) / _positive(_length(v))).squeeze(-1)
 
 
 def _positive(values: Tensor) -> Tensor:

@@ -1,55 +1,49 @@
-"""Vectors in the space of a network's parameters: dicts of tensors, alone or one a replica."""
+"""A network's parameters by name and end to end, and derivatives by them."""
 
 from collections.abc import Callable
-from functools import reduce
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vjp
+from torch.autograd import forward_ad
 
-Vector = dict[str, Tensor]
-"""Parameters by name, or a direction in their space. With a replica axis it comes first in each tensor."""
-
-
-def dot(a: Vector, b: Vector, lead: int = 0) -> Tensor:
-    """Inner product: a number, or one a replica, ``(R,)``, with ``lead=1``."""
-    products = ((a[name] * b[name]).reshape(*b[name].shape[:lead], -1).sum(-1) for name in a)
-    return reduce(torch.add, products)
+Named = dict[str, Tensor]
+"""Parameters by name. With a replica axis it comes first in each tensor."""
 
 
-def norm(a: Vector, lead: int = 0) -> Tensor:
-    """Euclidean length: a number, or one a replica."""
-    return dot(a, a, lead).sqrt()
+def flat(named: Named, lead: int = 0) -> Tensor:
+    """Join tensors, in their order, to one of shape (..., n)."""
+    return torch.cat([value.reshape(*value.shape[:lead], -1) for value in named.values()], dim=-1)
 
 
-def scaled(a: Vector, factor: Tensor | float) -> Vector:
-    """Multiply by a number, or by one a replica."""
-    return {name: value * (over(factor, value) if isinstance(factor, Tensor) else factor) for name, value in a.items()}
+def unflat(values: Tensor, like: Named, lead: int = 0) -> Named:
+    """Cut a tensor (..., n) into tensors of the names and shapes of others."""
+    parts = values.split([value.shape[lead:].numel() for value in like.values()], dim=-1)
+    return {name: part.reshape(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}
 
 
-def plus(a: Vector, b: Vector, factor: Tensor | float = 1.0) -> Vector:
-    """``a + factor b``, the factor a number or one a replica."""
-    return {name: value + a[name] for name, value in scaled(b, factor).items()}
+def leaves(named: Named) -> Named:
+    """Return the tensors as what derivatives may be taken by."""
+    return {name: value.detach().requires_grad_() for name, value in named.items()}
 
 
-def chosen(where: Tensor, a: Vector, b: Vector) -> Vector:
-    """Take a where a truth, or that of a replica, holds; else b."""
-    return {name: torch.where(over(where, value), value, b[name]) for name, value in a.items()}
+def gradients(value: Tensor, by: Named, along: Tensor | None = None) -> Named:
+    """Differentiate a number, or the product of a tensor with ``along``, by leaves; 0 by what it does not contain."""
+    found = torch.autograd.grad(value, list(by.values()), along, allow_unused=True, materialize_grads=True)
+    return dict(zip(by, found))
 
 
-def over(numbers: Tensor, values: Tensor) -> Tensor:
-    """Give a number, or one a replica, the axes to broadcast with values."""
-    return numbers.reshape(numbers.shape + (1,) * (values.ndim - numbers.ndim))
+def slope_product(value: Tensor, inner: Named, p: Named, by: Named) -> Named:
+    """Differentiate ``<d value / d inner, p>`` by leaves: a product with second derivatives."""
+    slopes = torch.autograd.grad(value, list(inner.values()), create_graph=True)
+    along = [p[name] for name in inner]
+    found = torch.autograd.grad(slopes, list(by.values()), along, allow_unused=True, materialize_grads=True)
+    return dict(zip(by, found))
 
 
-def forward_product(function: Callable[[Any], Any], at: Any, along: Any) -> tuple[Any, Any]:
+@torch.no_grad()
+def forward_product(function: Callable[[Named], Tensor], at: Named, along: Named) -> tuple[Tensor, Tensor]:
     """Return the value of a function, and its derivative along a direction."""
-    value, slope, *_ = jvp(function, (at,), (along,))
-    return value, slope
-
-
-def backward_product(function: Callable[[Any], Any], at: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return the value of a function, and what multiplies a vector of its outputs by its derivative."""
-    value, pull, *_ = vjp(function, at)
-    return value, lambda outputs: pull(outputs)[0]
+    with forward_ad.dual_level():
+        moved = {name: forward_ad.make_dual(value, along[name]) for name, value in at.items()}
+        value, slope = forward_ad.unpack_dual(function(moved))
+    return value, torch.zeros_like(value) if slope is None else slope
