@@ -15,12 +15,14 @@ from equipoise.losses import (
     VSLoss,
 )
 from equipoise.persistence import load, save
-from equipoise.samplers import MUBO
+from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "GBO",
     "MUBO",
+    "SSG",
     "BalancedBatchSampler",
     "BatchSMOTE",
     "CDTLoss",
@@ -36,6 +38,7 @@ __all__ = [
     "ReMix",
     "RebalancedMixup",
     "ResampledClassifier",
+    "SMOTifiedGAN",
     "TunedThresholdsClassifier",
     "VSLoss",
     "__version__",

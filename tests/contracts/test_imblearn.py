@@ -3,10 +3,17 @@
 from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from equipoise import MUBO
+from equipoise import GBO, MUBO, SSG, SMOTifiedGAN
 
 QUICK = {"max_iter": 3, "max_epochs": 2, "hidden_layer_sizes": (8,), "random_state": 0}
-SAMPLERS = [MUBO(**QUICK), MUBO(mode="paper", **QUICK), MUBO(mode="authors", **QUICK)]
+FEW_EPOCHS = {"max_epochs": 2, "random_state": 0}
+SAMPLERS = [
+    MUBO(**QUICK),
+    MUBO(mode="paper", **QUICK),
+    MUBO(mode="authors", **QUICK),
+    *(sampler(**FEW_EPOCHS) for sampler in (SMOTifiedGAN, GBO, SSG)),
+    *(sampler(faithful=True, **FEW_EPOCHS) for sampler in (SMOTifiedGAN, GBO, SSG)),
+]
 
 
 @parametrize_with_imblearn_checks(SAMPLERS)

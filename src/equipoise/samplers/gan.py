@@ -1,0 +1,232 @@
+"""What the GAN over-samplers share: a GAN a rare class, trained on its rows, makes the rows that it lacks."""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.over_sampling.base import BaseOverSampler
+from numpy.typing import NDArray
+from rich.console import Console
+from scipy.sparse import issparse
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+
+from equipoise.progress import ProgressBars
+from equipoise.samplers.gan_health import (
+    UnhealthyGANWarning,
+    caution,
+    energy_distance,
+    out_of_range,
+    spread_ratio,
+    two_sample_accuracy,
+    unreachable,
+)
+from equipoise.samplers.unit_scale import UnitScale
+from equipoise.training.adversarial import train_gans
+from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
+
+_FEWEST = 6  # different rows: SMOTE's five neighbours, and fewer cannot be learned from
+_LATENT = 512  # rows that a generator of the default mode learns to start from, at least
+_LOOKED_AT = 4096  # rows of a kind that health figures are of, at most
+_FAITHFUL_EPOCHS, _FAITHFUL_RATE, _RATE = 1000, 1e-5, 2e-4
+
+Rows = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _RareClass:
+    """A class that lacks rows, as its GANs see it."""
+
+    label: Any
+    inputs: Rows
+    n_wanted: int
+    tasks: list[GANTask]
+    starts: list[Rows]  # what each GAN makes its rows from
+
+
+class GANOverSampler(BaseOverSampler):
+    """Base of the GAN over-samplers, which differ in what the generator starts from."""
+
+    _parameter_constraints = {
+        **BaseOverSampler._parameter_constraints,
+        "faithful": ["boolean"],
+        "n_gans": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "batch_size": [None, Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [None, Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "verbose": ["boolean"],
+        "random_state": ["random_state"],
+    }
+    _batch_size, _faithful_batch_size = 128, 128
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        faithful: bool = False,
+        n_gans: int = 1,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        n_iter_no_change: int = 10,
+        max_time: float | None = None,
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.faithful = faithful
+        self.n_gans = n_gans
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.n_iter_no_change = n_iter_no_change
+        self.max_time = max_time
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @abstractmethod
+    def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:
+        """Return what a GAN of a class trains on, with so many latent rows if it starts from any."""
+
+    def _fit_resample(self, X: Any, y: Rows) -> tuple[Any, Rows]:
+        if issparse(X):
+            X_new, y_new = self._fit_resample(X.toarray(), y)
+            return type(X)(X_new), y_new
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
+        scale = UnitScale(X)
+        inputs = X if self.faithful else scale.to_unit(X)
+        made: dict[Any, Rows] = {}
+        records = {}
+        rare = []
+        for label, n_wanted in self.sampling_strategy_.items():
+            if not n_wanted:
+                continue
+            if len(np.unique(X[y == label], axis=0)) < _FEWEST:
+                made[label], records[label] = _without_gan(X, y, label, n_wanted, _seed(rng))
+            else:
+                rare.append(self._rare_class(inputs, y, label, n_wanted, rng))
+        gans = self._train([task for c in rare for task in c.tasks], scale)
+        for number, c in enumerate(rare):
+            of_class = gans[number * self.n_gans : (number + 1) * self.n_gans]
+            rows = self._make(c, of_class)
+            made[c.label] = rows if self.faithful else scale.from_unit(rows)
+            records[c.label] = _figures(c.inputs, rows, of_class)
+        self.health_ = self._health(X, y, made, records, scale)
+        return self._joined(X, y, made)
+
+    def _rare_class(self, inputs: Rows, y: Rows, label: Any, n_wanted: int, rng: np.random.Generator) -> _RareClass:
+        n_latent = max(n_wanted, 2 if self.faithful else _LATENT)
+        tasks = [self._task(inputs, y, label, n_latent, _seed(rng)) for _ in range(self.n_gans)]
+        shape = n_latent, inputs.shape[1]
+        starts = [rng.standard_normal(shape) if task.latent is None else task.latent for task in tasks]
+        return _RareClass(label, inputs[y == label], n_wanted, tasks, starts)
+
+    def _train(self, tasks: list[GANTask], scale: UnitScale) -> list[TrainedGAN]:
+        def score(real: Rows, made: Rows) -> float:
+            return -energy_distance(real, scale.to_unit(scale.from_unit(made)))
+
+        settings = GANSettings(
+            learning_rate=self.learning_rate or (_FAITHFUL_RATE if self.faithful else _RATE),
+            batch_size=self.batch_size or (self._faithful_batch_size if self.faithful else self._batch_size),
+            max_epochs=self.max_epochs or (_FAITHFUL_EPOCHS if self.faithful else None),
+            whole_latent=self.faithful,
+            score=None if self.faithful else score,
+            n_iter_no_change=self.n_iter_no_change,
+        )
+        with ProgressBars(Console(quiet=not self.verbose)) as bars:
+            return train_gans(
+                tasks, settings, max_time=self.max_time, on_progress=lambda *steps: bars.advance("training", *steps)
+            )
+
+    def _make(self, rare: _RareClass, gans: list[TrainedGAN]) -> Rows:
+        """Make the rows of a class, in equal parts by its GANs."""
+        parts = np.array_split(np.arange(rare.n_wanted), len(gans))
+        made = [gan.generate(start, batch_statistics=self.faithful) for gan, start in zip(gans, rare.starts)]
+        return np.concatenate([rows[part] for rows, part in zip(made, parts, strict=True)])
+
+    def _health(
+        self, X: Rows, y: Rows, made: Mapping[Any, Rows], records: Mapping[Any, dict[str, Any]], scale: UnitScale
+    ) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        rows = []
+        for label in sorted(made, key=list(self.sampling_strategy_).index):
+            real, new = (rng.permutation(scale.to_unit(part))[:_LOOKED_AT] for part in (X[y == label], made[label]))
+            compared = {measure.__name__: measure(real, new) for measure in _COMPARISONS}
+            rows.append({"class": plain(label), "n_real": int((y == label).sum()), "n_made": len(made[label]),
+                         **compared, **records[label]})  # fmt: skip
+            if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
+                warnings.warn(text, UnhealthyGANWarning, stacklevel=6)
+        return pd.DataFrame(rows, columns=_COLUMNS)
+
+    def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:
+        """Put the made rows behind the given ones; integers stay integers where columns are snapped."""
+        dtype = X.dtype if np.issubdtype(X.dtype, np.floating) or not self.faithful else np.float64
+        labels = [np.full(len(rows), label, dtype=y.dtype) for label, rows in made.items()]
+        X_new = np.concatenate([X.astype(dtype, copy=False), *(rows.astype(dtype) for rows in made.values())])
+        return X_new, np.concatenate([y, *labels])
+
+
+_COMPARISONS = (two_sample_accuracy, spread_ratio, out_of_range)
+_COLUMNS = ["class", "n_real", "n_made", "made_by", "real_accuracy", "made_accuracy", "two_sample_accuracy",
+            "spread_ratio", "out_of_range", "unreachable", "n_steps", "stopped_by"]  # fmt: skip
+
+
+def _figures(inputs: Rows, made: Rows, gans: list[TrainedGAN]) -> dict[str, Any]:
+    """Return what only the GANs of a class can tell of it."""
+    taken_for_real = [gan.finds_real(part) for gan, part in zip(gans, np.array_split(made, len(gans)), strict=True)]
+    return {
+        "made_by": "GAN",
+        "real_accuracy": float(np.mean([gan.finds_real(inputs).mean() for gan in gans])),
+        "made_accuracy": float(1 - np.concatenate(taken_for_real).mean()),
+        "unreachable": unreachable(inputs),
+        "n_steps": max(gan.n_steps for gan in gans),
+        "stopped_by": ", ".join(sorted({gan.stopped_by for gan in gans})),
+    }
+
+
+def _without_gan(X: Rows, y: Rows, label: Any, n_wanted: int, seed: int) -> tuple[Rows, dict[str, Any]]:
+    """Over-sample a class that is too small for a GAN."""
+    n = int((y == label).sum())
+    common = {"sampling_strategy": {label: n + n_wanted}, "random_state": seed}
+    if n == 1:
+        sampler, how = RandomOverSampler(**common), "its row was repeated"
+    else:
+        k = min(5, n - 1)
+        sampler, how = SMOTE(k_neighbors=k, **common), f"SMOTE was used, with k = {k}"
+    warnings.warn(
+        f"Class {plain(label)!r} has fewer than {_FEWEST} different rows ({n} in all), too few for a GAN; {how}.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return appended(sampler, X, y), {"made_by": type(sampler).__name__}
+
+
+def appended(sampler: BaseOverSampler, X: Rows, y: Rows) -> Rows:
+    """Return only the rows that an over-sampler of imbalanced-learn makes."""
+    with warnings.catch_warnings():
+        # A generator may need more rows to start from than the class will get.
+        warnings.filterwarnings("ignore", "After over-sampling, the number of samples", UserWarning)
+        return sampler.fit_resample(X, y)[0][len(X) :]
+
+
+def smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int) -> Rows:
+    """Return n rows made by SMOTE for a class of 6 rows or more."""
+    target = {label: int((y == label).sum()) + n}
+    return appended(SMOTE(sampling_strategy=target, random_state=seed), X, y)
+
+
+def plain(label: Any) -> Any:
+    """Return a label as Python spells it."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(1 << 31))
