@@ -1,0 +1,206 @@
+"""AutoBalance: the training loss that the validation rows choose.
+
+Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021,
+arXiv 2201.01212), equations 2.1, 2.2 and 4.2, and its algorithm. Where it departs from the authors' code: the
+hypergradient's step is bounded (their Neumann series has step 1, whatever the curvature), it is taken with batch-norm
+and dropout as in prediction, and normalised; validation losses are summed by class over all batches before they are
+divided; there is no decay that would pull the parameters back; what is retrained with is their mean over the later
+half of the outer steps.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from torch import Tensor, nn
+
+from equipoise.bilevel.loss_parameters import NAMES, STARTS, LossParameters
+from equipoise.bilevel.loss_search import LossSearch
+from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
+from equipoise.bilevel.solvers import SOLVERS, Solver
+from equipoise.networks import MLPStack, ModuleStack
+
+_WARM_UP, _WARM_UP_SHARE = 200, 0.4
+
+
+class AutoBalance(BaseEstimator):
+    """Search, while a network trains, for the loss that makes it do well on validation rows.
+
+    The loss is `ParametricCrossEntropy`: every class, or class and group, has a weight w, an offset l and a multiplier
+    delta. Now and then an outer step moves them down the gradient of an objective on validation rows, through what
+    they do to the weights of the network. This object holds plain parameters; `begin` makes the search.
+
+    Parameters
+    ----------
+    objective : str, Blend or callable, default="balanced"
+        What is wanted on the validation rows, in cross-entropies of the logits as they are: ``"balanced"`` over
+        classes or ``"worst_class"``; with groups also ``"group_balanced"``, ``"worst_group"``, ``"deo"`` (difference
+        of equal opportunity), or a blend such as ``Blend("balanced", "deo", weight=0.5)``.
+    start : {"la", "ce", "cdt"}, default="la"
+        Where the search begins: logit adjustment (consistent for the balanced error), plain cross-entropy, or
+        class-dependent temperatures. Where batches are balanced already, as by `ReMix`, take ``"ce"``.
+    tau : float, default=1.0
+        Of ``start="la"``; see `LogitAdjustedLoss`.
+    gamma : float, default=0.2
+        Of ``start="cdt"``; see `CDTLoss`.
+    parameters : sequence of {"w", "l", "delta"}, default=("l", "delta")
+        What is searched for; the others stay as they start.
+    sharing : "auto", None, int or "dictionary", default="auto"
+        Which classes share a departure from the start: none; each run of so many classes in order of frequency; or
+        all, as mixtures of eight functions of frequency. ``"auto"`` is None up to 10 classes, then the dictionary.
+    solver : {"identity", "neumann", "cg", "exact"} or Solver, default="identity"
+        How the curvature of the training loss is brought in; see `equipoise.bilevel.solvers`.
+    warm_up : int, optional
+        Training steps before the first outer step; by default two fifths of the run if `begin` is told its length,
+        else 200.
+    interval : int, default=5
+        Training steps from one outer step to the next.
+    n_batches : int, default=1
+        Batches of either side that an outer step takes.
+    learning_rate : float, default=0.05
+        Length of an outer step of each of w, l and delta, at most.
+
+    See Also
+    --------
+    ParametricCrossEntropy : The loss, with parameters that are given.
+
+    References
+    ----------
+    Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import AutoBalance
+    >>> _ = torch.manual_seed(0)
+    >>> x, y = torch.randn(300, 4), torch.arange(300) % 10 // 9
+    >>> x[y == 1] += 1
+    >>> train, validation = [(x[:200], y[:200])], [(x[200:], y[200:])]
+    >>> model = torch.nn.Linear(4, 2)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    >>> search = AutoBalance(start="ce", warm_up=20).begin(model, class_counts=[180, 20])
+    >>> for _ in range(100):
+    ...     search.loss(model(train[0][0]), train[0][1]).backward()
+    ...     optimizer.step()
+    ...     optimizer.zero_grad()
+    ...     if search.due():
+    ...         search.step(train, validation)
+    >>> search.n_outer_steps
+    17
+    >>> offsets = search.parameters["l"]
+    >>> bool(offsets[1] < offsets[0])  # an error on the rare class has come to cost more
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "objective": [StrOptions(set(OBJECTIVES)), callable],
+        "start": [StrOptions(set(STARTS))],
+        "tau": [Interval(Real, 0, None, closed="left")],
+        "gamma": [Interval(Real, 0, None, closed="left")],
+        "parameters": ["array-like"],
+        "sharing": [None, StrOptions({"auto", "dictionary"}), Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions(set(SOLVERS)), HasMethods("solve")],
+        "warm_up": [None, Interval(Integral, 0, None, closed="left")],
+        "interval": [Interval(Integral, 1, None, closed="left")],
+        "n_batches": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        objective: str | OuterObjective = "balanced",
+        start: str = "la",
+        tau: float = 1.0,
+        gamma: float = 0.2,
+        parameters: Sequence[str] = ("l", "delta"),
+        sharing: str | int | None = "auto",
+        solver: str | Solver = "identity",
+        warm_up: int | None = None,
+        interval: int = 5,
+        n_batches: int = 1,
+        learning_rate: float = 0.05,
+    ) -> None:
+        self.objective = objective
+        self.start = start
+        self.tau = tau
+        self.gamma = gamma
+        self.parameters = parameters
+        self.sharing = sharing
+        self.solver = solver
+        self.warm_up = warm_up
+        self.interval = interval
+        self.n_batches = n_batches
+        self.learning_rate = learning_rate
+
+    def begin(self, model: nn.Module, class_counts: ArrayLike | Tensor, *, max_steps: int | None = None) -> LossSearch:
+        """Return a search beside the training of a model.
+
+        Parameters
+        ----------
+        model : nn.Module
+            On the device where it trains; it maps ``(B, *features)`` to logits ``(B, K)``. A stack of R replicas maps
+            ``(R, B, *features)`` to ``(R, B, K)``, and each replica has a search of its own.
+        class_counts : array-like of shape (K,), or (K, G) with groups
+            Training rows of each class, or of each class and group; with a leading axis of replicas for a stack.
+        max_steps : int, optional
+            Training steps of the whole run, if known.
+
+        Returns
+        -------
+        LossSearch
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not serve, or a class has no rows.
+        """
+        self._validate_params()
+        self._check_parameters()
+        weights = next((p for p in model.parameters() if p.requires_grad), None)
+        if weights is None:
+            raise ValueError(f"The model must have weights that train, but {type(model).__name__} has none.")
+        lead = int(isinstance(model, (MLPStack, ModuleStack)))
+        dtype = torch.promote_types(weights.dtype, torch.float32)
+        counts = torch.as_tensor(class_counts).detach().to(weights.device, dtype)
+        grouped = self._has_groups(counts, lead)
+        parameters = LossParameters(
+            counts if grouped else counts.unsqueeze(-1), searched=tuple(self.parameters), start=self.start,
+            tau=self.tau, gamma=self.gamma, sharing=self.sharing,
+        )  # fmt: skip
+        return LossSearch(
+            model, parameters, objective=outer_objective(self.objective),
+            solver=SOLVERS[self.solver] if isinstance(self.solver, str) else self.solver,
+            warm_up=self._first_step(max_steps), interval=self.interval, n_batches=self.n_batches,
+            learning_rate=self.learning_rate, lead=lead, grouped=grouped,
+        )  # fmt: skip
+
+    def _check_parameters(self) -> None:
+        names = list(self.parameters)
+        if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
+            raise ValueError(
+                f"parameters must be one or more of 'w', 'l' and 'delta', each once, but parameters={names!r}."
+            )
+
+    def _has_groups(self, counts: Tensor, lead: int) -> bool:
+        if counts.ndim not in (lead + 1, lead + 2):
+            raise ValueError(
+                f"class_counts must have the shape (K,), or (K, G) with groups, after the replicas of a stack, but its "
+                f"shape is {tuple(counts.shape)}."
+            )
+        grouped = counts.ndim == lead + 2
+        if not grouped and needs_groups(self.objective):
+            raise ValueError(
+                f"objective={self.objective!r} compares groups: give class_counts of shape (K, G), rows by class and "
+                f"group, and the rows' groups with each batch."
+            )
+        return grouped
+
+    def _first_step(self, max_steps: int | None) -> int:
+        if self.warm_up is not None:
+            return self.warm_up
+        return _WARM_UP if max_steps is None else int(_WARM_UP_SHARE * max_steps)
