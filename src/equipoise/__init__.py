@@ -2,6 +2,7 @@
 
 from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers import NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.losses import (
@@ -23,6 +24,7 @@ __all__ = [
     "GBO",
     "MUBO",
     "SSG",
+    "AutoBalance",
     "BalancedBatchSampler",
     "BatchSMOTE",
     "CDTLoss",
