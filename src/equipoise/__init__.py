@@ -3,7 +3,7 @@
 from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.bilevel.autobalance import AutoBalance
-from equipoise.classifiers import NeuralClassifier, ResampledClassifier
+from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.losses import (
     CDTLoss,
@@ -23,6 +23,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "GBO",
     "MUBO",
+    "MUBOClassifier",
     "SSG",
     "AutoBalance",
     "BalancedBatchSampler",

@@ -23,7 +23,6 @@ from safetensors.numpy import load_file, save_file
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from equipoise.classifiers import NeuralClassifier
 
 FORMAT = 1
 _CARD, _WEIGHTS, _ESTIMATOR = "model.json", "weights.safetensors", "estimator.skops"
@@ -34,6 +33,7 @@ _TRUSTED = frozenset({
     "equipoise.batches.mixup.MixUp",
     "equipoise.batches.rebalanced.RebalancedMixup",
     "equipoise.batches.remix.ReMix",
+    "equipoise.classifiers.mubo.MUBOClassifier",
     "equipoise.classifiers.neural.NeuralClassifier",
     "equipoise.classifiers.resampled.ResampledClassifier",
     "equipoise.decisions.prior_corrected.PriorCorrectedClassifier",
@@ -47,6 +47,7 @@ _TRUSTED = frozenset({
     "equipoise.losses.parametric.ParametricCrossEntropy",
     "equipoise.losses.vs.VSLoss",
     "equipoise.preprocessing.TablePreprocessor",
+    "equipoise.samplers.mubo.MUBO",
     "equipoise.training.fitted.FittedStack",
     "functools.partial",
     "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
@@ -168,7 +169,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
 def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:
     """Return a shallow copy of a recipe whose networks are empty, and their weights."""
-    if not (isinstance(model, Pipeline) and isinstance(model[-1], NeuralClassifier)):
+    if not (isinstance(model, Pipeline) and hasattr(model[-1], "stack_")):
         return model, {}
     classifier = model[-1]
     if classifier.stack_.pattern_ is not None:
@@ -177,6 +178,7 @@ def _without_weights(model: Pipeline) -> tuple[Pipeline, dict[str, Any]]:
         )
     bare, stack = copy.copy(classifier), copy.copy(classifier.stack_)
     bare.stack_, stack.weights_ = stack, {}
+    vars(bare).pop("history_", None)  # of a search: how the model came to be
     return Pipeline([*model.steps[:-1], (model.steps[-1][0], bare)]), classifier.stack_.weights_
 
 

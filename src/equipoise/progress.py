@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_TITLES = {"boosting": "Boosting", "resampling": "Resampling", "training": "Training networks",
+_TITLES = {"alone": "Boosting, searching", "resampling": "Resampling", "training": "Training networks",
            "searching": "Searching rows"}  # fmt: skip
 
 
@@ -27,7 +27,7 @@ class ProgressBars:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:>17}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.description:>19}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(), console=console,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}

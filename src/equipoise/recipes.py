@@ -16,10 +16,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
-from equipoise.classifiers import NeuralClassifier
+from equipoise.classifiers import MUBOClassifier, NeuralClassifier
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
 from equipoise.preprocessing import TablePreprocessor
+from equipoise.samplers import MUBO
 
 _PARTS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -29,6 +30,7 @@ _PARTS: dict[str, dict[str, Any]] = {
     "smote": {"sampler": SMOTE()},
     "borderline-smote": {"sampler": BorderlineSMOTE()},
     "svm-smote": {"sampler": SVMSMOTE()},
+    "mubo": {"sampler": MUBO(max_iter=20, standardize=False)},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "rebalanced-mixup": {"batch_transform": RebalancedMixup()},
     "batch-smote": {"batch_transform": BatchSMOTE()},
@@ -51,6 +53,7 @@ _MEANINGS = {
     "smote": "SMOTE",
     "borderline-smote": "Borderline-SMOTE",
     "svm-smote": "SVM-SMOTE",
+    "mubo": "MUBO, rows of the larger classes searched by what training on them yields",
     "mixup": "MixUp, batches as they come",
     "rebalanced-mixup": "Rebalanced Mixup, labels leaning to the rarer class",
     "batch-smote": "SMOTE within each batch",
@@ -108,7 +111,7 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
 
     Returns
     -------
-    NeuralClassifier or HistGradientBoostingClassifier
+    NeuralClassifier, MUBOClassifier or HistGradientBoostingClassifier
 
     Raises
     ------
@@ -118,6 +121,8 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     parts = _split(name)
     if name in _REFERENCES:
         return HistGradientBoostingClassifier(**_REFERENCES[name], **parameters)
+    if name == "mubo":  # alone, the networks of the search are the classifier
+        return MUBOClassifier(standardize=False, **parameters)
     settings: dict[str, Any] = {}
     for part in parts:
         if part in _REFERENCES:

@@ -6,7 +6,7 @@ from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverS
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from equipoise import LDAMLoss, MixUp, NeuralClassifier, ReMix, VSLoss
+from equipoise import MUBO, LDAMLoss, MixUp, MUBOClassifier, NeuralClassifier, ReMix, VSLoss
 
 QUICK = {"hidden_layer_sizes": (16,), "max_steps": 80, "learning_rate": 0.02, "random_state": 0}
 TREATMENTS = {
@@ -26,8 +26,11 @@ TREATMENTS = {
 DETERMINISTIC = NeuralClassifier(**QUICK, dtype="float64", batch_size=1_000_000)
 
 
+SEARCH = MUBOClassifier(MUBO(max_iter=4, learning_rate=0.02), hidden_layer_sizes=(16,), max_steps=80, random_state=0)
+
+
 def expected_failed_checks(classifier):
-    if classifier.dtype == "float64":
+    if classifier in (DETERMINISTIC, SEARCH):
         return {}
     return {
         "check_sample_weight_equivalence_on_dense_data": (
@@ -38,7 +41,7 @@ def expected_failed_checks(classifier):
 
 
 @parametrize_with_checks(
-    [*(NeuralClassifier(**QUICK, **treatment) for treatment in TREATMENTS.values()), DETERMINISTIC],
+    [*(NeuralClassifier(**QUICK, **treatment) for treatment in TREATMENTS.values()), DETERMINISTIC, SEARCH],
     expected_failed_checks=expected_failed_checks,
     xfail_strict=True,
 )

@@ -41,10 +41,11 @@ def test_sums_compose():
     np.testing.assert_allclose(learned_shares("under+remix", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_shares("la", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_shares("under+la", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_shares("mubo", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_shares("cost+remix-dataset", [90, 10]), [0.1, 0.9])
 
 
-@pytest.mark.parametrize("recipe", ["focal", "ldam", "vs", "rebalanced-mixup", "under+cdt"])
+@pytest.mark.parametrize("recipe", ["focal", "ldam", "vs", "rebalanced-mixup", "under+cdt", "mubo+remix"])
 def test_what_bends_probabilities_otherwise_has_none(recipe):
     assert recipes.is_neural(recipe) and learned_shares(recipe, [90, 10]) is None
 

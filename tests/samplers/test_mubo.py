@@ -1,10 +1,13 @@
 """MUBO: what it keeps, what it remembers, and that its modes do as they say."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from equipoise import MUBO
+from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare
 from equipoise.bilevel.proposals import RandomRows
 
 QUICK = {"max_iter": 8, "max_epochs": 3, "hidden_layer_sizes": (8,), "random_state": 0}
@@ -106,8 +109,8 @@ def test_a_rejection_undoes_its_training(data):
         def accepts(self, value, chain):
             return not chain.values
 
-    short, _, _ = searched(data, acceptance=OnlyTheFirst(), max_iter=1)
-    long, _, _ = searched(data, acceptance=OnlyTheFirst(), max_iter=6)
+    short, _, _ = searched(data, mode="paper", acceptance=OnlyTheFirst(), max_iter=1)
+    long, _, _ = searched(data, mode="paper", acceptance=OnlyTheFirst(), max_iter=6)
     np.testing.assert_array_equal(short.sample_indices_, long.sample_indices_)
     for name, value in short.classifier_.weights_.items():
         np.testing.assert_array_equal(value, long.classifier_.weights_[name])
@@ -148,7 +151,7 @@ def test_rows_run_out(data):
 
     sampler, _, y = searched(data, acceptance=Always(), proposal=RandomRows(), max_iter=300, max_epochs=1)
     assert len(sampler.history_) < 300
-    assert (y == "common").sum() == 160  # all but those held out to measure on
+    assert (y == "common").sum() == 180  # all but those held out to measure on
     assert len(np.unique(sampler.sample_indices_)) == len(sampler.sample_indices_)
 
 
@@ -162,11 +165,88 @@ def test_a_search_ends_when_nothing_changes(data):
 
 
 def test_held_out_rows_do_not_train(data):
-    """A fifth of each class: 6 rare rows, and the larger class's rows that can be kept are 160 at most."""
-    sampler, _, y = searched(data, max_iter=3)
-    sizes = sampler.history_["proposed"]
-    assert sizes.tolist() == [3, 3, 3]  # ceil(24 / 10): 24 rare rows train
+    """A fifth of each class, drawn by each chain for itself: 6 of 30 rare rows, 40 of 200 others."""
+    seen = []
+
+    class Watched(BalancedHeldOut):
+        def measure(self, chains, samples, networks, loss):
+            seen.extend((chain, set(sample.tolist())) for chain, sample in zip(chains, samples))
+            return super().measure(chains, samples, networks, loss)
+
+    sampler, _, y = searched(data, max_iter=3, n_chains=2, objective=Watched(), validation_fraction=0.2)
+    assert sampler.history_["proposed"].tolist() == [12] * 6  # ceil(24 / 2): 24 rare rows train
     assert (y == "rare").sum() == 30
+    for chain, sample in seen:
+        held_out = chain.problem.held_out.tolist()
+        assert Counter(data[1][held_out]) == {"rare": 6, "common": 40} and not sample & set(held_out)
+    assert set(seen[0][0].problem.held_out) != set(seen[1][0].problem.held_out)
+
+
+def test_the_inner_loop_of_sound_weighs_classes_equally(data):
+    """With 8 times as many common rows, an untreated network would call most rows common; this one does not."""
+    X, y = np.zeros((230, 1)), data[1]  # nothing to learn but how many rows a class has
+
+    class AllOfThem:
+        def propose(self, chains, sizes):
+            return [chain.new_rows(10**6)[0] for chain in chains]
+
+    plain = {"proposal": AllOfThem(), "max_iter": 1, "max_epochs": 40, "standardize": False, "random_state": 0}
+    shares = {mode: MUBO(**plain, mode=mode, learning_rate=1e-2) for mode in ("sound", "paper")}
+    for mode, sampler in shares.items():
+        sampler.fit_resample(X, y)
+        shares[mode] = sampler.classifier_.predict_proba(X[:1])[0, 1]
+    assert shares["sound"] == pytest.approx(0.5, abs=0.1)  # of batches of 64 rows, class by class as they come
+    assert shares["paper"] == pytest.approx(30 / 230, abs=0.1)
+
+
+def test_max_steps_divides_gradient_steps(data):
+    sampler, _, _ = searched(data, max_iter=5, max_steps=50, tol=0.0)
+    epochs, size = sampler.history_["epochs"], sampler.history_["size"] + 27
+    assert len(epochs) == 5 and epochs[0] == pytest.approx(10 * min(64, size[0]) / size[0])  # a tenth is held out
+
+
+@EACH_MODE
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(mode, data, tmp_path, monkeypatch):
+    whole, _, _ = searched(data, mode=mode, n_chains=2, max_iter=9)
+    kept = {"mode": mode, "n_chains": 2, "max_iter": 9, "checkpoint": tmp_path / "search.npz"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        for objective in (BalancedHeldOut, MajorityShare):
+            patch.setattr(objective, "measure", stopping(objective.measure))
+        searched(data, **kept)
+    assert [path.name for path in tmp_path.iterdir()] == ["search.npz"]
+    resumed, _, _ = searched(data, **kept)
+    pd.testing.assert_frame_equal(whole.history_.drop(columns="seconds"), resumed.history_.drop(columns="seconds"))
+    for rows, same in zip(whole.chains_, resumed.chains_):
+        np.testing.assert_array_equal(rows, same)
+    for name, value in whole.classifier_.weights_.items():
+        np.testing.assert_array_equal(value, resumed.classifier_.weights_[name])
+    np.testing.assert_array_equal(whole.classifier_.predict_proba(data[0]), resumed.classifier_.predict_proba(data[0]))
+
+
+def stopping(measure):
+    """Measure, but in the fourth step stop the search, as a lost machine would."""
+
+    def measured(self, chains, samples, networks, loss):
+        if chains[0].n_steps == 4:
+            raise KeyboardInterrupt
+        return measure(self, chains, samples, networks, loss)
+
+    return measured
+
+
+def test_a_checkpoint_is_of_one_search(data, tmp_path):
+    path = tmp_path / "search.npz"
+    searched(data, checkpoint=path, max_iter=2)
+    for other in ({"random_state": 1}, {"learning_rate": 0.1}, {"mode": "paper"}):
+        with pytest.raises(ValueError, match="another search"):
+            searched(data, checkpoint=path, **other)
+    with pytest.raises(ValueError, match="another search"):
+        searched((data[0][:, ::-1], data[1]), checkpoint=path)
+    with pytest.raises(ValueError, match="random_state=None"):
+        searched(data, checkpoint=path, random_state=None)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match="no search that can go on"):
+        searched(data, checkpoint=path)
 
 
 def test_time_budget(data):

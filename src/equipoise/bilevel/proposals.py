@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from equipoise.bilevel.evaluation import losses_on
-from equipoise.bilevel.rows import Chain, Rows, draw_new
+from equipoise.bilevel.rows import Chain, Rows
 from equipoise.losses import Loss
 
 
@@ -79,11 +79,9 @@ class RandomRows:
         return [self._of(chain, size) for chain, size in zip(chains, sizes, strict=True)]
 
     def _of(self, chain: Chain, size: int) -> Rows:
-        candidates = chain.problem.candidates.values()
-        if self.replacement:
-            parts = [c[chain.rng.integers(len(c), size=size)] for c in candidates]
-        else:
-            parts = [draw_new(c, size, chain.accepted, chain.rng) for c in candidates]
+        if not self.replacement:
+            return np.concatenate(chain.new_rows(size))
+        parts = [c[chain.rng.integers(len(c), size=size)] for c in chain.problem.candidates.values()]
         return np.concatenate(parts).astype(np.int64)
 
 
@@ -103,13 +101,7 @@ class RowsByLoss:
 
     def propose(self, chains: Sequence[Chain], sizes: Sequence[int]) -> list[Rows]:
         """See `Proposal`."""
-        pools = [
-            [
-                draw_new(c, self.n_candidates * size, chain.accepted, chain.rng)
-                for c in chain.problem.candidates.values()
-            ]
-            for chain, size in zip(chains, sizes, strict=True)
-        ]
+        pools = [chain.new_rows(self.n_candidates * size) for chain, size in zip(chains, sizes, strict=True)]
         weights = self._weights(chains, [np.concatenate(pool) for pool in pools])
         found = []
         for chain, size, pool, weight in zip(chains, sizes, pools, weights, strict=True):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils import compute_sample_weight
 
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
@@ -34,6 +35,10 @@ class RowSearch:
         Of the inner loop in an outer step.
     look_epochs : int
         Epochs between looks at the gradient.
+    inner_steps : int or None
+        Gradient steps of the inner loop in an outer step, in place of epochs.
+    balanced : bool
+        Whether the inner loop weighs classes equally, so that a growing sample does not shift what it decides.
     proposal, objective, acceptance, size
         The parts; see `equipoise.bilevel.proposals`, ``objectives`` and ``acceptance``.
     max_iter : int
@@ -54,6 +59,8 @@ class RowSearch:
     objective: Objective
     acceptance: Acceptance
     size: MicroSampleSize | SizeByAcceptances = field(default_factory=MicroSampleSize)
+    inner_steps: int | None = None
+    balanced: bool = False
     max_iter: int = 100
     n_iter_no_change: int | None = None
     restore: bool = True
@@ -63,6 +70,7 @@ class RowSearch:
 def search_rows(
     search: RowSearch,
     chains: Sequence[Chain],
+    records: list[Record] | None = None,
     *,
     max_time: float | None = None,
     on_step: OnStep = lambda done, total: None,
@@ -73,7 +81,9 @@ def search_rows(
     ----------
     search : RowSearch
     chains : sequence of Chain
-        As `new_chains` makes them, of problems with as many classes each.
+        As `new_chain` makes them, of problems with as many classes each.
+    records : list of dict, optional
+        Of the steps that the chains have made before, if they have; those to come are added to it.
     max_time : float, optional
         Seconds after which no step is begun.
     on_step : callable, optional
@@ -87,8 +97,10 @@ def search_rows(
         of the larger classes after the step) and ``seconds``.
     """
     started = time.monotonic()
-    records = _burnt_in(search, chains) if search.burn_in else []
-    for step in range(1, search.max_iter + 1):
+    records = [] if records is None else records
+    if search.burn_in and not records:
+        records += _burnt_in(search, chains)
+    for step in range(1 + max(chain.n_steps for chain in chains), search.max_iter + 1):
         active = [chain for chain in chains if not chain.done]
         if not active or (max_time is not None and time.monotonic() - started >= max_time):
             break
@@ -103,7 +115,7 @@ def search_rows(
         if not trials:
             break
         tried, samples = [chain for chain, _ in trials], [chain.rows(more) for chain, more in trials]
-        networks = _trained(search, tried, samples)
+        networks = train_chains(search, tried, samples)
         measured = search.objective.measure(tried, samples, networks, search.settings.loss)
         for (chain, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
             accepted = _decide(search, chain, more, network, worth)
@@ -114,31 +126,34 @@ def search_rows(
     return records
 
 
+def new_chain(problem: RowProblem, seed: int, *, bootstrap: bool = False) -> Chain:
+    """Start a chain; with ``bootstrap`` its rare rows are drawn with replacement, as the authors do."""
+    rng = np.random.default_rng(seed)
+    kept = rng.choice(problem.kept, size=len(problem.kept)) if bootstrap else problem.kept
+    return Chain(problem, rng, kept, size_before=len(kept))
+
+
 def new_chains(problem: RowProblem, seeds: Sequence[int], *, bootstrap: bool = False) -> list[Chain]:
-    """Start a chain for each seed; with ``bootstrap`` its rare rows are drawn with replacement, as the authors do."""
-    chains = []
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
-        kept = rng.choice(problem.kept, size=len(problem.kept)) if bootstrap else problem.kept
-        chains.append(Chain(problem, rng, kept, size_before=len(kept)))
-    return chains
+    """Start a chain for each seed."""
+    return [new_chain(problem, seed, bootstrap=bootstrap) for seed in seeds]
 
 
-def _trained(search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]) -> list[TrainedNetwork]:
-    """Train the networks of all chains on their samples, each from where it stands."""
+def train_chains(search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]) -> list[TrainedNetwork]:
+    """Run the inner loop: train the networks of all chains on their samples, each from where it stands."""
     batch_size = min(search.settings.batch_size, *map(len, samples))
     an_epoch = -(-max(map(len, samples)) // batch_size)
     settings = replace(
         search.settings,
         batch_size=batch_size,
         epoch_steps=search.look_epochs * an_epoch,
-        max_steps=search.max_epochs * an_epoch,
+        max_steps=search.inner_steps or search.max_epochs * an_epoch,
     )
     tasks = []
     for chain, rows in zip(chains, samples, strict=True):
         of = chain.problem
         table = Table(of.gather(rows), of.codes[rows].astype(np.int64), of.n_classes)
-        tasks.append(Task(table, int(chain.rng.integers(1 << 31)), settings, start=chain.network))
+        weights = compute_sample_weight("balanced", table.y) if search.balanced else None
+        tasks.append(Task(table, int(chain.rng.integers(1 << 31)), settings, weights=weights, start=chain.network))
     return fit(tasks)
 
 
@@ -175,7 +190,7 @@ def _burnt_in(search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
         chain.accepted = np.concatenate(parts).astype(np.int64)
         rare = chain.kept[chain.rng.integers(len(chain.kept), size=of_rare)]
         samples.append(np.concatenate([rare, chain.accepted]))
-    networks = _trained(search, chains, samples)
+    networks = train_chains(search, chains, samples)
     measured = search.objective.measure(chains, samples, networks, search.settings.loss)
     records = []
     for number, (chain, sample, network, worth) in enumerate(zip(chains, samples, networks, measured, strict=True)):

@@ -26,9 +26,9 @@ class RowProblem:
     kept : ndarray of int
         Rows that always train: those of the classes that are not under-sampled.
     candidates : dict of int to ndarray of int
-        Rows of each class that is, as far as they may train.
+        Rows of each class that is, in ascending order.
     held_out : ndarray of int
-        Rows that never train, for objectives that want such; may be empty.
+        Rows that never train, for objectives that want such, candidates among them; may be empty.
     """
 
     X: Any
@@ -93,6 +93,11 @@ class Chain:
     unchanged: int = 0
     done: bool = False
 
+    def new_rows(self, size: int) -> list[Rows]:
+        """Draw rows of each larger class that were not accepted, at random; fewer if fewer are left."""
+        taken = np.concatenate([self.accepted, self.problem.held_out])
+        return [draw_new(candidates, size, taken, self.rng) for candidates in self.problem.candidates.values()]
+
     def rows(self, more: Rows | None = None) -> Rows:
         """Rows that the chain trains on, with a micro-sample if one is given."""
         parts: Sequence[Rows] = (self.kept, self.accepted) if more is None else (self.kept, self.accepted, more)
@@ -100,12 +105,13 @@ class Chain:
 
 
 def draw_new(candidates: NDArray[Any], size: int, taken: Rows, rng: np.random.Generator) -> Rows:
-    """Draw rows without replacement from candidates that are not taken; fewer if fewer are left.
+    """Draw rows without replacement from ascending candidates that are not taken; fewer if fewer are left.
 
     Numbers are drawn until enough are new, so that a search never lists what is left of a large table.
     """
     taken = np.unique(taken)
-    free = len(candidates) - np.isin(taken, candidates, assume_unique=True).sum() if len(taken) else len(candidates)
+    taken = taken[_holds(candidates, taken)]
+    free = len(candidates) - len(taken)
     if size >= free:
         return np.setdiff1d(candidates, taken, assume_unique=True).astype(np.int64)
     if 2 * size >= free:
@@ -118,3 +124,8 @@ def draw_new(candidates: NDArray[Any], size: int, taken: Rows, rng: np.random.Ge
         found = np.concatenate([found, drawn])
         found = found[np.sort(np.unique(found, return_index=True)[1])]  # each once, in the order drawn
     return found[:size]
+
+
+def _holds(ascending: NDArray[Any], rows: Rows) -> NDArray[np.bool_]:
+    places = np.searchsorted(ascending, rows)
+    return ascending[np.minimum(places, len(ascending) - 1)] == rows

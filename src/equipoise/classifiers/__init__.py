@@ -1,6 +1,7 @@
-"""scikit-learn classifiers: the trainer's networks behind ``fit`` and ``predict``, and any classifier resampled."""
+"""scikit-learn classifiers: the trainer's networks and those of searches, and any classifier resampled."""
 
+from equipoise.classifiers.mubo import MUBOClassifier
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.classifiers.resampled import ResampledClassifier
 
-__all__ = ["NeuralClassifier", "ResampledClassifier"]
+__all__ = ["MUBOClassifier", "NeuralClassifier", "ResampledClassifier"]

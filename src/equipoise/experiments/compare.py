@@ -65,8 +65,8 @@ def compare(
         say which.
     random_state : int, default=0
     on_progress : callable, optional
-        Called with a kind of work ("boosting", "resampling", "training"), how much of it is done and how
-        much there is.
+        Called with a kind of work ("alone", which is boosting and searching, "resampling", "training"), how much of
+        it is done and how much there is.
 
     Returns
     -------

@@ -89,9 +89,10 @@ def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, r
     for fold in prepared:
         store.add_fold(fold.fold, codes, fold.n_classes)
     wanted = [(recipe, fold) for fold in prepared for recipe in pending[fold.fold.number]]
-    references = [(recipe, fold) for recipe, fold in wanted if not recipes.is_neural(recipe)]
-    _run_in_processes(references, protocol, store, on_progress)
-    _run_in_stacks([pair for pair in wanted if recipes.is_neural(pair[0])], protocol, store, on_progress)
+    in_stacks = {recipe: hasattr(make_classifier(recipe, protocol, 0), "tasks") for recipe in protocol.recipes}
+    alone = [(recipe, fold) for recipe, fold in wanted if not in_stacks[recipe]]
+    _run_in_processes(alone, protocol, store, on_progress)
+    _run_in_stacks([pair for pair in wanted if in_stacks[pair[0]]], protocol, store, on_progress)
 
 
 def _run_in_processes(
@@ -101,14 +102,14 @@ def _run_in_processes(
     if not workers:
         return
     cells: Iterable[Cell] = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(_reference_cell)(recipe, fold, protocol) for recipe, fold in pairs
+        delayed(_cell_alone)(recipe, fold, protocol) for recipe, fold in pairs
     )
     for done, cell in enumerate(cells, start=1):
         store.add([cell])
-        on_progress("boosting", done, len(pairs))
+        on_progress("alone", done, len(pairs))
 
 
-def _reference_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> Cell:
+def _cell_alone(recipe: str, fold: PreparedFold, protocol: Protocol) -> Cell:
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -11,6 +11,7 @@ _EQUAL_ROWS = {"under", "over", "smote", "borderline-smote", "svm-smote"}
 _EQUAL_BATCHES = {"remix-dataset"}
 _EQUAL_WITHIN_BATCHES = {"remix", "batch-smote"}
 _WEIGHED_BY_ROWS = {"cost", "gbdt-balanced"}
+_WEIGHED_BY_SAMPLE = {"mubo"}  # within the rows that it chooses; the networks of a sum take these as they come
 _ADJUSTED = {"la"}
 _KNOWN = _AS_THEY_COME | _EQUAL_ROWS | _EQUAL_BATCHES | _EQUAL_WITHIN_BATCHES | _WEIGHED_BY_ROWS | _ADJUSTED
 
@@ -37,10 +38,11 @@ def learned_shares(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     >>> learned_shares("under", [95, 5])
     array([0.5, 0.5])
     """
-    parts = set(recipe.split("+"))
+    parts, observed = set(recipe.split("+")), np.asarray(counts, dtype=np.float64)
+    if parts == _WEIGHED_BY_SAMPLE:
+        return np.full(len(observed), 1 / len(observed))
     if not parts <= _KNOWN:
         return None
-    observed = np.asarray(counts, dtype=np.float64)
     rows = np.full(len(observed), observed.max()) if parts & _EQUAL_ROWS else observed
     seen = rows
     if parts & _EQUAL_BATCHES:

@@ -5,12 +5,14 @@ Algorithm 1. An outer loop proposes micro-samples of the larger classes and keep
 objective; an inner loop trains a network on what is kept.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
@@ -21,14 +23,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from equipoise.bilevel.row_search import RowSearch, new_chains, search_rows
+from equipoise.bilevel.checkpoint import load_search, save_search
+from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_rows, train_chains
 from equipoise.bilevel.rows import Chain, RowProblem
 from equipoise.progress import ProgressBars
 from equipoise.samplers.mubo_modes import MODES, Mode
-from equipoise.training import FittedStack
+from equipoise.training import FittedStack, TrainedNetwork
 
 _FEWEST_TO_HOLD_OUT = 10  # rare rows; fewer all train and measure
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
+_MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
 _MEASURED_ON = 10  # held-out rows of a larger class, in units of the rare rows, at most
 
 
@@ -44,8 +48,10 @@ class MUBO(BaseCleaningSampler):
         Classes to under-sample, as in imbalanced-learn's cleaning samplers; all but the rarest by default. With
         several, a micro-sample has rows of each.
     mode : {"sound", "paper", "authors"}, default="sound"
-        ``"sound"``: new rows in proportion to their loss; the objective is the class-balanced loss on held-out rows,
-        which may rise by half a percent; a rejection undoes the training on the rejected rows.
+        ``"sound"``: the inner loop weighs classes equally, so that a growing sample does not shift the decision; the
+        objective is the class-balanced loss on held-out rows, which each chain draws for itself; a rejection undoes
+        the training on the rejected rows. Micro-samples of ceil(m / 2) new rows, of ceil(m / 10) later, preferring
+        rows of a large loss. Last, the inner loop runs once more, with the rare rows that were held out.
 
         ``"paper"``: Algorithm 1 to the letter. Rows at random with replacement; the objective J is the sum of the
         larger classes' losses over the size of the sample, and must not rise; J starts at 10; micro-samples of
@@ -65,15 +71,18 @@ class MUBO(BaseCleaningSampler):
         Outer steps, at most.
     max_epochs : int, optional
         Epochs of the inner loop in each outer step; 10 in ``"sound"``, else 2000.
+    max_steps : int, optional
+        Gradient steps of each chain in the whole search, divided among the outer steps, in place of epochs.
     tol : float, default=1e-3
         Norm of the gradient at which the inner loop stops.
     hidden_layer_sizes : sequence of int, default=(256, 128)
-    batch_size : int, default=32
+    batch_size : int, optional
+        64 in ``"sound"``, else 32.
     learning_rate : float, optional
         1e-3 in ``"sound"``, else 1e-4.
     n_iter_no_change : int, optional
         Outer steps without an acceptance after which a chain ends; 20 in ``"sound"``, else none.
-    validation_fraction : float, default=0.2
+    validation_fraction : float, default=0.1
         Share of the rows that ``"sound"`` holds out to measure on; they do not train in the search. A rare class of
         fewer than 10 rows is not divided.
     proposal, objective, acceptance : object, optional
@@ -82,6 +91,9 @@ class MUBO(BaseCleaningSampler):
         Bring features to mean 0 and deviation 1 for the networks; by default in all modes but ``"authors"``.
     max_time : float, optional
         Seconds after which no outer step is begun.
+    checkpoint : str or Path, optional
+        File that keeps the search after each outer step. A call with the same rows and parameters (`max_iter` may be
+        larger) goes on from it.
     verbose : bool, default=False
         Show progress with the time left.
     random_state : int, RandomState or None, default=None
@@ -98,7 +110,8 @@ class MUBO(BaseCleaningSampler):
         A row a step of a chain: ``chain``, ``step``, ``proposed``, ``accepted``, ``objective``, mean losses
         ``larger_loss`` and ``rare_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``, ``seconds``.
     classifier_ : FittedStack
-        The networks of the last accepted steps, one a chain (``"authors"``: of the last steps).
+        The networks of the last accepted steps, one a chain (``"sound"``: trained on as said there; ``"authors"``:
+        of the last steps).
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -127,9 +140,10 @@ class MUBO(BaseCleaningSampler):
         "n_chains": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "max_steps": [None, Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
         "learning_rate": [None, Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [None, Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -138,6 +152,7 @@ class MUBO(BaseCleaningSampler):
         "acceptance": [None, HasMethods("accepts")],
         "standardize": [None, "boolean"],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "checkpoint": [None, str, Path],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -150,17 +165,19 @@ class MUBO(BaseCleaningSampler):
         n_chains: int = 1,
         max_iter: int = 100,
         max_epochs: int | None = None,
+        max_steps: int | None = None,
         tol: float = 1e-3,
         hidden_layer_sizes: Sequence[int] = (256, 128),
-        batch_size: int = 32,
+        batch_size: int | None = None,
         learning_rate: float | None = None,
         n_iter_no_change: int | None = None,
-        validation_fraction: float = 0.2,
+        validation_fraction: float = 0.1,
         proposal: Any = None,
         objective: Any = None,
         acceptance: Any = None,
         standardize: bool | None = None,
         max_time: float | None = None,
+        checkpoint: str | Path | None = None,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -169,6 +186,7 @@ class MUBO(BaseCleaningSampler):
         self.n_chains = n_chains
         self.max_iter = max_iter
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.tol = tol
         self.hidden_layer_sizes = hidden_layer_sizes
         self.batch_size = batch_size
@@ -180,74 +198,110 @@ class MUBO(BaseCleaningSampler):
         self.acceptance = acceptance
         self.standardize = standardize
         self.max_time = max_time
+        self.checkpoint = checkpoint
         self.verbose = verbose
         self.random_state = random_state
 
     def _fit_resample(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        random_state = check_random_state(self.random_state)
-        mode, rng = MODES[self.mode], np.random.default_rng(random_state.randint(1 << 31))
+        mode, rng = MODES[self.mode], np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
         classes, codes = np.unique(y, return_inverse=True)
-        problem, scaler = self._problem(X, codes.astype(np.int32), classes, mode, rng)
-        chains = new_chains(problem, rng.integers(1 << 31, size=self.n_chains).tolist(), bootstrap=mode.bootstrap)
+        scaler = self._scaler(X, mode, rng)
+        whole = self._problem(_Scaled(X, scaler), codes.astype(np.int32), classes)
+        chains = []
+        for seed in rng.integers(1 << 31, size=self.n_chains).tolist():
+            problem = self._held_out(whole, np.random.default_rng([seed])) if mode.holds_out else whole
+            chains.append(new_chain(problem, seed, bootstrap=mode.bootstrap))
         search = self._search(mode, len(classes))
-        with ProgressBars(Console(quiet=not self.verbose)) as bars:
-            told = partial(bars.advance, "searching")
-            records = search_rows(search, chains, max_time=self.max_time, on_step=told)
+        records = self._searched(search, chains)
         self.history_ = pd.DataFrame(records)
-        self.chains_ = [self._rows(problem, chain) for chain in chains]
+        self.chains_ = [self._rows(whole, chain) for chain in chains]
         self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
-        networks = [chain.best if mode.returns_best else chain.network for chain in chains]
-        self.classifier_ = FittedStack([n for n in networks if n is not None], classes, scaler)
+        networks = self._networks(search, mode, chains, self.chains_)
+        self.classifier_ = FittedStack([network for network in networks if network is not None], classes, scaler)
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
-    def _problem(
-        self, X: NDArray[Any], codes: NDArray[np.int32], classes: NDArray[Any], mode: Mode, rng: np.random.Generator
-    ) -> tuple[RowProblem, StandardScaler | None]:
+    def _scaler(self, X: Any, mode: Mode, rng: np.random.Generator) -> StandardScaler | None:
+        if not (mode.standardize if self.standardize is None else self.standardize):
+            return None
+        n = X.shape[0]
+        rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
+        return StandardScaler().fit(_Scaled(X, None)[rows])
+
+    def _problem(self, X: "_Scaled", codes: NDArray[np.int32], classes: NDArray[Any]) -> RowProblem:
         larger = [int(np.flatnonzero(classes == label)[0]) for label in self.sampling_strategy_]
         kept = np.flatnonzero(~np.isin(codes, larger))
-        candidates = {code: np.flatnonzero(codes == code) for code in larger}
-        held_out = np.empty(0, dtype=np.int64)
-        if mode.holds_out:
-            kept_out = self._held_out(kept, codes, rng)
-            most = _MEASURED_ON * max(len(kept_out), _FEWEST_TO_HOLD_OUT)
-            parts = [rng.permutation(rows)[: min(most, int(self.validation_fraction * len(rows)))]
-                     for rows in candidates.values()]  # fmt: skip
-            held_out = np.concatenate([kept_out, *parts])
-            candidates = {code: np.setdiff1d(rows, held_out, assume_unique=True) for code, rows in candidates.items()}
-            kept = np.setdiff1d(kept, kept_out)
-        scales = mode.standardize if self.standardize is None else self.standardize
-        scaler = None
-        if scales:
-            scaler = StandardScaler().fit(_Scaled(X, None)[np.sort(rng.permutation(len(codes))[:_SCALED_ON])])
-        return RowProblem(_Scaled(X, scaler), codes, len(classes), kept, candidates, held_out), scaler
+        return RowProblem(X, codes, len(classes), kept, {code: np.flatnonzero(codes == code) for code in larger})
 
-    def _held_out(self, kept: NDArray[np.int64], codes: NDArray[np.int32], rng: np.random.Generator) -> NDArray[Any]:
-        """Draw the rare rows that only measure, by class; none of a class that has too few."""
-        parts = [rng.permutation(kept[codes[kept] == code]) for code in np.unique(codes[kept])]
-        counts = [int(self.validation_fraction * len(p)) if len(p) >= _FEWEST_TO_HOLD_OUT else 0 for p in parts]
-        return np.concatenate([part[:n] for part, n in zip(parts, counts, strict=True)])
+    def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
+        """Hold out rows of every class that only measure; none of a rare class that has too few."""
+        rare = [problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])]
+        few = np.concatenate([self._part(rows, len(rows), rng) for rows in rare if len(rows) >= _FEWEST_TO_HOLD_OUT]
+                             or [np.empty(0, dtype=np.int64)])  # fmt: skip
+        most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
+        parts = [self._part(rows, most, rng) for rows in problem.candidates.values()]
+        return replace(problem, kept=np.setdiff1d(problem.kept, few), held_out=np.concatenate([few, *parts]))
+
+    def _part(self, rows: NDArray[Any], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        size = min(most, int(self.validation_fraction * len(rows)))
+        return rng.choice(rows, size, replace=False).astype(np.int64)
 
     def _search(self, mode: Mode, n_classes: int) -> RowSearch:
         search, hidden = mode.search, tuple(int(size) for size in self.hidden_layer_sizes)
         settings = replace(
-            search.settings, network=mode.network(hidden, n_classes), batch_size=self.batch_size,
-            learning_rate=self.learning_rate or search.settings.learning_rate, gradient_tolerance=self.tol,
+            search.settings, network=mode.network(hidden, n_classes), gradient_tolerance=self.tol,
+            batch_size=self.batch_size or search.settings.batch_size,
+            learning_rate=self.learning_rate or search.settings.learning_rate,
         )  # fmt: skip
+        max_epochs = self.max_epochs or search.max_epochs
         return replace(
-            search, settings=settings, max_iter=self.max_iter, max_epochs=self.max_epochs or search.max_epochs,
-            look_epochs=min(search.look_epochs, self.max_epochs or search.max_epochs),
+            search, settings=settings, max_iter=self.max_iter, max_epochs=max_epochs,
+            look_epochs=min(search.look_epochs, max_epochs),
+            inner_steps=None if self.max_steps is None else max(1, self.max_steps // self.max_iter),
             n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
             proposal=self.proposal or search.proposal, objective=self.objective or search.objective,
             acceptance=self.acceptance or search.acceptance,
         )  # fmt: skip
 
-    def _rows(self, problem: RowProblem, chain: Chain) -> NDArray[np.int64]:
-        """All rare rows, those that only measured too, and what the chain accepted."""
-        rare = np.setdiff1d(problem.held_out, np.concatenate(list(self._larger_rows(problem))))
-        return np.sort(np.concatenate([chain.kept, rare, chain.accepted]))
+    def _searched(self, search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
+        path, request, records = None, "", []
+        if self.checkpoint is not None:
+            path, request = Path(self.checkpoint), self._request(chains)
+            if path.exists():
+                network, problem = search.settings.network, chains[0].problem
+                pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
+                records = load_search(path, request, chains, pattern)
+        with ProgressBars(Console(quiet=not self.verbose)) as bars:
 
-    def _larger_rows(self, problem: RowProblem) -> list[NDArray[Any]]:
-        return [problem.held_out[problem.codes[problem.held_out] == code] for code in problem.candidates]
+            def told(done: int, total: int) -> None:
+                bars.advance("searching", done, total)
+                if path is not None:
+                    save_search(path, request, chains, records)
+
+            return search_rows(search, chains, records, max_time=self.max_time, on_step=told)
+
+    def _request(self, chains: Sequence[Chain]) -> str:
+        """Say what is searched and how, as far as the steps of the search depend on it."""
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"A search can only go on with the same draws, but random_state={self.random_state!r}: give an integer."
+            )
+        settings = {name: value if isinstance(value, (str, int, float, tuple)) else repr(value)
+                    for name, value in self.get_params().items() if name not in _MAY_DIFFER}  # fmt: skip
+        rows = [chains[0].problem.gather(np.unique(np.concatenate([chain.kept, chain.problem.held_out])))
+                for chain in chains]  # fmt: skip
+        return json.dumps([settings, joblib.hash([chains[0].problem.codes, rows])])
+
+    def _networks(
+        self, search: RowSearch, mode: Mode, chains: Sequence[Chain], rows: Sequence[NDArray[np.int64]]
+    ) -> Sequence[TrainedNetwork | None]:
+        if mode.holds_out:  # rows that only measured train now
+            return train_chains(search, chains, rows)
+        return [chain.best if mode.returns_best else chain.network for chain in chains]
+
+    def _rows(self, whole: RowProblem, chain: Chain) -> NDArray[np.int64]:
+        """All rare rows, those that only measured too, and what the chain accepted."""
+        measured = np.intersect1d(whole.kept, chain.problem.held_out)
+        return np.sort(np.concatenate([chain.kept, measured, chain.accepted]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from equipoise.bilevel.acceptance import BelowPastMeans, NotAbove
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare
-from equipoise.bilevel.proposals import RandomRows, RowsByLoss, SizeByAcceptances
+from equipoise.bilevel.proposals import MicroSampleSize, RandomRows, RowsByLoss, SizeByAcceptances
 from equipoise.bilevel.row_search import RowSearch
 from equipoise.networks import ScalarHead, factored_perceptron
 from equipoise.training import Settings
@@ -42,7 +42,7 @@ class Mode:
     bootstrap : bool
         Rare rows drawn with replacement.
     holds_out : bool
-        Whether the objective wants rows that never train.
+        Whether the objective wants rows that do not train before the search has ended.
     standardize : bool
     network : callable
         ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
@@ -83,9 +83,9 @@ MODES = {
                   acceptance=BelowPastMeans(), size=SizeByAcceptances(), restore=False, burn_in=(0.15, 0.07)),
         bootstrap=True, holds_out=False, standardize=False, network=_authors_network, returns_best=False),
     "sound": Mode(
-        RowSearch(Settings(**{**vars(_INNER), "learning_rate": 1e-3}), max_epochs=10, look_epochs=5,
-                  proposal=RowsByLoss(), objective=BalancedHeldOut(), acceptance=NotAbove(tolerance=0.005),
-                  n_iter_no_change=20),
+        RowSearch(Settings(**{**vars(_INNER), "learning_rate": 1e-3, "batch_size": 64}), max_epochs=10, look_epochs=5,
+                  proposal=RowsByLoss(n_candidates=3), objective=BalancedHeldOut(), acceptance=NotAbove(),
+                  size=MicroSampleSize(first=0.5), n_iter_no_change=20, balanced=True),
         bootstrap=False, holds_out=True, standardize=True, network=lambda hidden, _: hidden, returns_best=True),
 }  # fmt: skip
 """Modes by name. Where the paper is silent (steps, tolerance, epochs), its authors' code gives the value."""

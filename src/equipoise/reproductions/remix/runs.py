@@ -140,7 +140,7 @@ def run_boosting_on(folder: Path, problems: Sequence[Problem], effort: Effort, o
     for number, problem in enumerate(problems, start=1):
         with open_store(folder, problem, effort) as store:
             run_boosting(problem, effort, store)
-        on_progress("boosting", number, len(problems))
+        on_progress("alone", number, len(problems))
 
 
 def run_networks(problem: Problem, rows: Rows, methods: Sequence[Method], effort: Effort, store: Store,

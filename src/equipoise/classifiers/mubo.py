@@ -1,0 +1,157 @@
+"""`MUBOClassifier`: the networks that MUBO's search trains, as a classifier."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from equipoise.classifiers.neural import NeuralClassifier
+from equipoise.samplers import MUBO
+
+
+class MUBOClassifier(ClassifierMixin, BaseEstimator):
+    """Classifies with the networks of MUBO's search over rows, one a chain.
+
+    The search trains its networks as it goes, so that they cost nothing beyond it; a network trained anew on the rows
+    found is ``NeuralClassifier(sampler=MUBO())``.
+
+    Parameters
+    ----------
+    search : MUBO, default=None
+        ``MUBO(max_iter=20)`` by default. Its ``n_chains``, ``hidden_layer_sizes``, ``max_steps``, ``standardize`` and
+        ``random_state`` are those given here.
+    hidden_layer_sizes : sequence of int, default=(256, 128)
+        Widths of the rectified hidden layers.
+    n_members : int, default=1
+        Number of chains.
+    max_steps : int, default=None
+        Gradient steps of each chain; as many as `NeuralClassifier` makes on the same rows by default.
+    standardize : bool, default=True
+        Bring each feature to mean 0 and deviation 1 over the training rows.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    stack_ : FittedStack
+        The networks.
+    history_ : DataFrame
+        Steps of the search, as `MUBO.history_` has them.
+    sample_indices_ : ndarray of int
+        Rows that the chain with the lowest objective kept.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If `X` had them.
+
+    See Also
+    --------
+    equipoise.MUBO : The search, its modes and its parameters.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from equipoise.classifiers import MUBOClassifier
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> clf = MUBOClassifier(n_members=2, max_steps=200, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape, bool(clf.history_["accepted"].any())
+    ((500, 2), True)
+    """
+
+    _parameter_constraints = {
+        "search": [None, MUBO],
+        "hidden_layer_sizes": ["array-like"],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [None, Interval(Integral, 1, None, closed="left")],
+        "standardize": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        search: MUBO | None = None,
+        *,
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        n_members: int = 1,
+        max_steps: int | None = None,
+        standardize: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.search = search
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_members = n_members
+        self.max_steps = max_steps
+        self.standardize = standardize
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "MUBOClassifier":
+        """Search rows, and train on what is found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+        y : array-like of shape (n,)
+            Labels of two or more classes.
+
+        Returns
+        -------
+        MUBOClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If rows or labels do not serve.
+        """
+        rows, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
+        search = MUBO(max_iter=20) if self.search is None else clone(self.search)
+        search.set_params(
+            n_chains=self.n_members, hidden_layer_sizes=self.hidden_layer_sizes, standardize=self.standardize,
+            max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
+            random_state=check_random_state(self.random_state).randint(1 << 31),
+        )  # fmt: skip
+        search.fit_resample(rows, labels)
+        self.stack_, self.history_ = search.classifier_, search.history_
+        self.sample_indices_ = search.sample_indices_
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Mean probabilities of the chains' networks, which are trained as if classes were equally frequent.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return self.stack_.predict_proba(rows)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
