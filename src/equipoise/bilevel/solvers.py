@@ -68,7 +68,7 @@ class Neumann:
         Terms of the series, and products.
     step : float, optional
         One over the largest curvature, by default.
-    n_power : int, default=10
+    n_power : int, default=5
         Products of the power iteration, begun at v, that finds the largest curvature.
     damping : float, default=0.0
         Added to the curvature, as what weight decay the inner problem has.
@@ -76,7 +76,7 @@ class Neumann:
 
     n_terms: int = 5
     step: float | None = None
-    n_power: int = 10
+    n_power: int = 5
     damping: float = 0.0
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
@@ -115,7 +115,7 @@ class Neumann:
         return _positive(torch.stack(lengths).amax(0))
 
     def _product(self, point: InnerPoint, v: Tensor) -> Tensor:
-        return point.hessian_product(v) + self.damping * v
+        return torch.add(point.hessian_product(v), v, alpha=self.damping)
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,17 @@ class ConjugateGradient:
 
     Attributes
     ----------
-    max_iter : int, default=10
+    max_iter : int, default=6
         Products, at most.
     tol : float, default=1e-3
         Residual at which a replica rests.
-    damping : float, default=0.01
-        Added to the curvature, with what weight decay the inner problem has.
+    damping : float, default=0.1
+        Added to the curvature, as what weight decay the inner problem has. With less, more products are needed.
     """
 
-    max_iter: int = 10
+    max_iter: int = 6
     tol: float = 1e-3
-    damping: float = 0.01
+    damping: float = 0.1
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`."""
@@ -142,12 +142,12 @@ class ConjugateGradient:
         square = _dot(v, v)
         goal, n_products = self.tol**2 * square, 0
         while n_products < self.max_iter and (open_ := square > goal).any():
-            curved = point.gauss_newton_product(direction) + self.damping * direction
+            curved = torch.add(point.gauss_newton_product(direction), direction, alpha=self.damping)
             n_products += 1
             step = open_ * square / _positive(_dot(direction, curved))
-            p, rest = p + step * direction, rest - step * curved
+            p, rest = torch.addcmul(p, step, direction), torch.addcmul(rest, step, curved, value=-1)
             before, square = square, _dot(rest, rest)
-            direction = rest + square / _positive(before) * direction
+            direction = torch.addcmul(rest, square / _positive(before), direction)
         return Solution(p, _share(rest, v), n_products)
 
 
@@ -161,7 +161,7 @@ class Exact:
     Attributes
     ----------
     damping : float, default=0.01
-        Added to the curvature, with what weight decay the inner problem has.
+        Added to the curvature, as what weight decay the inner problem has.
     """
 
     damping: float = 0.01
@@ -191,7 +191,7 @@ SOLVERS: dict[str, Solver] = {
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(-1, keepdim=True)
+    return torch.linalg.vecdot(a, b).unsqueeze(-1)
 
 
 def _length(v: Tensor) -> Tensor:
