@@ -34,7 +34,8 @@ from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 _FEWEST = 6  # different rows: SMOTE's five neighbours, and fewer cannot be learned from
 _LATENT = 512  # rows that a generator of the default mode learns to start from, at least
 _LOOKED_AT = 4096  # rows of a kind that health figures are of, at most
-_FAITHFUL_EPOCHS, _FAITHFUL_RATE, _RATE = 1000, 1e-5, 2e-4
+_FAITHFUL_EPOCHS, _FAITHFUL_RATE = 1000, 1e-5
+_RATE, _AVERAGING = 2e-4, 0.99
 
 Rows = NDArray[Any]
 
@@ -138,6 +139,7 @@ class GANOverSampler(BaseOverSampler):
             batch_size=self.batch_size or (self._faithful_batch_size if self.faithful else self._batch_size),
             max_epochs=self.max_epochs or (_FAITHFUL_EPOCHS if self.faithful else None),
             whole_latent=self.faithful,
+            averaging=None if self.faithful else _AVERAGING,
             score=None if self.faithful else score,
             n_iter_no_change=self.n_iter_no_change,
         )

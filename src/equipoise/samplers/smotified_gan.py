@@ -26,9 +26,9 @@ class SMOTifiedGAN(GANOverSampler):
         statistics of one batch that holds them all, so that a row depends on the others; no snapping.
 
         By default features are scaled to 0..1 by the range of all given rows, and back; a step takes as many of
-        SMOTE's rows as real ones; training ends at the weights whose rows have the least energy distance from real
-        ones; rows are made one by one with the statistics of training; columns of integers, of two values, and
-        one-hot columns get values that they can have.
+        SMOTE's rows as real ones; the generator is the moving average of about a hundred steps, at the look where
+        its rows had the least energy distance from real ones; rows are made one by one with the statistics of
+        training; columns of integers, of two values, and one-hot columns get values that they can have.
     n_gans : int, default=1
         GANs a class, which differ by chance and train as a stack; each makes an equal part of the rows.
     max_epochs : int, optional

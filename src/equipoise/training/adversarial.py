@@ -5,6 +5,7 @@ moves the discriminator, then the generator against it. Both see the same made r
 in between, so that making them again, as plain loops do, would give the same rows again.
 """
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -144,6 +145,7 @@ class _StackTraining:
         d = tasks[0].real.shape[1]
         self.generator = _stack(Generator(d), [s[0] for s in seeds], settings)
         self.discriminator = _stack(Discriminator(d), [s[1] for s in seeds], settings)
+        self.averaged = self.generator if settings.averaging is None else copy.deepcopy(self.generator)
         adam = Settings(optimizer="adam", weight_decay=0.0)
         self.to_discriminate, self.to_generate = Adam(self.discriminator, adam), Adam(self.generator, adam)
         self.batches = [gan_batches(task, settings, s[2]) for task, s in zip(tasks, seeds, strict=True)]
@@ -172,6 +174,16 @@ class _StackTraining:
         loss = discriminator_loss(logits[:, : real.shape[1]], logits[:, real.shape[1] :])
         self.to_discriminate.step(loss.sum(), rates)
         self.to_generate.step(generator_loss(self.discriminator(made)).sum(), rates)
+        if self.settings.averaging is not None:
+            self._average(1 - self.settings.averaging)
+
+    @torch.no_grad()
+    def _average(self, share: float) -> None:
+        """Move the averages towards the generators' weights, and batch-norm's statistics along with them."""
+        values = [*self.generator.parameters(), *self.generator.buffers()]
+        for average, value in zip((*self.averaged.parameters(), *self.averaged.buffers()), values, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, share)
 
     def _end(self, step: int) -> None:
         """Take the GANs that are done after so many steps out of the stack."""
@@ -190,15 +202,15 @@ class _StackTraining:
 
     @torch.no_grad()
     def _look(self, step: int) -> None:
-        self.generator.eval()
-        made = self.generator(torch.stack([self.looks[replica].latent for replica in self.replicas]))
-        self.generator.train()
+        self.averaged.eval()
+        made = self.averaged(torch.stack([self.looks[replica].latent for replica in self.replicas]))
+        self.averaged.train()
         for position, replica in enumerate(self.replicas):
             if self.looks[replica].improved(step, made[position]):
                 self.looks[replica].best = self._states(position)
 
     def _states(self, position: int) -> tuple[State, State]:
-        return replica_state(self.generator, position), replica_state(self.discriminator, position)
+        return replica_state(self.averaged, position), replica_state(self.discriminator, position)
 
     def _finish(self, position: int, replica: int, step: int, reason: str) -> None:
         states = self.looks[replica].best or self._states(position)
@@ -208,7 +220,7 @@ class _StackTraining:
 
     def _keep(self, positions: list[int]) -> None:
         if positions and len(positions) < len(self.replicas):
-            for stack in (self.generator, self.discriminator):
+            for stack in {self.generator, self.averaged, self.discriminator}:
                 keep_replicas(stack, positions)
             for optimizer in (self.to_discriminate, self.to_generate):
                 optimizer.keep_replicas(positions)

@@ -54,6 +54,10 @@ class GANSettings:
         Whether all latent rows go through the generator at each step, and the last batch of an epoch may be
         smaller, as in the authors' code. Else a step takes as many latent rows as real ones, always
         ``batch_size``, so that GANs of any numbers of rows share a stack.
+    averaging : float or None
+        Share that the moving average of a generator's weights keeps at each step; a GAN ends with the average, since
+        a generator circles around where it should be (Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN
+        Training", 2019). None ends with the last weights.
     score : callable or None
         ``(real rows, made rows) -> score``, greater is better, looked at during training: a GAN ends with the weights
         of its best look.
@@ -68,6 +72,7 @@ class GANSettings:
     max_epochs: int | None = None
     max_steps: int = 3000
     whole_latent: bool = False
+    averaging: float | None = None
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], float] | None = None
     look_steps: int = 100
     n_iter_no_change: int = 10
