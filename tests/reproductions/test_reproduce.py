@@ -41,10 +41,13 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures."
+        "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
+        "mubo-table1, mubo-table2, mubo-table3."
     )
     assert not (tmp_path / "out").exists()
-    assert reproductions.names() == ["remix-table1", "remix-table2", "remix-figures"]
+    assert reproductions.names() == [
+        "remix-table1", "remix-table2", "remix-figures", "mubo-table1", "mubo-table2", "mubo-table3",
+    ]  # fmt: skip
 
 
 def test_table1(stand_ins, reproduce, tmp_path, capsys):

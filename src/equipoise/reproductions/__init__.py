@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from equipoise.reproductions.remix.pages import OnProgress, figures_page, table1_page, table2_page
+from equipoise.reproductions.mubo import pages as mubo
+from equipoise.reproductions.remix import pages as remix
+from equipoise.reproductions.remix.pages import OnProgress
 
 __all__ = ["names", "reproduce"]
 
 _PAGES: dict[str, Callable[..., Path]] = {
-    "remix-table1": table1_page,
-    "remix-table2": table2_page,
-    "remix-figures": figures_page,
+    "remix-table1": remix.table1_page,
+    "remix-table2": remix.table2_page,
+    "remix-figures": remix.figures_page,
+    "mubo-table1": mubo.table1_page,
+    "mubo-table2": mubo.table2_page,
+    "mubo-table3": mubo.table3_page,
 }
 
 

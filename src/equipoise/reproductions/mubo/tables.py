@@ -1,0 +1,132 @@
+"""The paper's Tables 1 to 3 beside ours."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from equipoise.reports.text import count, number
+from equipoise.reproductions.mubo.protocol import (
+    BY_CLASS,
+    COLUMNS,
+    METRICS,
+    PRINTED_1,
+    PRINTED_3,
+    SEARCHES,
+    Method,
+    Source,
+)
+from equipoise.reproductions.mubo.results import BALANCED, NATURAL, implied
+
+TEST_TITLES = {NATURAL: "natural shares", BALANCED: "balanced resample"}
+_PAPER, _AS_PAPER, _AT_NATURAL = "the paper", "ours, as the paper", "ours, natural shares"
+_CLASS_TITLES = {"": "", "_m": ", minority", "_M": ", majority"}
+
+
+def table1(scores: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Build a data set's part of Table 1: a row a metric and reading, a column a method."""
+    rows = {}
+    for metric, title in METRICS.items():
+        printed = [_printed(source, metric, method) for method in COLUMNS]
+        rows[title, _PAPER] = [number(value, 2) for value in printed]
+        for reading, test in ((_AS_PAPER, implied(source)), (_AT_NATURAL, NATURAL)):
+            means = _means(scores, source, test)
+            rows[title, reading] = [number(_value(means, method.name, metric)) for method in COLUMNS]
+    return _headed(pd.DataFrame(rows, index=[method.title for method in COLUMNS]).T)
+
+
+def table3(scores: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Build a data set's part of Table 3: a row a method and reading, a column a metric of both classes or of one."""
+    gbo = next(method for method in COLUMNS if method.printed == "GBO")
+    rows = {}
+    for method in (gbo, *SEARCHES):
+        if method.printed:
+            rows[method.title, _PAPER] = [
+                number(float(PRINTED_3[column][source.title, method.printed]), 2) for column in BY_CLASS
+            ]
+        for reading, test in ((_AS_PAPER, implied(source)), (_AT_NATURAL, NATURAL)):
+            means = _means(scores, source, test)
+            rows[method.title, reading] = [number(_value(means, method.name, column)) for column in BY_CLASS]
+    titles = [f"{METRICS[c.partition('_')[0]]}{_CLASS_TITLES[c[len(c.partition('_')[0]) :]]}" for c in BY_CLASS]
+    return _headed(pd.DataFrame(rows, index=titles).T)
+
+
+def _headed(table: pd.DataFrame) -> pd.DataFrame:
+    """Write the two keys of a row in one."""
+    table.index = pd.Index([": ".join(key) for key in table.index])
+    return table
+
+
+def _printed(source: Source, metric: str, method: Method) -> float:
+    return float(PRINTED_1[method.printed][source.title, metric]) if method.printed else np.nan
+
+
+def _means(scores: pd.DataFrame, source: Source, test: str) -> pd.DataFrame:
+    part = scores[(scores["set"] == source.title) & (scores["test"] == test)]
+    return part.groupby("method")[list(BY_CLASS)].mean()
+
+
+def _value(means: pd.DataFrame, method: str, metric: str) -> float:
+    return float(means[metric].get(method, np.nan))
+
+
+def table2(sources: Sequence[Source], found: Sequence[Source]) -> pd.DataFrame:
+    """Build Table 2: the data sets as they are beside what the paper prints; those that are missing, too."""
+    return pd.DataFrame([_line(source, source in found) for source in sources]).fillna("missing").set_index("data set")
+
+
+def _line(source: Source, is_found: bool) -> dict[str, str]:
+    instances, features, share = source.printed
+    line = {
+        "data set": source.title, "instances (paper)": count(instances), "instances": "",
+        "features (paper)": count(features), "features": "", "minority (paper)": f"{share:g}%", "minority": "",
+    }  # fmt: skip
+    if not is_found:
+        return {key: value for key, value in line.items() if value}
+    data = source.load()
+    rare = (data.y == data.rare).mean()
+    return line | {
+        "instances": count(len(data.y)), "features": count(data.X.shape[1]),
+        "inputs": count(pd.get_dummies(data.X).shape[1]), "minority": f"{100 * rare:.2f}%",
+        "minority rows": count((data.y == data.rare).sum()), "rows that repeat": count(data.X.duplicated().sum()),
+        "what it is": source.is_what or data.source,
+    }  # fmt: skip
+
+
+def spreads(scores: pd.DataFrame, sources: Sequence[Source], method: Method) -> pd.DataFrame:
+    """Mean and variance of a method's macro-F1 over the runs, for both ways to draw test rows."""
+    part = scores[scores["method"] == method.name]
+    grouped = part.groupby(["set", "test"])["f1"].agg(["mean", "var"]).unstack("test")
+    order = [source.title for source in sources if source.title in grouped.index]
+    return pd.DataFrame({
+        f"F1, {TEST_TITLES[test]}: {title}": [text(float(grouped[key, test][name])) for name in order]
+        for test in (BALANCED, NATURAL) for key, title, text in (("mean", "mean", number), ("var", "variance", _tiny))
+    }, index=pd.Index(order, name="data set"))  # fmt: skip
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.2g}" if np.isfinite(value) else "–"
+
+
+def searches(histories: pd.DataFrame, shares: dict[str, int]) -> pd.DataFrame:
+    """How the searches went, a row a data set and mode: means over the runs.
+
+    Parameters
+    ----------
+    histories : DataFrame
+        Of `equipoise.reproductions.mubo.results.histories`.
+    shares : dict of str to int
+        Minority rows that train, by data set.
+    """
+    rows = []
+    for (name, method), part in histories.groupby(["set", "method"], sort=False):
+        chains = part.groupby("chain")
+        rows.append({
+            "search": f"{name}: {method}",
+            "outer steps": count(round(chains["step"].max().mean(), 1)),
+            "accepted": count(round(chains["accepted"].sum().mean(), 1)),
+            "majority rows / m": number(chains["size"].last().mean() / shares[str(name)], 2),
+            "epochs a step": count(round(part["epochs"].mean(), 1)),
+            "J at the end": _tiny(part[part["accepted"]].groupby("chain")["objective"].last().mean()),
+        })  # fmt: skip
+    return pd.DataFrame(rows).set_index("search")
