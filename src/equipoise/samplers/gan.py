@@ -3,7 +3,7 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -34,8 +34,11 @@ from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 _FEWEST = 6  # different rows: SMOTE's five neighbours, and fewer cannot be learned from
 _LATENT = 512  # rows that a generator of the default mode learns to start from, at least
 _LOOKED_AT = 4096  # rows of a kind that health figures are of, at most
-_FAITHFUL_EPOCHS, _FAITHFUL_RATE = 1000, 1e-5
-_RATE, _AVERAGING = 2e-4, 0.99
+
+FAITHFUL = GANSettings(learning_rate=1e-5, max_epochs=1000, whole_latent=True)
+"""How the authors of SMOTified-GAN train, but for the epochs, which they chose by data set."""
+SOUND = GANSettings(learning_rate=5e-5, averaging=0.99)
+"""How GANs train by default."""
 
 Rows = NDArray[Any]
 
@@ -66,7 +69,7 @@ class GANOverSampler(BaseOverSampler):
         "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
-    _batch_size, _faithful_batch_size = 128, 128
+    _faithful_batch_size = 128
 
     def __init__(
         self,
@@ -134,14 +137,16 @@ class GANOverSampler(BaseOverSampler):
         def score(real: Rows, made: Rows) -> float:
             return -energy_distance(real, scale.to_unit(scale.from_unit(made)))
 
-        settings = GANSettings(
-            learning_rate=self.learning_rate or (_FAITHFUL_RATE if self.faithful else _RATE),
-            batch_size=self.batch_size or (self._faithful_batch_size if self.faithful else self._batch_size),
-            max_epochs=self.max_epochs or (_FAITHFUL_EPOCHS if self.faithful else None),
-            whole_latent=self.faithful,
-            averaging=None if self.faithful else _AVERAGING,
-            score=None if self.faithful else score,
+        given: dict[str, Any] = {
+            "learning_rate": self.learning_rate,
+            "max_epochs": self.max_epochs,
+            "batch_size": self.batch_size or (self._faithful_batch_size if self.faithful else None),
+            "score": None if self.faithful else score,
+        }
+        settings = replace(
+            FAITHFUL if self.faithful else SOUND,
             n_iter_no_change=self.n_iter_no_change,
+            **{name: value for name, value in given.items() if value is not None},
         )
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
             return train_gans(

@@ -36,7 +36,7 @@ class GBO(GANOverSampler):
     batch_size : int, optional
         Real rows a step; 32 if faithful, else 128.
     learning_rate : float, optional
-        Of both networks' Adam; 1e-5 if faithful, else 2e-4.
+        Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10
         Looks, 100 steps apart, without better rows after which a GAN ends. Not used if faithful.
     max_time : float, optional
@@ -105,7 +105,7 @@ class SSG(GANOverSampler):
     batch_size : int, optional
         Real rows a step; 32 if faithful, else 128.
     learning_rate : float, optional
-        Of both networks' Adam; 1e-5 if faithful, else 2e-4.
+        Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10
         Looks, 100 steps apart, without better rows after which a GAN ends. Not used if faithful.
     max_time : float, optional

@@ -23,7 +23,8 @@ class SMOTifiedGAN(GANOverSampler):
     faithful : bool, default=False
         As the authors' code: features as they are, though the generator gives values within 0 and 1 only; all of
         SMOTE's rows in every step; a fixed number of epochs at a rate of 1e-5; rows made with the batch-norm
-        statistics of one batch that holds them all, so that a row depends on the others; no snapping.
+        statistics of one batch that holds them all, so that a row depends on the others; no snapping, so give
+        floating columns.
 
         By default features are scaled to 0..1 by the range of all given rows, and back; a step takes as many of
         SMOTE's rows as real ones; the generator is the moving average of about a hundred steps, at the look where
@@ -37,7 +38,7 @@ class SMOTifiedGAN(GANOverSampler):
     batch_size : int, optional
         Real rows a step; 128 by default.
     learning_rate : float, optional
-        Of both networks' Adam; 1e-5 if faithful, else 2e-4.
+        Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10
         Looks, 100 steps apart, without better rows after which a GAN ends. Not used if faithful.
     max_time : float, optional
