@@ -19,7 +19,6 @@ BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(*[st.integers(0, 9)] * 4).filter(lambda counts: counts[0] + counts[1] and counts[2] + counts[3]))
 def test_metrics_are_scikit_learns(counts):
-    tn, fp, fn, tp = counts
     y, decided = np.repeat([0, 0, 1, 1], counts), np.repeat([0, 1, 0, 1], counts)
     found = by_class(pd.DataFrame([counts], columns=list(CONFUSION))).iloc[0]
     for name, score in (("f1", f1_score), ("precision", precision_score), ("recall", recall_score)):

@@ -39,7 +39,7 @@ def test_a_search_goes_as_it_would_unwatched(name):
 
 @pytest.mark.parametrize("name", ["paper", "authors"])
 def test_every_step_is_seen(name):
-    chains, watch, records, (_, y, test) = searched(MODES[name])
+    _, watch, records, (_, y, test) = searched(MODES[name])
     history = watch.history(records)
     assert len(history) == len(records)
     assert (history[["tn", "fp"]].sum(axis=1) == (y[test] == 0).sum()).all()
@@ -79,7 +79,7 @@ def test_distances_are_to_the_nearest_row_accepted_before():
 
 def test_losses_are_those_of_the_network_before_the_step(monkeypatch):
     """Before the first step there is no network; then its loss on what it was trained on is seen as it was."""
-    chains, watch, records, _ = searched(MODES["paper"], seeds=(1,))
+    _, watch, records, _ = searched(MODES["paper"], seeds=(1,))
     history = watch.history(records)
     assert np.isnan(history["loss_proposed"].iloc[0]) and history["loss_proposed"].iloc[1:].gt(0).all()
     rejected = history.index[~history["accepted"]].to_numpy()
@@ -91,6 +91,6 @@ def test_losses_are_those_of_the_network_before_the_step(monkeypatch):
 
 def test_few_rows_stand_for_any_where_there_are_many(monkeypatch):
     monkeypatch.setattr(watching, "_ANY_ROWS", 7)
-    chains, watch, records, _ = searched(MODES["paper"])
+    _, watch, records, _ = searched(MODES["paper"])
     assert [len(rows) for rows in watch._any] == [7, 7]
     assert isinstance(watch.history(records), pd.DataFrame)

@@ -147,7 +147,13 @@ def _redundant(histories: pd.DataFrame, method: Method) -> Iterator[Statement]:
     measures = (("distance", "distance to the nearest row accepted before"), ("loss", "loss before the step"))
     for measure, title in measures:
         table = relative(histories[histories["method"] == method.name], measure)
-        both = table.groupby(["set", "chain", "accepted"])["relative"].mean().unstack("accepted").dropna()
+        both = (
+            table.groupby(["set", "chain", "accepted"])["relative"]
+            .mean()
+            .unstack("accepted")
+            .reindex(columns=[True, False])
+            .dropna()
+        )
         if len(both):
             differences = (both[True] - both[False]).groupby("set").mean()
             yield Statement(f"{method.title}: {title}, accepted less rejected", over_sets(differences))
@@ -172,9 +178,11 @@ def correlations(accepted: pd.DataFrame, column: str) -> pd.Series:
     """Rank correlation of a column with majority recall on the test side, a value a data set and chain."""
     recall = accepted["tn"] / (accepted["tn"] + accepted["fp"])
     parts = accepted.assign(recall=recall).groupby(["set", "chain"])
-    found = {key: part[column].corr(part["recall"], method="spearman") for key, part in parts if len(part) > 2}
-    index = pd.MultiIndex.from_tuples(found, names=["set", "chain"]) if found else pd.MultiIndex.from_arrays([[], []])
-    return pd.Series(list(found.values()), index, dtype=float).rename_axis(["set", "chain"]).dropna()
+    rows = [
+        {"set": key[0], "chain": key[1], "rho": part[column].corr(part["recall"], method="spearman")}
+        for key, part in parts if len(part) > 2 and part["recall"].nunique() > 1
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["set", "chain", "rho"]).set_index(["set", "chain"])["rho"]
 
 
 def _of_runs(differences: pd.Series) -> Interval:
