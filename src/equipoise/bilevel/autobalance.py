@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
@@ -63,6 +64,9 @@ class AutoBalance(BaseEstimator):
         Batches of either side that an outer step takes.
     learning_rate : float, default=0.05
         Length of an outer step of each of w, l and delta, at most.
+    validation_fraction : float, default=0.2
+        In `NeuralClassifier`: share of the rows of each class, or class and group, that choose the loss, one of each
+        at least; in a loop of your own you divide them yourself.
 
     See Also
     --------
@@ -108,6 +112,7 @@ class AutoBalance(BaseEstimator):
         "interval": [Interval(Integral, 1, None, closed="left")],
         "n_batches": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     }
 
     def __init__(
@@ -124,6 +129,7 @@ class AutoBalance(BaseEstimator):
         interval: int = 5,
         n_batches: int = 1,
         learning_rate: float = 0.05,
+        validation_fraction: float = 0.2,
     ) -> None:
         self.objective = objective
         self.start = start
@@ -136,6 +142,7 @@ class AutoBalance(BaseEstimator):
         self.interval = interval
         self.n_batches = n_batches
         self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
 
     def begin(self, model: nn.Module, class_counts: ArrayLike | Tensor, *, max_steps: int | None = None) -> LossSearch:
         """Return a search beside the training of a model.
@@ -178,6 +185,26 @@ class AutoBalance(BaseEstimator):
             warm_up=self._first_step(max_steps), interval=self.interval, n_batches=self.n_batches,
             learning_rate=self.learning_rate, lead=lead, grouped=grouped,
         )  # fmt: skip
+
+    def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Divide rows into those that train and those that choose the loss.
+
+        Parameters
+        ----------
+        cells : ndarray of shape (n,), int
+            Class, or class and group, of each row. A cell's only row trains.
+        seed : int
+
+        Returns
+        -------
+        train, validation : ndarray of int
+            Positions, in ascending order; disjoint, and together all.
+        """
+        rng, validation = np.random.default_rng(seed), np.zeros(len(cells), dtype=bool)
+        for cell in np.unique(cells):
+            rows = rng.permutation(np.flatnonzero(cells == cell))
+            validation[rows[: min(len(rows) - 1, max(1, round(self.validation_fraction * len(rows))))]] = True
+        return np.flatnonzero(~validation), np.flatnonzero(validation)
 
     def _check_parameters(self) -> None:
         names = list(self.parameters)

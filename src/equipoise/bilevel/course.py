@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from equipoise.bilevel.vectors import Named
 
@@ -45,33 +45,35 @@ class Course:
         later = self._values[len(self._values) // 2 :]
         return {name: torch.stack([values[name] for values in later]).mean(0) for name in later[0]}
 
+    def arrays(self) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """Return the steps, and each parameter with a leading axis of steps."""
+        joined = {name: torch.stack([values[name] for values in self._values]).numpy() for name in self._values[0]}
+        return np.array(self.steps, dtype=np.int64), joined
+
     def parameters(self, axes: Sequence[str]) -> pd.DataFrame:
         """Return the parameters, a row each: ``step``, ``parameter``, an index for each of its axes, ``value``."""
-        frames = [
-            _long(self.steps, [values[name] for values in self._values], axes).assign(parameter=name)
-            for name in self._values[0]
-        ]
+        steps, joined = self.arrays()
+        frames = [_indexed(steps, values, axes).assign(parameter=name) for name, values in joined.items()]
         return pd.concat(frames, ignore_index=True)[["step", "parameter", *axes, "value"]]
 
     def measures(self, axes: Sequence[str]) -> pd.DataFrame:
         """Return the measures, a row an outer step: ``step``, an index for each axis, and a column each."""
-        columns = [
-            _long(self.steps[1:], [measured[name] for measured in self._measured], axes).rename(columns={"value": name})
-            for name in MEASURES
-        ]
-        frame = columns[0]
-        for column, name in zip(columns[1:], MEASURES[1:]):
-            frame[name] = column[name]
-        return frame
+        steps, empty = np.array(self.steps[1:], dtype=np.int64), np.empty((0,) * (1 + len(axes)))
+        joined = [np.stack([m[name].numpy() for m in self._measured]) if len(steps) else empty for name in MEASURES]
+        frame = _indexed(steps, joined[0], axes).drop(columns="value")
+        return frame.assign(**{name: values.ravel() for name, values in zip(MEASURES, joined)})
 
 
 def _kept(values: Named) -> Named:
     return {name: value.detach().cpu().clone() for name, value in values.items()}
 
 
-def _long(steps: Sequence[int], values: Sequence[Tensor], axes: Sequence[str]) -> pd.DataFrame:
-    """Write tensors, one a step, as rows: the step, an index for each axis, and the value."""
-    array = torch.stack(list(values)).numpy() if values else np.empty((0,) * (1 + len(axes)))
-    places = np.indices(array.shape).reshape(array.ndim, -1)
-    frame = pd.DataFrame({"step": np.asarray(steps, dtype=np.int64)[places[0]]})
-    return frame.assign(**dict(zip(axes, places[1:])), value=array.ravel())
+def _indexed(steps: NDArray[Any], values: NDArray[Any], axes: Sequence[str]) -> pd.DataFrame:
+    return long_frame(steps, values, {name: np.arange(n) for name, n in zip(axes, values.shape[1:])})
+
+
+def long_frame(steps: NDArray[Any], values: NDArray[Any], axes: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Write values ``(S, ...)``, one set a step, as rows: ``step``, the label on each further axis, and ``value``."""
+    places = np.indices(values.shape).reshape(values.ndim, -1)
+    labels = {name: names[place] for (name, names), place in zip(axes.items(), places[1:])}
+    return pd.DataFrame({"step": steps[places[0]], **labels, "value": values.ravel()})

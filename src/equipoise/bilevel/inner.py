@@ -27,11 +27,13 @@ class Batch(NamedTuple):
         Or whatever else the network takes.
     target : Tensor of shape (..., B), integer, or (..., B, K), floating
     group : Tensor of shape (..., B), integer, or None
+    weight : Tensor of shape (..., B), or None
     """
 
     x: Any
     target: Tensor
     group: Tensor | None = None
+    weight: Tensor | None = None
 
 
 @dataclass(frozen=True)

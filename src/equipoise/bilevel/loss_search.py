@@ -20,6 +20,7 @@ from equipoise.bilevel.parametric import mixed_derivative, row_losses
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.training import FoundLoss
 
 _MOMENTUM = 0.9
 
@@ -31,6 +32,8 @@ class LossSearch:
     ----------
     n_steps : int
         Training steps so far: calls of `loss` with gradients on.
+    n_batches : int
+        Batches of either side that an outer step takes.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class LossSearch:
         grouped: bool,
     ) -> None:
         self._model, self._map, self._objective, self._solver = model, parameters, objective, solver
-        self._warm_up, self._interval, self._n_batches, self._rate = warm_up, interval, n_batches, learning_rate
+        self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
+        self.n_batches = n_batches
         self._lead, self._grouped = lead, grouped
         self._departures = parameters.zeros()
         self._momentum = parameters.zeros()
@@ -103,6 +107,15 @@ class LossSearch:
         n_groups = l.shape[-1] if self._grouped else None
         return ParametricCrossEntropy(w=w, l=l, delta=delta, num_groups=n_groups, reduction=reduction)
 
+    def found(self) -> list[FoundLoss]:
+        """Return, for each replica of a stack, what `retraining_loss` has and how it came to be."""
+        means, steps, course = self._course.later_means(), *self._course.arrays()
+        return [
+            FoundLoss({name: value[r].numpy() for name, value in means.items()}, steps,
+                      {name: values[:, r] for name, values in course.items()})
+            for r in range(len(means["l"]))
+        ]  # fmt: skip
+
     # The outer step
 
     def due(self) -> bool:
@@ -118,7 +131,7 @@ class LossSearch:
 
         Parameters
         ----------
-        train_batches, validation_batches : iterable of (x, y) or (x, y, group)
+        train_batches, validation_batches : iterable of (x, y), (x, y, group) or (x, y, group, weight)
             ``n_batches`` are taken of each: the next of an iterator, the first of a list or a loader. Training batches
             are as the loss sees them, y class indices or probabilities; validation batches have class indices.
 
@@ -180,10 +193,10 @@ class LossSearch:
         return parametric_cross_entropy(self._logits(theta, batch), batch.target, reduction="none")
 
     def _taken(self, batches: Iterable[Any], name: str) -> list[Batch]:
-        taken = [Batch(*batch) for batch in islice(iter(batches), self._n_batches)]
-        if len(taken) < self._n_batches:
+        taken = [Batch(*batch) for batch in islice(iter(batches), self.n_batches)]
+        if len(taken) < self.n_batches:
             raise ValueError(
-                f"n_batches={self._n_batches} batches are taken in an outer step, but {name} gave {len(taken)}: give a "
+                f"n_batches={self.n_batches} batches are taken in an outer step, but {name} gave {len(taken)}: give a "
                 f"loader, a list of enough batches, or an iterator that does not end."
             )
         for batch in taken:

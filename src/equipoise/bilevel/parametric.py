@@ -12,9 +12,10 @@ from equipoise.losses.reduction import by_row
 
 def row_losses(z: Tensor, alpha: Named, batch: Batch) -> Tensor:
     """Losses of rows, for ``alpha = {"w": ..., "l": ..., "delta": ...}``; see `parametric_cross_entropy`."""
-    return parametric_cross_entropy(
+    losses = parametric_cross_entropy(
         z, batch.target, w=alpha["w"], l=alpha["l"], delta=alpha["delta"], group=batch.group, reduction="none"
     )
+    return losses if batch.weight is None else losses * batch.weight
 
 
 def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named:
@@ -43,6 +44,7 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
     w, l, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "l", "delta"))  # noqa: E741
     soft = batch.target.is_floating_point()
     Y = batch.target.to(z) if soft else functional.one_hot(batch.target, z.shape[-1]).to(z)
+    Y = Y if batch.weight is None else Y * batch.weight.unsqueeze(-1)
     weight = (w * Y).sum(-1, keepdim=True)
     q, u = (delta * z + l).softmax(-1), delta * dz
     mean = (q * u).sum(-1, keepdim=True)

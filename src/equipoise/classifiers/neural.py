@@ -5,21 +5,24 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import nn
 
+from equipoise.bilevel.autobalance import AutoBalance
+from equipoise.bilevel.course import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
 from equipoise.samplers import carry_weights, resample
-from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training import FittedStack, FoundLoss, SearchRows, Settings, Table, Task, TrainedNetwork, fit
 
 _CLIP = 5.0  # standard deviations beyond which a standardised value says no more
 LEAST_STEPS = 300  # small tables are passed over until there are as many
@@ -46,7 +49,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     loss : "cross_entropy", nn.Module or callable, default="cross_entropy"
         A module called with logits ``(N, K)`` and a target, class codes or probabilities; or a callable
         that makes one from the class counts ``(K,)`` of the training rows, such as the class `VSLoss` or
-        ``functools.partial(VSLoss, tau=1.2)``.
+        ``functools.partial(VSLoss, tau=1.2)``. Or an `AutoBalance`: a first network searches for the loss that does
+        well on rows set aside, and each member trains anew on all rows with what was found for it.
     network : "mlp", "cosine_mlp", nn.Module or callable, default="mlp"
         ``"cosine_mlp"`` has logits that are 30 times the cosines between features and class weights, which
         give the margins of `LDAMLoss` their meaning. A module is a pattern: each member is a copy with weights
@@ -98,6 +102,10 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         The trained networks.
     n_steps_ : list of int
         Gradient steps that each member made.
+    loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
+        With an `AutoBalance`: ``w``, ``l`` and ``delta`` that each member trained with.
+    groups_ : ndarray of shape (n_groups,) or None
+        Groups, if `fit` was told of any.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If `X` had them.
@@ -121,7 +129,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
-        "loss": [StrOptions({"cross_entropy"}), callable],
+        "loss": [StrOptions({"cross_entropy"}), callable, AutoBalance],
         "network": [StrOptions({"mlp", "cosine_mlp"}), callable],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
@@ -151,7 +159,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         sampler: BaseEstimator | None = None,
         batch_transform: Callable[..., Any] | None = None,
         batch_sampler: Callable[..., Any] | None = None,
-        loss: Loss = "cross_entropy",
+        loss: Loss | AutoBalance = "cross_entropy",
         network: str | nn.Module | Callable[..., nn.Module] = "mlp",
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
@@ -201,7 +209,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "NeuralClassifier":
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> "NeuralClassifier":
         """Train the networks.
 
         Parameters
@@ -210,6 +220,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n,)
             Labels of two or more classes.
         sample_weight : array-like of shape (n,), default=None
+        groups : array-like of shape (n,), default=None
+            Groups that a loss searched for (`AutoBalance`) tells apart; prediction does not need them.
 
         Returns
         -------
@@ -221,9 +233,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If rows or labels do not serve, or training diverged.
         """
-        return self.adopt(fit(self.tasks(X, y, sample_weight), max_time=self.max_time))
+        return self.adopt(fit(self.tasks(X, y, sample_weight, groups), max_time=self.max_time))
 
-    def tasks(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> list[Task]:
+    def tasks(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> list[Task]:
         """Return the first half of `fit`: one training task a member, for `equipoise.training.fit`.
 
         Parameters are those of `fit`. Tasks of many classifiers may train in one call; `adopt` takes
@@ -234,15 +248,36 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
-        weights = self._weights(X, y, sample_weight)
+        weights, group = self._weights(X, y, sample_weight), self._groups(groups, len(X))
         self._fit_scaler(X, sample_weight)
         if weights is not None:
+            group = None if group is None else group[weights > 0]
             X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
-        table = Table(self._scaled(X), codes, len(self.classes_))
+        table = Table(self._scaled(X), codes, len(self.classes_), group)
         random_state = check_random_state(self.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
         settings = self._settings(table)
         return [self._task(table, weights, settings, int(seed)) for seed in seeds]
+
+    def _groups(self, groups: ArrayLike | None, n_rows: int) -> NDArray[np.int64] | None:
+        self.groups_ = None
+        if groups is None:
+            return None
+        if not isinstance(self.loss, AutoBalance):
+            raise ValueError("groups are for a loss that tells them apart, but loss is none: give loss=AutoBalance().")
+        for name in ("sampler", "batch_transform"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"groups and {name}={getattr(self, name)!r} do not go together: rows that are made or mixed belong "
+                    f"to no group. Leave one of them out."
+                )
+        labels = column_or_1d(groups)
+        if len(labels) != n_rows:
+            raise ValueError(f"groups must hold one group a row, but there are {len(labels)} for {n_rows} rows.")
+        self.groups_, codes = np.unique(labels, return_inverse=True)
+        if len(self.groups_) < 2:
+            raise ValueError(f"Two groups are needed, but groups holds one only: {self.groups_.tolist()[0]!r}.")
+        return codes
 
     def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[Any] | None:
         if sample_weight is None and self.class_weight is None:
@@ -316,6 +351,17 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             rows, held_out = train_test_split(
                 rows, test_size=self.validation_fraction, stratify=table.y, random_state=seed
             )
+        search = None
+        if isinstance(self.loss, AutoBalance):
+            train, chooses = self.loss.split(table.cells()[rows], seed)
+            search = SearchRows(rows[chooses], *self._resampled(table, rows[train], weights, seed))
+        trained = self._resampled(table, rows, weights, seed)
+        return Task(table, seed, settings, *trained, validation_rows=held_out, search=search)
+
+    def _resampled(
+        self, table: Table, rows: NDArray[np.int64], weights: NDArray[Any] | None, seed: int
+    ) -> tuple[NDArray[np.int64], Table | None, NDArray[Any] | None]:
+        """Rows as they train, those made, and a weight each."""
         made = None
         row_weights = None if weights is None else weights[rows]
         if self.sampler is not None:
@@ -329,7 +375,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), rows[drawn.sources])
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
-        return Task(table, seed, settings, rows, made, row_weights, held_out)
+        return rows, made, row_weights
 
     def adopt(self, networks: Sequence[TrainedNetwork]) -> "NeuralClassifier":
         """Return the second half of `fit`: take the networks that `tasks` became.
@@ -356,7 +402,34 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             )
         self.stack_ = FittedStack(networks, self.classes_)
         self.n_steps_ = [network.n_steps for network in networks]
+        self._adopt_losses([network.found for network in networks if network.found is not None])
         return self
+
+    def _adopt_losses(self, found: Sequence[FoundLoss]) -> None:
+        for name in ("loss_parameters_", "_loss_courses"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if found:
+            names = found[0].parameters
+            self.loss_parameters_ = {name: np.stack([each.parameters[name] for each in found]) for name in names}
+            self._loss_courses = [{"step": each.steps, **each.course} for each in found]
+
+    @property
+    def loss_history_(self) -> pd.DataFrame:
+        """Every parameter of the loss searched for, from its start on.
+
+        Columns ``member``, ``step`` (of the search), ``parameter``, ``class``, ``value``; with groups also ``group``.
+        `equipoise.reports.parameter_chart` draws it.
+        """
+        if not hasattr(self, "_loss_courses"):
+            raise AttributeError("loss_history_ is there after fit with loss=AutoBalance().")
+        axes = {"class": self.classes_} if self.groups_ is None else {"class": self.classes_, "group": self.groups_}
+        frames = [
+            long_frame(course["step"], values, axes).assign(member=member, parameter=name)
+            for member, course in enumerate(self._loss_courses)
+            for name, values in course.items()
+            if name != "step"
+        ]
+        return pd.concat(frames, ignore_index=True)[["member", "step", "parameter", *axes, "value"]]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Mean probabilities of the members.

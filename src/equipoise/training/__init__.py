@@ -2,6 +2,6 @@
 
 from equipoise.training.fit import fit
 from equipoise.training.fitted import FittedStack, TrainedNetwork
-from equipoise.training.task import Settings, Table, Task
+from equipoise.training.task import FoundLoss, SearchRows, Settings, Table, Task
 
-__all__ = ["FittedStack", "Settings", "Table", "Task", "TrainedNetwork", "fit"]
+__all__ = ["FittedStack", "FoundLoss", "SearchRows", "Settings", "Table", "Task", "TrainedNetwork", "fit"]

@@ -18,7 +18,7 @@ from equipoise.batches.batch_smote import with_neighbours
 from equipoise.batches.mixture import MixingTransform, Mixture, mix_labels
 from equipoise.training.task import Settings, Task
 
-INITIAL_WEIGHTS, ROWS, DROPOUT, LOOKS = 0, 1, 2, 3  # purposes, each with a stream of its own
+INITIAL_WEIGHTS, ROWS, DROPOUT, LOOKS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
 
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about

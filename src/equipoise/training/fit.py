@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from joblib import Parallel, delayed
@@ -16,6 +17,7 @@ from equipoise.training.cautions import (
 )
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
+from equipoise.training.searching import SearchingLoss
 from equipoise.training.stacks import build_stack, plan_stacks
 from equipoise.training.task import Task
 
@@ -81,13 +83,13 @@ def fit(
         warnings.warn(caution, MissingClassWarning, stacklevel=2)
     if (caution := twice_corrected_caution(tasks)) is not None:
         warnings.warn(caution, TwiceCorrectedWarning, stacklevel=2)
-    counter = _Counter(sum(task.settings.max_steps for task in tasks), on_progress)
+    counter = _Counter(sum(task.planned_steps for task in tasks), on_progress)
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
     trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)
     results: Networks = {}
     for networks in trained:
         results |= networks
-        counter.settle(sum(tasks[number].settings.max_steps for number in networks))
+        counter.settle(sum(tasks[number].planned_steps for number in networks))
         if on_stack is not None:
             on_stack(networks)
     return [results[number] for number in range(len(tasks))]
@@ -110,7 +112,7 @@ class _Counter:
 
 
 def _steps(stack: dict[int, Task]) -> int:
-    return sum(task.settings.max_steps for task in stack.values())
+    return sum(task.planned_steps for task in stack.values())
 
 
 def _one_by_one(stacks: Sequence[dict[int, Task]], max_time: float | None, counter: _Counter) -> Iterator[Networks]:
@@ -134,7 +136,24 @@ def _train(
 ) -> Networks:
     members = list(stack.values())
     with _denormals_flushed():
+        if members[0].search is not None:
+            seconds = seconds if seconds is None else seconds / 2
+            members = _with_losses_found(members, seconds, on_steps)
         return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))
+
+
+def _with_losses_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]) -> list[Task]:
+    """Search for the loss of each task, all at once, on networks that are then forgotten."""
+    to_the_end = replace(tasks[0].settings, early_stopping=None, gradient_tolerance=None)
+    first = []
+    for task in tasks:
+        assert task.search is not None
+        settings = replace(to_the_end, batch_transform=task.settings.batch_transform)
+        first.append(replace(task, settings=settings, search=None, start=None, **vars(task.search)))
+    training = StackTraining(build_stack(first), first, seconds, on_steps)
+    training.run()
+    assert isinstance(training.losses, SearchingLoss)
+    return [replace(task, found=found) for task, found in zip(tasks, training.losses.found(), strict=True)]
 
 
 @contextmanager

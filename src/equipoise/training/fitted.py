@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
 from equipoise.training.optimization import AdamState
-from equipoise.training.task import Task
+from equipoise.training.task import FoundLoss, Task
 
 _ROWS_AT_ONCE = 1 << 14  # rows of all members sent through the stack at once
 
@@ -36,6 +36,8 @@ class TrainedNetwork:
         Step and value of each look of the first stopping rule: held-out score, or norm of the gradient.
     optimizer : AdamState or None
         Where the optimiser ended, if `Settings.keep_optimizer`.
+    found : FoundLoss or None
+        The loss that it trained with, if that was searched for.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -46,6 +48,7 @@ class TrainedNetwork:
     stopped_by: str
     history: list[tuple[int, float]] = field(default_factory=list)
     optimizer: AdamState | None = None
+    found: FoundLoss | None = None
 
     @classmethod
     def of(
@@ -70,7 +73,7 @@ class TrainedNetwork:
             weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
         else:
             pattern, vectorized = stack.pattern, stack.vectorized
-        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history, optimizer)
+        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history, optimizer, task.found)
 
     def is_finite(self) -> bool:
         """Whether training left numbers only; a rate that is too high ends in infinities."""

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equipoise.losses import row_losses
+from equipoise.losses.rows import StackLoss, row_losses
 from equipoise.networks import MLPStack, Stack
 from equipoise.training.draws import DROPOUT, LOOKS, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.optimization import Adam, AdamState, keep_replicas
 from equipoise.training.pool import Pool
 from equipoise.training.schedules import make_schedule
+from equipoise.training.searching import SearchingLoss, StackFoundLoss
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
 from equipoise.training.task import Settings, Task
 
@@ -50,7 +51,7 @@ class StackTraining:
         self.masks = self._dropout_masks()
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
         self.class_counts = torch.tensor(np.stack(counts), device=device)
-        self.losses = row_losses(self.settings.loss, self.class_counts, dtype)
+        self.losses = self._losses()
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
         self.optimizer = Adam(stack, self.settings)
@@ -63,6 +64,15 @@ class StackTraining:
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds = time.monotonic(), seconds
         self.done = 0
+
+    def _losses(self) -> StackLoss | SearchingLoss | StackFoundLoss:
+        """Losses of the replicas that still train."""
+        tasks = [self.tasks[replica] for replica in self.replicas]
+        if tasks[0].found is not None:
+            return StackFoundLoss(tasks, self.pool)
+        if hasattr(self.settings.loss, "begin"):
+            return SearchingLoss(self.stack, tasks, self.pool)
+        return row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
 
     def _row_weights(self) -> list[Tensor | None]:
         if all(task.weights is None for task in self.tasks):
@@ -160,6 +170,8 @@ class StackTraining:
         losses = losses.sum(dim=1) / losses.shape[1]
         self.schedule.watch(losses.detach())
         self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
+        if isinstance(self.losses, SearchingLoss):
+            self.losses.after_step(x, target, weights)
 
     def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.transforms is not None
@@ -199,7 +211,7 @@ class StackTraining:
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
         if positions:
-            self.losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
+            self.losses = self._losses()
             keep_replicas(self.stack, positions)
             self.optimizer.keep_replicas(positions)
             self.schedule.keep_replicas(positions)

@@ -19,7 +19,8 @@ class Pool:
     ----------
     X : Tensor of shape (N, *features)
     target : Tensor of shape (N,), int64, or (N, K), floating
-        Probabilities where any table has them or ``soft`` is asked for, else class codes.
+        Probabilities where any table has them or ``soft`` is asked for, else class codes; `Table.cells` of
+        tables with groups.
     """
 
     def __init__(self, tasks: Sequence[Task], *, soft: bool, dtype: torch.dtype, device: torch.device) -> None:
@@ -57,6 +58,6 @@ class Pool:
 
 def _target(table: Table, n_classes: int, soft: bool) -> np.ndarray:
     if not soft:
-        return table.labels()
+        return table.cells()
     target = np.eye(table.n_classes)[table.y] if table.y.ndim == 1 else table.y
     return np.pad(target, ((0, 0), (0, n_classes - table.n_classes)))

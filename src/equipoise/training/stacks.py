@@ -4,13 +4,14 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
@@ -33,7 +34,7 @@ def plan_stacks(tasks: Sequence[Task], n_jobs: int = 1) -> list[list[int]]:
 def _key(task: Task) -> tuple[Any, ...]:
     settings = task.settings.shared()
     # Absent classes can be kept out of a softmax, but not out of any loss.
-    classes = () if settings.loss == "cross_entropy" else (task.table.n_classes,)
+    classes = () if settings.loss == "cross_entropy" else (task.table.n_classes, task.table.n_groups)
     values = (getattr(settings, f.name) for f in fields(Settings))
     key = tuple(map(_identity, values))
     shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
@@ -41,10 +42,14 @@ def _key(task: Task) -> tuple[Any, ...]:
 
 
 def _identity(value: Any) -> Any:
-    """Compare plain values, and what ``functools.partial`` is made of, by value; everything else by being the same."""
+    """Compare plain values, partial functions and parameter objects by value; everything else by being the same."""
     if isinstance(value, partial):
         keywords = ((name, _identity(part)) for name, part in sorted(value.keywords.items()))
         return (_identity(value.func), *map(_identity, value.args), *keywords)
+    if isinstance(value, BaseEstimator):
+        return type(value), *((name, _identity(part)) for name, part in sorted(value.get_params(deep=False).items()))
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), *(_identity(getattr(value, f.name)) for f in fields(value))
     return value if isinstance(value, (tuple, str, int, float, type(None))) else id(value)
 
 

@@ -26,14 +26,26 @@ class Table:
     X : ndarray of shape (n, *features)
     y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
     n_classes : int
+    groups : ndarray of shape (n,), int group codes, or None
+        For losses that treat groups apart.
     """
 
     X: NDArray[Any]
     y: NDArray[Any]
     n_classes: int
+    groups: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, 1 without any."""
+        return 1 if self.groups is None else int(self.groups.max()) + 1
+
+    def cells(self) -> NDArray[np.int64]:
+        """Class and group of each row in one number, ``class * n_groups + group``."""
+        return self.labels() if self.groups is None else self.labels() * self.n_groups + self.groups
 
     def labels(self) -> NDArray[np.int64]:
         """Class of each row; the most probable one of soft targets."""
@@ -53,7 +65,7 @@ class Settings:
         Of the perceptron: logits as a linear layer gives them, or 30 times cosines, as margins need them.
     loss : "cross_entropy", nn.Module or callable
         See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
-        what share of the run is done.
+        what share of the run is done. Or a loss to be searched for, such as `AutoBalance`: see `Task.search`.
     batch_transform : callable or None
         ``(x, y) -> (x, soft y)``.
     batch_sampler : callable or None
@@ -151,6 +163,42 @@ def _LOOKS_AT_FEATURES() -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class SearchRows:
+    """What a loss is searched for on, before the network of a task trains with it.
+
+    Attributes
+    ----------
+    validation_rows : ndarray of int
+        Rows of the task's table that choose the loss; none of them trains the search's network.
+    rows, made, weights
+        What the search's network trains on, as in `Task`.
+    """
+
+    validation_rows: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    made: Table | None = None
+    weights: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class FoundLoss:
+    """A loss that was searched for.
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
+        ``w``, ``l`` and ``delta`` that the network trained with.
+    steps : ndarray of shape (S,)
+        Training steps of the search after which each value of `course` came to be.
+    course : dict of str to ndarray of shape (S, K), or (S, K, G)
+    """
+
+    parameters: dict[str, NDArray[Any]]
+    steps: NDArray[np.int64]
+    course: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """One network to train.
 
@@ -171,6 +219,10 @@ class Task:
         Rows of ``table`` that early stopping looks at.
     start : TrainedNetwork or None
         Goes on from these weights, and from the optimiser's moments if it has them, instead of new ones.
+    search : SearchRows or None
+        Where a loss to be searched for is: a network of the same seed and number of steps first trains on these.
+    found : FoundLoss or None
+        What came of it.
     """
 
     table: Table
@@ -181,6 +233,8 @@ class Task:
     weights: NDArray[Any] | None = None
     validation_rows: NDArray[np.int64] | None = None
     start: "TrainedNetwork | None" = None
+    search: SearchRows | None = None
+    found: FoundLoss | None = None
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))
@@ -195,6 +249,11 @@ class Task:
     def training_rows(self) -> NDArray[np.int64]:
         """Return the row numbers that train."""
         return np.arange(len(self.table)) if self.rows is None else np.asarray(self.rows, dtype=np.int64)
+
+    @property
+    def planned_steps(self) -> int:
+        """Gradient steps, those of the search included."""
+        return self.settings.max_steps * (1 if self.search is None else 2)
 
     def labels(self) -> NDArray[np.int64]:
         """Class of each training row, in the order of `training_rows`."""

@@ -1,0 +1,184 @@
+"""A loss searched for in the trainer: each replica by itself, on rows of its own, and then trained with."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from equipoise import AutoBalance, MixUp, ParametricCrossEntropy, ReMix
+from equipoise.bilevel.outer_objectives import Blend
+from equipoise.bilevel.solvers import ConjugateGradient
+from equipoise.classifiers.scores import SCORES
+from equipoise.training import SearchRows, Settings, Table, Task, fit
+from equipoise.training.searching import CellDraws
+from equipoise.training.stacks import plan_stacks
+
+QUICK = {
+    "network": (8,),
+    "max_steps": 60,
+    "epoch_steps": 20,
+    "batch_size": 16,
+    "dtype": "float64",
+    "learning_rate": 0.02,
+}
+SEARCH = AutoBalance(start="ce", warm_up=20, interval=4)
+
+
+def searched(table, seed=0, loss=SEARCH, weights=None, **settings):
+    """Return a task that searches on four fifths of its rows."""
+    train, validation = loss.split(table.cells(), seed)
+    search = SearchRows(validation, train, weights=None if weights is None else weights[train])
+    return Task(table, seed, Settings(**{**QUICK, **settings}, loss=loss), weights=weights, search=search)
+
+
+def with_counts(table):
+    return [searched(table(counts, seed=seed), seed) for seed, counts in enumerate([(54, 6), (30, 30), (12, 48)])]
+
+
+def with_solvers(table):
+    return [searched(table((40, 20, 6)), seed, AutoBalance(solver="cg", warm_up=20)) for seed in range(3)]
+
+
+def with_mixing(table):
+    return [searched(table(seed=seed), seed, batch_transform=MixUp(alpha=0.5)) for seed in range(3)]
+
+
+def with_weights(table):
+    weights = np.random.default_rng(0).uniform(0, 3, 60)
+    return [searched(table(), 0, weights=weights), searched(table(), 1)]
+
+
+def with_groups(table):
+    loss = AutoBalance(objective="deo", parameters=("w", "l"), warm_up=20)
+    return [searched(grouped(table(seed=seed)), seed, loss) for seed in range(3)]
+
+
+def with_several_batches(table):
+    return [searched(table(seed=seed), seed, AutoBalance(n_batches=3, warm_up=0, interval=1)) for seed in range(3)]
+
+
+def with_early_stopping(table):
+    tasks = [searched(table(seed=seed), seed, early_stopping=SCORES["log_loss"], patience=1) for seed in range(3)]
+    for task in tasks:
+        object.__setattr__(task, "validation_rows", np.arange(60)[::5])
+    return tasks
+
+
+def with_modules(table):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 2))
+    return [searched(table(seed=seed), seed, network=module) for seed in range(3)]
+
+
+def grouped(table):
+    return Table(table.X, table.y, table.n_classes, (table.X[:, 0] > 0).astype(int))
+
+
+@pytest.mark.parametrize(
+    "tasks", [with_counts, with_solvers, with_mixing, with_weights, with_groups, with_several_batches,
+              with_early_stopping, with_modules]
+)  # fmt: skip
+def test_a_replica_searches_as_it_does_alone(tasks, table, assert_same):
+    tasks = tasks(table)
+    assert len(plan_stacks(tasks)) == 1
+    for network, task in zip(fit(tasks), tasks):
+        alone = fit([task])[0]
+        assert_same(network, alone)
+        for name, value in network.found.parameters.items():
+            np.testing.assert_allclose(value, alone.found.parameters[name], rtol=1e-6, atol=1e-8)
+        moved = [np.ptp(values, axis=0).max() for values in network.found.course.values()]
+        assert max(moved) > 0.01
+
+
+def test_the_network_is_trained_on_all_rows_with_what_was_found(table, assert_same):
+    task = searched(table((40, 15, 5)))
+    network = fit([task])[0]
+    loss = ParametricCrossEntropy(**network.found.parameters)
+    again = fit([Task(task.table, task.seed, Settings(**QUICK, loss=loss))])[0]
+    assert_same(network, again)
+
+
+def test_validation_rows_lead_the_search(table):
+    """Where they say that the rare class is easy, its errors need not cost more."""
+    base = table((200, 40), apart=0.5)
+    train, validation = SEARCH.split(base.cells(), 0)
+    easy, rare = Table(base.X.copy(), base.y, 2), validation[base.y[validation] == 1]
+    easy.X[rare] += 4 * (base.X[base.y == 1].mean(axis=0) - base.X[base.y == 0].mean(axis=0))
+    offsets = []
+    for each in (base, easy):
+        settings = Settings(**QUICK | {"max_steps": 200}, loss=SEARCH)
+        network = fit([Task(each, 0, settings, rows=train, search=SearchRows(validation, train))])[0]
+        offsets.append(np.diff(network.found.parameters["l"]).item())
+    assert offsets[0] < -1 and offsets[1] > offsets[0] + 0.5
+
+
+def test_the_course_is_told_from_the_start(table):
+    found = fit([searched(table())])[0].found
+    assert found.steps.tolist() == [0, *range(20, 61, 4)]
+    assert (found.course["l"][0] == 0).all() and (found.course["delta"][0] == 1).all()
+    for name, values in found.parameters.items():
+        np.testing.assert_allclose(values, found.course[name][6:].mean(axis=0), rtol=1e-12)
+
+
+def test_tasks_of_equal_settings_share_a_stack_though_their_objects_differ(table):
+    one = AutoBalance(objective=Blend("balanced", "worst_class", 0.2), solver=ConjugateGradient(max_iter=2))
+    tasks = [searched(table(), seed, clone(one)) for seed in range(3)]
+    assert len({id(task.settings.loss) for task in tasks}) == 3
+    assert len(plan_stacks(tasks)) == 1
+    assert len(plan_stacks([*tasks, searched(table(), 0, clone(one).set_params(tau=2.0))])) == 2
+    other = clone(one).set_params(objective=Blend("balanced", "worst_class", 0.3))
+    assert len(plan_stacks([*tasks, searched(table(), 0, other)])) == 2
+    assert len(plan_stacks([searched(table()), searched(grouped(table()))])) == 2
+
+
+def test_progress_counts_the_search(table):
+    told = []
+    fit([searched(table()), searched(table(), 1)], on_progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (240, 240) and (120, 240) in told
+
+
+def test_it_ends_in_time(table):
+    networks = fit([searched(table(), max_steps=10**7, epoch_steps=1000)], max_time=0.5)
+    assert networks[0].stopped_by == "max_time" and networks[0].found is not None
+
+
+def test_under_remix_the_search_begins_where_batches_are_balanced(table):
+    """Nothing is left to correct: from plain cross-entropy it stays near it."""
+    both = [searched(table((400, 40), apart=1.0), batch_transform=transform, max_steps=150)
+            for transform in (None, ReMix(alpha=0.3))]  # fmt: skip
+    alone, remixed = (-np.diff(fit([task])[0].found.parameters["l"]).item() for task in both)
+    assert alone > 0.8 > abs(remixed) + 0.3
+
+
+# Which rows
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.5, 0.025])
+def test_a_split_divides_every_class(fraction):
+    cells = np.random.default_rng(0).permutation(np.repeat([0, 3, 7, 9, 11], [200, 40, 10, 2, 1]))
+    loss = AutoBalance(validation_fraction=fraction)
+    train, validation = loss.split(cells, 5)
+    assert sorted([*train, *validation]) == list(range(len(cells)))
+    shares = {cell: (cells[validation] == cell).sum() for cell in (0, 3, 7, 9, 11)}
+    assert shares == {0: 200 * fraction, 3: 40 * fraction, 7: max(1, round(10 * fraction)), 9: 1, 11: 0}
+    again, others = loss.split(cells, 5), loss.split(cells, 6)
+    assert np.array_equal(again[1], validation) and not np.array_equal(others[1], validation)
+
+
+def test_validation_batches_hold_every_cell_alike():
+    cells = np.array([4] * 90 + [1] * 9 + [2])
+    rows = torch.randperm(100)
+    draws = CellDraws(rows, cells, 60, torch.Generator().manual_seed(0))
+    of_row = {int(row): int(cell) for row, cell in zip(rows, cells)}
+    drawn = [draws.draw() for _ in range(50)]
+    for batch in drawn:
+        assert np.unique([of_row[int(row)] for row in batch], return_counts=True)[1].tolist() == [20, 20, 20]
+    counts = torch.cat(drawn).bincount(minlength=100)
+    assert (counts > 0).all() and counts[rows[:90]].max() < 40
+
+
+def test_fewer_places_than_cells_are_filled_in_turn():
+    draws = CellDraws(torch.arange(30), np.arange(30), 4, torch.Generator().manual_seed(0))
+    drawn = torch.stack([draws.draw() for _ in range(60)])
+    assert all(len(set(batch.tolist())) == 4 for batch in drawn) and len(drawn.unique()) == 30
