@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from equipoise.experiments.statistics import corrected_interval
-from equipoise.reproductions.mubo.claims import history_claims, over_sets, relative, table_claims
+from equipoise.reproductions.mubo.claims import chance_greater, history_claims, over_sets, relative, table_claims
 from equipoise.reproductions.mubo.protocol import ANEW, RANDOM, SOURCES
 from equipoise.reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED
 
@@ -204,6 +204,13 @@ def test_only_accepted_networks_count():
 def test_recall_that_never_changes_says_nothing():
     _, claim = history_claims(histories(right=lambda step: 70))
     assert claim.verdict == UNTESTED
+
+
+def test_the_chance_that_accepted_is_greater():
+    """Of six pairs of an accepted and a rejected step, four and a tie are greater."""
+    steps = pd.DataFrame({"accepted": [True, True, True, False, False], "relative": [3.0, 2.0, 1.0, 1.0, 1.5]})
+    assert chance_greater(steps) == pytest.approx(4.5 / 6)
+    assert np.isnan(chance_greater(steps[:3])) and np.isnan(chance_greater(steps[3:]))
 
 
 def test_measures_are_relative_to_any_row_at_that_step():

@@ -70,9 +70,8 @@ def history_claims(histories: pd.DataFrame) -> list[Claim]:
     return [
         Claim("M9", "What is rejected is redundant to what was accepted.", "Introduction",
               [s for method in PUBLISHED for s in _redundant(histories, method)],
-              "Accepted and rejected micro-samples of the same search; distances and losses before the step, in units "
-              "of those of any majority row at that step. Means over chains and data sets, interval by Student's t "
-              "over the data sets."),
+              "Accepted against rejected micro-samples of a chain; distances and losses in units of those of any "
+              "majority row at that step. Means over chains and data sets, Student's t over the data sets."),
         Claim("M10", "A lower majority loss goes with more majority rows classified right.", "section 4.1",
               [s for method in PUBLISHED for s in _more_right(histories, method)],
               "Rank correlation over the accepted networks of a chain with majority recall on the test side; means "
@@ -144,19 +143,22 @@ def _log_ratio(variance: float, n: int) -> Interval:
 
 
 def _redundant(histories: pd.DataFrame, method: Method) -> Iterator[Statement]:
-    measures = (("distance", "distance to the nearest row accepted before"), ("loss", "loss before the step"))
+    measures = (("distance", "farther from the rows accepted before"), ("loss", "of greater loss before the step"))
     for measure, title in measures:
         table = relative(histories[histories["method"] == method.name], measure)
-        both = (
-            table.groupby(["set", "chain", "accepted"])["relative"]
-            .mean()
-            .unstack("accepted")
-            .reindex(columns=[True, False])
-            .dropna()
-        )
-        if len(both):
-            differences = (both[True] - both[False]).groupby("set").mean()
-            yield Statement(f"{method.title}: {title}, accepted less rejected", over_sets(differences))
+        chances = [(name, chance_greater(part)) for (name, _), part in table.groupby(["set", "chain"])]
+        found = pd.DataFrame(chances, columns=["set", "chance"]).dropna().groupby("set")["chance"].mean()
+        if len(found):
+            text = f"{method.title}: chance that an accepted micro-sample is {title} than a rejected one, less one half"
+            yield Statement(text, over_sets(found - 0.5))
+
+
+def chance_greater(steps: pd.DataFrame) -> float:
+    """Chance that ``relative`` is greater at an accepted step than at a rejected one; not a number without both."""
+    taken, left = (steps.loc[steps["accepted"].astype(bool) == side, "relative"] for side in (True, False))
+    if taken.empty or left.empty:
+        return np.nan
+    return float(stats.mannwhitneyu(taken, left).statistic) / (len(taken) * len(left))
 
 
 def relative(histories: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from equipoise.reproductions.mubo.protocol import (
 from equipoise.reproductions.mubo.results import BALANCED, NATURAL, implied
 
 TEST_TITLES = {NATURAL: "natural shares", BALANCED: "balanced resample"}
-_PAPER, _AS_PAPER, _AT_NATURAL = "the paper", "ours, as the paper", "ours, natural shares"
+_PAPER = "the paper"
 _CLASS_TITLES = {"": "", "_m": ", minority", "_M": ", majority"}
 
 
@@ -29,7 +29,7 @@ def table1(scores: pd.DataFrame, source: Source) -> pd.DataFrame:
     for metric, title in METRICS.items():
         printed = [_printed(source, metric, method) for method in COLUMNS]
         rows[title, _PAPER] = [number(value, 2) for value in printed]
-        for reading, test in ((_AS_PAPER, implied(source)), (_AT_NATURAL, NATURAL)):
+        for reading, test in _readings(source):
             means = _means(scores, source, test)
             rows[title, reading] = [number(_value(means, method.name, metric)) for method in COLUMNS]
     return _headed(pd.DataFrame(rows, index=[method.title for method in COLUMNS]).T)
@@ -44,11 +44,17 @@ def table3(scores: pd.DataFrame, source: Source) -> pd.DataFrame:
             rows[method.title, _PAPER] = [
                 number(float(PRINTED_3[column][source.title, method.printed]), 2) for column in BY_CLASS
             ]
-        for reading, test in ((_AS_PAPER, implied(source)), (_AT_NATURAL, NATURAL)):
+        for reading, test in _readings(source):
             means = _means(scores, source, test)
             rows[method.title, reading] = [number(_value(means, method.name, column)) for column in BY_CLASS]
     titles = [f"{METRICS[c.partition('_')[0]]}{_CLASS_TITLES[c[len(c.partition('_')[0]) :]]}" for c in BY_CLASS]
     return _headed(pd.DataFrame(rows, index=titles).T)
+
+
+def _readings(source: Source) -> list[tuple[str, str]]:
+    """Both ways to draw the test rows, named."""
+    test = implied(source)
+    return [(f"ours, as the paper ({TEST_TITLES[test]})", test), (f"ours, {TEST_TITLES[NATURAL]}", NATURAL)]
 
 
 def _headed(table: pd.DataFrame) -> pd.DataFrame:
