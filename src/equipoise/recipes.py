@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers import MUBOClassifier, NeuralClassifier
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
@@ -42,6 +43,7 @@ _PARTS: dict[str, dict[str, Any]] = {
     "la": {"loss": LogitAdjustedLoss},
     "cdt": {"loss": CDTLoss},
     "vs": {"loss": VSLoss},
+    "autobalance": {"loss": AutoBalance()},
 }
 _REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
 
@@ -65,6 +67,7 @@ _MEANINGS = {
     "la": "logit adjustment, class shares added to the logits",
     "cdt": "class-dependent temperatures, smaller logits for rare classes",
     "vs": "vector scaling, LA and CDT in one loss",
+    "autobalance": "AutoBalance, the loss searched for by what training with it yields on validation rows",
     "gbdt": "histogram gradient boosting",
     "gbdt-balanced": "histogram gradient boosting, classes weighed",
 }
