@@ -1,10 +1,13 @@
 """The optimiser of a stack: torch's steps, at a rate a replica, while replicas leave."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from equipoise.networks import MLPStack
+from equipoise.networks import MLPStack, ModuleStack
 from equipoise.training import Settings
 from equipoise.training.optimization import Adam, keep_replicas
 
@@ -79,3 +82,25 @@ def test_replicas_left_go_on_as_if_nothing_happened():
     for left, other in zip(stack.parameters(), alone.parameters()):
         assert left.shape[0] == 2
         torch.testing.assert_close(left[:1], other)
+
+
+@pytest.mark.parametrize("n_replicas", [1, 3])
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_modules_in_a_stack_move_as_each_alone_under_torch(name, n_replicas):
+    """vmap leaves gradients transposed in memory, which torch's fused kernel does not look at."""
+    torch.manual_seed(0)
+    modules = [nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)) for _ in range(n_replicas)]
+    alone = [copy.deepcopy(module) for module in modules]
+    stack = ModuleStack(modules, vectorized=True)
+    ours = Adam(stack, Settings(optimizer=name, weight_decay=0.3))
+    peer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    theirs = [peer(module.parameters(), lr=0.05, weight_decay=0.3) for module in alone]
+    x, y = torch.randn(n_replicas, 20, 4), torch.randint(3, (n_replicas, 20))
+    for _ in range(5):
+        ours.step(functional.cross_entropy(stack(x).flatten(0, 1), y.flatten(), reduction="sum"), [0.05])
+        for module, optimizer, rows, target in zip(alone, theirs, x, y):
+            optimizer.zero_grad()
+            functional.cross_entropy(module(rows), target, reduction="sum").backward()
+            optimizer.step()
+    for replica, module in enumerate(alone):
+        torch.testing.assert_close(stack(x)[replica], module(x[replica]), rtol=1e-4, atol=1e-5)

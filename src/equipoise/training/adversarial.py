@@ -229,11 +229,7 @@ class _StackTraining:
 
 def _stack(pattern: nn.Module, seeds: Sequence[Seed], settings: GANSettings) -> ModuleStack:
     pattern = pattern.to(getattr(torch, settings.dtype))
-    stack = ModuleStack([fresh_copy(pattern, number(seed)) for seed in seeds], vectorized=len(seeds) > 1)
-    for parameter in stack.parameters():
-        # vmap's gradients may be laid out in another order, and torch's fused kernels do not look at strides.
-        parameter.register_hook(Tensor.contiguous)
-    return stack
+    return ModuleStack([fresh_copy(pattern, number(seed)) for seed in seeds], vectorized=len(seeds) > 1)
 
 
 def _alone(stack: ModuleStack, state: State) -> nn.Module:

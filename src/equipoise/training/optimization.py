@@ -47,8 +47,9 @@ class Adam:
     @torch.no_grad()
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
         """Make one step down the gradient of a loss, at one rate or one a replica."""
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        used = [i for i, gradient in enumerate(found) if gradient is not None]
+        gradients = [None if g is None else g.contiguous() for g in found]  # the kernel takes memory as it lies
         lists = [[values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)]
         self._steps += 1
         if len(set(rates)) == 1 and self._in_step:
