@@ -23,7 +23,6 @@ from safetensors.numpy import load_file, save_file
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-
 FORMAT = 1
 _CARD, _WEIGHTS, _ESTIMATOR = "model.json", "weights.safetensors", "estimator.skops"
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")

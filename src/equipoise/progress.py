@@ -14,7 +14,7 @@ from rich.progress import (
 )
 
 _TITLES = {"alone": "Boosting, searching", "resampling": "Resampling", "training": "Training networks",
-           "searching": "Searching rows"}  # fmt: skip
+           "searching": "Searching rows", "sets": "Data sets"}  # fmt: skip
 
 
 class ProgressBars:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.samplers import MUBO
 
+OUTER_STEPS = 20
 
 class MUBOClassifier(ClassifierMixin, BaseEstimator):
     """Classifies with the networks of MUBO's search over rows, one a chain.
@@ -115,7 +116,7 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
-        search = MUBO(max_iter=20) if self.search is None else clone(self.search)
+        search = MUBO(max_iter=OUTER_STEPS) if self.search is None else clone(self.search)
         search.set_params(
             n_chains=self.n_members, hidden_layer_sizes=self.hidden_layer_sizes, standardize=self.standardize,
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),

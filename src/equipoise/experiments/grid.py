@@ -102,23 +102,24 @@ def _run_in_processes(
     if not workers:
         return
     cells: Iterable[Cell] = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(_cell_alone)(recipe, fold, protocol) for recipe, fold in pairs
+        delayed(fit_cell)(recipe, make_classifier(recipe, protocol, fold.fold.seed), fold) for recipe, fold in pairs
     )
     for done, cell in enumerate(cells, start=1):
         store.add([cell])
         on_progress("alone", done, len(pairs))
 
 
-def _cell_alone(recipe: str, fold: PreparedFold, protocol: Protocol) -> Cell:
+def fit_cell(name: str, model: ClassifierMixin, fold: PreparedFold) -> Cell:
+    """Fit a classifier on the training side of a fold, and score it on the test side."""
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            model = make_classifier(recipe, protocol, fold.fold.seed).fit(fold.X_train, fold.y_train)
+            model.fit(fold.X_train, fold.y_train)
         except Exception as error:
-            return fold.failed(recipe, error)
-    return fold.cell(recipe, model, time.perf_counter() - started, _sentences(caught))
+            return fold.failed(name, error)
+    return fold.cell(name, model, time.perf_counter() - started, _sentences(caught))
 
 
 @dataclass(eq=False)

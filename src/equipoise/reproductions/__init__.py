@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from equipoise.reproductions.chance.pages import chance_page
 from equipoise.reproductions.mubo import pages as mubo
 from equipoise.reproductions.remix import pages as remix
 from equipoise.reproductions.remix.pages import OnProgress
@@ -16,6 +17,7 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-table1": mubo.table1_page,
     "mubo-table2": mubo.table2_page,
     "mubo-table3": mubo.table3_page,
+    "mubo-chance": chance_page,
 }
 
 
