@@ -23,7 +23,6 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "GBO",
     "MUBO",
-    "MUBOClassifier",
     "SSG",
     "AutoBalance",
     "BalancedBatchSampler",
@@ -34,6 +33,7 @@ __all__ = [
     "FocalLoss",
     "LDAMLoss",
     "LogitAdjustedLoss",
+    "MUBOClassifier",
     "MixUp",
     "NeuralClassifier",
     "ParametricCrossEntropy",

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers import MUBOClassifier, NeuralClassifier
+from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
 from equipoise.preprocessing import TablePreprocessor
@@ -31,7 +32,7 @@ _PARTS: dict[str, dict[str, Any]] = {
     "smote": {"sampler": SMOTE()},
     "borderline-smote": {"sampler": BorderlineSMOTE()},
     "svm-smote": {"sampler": SVMSMOTE()},
-    "mubo": {"sampler": MUBO(max_iter=20, standardize=False)},
+    "mubo": {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False)},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "rebalanced-mixup": {"batch_transform": RebalancedMixup()},
     "batch-smote": {"batch_transform": BatchSMOTE()},
