@@ -25,7 +25,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_rows, train_chains
-from equipoise.bilevel.rows import Chain, RowProblem
+from equipoise.bilevel.rows import Chain, RowProblem, class_codes, rows_of
 from equipoise.progress import ProgressBars
 from equipoise.samplers.mubo_modes import MODES, Mode
 from equipoise.training import FittedStack, TrainedNetwork
@@ -204,9 +204,9 @@ class MUBO(BaseCleaningSampler):
 
     def _fit_resample(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         mode, rng = MODES[self.mode], np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = class_codes(y)
         scaler = self._scaler(X, mode, rng)
-        whole = self._problem(_Scaled(X, scaler), codes.astype(np.int32), classes)
+        whole = self._problem(_Scaled(X, scaler), codes, classes)
         chains = []
         for seed in rng.integers(1 << 31, size=self.n_chains).tolist():
             problem = self._held_out(whole, np.random.default_rng([seed])) if mode.holds_out else whole
@@ -227,10 +227,10 @@ class MUBO(BaseCleaningSampler):
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
         return StandardScaler().fit(_Scaled(X, None)[rows])
 
-    def _problem(self, X: "_Scaled", codes: NDArray[np.int32], classes: NDArray[Any]) -> RowProblem:
-        larger = [int(np.flatnonzero(classes == label)[0]) for label in self.sampling_strategy_]
-        kept = np.flatnonzero(~np.isin(codes, larger))
-        return RowProblem(X, codes, len(classes), kept, {code: np.flatnonzero(codes == code) for code in larger})
+    def _problem(self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any]) -> RowProblem:
+        larger = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
+        kept = rows_of(codes, [code for code in range(len(classes)) if code not in larger]).astype(np.int64)
+        return RowProblem(X, codes, len(classes), kept, {code: rows_of(codes, [code]) for code in larger})
 
     def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
         """Hold out rows of every class that only measure; none of a rare class that has too few."""
