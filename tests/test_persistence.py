@@ -45,7 +45,10 @@ def model(table):
 def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
     X, y = table
     quick = {"max_steps": 30, "n_members": 2} if recipes.is_neural(name) else {}
-    model = recipes.make(name, random_state=0, **quick).fit(X, y)
+    model = recipes.make(name, random_state=0, **quick)
+    if name in recipes.SLOW:
+        model.set_params(classifier__sampler__max_epochs=2)
+    model.fit(X, y)
     save(model, tmp_path / "model", about={"data": "a table"})
     again = load(tmp_path / "model")
     assert read_card(tmp_path / "model")["about"] == {"data": "a table"}

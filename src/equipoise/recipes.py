@@ -22,7 +22,7 @@ from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
 from equipoise.preprocessing import TablePreprocessor
-from equipoise.samplers import MUBO
+from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
 
 _PARTS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -32,6 +32,9 @@ _PARTS: dict[str, dict[str, Any]] = {
     "smote": {"sampler": SMOTE()},
     "borderline-smote": {"sampler": BorderlineSMOTE()},
     "svm-smote": {"sampler": SVMSMOTE()},
+    "smotified-gan": {"sampler": SMOTifiedGAN()},
+    "gbo": {"sampler": GBO()},
+    "ssg": {"sampler": SSG()},
     "mubo": {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False)},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "rebalanced-mixup": {"batch_transform": RebalancedMixup()},
@@ -46,6 +49,9 @@ _PARTS: dict[str, dict[str, Any]] = {
     "vs": {"loss": VSLoss},
     "autobalance": {"loss": AutoBalance()},
 }
+SLOW = ("smotified-gan", "gbo", "ssg")
+"""Recipes that take minutes a fit, whatever the table; a comparison runs them when they are asked for."""
+
 _REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
 
 _MEANINGS = {
@@ -56,6 +62,9 @@ _MEANINGS = {
     "smote": "SMOTE",
     "borderline-smote": "Borderline-SMOTE",
     "svm-smote": "SVM-SMOTE",
+    "smotified-gan": "SMOTE's rows, turned by a GAN",
+    "gbo": "rows made by a GAN from noise",
+    "ssg": "SVM-SMOTE's rows, turned by a GAN",
     "mubo": "MUBO, rows of the larger classes searched by what training on them yields",
     "mixup": "MixUp, batches as they come",
     "rebalanced-mixup": "Rebalanced Mixup, labels leaning to the rarer class",
