@@ -64,9 +64,8 @@ def test_balanced_test_sides_are_where_printed_figures_imply_them(title):
 
 
 def test_limits_on_epochs():
-    assert {s.title: FULL.epochs_of(s, PAPER) for s in SOURCES} == {
-        t: 200 if t == "Ionosphere" else 50 for t in BY_TITLE
-    }
+    limits = {source.title: FULL.epochs_of(source, PAPER) for source in SOURCES}
+    assert limits == {"Ionosphere": 200, "Connect4": 50, "Abalone": 50, "Gisette": 50, "Spambase": 20}
     assert FULL.epochs_of(BY_TITLE["Abalone"], at_epochs(200)) == 200
     assert QUICK.epochs_of(BY_TITLE["Abalone"], at_epochs(200)) == QUICK.epochs
     assert at_epochs(200).name == "mubo-paper@200"

@@ -80,7 +80,8 @@ SOURCES = (
     Source("gisette_like", "Gisette", gisette_like, (2_750, 5_000, 10.0),
            "built from MNIST as the makers of Gisette describe it; Gisette itself cannot be had",
            "MNIST's training files", balanced=True, scaled=True),
-    Source("spambase", "Spambase", lambda: datasets.load("spambase"), (4_601, 57, 39.39), balanced=True, scaled=True),
+    Source("spambase", "Spambase", lambda: datasets.load("spambase"), (4_601, 57, 39.39), balanced=True, scaled=True,
+           epochs=20),
 )  # fmt: skip
 """The paper's data sets, the cheapest first."""
 
