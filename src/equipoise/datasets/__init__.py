@@ -4,6 +4,7 @@ from equipoise.datasets.dataset import Dataset, split_target
 from equipoise.datasets.entries import catalogue, names, suite
 from equipoise.datasets.home import data_home
 from equipoise.datasets.imbalance import make_imbalance
+from equipoise.datasets.memory_mapped import map_parquet
 from equipoise.datasets.named import fetch, load
 from equipoise.datasets.tables import read_table
 
@@ -14,6 +15,7 @@ __all__ = [
     "fetch",
     "load",
     "make_imbalance",
+    "map_parquet",
     "names",
     "read_table",
     "split_target",
