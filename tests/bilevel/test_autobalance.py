@@ -225,6 +225,19 @@ def test_a_step_changes_nothing_of_the_network(data):
     assert all(p.requires_grad for p in model.parameters())
 
 
+def test_half_precision_is_widened(data):
+    (x, y), *_ = data[0]
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        model = nn.Linear(4, 3).to(dtype)
+        search = AutoBalance(start="ce").begin(model, COUNTS)
+        search.step([(x.to(dtype), y)], [(x.to(dtype), y)])
+        assert search.parameters["l"].dtype == torch.float32
+        found.append(search.parameters["l"])
+    torch.testing.assert_close(*found, rtol=0.05, atol=1e-4)
+
+
 def test_frozen_weights_stay_out_of_it(data, network):
     network[0].requires_grad_(False)
     search = AutoBalance(solver="cg").begin(network, COUNTS)

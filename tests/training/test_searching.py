@@ -151,6 +151,13 @@ def test_under_remix_the_search_begins_where_batches_are_balanced(table):
     assert alone > 0.8 > abs(remixed) + 0.3
 
 
+def test_a_task_says_what_its_search_needs(table):
+    with pytest.raises(ValueError, match=r"needs rows that choose it, but a task has none: give it search=SearchRows"):
+        fit([Task(table(), 0, Settings(**QUICK, loss=SEARCH))])
+    with pytest.raises(ValueError, match="search is for a loss to be searched for, but loss='cross_entropy'"):
+        Task(table(), 0, Settings(**QUICK), search=SearchRows(np.arange(5), np.arange(5, 60)))
+
+
 # Which rows
 
 

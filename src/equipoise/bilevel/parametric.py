@@ -41,6 +41,7 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
     -------
     dict of Tensor of the shapes of `alpha`
     """
+    z, dz = z.to(alpha["l"]), dz.to(alpha["l"])  # half precision is widened
     w, l, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "l", "delta"))  # noqa: E741
     soft = batch.target.is_floating_point()
     Y = batch.target.to(z) if soft else functional.one_hot(batch.target, z.shape[-1]).to(z)

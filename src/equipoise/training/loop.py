@@ -70,7 +70,7 @@ class StackTraining:
         tasks = [self.tasks[replica] for replica in self.replicas]
         if tasks[0].found is not None:
             return StackFoundLoss(tasks, self.pool)
-        if hasattr(self.settings.loss, "begin"):
+        if self.settings.searches:
             return SearchingLoss(self.stack, tasks, self.pool)
         return row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
 

@@ -33,6 +33,11 @@ class SearchingLoss:
     """
 
     def __init__(self, stack: Stack, tasks: Sequence[Task], pool: Pool) -> None:
+        if any(task.validation_rows is None for task in tasks):
+            raise ValueError(
+                "A loss to be searched for needs rows that choose it, but a task has none: give it "
+                "search=SearchRows(...)."
+            )
         self._pool, self._n_groups = pool, tasks[0].table.n_groups
         settings: Any = tasks[0].settings
         self._search = settings.loss.begin(stack, self._counts(tasks), max_steps=settings.max_steps)

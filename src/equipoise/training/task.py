@@ -130,6 +130,11 @@ class Settings:
                 raise ValueError(f"{name} must be one of {allowed}, but {name}={value!r}.")
 
     @property
+    def searches(self) -> bool:
+        """Whether the loss is one to be searched for."""
+        return hasattr(self.loss, "begin")
+
+    @property
     def mixing(self) -> MixingTransform | None:
         """The transform if its chance can be drawn ahead, from labels alone."""
         return self.batch_transform if isinstance(self.batch_transform, MixingTransform) else None
@@ -241,6 +246,10 @@ class Task:
         rows = self.training_rows()
         if not len(rows) or rows.min() < 0 or rows.max() >= n:
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
+        if self.search is not None and not self.settings.searches:
+            raise ValueError(
+                f"search is for a loss to be searched for, but loss={self.settings.loss!r}: leave one of them out."
+            )
         if self.weights is not None and len(self.weights) != len(rows):
             raise ValueError(
                 f"One weight a training row is needed, but {len(self.weights)} weights came for {len(rows)}."
