@@ -60,8 +60,10 @@ def test_confusion_counts_are_those_of_the_networks(name, network):
         assert [last["tn"], last["tp"]] == right
 
 
-def test_distances_are_to_the_nearest_row_accepted_before():
-    chains, watch, records, (X, _, _) = searched(MODES["paper"], seeds=(1,))
+@pytest.mark.parametrize("name", ["paper", "authors"])
+def test_distances_are_to_the_nearest_row_accepted_before(name):
+    """The rows that a burn-in begins with count from the first step on."""
+    chains, watch, records, (X, _, _) = searched(MODES[name], seeds=(1,))
     proposed = [seen["rows"] for seen in watch._seen]
     history = watch.history(records)
     assert history["accepted"].iloc[0] and history.loc[0, ["distance_proposed", "distance_any"]].isna().all()

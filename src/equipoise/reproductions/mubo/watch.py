@@ -44,9 +44,7 @@ class Watch:
     ) -> list[Measured]:
         """See `Objective`."""
         places = [next(i for i, own in enumerate(self._chains) if own is chain) for chain in chains]
-        proposed = [
-            sample[len(chain.kept) + len(chain.accepted) :] for chain, sample in zip(chains, samples, strict=True)
-        ]
+        proposed = [_proposed(chain, sample) for chain, sample in zip(chains, samples, strict=True)]
         before = self._losses_before(chains, places, proposed)
         on_test = _losses(chains, [self._tests[place] for place in places], networks)
         for i, (place, chain) in enumerate(zip(places, chains, strict=True)):
@@ -97,6 +95,11 @@ class Watch:
                 nearest = np.minimum(nearest, pairwise_distances(X, problem.gather(rows)).min(axis=1))
         columns = ["distance_proposed", "distance_any"]
         return pd.DataFrame(found, steps.index, columns).replace(np.inf, np.nan)
+
+
+def _proposed(chain: Chain, sample: Rows) -> Rows:
+    """Rows of the larger class that a step adds; of a burn-in, which comes as step 0, those that it begins with."""
+    return sample[len(chain.kept) + len(chain.accepted) :] if chain.n_steps else chain.accepted
 
 
 def _candidates(chain: Chain) -> NDArray[np.int64]:
