@@ -87,5 +87,5 @@ def test_how_searches_went():
         "accepted": [True, False, True, True, False], "size": [10, 10, 10, 20, 20],
         "objective": [0.5, 0.7, 0.4, 0.3, 0.9], "epochs": [1.0, 2.0, 3.0, 4.0, 5.0],
     })  # fmt: skip
-    row = searches(told, {"Abalone": 10}).loc["Abalone: mubo-paper"]
+    row = searches(told, {"Abalone": 10}).loc["Abalone: MUBO as printed"]
     assert row.tolist() == ["2.5", "1.5", "1.50", "3", "0.4"]

@@ -209,7 +209,7 @@ def _redundancy(histories: pd.DataFrame) -> Table:
     rows = []
     for (name, method), part in histories.groupby(["set", "method"], sort=False):
         if method in (PAPER.name, AUTHORS.name):
-            row = {"search": f"{name}: {method}"}
+            row = {"search": f"{name}: {tables.TITLES[str(method)]}"}
             for measure in ("distance", "loss"):
                 row |= _two_sides(claims.relative(part, measure), measure)
             rows.append(row)

@@ -18,6 +18,7 @@ from equipoise.reproductions.mubo.protocol import (
 )
 from equipoise.reproductions.mubo.results import BALANCED, NATURAL, implied
 
+TITLES = {method.name: method.title for method in COLUMNS}
 TEST_TITLES = {NATURAL: "natural shares", BALANCED: "balanced resample"}
 _PAPER = "the paper"
 _CLASS_TITLES = {"": "", "_m": ", minority", "_M": ", majority"}
@@ -128,7 +129,7 @@ def searches(histories: pd.DataFrame, shares: dict[str, int]) -> pd.DataFrame:
     for (name, method), part in histories.groupby(["set", "method"], sort=False):
         chains = part.groupby("chain")
         rows.append({
-            "search": f"{name}: {method}",
+            "search": f"{name}: {TITLES[str(method)]}",
             "outer steps": count(round(chains["step"].max().mean(), 1)),
             "accepted": count(round(chains["accepted"].sum().mean(), 1)),
             "majority rows / m": number(chains["size"].last().mean() / shares[str(name)], 2),
