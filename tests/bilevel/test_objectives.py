@@ -1,5 +1,7 @@
 """Objectives against a re-derivation, and the rules of acceptance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,24 @@ def test_objectives_by_hand(objective, problem, networks):
         assert worth.rare == pytest.approx(losses[~larger].mean(), rel=1e-5)
         if isinstance(objective, MajorityShare):  # J(S_m) + J(S_M) = L(S)
             assert worth.objective + losses[~larger].sum() / len(sample) == pytest.approx(losses.mean(), rel=1e-5)
+
+
+def test_weighted_objectives_by_hand(problem, networks):
+    weights = np.random.default_rng(3).uniform(0.1, 5, len(problem.codes))
+    heavy = replace(problem, weights=weights)
+    for objective in (MajorityShare(), MeanMajority(), BalancedHeldOut()):
+        (worth,) = objective.measure(chains_of(heavy, 1), SAMPLES[1:], networks[1:], "cross_entropy")
+        sample, held_out = SAMPLES[1], problem.held_out
+        losses, larger, w = by_hand(networks[1], problem, sample), problem.codes[sample] == 0, weights[sample]
+        outside, v = by_hand(networks[1], problem, held_out), weights[held_out]
+        common = problem.codes[held_out] == 0
+        expected = {
+            MajorityShare: (w * losses)[larger].sum() / w.sum(),
+            MeanMajority: (w * losses)[larger].sum() / w[larger].sum(),
+            BalancedHeldOut: ((v * outside)[common].sum() / v[common].sum()
+                              + (v * outside)[~common].sum() / v[~common].sum()) / 2,
+        }[type(objective)]  # fmt: skip
+        assert worth.objective == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_rare_class_that_is_not_divided_counts_with_its_training_rows(problem, networks):

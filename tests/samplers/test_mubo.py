@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from equipoise import MUBO
+from equipoise import MUBO, ResampledClassifier
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare
 from equipoise.bilevel.proposals import RandomRows
 
@@ -268,3 +269,45 @@ def test_frames_and_progress(data, capsys):
 def test_bad_parameters_are_refused(bad, data):
     with pytest.raises(ValueError, match=next(iter(bad))):
         MUBO(**{**QUICK, **bad}).fit_resample(*data)
+
+
+def test_weights_are_carried_and_their_scale_does_not_matter(data):
+    weight = np.random.default_rng(0).choice([0.0, 0.5, 1.0, 4.0], len(data[1]))
+    plain, scaled = (MUBO(**QUICK) for _ in range(2))
+    plain.fit_resample(*data, sample_weight=weight)
+    scaled.fit_resample(*data, sample_weight=8 * weight)
+    np.testing.assert_array_equal(plain.sample_indices_, scaled.sample_indices_)
+    np.testing.assert_array_equal(plain.sample_weight_, weight[plain.sample_indices_])
+    assert plain.sample_weight_.min() > 0 and not np.array_equal(
+        plain.sample_indices_, searched(data)[0].sample_indices_
+    )
+    with pytest.raises(ValueError, match="positive sample_weight"):
+        MUBO(**QUICK).fit_resample(*data, sample_weight=(data[1] == "rare").astype(float))
+
+
+def test_heavy_rows_are_learned(data):
+    """Every rare row has a copy of the other label: light copies are overruled, heavy ones make a tie."""
+    rare = data[1] == "rare"
+    X, y = np.concatenate([data[0], data[0][rare]]), np.concatenate([data[1], np.repeat("common", rare.sum())])
+    decided = []
+    for of_copies in (0.01, 100.0):
+        weight = np.concatenate([np.ones(len(data[1])), np.full(rare.sum(), of_copies)])
+        sampler = MUBO(max_iter=10, max_epochs=40, tol=0.0, hidden_layer_sizes=(16,), random_state=0)
+        sampler.fit_resample(X, y, sample_weight=weight)
+        decided.append((sampler.classifier_.predict(data[0][rare]) == "rare").mean())
+    assert decided[0] > 0.8 and decided[1] < decided[0] - 0.2
+
+
+def test_a_search_makes_a_step_however_short_its_time(data):
+    for mode in ("sound", "paper", "authors"):
+        sampler, _, _ = searched(data, mode=mode, max_time=1e-9)
+        assert sampler.history_["step"].max() == 1 and sampler.classifier_.n_members == 1
+
+
+def test_the_weights_of_a_resampled_classifier_go_through_the_search(data):
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(data[1]))
+    clf = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(*data, weight)
+    np.testing.assert_array_equal(clf.sample_weight_, weight[clf.sample_indices_])
+    with_weights = MUBO(**QUICK)
+    with_weights.fit_resample(*data, sample_weight=weight)
+    np.testing.assert_array_equal(clf.sample_indices_, with_weights.sample_indices_)

@@ -6,7 +6,7 @@ Definition 3: J, the share of the sample loss that falls to the majority rows. T
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,15 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class MajorityShare:
-    """J of Definition 3: the sum of the losses of the larger classes' rows in the sample, over its size."""
+    """J of Definition 3: the sum of losses of the larger classes' rows in the sample, over its size (or weight)."""
 
     def measure(
         self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
         return [
-            Measured(float(losses[larger].sum() / len(losses)), _mean(losses[larger]), _mean(losses[~larger]))
-            for losses, larger in _on_samples(chains, samples, networks, loss)
+            Measured(float((losses * weights)[larger].sum() / weights.sum()), *_means(losses, weights, larger))
+            for losses, weights, larger in _on_samples(chains, samples, networks, loss)
         ]
 
 
@@ -64,10 +64,8 @@ class MeanMajority:
         self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
-        return [
-            Measured(_mean(losses[larger]), _mean(losses[larger]), _mean(losses[~larger]))
-            for losses, larger in _on_samples(chains, samples, networks, loss)
-        ]
+        means = [_means(*sample) for sample in _on_samples(chains, samples, networks, loss)]
+        return [Measured(larger, larger, rare) for larger, rare in means]
 
 
 @dataclass(frozen=True)
@@ -84,22 +82,23 @@ class BalancedHeldOut:
         rows = [_measured_on(chain.problem) for chain in chains]
         codes = [chain.problem.codes[part] for chain, part in zip(chains, rows, strict=True)]
         measured = losses_on(networks, _tables(chains, rows), codes, chains[0].problem.n_classes, loss)
+        weights = [chain.problem.weights_of(part) for chain, part in zip(chains, rows, strict=True)]
         on_samples = _on_samples(chains, samples, networks, loss)
         return [
-            Measured(_balanced(losses, c), _mean(own[larger]), _mean(own[~larger]))
-            for losses, c, (own, larger) in zip(measured, codes, on_samples, strict=True)
+            Measured(_balanced(losses, w, c), *_means(*sample))
+            for losses, w, c, sample in zip(measured, weights, codes, on_samples, strict=True)
         ]
 
 
 def _on_samples(
     chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
-) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Losses of each network on its sample, and which of its rows are of a larger class."""
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]]:
+    """Losses of each network on its sample, the weights of its rows, and which of them are of a larger class."""
     codes = [chain.problem.codes[rows] for chain, rows in zip(chains, samples, strict=True)]
     losses = losses_on(networks, _tables(chains, samples), codes, chains[0].problem.n_classes, loss)
     return [
-        (values, np.isin(c, list(chain.problem.candidates)))
-        for values, c, chain in zip(losses, codes, chains, strict=True)
+        (values, chain.problem.weights_of(rows), np.isin(c, list(chain.problem.candidates)))
+        for values, rows, c, chain in zip(losses, samples, codes, chains, strict=True)
     ]
 
 
@@ -113,9 +112,14 @@ def _measured_on(problem: RowProblem) -> Rows:
     return np.concatenate([problem.held_out, alone])
 
 
-def _balanced(losses: NDArray[np.float64], codes: NDArray[np.integer]) -> float:
-    return float(np.mean([losses[codes == c].mean() for c in np.unique(codes)]))
+def _balanced(losses: NDArray[np.float64], weights: NDArray[np.float64], codes: NDArray[np.integer[Any]]) -> float:
+    return float(np.mean([_mean(losses, weights, codes == code) for code in np.unique(codes)]))
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else np.nan
+def _means(losses: NDArray[np.float64], weights: NDArray[np.float64], larger: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean losses of the larger classes' rows, and of the others."""
+    return _mean(losses, weights, larger), _mean(losses, weights, ~larger)
+
+
+def _mean(losses: NDArray[np.float64], weights: NDArray[np.float64], part: NDArray[np.bool_]) -> float:
+    return float(np.average(losses[part], weights=weights[part])) if part.any() else np.nan

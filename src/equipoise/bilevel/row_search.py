@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils import compute_sample_weight
+from numpy.typing import NDArray
 
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
@@ -85,7 +85,7 @@ def search_rows(
     records : list of dict, optional
         Of the steps that the chains have made before, if they have; those to come are added to it.
     max_time : float, optional
-        Seconds after which no step is begun.
+        Seconds after which no further step is begun.
     on_step : callable, optional
         Called with the outer steps done and those there may be.
 
@@ -100,9 +100,10 @@ def search_rows(
     records = [] if records is None else records
     if search.burn_in and not records:
         records += _burnt_in(search, chains)
-    for step in range(1 + max(chain.n_steps for chain in chains), search.max_iter + 1):
+    first = 1 + max(chain.n_steps for chain in chains)
+    for step in range(first, search.max_iter + 1):
         active = [chain for chain in chains if not chain.done]
-        if not active or (max_time is not None and time.monotonic() - started >= max_time):
+        if not active or (step > first and max_time is not None and time.monotonic() - started >= max_time):
             break
         for chain in active:
             chain.n_steps = step
@@ -152,9 +153,20 @@ def train_chains(search: RowSearch, chains: Sequence[Chain], samples: Sequence[R
     for chain, rows in zip(chains, samples, strict=True):
         of = chain.problem
         table = Table(of.gather(rows), of.codes[rows].astype(np.int64), of.n_classes)
-        weights = compute_sample_weight("balanced", table.y) if search.balanced else None
-        tasks.append(Task(table, int(chain.rng.integers(1 << 31)), settings, weights=weights, start=chain.network))
+        seed = int(chain.rng.integers(1 << 31))
+        tasks.append(Task(table, seed, settings, weights=_weights(search, of, rows), start=chain.network))
     return fit(tasks)
+
+
+def _weights(search: RowSearch, problem: RowProblem, rows: Rows) -> NDArray[np.float64] | None:
+    """Weights of training rows, of mean one."""
+    if problem.weights is None and not search.balanced:
+        return None
+    weights = problem.weights_of(rows)
+    if search.balanced:
+        _, codes = np.unique(problem.codes[rows], return_inverse=True)
+        weights = weights / np.bincount(codes, weights=weights)[codes]
+    return weights / weights.mean()
 
 
 def _decide(search: RowSearch, chain: Chain, more: Rows, network: TrainedNetwork, worth: Measured) -> bool:

@@ -31,6 +31,8 @@ class RowProblem:
         Rows of each class that is, in ascending order.
     held_out : ndarray of int
         Rows that never train, for objectives that want such, candidates among them; may be empty.
+    weights : ndarray of shape (n,), or None
+        Of the rows, in the inner loop and in objectives; all alike by default.
     """
 
     X: Any
@@ -39,6 +41,7 @@ class RowProblem:
     kept: Rows
     candidates: Mapping[int, NDArray[np.integer[Any]]]
     held_out: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    weights: NDArray[np.float64] | None = None
 
     def gather(self, rows: Rows) -> NDArray[np.float32]:
         """Read rows in single precision, in ascending order from where they are kept."""
@@ -46,6 +49,10 @@ class RowProblem:
         values = np.empty((len(rows), *self.X.shape[1:]), dtype=np.float32)
         values[order] = self.X[rows[order]]
         return values
+
+    def weights_of(self, rows: Rows) -> NDArray[np.float64]:
+        """Return the weights of rows."""
+        return np.ones(len(rows)) if self.weights is None else self.weights[rows]
 
     def n_rare(self) -> int:
         """Rows that the sizes of micro-samples are shares of: m."""

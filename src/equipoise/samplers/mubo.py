@@ -16,12 +16,13 @@ import joblib
 import numpy as np
 import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
 
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_rows, train_chains
@@ -90,7 +91,7 @@ class MUBO(BaseCleaningSampler):
     standardize : bool, optional
         Bring features to mean 0 and deviation 1 for the networks; by default in all modes but ``"authors"``.
     max_time : float, optional
-        Seconds after which no outer step is begun.
+        Seconds after which no further outer step is begun.
     checkpoint : str or Path, optional
         File that keeps the search after each outer step. A call with the same rows and parameters (`max_iter` may be
         larger) goes on from it.
@@ -104,6 +105,8 @@ class MUBO(BaseCleaningSampler):
         Classes that were under-sampled.
     sample_indices_ : ndarray of shape (n_new,)
         Rows kept, in ascending order; all rare rows are (in ``"authors"`` as bootstrapped).
+    sample_weight_ : ndarray of shape (n_new,) or None
+        Weights of the rows kept; None if none were given.
     chains_ : list of ndarray
         Rows kept by each chain.
     history_ : DataFrame
@@ -202,11 +205,39 @@ class MUBO(BaseCleaningSampler):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _fit_resample(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def fit_resample(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> tuple[Any, Any]:
+        """Search rows, and return those that the best chain kept.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, n_features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows in the inner loop and in the objective; rows of weight 0 are not there. Sizes of
+            micro-samples count rows.
+
+        Returns
+        -------
+        (X, y) : of the kinds given
+            All rows of the classes that are not under-sampled, and the rows kept of the others.
+
+        Raises
+        ------
+        ValueError
+            If rows, labels or weights do not serve, or the checkpoint is that of another search.
+        """
+        if sample_weight is None:
+            return super().fit_resample(X, y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return super().fit_resample(X, y, sample_weight=weights)
+
+    def _fit_resample(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         mode, rng = MODES[self.mode], np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
         classes, codes = class_codes(y)
         scaler = self._scaler(X, mode, rng)
-        whole = self._problem(_Scaled(X, scaler), codes, classes)
+        whole = self._problem(_Scaled(X, scaler), codes, classes, sample_weight)
         chains = []
         for seed in rng.integers(1 << 31, size=self.n_chains).tolist():
             problem = self._held_out(whole, np.random.default_rng([seed])) if mode.holds_out else whole
@@ -216,6 +247,7 @@ class MUBO(BaseCleaningSampler):
         self.history_ = pd.DataFrame(records)
         self.chains_ = [self._rows(whole, chain) for chain in chains]
         self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
+        self.sample_weight_ = None if sample_weight is None else sample_weight[self.sample_indices_]
         networks = self._networks(search, mode, chains, self.chains_)
         self.classifier_ = FittedStack([network for network in networks if network is not None], classes, scaler)
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
@@ -227,10 +259,18 @@ class MUBO(BaseCleaningSampler):
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
         return StandardScaler().fit(_Scaled(X, None)[rows])
 
-    def _problem(self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any]) -> RowProblem:
+    def _problem(
+        self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any], weights: NDArray[np.float64] | None
+    ) -> RowProblem:
         larger = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
         kept = rows_of(codes, [code for code in range(len(classes)) if code not in larger]).astype(np.int64)
-        return RowProblem(X, codes, len(classes), kept, {code: rows_of(codes, [code]) for code in larger})
+        candidates = {code: rows_of(codes, [code]) for code in larger}
+        if weights is not None:
+            kept = kept[weights[kept] > 0]
+            candidates = {code: rows[weights[rows] > 0] for code, rows in candidates.items()}
+            if not all(map(len, (kept, *candidates.values()))):
+                raise ValueError("Each class needs rows of positive sample_weight, but one has none.")
+        return RowProblem(X, codes, len(classes), kept, candidates, weights=weights)
 
     def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
         """Hold out rows of every class that only measure; none of a rare class that has too few."""
@@ -289,7 +329,7 @@ class MUBO(BaseCleaningSampler):
                     for name, value in self.get_params().items() if name not in _MAY_DIFFER}  # fmt: skip
         rows = [chains[0].problem.gather(np.unique(np.concatenate([chain.kept, chain.problem.held_out])))
                 for chain in chains]  # fmt: skip
-        return json.dumps([settings, joblib.hash([chains[0].problem.codes, rows])])
+        return json.dumps([settings, joblib.hash([chains[0].problem.codes, chains[0].problem.weights, rows])])
 
     def _networks(
         self, search: RowSearch, mode: Mode, chains: Sequence[Chain], rows: Sequence[NDArray[np.int64]]
