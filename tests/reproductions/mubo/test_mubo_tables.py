@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from equipoise.reproductions.mubo.protocol import AUTHORS, COLUMNS, PAPER, SOURCES
-from equipoise.reproductions.mubo.tables import searches, spreads, table1, table2, table3
+from equipoise.reproductions.mubo.tables import f1_markdown, searches, spreads, table1, table2, table3
 
 BY_TITLE = {source.title: source for source in SOURCES}
 
@@ -47,6 +47,17 @@ def test_where_the_paper_s_test_side_is_natural_both_of_ours_are_one(scores):
 
 def test_a_dash_where_the_paper_has_one(scores):
     assert table1(scores, BY_TITLE["Gisette"]).loc["F1: the paper", "SMOTified-GAN"] == "–"
+
+
+def test_f1_in_short(scores):
+    head, rule, abalone, ionosphere = f1_markdown(scores, [BY_TITLE["Abalone"], BY_TITLE["Ionosphere"]]).splitlines()
+    titles = head.strip("| ").split(" | ")
+    assert titles[0] == "w/o sampling" and "GBO" not in titles and rule.count("---") == len(titles) + 1
+    cells = dict(zip(titles, abalone.strip("| ").split(" | ")[1:], strict=True))
+    natural = f"{(180 / 210 + 160 / 190) / 2:.3f}"
+    assert cells["MUBO as printed"] == f"0.86 / 0.900 / {natural}"
+    assert cells["SMOTE"] == "0.76 / 1.000 / 1.000" and cells["Random under-sampling"] == "– / – / –"
+    assert f"0.87 / {natural} / {natural}" in ionosphere
 
 
 def test_table3_tells_the_classes_apart(scores):

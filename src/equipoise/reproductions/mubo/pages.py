@@ -72,6 +72,7 @@ def table1_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
     judged = [*claims.table_claims(scores, found), *claims.history_claims(histories)]
     judged.sort(key=lambda claim: int(claim.name[1:]))
     replace_file(out / "mubo-table1-claims.md", as_markdown(judged, command))
+    replace_file(out / "mubo-table1-f1.md", tables.f1_markdown(scores, found))
     sections = [
         Section("Table 1", [*_what_was_run(effort, found, missing), _READINGS, _SLIPS, *_table1(scores, found)]),
         Section("The claims", judged),

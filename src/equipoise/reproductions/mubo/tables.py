@@ -52,6 +52,21 @@ def table3(scores: pd.DataFrame, source: Source) -> pd.DataFrame:
     return _headed(pd.DataFrame(rows, index=titles).T)
 
 
+def f1_markdown(scores: pd.DataFrame, sources: Sequence[Source]) -> str:
+    """Write the macro-F1 of the columns that are run here as a Markdown table, a row a data set.
+
+    A cell is as printed / ours on the paper's test rows / ours at natural shares.
+    """
+    columns = [method for method in COLUMNS if not method.waits]
+    lines = [["", *(method.title for method in columns)], ["---"] * (len(columns) + 1)]
+    for source in sources:
+        means = [_means(scores, source, test) for test in (implied(source), NATURAL)]
+        cells = [[number(_printed(source, "f1", method), 2), *(number(_value(m, method.name, "f1")) for m in means)]
+                 for method in columns]  # fmt: skip
+        lines.append([source.title, *(" / ".join(cell) for cell in cells)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def _readings(source: Source) -> list[tuple[str, str]]:
     """Both ways to draw the test rows, named."""
     test = implied(source)
