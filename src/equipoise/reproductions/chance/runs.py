@@ -42,7 +42,7 @@ class Effort:
 
     n_folds: int = 5
     n_members: int = 4
-    most_rows: int = 6000
+    most_rows: int = 5500
     most_steps: int = 1_000_000
     quick: bool = False
 
