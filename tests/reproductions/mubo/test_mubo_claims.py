@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from equipoise.experiments.statistics import corrected_interval
-from equipoise.reproductions.mubo.claims import chance_greater, history_claims, over_sets, relative, table_claims
+from equipoise.reproductions.mubo.claims import chances_greater, history_claims, over_sets, relative, table_claims
 from equipoise.reproductions.mubo.protocol import ANEW, RANDOM, SOURCES
 from equipoise.reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED
 
@@ -170,6 +170,7 @@ def histories(rejected_distance=0.5, rejected_loss=0.5, right=lambda step: 50 + 
                     accepted, some = step % 2 == 1, 0.01 * (len(name) + chain)
                     rows.append({
                         "set": name, "method": method, "chain": chain, "step": step, "accepted": accepted,
+                        "proposed": 5,
                         "objective": 1 / step, "larger_loss": 2 / step, "tn": right(step), "fp": 100 - right(step),
                         "distance_any": np.nan if step == 1 else 2.0, "loss_any": np.nan if step == 1 else 1.0,
                         "distance_proposed": np.nan if step == 1 else 2 * (1 + some if accepted else rejected_distance),
@@ -207,10 +208,16 @@ def test_recall_that_never_changes_says_nothing():
 
 
 def test_the_chance_that_accepted_is_greater():
-    """Of six pairs of an accepted and a rejected step, four and a tie are greater."""
-    steps = pd.DataFrame({"accepted": [True, True, True, False, False], "relative": [3.0, 2.0, 1.0, 1.0, 1.5]})
-    assert chance_greater(steps) == pytest.approx(4.5 / 6)
-    assert np.isnan(chance_greater(steps[:3])) and np.isnan(chance_greater(steps[3:]))
+    """Of six pairs of ten rows each, four and a tie are greater; steps of two rows meet only their like."""
+    steps = pd.DataFrame({
+        "set": "Abalone", "chain": 0, "accepted": [True, True, True, False, False, False, True],
+        "distance_proposed": [3.0, 2.0, 1.0, 1.0, 1.5, 9.0, 0.5], "distance_any": 1.0,
+        "proposed": [10, 10, 10, 10, 10, 2, 2],
+    })  # fmt: skip
+    assert chances_greater(steps, "distance").tolist() == pytest.approx([4.5 / 7])
+    assert chances_greater(steps[:5], "distance").tolist() == pytest.approx([4.5 / 6])
+    assert chances_greater(steps[:3], "distance").empty
+    assert chances_greater(steps[2:6].query("proposed != 10 or accepted"), "distance").empty  # of no size both
 
 
 def test_measures_are_relative_to_any_row_at_that_step():

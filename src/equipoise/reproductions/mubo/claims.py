@@ -70,7 +70,7 @@ def history_claims(histories: pd.DataFrame) -> list[Claim]:
     return [
         Claim("M9", "What is rejected is redundant to what was accepted.", "Introduction",
               [s for method in PUBLISHED for s in _redundant(histories, method)],
-              "Accepted against rejected micro-samples of a chain; distances and losses in units of those of any "
+              "Accepted against rejected micro-samples of a chain and size; distances and losses over those of any "
               "majority row at that step. Means over chains and data sets, Student's t over the data sets."),
         Claim("M10", "A lower majority loss goes with more majority rows classified right.", "section 4.1",
               [s for method in PUBLISHED for s in _more_right(histories, method)],
@@ -145,20 +145,31 @@ def _log_ratio(variance: float, n: int) -> Interval:
 def _redundant(histories: pd.DataFrame, method: Method) -> Iterator[Statement]:
     measures = (("distance", "farther from the rows accepted before"), ("loss", "of greater loss before the step"))
     for measure, title in measures:
-        table = relative(histories[histories["method"] == method.name], measure)
-        chances = [(name, chance_greater(part)) for (name, _), part in table.groupby(["set", "chain"])]
-        found = pd.DataFrame(chances, columns=["set", "chance"]).dropna().groupby("set")["chance"].mean()
-        if len(found):
+        chances = chances_greater(histories[histories["method"] == method.name], measure)
+        if len(chances):
             text = f"{method.title}: chance that an accepted micro-sample is {title} than a rejected one, less one half"
-            yield Statement(text, over_sets(found - 0.5))
+            yield Statement(text, over_sets(chances.groupby("set").mean() - 0.5))
 
 
-def chance_greater(steps: pd.DataFrame) -> float:
-    """Chance that ``relative`` is greater at an accepted step than at a rejected one; not a number without both."""
+def chances_greater(histories: pd.DataFrame, measure: str) -> pd.Series:
+    """Chance that a measure is greater of an accepted step than of a rejected one, a value a data set and chain.
+
+    Steps of one size are compared: means of few rows scatter more than those of many.
+    """
+    rows = []
+    for (name, chain), steps in relative(histories, measure).groupby(["set", "chain"]):
+        sizes = [_wins(alike) for _, alike in steps.groupby("proposed")]
+        wins, pairs = np.sum(sizes, axis=0)
+        rows.append({"set": name, "chain": chain, "chance": wins / pairs if pairs else np.nan})
+    return pd.DataFrame(rows, columns=["set", "chain", "chance"]).set_index(["set", "chain"])["chance"].dropna()
+
+
+def _wins(steps: pd.DataFrame) -> tuple[float, int]:
+    """Count the pairs of an accepted and a rejected step in which the accepted one is greater; a tie is half a win."""
     taken, left = (steps.loc[steps["accepted"].astype(bool) == side, "relative"] for side in (True, False))
     if taken.empty or left.empty:
-        return np.nan
-    return float(stats.mannwhitneyu(taken, left).statistic) / (len(taken) * len(left))
+        return 0.0, 0
+    return float(stats.mannwhitneyu(taken, left).statistic), len(taken) * len(left)
 
 
 def relative(histories: pd.DataFrame, measure: str) -> pd.DataFrame:

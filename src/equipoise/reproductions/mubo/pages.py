@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.files import replace_file
@@ -56,8 +55,8 @@ _STEPS = (
 _WATCHED = (
     "Distance: that of a micro-sample's rows to the nearest majority row accepted before, over that of 500 majority "
     "rows drawn once. Loss: theirs under the network that has not trained on them, over that of the 500. Rows that are "
-    "redundant have ratios below one; what was rejected would lie below what was accepted. p: Mann-Whitney, all steps "
-    "of all chains."
+    "redundant have ratios below one; what was rejected would lie below what was accepted. Chance: that an accepted "
+    "micro-sample has the greater ratio of the two, among those of one chain and size, mean over the chains."
 )
 _LOOP = (
     "A full run of Figure 2's loop, a line a chain (run). Accepted micro-samples are joined by a line; the size grows "
@@ -212,19 +211,18 @@ def _redundancy(histories: pd.DataFrame) -> Table:
         if method in (PAPER.name, AUTHORS.name):
             row = {"search": f"{name}: {tables.TITLES[str(method)]}"}
             for measure in ("distance", "loss"):
-                row |= _two_sides(claims.relative(part, measure), measure)
+                row |= _two_sides(part, measure)
             rows.append(row)
     return Table("Accepted and rejected micro-samples", pd.DataFrame(rows).set_index("search"))
 
 
 def _two_sides(steps: pd.DataFrame, measure: str) -> dict[str, str]:
-    taken, left = (steps.loc[steps["accepted"].astype(bool) == side, "relative"] for side in (True, False))
-    p = mannwhitneyu(taken, left).pvalue if len(taken) and len(left) else float("nan")
-    return {
-        f"{measure}, accepted": f"{number(taken.mean())} ({len(taken)} steps)",
-        f"{measure}, rejected": f"{number(left.mean())} ({len(left)} steps)",
-        f"{measure}, p": number(p),
-    }
+    found = claims.relative(steps, measure)
+    texts = {}
+    for side, title in ((True, "accepted"), (False, "rejected")):
+        part = found.loc[found["accepted"].astype(bool) == side, "relative"]
+        texts[f"{measure}, {title}"] = f"{number(part.mean())} ({len(part)} steps)"
+    return texts | {f"{measure}: chance": number(claims.chances_greater(steps, measure).mean())}
 
 
 def _epochs(scores: pd.DataFrame, found: Sequence[Source]) -> list[Part]:
