@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 
 from equipoise.datasets import split_target
-from equipoise.reproductions.mubo import pages, protocol, runs
+from equipoise.reproductions.mubo import networks, pages, protocol, searches
 from equipoise.reproductions.mubo.protocol import Effort, Source
 from equipoise.reproductions.mubo.results import by_class
 from equipoise.reproductions.mubo.watch import CONFUSION
@@ -55,8 +55,8 @@ def stand_ins(monkeypatch):
 
     def use(sources: Iterable[Source] = STAND_INS[:3], effort: Effort = BRIEF) -> list[Source]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
-        monkeypatch.setattr(runs, "cpu_count", lambda: 1)
-        monkeypatch.setattr(runs, "HIDDEN", (16, 8))
+        monkeypatch.setattr(networks, "cpu_count", lambda: 1)
+        monkeypatch.setattr(searches, "HIDDEN", (16, 8))
         monkeypatch.setattr(pages, "QUICK", effort)
         return list(sources)
 

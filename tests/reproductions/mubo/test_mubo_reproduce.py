@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from equipoise.cli import main
-from equipoise.reproductions.mubo import protocol, runs
+from equipoise.reproductions.mubo import networks, protocol, runs
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_table1_and_table3_from_the_same_runs(stand_ins, reproduce, tmp_path, mo
     claims = (tmp_path / "out" / "mubo-table1-claims.md").read_text()
     assert claims.count("\n| M") == 11
 
-    monkeypatch.setattr(runs, "fit", None)  # nothing is trained or searched again
+    monkeypatch.setattr(networks, "fit", None)  # nothing is trained or searched again
     monkeypatch.setattr(runs, "search", None)
     assert reproduce("mubo-table1", "--quick").html == page.html
     third = reproduce("mubo-table3", "--quick")

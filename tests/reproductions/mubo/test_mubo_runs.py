@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from equipoise.experiments import Store
-from equipoise.reproductions.mubo import runs
+from equipoise.reproductions.mubo import networks, searches
+from equipoise.reproductions.mubo.networks import training_settings
 from equipoise.reproductions.mubo.protocol import (
     ANEW,
     AUTHORS,
@@ -19,7 +20,9 @@ from equipoise.reproductions.mubo.protocol import (
     Effort,
     at_epochs,
 )
-from equipoise.reproductions.mubo.runs import Rows, history, jobs, obtainable, open_store, run_jobs, training_settings
+from equipoise.reproductions.mubo.rows import Rows, obtainable
+from equipoise.reproductions.mubo.runs import jobs, open_store, run_jobs
+from equipoise.reproductions.mubo.searches import history
 
 BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 
@@ -59,7 +62,7 @@ def test_test_rows_are_stratified_and_runs_differ(stand_ins):
         assert len(fold.test) == 60
         assert abs(rows.y[fold.test].mean() - rows.y.mean()) < 1 / 60
     assert not np.array_equal(tests[0], tests[1])
-    assert rows.X.shape[1] == rows.n_features + 1  # a column of text becomes one a value
+    assert rows.X.shape[1] == 6 + 2  # a column of text becomes one a value
 
 
 def test_features_are_scaled_by_training_rows_alone(stand_ins):
@@ -105,8 +108,8 @@ def test_networks_make_the_steps_that_shaped_the_search_s(run):
 
 
 def test_all_missing_networks_train_in_one_call(stand_ins, tmp_path, monkeypatch):
-    source, calls, train = stand_ins()[1], [], runs.fit
-    monkeypatch.setattr(runs, "fit", lambda tasks, **options: calls.append(tasks) or train(tasks, **options))
+    source, calls, train = stand_ins()[1], [], networks.fit
+    monkeypatch.setattr(networks, "fit", lambda tasks, **options: calls.append(tasks) or train(tasks, **options))
     run_jobs(tmp_path, [(source, [PAPER, AUTHORS])], BRIEF, quiet)
     (tasks,) = calls
     assert len(tasks) == 2 * (len(BASELINES) + 4)
@@ -119,7 +122,7 @@ def test_random_rows_are_as_many_beside_the_same_minority(run):
     with open_store(folder, source, BRIEF) as store:
         for name in ("mubo-paper", "mubo-authors", "mubo-sound"):
             chosen = np.array(store.get(f"rows/{name}")[1])
-            drawn = runs._as_many_at_random(chosen, rows.y, rows.folds[1])
+            drawn = networks._as_many_at_random(chosen, rows.y, rows.folds[1])
             assert len(drawn) == len(chosen) and set(drawn) <= set(rows.folds[1].train)
             rare = [np.sort(part[rows.y[part] == 1]) for part in (chosen, drawn)]
             np.testing.assert_array_equal(*rare)
@@ -132,9 +135,9 @@ def test_random_rows_are_as_many_beside_the_same_minority(run):
 def test_samplers_make_classes_of_one_size(stand_ins):
     rows = Rows(stand_ins()[1], 1)
     fold = rows.folds[0]
-    table = runs.Table(rows.scaled[0], rows.y, 2)
+    table = networks.Table(rows.scaled[0], rows.y, 2)
     for method in BASELINES:
-        drawn, made = runs._resampled(table, fold, method.sampler)
+        drawn, made = networks._resampled(table, fold, method.sampler)
         codes = rows.y if made is None else np.concatenate([rows.y, made.y])
         counts = np.bincount(codes[drawn])
         assert (counts[0] == counts[1]) == (method.sampler is not None)
@@ -145,7 +148,7 @@ def test_samplers_make_classes_of_one_size(stand_ins):
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(stand_ins, tmp_path, monkeypatch, run):
     source, whole = run
-    folder, train = tmp_path / "again", runs.fit
+    folder, train = tmp_path / "again", networks.fit
 
     class Stopped(Exception):
         pass
@@ -153,12 +156,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(stand_ins, tmp_path, monkey
     def stop(*args, **options):
         raise Stopped
 
-    monkeypatch.setattr(runs, "fit", stop)
+    monkeypatch.setattr(networks, "fit", stop)
     with pytest.raises(Stopped):
         run_jobs(folder, jobs([source]), BRIEF, quiet)
     assert names(cells(folder, source)) == {PAPER.name, AUTHORS.name}
-    monkeypatch.setattr(runs, "fit", train)
-    monkeypatch.setattr(runs, "_search_in_lockstep", _only(runs._search_in_lockstep, at_epochs(200)))
+    monkeypatch.setattr(networks, "fit", train)
+    monkeypatch.setattr(searches, "_search_in_lockstep", _only(searches._search_in_lockstep, at_epochs(200)))
     run_jobs(folder, jobs([source]), BRIEF, quiet)
     found, expected = cells(folder, source), cells(whole, source)
     assert found.keys() == expected.keys()

@@ -26,6 +26,7 @@ from equipoise.reproductions.mubo.protocol import (
     Source,
     at_epochs,
 )
+from equipoise.reproductions.mubo.rows import obtainable
 from equipoise.reproductions.page import Plot, Section, Table, write_page
 from equipoise.reproductions.verdicts import Claim, as_markdown
 
@@ -91,7 +92,7 @@ def table1_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
 
 def table2_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress) -> Path:
     """Write the data sets as they are, beside the paper's Table 2; nothing is trained."""
-    found, missing = runs.obtainable(protocol.SOURCES)
+    found, missing = obtainable(protocol.SOURCES)
     table = tables.table2(protocol.SOURCES, found)
     replace_file(out / "table2.csv", table.to_csv(lineterminator="\n"))
     section = Section("The data sets as they are", [*_missing(missing), Table("Table 2", table)])
@@ -115,7 +116,7 @@ def table3_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
 
 def _run(out: Path, quick: bool, on_progress: OnProgress) -> tuple[Effort, list[Source], dict[str, str]]:
     effort = QUICK if quick else FULL
-    found, missing = runs.obtainable(protocol.SOURCES)
+    found, missing = obtainable(protocol.SOURCES)
     if not found:
         raise FileNotFoundError(
             "None of the paper's data sets can be had: connect to the internet, or name the folder that holds them in "
