@@ -1,5 +1,6 @@
 """The command line: compare, fit, predict, reproduce, datasets."""
 
+import math
 import os
 import shlex
 import sqlite3
@@ -134,7 +135,8 @@ def compare(
         command = _command()
         with console.status("Fitting the winner on all rows"):
             model = refit(comparison, data)
-            persistence.save(model, out / "model", about=_about(data, target, reading, comparison.winner))
+            about = _about(data, target, reading, comparison.winner) | _figures(comparison)
+            persistence.save(model, out / "model", about=about)
         write_report(comparison, out / "report.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
     for note in comparison.protocol.notes:
@@ -194,15 +196,15 @@ def predict(model: Path, table: Path, /, *, out: Path) -> None:
     Parameters
     ----------
     model
-        Folder that `fit` or `compare` wrote.
+        Folder or zip file that `fit`, `compare` or `save` wrote.
     table
         csv, tsv, parquet or feather file with the columns of the training table.
     out
         File to write, csv, tsv or parquet by its ending.
     """
     pipeline, about = persistence.load(model), persistence.read_card(model)["about"]
-    rows = Reading(**about["reading"]).table(table)
-    proba = pipeline.predict_proba(rows.drop(columns=[about["target"]], errors="ignore"))
+    rows = Reading(**about.get("reading", {})).table(table)
+    proba = pipeline.predict_proba(rows.drop(columns=[about.get("target")], errors="ignore"))
     classes = pipeline.classes_
     scored = rows.assign(prediction=classes[proba.argmax(axis=1)])
     for label, column in zip(classes, proba.T, strict=True):
@@ -270,6 +272,17 @@ def _about(data: Dataset, target: str | None, reading: Reading, recipe: str) -> 
         "rows": len(data.y),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
+    }
+
+
+def _figures(comparison: Comparison) -> dict[str, Any]:
+    """Return the winner's metrics by title, and how they were measured."""
+    protocol = comparison.protocol
+    row: pd.Series = comparison.leaderboard.set_index("recipe").loc[comparison.winner]  # type: ignore[assignment]
+    figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
+    return {
+        "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
+        "measured": f"on held-out rows, {protocol.n_folds} folds, {protocol.n_repeats} repeat(s)",
     }
 
 

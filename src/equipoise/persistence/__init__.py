@@ -1,0 +1,10 @@
+"""Save and load a fitted classifier without pickle.
+
+A model is a folder, or one zip file: ``model.json`` (versions, data schema, what it was trained on),
+``weights.safetensors`` (all networks), ``estimator.skops`` (preprocessing and settings) and ``README.md``, a model
+card to read. Loading makes objects of a fixed list of types only, so that a file from elsewhere cannot run code.
+"""
+
+from equipoise.persistence.model import FORMAT, load, read_card, save
+
+__all__ = ["FORMAT", "load", "read_card", "save"]

@@ -1,0 +1,194 @@
+"""`save` and `load`: the files of a model made of it, and it of them, with nothing taken on trust."""
+
+import hashlib
+import io
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+import safetensors.numpy
+import skops.io
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from equipoise.persistence.card import model_card
+from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS, check_member, read_file, write_files
+from equipoise.persistence.schema import answer, describe, probe
+from equipoise.persistence.stacks import put_in, take_out
+from equipoise.persistence.trusted import TRUSTED, check_trees, foreign_types
+
+FORMAT = 2
+_PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
+_FIELDS = {"format": int, "versions": dict, "about": dict, "schema": dict, "sha256": dict, "probe": list | None}
+_SAME = 1e-3  # between machines; a tensor in another's place makes more of a difference
+
+
+def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | None = None) -> None:
+    """Write a fitted classifier to a folder, or to one zip file.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted: from `equipoise.recipes.make`, a classifier of ours, or one of scikit-learn's around or inside them.
+    path : str or Path
+        Folder to write, or zip file if it ends in ``.zip``; a model that is there already is replaced.
+    about : dict, optional
+        What json can hold, for the model card: ``recipe``, ``data``, ``target``, ``rows``, ``class_counts`` (rows by
+        label), ``figures`` (numbers by name), ``measured`` (how) and whatever else is worth keeping.
+
+    Raises
+    ------
+    ValueError
+        If the model holds a network of the user's own or types that are not loaded again, or the path is taken by
+        something else.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from equipoise import load, recipes, save
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = recipes.make("none", max_steps=50, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/model.zip", about={"data": "breast cancer", "figures": {"G-mean": 0.97}})
+    ...     again = load(f"{folder}/model.zip")
+    >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    check_is_fitted(model)
+    about = about or {}
+    bare, tensors = take_out(model)
+    check_trees(bare)
+    estimator = skops.io.dumps(bare, compression=ZIP_DEFLATED)
+    if foreign := foreign_types(estimator):
+        raise ValueError(
+            f"The model holds types that would not be loaded again, since they may hide code: {', '.join(foreign)}. "
+            "Save it with a tool for it, or use parts of equipoise and scikit-learn."
+        )
+    files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: estimator}
+    card = {
+        "format": FORMAT, "versions": _versions(), "about": about, "schema": describe(model, about),
+        "probe": probe(model), "sha256": {name: _digest(content) for name, content in files.items()},
+    }  # fmt: skip
+    files[CARD] = (json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    files[README] = model_card(model, card).encode()
+    write_files(Path(path), files)
+
+
+def load(path: str | Path) -> Any:
+    """Read a model that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder or zip file.
+
+    Returns
+    -------
+    classifier
+        The fitted one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ValueError
+        If a file of it is damaged, too large, of another format, or holds what a model does not have.
+    """
+    card = read_card(path)
+    try:
+        files = {name: read_file(Path(path), name) for name in (WEIGHTS, ESTIMATOR)}
+        for name, content in files.items():
+            if card["sha256"].get(name) != _digest(content):
+                raise ValueError(f"{name} is not the file that was saved: it was cut short or changed")
+        return _restore(files, card["probe"])
+    except Exception as error:  # a crafted file fails wherever it likes
+        raise _unloadable(path, error, card["versions"]) from error
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Read what is known of a saved model: its ``model.json``.
+
+    Returns
+    -------
+    dict
+        ``format``, ``versions``, ``about`` (as told to `save`), ``schema`` (columns, classes, class shares,
+        decision), ``probe`` (probabilities of an empty row), ``sha256``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ValueError
+        If the file is damaged, or of another format.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no model at {path}: it has no {CARD}. `equipoise fit` makes one.")
+    try:
+        card = json.loads(read_file(Path(path), CARD))
+        _check_card(card)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise _unloadable(path, error) from error
+    return card
+
+
+def _check_card(card: Any) -> None:
+    if not isinstance(card, dict) or "format" not in card:
+        raise ValueError(f"{CARD} does not describe a model")
+    if card["format"] != FORMAT or isinstance(card["format"], bool | float):
+        raise ValueError(f"its format is {card['format']!r:.60}, this version reads {FORMAT}")
+    for name, kind in _FIELDS.items():
+        if not isinstance(card.get(name), kind) or name not in card:
+            raise ValueError(f"{CARD} lacks {name!r}, or has something else in its place")
+
+
+def _restore(files: dict[str, bytes], expected: list[float] | None) -> Any:
+    _check_packed(files[ESTIMATOR])
+    if foreign := foreign_types(files[ESTIMATOR]):
+        raise ValueError(f"it holds types that no model has: {', '.join(foreign)[:500]}")
+    tensors = safetensors.numpy.load(files[WEIGHTS])
+    model = put_in(skops.io.loads(files[ESTIMATOR], trusted=sorted(TRUSTED)), tensors)
+    if not (isinstance(model, BaseEstimator) and is_classifier(model)):
+        raise ValueError(f"it holds no classifier, but {type(model).__name__}")
+    check_trees(model)
+    if expected is None and tensors:
+        raise ValueError(f"{CARD} lacks the probabilities to try its networks with")
+    if expected is not None and not np.allclose(answer(model), expected, rtol=0, atol=_SAME):
+        raise ValueError("it does not answer as it did when it was saved")
+    return model
+
+
+def _check_packed(skops_file: bytes) -> None:
+    """Look at the sizes of what a skops file unpacks to, before it does."""
+    with ZipFile(io.BytesIO(skops_file)) as archive:
+        for member in archive.infolist():
+            check_member(member, LIMITS[ESTIMATOR])
+        if sum(member.file_size for member in archive.infolist()) > LIMITS[ESTIMATOR]:
+            raise ValueError(f"{ESTIMATOR} would unpack to more than the {LIMITS[ESTIMATOR]:,} bytes that are read")
+
+
+def _unloadable(path: str | Path, error: Exception, versions: dict[str, Any] | None = None) -> ValueError:
+    others = [
+        f"{name} {str(saved)[:20]} (here {here})"
+        for name, here in _versions().items()
+        if versions and (saved := versions.get(name)) not in (None, here)
+    ]
+    told = f"; it was saved with {', '.join(others)}" if others else ""
+    reason = " ".join(str(error).split())[:700] or type(error).__name__
+    return ValueError(f"The model at {path} cannot be loaded ({reason}{told}): save it again from its source.")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}

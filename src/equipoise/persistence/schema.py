@@ -1,0 +1,82 @@
+"""What a fitted model knows of its data: columns, kinds, categories, classes; and one row to try it with."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import _is_fitted
+
+from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
+from equipoise.persistence.stacks import parts
+from equipoise.preprocessing import TablePreprocessor
+
+
+def describe(model: Any, about: dict[str, Any]) -> dict[str, Any]:
+    """Describe a model's data: ``columns``, ``classes``, ``class_shares`` and, where set, ``decision``."""
+    classes = [label if isinstance(label, str | int | float) else str(label) for label in model.classes_.tolist()]
+    counts = about.get("class_counts") or {}
+    rows = sum(_checked(counts).values())
+    described = {
+        "columns": _columns(model),
+        "classes": classes,
+        "class_shares": {label: count / rows for label, count in counts.items()} if rows else None,
+    }
+    decisions = [_decision(part, classes) for part in parts(model) if _is_decision(part)]
+    return described | ({"decision": decisions} if decisions else {})
+
+
+def _checked(counts: Any) -> dict[str, float]:
+    if not isinstance(counts, dict) or not all(isinstance(n, int | float) and n >= 0 for n in counts.values()):
+        raise ValueError(f"about['class_counts'] must map labels to numbers of rows, got {counts!r:.200}")
+    return counts
+
+
+def _columns(model: Any) -> list[dict[str, Any]]:
+    tables = [part for part in parts(model) if isinstance(part, TablePreprocessor) and _is_fitted(part)]
+    if not tables:
+        names = getattr(model, "feature_names_in_", range(getattr(model, "n_features_in_", 0)))
+        return [{"name": str(name), "kind": "number"} for name in names]
+    levels = _levels(tables[0])
+    rows: list[Any] = tables[0].summary().drop(columns="distinct").rename(columns={"column": "name"}).to_dict("records")
+    return [row | ({"categories": levels[row["name"]]} if row["name"] in levels else {}) for row in rows]
+
+
+def _levels(table: TablePreprocessor) -> dict[str, list[str]]:
+    if "category" not in table._parts:
+        return {}
+    levels = table._parts["category"].categories_
+    return {name: list(map(str, found)) for name, found in zip(table._layout["category"], levels, strict=True)}
+
+
+def _is_decision(part: Any) -> bool:
+    return isinstance(part, PriorCorrectedClassifier | TunedThresholdsClassifier) and _is_fitted(part)
+
+
+def _decision(part: Any, classes: list[Any]) -> dict[str, Any]:
+    if isinstance(part, TunedThresholdsClassifier):
+        return {"thresholds": dict(zip(map(str, classes), part.offsets_.tolist(), strict=True))}
+    shares = {"from_shares": part.training_shares_, "to_shares": part.target_shares_}
+    return {name: dict(zip(map(str, classes), values.tolist(), strict=True)) for name, values in shares.items()}
+
+
+def probe(model: Any) -> list[float] | None:
+    """Return the probabilities of one row without content, which tell whether a model is whole.
+
+    None for a model that gives no probabilities, or none for such a row.
+    """
+    try:
+        return answer(model)
+    except Exception:  # a classifier of another library, with wishes of its own
+        return None
+
+
+def answer(model: Any) -> list[float]:
+    """Probabilities of one row: all cells missing for a table, zeros for numbers."""
+    is_table = any(isinstance(part, TablePreprocessor) for part in parts(model))
+    row = np.full((1, model.n_features_in_), None) if is_table else np.zeros((1, model.n_features_in_))
+    names = getattr(model, "feature_names_in_", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        proba = model.predict_proba(row if names is None else pd.DataFrame(row, columns=names))
+    return proba[0].tolist()

@@ -1,0 +1,138 @@
+"""The networks of a model, wherever they are in it, taken out as plain tensors and put in again."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.classifiers import MUBOClassifier
+from equipoise.training import FittedStack
+
+Tensors = dict[str, NDArray[Any]]
+
+_OURS = ("equipoise.", "sklearn.", "imblearn.")
+
+
+def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None = None) -> Any:
+    """Copy the objects of a model, and only them: arrays and settings are shared.
+
+    Parameters
+    ----------
+    value : object
+        Estimators of scikit-learn, imbalanced-learn and ours, and lists, tuples and dicts of them, are descended into.
+    swap : callable
+        Asked of each object; what it returns takes the object's place, unless that is None.
+    """
+    seen = {} if seen is None else seen
+    if id(value) in seen:
+        return seen[id(value)]
+    if isinstance(value, list | tuple):
+        return type(value)(rebuild(item, swap, seen) for item in value) if type(value) in (list, tuple) else value
+    if isinstance(value, dict):
+        twin = seen[id(value)] = copy.copy(value)
+        twin.update({key: rebuild(item, swap, seen) for key, item in value.items()})
+        return twin
+    if not (type(value).__module__.startswith(_OURS) and hasattr(value, "__dict__")):
+        return value
+    replacement = swap(value)
+    if replacement is not None:
+        seen[id(value)] = replacement
+        return replacement
+    twin = seen[id(value)] = copy.copy(value)
+    vars(twin).update({key: rebuild(item, swap, seen) for key, item in vars(value).items()})
+    return twin
+
+
+def parts(model: Any) -> list[Any]:
+    """Return every object that `rebuild` finds, the outermost first."""
+    found: list[Any] = []
+    rebuild(model, found.append)
+    return found
+
+
+def take_out(model: Any) -> tuple[Any, Tensors]:
+    """Return a model without weights, each stack holding its number in their place, and the tensors by number.
+
+    Raises
+    ------
+    ValueError
+        If there is a network of the user's own: its code would be needed.
+    """
+    tensors: Tensors = {}
+    stacks: list[FittedStack] = []
+
+    def swap(value: Any) -> Any:
+        if isinstance(value, MUBOClassifier) and hasattr(value, "history_"):
+            bare = copy.copy(value)
+            del bare.history_  # a table of how the model came to be
+            return rebuild(bare, swap)
+        if not isinstance(value, FittedStack):
+            return None
+        if value.pattern_ is not None:
+            raise ValueError(
+                "A network of your own cannot be saved without pickle: keep its code, and save stack_.weights_ "
+                "yourself."
+            )
+        tensors.update({f"{len(stacks)}.{name}": array for name, array in value.weights_.items()})
+        twin = copy.copy(value)
+        twin.weights_ = len(stacks)  # type: ignore[assignment]
+        stacks.append(twin)
+        return twin
+
+    return rebuild(model, swap), tensors
+
+
+def put_in(model: Any, tensors: Tensors) -> Any:
+    """Return a model with the weights that `take_out` took, each stack's checked.
+
+    Raises
+    ------
+    ValueError
+        If tensors lack, are left over, or are not those of perceptrons with an output a class.
+    """
+    by_stack: dict[str, Tensors] = {}
+    for key, array in tensors.items():
+        number, _, name = key.partition(".")
+        by_stack.setdefault(number, {})[name] = array
+
+    def swap(value: Any) -> Any:
+        if not isinstance(value, FittedStack):
+            return None
+        twin = copy.copy(value)
+        weights = by_stack.pop(str(value.weights_), {})
+        twin.weights_ = {name: weights[name] for name in sorted(weights, key=_layer)}  # layers in their order
+        _check(twin)
+        return twin
+
+    whole = rebuild(model, swap)
+    if by_stack:
+        raise ValueError(f"it has tensors that belong to no network: {', '.join(sorted(tensors))[:100]}")
+    return whole
+
+
+def _layer(name: str) -> tuple[str, int]:
+    kind, _, layer = name.partition(".")
+    return kind, int(layer) if layer.isdecimal() else 0
+
+
+def _check(stack: FittedStack) -> None:
+    shapes = {name: array.shape for name, array in stack.weights_.items()}
+    matrices = [shape for name, shape in shapes.items() if name.startswith("weights.")]
+    if stack.pattern_ is not None or not matrices or any(len(shape) != 3 for shape in matrices):
+        raise ValueError(f"a network's tensors are no layers of perceptrons: {str(shapes)[:200]}")
+    n, sizes = matrices[0][0], [matrices[0][1], *(shape[2] for shape in matrices)]
+    wanted: dict[str, tuple[int, ...]] = {}
+    for i, width in enumerate(sizes[1:]):
+        wanted |= {f"weights.{i}": (n, sizes[i], width), f"biases.{i}": (n, 1, width)}
+    if "scale" in shapes:  # cosines have no bias
+        wanted["scale"] = (n, 1, 1)
+        del wanted[f"biases.{len(matrices) - 1}"]
+    if shapes != wanted or n < 1 or sizes[-1] != len(stack.classes_):
+        raise ValueError(f"the tensors of a network do not fit each other: {str(shapes)[:200]}")
+    kinds = {array.dtype for array in stack.weights_.values()}
+    if len(kinds) > 1 or not kinds <= {np.dtype("float32"), np.dtype("float64")}:
+        raise ValueError(f"a network's numbers must be float32 or float64, but they are {sorted(map(str, kinds))}")
+    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
+        raise ValueError("a network's numbers must be finite, but some are not")

@@ -1,0 +1,98 @@
+"""model.json and the model card say what the model is, what it was trained on, its figures and its limits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from equipoise import NeuralClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier, recipes, save
+from equipoise.persistence import read_card
+
+ABOUT = {
+    "recipe": "under+remix",
+    "data": "fraud|2025",
+    "target": "is_fraud",
+    "rows": 90,
+    "class_counts": {"common": 70, "rare": 20},
+    "figures": {"G-mean": 0.81234567, "folds": 5},
+    "measured": "on held-out rows",
+}
+
+
+def card_of(path):
+    return (path / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_schema_tells_columns_kinds_and_categories(model, tmp_path):
+    save(model, tmp_path / "model", about=ABOUT)
+    card = read_card(tmp_path / "model")
+    assert card["about"] == ABOUT
+    schema = card["schema"]
+    assert [(c["name"], c["kind"], c.get("categories")) for c in schema["columns"]] == [
+        ("number", "number", None),
+        ("kind", "category", ["b", "ä"]),
+        ("flag", "boolean", None),
+    ]
+    assert schema["columns"][0]["missing"] == pytest.approx(9 / 90)
+    assert schema["classes"] == ["common", "rare"]
+    assert schema["class_shares"] == {"common": pytest.approx(7 / 9), "rare": pytest.approx(2 / 9)}
+    assert {"equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "python"} == card["versions"].keys()
+    assert card["probe"] == pytest.approx(model.predict_proba(np.full((1, 3), None, dtype=object))[0].tolist())
+
+
+def test_the_card_tells_training_figures_and_limits(model, tmp_path):
+    save(model, tmp_path / "model", about=ABOUT)
+    text = card_of(tmp_path / "model")
+    for told in [
+        "# under+remix: a classifier of common, rare",
+        "NeuralClassifier of 2 network(s)",
+        "| rare | 20 | 22.22% |",
+        "| kind | category | 0.0% | b, ä |",
+        "Measured on held-out rows.",
+        "| G-mean | 0.8123 |",
+        "Data: fraud\\|2025",
+        "Class rare had 20 rows only",
+        "trained with RandomUnderSampler, ReMix: its probabilities lean towards rare classes",
+    ]:
+        assert told in text, told
+
+
+def test_decisions_are_told(table, tmp_path):
+    wrapped = PriorCorrectedClassifier(
+        recipes.make("cost", max_steps=10), training_shares="uniform", target_shares=[0.9, 0.1]
+    )
+    model = TunedThresholdsClassifier(wrapped, cv=2).fit(*table)
+    save(model, tmp_path / "model")
+    tuned, corrected = read_card(tmp_path / "model")["schema"]["decision"]
+    assert tuned["thresholds"]["rare"] == model.offsets_[1]
+    assert corrected == {"from_shares": {"common": 0.5, "rare": 0.5}, "to_shares": {"common": 0.9, "rare": 0.1}}
+    text = card_of(tmp_path / "model")
+    assert "to shares common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
+
+
+def test_a_model_of_numbers_that_nothing_was_told_of(problem, tmp_path):
+    X, y = problem((50, 5, 5), 3)
+    save(NeuralClassifier(max_steps=10).fit(X, y), tmp_path / "model")
+    schema = read_card(tmp_path / "model")["schema"]
+    assert schema["columns"] == [{"name": str(i), "kind": "number"} for i in range(3)]
+    assert schema["class_shares"] is None and schema["classes"] == [0, 1, 2]
+    text = card_of(tmp_path / "model")
+    assert "Not told." in text and "None were told." in text
+
+
+def test_names_stay_in_their_cells(table, tmp_path):
+    X, y = table
+    odd = X.rename(columns={"number": "a|b\n\n# Heading", "kind": "<b>"})
+    save(recipes.make("none", max_steps=5).fit(odd, y), tmp_path / "model")
+    text = card_of(tmp_path / "model")
+    assert "| a\\|b # Heading | number |" in text and "&lt;b>" in text and "\n# Heading" not in text
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["schema"]["columns"][0]["name"].startswith(
+        "a|b\n"
+    )
+
+
+@pytest.mark.parametrize("counts", [5, {"a": "many"}, {"a": -1}, {"a": None}])
+def test_class_counts_must_be_counts(counts, model, tmp_path):
+    with pytest.raises(ValueError, match=r"class_counts.*rows"):
+        save(model, tmp_path / "model", about={"class_counts": counts})
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,250 @@
+"""A saved model answers as before, wherever its networks are; what cannot be saved leaves nothing."""
+
+import io
+import os
+import shutil
+from functools import partial
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from imblearn.under_sampling import RandomUnderSampler
+from safetensors.numpy import load_file
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+from equipoise import (
+    DeferredReweighting,
+    NeuralClassifier,
+    PriorCorrectedClassifier,
+    ResampledClassifier,
+    TunedThresholdsClassifier,
+    VSLoss,
+    load,
+    recipes,
+    save,
+)
+from equipoise.persistence import read_card
+from equipoise.persistence.files import LIMITS, read_file
+from equipoise.persistence.stacks import parts
+from equipoise.preprocessing import TablePreprocessor
+from equipoise.training import FittedStack
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
+    X, y = table
+    quick = {"max_steps": 30, "n_members": 2} if recipes.is_neural(name) else {}
+    model = recipes.make(name, random_state=0, **quick)
+    if name in recipes.SLOW:
+        model.set_params(classifier__sampler__max_epochs=2)
+    model.fit(X, y)
+    save(model, tmp_path / "model", about={"data": "a table"})
+    again = load(tmp_path / "model")
+    assert read_card(tmp_path / "model")["about"] == {"data": "a table"}
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        partial(PriorCorrectedClassifier, target_shares={"common": 0.4, "rare": 0.6}),
+        partial(TunedThresholdsClassifier, metric=[[0, 1], [9, 0]], min_recall={"rare": 0.5}, cv=2),
+    ],
+)
+@pytest.mark.parametrize("name", ["smote", "gbdt"])
+def test_a_classifier_around_a_recipe_is_saved_with_it(wrap, name, table, tmp_path):
+    X, y = table
+    quick = {"max_steps": 20} if recipes.is_neural(name) else {}
+    model = wrap(recipes.make(name, random_state=0, **quick)).fit(X, y)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_classifier_of_resampled_rows_is_saved(table, tmp_path):
+    X, y = table
+    parts = [("table", TablePreprocessor()), ("clf", ResampledClassifier(RandomUnderSampler(), LogisticRegression()))]
+    model = Pipeline(parts).fit(X, y)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again[-1].sample_indices_, model[-1].sample_indices_)
+
+
+def test_a_loss_of_parts_is_saved_with_the_model(table, tmp_path):
+    loss = partial(DeferredReweighting, partial(VSLoss, tau=0.5), start=0.6)
+    model = recipes.make("none", max_steps=20, random_state=0).set_params(classifier__loss=loss).fit(*table)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    kept = again[-1].loss
+    assert (kept.func, kept.keywords) == (DeferredReweighting, {"start": 0.6})
+    assert (kept.args[0].func, kept.args[0].keywords) == (VSLoss, {"tau": 0.5})
+    np.testing.assert_array_equal(again.fit(*table).predict_proba(table[0]), model.predict_proba(table[0]))
+
+
+def test_saving_leaves_the_model_as_it_was_and_replaces_an_older_one(model, table, tmp_path):
+    before = model.predict_proba(table[0])
+    for _ in range(2):
+        save(model, tmp_path / "model")
+    np.testing.assert_array_equal(model.predict_proba(table[0]), before)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+
+
+def calibrated(classifier):
+    return CalibratedClassifierCV(classifier, method="temperature", cv=2)
+
+
+AROUND = {
+    "mubo, prior-corrected": lambda: PriorCorrectedClassifier(recipes.make("mubo", **QUICK)),
+    "tuned of prior-corrected": lambda: TunedThresholdsClassifier(
+        PriorCorrectedClassifier(recipes.make("ldam", **QUICK)), cv=2
+    ),
+    "calibrated, an ensemble": lambda: calibrated(recipes.make("smote", **QUICK)),
+    "prior-corrected of calibrated": lambda: PriorCorrectedClassifier(calibrated(recipes.make("la", **QUICK))),
+    "resampled network": lambda: Pipeline(
+        [
+            ("table", TablePreprocessor()),
+            ("clf", ResampledClassifier(RandomUnderSampler(random_state=0), NeuralClassifier(**QUICK))),
+        ]
+    ),
+    "float64, many layers": lambda: recipes.make(
+        "none", max_steps=5, hidden_layer_sizes=(3,) * 11, dtype="float64", random_state=0
+    ),
+}
+QUICK = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (8,), "random_state": 0}
+
+
+@pytest.mark.parametrize("make", AROUND.values(), ids=AROUND.keys())
+def test_every_network_goes_into_the_weights(make, table, place):
+    X, y = table
+    model = make().fit(X, y)
+    before = model.predict_proba(X)
+    save(model, place)
+    again = load(place)
+    np.testing.assert_array_equal(again.predict_proba(X), before)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    skops_bytes = read_file(place, "estimator.skops")
+    stacks = [part for part in parts(model) if isinstance(part, FittedStack)]
+    assert stacks
+    for stack in stacks:
+        assert all(array.tobytes() not in unpacked(skops_bytes) for array in stack.weights_.values() if array.size > 2)
+
+
+def unpacked(skops_bytes):
+    with ZipFile(io.BytesIO(skops_bytes)) as archive:
+        return b"".join(map(archive.read, archive.namelist()))
+
+
+def test_weights_are_readable_without_this_library(model, tmp_path):
+    save(model, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "weights.safetensors")
+    np.testing.assert_array_equal(weights["0.weights.0"], model[-1].stack_.weights_["weights.0"])
+
+
+def test_a_classifier_of_scikit_learn_alone_is_saved(problem, place):
+    X, y = problem()
+    model = CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=2).fit(X, y)
+    save(model, place)
+    np.testing.assert_array_equal(load(place).predict_proba(X), model.predict_proba(X))
+
+
+def test_a_classifier_without_probabilities_is_saved(problem, place):
+    X, y = problem()
+    model = LinearSVC().fit(X, y)
+    save(model, place)
+    assert read_card(place)["probe"] is None
+    np.testing.assert_array_equal(load(place).predict(X), model.predict(X))
+
+
+def test_what_would_not_be_loaded_again_is_not_saved(problem, place):
+    with pytest.raises(ValueError, match=r"types that would not be loaded again.*sklearn\.tree\._tree\.Tree"):
+        save(DecisionTreeClassifier().fit(*problem()), place)
+    assert not list(place.parent.iterdir())
+
+
+def test_a_failed_save_leaves_the_older_model(model, table, place, monkeypatch):
+    save(model, place)
+    before = sorted(place.parent.rglob("*")), load(place).predict_proba(table[0])
+    with pytest.raises(TypeError):
+        save(model, place, about={"not json": object()})
+    monkeypatch.setitem(LIMITS, "weights.safetensors", 10)
+    with pytest.raises(ValueError, match=r"weights\.safetensors would have .* bytes"):
+        save(model, place)
+    monkeypatch.undo()
+    assert sorted(place.parent.rglob("*")) == before[0]
+    np.testing.assert_array_equal(load(place).predict_proba(table[0]), before[1])
+
+
+def test_a_disk_that_fails_midway_leaves_the_older_model(model, table, tmp_path, monkeypatch):
+    place = tmp_path / "model"
+    save(model, place, about={"which": "older"})
+    replace, calls = os.replace, []
+
+    def failing(source, target):
+        calls.append(target)
+        if len(calls) == 2:  # the older model is out of the way, the new one not yet in its place
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="No space left"):
+        save(model, place)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert read_card(place)["about"] == {"which": "older"}
+
+
+def test_what_is_no_model_is_not_replaced(model, place):
+    place.mkdir()
+    (place / "model.json").write_text("{}")
+    (place / "thesis.txt").write_text("ten years of work")
+    with pytest.raises(ValueError, match="holds no model, or more than that"):
+        save(model, place)
+    assert (place / "thesis.txt").read_text() == "ten years of work"
+
+
+def test_a_file_that_is_no_model_is_not_replaced(model, tmp_path):
+    for name in ("model", "model.zip"):
+        (tmp_path / name).write_text("ten years of work")
+        with pytest.raises(ValueError, match="holds no model"):
+            save(model, tmp_path / name)
+        assert (tmp_path / name).read_text() == "ten years of work"
+
+
+def test_a_zip_file_of_the_folder_is_a_model_too(model, table, tmp_path):
+    save(model, tmp_path / "model")
+    shutil.make_archive(tmp_path / "packed", "zip", tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "packed.zip").predict_proba(table[0]), model.predict_proba(table[0]))
+
+
+def test_what_cannot_be_saved_leaves_nothing_behind(model, table, tmp_path):
+    X, y = table
+    with pytest.raises(NotFittedError):
+        save(recipes.make("none"), tmp_path / "model")
+    own = recipes.make("none", network=lambda shape, k: nn.Linear(shape[0], k), max_steps=5).fit(X, y)
+    with pytest.raises(ValueError, match="network of your own"):
+        save(own, tmp_path / "model")
+    with pytest.raises(TypeError):
+        save(model, tmp_path / "model", about={"not json": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_something_else_in_the_way_is_not_overwritten(model, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "precious.txt").write_text("keep me")
+    with pytest.raises(ValueError, match="holds no model"):
+        save(model, tmp_path / "notes")
+    assert (tmp_path / "notes" / "precious.txt").read_text() == "keep me"
+
+
+def test_no_model_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no model"):
+        load(tmp_path)
