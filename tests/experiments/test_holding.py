@@ -1,0 +1,35 @@
+"""A folder is held by one run at a time, and let go however that run ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from equipoise.experiments.holding import held
+
+HOLD = "import sys, time; from pathlib import Path; from equipoise.experiments.holding import held\n" \
+       "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"  # fmt: skip
+
+
+def test_a_second_run_says_who_holds_the_folder(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(BlockingIOError, match=rf"is being written by process {process.pid}, since 20"), held(tmp_path):
+        pass
+    other = tmp_path / "other"
+    with held(other):  # a folder beside it is free
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with held(tmp_path / "." / "other" / ".."):  # the same folder by another name, free again
+        assert not os.listdir(tmp_path)
+
+
+def test_a_folder_is_let_go_after_an_error(tmp_path):
+    with pytest.raises(KeyError), held(tmp_path):
+        raise KeyError
+    with held(tmp_path):
+        pass
