@@ -109,14 +109,17 @@ def _run_in_processes(
         on_progress("alone", done, len(pairs))
 
 
-def fit_cell(name: str, model: ClassifierMixin, fold: PreparedFold) -> Cell:
-    """Fit a classifier on the training side of a fold, and score it on the test side."""
+def fit_cell(name: str, model: ClassifierMixin, fold: PreparedFold, **parameters: Any) -> Cell:
+    """Fit a classifier on the training side of a fold, and score it on the test side.
+
+    Further parameters are those of its ``fit``.
+    """
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            model.fit(fold.X_train, fold.y_train)
+            model.fit(fold.X_train, fold.y_train, **parameters)
         except Exception as error:
             return fold.failed(name, error)
     return fold.cell(name, model, time.perf_counter() - started, _sentences(caught))

@@ -8,9 +8,10 @@ from sklearn.datasets import make_classification
 from equipoise import metrics
 from equipoise.datasets import split_target
 from equipoise.experiments.store import Store
+from equipoise.reproductions import sources, suite
 from equipoise.reproductions.chance import ledger, runs, tables
 from equipoise.reproductions.chance.arms import ARMS, RECIPES, AlwaysAccepted, SameSizeAtRandom
-from equipoise.reproductions.chance.runs import Effort
+from equipoise.reproductions.suite import Effort
 from equipoise.samplers import MUBO
 
 EFFORT = Effort(n_folds=2, n_members=2, most_steps=60)
@@ -47,7 +48,7 @@ def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, mon
         runs.run_set(dataset, store, EFFORT, chosen)
         first = {cell.key: cell for cell in store.cells()}
         assert len(first) == 2 * (len(RECIPES) + 2) and all(cell.error is None for cell in first.values())
-        monkeypatch.setattr(runs, "fit_cell", None)  # nothing is left to fit
+        monkeypatch.setattr(suite, "fit_cell", None)  # nothing is left to fit
         runs.run_set(dataset, store, EFFORT, chosen)
         folds = {fold.fold: fold for fold in store.folds()}
     found = runs.scores(tmp_path).set_index("method")
@@ -89,7 +90,7 @@ def scores(gain, n=12):
 
 
 def test_a_source_counts_once():
-    table = tables.by_source(scores(0.1), "g_mean", RECIPES)
+    table = sources.by_source(scores(0.1), "g_mean", RECIPES)
     both = scores(0.1).query("family == 'a' and method == 'mubo'")["g_mean"].mean()
     assert len(table) == 12 and table.loc["a", "mubo"] == pytest.approx(both)
 

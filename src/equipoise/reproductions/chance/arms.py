@@ -1,12 +1,9 @@
 """What is compared: recipes, and classifiers that take one part of MUBO away each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 
 from equipoise import MUBO, MUBOClassifier, NeuralClassifier
 from equipoise.bilevel.objectives import MajorityShare, MeanMajority
@@ -14,27 +11,10 @@ from equipoise.bilevel.proposals import RandomRows
 from equipoise.bilevel.rows import Chain
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.recipes import classifier
+from equipoise.reproductions.suite import Arm, Make
 
 RECIPES = ("none", "cost", "under", "mubo")
 """Run on every set of the suite."""
-
-Make = Callable[[int, int, int], ClassifierMixin]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A classifier beside the recipes.
-
-    Attributes
-    ----------
-    name, title : str
-    make : callable
-        ``(seed, n_members, max_steps) -> classifier`` of standardised numbers.
-    """
-
-    name: str
-    title: str
-    make: Make
 
 
 class AlwaysAccepted:
@@ -48,8 +28,10 @@ class AlwaysAccepted:
 class SameSizeAtRandom(MUBO):
     """As many rows of each larger class as a search keeps, drawn at random."""
 
-    def _fit_resample(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        _, kept = super()._fit_resample(X, y)
+    def _fit_resample(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        _, kept = super()._fit_resample(X, y, sample_weight)
         rng = np.random.default_rng(self.random_state)
         parts = [
             rng.choice(np.flatnonzero(y == label), int((kept == label).sum()), replace=False)

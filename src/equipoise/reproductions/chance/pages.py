@@ -9,8 +9,9 @@ from equipoise.reports.files import replace_file
 from equipoise.reproductions.chance import plots, tables
 from equipoise.reproductions.chance.arms import ARMS, EXPLORED, RECIPES, TITLES
 from equipoise.reproductions.chance.ledger import SETS, book
-from equipoise.reproductions.chance.runs import FULL, QUICK, SCORED, Effort, OnProgress, run_all, scores
+from equipoise.reproductions.chance.runs import FULL, QUICK, SCORED, run_all, scores
 from equipoise.reproductions.page import Plot, Section, Table, write_page
+from equipoise.reproductions.suite import Effort, OnProgress
 
 _PAPER = (
     "Medlin, Leyffer and Raghavan, A Bilevel Optimization Framework for Imbalanced Data Classification (2025), section "

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from equipoise.experiments.scores import METRICS
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing
-from equipoise.reproductions.chance.tables import by_source
+from equipoise.reproductions.sources import by_source
 
 _WIDTH = 860
 _SHOWN = ("g_mean", "macro_f1", "balanced_brier")

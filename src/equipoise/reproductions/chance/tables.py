@@ -9,42 +9,19 @@ from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
 from equipoise.reports.text import number
 from equipoise.reproductions.chance.arms import RECIPES, TITLES
 from equipoise.reproductions.chance.runs import SCORED
+from equipoise.reproductions.sources import SourceTables, by_source
 
 GOALS = (("g_mean", "under"), ("g_mean", "cost"), ("macro_f1", "under"), ("balanced_brier", "under"))
 """Where the recipe ``mubo`` is to rank before a rival."""
 
 
-def by_source(scores: pd.DataFrame, metric: str, methods: Sequence[str]) -> pd.DataFrame:
-    """Score of each method on each source, the mean over its sets; sources that all methods were run on."""
-    wide = scores.pivot_table(index=["family", "set"], columns="method", values=metric).reindex(columns=list(methods))
-    return wide.dropna().groupby("family").mean()
-
-
-def ranks(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """Mean rank and mean score of each method over sources, a pair of columns a metric; ready to print."""
-    columns: dict[str, list[str]] = {}
-    for metric in SCORED:
-        table, title = by_source(scores, metric, methods), METRICS[metric].title
-        means = mean_ranks(table, greater_is_better=METRICS[metric].greater_is_better)
-        columns[f"{title}, mean rank"] = [number(means[name], 2) for name in methods]
-        columns[f"{title}, mean"] = [number(table[name].mean()) for name in methods]
-    return pd.DataFrame(columns, index=pd.Index([TITLES[name] for name in methods], name="method"))
+_TABLES = SourceTables([METRICS[name] for name in SCORED], TITLES)
+ranks, every_set = _TABLES.ranks, _TABLES.every_set
 
 
 def tests(scores: pd.DataFrame, methods: Sequence[str], reference: str = "mubo") -> pd.DataFrame:
-    """Differences of ``mubo`` to each rival: sources won, their median, and Wilcoxon's p corrected by Holm."""
-    rows = []
-    for metric in SCORED:
-        table, sign = by_source(scores, metric, methods), 1 if METRICS[metric].greater_is_better else -1
-        tested = wilcoxon_holm(table * sign, reference)
-        for rival, line in tested.iterrows():
-            gains = sign * (table[reference] - table[str(rival)])
-            rows.append({
-                "metric": METRICS[metric].title, f"{TITLES[reference]} against": TITLES[str(rival)],
-                "better on": f"{int((gains > 0).sum())} of {len(gains)}",
-                "median gain": number(-line["median_difference"]), "p (Holm)": number(line["pvalue_holm"]),
-            })  # fmt: skip
-    return pd.DataFrame(rows).set_index("metric")
+    """Differences of ``mubo`` to each rival, see `SourceTables.tests`."""
+    return _TABLES.tests(scores, methods, reference)
 
 
 def goals(scores: pd.DataFrame) -> list[str]:
@@ -81,10 +58,3 @@ def ledger(entries: pd.DataFrame) -> pd.DataFrame:
 
 def _share(held: pd.Series) -> str:
     return f"{held.mean():.0%}" if len(held) else "–"
-
-
-def every_set(scores: pd.DataFrame, metric: str, methods: Sequence[str]) -> pd.DataFrame:
-    """Score of each method on each set, ready to print."""
-    wide = scores.pivot_table(index="set", columns="method", values=metric, sort=False)
-    wide = wide.reindex(columns=[name for name in methods if name in wide])
-    return wide.map(number).rename(columns=TITLES)

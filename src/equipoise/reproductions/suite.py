@@ -1,0 +1,190 @@
+"""Run recipes and further arms on data sets, one store a set; what is stored is not run again."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+
+from equipoise.datasets import Dataset
+from equipoise.experiments.compare import versions
+from equipoise.experiments.grid import PreparedFold, fit_cell
+from equipoise.experiments.protocol import Fold, Protocol
+from equipoise.experiments.scores import Metric
+from equipoise.experiments.store import Store
+from equipoise.recipes import classifier
+
+OnProgress = Callable[[str, int, int], None]
+Make = Callable[[int, int, int], ClassifierMixin]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A classifier that is compared.
+
+    Attributes
+    ----------
+    name, title : str
+    make : callable
+        ``(seed, n_members, max_steps) -> classifier`` of standardised numbers.
+    by_group : bool
+        Whether its `fit` is told the rows' groups.
+    """
+
+    name: str
+    title: str
+    make: Make
+    by_group: bool = False
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is run.
+
+    Attributes
+    ----------
+    n_folds, n_members : int
+    most_rows : int
+        Of a set that the arms run on.
+    most_steps : int
+        Gradient steps of a network, at most.
+    quick : bool
+        Run the five smallest sets only.
+    """
+
+    n_folds: int = 5
+    n_members: int = 4
+    most_rows: int = 5500
+    most_steps: int = 1_000_000
+    quick: bool = False
+
+
+def protocol_of(n_rows: int, recipes: Sequence[str], effort: Effort) -> Protocol:
+    """Return the folds, members and gradient steps of a set, the same for all that is compared."""
+    n_train = n_rows - n_rows // effort.n_folds
+    steps = min(effort.most_steps, classifier("none").planned_steps(n_train))
+    return Protocol(tuple(recipes), effort.n_folds, 1, effort.n_members, steps, random_state=0)
+
+
+def codes_of(dataset: Dataset, store: Store) -> NDArray[np.int64]:
+    """Return the class of each row as a code, and keep in the store which of them is rare."""
+    _, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
+    store.put("rare", int(np.bincount(codes).argmin()))
+    return codes
+
+
+def run_arms(
+    dataset: Dataset,
+    codes: NDArray[np.int64],
+    folds: Iterable[Fold],
+    protocol: Protocol,
+    store: Store,
+    arms: Sequence[Arm],
+    groups: NDArray[Any] | None = None,
+) -> None:
+    """Fit the arms on the folds of one set, in processes, those that are not yet stored.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n,), optional
+        Of every row, for arms that are told them.
+    """
+    done = store.done()
+    prepared = [PreparedFold.of(dataset, codes, fold) for fold in folds]
+    for fold in prepared:
+        store.add_fold(fold.fold, codes, fold.n_classes)
+    pending = [(arm, fold) for arm in arms for fold in prepared if (arm.name, 0, fold.fold.number) not in done]
+    cells = Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
+        delayed(fit_cell)(
+            arm.name, arm.make(fold.fold.seed, protocol.n_members, protocol.max_steps), fold,
+            **({} if groups is None or not arm.by_group else {"groups": groups[fold.fold.train]}),
+        ) for arm, fold in pending
+    )  # fmt: skip
+    for cell in cells:
+        store.add([cell])
+
+
+def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Read mean scores over folds: ``set``, ``family``, ``method``, ``seconds`` a fit, and a column a metric.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the stores.
+    families : mapping of str to str
+        Sets, and the source that each was cut from.
+    metrics : sequence of Metric
+    """
+    by_fold = scores_by_fold(folder, families, metrics)
+    return by_fold.drop(columns="fold").groupby(["set", "family", "method"], sort=False).mean().reset_index()
+
+
+def scores_by_fold(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Read what `scores` does, a row a ``fold``."""
+    rows = []
+    for name, family in families.items():
+        if (path := folder / f"{name}.sqlite").exists():
+            with Store(path) as store:
+                rows += [{"set": name, "family": family} | row for row in _rows(store, metrics)]
+    return pd.DataFrame(rows)
+
+
+def _rows(store: Store, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    codes, rare = {fold.fold: fold.test_codes for fold in store.folds()}, store.get("rare")
+    return [
+        {"method": cell.recipe, "fold": cell.fold, "seconds": cell.seconds,
+         **{metric.name: metric.score(codes[cell.fold], cell.probabilities, rare) for metric in metrics}}
+        for cell in store.cells() if cell.probabilities is not None
+    ]  # fmt: skip
+
+
+def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple[str, Dataset]], list[str]]:
+    """Load what can be had, the smallest first; return the others' names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    found, missing = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each failed download
+        for name, load in loaders.items():
+            try:
+                found.append((name, load()))
+            except (OSError, ValueError):
+                missing.append(name)
+    if not found:
+        raise FileNotFoundError(
+            "None of the suite's data sets can be had: connect to the internet, or name the folder that holds them in "
+            "the environment variable EQUIPOISE_DATA_HOME."
+        )
+    return sorted(found, key=lambda pair: pair[1].X.size), missing
+
+
+def open_store(folder: Path, name: str, effort: Effort) -> Store:
+    """Open the store of a set, made if need be.
+
+    Raises
+    ------
+    ValueError
+        If it holds results of another effort.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    store = Store(folder / f"{name}.sqlite")
+    stored = store.get("effort")
+    if stored is None:
+        store.put("versions", versions())
+        store.put("effort", asdict(effort))
+    elif stored != asdict(effort):
+        store.close()
+        raise ValueError(
+            f"{folder} holds results of another effort: choose another --out, or give --quick as it was given before."
+        )
+    return store
