@@ -1,4 +1,4 @@
-"""The command line: compare, fit, predict, reproduce, datasets."""
+"""The command line: compare, fit, predict, export, reproduce, datasets."""
 
 import math
 import os
@@ -211,6 +211,25 @@ def predict(model: Path, table: Path, /, *, out: Path) -> None:
         scored[f"probability_{label}"] = column
     _write_table(scored, out)
     Console().print(f"{len(scored):,} rows: {out}", highlight=False, markup=False)
+
+
+@app.command
+def export(model: Path, /, *, onnx: Path) -> None:
+    """Write a saved model as one ONNX graph, from the cells of a table to probabilities and decisions.
+
+    Parameters
+    ----------
+    model
+        Folder or zip file that `fit`, `compare` or `save` wrote.
+    onnx
+        File to write.
+    """
+    try:
+        from equipoise.onnx_export import export_onnx  # the packages that it needs are an extra
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    export_onnx(persistence.load(model), onnx)
+    Console().print(f"Graph: {onnx}", highlight=False, markup=False)
 
 
 @app.command

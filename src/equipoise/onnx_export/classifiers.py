@@ -1,0 +1,161 @@
+"""The graph of a classifier's probabilities, one function a type: networks, pipelines, decisions, calibration."""
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
+from equipoise.classifiers.neural import _CLIP
+from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
+from equipoise.networks.cosine import _LEAST_NORM
+from equipoise.onnx_export.graph import Graph
+from equipoise.onnx_export.table import table_graph
+from equipoise.preprocessing import TablePreprocessor
+from equipoise.training import FittedStack
+
+_TINY = 1e-12  # what scikit-learn adds to probabilities before their logarithm
+
+
+@singledispatch
+def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
+    """Add a classifier to a graph.
+
+    Parameters
+    ----------
+    model : fitted classifier
+    graph : Graph
+    rows : str or None
+        Value of shape (n, n_features); None where the model reads what goes into the graph.
+
+    Returns
+    -------
+    str
+        Value of shape (n, n_classes), double.
+
+    Raises
+    ------
+    ValueError
+        If the model has no graph.
+    """
+    raise ValueError(
+        f"{type(model).__name__} has no ONNX graph: export a recipe that trains networks, or one of equipoise's "
+        "classifiers around it."
+    )
+
+
+@probabilities.register
+def _(model: Pipeline, graph: Graph, rows: str | None) -> str:
+    for _, step in model.steps[:-1]:
+        if isinstance(step, TablePreprocessor) and rows is None:
+            rows = table_graph(graph, step)
+        elif isinstance(step, StandardScaler):
+            rows = _standardized(graph, _matrix(graph, step, rows), step)
+        elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
+            raise ValueError(f"{type(step).__name__} has no ONNX graph: of what comes before a classifier, "
+                             "TablePreprocessor as the first step and StandardScaler have.")  # fmt: skip
+    return probabilities(model[-1], graph, rows)
+
+
+@probabilities.register
+def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
+    return probabilities(model.estimator, graph, rows)
+
+
+@probabilities.register
+def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
+    value = _matrix(graph, model, rows)
+    if model._scaler is not None:
+        bounds = graph.constant(-_CLIP, np.float64), graph.constant(_CLIP, np.float64)
+        value = graph.add("Clip", _standardized(graph, value, model._scaler), *bounds)
+    return _stack(graph, model.stack_, value)
+
+
+@probabilities.register
+def _(model: MUBOClassifier, graph: Graph, rows: str | None) -> str:
+    return _stack(graph, model.stack_, _matrix(graph, model, rows))
+
+
+@probabilities.register
+def _(model: ResampledClassifier, graph: Graph, rows: str | None) -> str:
+    return probabilities(model.classifier_, graph, rows)
+
+
+@probabilities.register
+def _(model: TunedThresholdsClassifier, graph: Graph, rows: str | None) -> str:
+    return probabilities(model.estimator_, graph, rows)
+
+
+@probabilities.register
+def _(model: PriorCorrectedClassifier, graph: Graph, rows: str | None) -> str:
+    ratio = graph.constant(model.target_shares_ / model.training_shares_, np.float64)
+    return _normalized(graph, graph.add("Mul", probabilities(model.estimator_, graph, rows), ratio))
+
+
+@probabilities.register
+def _(model: CalibratedClassifierCV, graph: Graph, rows: str | None) -> str:
+    """Temperature: powers of probabilities that sum to 1 (Guo et al. 2017, section 4.2), averaged over the folds."""
+    if model.method != "temperature":
+        raise ValueError(f"CalibratedClassifierCV(method={model.method!r}) has no graph: method='temperature' has.")
+    found = []
+    for fold in model.calibrated_classifiers_:
+        proba = probabilities(fold.estimator, graph, rows)
+        logits = graph.add("Log", graph.add("Add", proba, graph.constant(_TINY, np.float64)))
+        beta = graph.constant(fold.calibrators[0].beta_, np.float64)
+        found.append(graph.add("Softmax", graph.add("Mul", logits, beta), axis=-1))
+    total = graph.add("Sum", *found)
+    return graph.add("Div", total, graph.constant(len(found), np.float64))
+
+
+def _matrix(graph: Graph, model: Any, rows: str | None) -> str:
+    """Rows as double; those that go into the graph where a model reads numbers are one input, X."""
+    return graph.input("X", "matrix", model.n_features_in_) if rows is None else graph.cast(rows, np.float64)
+
+
+def _standardized(graph: Graph, value: str, scaler: StandardScaler) -> str:
+    if scaler.mean_ is not None and scaler.with_mean:
+        value = graph.add("Sub", value, graph.constant(scaler.mean_, np.float64))
+    if scaler.scale_ is not None:
+        value = graph.add("Div", value, graph.constant(scaler.scale_, np.float64))
+    return value
+
+
+def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:
+    """Mean probability of the members: a matrix product a layer for all of them, as `MLPStack` does it."""
+    if stack.pattern_ is not None:
+        raise ValueError(
+            "A network given as a module has no ONNX graph here: export stack_.to_module() with torch.onnx, or use "
+            "network='mlp' or 'cosine_mlp'."
+        )
+    if stack.scaler_ is not None:
+        rows = _standardized(graph, rows, stack.scaler_)
+    weights = stack.weights_
+    value = graph.cast(rows, weights["weights.0"].dtype)
+    depth = sum(name.startswith("weights.") for name in weights)
+    for i in range(depth):
+        if i:
+            value = graph.add("Relu", value)
+        layer = weights[f"weights.{i}"]
+        if "scale" in weights and i == depth - 1:
+            value = _cosines(graph, value, layer, weights["scale"])
+        else:
+            product = graph.add("MatMul", value, graph.constant(layer))
+            value = graph.add("Add", product, graph.constant(weights[f"biases.{i}"]))
+    proba = graph.add("Softmax", graph.cast(value, np.float64), axis=-1)
+    return graph.add("ReduceMean", proba, graph.constant([0], np.int64), keepdims=0)
+
+
+def _cosines(graph: Graph, value: str, layer: np.ndarray, scale: np.ndarray) -> str:
+    least = graph.constant(_LEAST_NORM, layer.dtype)
+    norms = graph.add("ReduceL2", value, graph.constant([-1], np.int64), keepdims=1)
+    lengths = np.maximum(np.linalg.norm(layer, axis=-2, keepdims=True), _LEAST_NORM)
+    columns = graph.constant(scale * layer / lengths, layer.dtype)
+    return graph.add("Div", graph.add("MatMul", value, columns), graph.add("Max", norms, least))
+
+
+def _normalized(graph: Graph, value: str) -> str:
+    return graph.add("Div", value, graph.add("ReduceSum", value, graph.constant([-1], np.int64), keepdims=1))

@@ -1,0 +1,86 @@
+"""A graph under construction: nodes, constants and inputs, each known by the name of what comes out of it."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 20  # the first with RegexFullMatch
+_ML_OPSET = 4
+_IR = 10
+_INSIDE = "equipoise/"  # before the numbers of what is neither input nor output
+
+
+class Graph:
+    """Collects what a graph consists of.
+
+    Attributes
+    ----------
+    inputs : dict of str to (kind, width)
+        Kinds are those of `TablePreprocessor`, or ``"matrix"``.
+    """
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, tuple[str, int]] = {}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+
+    def input(self, name: str, kind: str, width: int = 1) -> str:
+        """Name an input of shape (n, width): strings for a category, else double. The same one for the same name."""
+        if not name or name.startswith(_INSIDE):
+            raise ValueError(f"An input of a graph cannot be called {name!r}: rename the column.")
+        if self.inputs.setdefault(name, (kind, width)) != (kind, width):
+            raise ValueError(
+                f"Column {name!r} is a {self.inputs[name][0]} for one part of the model and a {kind} for another, but "
+                "an input of a graph is of one kind: give the column a type that tells it."
+            )
+        return name
+
+    def constant(self, values: ArrayLike, dtype: DTypeLike | None = None) -> str:
+        """Name a constant tensor."""
+        array = np.asarray(values, dtype=dtype, order="C")
+        content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
+        key = (str(array.dtype), array.shape, content)
+        if key not in self._known:
+            self._known[key] = name = f"{_INSIDE}constant {len(self._known)}"
+            self._constants.append(numpy_helper.from_array(array, name))
+        return self._known[key]
+
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node of one output, and name that."""
+        name = f"{_INSIDE}{operator} {len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [name], domain=domain, **attributes))
+        return name
+
+    def cast(self, value: str, dtype: DTypeLike) -> str:
+        """Add a cast."""
+        return self.add("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def finish(self, outputs: dict[str, tuple[str, int, list[Any]]], metadata: dict[str, str]) -> onnx.ModelProto:
+        """Return the model.
+
+        Parameters
+        ----------
+        outputs : dict of str to (value, element type, shape)
+        metadata : dict of str to str
+        """
+        nodes = [*self._nodes, *(helper.make_node("Identity", [value], [n]) for n, (value, _, _) in outputs.items())]
+        inputs = []
+        for name, (kind, width) in self.inputs.items():
+            element = TensorProto.STRING if kind == "category" else TensorProto.DOUBLE
+            inputs.append(helper.make_tensor_value_info(name, element, ["n", width]))
+        results = [helper.make_tensor_value_info(name, kind, shape) for name, (_, kind, shape) in outputs.items()]
+        graph = helper.make_graph(nodes, "equipoise", inputs, results, self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="equipoise")
+        helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model)
+        return model
+
+
+def element_type(labels: NDArray[Any]) -> int:
+    """Return the ONNX element type of labels."""
+    return TensorProto.STRING if labels.dtype == object else helper.np_dtype_to_tensor_dtype(labels.dtype)

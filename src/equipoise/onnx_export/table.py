@@ -1,0 +1,77 @@
+"""`TablePreprocessor` as a graph: one input a column, numbers as double with NaN for gaps, categories as strings.
+
+A blank text, or one that reads "nan", is a missing category, as it is for `TablePreprocessor`. Dates go in as days
+since 1970-01-01 (UTC), booleans as 0 and 1.
+"""
+
+import numpy as np
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from equipoise.columns import MISSING_LEVEL
+from equipoise.onnx_export.graph import Graph
+from equipoise.preprocessing import TablePreprocessor
+
+_SPACE = r"[\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]*"  # what str.strip takes away
+_BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
+
+
+def table_graph(graph: Graph, table: TablePreprocessor) -> str:
+    """Add the preprocessing; the result is (n, n_features_out), float32."""
+    blocks = []
+    for part, columns in table._layout.items():
+        fitted = table._parts[part]
+        if part == "category":
+            blocks += _categories(graph, columns, fitted)
+            continue
+        cells = graph.add("Concat", *(graph.input(name, table.kinds_[name]) for name in columns), axis=1)
+        if part == "number":
+            blocks.append(_numbers(graph, cells, fitted, table.clip))
+        elif part == "boolean":
+            blocks.append(graph.cast(_filled(graph, cells, fitted), np.float32))
+        else:
+            blocks.append(graph.cast(graph.add("IsNaN", cells), np.float32))
+    return graph.add("Concat", *blocks, axis=1)
+
+
+def _filled(graph: Graph, cells: str, imputer: SimpleImputer) -> str:
+    return graph.add("Where", graph.add("IsNaN", cells), graph.constant(imputer.statistics_, np.float64), cells)
+
+
+def _numbers(graph: Graph, cells: str, fitted: Pipeline, clip: float) -> str:
+    imputer, scaler = fitted[0], fitted[1]
+    centred = graph.add("Sub", _filled(graph, cells, imputer), graph.constant(scaler.mean_, np.float64))
+    scaled = graph.add("Div", centred, graph.constant(scaler.scale_, np.float64))
+    bounds = graph.constant(-clip, np.float64), graph.constant(clip, np.float64)
+    return graph.cast(graph.add("Clip", scaled, *bounds), np.float32)
+
+
+def _categories(graph: Graph, columns: list[str], encoder: OneHotEncoder) -> list[str]:
+    """Give each column its block of 0/1 columns."""
+    blocks = []
+    for j, (column, levels) in enumerate(zip(columns, encoder.categories_, strict=True)):
+        position = _positions(encoder, j)
+        codes = {str(level): position[i] for i, level in enumerate(levels)}
+        text = graph.input(column, "category")
+        known = graph.add(
+            "LabelEncoder", text, domain="ai.onnx.ml", keys_strings=list(codes), values_int64s=list(codes.values()),
+            default_int64=position[-1],
+        )  # fmt: skip
+        missing = graph.constant(codes.get(MISSING_LEVEL, position[-1]), np.int64)
+        code = graph.add("Where", graph.add("RegexFullMatch", text, pattern=_BLANK), missing, known)
+        places = graph.constant(np.arange(max(position) + 1)[None], np.int64)
+        blocks.append(graph.cast(graph.add("Equal", code, places), np.float32))
+    return blocks
+
+
+def _positions(encoder: OneHotEncoder, j: int) -> list[int]:
+    """Return the place of the 1 for each level of column j, and last for a level that was not seen; -1 for none."""
+    n_levels = len(encoder.categories_[j])
+    rare = encoder.infrequent_categories_[j] if hasattr(encoder, "infrequent_categories_") else None
+    if rare is None:
+        return [*range(n_levels), -1]
+    kept = [level not in set(rare) for level in encoder.categories_[j]]
+    pool = sum(kept)  # the pool is the last column
+    places = np.where(kept, np.cumsum(kept) - 1, pool).tolist()
+    return [*places, pool]

@@ -1,0 +1,280 @@
+"""onnxruntime answers as the model does, whatever it is made of; what has no graph says so."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch import nn
+
+from equipoise import (
+    MUBOClassifier,
+    NeuralClassifier,
+    PriorCorrectedClassifier,
+    ResampledClassifier,
+    TunedThresholdsClassifier,
+    recipes,
+    save,
+)
+from equipoise.cli import main
+from equipoise.onnx_export import export_onnx, onnx_inputs
+from equipoise.preprocessing import TablePreprocessor
+
+SMALL = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (6, 5), "random_state": 0}
+pytestmark = pytest.mark.filterwarnings("ignore:Columns left out")
+
+
+def make_table(n_rows, seed):
+    """Each kind of column, gaps in most, some levels rare."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "amount": rng.normal(1e6, 1e5, n_rows),
+            "skewed": rng.lognormal(sigma=4, size=n_rows).astype("float32"),
+            "count of things": rng.integers(-3, 9, n_rows),
+            "gaps only tell": rng.choice([1.0, np.nan], n_rows),
+            "online": rng.random(n_rows) > 0.5,
+            "maybe": pd.array(rng.choice([True, False, None], n_rows), dtype="boolean"),
+            "as text": rng.choice(["true", "FALSE", " ", None], n_rows),
+            "numbers as text": rng.choice(["1.5", "2e3", "-7", "nan", "", "4"], n_rows),
+            "day": pd.Timestamp("2021-03-04") + pd.to_timedelta(rng.integers(0, 10**6, n_rows), unit="s"),
+            "iso": rng.choice(["2020-02-29", "2021-01-01T12:30:00", None], n_rows),
+            "länd 国": rng.choice(["Österreich", "中国", "a\nb", "rare", None], n_rows, p=[0.4, 0.3, 0.2, 0.01, 0.09]),
+            "label": rng.choice(["x", "X", " x", "nan", "  "], n_rows),
+            "declared": pd.Categorical(rng.choice(["1", "2", "3"], n_rows), categories=["3", "2", "1", "0"]),
+            "constant": "same",
+        }
+    )
+    table.loc[rng.random(n_rows) < 0.1, ["amount", "day"]] = None
+    return table
+
+
+def make_labels(table, seed, labels=("common", "rare")):
+    rng = np.random.default_rng(seed)
+    return np.asarray(labels)[np.minimum(rng.geometric(0.7, len(table)) - 1, len(labels) - 1)]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table(200, 0)
+
+
+@pytest.fixture(scope="module")
+def new_rows():
+    rows = make_table(60, 1)
+    rows.loc[0, "länd 国"], rows.loc[1, "label"], rows.loc[2, "label"] = "unseen", "\u3000NaN\t", "(missing)"
+    rows.loc[3, "amount"], rows.loc[4, "amount"] = 1e30, -1e30
+    rows["online"] = rows["online"].astype(object)
+    rows.loc[5, "online"] = None
+    rows.loc[6, "count of things"] = np.nan
+    return rows
+
+
+def check(model, rows, path):
+    export_onnx(model, path)
+    session = onnxruntime.InferenceSession(path)
+    label, proba = session.run(None, onnx_inputs(path, rows))
+    expected = model.predict_proba(rows)
+    np.testing.assert_allclose(proba, expected, atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(label, model.predict(rows))
+    return session
+
+
+def corrected(classifier):
+    return PriorCorrectedClassifier(classifier, target_shares=[0.2, 0.8])
+
+
+def calibrated(classifier, **parameters):
+    return CalibratedClassifierCV(classifier, method="temperature", **{"cv": 2, **parameters})
+
+
+MODELS = {
+    "recipe": lambda: recipes.make("remix", **SMALL),
+    "cosines": lambda: recipes.make("ldam", **SMALL),
+    "float64, one layer": lambda: recipes.make("cost", **{**SMALL, "hidden_layer_sizes": (), "dtype": "float64"}),
+    "mubo": lambda: recipes.make("mubo", **SMALL),
+    "prior-corrected": lambda: corrected(recipes.make("under", **SMALL)),
+    "tuned": lambda: TunedThresholdsClassifier(recipes.make("none", **SMALL), metric="g_mean", cv=2),
+    "tuned of corrected": lambda: TunedThresholdsClassifier(corrected(recipes.make("none", **SMALL)), cv=2),
+    "corrected of tuned": lambda: corrected(TunedThresholdsClassifier(recipes.make("none", **SMALL), cv=2)),
+    "temperature, one fit": lambda: calibrated(recipes.make("none", **SMALL), ensemble=False),
+    "temperature, two fits": lambda: calibrated(recipes.make("none", **SMALL)),
+    "all decisions": lambda: TunedThresholdsClassifier(calibrated(corrected(recipes.make("smote", **SMALL))), cv=2),
+    "resampled": lambda: make_pipeline(
+        TablePreprocessor(), ResampledClassifier(RandomUnderSampler(random_state=0), NeuralClassifier(**SMALL))
+    ),
+    "resampled, tuned inside": lambda: make_pipeline(
+        TablePreprocessor(),
+        ResampledClassifier(
+            RandomUnderSampler(random_state=0), TunedThresholdsClassifier(NeuralClassifier(**SMALL), cv=2)
+        ),
+    ),
+    "imbalanced-learn's pipeline": lambda: make_imblearn_pipeline(
+        TablePreprocessor(clip=2.0, min_frequency=1),
+        "passthrough",
+        StandardScaler(with_mean=False),
+        RandomUnderSampler(random_state=0),
+        NeuralClassifier(**SMALL),
+    ),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
+def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path):
+    check(make().fit(table, make_labels(table, 2)), new_rows, tmp_path / "model.onnx")
+
+
+def test_a_frozen_classifier(table, new_rows, tmp_path):
+    y = make_labels(table, 2)
+    tuned = TunedThresholdsClassifier(recipes.make("none", **SMALL), metric=[[0, 1], [9, 0]], cv=2).fit(table, y)
+    check(FrozenEstimator(tuned), new_rows, tmp_path / "model.onnx")
+    check(calibrated(FrozenEstimator(tuned)).fit(table, y), new_rows, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [(3, 1, 7), (2.0, 1.0, -3.0), (False, True), ("ä", "中", ""), np.array(["a", "b", "c"], dtype=object)],
+    ids=str,
+)
+def test_any_labels(labels, table, new_rows, tmp_path):
+    y = make_labels(table, 3, labels)
+    session = check(recipes.make("none", **SMALL).fit(table, y), new_rows, tmp_path / "model.onnx")
+    told = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    assert told == np.unique(y).tolist()
+
+
+@pytest.mark.parametrize("classifier", [NeuralClassifier(**SMALL), MUBOClassifier(**SMALL)])
+def test_a_classifier_of_numbers(classifier, problem, tmp_path):
+    X, y = problem((60, 9, 6))
+    session = check(classifier.fit(X * [1, 100, 1e4, 1e-4], y), X * [1, 100, 1e4, 1e-4], tmp_path / "model.onnx")
+    assert [(i.name, i.type, i.shape) for i in session.get_inputs()] == [("X", "tensor(double)", ["n", 4])]
+
+
+def test_a_table_without_names_and_one_row_at_a_time(problem, tmp_path):
+    X, y = problem()
+    X[::9, 1] = np.nan
+    model = recipes.make("none", **SMALL).fit(X, y)
+    check(model, X, tmp_path / "model.onnx")
+    check(model, X[:1], tmp_path / "model.onnx")
+
+
+def test_inputs_are_the_columns_in_use(table, new_rows, tmp_path):
+    model = recipes.make("none", **SMALL).fit(table, make_labels(table, 2))
+    session = check(model, new_rows, tmp_path / "model.onnx")
+    kinds = {i.name: i.type for i in session.get_inputs()}
+    assert kinds.keys() == set(table.columns) - {"constant"}
+    assert {name for name, kind in kinds.items() if kind == "tensor(string)"} == {"länd 国", "label", "declared"}
+    assert [o.name for o in session.get_outputs()] == ["label_", "probabilities"]  # a column is called label
+    told = json.loads(session.get_modelmeta().custom_metadata_map["columns"])
+    assert told == {name: model[0].kinds_[name] for name in told} and told.keys() == kinds.keys()
+
+
+def test_other_frames_and_columns_in_any_order(table, new_rows, tmp_path):
+    model = recipes.make("none", **SMALL).fit(table[["amount", "label", "maybe"]], make_labels(table, 2))
+    export_onnx(model, tmp_path / "model.onnx")
+    rows = pl.DataFrame({name: new_rows[name].tolist() for name in ("maybe", "label", "amount")}, strict=False)
+    _, proba = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(
+        None, onnx_inputs(tmp_path / "model.onnx", rows)
+    )
+    np.testing.assert_allclose(proba, model.predict_proba(new_rows[["amount", "label", "maybe"]]), atol=1e-5, rtol=0)
+
+
+def test_plain_arrays_are_all_that_a_service_needs(tmp_path):
+    """What the documentation says of inputs, without this library's help."""
+    X = pd.DataFrame({"age": [20, 30, None, 50] * 10, "city": ["Rom", "Bonn", None, "Bonn"] * 10})
+    model = recipes.make("none", **SMALL).fit(X, [0, 0, 0, 1] * 10)
+    export_onnx(model, tmp_path / "model.onnx")
+    rows = {"age": np.array([[20.0], [np.nan]]), "city": np.array([["Bonn"], [""]], dtype=object)}
+    label, proba = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, rows)
+    expected = model.predict_proba(pd.DataFrame({"age": [20, None], "city": ["Bonn", None]}))
+    np.testing.assert_allclose(proba, expected, atol=1e-5, rtol=0)
+    assert label.dtype == np.int64
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    levels=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), min_size=2, max_size=6, unique=True),
+    numbers=st.lists(st.floats(-1e30, 1e30) | st.just(np.nan), min_size=2, max_size=8),
+    seed=st.integers(0, 99),
+    min_frequency=st.integers(1, 9),
+)
+def test_any_texts_and_numbers(levels, numbers, seed, min_frequency, tmp_path):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"text": rng.choice(np.array([*levels, None], dtype=object), 40), "n": rng.choice(numbers, 40)})
+    X["sure"] = np.arange(40.0)
+    model = make_pipeline(TablePreprocessor(min_frequency=min_frequency), NeuralClassifier(**{**SMALL, "max_steps": 2}))
+    model.fit(X, np.arange(40) % 3)
+    rows = pd.concat([X, X.assign(text=rng.permutation(X["text"].fillna("?") + "?"))], ignore_index=True)
+    if model[0].kinds_["text"] != "category":
+        rows["text"] = pd.concat([X["text"], X["text"]], ignore_index=True)
+    check(model, rows, tmp_path / "model.onnx")
+
+
+NO_GRAPH = {
+    "boosting": (recipes.make("gbdt"), "HistGradientBoostingClassifier has no ONNX graph: export a recipe"),
+    "a module": (recipes.make("none", network=lambda shape, k: nn.Linear(shape[0], k), max_steps=3), "as a module"),
+    "another library's": (make_pipeline(TablePreprocessor(), LogisticRegression()), "LogisticRegression has no ONNX"),
+    "another step": (make_pipeline(TablePreprocessor(), MinMaxScaler(), NeuralClassifier(**SMALL)), "MinMaxScaler has"),
+    "wrapped": (PriorCorrectedClassifier(recipes.make("gbdt")), "HistGradientBoostingClassifier has no"),
+    "sigmoids": (CalibratedClassifierCV(recipes.make("none", **SMALL), cv=2), "method='sigmoid'"),
+}
+
+
+@pytest.mark.parametrize("model, reason", NO_GRAPH.values(), ids=NO_GRAPH.keys())
+def test_what_has_no_graph_says_so(model, reason, table, tmp_path):
+    model.fit(table[["amount", "label"]], make_labels(table, 2))
+    with pytest.raises(ValueError, match=reason):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_input_is_told(table, new_rows, tmp_path):
+    with pytest.raises(NotFittedError):
+        export_onnx(recipes.make("none"), tmp_path / "model.onnx")
+    model = recipes.make("none", **SMALL).fit(table, make_labels(table, 2))
+    export_onnx(model, tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="lacks columns that the model uses: 'amount', 'iso'; add them"):
+        onnx_inputs(tmp_path / "model.onnx", new_rows.drop(columns=["amount", "iso"]))
+    with pytest.raises(ValueError, match=r"'amount' holds numbers, but .* cannot be read"):
+        onnx_inputs(tmp_path / "model.onnx", new_rows.assign(amount="much"))
+    mixed = np.array(["a", 1], dtype=object)
+    model[-1].classes_ = mixed
+    with pytest.raises(ValueError, match="all texts or all numbers, but 1 is"):
+        export_onnx(model, tmp_path / "model.onnx")
+    nameless = pd.DataFrame({"": np.arange(20.0), "b": np.arange(20.0)})
+    with pytest.raises(ValueError, match="cannot be called ''"):
+        export_onnx(recipes.make("none", **SMALL).fit(nameless, [0, 1] * 10), tmp_path / "model.onnx")
+
+
+def test_the_command_line(table, new_rows, tmp_path):
+    y = make_labels(table, 2)
+    model = TunedThresholdsClassifier(recipes.make("none", **SMALL), cv=2).fit(table, y)
+    save(model, tmp_path / "model.zip")
+    save(recipes.make("gbdt", max_iter=2).fit(table, y), tmp_path / "trees")
+
+    command = ["export", str(tmp_path / "model.zip"), "--onnx", str(tmp_path / "model.onnx")]
+    done = subprocess.run([sys.executable, "-m", "equipoise.cli", *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    label, proba = session.run(None, onnx_inputs(tmp_path / "model.onnx", new_rows))
+    np.testing.assert_allclose(proba, model.predict_proba(new_rows), atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(label, model.predict(new_rows))
+    with pytest.raises(SystemExit, match=r"^equipoise: HistGradientBoostingClassifier has no ONNX graph"):
+        main(["export", str(tmp_path / "trees"), "--onnx", str(tmp_path / "trees.onnx")])
+    assert not (tmp_path / "trees.onnx").exists()
