@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-long check bench clean
 
 demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, into demo/
 	rm -rf demo
@@ -11,6 +11,9 @@ demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, i
 
 test: check  ## everything that CI runs
 	$(BIN)/pytest
+
+test-long: $(READY)  ## what takes too long for every change
+	$(BIN)/pytest -m long
 
 check: $(READY)  ## style and types
 	$(BIN)/ruff check src tests benchmarks

@@ -141,6 +141,8 @@ def read_column(name: str, series: nw.Series) -> NumericColumn | TextColumn:
     ------
     TypeError
         If a cell holds a collection instead of a single value.
+    ValueError
+        If a cell holds a complex number.
     """
     dtype = series.dtype
     if dtype == nw.Boolean:
@@ -163,6 +165,11 @@ def _read_objects(name: str, cells: NDArray[np.object_], declared: bool) -> Nume
             raise TypeError(
                 "The argument must be a table in which each cell is a string or a number, but column "
                 f"{name!r} holds {cell!r:.60} ({cell_type.__name__}): spread it over columns of its own."
+            )
+        if issubclass(cell_type, complex | np.complexfloating):
+            raise ValueError(
+                f"Complex data not supported: column {name!r} holds {cell!s:.60}; give its real and imaginary parts "
+                "columns of their own."
             )
     only_numbers = all(issubclass(t, Number) and not issubclass(t, bool | np.bool_) for t in examples)
     if only_numbers and not declared:

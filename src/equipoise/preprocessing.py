@@ -215,7 +215,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         try:
             frame = nw.from_native(X, eager_only=True)
         except nw.exceptions.DuplicateError as error:
-            raise ValueError(f"Column names must be distinct; rename the repeated ones. {error}") from error
+            told = " ".join(str(error).split())
+            raise ValueError(f"Column names must be distinct; rename the repeated ones. {told}") from error
         if 0 in frame.shape:
             raise ValueError(f"The table must have rows and columns; its shape is {frame.shape}.")
         if not reset and hasattr(self, "feature_names_in_"):
