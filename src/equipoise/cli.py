@@ -22,6 +22,7 @@ from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Comparison, Store, refit, results_path
 from equipoise.experiments import compare as run_comparison
+from equipoise.experiments.holding import held
 from equipoise.progress import ProgressBars
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.text import number
@@ -241,15 +242,19 @@ def reproduce(name: str, /, *, out: Path = Path("reproduction"), quick: bool = F
     Parameters
     ----------
     name
-        remix-table1, remix-table2 or remix-figures.
+        A paper and what of it, such as remix-table2 or mubo-chance; a wrong name lists them all.
     out
         Folder for the page, its tables and the results of every fold.
     quick
         A few epochs and one repeat: the shape of the result in minutes.
     """
     console = Console()
-    with ProgressBars(console) as bars:
-        page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
+    try:
+        with held(out), ProgressBars(console) as bars:
+            page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
+    except KeyboardInterrupt:
+        console.print(f"\nStopped. Results so far are kept in {out}; the same command goes on from there.")
+        raise
     console.print(f"Page: {page}", highlight=False, markup=False)
 
 
@@ -344,7 +349,7 @@ def _results(out: Path) -> Iterator[Store]:
     """Open a folder's results, made if need be; take away again what a comparison that never began left."""
     new_folder = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    with Store(results_path(out)) as store:
+    with held(out), Store(results_path(out)) as store:
         try:
             yield store
         except BaseException:

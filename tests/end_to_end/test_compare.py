@@ -108,6 +108,20 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_results(report
         np.testing.assert_allclose(a.probabilities, b.probabilities, atol=2e-4)
 
 
+def test_two_comparisons_never_write_to_one_folder(equipoise, fraud_csv, tmp_path):
+    """The second says who holds it; stopped by Ctrl-C, the first says what is kept, and lets it go."""
+    folder = tmp_path / "report"
+    first = equipoise("compare", fraud_csv, *QUICK, "--out", folder, start=True)
+    while not (folder / "results.sqlite").exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = equipoise("compare", fraud_csv, *QUICK, "--out", folder, code=1)
+    assert f"{folder} is being written by process {first.pid}, since" in second.stderr.replace("\n", "")
+    first.send_signal(signal.SIGINT)
+    assert first.wait() == 130
+    equipoise("compare", fraud_csv, *QUICK, "--out", folder)
+
+
 def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(equipoise, report, frame, tmp_path):
     """A limit on file sizes stands for the disk."""
     big = pd.concat([frame] * 40).drop(columns="is_fraud")
