@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from equipoise.networks import ModuleStack, accepts_vmap, fresh_copy
+from equipoise.networks import ModuleStack, ScalarHead, accepts_vmap, fresh_copy
 
 
 class Branching(nn.Module):
@@ -35,6 +35,29 @@ def convolution():
     )
 
 
+def one_activation_twice():
+    relu = nn.ReLU()
+    return nn.Sequential(nn.Linear(4, 3), relu, nn.Sequential(nn.Linear(3, 3, bias=False), relu), nn.Linear(3, 2))
+
+
+def one_layer_twice():
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.Tanh(), layer)
+
+
+def hooked():
+    layers = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    layers[0].register_forward_hook(lambda module, inputs, output: 2 * output)
+    return layers
+
+
+class Residual(nn.Linear):
+    """A linear layer that is more than one."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
 CASES = [
     (lambda: nn.Linear(4, 2), (4,), True),
     (lambda: nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)), (4,), True),
@@ -42,10 +65,18 @@ CASES = [
     (lambda: nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.Linear(3, 2)), (4,), True),
     (Recurrent, (5, 4), False),
     (Branching, (4,), False),
+    (lambda: ScalarHead(4, (5, 3)), (4,), True),
+    (one_activation_twice, (4,), True),
+    (one_layer_twice, (4,), True),
+    (hooked, (4,), True),
+    (lambda: nn.Sequential(Residual(4, 4), nn.GELU(), nn.Linear(4, 2)), (4,), True),
+    (lambda: nn.Sequential(nn.Linear(4, 3), nn.ELU()), (2, 3, 4), True),
 ]
 each_case = pytest.mark.parametrize(
-    ("make", "shape", "vectorized"), CASES, ids=["linear", "batch-norm", "convolution", "dropout", "lstm", "branching"]
-)
+    ("make", "shape", "vectorized"), CASES,
+    ids=["linear", "batch-norm", "convolution", "dropout", "lstm", "branching", "scalar head", "activation twice",
+         "layer twice", "hooked", "residual", "sequence of rows"],
+)  # fmt: skip
 
 
 @each_case
@@ -81,6 +112,14 @@ def test_gradients_are_those_of_the_modules(make, shape, vectorized):
         for name, parameter in module.named_parameters():
             stacked = dict(stack.named_parameters())[name.replace(".", "/")]
             torch.testing.assert_close(stacked.grad[replica], parameter.grad)
+
+
+def test_a_perceptron_runs_without_vmap_and_its_gradients_lie_as_its_weights_do(monkeypatch):
+    monkeypatch.setattr("equipoise.networks.modules.vmap", None)
+    stack = ModuleStack([ScalarHead(4, (5, 3)) for _ in range(3)])
+    parameters = list(stack.parameters())
+    for weight, gradient in zip(parameters, torch.autograd.grad(stack(torch.randn(3, 6, 4)).sum(), parameters)):
+        assert gradient.stride() == weight.stride()
 
 
 def test_batch_norm_keeps_statistics_per_replica():

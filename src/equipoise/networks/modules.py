@@ -2,10 +2,21 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+
+_BY_VALUE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Identity)
+
+
+class TwoLogits(nn.Module):
+    """Logits ``(1 - z, z)`` of two classes from one output z, whatever axes come before it."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map ``(..., 1)`` to ``(..., 2)``."""
+        return torch.cat([1 - z, z], dim=-1)
 
 
 def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
@@ -39,6 +50,9 @@ class ModuleStack(nn.Module):
     -----
     Buffers carry the replica axis too, so batch-norm keeps its statistics per replica.
 
+    An ``nn.Sequential`` of linear layers and activations runs as batched products, without ``vmap``, which takes
+    longer than the products of a small network do.
+
     Examples
     --------
     >>> import torch
@@ -61,6 +75,9 @@ class ModuleStack(nn.Module):
         # Held in a tuple, so that the pattern's own parameters are not registered beside the stacked ones.
         self._pattern = (copy.deepcopy(modules[0]),)
         self.vectorized = vectorized
+        layers = _layers(self.pattern)
+        named = {f"{prefix}{name}" for prefix, layer in layers for name, _ in layer.named_parameters()}
+        self._layers = layers if named == set(self._names) else []  # a layer that comes twice has one name only
 
     @property
     def pattern(self) -> nn.Module:
@@ -70,7 +87,7 @@ class ModuleStack(nn.Module):
     @classmethod
     def like(cls, pattern: nn.Module, n_replicas: int, *, vectorized: bool) -> "ModuleStack":
         """Build a stack of a pattern's shape, for a state with a leading replica axis to be loaded into."""
-        return cls([copy.deepcopy(pattern) for _ in range(n_replicas)], vectorized=vectorized)
+        return cls([pattern] * n_replicas, vectorized=vectorized)
 
     def train(self, mode: bool = True) -> "ModuleStack":
         """Set training mode on the pattern, too (dropout, batch-norm)."""
@@ -85,10 +102,34 @@ class ModuleStack(nn.Module):
 
     def forward(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
         """Logits ``(R, B, n_classes)`` of rows ``(R, B, *features)``; the modules drop out by themselves."""
+        if self.vectorized and self._layers and x.ndim == 3:
+            return self._perceptron(x)
         if self.vectorized:
             return vmap(self._call, randomness="different")(self._state(), x)
         replicas = ({name: value[r] for name, value in self._state().items()} for r in range(len(x)))
         return torch.stack([self._call(state, rows) for state, rows in zip(replicas, x, strict=True)])
+
+    def _perceptron(self, x: Tensor) -> Tensor:
+        state = self._state()
+        for name, layer in self._layers:
+            if isinstance(layer, nn.Linear):
+                # Rows last, so that the gradient of a weight lies in memory as the weight does.
+                weight, columns = state[f"{name}weight"], x.mT
+                bias = None if layer.bias is None else state[f"{name}bias"].unsqueeze(-1)
+                x = (weight @ columns if bias is None else torch.baddbmm(bias, weight, columns)).mT
+            else:
+                x = layer(x)
+        return x
+
+
+def _layers(module: nn.Module | None, prefix: str = "") -> list[tuple[str, nn.Module]]:
+    """List the linear layers and activations of a module with the prefixes of their names; none if it is more."""
+    if module is None or module._forward_hooks or module._forward_pre_hooks:
+        return []
+    if type(module).forward is nn.Sequential.forward:
+        parts = [_layers(layer, f"{prefix}{name}.") for name, layer in module._modules.items()]
+        return list(chain.from_iterable(parts)) if all(parts) else []
+    return [(prefix, module)] if type(module) in (nn.Linear, TwoLogits, *_BY_VALUE) else []
 
 
 def accepts_vmap(module: nn.Module, rows: Tensor) -> bool:

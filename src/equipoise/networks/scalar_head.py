@@ -1,13 +1,15 @@
 """Perceptrons as MUBO's paper defines them, and as its authors' code builds them, for two classes."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from equipoise.networks.modules import TwoLogits
 
 
-class ScalarHead(nn.Module):
+class ScalarHead(nn.Sequential):
     """A perceptron with one output z, read as two classes.
 
     Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
@@ -29,15 +31,9 @@ class ScalarHead(nn.Module):
     """
 
     def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int]) -> None:
-        super().__init__()
         sizes = (n_features, *hidden_layer_sizes)
         layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
-        self.z = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape (B, 2)."""
-        z = self.z(x)
-        return torch.cat([1 - z, z], dim=-1)
+        super().__init__(OrderedDict(z=nn.Sequential(*layers, nn.Linear(sizes[-1], 1)), logits=TwoLogits()))
 
 
 def factored_perceptron(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> nn.Sequential:

@@ -87,7 +87,7 @@ def _module(task: Task) -> nn.Module:
     else:
         assert isinstance(network, Callable)  # type: ignore[arg-type]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed notes the call stack each time, for CUDA
             module = network(task.table.X.shape[1:], task.table.n_classes)  # type: ignore[operator]
     return module.to(getattr(torch, task.settings.dtype))
 
@@ -97,7 +97,8 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     settings = tasks[0].settings
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     if not isinstance(settings.network, tuple):
-        modules = [_module(task) for task in tasks]
+        first = _module(tasks[0])
+        modules = [first, *(_module(task) if task.start is None else first for task in tasks[1:])]
         rows = torch.zeros(2, *tasks[0].table.X.shape[1:], dtype=dtype)
         _check_outputs(modules[0], rows, tasks[0].table.n_classes)
         vectorized = accepts_vmap(modules[0], rows)
