@@ -47,6 +47,17 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def p_value(value: float) -> str:
+    """Write a p-value, to three decimals; what is below the least of them as such.
+
+    Examples
+    --------
+    >>> p_value(0.0132), p_value(0.00001)
+    ('0.013', '<0.001')
+    """
+    return "<0.001" if value < 0.0005 else number(value)
+
+
 def signed(value: float) -> str:
     """Write a difference with its sign, to three decimals."""
     rounded = round(value, 3) + 0.0  # a zero without a sign

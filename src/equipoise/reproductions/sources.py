@@ -7,7 +7,7 @@ import pandas as pd
 
 from equipoise.experiments.scores import Metric
 from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
-from equipoise.reports.text import number
+from equipoise.reports.text import number, p_value
 
 
 def by_source(scores: pd.DataFrame, metric: str, methods: Sequence[str]) -> pd.DataFrame:
@@ -51,7 +51,7 @@ class SourceTables:
                 rows.append({
                     "metric": metric.title, f"{self.titles[reference]} against": self.titles[str(rival)],
                     "better on": f"{int((gains > 0).sum())} of {len(gains)}",
-                    "median gain": number(-line["median_difference"]), "p (Holm)": number(line["pvalue_holm"]),
+                    "median gain": number(-line["median_difference"]), "p (Holm)": p_value(line["pvalue_holm"]),
                 })  # fmt: skip
         return pd.DataFrame(rows).set_index("metric")
 
