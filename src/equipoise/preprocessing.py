@@ -210,8 +210,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
     def _as_frame(self, X: Any, *, reset: bool) -> nw.DataFrame:
         if not nw.dependencies.is_into_dataframe(X):
-            X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
-            return nw.from_native(pd.DataFrame(X), eager_only=True)
+            return nw.from_native(pd.DataFrame(self._checked_array(X, reset=reset)), eager_only=True)
         try:
             frame = nw.from_native(X, eager_only=True)
         except nw.exceptions.DuplicateError as error:
@@ -223,6 +222,17 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             frame = _match_columns(frame, self._input_names())
         validate_data(self, frame.to_native(), reset=reset, skip_check_array=True)
         return frame
+
+    def _checked_array(self, X: Any, *, reset: bool) -> NDArray:
+        try:
+            return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        except ValueError as error:
+            if "Complex data" not in str(error):
+                raise
+            raise ValueError(  # scikit-learn's message shows the whole array
+                "Complex data not supported: the array holds complex numbers; give their real and imaginary parts "
+                "columns of their own."
+            ) from error
 
     def _cells(self, column: NumericColumn | TextColumn) -> NDArray:
         kind = self.kinds_[column.name]
