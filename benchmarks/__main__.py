@@ -5,7 +5,7 @@ import os
 
 from rich.console import Console
 
-from benchmarks import chains, compare, gan, steps, transforms
+from benchmarks import chains, compare, gan, scale, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {"steps": steps.run, "transforms": transforms.run, "gan": gan.run, "chains": chains.run}
@@ -16,7 +16,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, for a first look")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
-    parser.add_argument("--only", choices=(*_MEASURED, "compare"), help="one benchmark instead of all")
+    parser.add_argument("--only", choices=(*_MEASURED, "scale", "compare"), help="one benchmark instead of all")
+    parser.add_argument("--minutes", type=float, default=10.0, help="after which a rival in scale is stopped")
     return parser.parse_args()
 
 
@@ -28,6 +29,8 @@ def main() -> None:
     for name, run in _MEASURED.items():
         if arguments.only in (None, name):
             run(console, arguments.threads, effort, f"{name}{suffix}")
+    if arguments.only in (None, "scale"):
+        scale.run(console, arguments.threads, quick=arguments.quick, minutes=arguments.minutes, name=f"scale{suffix}")
     if arguments.only in (None, "compare"):
         compare.run(console)
 
