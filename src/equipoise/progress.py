@@ -14,7 +14,8 @@ from rich.progress import (
 )
 
 _TITLES = {"alone": "Boosting, searching", "resampling": "Resampling", "training": "Training networks",
-           "searching": "Searching rows", "sets": "Data sets"}  # fmt: skip
+           "searching": "Searching rows", "sets": "Data sets", "tails": "Long tails",
+           "splits": "Validation shares"}  # fmt: skip
 
 
 class ProgressBars:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from equipoise import (
+    AutoBalance,
     BalancedBatchSampler,
     BatchSMOTE,
     CDTLoss,
@@ -112,6 +113,17 @@ def test_class_weights_and_a_loss_correct_twice():
         warnings.simplefilter("error")
         NeuralClassifier(class_weight="balanced", **quick).fit(X, np.arange(90) < 45)  # nothing to balance
         NeuralClassifier(**quick).fit(X, y, sample_weight=np.linspace(0.5, 1.5, 90))
+
+
+def test_a_search_that_starts_from_logit_adjustment_corrects_twice():
+    said = r'AutoBalance\(start="la"\) corrects for the shares.*and so does '
+    X, y = np.random.default_rng(0).normal(size=(90, 2)), np.arange(90) < 30
+    with pytest.warns(TwiceCorrectedWarning, match=said + "ReMix"):
+        NeuralClassifier(loss=AutoBalance(), batch_transform=ReMix(), max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
+    with pytest.warns(TwiceCorrectedWarning, match=said + "class weights"):
+        NeuralClassifier(loss=AutoBalance(), class_weight="balanced", max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
+    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(start="ce"))]) is None
+    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(), batch_transform=None)]) is None
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ _PROBE_STEPS = 30
 _PROBE_NETWORKS = 20  # a process
 _SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
 _SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
+_SEARCH_TRAININGS = 2.5  # plain trainings that a network with a loss to be searched for takes, its own among them
 _NETWORK_SHARE = 0.7  # of the budget that networks may take; the rest is for resampling, boosting, scoring, refitting
 
 
@@ -42,8 +43,8 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     fold = PreparedFold.of(dataset, codes, next(split(codes, dataset.groups, protocol, 0)))
     protocol = _without_slow_samplers(fold, protocol, seconds)
     a_step = _network_step_seconds(fold, protocol)
-    networks = sum(map(recipes.is_neural, protocol.recipes)) * protocol.n_folds * protocol.n_members
-    a_repeat = a_step * networks * protocol.max_steps
+    trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.is_neural(recipe))
+    a_repeat = a_step * trainings * protocol.n_folds * protocol.n_members * protocol.max_steps
     affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
     in_time = f"to end within {seconds / 60:.3g} minutes."
     notes = list(protocol.notes)
@@ -55,6 +56,12 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
         steps = max(LEAST_STEPS, int(steps * affordable / a_repeat))
         notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
     return replace(protocol, n_repeats=repeats, max_steps=steps, notes=tuple(notes))
+
+
+def _trainings(recipe: str, protocol: Protocol) -> float:
+    """Plain trainings that one network of a recipe takes."""
+    loss = getattr(make_classifier(recipe, protocol, 0), "loss", None)
+    return _SEARCH_TRAININGS if hasattr(loss, "begin") else 1.0
 
 
 def _repeats(number: int) -> str:

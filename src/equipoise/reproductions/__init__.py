@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from equipoise.reproductions.autobalance import pages as autobalance
 from equipoise.reproductions.chance.pages import chance_page
 from equipoise.reproductions.mubo import pages as mubo
 from equipoise.reproductions.remix import pages as remix
@@ -18,6 +19,8 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-table2": mubo.table2_page,
     "mubo-table3": mubo.table3_page,
     "mubo-chance": chance_page,
+    "autobalance-tables": autobalance.tables_page,
+    "autobalance-groups": autobalance.groups_page,
 }
 
 
