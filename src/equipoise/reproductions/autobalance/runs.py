@@ -20,7 +20,7 @@ from equipoise.reproductions.suite import Effort, OnProgress
 
 SUITE = Effort(n_folds=3, n_members=2, most_rows=6000, most_steps=300)
 TAILS = Effort(n_folds=5, n_members=2, most_rows=20_000, most_steps=600)
-ADULT = Effort(n_folds=3, n_members=2, most_rows=50_000, most_steps=1500)
+ADULT = Effort(n_folds=3, n_members=2, most_rows=50_000, most_steps=1000)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=60, quick=True)
 
 BALANCED_ERROR = Metric(

@@ -51,8 +51,8 @@ class Effort:
     """
 
     n_seeds: int = 4
-    n_steps: int = 1200
-    n_looks: int = 12
+    n_steps: int = 800
+    n_looks: int = 10
     n_rows: int = 4000
     n_test: int = 12_000
 
