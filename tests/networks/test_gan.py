@@ -38,7 +38,11 @@ def test_numbers_of_parameters(d):
 def test_rows_depend_on_each_other_only_in_the_generator_in_training():
     torch.manual_seed(0)
     generator, discriminator, rows = Generator(5), Discriminator(5), torch.randn(8, 5)
-    for network, training, depends in ((generator, True, True), (generator, False, False), (discriminator, True, False)):
+    for network, training, depends in (
+        (generator, True, True),
+        (generator, False, False),
+        (discriminator, True, False),
+    ):
         network.train(training)
         with torch.no_grad():
             together, fewer = network(rows)[:4], network(rows[:4])

@@ -17,6 +17,7 @@ from equipoise.samplers import MUBO
 
 OUTER_STEPS = 20
 
+
 class MUBOClassifier(ClassifierMixin, BaseEstimator):
     """Classifies with the networks of MUBO's search over rows, one a chain.
 
