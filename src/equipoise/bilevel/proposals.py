@@ -16,6 +16,9 @@ from equipoise.bilevel.rows import Chain, Rows
 from equipoise.losses import Loss
 
 
+_LEAST_WEIGHT = 1e-300  # of a row whose loss is zero: small, and yet what is divided by it is finite
+
+
 @dataclass(frozen=True)
 class MicroSampleSize:
     """Rows of a micro-sample: a share of m at first, a smaller one once the sample has grown.
@@ -122,5 +125,5 @@ class RowsByLoss:
 
 def _weighted(rows: Rows, size: int, weights: np.ndarray, rng: np.random.Generator) -> Rows:
     """Draw without replacement in proportion to weights (Efraimidis and Spirakis 2006: the smallest E / w)."""
-    waiting = rng.exponential(size=len(rows)) / np.maximum(weights, np.finfo(np.float64).tiny)
+    waiting = rng.exponential(size=len(rows)) / np.maximum(weights, _LEAST_WEIGHT)
     return rows[np.argsort(waiting)[:size]]
