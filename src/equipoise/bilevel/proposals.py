@@ -15,7 +15,6 @@ from equipoise.bilevel.evaluation import losses_on
 from equipoise.bilevel.rows import Chain, Rows
 from equipoise.losses import Loss
 
-
 _LEAST_WEIGHT = 1e-300  # of a row whose loss is zero: small, and yet what is divided by it is finite
 
 
