@@ -34,9 +34,9 @@ def table_claims(suite: pd.DataFrame, suite_by_fold: pd.DataFrame, tails_by_fold
               [s for solver in SOLVERS for s in _start_helps(suite, tails_by_fold, solver)],
               f"Against a start at cross-entropy. {_TAILS} Over the suite's sources by Student's t."),
         Claim("A4", "Augmentation tuned by class beats one policy for all, and adds to the loss search.", "Table 2", [],
-              "Cannot be tested: the search over augmentations is not built, the authors' code has none, and the "
-              "paper's search space is not known here."),
-        Claim("A6", "Search costs 4 to 5 times plain training.", "Limitations",
+              "The search over augmentations is not built; the authors' code has none, and the paper's search space is "
+              "not known here."),
+        Claim("A6", "Search costs 4 to 5 times plain training.", "secondary source",
               [_costs(suite_by_fold, solver) for solver in SOLVERS],
               "Search and retraining of two members, wall time on one core; the first outer step after two fifths of "
               "the run, one every fifth step. Interval over data sets by Student's t."),

@@ -9,25 +9,28 @@ from equipoise.reproductions.autobalance.arms import LAMBDAS, TITLES, blend
 from equipoise.reproductions.autobalance.splits import SHARES, SIDES
 
 _WIDTH = 860
+_MARKS = "s^DvPX"
 
 
 def trade_off(scores: pd.DataFrame) -> Figure:
-    """DEO against balanced error, means over folds: a line along lambda, a dot for every other method."""
+    """DEO against balanced error, means over folds: a line along lambda, a mark for every other method."""
     means = scores.groupby("method")[["error", "deo"]].mean()
     swept = [blend(weight) for weight in LAMBDAS]
     figure = new_figure(380, _WIDTH)
     with drawing():
         axes = figure.add_subplot()
         calm(axes)
-        axes.plot(means.loc[swept, "error"], means.loc[swept, "deo"], "o-", color=SERIES[0], linewidth=2)
+        axes.plot(means.loc[swept, "error"], means.loc[swept, "deo"], "o-", color=SERIES[0], linewidth=2,
+                  label="AutoBalance by sex, along lambda")  # fmt: skip
         for weight in LAMBDAS:
-            axes.annotate(f" {weight:g}", tuple(means.loc[blend(weight)]), color=SERIES[0], fontsize=FONT - 2)
-        for name, point in means.drop(index=swept).iterrows():
-            axes.plot(point["error"], point["deo"], "o", color=SERIES[1])
-            axes.annotate(f" {TITLES[str(name)]}", tuple(point), color=INK, fontsize=FONT - 2)
+            axes.annotate(f"{weight:g}", tuple(means.loc[blend(weight)]), (-7, -12), textcoords="offset points",
+                          color=MUTED, fontsize=FONT - 2)  # fmt: skip
+        for mark, (name, point) in zip(_MARKS, means.drop(index=swept).iterrows()):
+            axes.plot(point["error"], point["deo"], mark, color=SERIES[1], markersize=8, label=TITLES[str(name)])
         axes.set_xlabel("balanced error", color=MUTED)
         axes.set_ylabel("DEO", color=MUTED)
-        axes.margins(x=0.2)
+        axes.margins(0.1)
+        legend(figure, axes)
     return figure
 
 
