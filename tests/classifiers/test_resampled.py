@@ -63,7 +63,8 @@ def test_weights_are_those_of_the_rows_that_train(sampler, problem):
     X, y = problem((80, 20), apart=1.0)
     weight = np.random.default_rng(0).uniform(1, 2, 100)
     clf = ResampledClassifier(sampler, LogisticRegression()).fit(X, y, sample_weight=weight)
-    rows, labels = sampler.fit_resample(X, y)
+    takes = {"sample_weight": weight} if isinstance(sampler, MUBO) else {}
+    rows, labels = sampler.fit_resample(X, y, **takes)
     chosen = clf.sample_indices_ >= 0
     np.testing.assert_array_equal(clf.sample_weight_[chosen], weight[clf.sample_indices_[chosen]])
     if getattr(sampler, "shrinkage", None) is None:
