@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from equipoise.bilevel.acceptance import BelowPastMeans, NotAbove, past_means_bound
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare, MeanMajority
-from equipoise.bilevel.row_search import new_chains
+from equipoise.bilevel.row_search import new_chain
 from equipoise.bilevel.rows import Chain, RowProblem
 from equipoise.networks import ScalarHead
 from equipoise.samplers.mubo_modes import DoubleSoftmaxLoss
@@ -41,7 +41,7 @@ def by_hand(network, problem, rows):
 
 
 def chains_of(problem, number):
-    return new_chains(problem, range(number))
+    return [new_chain(problem, seed) for seed in range(number)]
 
 
 SAMPLES = [np.r_[2:12, 30:37], np.r_[2:12, 40, 40, 41, 50:53]]

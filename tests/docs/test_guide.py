@@ -63,7 +63,7 @@ def test_a_section_begins_with_the_first_and_keeps_line_numbers():
 
 GUIDE = [
     pytest.param(page.name, code, id=f"{page.stem}: {heading}")
-    for page in sorted((ROOT / "docs" / "guide").rglob("*.md"))
+    for page in [*sorted((ROOT / "docs" / "guide").rglob("*.md")), ROOT / "docs" / "scale.md"]
     for heading, code in sections(page.read_text("utf-8")).items()
 ]
 README = [
@@ -72,7 +72,8 @@ README = [
 
 
 @pytest.mark.parametrize(("page", "code"), GUIDE)
-def test_a_section_of_the_guide_runs(page, code, tmp_path):
+def test_a_section_of_the_guide_runs(page, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     run(code, tmp_path / f"{page}.py")
 
 

@@ -30,7 +30,8 @@ from equipoise.reproductions.remix.protocol import (
     Source,
 )
 from equipoise.reproductions.remix.ranking import Scoreboard
-from equipoise.reproductions.remix.runs import Rows, obtainable, open_store, run_boosting_on, run_jobs
+from equipoise.reproductions.remix.runs import Rows, obtainable, run_boosting_on, run_jobs
+from equipoise.reproductions.stores import open_store
 from equipoise.training import TrainedNetwork
 from equipoise.training.stacks import build_stack
 
@@ -208,7 +209,7 @@ def test_a_run_that_breaks_keeps_what_was_finished(cells, tmp_path, monkeypatch)
 
 
 def test_another_effort_is_refused(wine, tmp_path, no_training):
-    with open_store(tmp_path, wine, Effort(500, 10)):
+    with open_store(tmp_path, wine.name, Effort(500, 10)):
         pass
     with pytest.raises(ValueError, match=r'holds results of another effort .*"epochs": 500.*"epochs": 50.*--out'):
         run_jobs(tmp_path, [(wine, PAPER)], Effort(50, 1), quiet)

@@ -243,6 +243,8 @@ def test_a_checkpoint_is_of_one_search(data, tmp_path):
             searched(data, checkpoint=path, **other)
     with pytest.raises(ValueError, match="another search"):
         searched((data[0][:, ::-1], data[1]), checkpoint=path)
+    with pytest.raises(ValueError, match="another search"):
+        searched(data, checkpoint=path, max_steps=40)
     with pytest.raises(ValueError, match="random_state=None"):
         searched(data, checkpoint=path, random_state=None)
     path.write_bytes(path.read_bytes()[:500])
@@ -311,3 +313,19 @@ def test_the_weights_of_a_resampled_classifier_go_through_the_search(data):
     with_weights = MUBO(**QUICK)
     with_weights.fit_resample(*data, sample_weight=weight)
     np.testing.assert_array_equal(clf.sample_indices_, with_weights.sample_indices_)
+
+
+def test_a_search_with_a_part_of_ones_own_goes_on(data, tmp_path):
+    class Below:
+        def __init__(self, bound):
+            self.bound = bound
+
+        def accepts(self, value, chain):
+            return value < self.bound
+
+    kept = {"checkpoint": tmp_path / "search.npz", "acceptance": Below(0.6)}
+    searched(data, **kept, max_iter=3)
+    resumed, _, _ = searched(data, **kept | {"acceptance": Below(0.6)}, max_iter=6)
+    assert resumed.history_["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(ValueError, match="another search"):
+        searched(data, **kept | {"acceptance": Below(0.5)}, max_iter=6)

@@ -134,11 +134,6 @@ def new_chain(problem: RowProblem, seed: int, *, bootstrap: bool = False) -> Cha
     return Chain(problem, rng, kept, size_before=len(kept))
 
 
-def new_chains(problem: RowProblem, seeds: Sequence[int], *, bootstrap: bool = False) -> list[Chain]:
-    """Start a chain for each seed."""
-    return [new_chain(problem, seed, bootstrap=bootstrap) for seed in seeds]
-
-
 def train_chains(search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]) -> list[TrainedNetwork]:
     """Run the inner loop: train the networks of all chains on their samples, each from where it stands."""
     batch_size = min(search.settings.batch_size, *map(len, samples))

@@ -16,6 +16,7 @@ from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.samplers import MUBO
 
 OUTER_STEPS = 20
+"""Of the search by default; `max_steps` is divided among them."""
 
 
 class MUBOClassifier(ClassifierMixin, BaseEstimator):

@@ -24,7 +24,7 @@ from equipoise.losses import Loss
 from equipoise.samplers import carry_weights, resample
 from equipoise.training import FittedStack, FoundLoss, SearchRows, Settings, Table, Task, TrainedNetwork, fit
 
-_CLIP = 5.0  # standard deviations beyond which a standardised value says no more
+CLIP = 5.0  # standard deviations beyond which a standardised value says no more
 LEAST_STEPS = 300  # small tables are passed over until there are as many
 
 
@@ -297,7 +297,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         if self._scaler is not None:
-            scaled = self._scaler.transform(X.reshape(len(X), -1)).clip(-_CLIP, _CLIP)
+            scaled = self._scaler.transform(X.reshape(len(X), -1)).clip(-CLIP, CLIP)
             X = scaled.reshape(X.shape)
         return X.astype(self.dtype)
 

@@ -15,13 +15,13 @@ from torch.linalg import vector_norm
 from equipoise.networks.mlp import MLPStack
 
 SCALE = 30.0  # of the cosines of a perceptron: the authors' s
-_LEAST_NORM = 1e-12
+LEAST_NORM = 1e-12
 
 
 def cosines(x: Tensor, weight: Tensor) -> Tensor:
     """Cosines ``(..., B, K)`` between rows ``(..., B, n)`` and columns ``(..., n, K)``; 0 with a vector of zeros."""
     norms = vector_norm(x, dim=-1, keepdim=True), vector_norm(weight, dim=-2, keepdim=True)
-    return x @ weight / (norms[0].clamp(min=_LEAST_NORM) * norms[1].clamp(min=_LEAST_NORM))
+    return x @ weight / (norms[0].clamp(min=LEAST_NORM) * norms[1].clamp(min=LEAST_NORM))
 
 
 class CosineLinear(nn.Module):

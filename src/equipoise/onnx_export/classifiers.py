@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
-from equipoise.classifiers.neural import _CLIP
+from equipoise.classifiers.neural import CLIP
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
-from equipoise.networks.cosine import _LEAST_NORM
+from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
 from equipoise.preprocessing import TablePreprocessor
@@ -70,7 +70,7 @@ def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
 def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
     value = _matrix(graph, model, rows)
     if model._scaler is not None:
-        bounds = graph.constant(-_CLIP, np.float64), graph.constant(_CLIP, np.float64)
+        bounds = graph.constant(-CLIP, np.float64), graph.constant(CLIP, np.float64)
         value = graph.add("Clip", _standardized(graph, value, model._scaler), *bounds)
     return _stack(graph, model.stack_, value)
 
@@ -150,9 +150,9 @@ def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:
 
 
 def _cosines(graph: Graph, value: str, layer: np.ndarray, scale: np.ndarray) -> str:
-    least = graph.constant(_LEAST_NORM, layer.dtype)
+    least = graph.constant(LEAST_NORM, layer.dtype)
     norms = graph.add("ReduceL2", value, graph.constant([-1], np.int64), keepdims=1)
-    lengths = np.maximum(np.linalg.norm(layer, axis=-2, keepdims=True), _LEAST_NORM)
+    lengths = np.maximum(np.linalg.norm(layer, axis=-2, keepdims=True), LEAST_NORM)
     columns = graph.constant(scale * layer / lengths, layer.dtype)
     return graph.add("Div", graph.add("MatMul", value, columns), graph.add("Max", norms, least))
 

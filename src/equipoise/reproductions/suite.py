@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from equipoise.datasets import Dataset
-from equipoise.experiments.compare import versions
 from equipoise.experiments.grid import PreparedFold, fit_cell
 from equipoise.experiments.protocol import Fold, Protocol
 from equipoise.experiments.scores import Metric
@@ -166,25 +165,3 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
             "the environment variable EQUIPOISE_DATA_HOME."
         )
     return sorted(found, key=lambda pair: pair[1].X.size), missing
-
-
-def open_store(folder: Path, name: str, effort: Effort) -> Store:
-    """Open the store of a set, made if need be.
-
-    Raises
-    ------
-    ValueError
-        If it holds results of another effort.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    store = Store(folder / f"{name}.sqlite")
-    stored = store.get("effort")
-    if stored is None:
-        store.put("versions", versions())
-        store.put("effort", asdict(effort))
-    elif stored != asdict(effort):
-        store.close()
-        raise ValueError(
-            f"{folder} holds results of another effort: choose another --out, or give --quick as it was given before."
-        )
-    return store

@@ -94,7 +94,7 @@ class MUBO(BaseCleaningSampler):
         Seconds after which no further outer step is begun.
     checkpoint : str or Path, optional
         File that keeps the search after each outer step. A call with the same rows and parameters (`max_iter` may be
-        larger) goes on from it.
+        larger, unless it divides `max_steps`) goes on from it.
     verbose : bool, default=False
         Show progress with the time left.
     random_state : int, RandomState or None, default=None
@@ -305,7 +305,7 @@ class MUBO(BaseCleaningSampler):
     def _searched(self, search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
         path, request, records = None, "", []
         if self.checkpoint is not None:
-            path, request = Path(self.checkpoint), self._request(chains)
+            path, request = Path(self.checkpoint), self._request(search, chains)
             if path.exists():
                 network, problem = search.settings.network, chains[0].problem
                 pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
@@ -319,17 +319,16 @@ class MUBO(BaseCleaningSampler):
 
             return search_rows(search, chains, records, max_time=self.max_time, on_step=told)
 
-    def _request(self, chains: Sequence[Chain]) -> str:
+    def _request(self, search: RowSearch, chains: Sequence[Chain]) -> str:
         """Say what is searched and how, as far as the steps of the search depend on it."""
         if not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"A search can only go on with the same draws, but random_state={self.random_state!r}: give an integer."
             )
-        settings = {name: value if isinstance(value, (str, int, float, tuple)) else repr(value)
-                    for name, value in self.get_params().items() if name not in _MAY_DIFFER}  # fmt: skip
-        rows = [chains[0].problem.gather(np.unique(np.concatenate([chain.kept, chain.problem.held_out])))
-                for chain in chains]  # fmt: skip
-        return json.dumps([settings, joblib.hash([chains[0].problem.codes, chains[0].problem.weights, rows])])
+        settings = {name: _said(value) for name, value in self.get_params().items() if name not in _MAY_DIFFER}
+        problem = chains[0].problem
+        rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in chains]
+        return json.dumps([settings, search.inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
 
     def _networks(
         self, search: RowSearch, mode: Mode, chains: Sequence[Chain], rows: Sequence[NDArray[np.int64]]
@@ -348,6 +347,11 @@ class MUBO(BaseCleaningSampler):
         tags.input_tags.sparse = True
         tags.sampler_tags.sample_indices = True
         return tags
+
+
+def _said(value: Any) -> str:
+    """Say what a parameter is, an object by what it holds: where it lies in memory differs from run to run."""
+    return f"{type(value).__qualname__}{vars(value)}" if hasattr(value, "__dict__") else repr(value)
 
 
 class _Scaled:

@@ -21,8 +21,9 @@ from equipoise.reproductions.mubo.protocol import (
     at_epochs,
 )
 from equipoise.reproductions.mubo.rows import Rows, obtainable
-from equipoise.reproductions.mubo.runs import jobs, open_store, run_jobs
+from equipoise.reproductions.mubo.runs import jobs, run_jobs
 from equipoise.reproductions.mubo.searches import history
+from equipoise.reproductions.stores import open_store
 
 BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 
@@ -89,7 +90,7 @@ def test_a_run_s_search_is_the_same_beside_others_and_alone(stand_ins, tmp_path)
 def test_rows_returned_are_training_rows_with_the_whole_minority(run):
     source, folder = run
     rows = Rows(source, 2)
-    with open_store(folder, source, BRIEF) as store:
+    with open_store(folder, source.name, BRIEF) as store:
         for fold, found in zip(rows.folds, store.get("rows/mubo-paper"), strict=True):
             assert set(found) <= set(fold.train)
             rare = [row for row in found if rows.y[row]]
@@ -101,7 +102,7 @@ def test_rows_returned_are_training_rows_with_the_whole_minority(run):
 
 def test_networks_make_the_steps_that_shaped_the_search_s(run):
     source, folder = run
-    with open_store(folder, source, BRIEF) as store:
+    with open_store(folder, source.name, BRIEF) as store:
         told = history(store, PAPER)
         steps = [part.loc[part["accepted"], "steps"].sum() for _, part in told.groupby("chain")]
         assert training_settings(store).max_steps == int(np.mean(steps))
@@ -119,7 +120,7 @@ def test_all_missing_networks_train_in_one_call(stand_ins, tmp_path, monkeypatch
 def test_random_rows_are_as_many_beside_the_same_minority(run):
     source, folder = run
     rows = Rows(source, 2)
-    with open_store(folder, source, BRIEF) as store:
+    with open_store(folder, source.name, BRIEF) as store:
         for name in ("mubo-paper", "mubo-authors", "mubo-sound"):
             chosen = np.array(store.get(f"rows/{name}")[1])
             drawn = networks._as_many_at_random(chosen, rows.y, rows.folds[1])
@@ -198,9 +199,9 @@ def test_progress_ends_at_its_total(stand_ins, tmp_path):
 
 def test_another_effort_is_refused(stand_ins, tmp_path):
     source = stand_ins()[1]
-    open_store(tmp_path, source, BRIEF).close()
+    open_store(tmp_path, source.name, BRIEF).close()
     with pytest.raises(ValueError, match="holds results of another effort"):
-        open_store(tmp_path, source, Effort())
+        open_store(tmp_path, source.name, Effort())
 
 
 def test_sets_that_cannot_be_had_are_missing(stand_ins):

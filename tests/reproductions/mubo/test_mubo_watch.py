@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from equipoise.bilevel.row_search import new_chains, search_rows
+from equipoise.bilevel.row_search import new_chain, search_rows
 from equipoise.bilevel.rows import RowProblem
 from equipoise.reproductions.mubo import watch as watching
 from equipoise.reproductions.mubo.watch import Watch
@@ -21,7 +21,7 @@ def searched(mode, watched=True, seeds=(1, 2)):
     X[y == 1] += 1
     train, test = np.arange(80), np.arange(80, 120)
     problem = RowProblem(X, y, 2, train[y[train] == 1], {0: train[y[train] == 0]})
-    chains = new_chains(problem, seeds, bootstrap=mode.bootstrap)
+    chains = [new_chain(problem, seed, bootstrap=mode.bootstrap) for seed in seeds]
     watch = Watch(mode.search.objective, chains, [test] * len(chains)) if watched else mode.search.objective
     settings = replace(mode.search.settings, network=mode.network((8, 4), 2), learning_rate=0.01)
     plan = replace(mode.search, settings=settings, objective=watch, max_epochs=3, look_epochs=1, max_iter=12)

@@ -16,6 +16,7 @@ from equipoise.reproductions import suite
 from equipoise.reproductions.autobalance.adult import adult
 from equipoise.reproductions.autobalance.arms import GROUPS, TABLES
 from equipoise.reproductions.autobalance.tails import SETS, long_tailed
+from equipoise.reproductions.stores import open_store
 from equipoise.reproductions.suite import Effort, OnProgress
 
 SUITE = Effort(n_folds=3, n_members=2, most_rows=6000, most_steps=300)
@@ -40,7 +41,7 @@ def run_suite(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str
     found = [(name, dataset) for name, dataset in found if len(dataset.y) <= effort.most_rows]
     found = found[:2] if effort.quick else found
     for number, (name, dataset) in enumerate(found, start=1):
-        with suite.open_store(folder, name, effort) as store:
+        with open_store(folder, name, effort) as store:
             codes = suite.codes_of(dataset, store)
             protocol = suite.protocol_of(len(codes), (), effort)
             suite.run_arms(dataset, codes, split(codes, dataset.groups, protocol, 0), protocol, store, TABLES)
@@ -53,7 +54,7 @@ def run_tails(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str
     found, missing = suite.obtainable({name: partial(datasets.load, full) for name, full in SETS.items()})
     found = found[:1] if effort.quick else found
     for number, (name, dataset) in enumerate(found, start=1):
-        with suite.open_store(folder, name, effort) as store:
+        with open_store(folder, name, effort) as store:
             codes = suite.codes_of(dataset, store)
             protocol = suite.protocol_of(len(codes), (), effort)
             folds = long_tailed(split(codes, dataset.groups, protocol, 0), codes)
@@ -65,7 +66,7 @@ def run_tails(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str
 def run_groups(folder: Path, effort: Effort, data: tuple[Dataset, NDArray[np.str_]] | None = None) -> None:
     """Run the arms that know of groups, and some that do not, on adult or other data with groups."""
     dataset, groups = adult() if data is None else data
-    with suite.open_store(folder, dataset.name, effort) as store:
+    with open_store(folder, dataset.name, effort) as store:
         codes = suite.codes_of(dataset, store)
         protocol = suite.protocol_of(len(codes), (), effort)
         suite.run_arms(dataset, codes, split(codes, None, protocol, 0), protocol, store, GROUPS, groups)

@@ -17,7 +17,6 @@ from equipoise.metrics import balanced_accuracy
 from equipoise.training import FittedStack, FoundLoss, Task, fit
 
 Strengths = tuple[float, float]
-_WORTH = (lambda codes, proba: balanced_accuracy(codes, proba.argmax(axis=1)), SCORES["balanced_log_loss"])
 
 
 class TunedLossClassifier(ClassifierMixin, BaseEstimator):

@@ -14,6 +14,7 @@ from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Store
 from equipoise.reproductions import suite
 from equipoise.reproductions.chance.arms import ARMS, RECIPES
+from equipoise.reproductions.stores import open_store
 from equipoise.reproductions.suite import Arm, Effort, OnProgress
 
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
@@ -25,7 +26,7 @@ def run_all(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str]:
     found, missing = suite.obtainable({name: partial(datasets.load, name) for name in datasets.suite()})
     found = found[:5] if effort.quick else found
     for number, (name, dataset) in enumerate(found, start=1):
-        with suite.open_store(folder, name, effort) as store:
+        with open_store(folder, name, effort) as store:
             run_set(dataset, store, effort)
         on_progress("sets", number, len(found))
     return missing

@@ -1,16 +1,13 @@
 """Run every column on every data set; each column is stored as it is finished, so that a stopped run goes on."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from equipoise.experiments import Store
-from equipoise.experiments.compare import versions
 from equipoise.reproductions.mubo.networks import networks_missing, train_networks
 from equipoise.reproductions.mubo.protocol import CURVES, SEARCHES, SOUND, Effort, Method, Source, at_epochs
 from equipoise.reproductions.mubo.rows import Rows
 from equipoise.reproductions.mubo.searches import search, stored
+from equipoise.reproductions.stores import open_store
 
 OnProgress = Callable[[str, int, int], None]
 Job = tuple[Source, Sequence[Method]]
@@ -31,7 +28,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], effort: Effort, on_progress: OnP
     training = _Progress("training", len(jobs), on_progress)
     for source, methods in jobs:
         rows = None
-        with open_store(folder, source, effort) as store:
+        with open_store(folder, source.name, effort) as store:
             for method in methods:
                 if not stored(store, method.name, effort):
                     rows = rows or Rows(source, effort.runs)
@@ -54,26 +51,3 @@ class _Progress:
     def next(self) -> None:
         self._done += 1
         self.step(0, 1)
-
-
-def open_store(folder: Path, source: Source, effort: Effort) -> Store:
-    """Open the store of a data set, made if need be.
-
-    Raises
-    ------
-    ValueError
-        If it holds results of another effort.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    store = Store(folder / f"{source.name}.sqlite")
-    known, request = store.get("effort"), asdict(effort)
-    if known is None:
-        store.put("versions", versions())
-        store.put("effort", request)
-    elif known != request:
-        store.close()
-        raise ValueError(
-            f"{folder} holds results of another effort ({json.dumps(known)}, now {json.dumps(request)}): "
-            f"choose another --out, or give --quick as before."
-        )
-    return store

@@ -9,14 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from equipoise.bilevel.row_search import new_chains, search_rows
+from equipoise.bilevel.row_search import new_chain, search_rows
 from equipoise.bilevel.rows import RowProblem
 from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
 from equipoise.reproductions.mubo.protocol import HIDDEN, N_ITER_NO_CHANGE, SOUND, Effort, Method
 from equipoise.reproductions.mubo.rows import Ints, Rows
-from equipoise.reproductions.mubo.turned import turned
 from equipoise.reproductions.mubo.watch import Watch
 from equipoise.samplers import MUBO
 from equipoise.samplers.mubo_modes import MODES, Mode
@@ -48,7 +47,7 @@ def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnS
     mode = MODES[method.mode]
     X = rows.scaled if mode.standardize else rows.as_authors()
     chains = [
-        new_chains(_problem(table, rows.y, fold), [fold.seed], bootstrap=mode.bootstrap)[0]
+        new_chain(_problem(table, rows.y, fold), fold.seed, bootstrap=mode.bootstrap)
         for table, fold in zip(X, rows.folds, strict=True)
     ]
     watch = Watch(mode.search.objective, chains, [fold.test for fold in rows.folds])
@@ -68,7 +67,7 @@ def search_network(mode: Mode) -> NetworkFactory:
     """Return what makes the networks of a mode, of the paper's size."""
     made = mode.network(HIDDEN, 2)
     assert callable(made)
-    return turned(made)
+    return made
 
 
 def _problem(X: NDArray[np.float32], y: Ints, fold: Fold) -> RowProblem:

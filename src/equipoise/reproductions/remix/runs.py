@@ -1,10 +1,8 @@
 """Train every method on every fold of a cell; results go to one store a cell, so that a stopped run goes on."""
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,11 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import datasets, recipes
 from equipoise.experiments import Store
-from equipoise.experiments.compare import versions
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
 from equipoise.reproductions.remix import protocol
 from equipoise.reproductions.remix.protocol import BOOSTING, Effort, Method, Problem
+from equipoise.reproductions.stores import open_store
 from equipoise.training import FittedStack, Table, Task, TrainedNetwork, fit
 from equipoise.training.cautions import MissingClassWarning
 
@@ -118,7 +116,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], effort: Effort, on_progress: OnP
     done, total = 0, sum(loads)
     for (problem, methods), load in zip(jobs, loads):
         if load:
-            with open_store(folder, problem, effort) as store:
+            with open_store(folder, problem.name, effort) as store:
                 run_networks(problem, Rows(problem), methods, effort, store, _part(on_progress, done, load, total))
         done += load
 
@@ -129,7 +127,7 @@ def _part(on_progress: OnProgress, done: int, load: int, total: int) -> Callable
 
 
 def _work_left(folder: Path, problem: Problem, methods: Sequence[Method], effort: Effort) -> int:
-    with open_store(folder, problem, effort) as store:
+    with open_store(folder, problem.name, effort) as store:
         stored = [name for name, _, _ in store.done()]
     folds = 2 * effort.repeats_of(problem)
     return sum(work(problem, m, effort) * (folds - stored.count(m.name)) // folds for m in methods)
@@ -138,7 +136,7 @@ def _work_left(folder: Path, problem: Problem, methods: Sequence[Method], effort
 def run_boosting_on(folder: Path, problems: Sequence[Problem], effort: Effort, on_progress: OnProgress) -> None:
     """Fit weighed histogram boosting on problems, where it is not yet stored."""
     for number, problem in enumerate(problems, start=1):
-        with open_store(folder, problem, effort) as store:
+        with open_store(folder, problem.name, effort) as store:
             run_boosting(problem, effort, store)
         on_progress("alone", number, len(problems))
 
@@ -207,26 +205,3 @@ def _boosted(rows: Rows, fold: Fold) -> Cell:
 def _scored(method: str, fold: Fold, rows: Rows, proba: NDArray[Any], seconds: float) -> Cell:
     confusion = confusion_matrix(rows.y[fold.test], proba.argmax(axis=1), labels=np.arange(len(rows.classes)))
     return Cell(method, fold.repeat, fold.number, seconds, proba.astype(np.float32), confusion)
-
-
-def open_store(folder: Path, problem: Problem, effort: Effort) -> Store:
-    """Open the store of a problem, made if need be.
-
-    Raises
-    ------
-    ValueError
-        If it holds results of another effort.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    store = Store(folder / f"{problem.name}.sqlite")
-    stored, request = store.get("effort"), asdict(effort)
-    if stored is None:
-        store.put("versions", versions())
-        store.put("effort", request)
-    elif stored != request:
-        store.close()
-        raise ValueError(
-            f"{folder} holds results of another effort ({json.dumps(stored)}, now {json.dumps(request)}): "
-            f"choose another --out, or give --quick as before."
-        )
-    return store
