@@ -1,12 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from equipoise import recipes
+from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
 from equipoise.experiments import Comparison, Store, compare, refit
 from equipoise.experiments.compare import fingerprint
-from equipoise.experiments.grid import PreparedFold, make_classifier
+from equipoise.experiments.grid import PreparedFold, fit_cell, make_classifier
 from equipoise.experiments.protocol import split
 
 
@@ -169,6 +170,31 @@ def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
     assert model.predict_proba(dataset.X).shape == (150, 2)
     if recipes.is_neural(name):
         assert model[-1].n_members == 2 and model[-1].n_steps_ == [300, 300]
+
+
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(recipes._PARTS, "gbo", {"sampler": GBO(max_epochs=2)})
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(dataset, store, recipes=["none", "gbo"], n_folds=2, n_repeats=1, n_members=2)
+    made = found.made
+    assert made[["recipe", "repeat", "fold"]].to_numpy().tolist() == [["gbo", 0, fold] for fold in (0, 0, 1, 1)]
+    assert made["class"].tolist() == [1] * 4 and made["made_by"].tolist() == ["GAN"] * 4
+    assert (made["n_made"] == 45).all() and made["real_accuracy"].between(0, 1).all()
+
+
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+def test_what_a_sampler_says_comes_from_a_classifier_fitted_on_its_own_too(dataset, comparison):
+    _, codes = np.unique(dataset.y, return_inverse=True)
+    fold = PreparedFold.of(dataset, codes, next(split(codes, None, comparison.protocol, 0)))
+    sampler = GBO(max_epochs=2, random_state=0)
+    cell = fit_cell("gbo", ResampledClassifier(sampler, LogisticRegression()), fold)
+    sampler.fit_resample(fold.X_train, fold.y_train)
+    assert cell.made == sampler.health_.to_dict("records") and cell.made[0]["class"] == 1
+
+
+def test_no_sampler_says_nothing(comparison):
+    assert comparison.made.empty
 
 
 def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):

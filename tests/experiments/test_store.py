@@ -30,6 +30,27 @@ def test_cells_come_back_as_they_went(store):
     assert store.done() == {("none", 0, 0), ("under", 0, 0)}
 
 
+def test_figures_of_made_rows_come_back_as_they_went(store):
+    figures = [{"class": 1, "n_made": 40, "made_by": "GAN", "spread_ratio": 0.9}, {"class": 2, "stopped_by": "ä"}]
+    store.add([cell("gbo", made=figures), cell("none")])
+    assert [c.made for c in store.cells()] == [figures, []]
+    store.add([cell("gbo")])
+    assert [c.made for c in store.cells()] == [[], []]
+
+
+def test_a_store_of_before_figures_of_made_rows_opens_and_goes_on(tmp_path):
+    path = tmp_path / "results.sqlite"
+    with Store(path) as store:
+        store.add([cell()])
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE made")
+    db.close()
+    with Store(path) as store:
+        assert [(c.key, c.made) for c in store.cells()] == [(("none", 0, 0), [])]
+        store.add([cell("gbo", made=[{"class": 0}])])
+        assert [(c.recipe, c.made) for c in store.cells()] == [("gbo", [{"class": 0}]), ("none", [])]
+
+
 def test_folds_keep_rows_codes_and_class_counts(store):
     codes = np.array([0, 0, 1, 2, 0, 1])
     store.add_fold(Fold(1, 2, np.array([0, 1, 2, 3]), np.array([4, 5]), seed=9), codes, n_classes=3)

@@ -1,6 +1,7 @@
 """Comparisons to report on: stored with probabilities drawn at random, so that any shape of result is quick."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def stored(tmp_path: Path) -> Stored:
         skill: dict[str, float] = SKILL,
         failed: Sequence[tuple[str, int, int]] = (),
         missing: Sequence[tuple[str, int, int]] = (),
+        made: Callable[[str, int, int], list[dict[str, object]]] = lambda recipe, repeat, fold: [],
         notes: Sequence[str] = (),
         n_folds: int = 3,
         n_repeats: int = 2,
@@ -57,7 +59,7 @@ def stored(tmp_path: Path) -> Stored:
                         if key in failed:
                             store.add([Cell(*key, 0.0, None, None, error="ValueError: no <rows>")])
                         elif key not in missing:
-                            store.add([cell])
+                            store.add([replace(cell, made=made(*key))])
             return Comparison(store)
 
     return make

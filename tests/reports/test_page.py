@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -133,6 +134,36 @@ def test_confusion_counts_are_means_over_repeats(stored, report):
     counts = [float(text) for text in re.findall(r"<td[^>]*>([\d.]+)<small>", matrix)]
     assert counts == comparison.confusion("none").ravel().tolist()
     assert sum(counts) == comparison.problem["n_rows"]
+
+
+FIGURES = {"class": 1, "made_by": "GAN", "real_accuracy": 0.5, "made_accuracy": 0.75, "two_sample_accuracy": 0.625,
+           "spread_ratio": 0.875, "out_of_range": 0.0}  # fmt: skip
+
+
+def test_rows_that_were_made_are_shown_as_means_over_folds(stored, report):
+    """One class by a GAN; on the second fold the other by SMOTE, which has no discriminator."""
+
+    def made(recipe, repeat, fold):
+        by_smote = {**FIGURES, "class": 0, "made_by": "SMOTE", "real_accuracy": np.nan, "made_accuracy": np.nan}
+        figures = [{**FIGURES, "n_made": 30 + fold}, {**by_smote, "n_made": 8, "out_of_range": 0.25}]
+        return figures[: fold + 1] if recipe == "gbo" else []
+
+    comparison = stored(
+        recipes=("none", "gbo"), skill={"none": 1.0, "gbo": 2.0}, labels=["fine", HOSTILE], made=made, n_folds=2
+    )
+    page, html = report(comparison)
+    assert "made" in page.ids and page.text.count("Rows that were made") == 2
+    rows = re.search(r'<table id="made-rows">.*?<tbody>(.*?)</tbody>', html, re.S)[1].split("<tr>")[1:]
+    of_gan, of_smote = (re.findall(r"<td>(.*?)</td>", row) for row in rows)
+    assert of_gan == ["30.5", "50%", "75%", "62%", "0.88", "0%"]
+    assert of_smote == ["8", "–", "–", "62%", "0.88", "25%"]
+    assert ">GAN<" in rows[0] and ">SMOTE<" in rows[1] and ">fine<" in rows[1]
+
+
+def test_without_rows_made_by_a_gan_there_is_no_such_section(stored, report):
+    for figures in ([], [{**FIGURES, "n_made": 3, "made_by": "SMOTE"}]):
+        page, _ = report(stored(n_repeats=1, made=lambda recipe, repeat, fold, figures=figures: figures))
+        assert "made" not in page.ids and "Rows that were made" not in page.text
 
 
 def test_text_from_the_data_is_escaped_everywhere(stored, report):

@@ -106,6 +106,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         With an `AutoBalance`: ``w``, ``l`` and ``delta`` that each member trained with.
     groups_ : ndarray of shape (n_groups,) or None
         Groups, if `fit` was told of any.
+    sampler_health_ : list of dict
+        What the sampler says of the rows that it made (the rows of its `health_`), for every resampling: one a member,
+        with an `AutoBalance` two. Empty if it has nothing to say.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If `X` had them.
@@ -254,6 +257,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             group = None if group is None else group[weights > 0]
             X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
         table = Table(self._scaled(X), codes, len(self.classes_), group)
+        self.sampler_health_: list[dict[str, Any]] = []
         random_state = check_random_state(self.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
         settings = self._settings(table)
@@ -367,6 +371,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         if self.sampler is not None:
             labels = self.classes_[table.y[rows]]
             drawn = resample(self.sampler, table.X[rows], labels, seed)
+            self.sampler_health_ += drawn.health
             if row_weights is not None:
                 row_weights = carry_weights(drawn, row_weights, labels)
             if drawn.made.any():

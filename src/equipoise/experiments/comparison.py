@@ -92,6 +92,17 @@ class Comparison:
         good = [cell for cell in self.cells if cell.probabilities is not None]
         return pd.DataFrame([self._score(cell) for cell in good])
 
+    @cached_property
+    def made(self) -> pd.DataFrame:
+        """What samplers say of the rows that they made: a row a class of each resampling; empty if none says anything.
+
+        Columns: ``recipe``, ``repeat``, ``fold``, and those of `health_` of `SMOTifiedGAN`, ``class`` as a code.
+        """
+        return pd.DataFrame([
+            {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, **figures}
+            for cell in self.cells for figures in cell.made
+        ])  # fmt: skip
+
     def _score(self, cell: Cell) -> dict[str, Any]:
         codes, proba = self.folds[cell.repeat, cell.fold].test_codes, cell.probabilities
         assert proba is not None

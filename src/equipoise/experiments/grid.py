@@ -60,7 +60,8 @@ class PreparedFold:
         proba[:, model.classes_] = model.predict_proba(self.X_test)
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
         np.add.at(confusion, (self.y_test, proba.argmax(axis=1)), 1)
-        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes)
+        made = getattr(model, "sampler_health_", [])
+        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made)
 
     def failed(self, recipe: str, error: Exception) -> Cell:
         """Record why a cell could not be had."""

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS folds (
 CREATE TABLE IF NOT EXISTS cells (
     recipe TEXT, repeat INTEGER, fold INTEGER, seconds REAL, confusion TEXT, probabilities BLOB, notes TEXT, error TEXT,
     PRIMARY KEY (recipe, repeat, fold));
+CREATE TABLE IF NOT EXISTS made (
+    recipe TEXT, repeat INTEGER, fold INTEGER, figures TEXT, PRIMARY KEY (recipe, repeat, fold));
 """
 
 CellKey = tuple[str, int, int]
@@ -44,6 +46,8 @@ class Cell:
         Warnings raised on the way.
     error : str or None
         Why the cell failed.
+    made : list of dict
+        Figures of the rows that a sampler made, as `NeuralClassifier.sampler_health_`, classes as codes.
     """
 
     recipe: str
@@ -54,6 +58,7 @@ class Cell:
     confusion: NDArray[np.int64] | None
     notes: list[str] = field(default_factory=list)
     error: str | None = None
+    made: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def key(self) -> CellKey:
@@ -131,7 +136,9 @@ class Store:
         """Keep the results of a stack in one transaction: all of them, or none."""
         with self._db:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, cells))
+            for cell in cells:
+                self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(cell))
+                self._db.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?)", (*cell.key, json.dumps(cell.made)))
 
     def done(self) -> set[CellKey]:
         """Return what is finished, well or badly."""
@@ -148,7 +155,9 @@ class Store:
 
     def cells(self) -> list[Cell]:
         """Read every result, in the order of recipe, repeat and fold."""
-        return [_cell(*row) for row in self._db.execute("SELECT * FROM cells ORDER BY recipe, repeat, fold")]
+        key = "recipe, repeat, fold"
+        rows = self._db.execute(f"SELECT * FROM cells LEFT JOIN made USING ({key}) ORDER BY {key}")
+        return [_cell(*row) for row in rows]
 
 
 def _row(cell: Cell) -> tuple[Any, ...]:
@@ -166,9 +175,12 @@ def _cell(
     proba: bytes | None,
     notes: str,
     error: str,
+    made: str | None,  # no row in stores of earlier versions
 ) -> Cell:
     counts = None if confusion is None else np.array(json.loads(confusion))
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
-    return Cell(recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error)
+    return Cell(
+        recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error, json.loads(made or "[]")
+    )

@@ -1,4 +1,4 @@
-"""One line on each metric, for readers who meet it first in a report."""
+"""One line on each metric and figure, for readers who meet it first in a report."""
 
 DEFINITIONS = {
     "g_mean": "geometric mean of the classes' recalls; 0 when a class is never found",
@@ -13,3 +13,16 @@ DEFINITIONS = {
     "log_loss": "mean over rows of −log of the probability given to the true class, in nats",
     "calibration_error": "mean gap between confidence and accuracy, over 15 bins of confidence",
 }
+
+MADE_ROWS = {
+    "n_made": ("rows made", "rows made for a network"),
+    "real_accuracy": ("right on real rows", "share of the real rows that the discriminator takes for real"),
+    "made_accuracy": ("right on made rows", "share of the made rows that the discriminator does not take for real"),
+    "two_sample_accuracy": (
+        "two-sample accuracy",
+        "share of rows, made and as many real ones, whose nearest other row is of their own kind",
+    ),
+    "spread_ratio": ("spread ratio", "mean deviation of the made rows' features over that of the real rows'"),
+    "out_of_range": ("out of range", "share of the made values outside the range of the real ones of the class"),
+}
+"""Figures of the rows that a GAN made: heading and definition."""

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from equipoise.experiments import METRICS, Comparison
 from equipoise.reports import figures, tables, text
-from equipoise.reports.definitions import DEFINITIONS
+from equipoise.reports.definitions import DEFINITIONS, MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.verdict import MOVED, verdict
 
@@ -18,9 +18,9 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
     The page holds what was found in the data, the leaderboard with intervals, what prior correction and moved
-    thresholds would do, scores and confusions by class, precision-recall and reliability curves, and the
-    protocol. The same comparison gives the same bytes. A report that is there already is replaced only by a
-    whole new one.
+    thresholds would do, scores and confusions by class, precision-recall and reliability curves, figures of rows
+    that a GAN made, and the protocol. The same comparison gives the same bytes. A report that is there already is
+    replaced only by a whole new one.
 
     Parameters
     ----------
@@ -96,6 +96,7 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
         "definitions": DEFINITIONS,
+        "made_definitions": MADE_ROWS,
         "failures": tables.failures(comparison),
         "warnings": tables.warnings(comparison),
         "command": command,
@@ -121,4 +122,5 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "corrected": tables.corrected_probabilities(comparison),
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},
+        "made": tables.made_rows(comparison),
     }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
+from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import number
 from equipoise.reports.verdict import MOVED, near_best
 
@@ -93,6 +94,15 @@ def confusion(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
                                    for j in range(len(counts))]}
         for i, label in enumerate(comparison.classes)
     ]  # fmt: skip
+
+
+def made_rows(comparison: Comparison) -> list[dict[Any, Any]]:
+    """One row a recipe, class and way of making rows, figures as means over folds and networks; none without a GAN."""
+    made = comparison.made
+    if made.empty or not (made["made_by"] == "GAN").any():
+        return []
+    means = made.groupby(["recipe", "class", "made_by"], sort=False)[list(MADE_ROWS)].mean().reset_index()
+    return [{**row, "label": comparison.classes[row["class"]]} for row in means.to_dict("records")]
 
 
 def failures(comparison: Comparison) -> list[tuple[str, str, int]]:

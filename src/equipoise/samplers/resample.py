@@ -7,7 +7,7 @@ called with fewer neighbours, or replaced by a simpler sampler, with a warning t
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -33,6 +33,8 @@ class Resampled:
         The given row that the row is or was made from; -1 where the sampler does not tell.
     sample_weight : ndarray of shape (n_new,) or None
         What the sampler itself made of the weights.
+    health : list of dict
+        What the sampler says of the rows that it made: the rows of its `health_`, a class each; empty if it has none.
     """
 
     X: Any
@@ -40,6 +42,7 @@ class Resampled:
     made: NDArray[np.bool_]
     sources: NDArray[np.int64]
     sample_weight: NDArray[np.float64] | None = None
+    health: list[dict[str, Any]] = field(default_factory=list)
 
 
 def resample(
@@ -77,7 +80,8 @@ def resample(
     else:
         made, sources = np.zeros(len(indices), dtype=bool), np.asarray(indices, dtype=np.int64)
     X_out = X_out.reshape(-1, *X.shape[1:]) if flat is not X else X_out
-    return Resampled(X_out, y_out, made, sources, getattr(fitted, "sample_weight_", None))
+    health = fitted.health_.to_dict("records") if hasattr(fitted, "health_") else []
+    return Resampled(X_out, y_out, made, sources, getattr(fitted, "sample_weight_", None), health)
 
 
 def carry_weights(drawn: Resampled, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
