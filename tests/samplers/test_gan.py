@@ -8,8 +8,9 @@ import pytest
 import torch
 from imblearn.over_sampling import SMOTE, SVMSMOTE
 from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
 
-from equipoise import GBO, SSG, SMOTifiedGAN
+from equipoise import GBO, SSG, ResampledClassifier, SMOTifiedGAN
 from equipoise.networks.gan import Discriminator, Generator
 from equipoise.samplers import UnhealthyGANWarning, gan
 from equipoise.training.gans import TrainedGAN
@@ -207,12 +208,51 @@ def test_tiny_classes(sampler, n, made_by, problem):
     if made_by == "GAN":
         _, y_new = fitted.fit_resample(X, y)
     else:
-        with pytest.warns(UserWarning, match=f"Class 1 has fewer than 6 different rows \\({n} in all\\)"):
+        with pytest.warns(UserWarning, match=f"Class 1 has fewer than 6 different rows \\({n} in all\\)") as caught:
             X_new, y_new = fitted.fit_resample(X, y)
+        assert caught[0].filename == __file__
         low, high = X[y == 1].min(axis=0), X[y == 1].max(axis=0)
         assert (X_new[30 + n :] >= low - 1e-9).all() and (X_new[30 + n :] <= high + 1e-9).all()
     assert np.bincount(y_new).tolist() == [30, 30]
     assert fitted.health_["made_by"].tolist() == [made_by]
+
+
+@EACH
+def test_weights_of_given_rows_stay_and_made_rows_get_the_mean_of_their_class(sampler, problem):
+    """A class by GANs, one by SMOTE; what is made does not depend on the weights."""
+    X, y = problem((30, 12, 4), apart=2.0)
+    weights = np.random.default_rng(0).uniform(size=46)
+    fitted = sampler(**QUICK, n_gans=2)
+    with pytest.warns(UserWarning, match="Class 2 has fewer"):
+        X_new, y_new = fitted.fit_resample(X, y, sample_weight=weights)
+        unweighted = sampler(**QUICK, n_gans=2).fit(X, y)
+        np.testing.assert_array_equal(unweighted.fit_resample(X, y)[0], X_new)
+    assert unweighted.sample_weight_ is None
+    np.testing.assert_array_equal(fitted.sample_weight_[:46], weights)
+    for label in (1, 2):
+        np.testing.assert_allclose(fitted.sample_weight_[46:][y_new[46:] == label], weights[y == label].mean())
+
+
+def test_weights_of_sparse_rows(data):
+    X, y = data
+    weights = np.arange(80.0)
+    sampler = GBO(**QUICK)
+    sampler.fit_resample(csr_matrix(X), y, sample_weight=weights)
+    np.testing.assert_array_equal(sampler.sample_weight_, [*weights, *[weights[y == "rare"].mean()] * 40])
+
+
+@pytest.mark.parametrize("weights, fault", [([1.0, 2.0], "shape"), ([-1.0] * 80, "[Nn]egative")])
+def test_bad_weights_are_refused(weights, fault, data):
+    with pytest.raises(ValueError, match=fault):
+        GBO(**QUICK).fit_resample(*data, sample_weight=weights)
+
+
+def test_a_classifier_takes_the_weights_of_made_rows(data):
+    X, y = data
+    weights = np.linspace(1, 2, 80)
+    model = ResampledClassifier(GBO(**QUICK), LogisticRegression()).fit(X, y, weights)
+    np.testing.assert_array_equal(model.sample_weight_[:80], weights)
+    np.testing.assert_allclose(model.sample_weight_[80:], weights[y == "rare"].mean())
 
 
 def test_equal_rows_count_once(problem):
@@ -227,8 +267,9 @@ def test_svm_smote_without_support_vectors_falls_back():
     """Eight crowds of common rows, each with one rare row: all support vectors count as noise."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 2)) + 100 * (np.arange(200) % 8)[:, None], np.arange(200) < 8
-    with pytest.warns(UserWarning, match="SVMSMOTE could not be used for class True"):
+    with pytest.warns(UserWarning, match="SVMSMOTE could not be used for class True") as caught:
         _, y_new = SSG(**QUICK).fit_resample(X, y)
+    assert caught[0].filename == __file__
     assert y_new.sum() == 192
 
 

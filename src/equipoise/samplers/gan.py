@@ -4,6 +4,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.over_sampling.base import BaseOverSampler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight
 
 from equipoise.progress import ProgressBars
 from equipoise.samplers.gan_health import (
@@ -96,13 +98,38 @@ class GANOverSampler(BaseOverSampler):
         self.verbose = verbose
         self.random_state = random_state
 
+    def fit_resample(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> tuple[Any, Any]:
+        """Train the GANs, and make the rows that the classes lack.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, n_features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows, which `sample_weight_` carries on. What is made does not depend on them.
+
+        Returns
+        -------
+        (X, y) : of the kinds given
+            The given rows, then the made ones.
+
+        Raises
+        ------
+        ValueError
+            If rows, labels or weights do not serve.
+        """
+        if sample_weight is None:
+            return super().fit_resample(X, y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return super().fit_resample(X, y, sample_weight=weights)
+
     @abstractmethod
     def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:
         """Return what a GAN of a class trains on, with so many latent rows if it starts from any."""
 
-    def _fit_resample(self, X: Any, y: Rows) -> tuple[Any, Rows]:
+    def _fit_resample(self, X: Any, y: Rows, sample_weight: Rows | None = None) -> tuple[Any, Rows]:
         if issparse(X):
-            X_new, y_new = self._fit_resample(X.toarray(), y)
+            X_new, y_new = self._fit_resample(X.toarray(), y, sample_weight)
             return type(X)(X_new), y_new
         rng = np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
         scale = UnitScale(X)
@@ -124,11 +151,13 @@ class GANOverSampler(BaseOverSampler):
             made[c.label] = rows if self.faithful else scale.from_unit(rows)
             records[c.label] = _figures(c.inputs, rows, of_class)
         self.health_ = self._health(X, y, made, records, scale)
+        self.sample_weight_ = None if sample_weight is None else _weights(sample_weight, y, made)
         return self._joined(X, y, made)
 
     def _rare_class(self, inputs: Rows, y: Rows, label: Any, n_wanted: int, rng: np.random.Generator) -> _RareClass:
         n_latent = max(n_wanted, 2 if self.faithful else _LATENT)
-        tasks = [self._task(inputs, y, label, n_latent, _seed(rng)) for _ in range(self.n_gans)]
+        seeds = [_seed(rng) for _ in range(self.n_gans)]
+        tasks = list(map(partial(self._task, inputs, y, label, n_latent), seeds))
         shape = n_latent, inputs.shape[1]
         starts = [rng.standard_normal(shape) if task.latent is None else task.latent for task in tasks]
         return _RareClass(label, inputs[y == label], n_wanted, tasks, starts)
@@ -170,7 +199,7 @@ class GANOverSampler(BaseOverSampler):
             rows.append({"class": plain(label), "n_real": int((y == label).sum()), "n_made": len(made[label]),
                          **compared, **records[label]})  # fmt: skip
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
-                warnings.warn(text, UnhealthyGANWarning, stacklevel=6)
+                warnings.warn(text, UnhealthyGANWarning, stacklevel=7)
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:
@@ -184,6 +213,12 @@ class GANOverSampler(BaseOverSampler):
 _COMPARISONS = (two_sample_accuracy, spread_ratio, out_of_range)
 _COLUMNS = ["class", "n_real", "n_made", "made_by", "real_accuracy", "made_accuracy", "two_sample_accuracy",
             "spread_ratio", "out_of_range", "unreachable", "n_steps", "stopped_by"]  # fmt: skip
+
+
+def _weights(sample_weight: Rows, y: Rows, made: Mapping[Any, Rows]) -> Rows:
+    """Weights of the given rows, then of the made ones: what a row of their class weighs on average."""
+    means = [np.full(len(rows), sample_weight[y == label].mean()) for label, rows in made.items()]
+    return np.concatenate([sample_weight, *means])
 
 
 def _figures(inputs: Rows, made: Rows, gans: list[TrainedGAN]) -> dict[str, Any]:
@@ -211,7 +246,7 @@ def _without_gan(X: Rows, y: Rows, label: Any, n_wanted: int, seed: int) -> tupl
     warnings.warn(
         f"Class {plain(label)!r} has fewer than {_FEWEST} different rows ({n} in all), too few for a GAN; {how}.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,
     )
     return appended(sampler, X, y), {"made_by": type(sampler).__name__}
 

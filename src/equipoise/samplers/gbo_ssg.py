@@ -51,6 +51,8 @@ class GBO(GANOverSampler):
         Rows made for each class.
     health_ : DataFrame
         A row a class; see `SMOTifiedGAN`, as for warnings.
+    sample_weight_ : ndarray of shape (n_new,) or None
+        Weights of the rows that come out, if any were given; a made row has its class's mean.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -121,6 +123,8 @@ class SSG(GANOverSampler):
         Rows made for each class.
     health_ : DataFrame
         A row a class; see `SMOTifiedGAN`, as for warnings.
+    sample_weight_ : ndarray of shape (n_new,) or None
+        Weights of the rows that come out, if any were given; a made row has its class's mean.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -196,6 +200,6 @@ def _svm_smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int) -> Rows:
     warnings.warn(
         f"SVMSMOTE could not be used for class {plain(label)!r} ({fault}); SMOTE was used instead.",
         UserWarning,
-        stacklevel=7,
+        stacklevel=9,
     )
     return smote_rows(X, y, label, n, seed)

@@ -58,6 +58,9 @@ class SMOTifiedGAN(GANOverSampler):
         off the data); ``spread_ratio``, mean deviation of the made rows' features over the real rows';
         ``out_of_range``, share of the made values outside the class's own range; ``unreachable``, share of the real
         values outside the generator's; ``n_steps``, ``stopped_by``.
+    sample_weight_ : ndarray of shape (n_new,) or None
+        Weights of the rows that come out, if any were given: given rows keep theirs, a made row has the mean weight
+        of its class, since the two rows that SMOTE started from are not known.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
