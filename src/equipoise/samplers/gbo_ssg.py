@@ -5,14 +5,13 @@ Adversarial Network-based Approach: SSG and GBO" (arXiv 2210.12870; Neural Netwo
 public. Networks, losses and loop are those of SMOTified-GAN, as re-implementations have them: a reconstruction.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
-from imblearn.over_sampling import SVMSMOTE
 from sklearn.utils._param_validation import StrOptions
 
-from equipoise.samplers.gan import GANOverSampler, Rows, appended, plain, smote_rows
+from equipoise.samplers.gan import GANOverSampler, Rows
+from equipoise.samplers.svm_smote import BoundedSVC, svm_smote_rows
 from equipoise.training.gans import GANTask
 
 
@@ -97,9 +96,9 @@ class SSG(GANOverSampler):
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     faithful : bool, default=False
-        As the paper's networks train, so far as is known: features as they are, all of SVM-SMOTE's rows in every
-        step, a fixed number of epochs at a rate of 1e-5, rows made with the batch-norm statistics of one batch that
-        holds them all. By default repaired as in `SMOTifiedGAN`.
+        As the paper's networks train, so far as is known: features as they are, SVM-SMOTE fitted on all rows, all
+        of its rows in every step, a fixed number of epochs at a rate of 1e-5, rows made with the batch-norm
+        statistics of one batch that holds them all. By default repaired as in `SMOTifiedGAN`.
     n_gans : int, default=1
         GANs a class, which differ by chance and train as a stack; each makes an equal part of the rows.
     max_epochs : int, optional
@@ -111,8 +110,7 @@ class SSG(GANOverSampler):
     n_iter_no_change : int, default=10
         Looks, 100 steps apart, without better rows after which a GAN ends. Not used if faithful.
     max_time : float, optional
-        Seconds after which no step is begun; SVM-SMOTE's own time, which grows with the square of the rows, does
-        not count.
+        Seconds after which no step is begun; SVM-SMOTE's own time does not count.
     verbose : bool, default=False
         Show progress with the time left.
     random_state : int, RandomState or None, default=None
@@ -132,6 +130,12 @@ class SSG(GANOverSampler):
     --------
     SMOTifiedGAN : Starts from SMOTE's rows.
     GBO : Starts from noise.
+
+    Notes
+    -----
+    The kernel machine that finds SVM-SMOTE's support vectors takes time that grows with the square of its rows.
+    Unless faithful, it is fitted on all rows of the rare class and on at most 10,000 of the others, drawn by the seed;
+    the neighbours that tell which support vectors are noise are sought among all rows.
 
     References
     ----------
@@ -181,25 +185,6 @@ class SSG(GANOverSampler):
         self.role = role
 
     def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:
-        real, made = X[y == label], _svm_smote_rows(X, y, label, n_latent, seed)
+        svm_estimator = None if self.faithful else BoundedSVC(label, seed)
+        real, made = X[y == label], svm_smote_rows(X, y, label, n_latent, seed, svm_estimator)
         return GANTask(real, made, seed) if self.role == "latent" else GANTask(np.concatenate([real, made]), None, seed)
-
-
-def _svm_smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int) -> Rows:
-    """Return n rows made by SVM-SMOTE for a class, or else by SMOTE."""
-    n_real, m = int((y == label).sum()), min(10, len(y) - 1)
-    try:
-        for asked in (n, 4 * n):  # about half are made where all support vectors are of one kind
-            target = {label: n_real + asked}
-            made = appended(SVMSMOTE(sampling_strategy=target, m_neighbors=m, random_state=seed), X, y)
-            if len(made) >= n:
-                return made[:n]
-        fault = f"it made {len(made)} rows instead of {asked}"
-    except ValueError as error:  # all support vectors are surrounded by other classes
-        fault = str(error)
-    warnings.warn(
-        f"SVMSMOTE could not be used for class {plain(label)!r} ({fault}); SMOTE was used instead.",
-        UserWarning,
-        stacklevel=9,
-    )
-    return smote_rows(X, y, label, n, seed)
