@@ -33,7 +33,7 @@ class GBO(GANOverSampler):
     max_epochs : int, optional
         Passes over the class's rows; 1000 if faithful, else as many as 3000 steps make.
     batch_size : int, optional
-        Real rows a step; 32 if faithful, else 128.
+        Real rows a step; 32 by default.
     learning_rate : float, optional
         Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10
@@ -104,7 +104,7 @@ class SSG(GANOverSampler):
     max_epochs : int, optional
         Passes over the class's rows; 1000 if faithful, else as many as 3000 steps make.
     batch_size : int, optional
-        Real rows a step; 32 if faithful, else 128.
+        Real rows a step; 32 by default.
     learning_rate : float, optional
         Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10

@@ -36,7 +36,7 @@ class SMOTifiedGAN(GANOverSampler):
         Passes over the class's rows; 1000 if faithful (the authors took 150 to 2000, by data set), else as many as
         3000 steps make.
     batch_size : int, optional
-        Real rows a step; 128 by default.
+        Real rows a step; 128 if faithful, else 32.
     learning_rate : float, optional
         Of both networks' Adam; 1e-5 if faithful, else 5e-5.
     n_iter_no_change : int, default=10

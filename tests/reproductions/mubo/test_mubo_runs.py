@@ -12,6 +12,7 @@ from equipoise.reproductions.mubo.protocol import (
     ANEW,
     AUTHORS,
     BASELINES,
+    GANS,
     PAPER,
     RANDOM,
     SEARCHES,
@@ -108,12 +109,12 @@ def test_networks_make_the_steps_that_shaped_the_search_s(run):
         assert training_settings(store).max_steps == int(np.mean(steps))
 
 
-def test_all_missing_networks_train_in_one_call(stand_ins, tmp_path, monkeypatch):
+def test_all_missing_networks_train_in_one_call_but_gans(stand_ins, tmp_path, monkeypatch):
     source, calls, train = stand_ins()[1], [], networks.fit
     monkeypatch.setattr(networks, "fit", lambda tasks, **options: calls.append(tasks) or train(tasks, **options))
     run_jobs(tmp_path, [(source, [PAPER, AUTHORS])], BRIEF, quiet)
-    (tasks,) = calls
-    assert len(tasks) == 2 * (len(BASELINES) + 4)
+    tasks, *of_gans = calls
+    assert len(tasks) == 2 * (len(BASELINES) - len(GANS) + 4) and [len(part) for part in of_gans] == [1] * 2 * len(GANS)
     assert len({id(task.settings) for task in tasks}) == 1
 
 
@@ -138,13 +139,28 @@ def test_samplers_make_classes_of_one_size(stand_ins):
     fold = rows.folds[0]
     table = networks.Table(rows.scaled[0], rows.y, 2)
     for method in BASELINES:
-        drawn, made = networks._resampled(table, fold, method.sampler)
+        if method.is_gan:
+            made, health = networks._made_by_gan(table, fold, method.sampler, epochs=1)
+            drawn = networks._behind(fold, len(table), len(made))
+            assert health["made_by"] == "GAN" and health["n_made"] == len(made)
+        else:
+            drawn, made = networks._resampled(table, fold, method.sampler)
         codes = rows.y if made is None else np.concatenate([rows.y, made.y])
         counts = np.bincount(codes[drawn])
         assert (counts[0] == counts[1]) == (method.sampler is not None)
-        assert (made is not None) is ("smote" in method.name)
+        assert (made is not None) is (method.is_gan or "smote" in method.name)
         if method is UNDER:
             assert set(drawn) < set(fold.train)
+
+
+def test_gans_make_rows_within_the_range_of_training_rows(stand_ins):
+    rows = Rows(stand_ins()[1], 1)
+    fold, table = rows.folds[0], networks.Table(rows.scaled[0] * 3 + 5, rows.y, 2)
+    for method in GANS:
+        made, _ = networks._made_by_gan(table, fold, method.sampler, epochs=1)
+        low, high = (edge(table.X[fold.train], axis=0) for edge in (np.min, np.max))
+        np.testing.assert_allclose(made.X.clip(low, high), made.X, atol=1e-4)
+        assert (made.y == 1).all()
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(stand_ins, tmp_path, monkeypatch, run):

@@ -52,7 +52,7 @@ def test_a_dash_where_the_paper_has_one(scores):
 def test_f1_in_short(scores):
     head, rule, abalone, ionosphere = f1_markdown(scores, [BY_TITLE["Abalone"], BY_TITLE["Ionosphere"]]).splitlines()
     titles = head.strip("| ").split(" | ")
-    assert titles[0] == "w/o sampling" and "GBO" not in titles and rule.count("---") == len(titles) + 1
+    assert titles[0] == "w/o sampling" and "GBO" in titles and rule.count("---") == len(titles) + 1
     cells = dict(zip(titles, abalone.strip("| ").split(" | ")[1:], strict=True))
     natural = f"{(180 / 210 + 160 / 190) / 2:.3f}"
     assert cells["MUBO as printed"] == f"0.86 / 0.900 / {natural}"

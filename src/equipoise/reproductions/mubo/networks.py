@@ -1,38 +1,53 @@
 """Networks trained on the rows of every sampler and search, all runs in one call."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from joblib import cpu_count
+from sklearn.base import clone
+from sklearn.preprocessing import MinMaxScaler
 
 from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
-from equipoise.reproductions.mubo.protocol import ANEW, BASELINES, PAPER, RANDOM, SEARCHES, Effort
+from equipoise.reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
 from equipoise.reproductions.mubo.rows import Ints, Rows
 from equipoise.reproductions.mubo.searches import OnStep, cell, history, search_network, stored
-from equipoise.samplers import resample
+from equipoise.samplers import UnhealthyGANWarning, resample
 from equipoise.samplers.mubo_modes import MODES
 from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+
+Cells = list[tuple[str, int]]
 
 _RANDOM_ROWS, _SAMPLERS = 1, 2  # streams of chance beside that of a run
 
 
 def train_networks(rows: Rows, effort: Effort, store: Store, on_steps: OnStep) -> None:
-    """Train a network a run for every sampler, and on the rows of every search and as many at random, in one call."""
-    tables = [Table(X, rows.y, 2) for X in rows.scaled]
-    settings = training_settings(store)
-    owners, tasks = [], []
-    for name, run, task in _tasks(rows, tables, settings, networks_missing(store, effort), store):
-        owners.append((name, run))
-        tasks.append(task)
+    """Train a network a run for every sampler, and on the rows of every search and as many at random.
 
-    def keep(networks: dict[int, TrainedNetwork]) -> None:
-        store.add([_trained(rows, tables, *owners[number], network) for number, network in networks.items()])
+    All in one call, but where GANs make the rows: these take so long that each is stored for itself.
+    """
+    tables, settings = [Table(X, rows.y, 2) for X in rows.scaled], training_settings(store)
+    portions = _portions(networks_missing(store, effort))
+    for number, portion in enumerate(portions):
 
-    fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
+        def keep(networks: dict[int, TrainedNetwork], portion: Cells = portion) -> None:
+            store.add([_trained(rows, tables, *portion[n], network) for n, network in networks.items()])
+
+        def tell(done: int, total: int, number: int = number) -> None:
+            on_steps(number * total + done, len(portions) * total)
+
+        tasks = [_task(rows, tables[run], settings, name, run, effort, store) for name, run in portion]
+        fit(tasks, n_jobs=cpu_count(), on_progress=tell, on_stack=keep)
+
+
+def _portions(cells: Cells) -> list[Cells]:
+    slow = {method.name for method in GANS}
+    together = [cell for cell in cells if cell[0] not in slow]
+    return [*([together] if together else []), *([cell] for cell in cells if cell[0] in slow)]
 
 
 def training_settings(store: Store) -> Settings:
@@ -50,25 +65,37 @@ def training_settings(store: Store) -> Settings:
     )  # fmt: skip
 
 
-def networks_missing(store: Store, effort: Effort) -> list[str]:
-    """List what is to be trained, and is not stored for all runs."""
+def networks_missing(store: Store, effort: Effort) -> Cells:
+    """List what is to be trained and is not stored: a column and a run each."""
     searched = [method.name for method in SEARCHES if stored(store, method.name, effort)]
     names = [method.name for method in BASELINES] + [name + kind for name in searched for kind in (ANEW, RANDOM)]
-    return [name for name in names if not stored(store, name, effort)]
+    done = store.done()
+    return [(name, run) for name in names for run in range(effort.runs) if (name, run, 0) not in done]
 
 
-def _tasks(
-    rows: Rows, tables: Sequence[Table], settings: Settings, names: Sequence[str], store: Store
-) -> Iterator[tuple[str, int, Task]]:
-    samplers = {method.name: method.sampler for method in BASELINES}
-    for name in names:
-        for run, (table, fold) in enumerate(zip(tables, rows.folds, strict=True)):
-            if name in samplers:
-                made = _resampled(table, fold, samplers[name])
-            else:
-                found = np.array(store.get(f"rows/{name.partition(':')[0]}")[run])
-                made = (found if name.endswith(ANEW) else _as_many_at_random(found, rows.y, fold)), None
-            yield name, run, Task(table, fold.seed, settings, *made)
+def _task(rows: Rows, table: Table, settings: Settings, name: str, run: int, effort: Effort, store: Store) -> Task:
+    fold, method = rows.folds[run], next((method for method in BASELINES if method.name == name), None)
+    if method is None:
+        found = np.array(store.get(f"rows/{name.partition(':')[0]}")[run])
+        return Task(
+            table, fold.seed, settings, found if name.endswith(ANEW) else _as_many_at_random(found, rows.y, fold)
+        )
+    if method.is_gan:
+        made, health = _made_by_gan(table, fold, method.sampler, effort.gan_epochs_of(rows.source))
+        store.put(f"health/{name}/{run}", health)
+        return Task(table, fold.seed, settings, _behind(fold, len(table), len(made)), made)
+    return Task(table, fold.seed, settings, *_resampled(table, fold, method.sampler))
+
+
+def _made_by_gan(table: Table, fold: Fold, sampler: Any, epochs: int) -> tuple[Table, dict[str, Any]]:
+    """Return the rows that a GAN makes of training rows within 0 and 1, where it can reach them, and their health."""
+    sampler = clone(sampler).set_params(max_epochs=epochs, random_state=fold.seed + _SAMPLERS * 10_000)
+    scaler, n = MinMaxScaler().fit(table.X[fold.train]), len(fold.train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnhealthyGANWarning)  # the page has the figures
+        X, y = sampler.fit_resample(scaler.transform(table.X[fold.train]), table.y[fold.train])
+    made = Table(scaler.inverse_transform(X[n:]).astype(table.X.dtype), y[n:], 2)
+    return made, sampler.health_.iloc[0].to_dict()
 
 
 def _resampled(table: Table, fold: Fold, sampler: Any) -> tuple[Ints, Table | None]:
@@ -79,6 +106,10 @@ def _resampled(table: Table, fold: Fold, sampler: Any) -> tuple[Ints, Table | No
     rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), fold.train[drawn.sources])
     made = Table(drawn.X[drawn.made], drawn.y[drawn.made], 2) if drawn.made.any() else None
     return rows, made
+
+
+def _behind(fold: Fold, n_rows: int, n_made: int) -> Ints:
+    return np.concatenate([fold.train, n_rows + np.arange(n_made)])
 
 
 def _as_many_at_random(found: Ints, y: Ints, fold: Fold) -> Ints:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
 
 from equipoise.experiments import Store
-from equipoise.reproductions.mubo.protocol import BY_CLASS, METRICS, Method, Source
+from equipoise.reproductions.mubo.protocol import BY_CLASS, GANS, METRICS, Method, Source
 from equipoise.reproductions.mubo.watch import CONFUSION
 
 NATURAL, BALANCED = "natural", "balanced"
@@ -95,3 +95,15 @@ def histories(folder: Path, sources: Sequence[Source], methods: Sequence[Method]
             found = {method.name: store.get(f"history/{method.name}") for method in methods}
         parts += [pd.DataFrame(told).assign(set=source.title, method=name) for name, told in found.items() if told]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["set", "method"])
+
+
+def health(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
+    """Read what is known of the rows that GANs made: a row a set, method and run, see `SMOTifiedGAN.health_`."""
+    rows = []
+    for source in sources:
+        with Store(folder / f"{source.name}.sqlite") as store:
+            for method in GANS:
+                for fold in store.folds():
+                    if told := store.get(f"health/{method.name}/{fold.repeat}"):
+                        rows.append({"set": source.title, "method": method.name, "run": fold.repeat} | told)
+    return pd.DataFrame(rows)
