@@ -16,8 +16,8 @@ DEFINITIONS = {
 
 MADE_ROWS = {
     "n_made": ("rows made", "rows made for a network"),
-    "real_accuracy": ("right on real rows", "share of the real rows that the discriminator takes for real"),
-    "made_accuracy": ("right on made rows", "share of the made rows that the discriminator does not take for real"),
+    "real_accuracy": ("discriminator on real rows", "share of the real rows that the discriminator takes for real"),
+    "made_accuracy": ("discriminator on made rows", "share of the made rows that the discriminator takes for made"),
     "two_sample_accuracy": (
         "two-sample accuracy",
         "share of rows, made and as many real ones, whose nearest other row is of their own kind",
