@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_table(home, data):
 
 
 def test_without_mnist_it_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte.gz and .*put MNIST's training files into"):
+    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte.gz and .*put its files into images/mnist"):
         gisette_like(data_home=tmp_path)
 
 

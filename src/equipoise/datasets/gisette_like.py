@@ -6,7 +6,6 @@ digits, products of pairs of pixels that are drawn from a normal distribution sl
 and as many probes, which are such products with the values of each dealt to the rows anew.
 """
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from equipoise.datasets.dataset import Dataset
 from equipoise.datasets.home import data_home as find_home
+from equipoise.datasets.idx import read_images
 
 _COLUMNS = 5000
 _COUNTS = {"4": 275, "9": 2475}  # 2,750 rows, 10% of them rare
@@ -49,7 +49,8 @@ def gisette_like(*, data_home: str | Path | None = None, random_state: int = 0) 
         If MNIST is not in the data home.
     """
     rng = np.random.default_rng(random_state)
-    images, digits = _mnist(find_home(data_home) / "images" / "mnist")
+    folder = find_home(data_home) / "images" / "mnist"
+    images, digits = read_images(folder, "train", wanted="gisette_like is built from MNIST's training images")
     rows = np.concatenate([rng.choice(np.flatnonzero(digits == int(d)), n, replace=False) for d, n in _COUNTS.items()])
     rows = rng.permutation(rows)
     X = _columns(images[rows].reshape(len(rows), -1) / np.float32(255), rng)
@@ -84,14 +85,3 @@ def _products(pixels: Values, n: int, rng: np.random.Generator) -> Values:
         if first != second and (product > 0).mean() >= _SHOWN:
             found[first, second] = product
     return np.column_stack(list(found.values()))
-
-
-def _mnist(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    paths = [folder / f"train-{name}-ubyte.gz" for name in ("images-idx3", "labels-idx1")]
-    if absent := [str(path) for path in paths if not path.is_file()]:
-        raise FileNotFoundError(
-            f"gisette_like is built from MNIST, but {' and '.join(absent)} cannot be found: put MNIST's training "
-            f"files into images/mnist of the data home."
-        )
-    images, labels = (np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8) for path in paths)
-    return images[16:].reshape(-1, _SIDE, _SIDE), labels[8:]  # after the headers of the idx format

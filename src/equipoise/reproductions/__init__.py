@@ -20,6 +20,7 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-table3": mubo.table3_page,
     "mubo-chance": chance_page,
     "autobalance-tables": autobalance.tables_page,
+    "autobalance-images": autobalance.images_page,
     "autobalance-groups": autobalance.groups_page,
 }
 

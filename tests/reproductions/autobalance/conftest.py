@@ -1,4 +1,4 @@
-"""Small stand-ins for the sets of the suite, for those of many classes and for adult."""
+"""Small stand-ins for the sets of the suite, for those of many classes, for images and for adult."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits, make_classification
 from equipoise.datasets import split_target
 from equipoise.experiments.protocol import Fold
 from equipoise.reproductions import suite
-from equipoise.reproductions.autobalance import pages, runs, splits, tails
+from equipoise.reproductions.autobalance import images, pages, runs, splits, tails
 from equipoise.reproductions.suite import Effort
 
 BRIEF = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=5, quick=True)
@@ -23,6 +23,12 @@ def rare_table(name):
 def digits():
     X, y = load_digits(return_X_y=True)
     return split_target(pd.DataFrame(X).rename(columns=str).assign(digit=y.astype(str)), "digit", name="digits")
+
+
+def clothes():
+    """Images of digits, 1,500 to train on and the others to test on."""
+    data = load_digits()
+    return data.images.astype(np.uint8)[:, np.newaxis], data.target.astype(np.int64), 1500
 
 
 def people(n=600):
@@ -52,7 +58,9 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(suite, "cpu_count", lambda: 1)
     for module in (pages, runs, splits):
         monkeypatch.setattr(module, "adult", people)
-    monkeypatch.setattr(pages, "QUICK", BRIEF)
+    monkeypatch.setattr(images, "fashion_mnist", clothes)
+    for module in (pages, images):
+        monkeypatch.setattr(module, "QUICK", BRIEF)
     monkeypatch.setattr(splits, "letter_rows", lambda: splits.Rows(digits(), fold(1797)))
     monkeypatch.setattr(splits, "QUICK", splits.Effort(n_seeds=1, n_steps=6, n_looks=1, n_rows=300, n_test=300))
 

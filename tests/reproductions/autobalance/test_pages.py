@@ -1,12 +1,12 @@
-"""The two pages as they are typed, on stand-ins; what was run is not run again."""
+"""The three pages as they are typed, on stand-ins; what was run is not run again."""
 
 import pytest
 
 from equipoise.cli import main
 from equipoise.reproductions import suite
-from equipoise.reproductions.autobalance import runs
+from equipoise.reproductions.autobalance import images, runs
 from equipoise.reproductions.autobalance.adult import adult
-from equipoise.reproductions.autobalance.arms import GROUPS, TABLES
+from equipoise.reproductions.autobalance.arms import GROUPS, IMAGES, TABLES
 
 
 @pytest.fixture
@@ -32,6 +32,16 @@ def test_groups(reproduce, tmp_path, capsys):
     page = reproduce("autobalance-groups")
     assert all(arm.title in page.text for arm in GROUPS) and len(page.plots) == 5
     assert "A3: " in page.text and "A5: " in page.text
+
+
+def test_images(reproduce, tmp_path, capsys, monkeypatch):
+    page = reproduce("autobalance-images")
+    assert all(arm.title in page.text for arm in IMAGES) and len(page.plots) == 2
+    assert "LA with a tuned tau is " in page.text and "A2: " in page.text
+    assert (tmp_path / "image-scores.csv").read_text().count("\n") == 1 + 2 * len(IMAGES)
+    assert (tmp_path / "image-classes.csv").read_text().count("\n") == 1 + 20 * len(IMAGES)
+    monkeypatch.setattr(images, "fit_cell", None)  # nothing is left to fit
+    assert reproduce("autobalance-images").html == page.html
 
 
 def test_adult_names_its_files(tmp_path):

@@ -9,9 +9,11 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import AutoBalance, DeferredReweighting, LDAMLoss, NeuralClassifier
 from equipoise.bilevel.outer_objectives import Blend
+from equipoise.networks import CosineLinear
+from equipoise.networks.cnn import SmallCNN
 from equipoise.networks.cosine import SCALE
 from equipoise.recipes import classifier
-from equipoise.reproductions.autobalance.tuned import TunedLossClassifier
+from equipoise.reproductions.autobalance.tuned import Network, TunedLossClassifier
 from equipoise.reproductions.suite import Arm, Make
 
 TAUS, GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3, 0.4)
@@ -40,8 +42,10 @@ class CellWeighted(NeuralClassifier):
         return self
 
 
-def _recipe(name: str) -> Make:
-    return lambda seed, members, steps: classifier(name, n_members=members, max_steps=steps, random_state=seed)
+def _recipe(name: str, network: Network) -> Make:
+    return lambda seed, members, steps: classifier(
+        name, network=network, n_members=members, max_steps=steps, random_state=seed
+    )
 
 
 def _networks(kind: type[NeuralClassifier] = NeuralClassifier, **parts: Any) -> Make:
@@ -50,29 +54,38 @@ def _networks(kind: type[NeuralClassifier] = NeuralClassifier, **parts: Any) -> 
     )
 
 
-def _tuned(**strengths: tuple[float, ...]) -> Make:
+def _tuned(network: Network, **strengths: tuple[float, ...]) -> Make:
     return lambda seed, members, steps: TunedLossClassifier(
-        n_members=members, max_steps=steps, random_state=seed, **strengths
+        network=network, n_members=members, max_steps=steps, random_state=seed, **strengths
     )
 
 
 _LDAM = partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0)  # scaled in the network
 
-RIVALS = (
-    Arm("none", "cross-entropy", _recipe("none")),
-    Arm("cost", "cost", _recipe("cost")),
-    Arm("la", "LA, tau 1", _recipe("la")),
-    Arm("la-tuned", "LA, tau tuned", _tuned(taus=TAUS)),
-    Arm("cdt-tuned", "CDT, gamma tuned", _tuned(gammas=GAMMAS)),
-    Arm("vs-tuned", "VS, both tuned", _tuned(taus=VS_TAUS, gammas=VS_GAMMAS)),
-    Arm("ldam-drw", "LDAM-DRW", _networks(loss=partial(DeferredReweighting, _LDAM), network="cosine_mlp")),
-)
-SEARCHES = tuple(
-    Arm(autobalance(start, solver), f"AutoBalance from {start.upper()}, {solver}",
-        _networks(loss=AutoBalance(start=start, solver=solver)))
-    for start, solver in product(STARTS, SOLVERS)
-)  # fmt: skip
+
+def _rivals(network: Network, cosine_network: Network) -> tuple[Arm, ...]:
+    return (
+        Arm("none", "cross-entropy", _recipe("none", network)),
+        Arm("cost", "cost", _recipe("cost", network)),
+        Arm("la", "LA, tau 1", _recipe("la", network)),
+        Arm("la-tuned", "LA, tau tuned", _tuned(network, taus=TAUS)),
+        Arm("cdt-tuned", "CDT, gamma tuned", _tuned(network, gammas=GAMMAS)),
+        Arm("vs-tuned", "VS, both tuned", _tuned(network, taus=VS_TAUS, gammas=VS_GAMMAS)),
+        Arm("ldam-drw", "LDAM-DRW", _networks(loss=partial(DeferredReweighting, _LDAM), network=cosine_network)),
+    )
+
+
+def _searches(network: Network) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(autobalance(start, solver), f"AutoBalance from {start.upper()}, {solver}",
+            _networks(loss=AutoBalance(start=start, solver=solver), network=network))
+        for start, solver in product(STARTS, SOLVERS)
+    )  # fmt: skip
+
+
+RIVALS, SEARCHES = _rivals("mlp", "cosine_mlp"), _searches("mlp")
 TABLES = (*RIVALS, *SEARCHES)
+IMAGES = (*_rivals(SmallCNN, partial(SmallCNN, head=partial(CosineLinear, scale=SCALE))), *_searches(SmallCNN))
 
 GROUPS = (
     *(arm for arm in RIVALS if arm.name in ("none", "cost", "la")),

@@ -1,11 +1,15 @@
-"""The trade-off of error and fairness, and what either side of a split says along a search."""
+"""The trade-off of error and fairness, either side of a split along a search, and classes of images by frequency."""
+
+from itertools import product
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing
-from equipoise.reproductions.autobalance.arms import LAMBDAS, TITLES, blend
+from equipoise.reproductions.autobalance.arms import DEFAULT, LAMBDAS, SOLVERS, STARTS, TITLES, autobalance, blend
 from equipoise.reproductions.autobalance.splits import SHARES, SIDES
 
 _WIDTH = 860
@@ -53,3 +57,39 @@ def courses(looks: pd.DataFrame, searched: str) -> Figure:
             panel.set_xlabel("training step", color=MUTED)
         legend(figure, panels[0, 0])
     return figure
+
+
+def by_class(classes: pd.DataFrame) -> Figure:
+    """Error of each class against its training images, means over seeds, of four methods."""
+    figure = new_figure(360, _WIDTH)
+    axes = figure.add_subplot()
+    with drawing():
+        for name, color in zip(("none", "la-tuned", "ldam-drw", DEFAULT), SERIES, strict=True):
+            _against_images(axes, classes[classes["method"] == name], "error", color=color, label=TITLES[name])
+        axes.set_ylabel("error", color=MUTED)
+        legend(figure, axes)
+    return figure
+
+
+def found(classes: pd.DataFrame) -> Figure:
+    """The offsets and multipliers that searches found, means over seeds: a colour a start, CG dashed."""
+    figure = new_figure(330, _WIDTH)
+    panels = figure.subplots(1, 2)
+    with drawing():
+        for axes, (column, label) in zip(panels, {"l": "offset l", "delta": "multiplier delta"}.items(), strict=True):
+            for (start, color), (solver, dash) in product(zip(STARTS, SERIES), zip(SOLVERS, ("-", (0, (3, 2))))):
+                name = autobalance(start, solver)
+                part = classes[classes["method"] == name]
+                _against_images(axes, part, column, color=color, linestyle=dash, label=TITLES[name])
+            axes.set_ylabel(label, color=MUTED)
+        legend(figure, panels[0])
+    return figure
+
+
+def _against_images(axes: Axes, classes: pd.DataFrame, column: str, **style: Any) -> None:
+    calm(axes)
+    means = classes.groupby("images")[column].mean()
+    axes.plot(means.index, means, marker="o", linewidth=2, **style)
+    axes.set_xscale("log")
+    axes.xaxis.set_inverted(True)
+    axes.set_xlabel("training images of the class", color=MUTED)

@@ -9,6 +9,7 @@ from equipoise.reports.text import number
 from equipoise.reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
 from equipoise.reproductions.autobalance.runs import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise.reproductions.autobalance.splits import RETRAINED, SIDES
+from equipoise.reproductions.mubo.claims import over_sets
 from equipoise.reproductions.sources import SourceTables, by_source
 
 METHODS = [arm.name for arm in TABLES]
@@ -74,6 +75,40 @@ def tails(by_fold: pd.DataFrame) -> pd.DataFrame:
         gains = {method: gap(part, BALANCED_ERROR.name, LA, method) for method in METHODS}
         columns[f"{name}, gain over {TITLES[LA]}"] = pd.Series({m: in_words(g) for m, g in gains.items()})
     return pd.DataFrame(columns).reindex(METHODS).rename(TITLES)
+
+
+def seed_gap(by_seed: pd.DataFrame, rival: str, ours: str) -> Interval:
+    """Balanced error of a rival less ours, over seeds that share the test images (Student's t)."""
+    wide = by_seed.pivot_table(index="fold", columns="method", values=BALANCED_ERROR.name)
+    return over_sets(wide[rival] - wide[ours])
+
+
+def images(by_seed: pd.DataFrame) -> pd.DataFrame:
+    """Mean and deviation of each method's scores over seeds, what it gains over LA with a tuned tau, and its time."""
+    over_seeds = by_seed.groupby("method")
+    columns = {
+        metric.title: over_seeds[metric.name].agg(lambda v: f"{number(v.mean())} ± {number(v.std())}")
+        for metric in SCORED
+    }
+    gains = {method: in_words(seed_gap(by_seed, LA, method)) for method in METHODS if method != LA}
+    columns[f"{BALANCED_ERROR.title}, gain over {TITLES[LA]}"] = pd.Series({**gains, LA: ""})
+    return pd.DataFrame(columns).reindex(METHODS).rename(TITLES).join(costs(by_seed))
+
+
+def is_la_beaten_on_images(by_seed: pd.DataFrame) -> str:
+    """Say whether the default search beats LA with a tuned tau on balanced error over seeds."""
+    gain = seed_gap(by_seed, LA, DEFAULT)
+    return (
+        f"LA with a tuned tau is {'beaten' if gain.low > 0 else 'not beaten'} by {TITLES[DEFAULT]}: its balanced error "
+        f"less that of the search is {in_words(gain)}."
+    )
+
+
+def strengths(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Tuned tau and gamma, a row a method and a column a seed."""
+    text = chosen.assign(text=[f"{tau:g}, {gamma:g}" for tau, gamma in zip(chosen["tau"], chosen["gamma"])])
+    wide = text.pivot_table(index="method", columns="seed", values="text", aggfunc="first")
+    return wide.rename(index=TITLES, columns=lambda seed: f"seed {seed}")
 
 
 def in_words(value: Interval) -> str:

@@ -1,6 +1,6 @@
 """The rivals of a loss that is searched for: the same loss with few strengths, tried on the same rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from torch import nn
 
 from equipoise import AutoBalance, NeuralClassifier
 from equipoise.classifiers.scores import SCORES
@@ -17,6 +18,7 @@ from equipoise.metrics import balanced_accuracy
 from equipoise.training import FittedStack, FoundLoss, Task, fit
 
 Strengths = tuple[float, float]
+Network = str | nn.Module | Callable[..., nn.Module]
 
 
 class TunedLossClassifier(ClassifierMixin, BaseEstimator):
@@ -30,6 +32,8 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
     ----------
     taus, gammas : sequence of float
         With ``gammas=(0,)`` it is logit adjustment, with ``taus=(0,)`` class-dependent temperatures.
+    network : str, nn.Module or callable, default="mlp"
+        As `NeuralClassifier` takes it.
     n_members, max_steps : int
     random_state : int
 
@@ -46,21 +50,24 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
         *,
         taus: Sequence[float] = (0.0,),
         gammas: Sequence[float] = (0.0,),
+        network: Network = "mlp",
         n_members: int = 1,
         max_steps: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.taus = taus
         self.gammas = gammas
+        self.network = network
         self.n_members = n_members
         self.max_steps = max_steps
         self.random_state = random_state
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> "TunedLossClassifier":
-        """Try every pair, and train with the best; X of shape (n, d), y of shape (n,)."""
+        """Try every pair, and train with the best; X of shape (n, *features), y of shape (n,)."""
         self._model = NeuralClassifier(
-            n_members=self.n_members, max_steps=self.max_steps, standardize=False, random_state=self.random_state
-        )
+            network=self.network, n_members=self.n_members, max_steps=self.max_steps, standardize=False,
+            random_state=self.random_state,
+        )  # fmt: skip
         tasks = self._model.tasks(X, y)
         self.classes_ = self._model.classes_
         pairs = list(product(self.taus, self.gammas))
