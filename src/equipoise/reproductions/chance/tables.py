@@ -6,7 +6,7 @@ import pandas as pd
 
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
-from equipoise.reports.text import number, p_value
+from equipoise.reports.text import number, p_equals
 from equipoise.reproductions.chance.arms import RECIPES, TITLES
 from equipoise.reproductions.chance.runs import SCORED
 from equipoise.reproductions.sources import SourceTables, by_source
@@ -35,7 +35,7 @@ def goals(scores: pd.DataFrame) -> list[str]:
         sure += bool(met and pvalue < 0.05)
         sentences.append(
             f"{METRICS[metric].title}: mean rank {number(means['mubo'], 2)}, {rival} {number(means[rival], 2)}: "
-            f"{'met' if met else 'not met'} (p {_equals(pvalue)}, Wilcoxon, Holm over three rivals)."
+            f"{'met' if met else 'not met'} (p {p_equals(pvalue)}, Wilcoxon, Holm over three rivals)."
         )
     return [*sentences, f"{sure} of these {len(GOALS)} differences have p below 0.05; two were aimed at."]
 
@@ -54,11 +54,6 @@ def ledger(entries: pd.DataFrame) -> pd.DataFrame:
             "rank correlation of the changes": number(part["change"].corr(part["held_out"], method="spearman"), 2),
         }
     return pd.DataFrame(rows).T.rename_axis("set")
-
-
-def _equals(pvalue: float) -> str:
-    text = p_value(pvalue)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _share(held: pd.Series) -> str:

@@ -1,0 +1,1 @@
+"""Whether over-sampling by GANs helps, over the comparison suite."""
