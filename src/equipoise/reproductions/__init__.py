@@ -8,6 +8,7 @@ from equipoise.reproductions.chance.pages import chance_page
 from equipoise.reproductions.mubo import pages as mubo
 from equipoise.reproductions.remix import pages as remix
 from equipoise.reproductions.remix.pages import OnProgress
+from equipoise.reproductions.smotified_gan.pages import smotified_gan_page
 
 __all__ = ["names", "reproduce"]
 
@@ -19,6 +20,7 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-table2": mubo.table2_page,
     "mubo-table3": mubo.table3_page,
     "mubo-chance": chance_page,
+    "smotified-gan": smotified_gan_page,
     "autobalance-tables": autobalance.tables_page,
     "autobalance-images": autobalance.images_page,
     "autobalance-groups": autobalance.groups_page,

@@ -1,0 +1,1 @@
+"""SMOTified-GAN (Sharma, Singh and Chandra, 2022): what its authors' code ran, and the same done properly."""

@@ -1,0 +1,91 @@
+"""Run every method on every data set; rows and networks are stored as they are made, so that a stopped run goes on."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, cpu_count, delayed
+
+from equipoise import datasets
+from equipoise.experiments import Store
+from equipoise.reproductions.smotified_gan import protocol
+from equipoise.reproductions.smotified_gan.made import key, make_rows, methods_of
+from equipoise.reproductions.smotified_gan.networks import n_networks, train_networks
+from equipoise.reproductions.smotified_gan.protocol import Effort, Method, Source
+from equipoise.reproductions.smotified_gan.rows import Split, class_counts, splits
+from equipoise.reproductions.stores import open_store
+
+OnProgress = Callable[[str, int, int], None]
+
+
+def obtainable(effort: Effort) -> tuple[list[Source], list[Source]]:
+    """Tell the data sets that can be had, and are small enough for an effort, from those that cannot.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    found, missing = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each failed download
+        for source in protocol.SOURCES:
+            try:
+                if len(datasets.load(source.name).y) <= effort.most_rows:
+                    found.append(source)
+            except (OSError, ValueError):
+                missing.append(source)
+    if not found:
+        raise FileNotFoundError(
+            "None of the data sets can be had: connect to the internet, or name the folder that holds them in the "
+            "environment variable EQUIPOISE_DATA_HOME."
+        )
+    return found, missing
+
+
+def run_all(folder: Path, sources: Sequence[Source], effort: Effort, on_progress: OnProgress) -> None:
+    """Make rows and train networks where they are not yet stored, set by set."""
+    divided = [splits(source, effort) for source in sources]
+    making = _Counter("resampling", sum(len(_jobs(parts)) for parts in divided), on_progress)
+    networks = [n_networks(source, parts, effort) for source, parts in zip(sources, divided, strict=True)]
+    training = _Counter("training", sum(networks), on_progress)
+    for source, parts, wanted in zip(sources, divided, networks, strict=True):
+        with open_store(folder, source.name, effort) as store:
+            for split in parts:
+                store.add_fold(split.fold, split.y, 2)
+            store.put("counts", class_counts(parts[0]))
+            _make_all(source, parts, effort, store, making)
+            training.add(len(store.done()))
+            if len(store.done()) < wanted:
+                train_networks(source, parts, effort, store, training.add)
+
+
+class _Counter:
+    """Counts work of a kind, and tells of it."""
+
+    def __init__(self, kind: str, total: int, tell: OnProgress) -> None:
+        self._kind, self._done, self._total, self._tell = kind, 0, total, tell
+
+    def add(self, n: int) -> None:
+        self._done += n
+        self._tell(self._kind, self._done, self._total)
+
+
+def _jobs(parts: Sequence[Split]) -> list[tuple[Method, Split]]:
+    return [(method, split) for split in parts for method in methods_of(split) if method.makes_rows]
+
+
+def _make_all(source: Source, parts: Sequence[Split], effort: Effort, store: Store, making: _Counter) -> None:
+    pending = [(method, split) for method, split in _jobs(parts) if store.get(key(method, split)) is None]
+    making.add(len(_jobs(parts)) - len(pending))
+    made = Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
+        delayed(_made)(source, split, method, effort) for method, split in pending
+    )
+    for name, rows in made:
+        store.put(name, rows)
+        making.add(1)
+
+
+def _made(source: Source, split: Split, method: Method, effort: Effort) -> tuple[str, dict[str, Any]]:
+    return key(method, split), make_rows(source, split, method, effort)
