@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from equipoise import SMOTifiedGAN
+from equipoise.reproductions.smotified_gan import made
 from equipoise.reproductions.smotified_gan.made import make_rows, methods_of
 from equipoise.reproductions.smotified_gan.protocol import METHODS, SOURCES, Effort
 from equipoise.reproductions.smotified_gan.rows import class_counts, splits
@@ -28,14 +29,14 @@ def test_the_splits_are_those_of_the_authors(source):
 
 def test_the_authors_split_loses_the_first_row_and_scales_by_all_others(stand_ins):
     sources, effort = stand_ins()
-    wine, made = (splits(source, effort)[0] for source in sources[:2])
-    assert np.array_equal(np.sort(np.concatenate([made.fold.train, made.fold.test])), np.arange(1, 160))
+    wine, other = (splits(source, effort)[0] for source in sources[:2])
+    assert np.array_equal(np.sort(np.concatenate([other.fold.train, other.fold.test])), np.arange(1, 160))
     train, test = train_test_split(np.arange(1, 160), test_size=0.2, random_state=0)
-    assert np.array_equal(made.fold.train, train) and np.array_equal(made.fold.test, test)
-    assert class_counts(made) == sources[1].counts
+    assert np.array_equal(other.fold.train, train) and np.array_equal(other.fold.test, test)
+    assert class_counts(other) == sources[1].counts
     assert len(wine.fold.train) + len(wine.fold.test) == 178 and wine.scaled.shape == (178, 4)
     assert np.allclose([wine.scaled.min(axis=0), wine.scaled.max(axis=0)], [[0] * 4, [1] * 4])
-    both = made.scaled[np.concatenate([train, test])]
+    both = other.scaled[np.concatenate([train, test])]
     assert both.min() < -1 and both.max() > 1  # as they are
 
 
@@ -58,11 +59,11 @@ def test_the_folds_keep_shares_and_equal_rows_together(stand_ins):
 def test_the_rows_that_the_rare_class_lacks_are_made(stand_ins, name, place):
     sources, effort = stand_ins()
     split = splits(sources[0], effort)[place]
-    made = make_rows(sources[0], split, BY_NAME[name], effort)
+    result = make_rows(sources[0], split, BY_NAME[name], effort)
     common, rare = class_counts(split)[:2]
-    assert made["figures"]["n_made"] == len(made["rows"])
-    assert len(made["rows"]) == common - rare or (name == "svm-smote" and 0 < len(made["rows"]) < common - rare)
-    assert np.shape(made["rows"])[1] == split.raw.shape[1]
+    assert result["figures"]["n_made"] == len(result["rows"])
+    assert len(result["rows"]) == common - rare or (name == "svm-smote" and 0 < len(result["rows"]) < common - rare)
+    assert np.shape(result["rows"])[1] == split.raw.shape[1]
 
 
 def test_gans_run_faithful_on_the_authors_split_and_repaired_on_folds(stand_ins):
@@ -74,14 +75,19 @@ def test_gans_run_faithful_on_the_authors_split_and_repaired_on_folds(stand_ins)
         sampler = SMOTifiedGAN(**params, random_state=split.fold.seed)
         with pytest.warns(UserWarning):
             rows = sampler.fit_resample(X, y)[0][len(X) :]
-        made = make_rows(sources[0], split, BY_NAME["smotified-gan"], effort)
-        assert np.allclose(made["rows"], split.scaler.transform(rows))
+        result = make_rows(sources[0], split, BY_NAME["smotified-gan"], effort)
+        assert np.allclose(result["rows"], split.scaler.transform(rows))
         for figure in ("two_sample_accuracy", "spread_ratio", "out_of_range"):
-            assert made["figures"][figure] == pytest.approx(sampler.health_[figure].item())
-        assert made["figures"]["n_made"] == sampler.health_["n_made"].item()
+            assert result["figures"][figure] == pytest.approx(sampler.health_[figure].item())
+        assert result["figures"]["n_made"] == sampler.health_["n_made"].item()
 
 
-def test_ssg_runs_on_the_authors_split_alone(stand_ins):
+def test_ssg_runs_on_the_authors_split_alone_where_few_rows_are_made(stand_ins, monkeypatch):
     sources, effort = stand_ins()
     authors, fold = splits(sources[0], effort)[:2]
-    assert {method.name for method in methods_of(authors)} - {method.name for method in methods_of(fold)} == {"ssg"}
+    common, rare = class_counts(authors)[:2]
+    names = ["none", "smote", "svm-smote", "gan", "smotified-gan"]
+    for most, expected in ((common - rare, [*names, "ssg"]), (common - rare - 1, names)):
+        monkeypatch.setattr(made, "MOST_FOR_ALL", most)
+        assert [method.name for method in methods_of(authors)] == expected
+        assert [method.name for method in methods_of(fold)] == names

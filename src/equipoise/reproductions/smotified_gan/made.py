@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from equipoise.experiments import Store
-from equipoise.reproductions.smotified_gan.protocol import GAN_BATCH_SIZE, METHODS, Effort, Method, Source
-from equipoise.reproductions.smotified_gan.rows import Floats, Split
+from equipoise.reproductions.smotified_gan.protocol import GAN_BATCH_SIZE, METHODS, MOST_FOR_ALL, Effort, Method, Source
+from equipoise.reproductions.smotified_gan.rows import Floats, Split, class_counts
 from equipoise.samplers.gan import SOUND
 from equipoise.samplers.gan_health import out_of_range, spread_ratio, two_sample_accuracy, unreachable
 from equipoise.samplers.resample import resample
@@ -20,8 +20,10 @@ _MEASURES = (two_sample_accuracy, spread_ratio, out_of_range)
 
 
 def methods_of(split: Split) -> list[Method]:
-    """List the methods that are run on a split."""
-    return [method for method in METHODS if method.sound or not split.sound]
+    """List the methods that are run on a split; what is not for the folds, where few rows are made."""
+    common, rare = class_counts(split)[:2]
+    small = not split.sound and common - rare <= MOST_FOR_ALL
+    return [method for method in METHODS if method.sound or small]
 
 
 def key(method: Method, split: Split) -> str:

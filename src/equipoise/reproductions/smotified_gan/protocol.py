@@ -17,6 +17,8 @@ from equipoise.samplers.smotified_gan import SMOTifiedGAN
 HIDDEN = (256, 128)
 BATCH_SIZE, GAN_BATCH_SIZE = 32, 128
 TEST_SHARE = 0.2
+MOST_FOR_ALL = 400
+"""Rows to be made, at most, where methods that the notebooks do not have, and the folds neither, are run: for time."""
 
 Score = tuple[float, float]
 """Mean and standard deviation of the rare class's F1 over 30 repeats, as printed."""

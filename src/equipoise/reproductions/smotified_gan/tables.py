@@ -47,7 +47,7 @@ def plus_minus(mean: float, deviation: float) -> str:
 def beside(scores: pd.DataFrame, sources: Sequence[Source]) -> pd.DataFrame:
     """Printed F1 beside ours on the authors' split, mean ± standard deviation over classifiers."""
     part = scores[scores["split"] == AUTHORS].set_index(["set", "loss", "method"])["f1"]
-    cells: dict[Any, dict[str, str]] = _mean_and_deviation(part).to_dict("index")  # type: ignore[assignment]
+    cells: dict[Any, dict[str, str]] = _mean_and_deviation(part).fillna("–").to_dict("index")  # type: ignore[assignment]
     rows = {}
     for source in sources:
         if source.printed:
@@ -150,7 +150,8 @@ def health_table(health: pd.DataFrame, split: str) -> pd.DataFrame:
     """Print 1-NN accuracy and spread ratio of the made rows, a row a set; means over folds."""
     grouped = health[health["split"] == split].groupby(["set", "method"], sort=False)
     found = grouped[["two_sample_accuracy", "spread_ratio"]].mean().map(lambda value: number(value, 2))
-    return _titled((found["two_sample_accuracy"] + " / " + found["spread_ratio"]).unstack("method", sort=False))
+    table = (found["two_sample_accuracy"] + " / " + found["spread_ratio"]).unstack("method", sort=False)
+    return _titled(table.fillna("–"))
 
 
 def _titled(table: pd.DataFrame) -> pd.DataFrame:
