@@ -306,3 +306,13 @@ def test_the_outer_gradient_is_that_of_its_value(draw, theta):
             torch.testing.assert_close(
                 unflat(v, theta)[name].view(-1)[0], (moved[0] - moved[1]) / 2e-6, rtol=1e-6, atol=1e-8
             )
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_row_of_weight_three_counts_as_three_rows(name, draw, theta):
+    rows = some_rows(draw, 30, n_groups=2)
+    times = torch.arange(30) % 3 + 1
+    repeated = Batch(*(part.repeat_interleave(times, dim=0) for part in rows[:3]))
+    weighed = rows._replace(weight=times.to(torch.float64))
+    found = [outer_gradient(cross_entropies, OBJECTIVES[name], theta, [batch], (K, 2)) for batch in (repeated, weighed)]
+    torch.testing.assert_close(*found)

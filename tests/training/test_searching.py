@@ -7,7 +7,7 @@ from sklearn.base import clone
 from torch import nn
 
 from equipoise import AutoBalance, MixUp, ParametricCrossEntropy, ReMix
-from equipoise.bilevel.outer_objectives import Blend
+from equipoise.bilevel.outer_objectives import Blend, balanced
 from equipoise.bilevel.solvers import ConjugateGradient
 from equipoise.classifiers.scores import SCORES
 from equipoise.training import SearchRows, Settings, Table, Task, fit
@@ -178,14 +178,38 @@ def test_validation_batches_hold_every_cell_alike():
     rows = torch.randperm(100)
     draws = CellDraws(rows, cells, 60, torch.Generator().manual_seed(0))
     of_row = {int(row): int(cell) for row, cell in zip(rows, cells)}
-    drawn = [draws.draw() for _ in range(50)]
+    drawn = [draws.draw()[0] for _ in range(50)]
     for batch in drawn:
         assert np.unique([of_row[int(row)] for row in batch], return_counts=True)[1].tolist() == [20, 20, 20]
     counts = torch.cat(drawn).bincount(minlength=100)
     assert (counts > 0).all() and counts[rows[:90]].max() < 40
 
 
+@pytest.mark.parametrize("batch_size", [60, 61])
+def test_weights_of_a_batch_give_cells_their_shares(batch_size):
+    cells = np.array([4] * 90 + [1] * 9 + [2])
+    rows, weights = CellDraws(torch.arange(100), cells, batch_size, torch.Generator().manual_seed(0)).draw()
+    shares = np.bincount(cells[rows.numpy()], weights=weights.numpy())
+    np.testing.assert_allclose(shares, [0, 9, 1, 0, 90], rtol=1e-6)
+
+
+def test_groups_count_by_their_share_of_the_validation_rows(table):
+    """What is balanced over classes is so whatever the groups, though each of them is drawn as often."""
+    seen = []
+
+    def objective(sums, counts):
+        seen.append(counts)
+        return balanced(sums, counts)
+
+    task = searched(grouped(table((48, 12))), 0, AutoBalance(objective=objective, warm_up=20, interval=10))
+    fit([task])
+    cells = task.table.cells()[task.search.validation_rows]
+    assert len(seen) > 2 and len(set(np.bincount(cells))) > 2
+    for counts in seen:
+        np.testing.assert_allclose(counts.flatten(), np.bincount(cells, minlength=counts.numel()))
+
+
 def test_fewer_places_than_cells_are_filled_in_turn():
     draws = CellDraws(torch.arange(30), np.arange(30), 4, torch.Generator().manual_seed(0))
-    drawn = torch.stack([draws.draw() for _ in range(60)])
+    drawn = torch.stack([draws.draw()[0] for _ in range(60)])
     assert all(len(set(batch.tolist())) == 4 for batch in drawn) and len(drawn.unique()) == 30

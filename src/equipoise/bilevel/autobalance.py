@@ -40,9 +40,7 @@ class AutoBalance(BaseEstimator):
     objective : str, Blend or callable, default="balanced"
         What is wanted on the validation rows, in cross-entropies of the logits as they are: ``"balanced"`` over
         classes or ``"worst_class"``; with groups also ``"group_balanced"``, ``"worst_group"``, ``"deo"`` (difference
-        of equal opportunity), or a blend such as ``Blend("balanced", "deo", weight=0.5)``. `NeuralClassifier` draws
-        validation batches with as many rows of every class and group, so that with groups ``"balanced"`` is
-        ``"group_balanced"`` there.
+        of equal opportunity), or a blend such as ``Blend("balanced", "deo", weight=0.5)``.
     start : {"la", "ce", "cdt"}, default="la"
         Where the search begins: logit adjustment (consistent for the balanced error), plain cross-entropy, or
         class-dependent temperatures. Where batches are balanced already, as by `ReMix`, take ``"ce"``.

@@ -109,7 +109,7 @@ def outer_gradient(
     """Differentiate an outer objective by theta.
 
     The losses are summed up by cell (class and group) over all batches before the objective sees them, so that it is
-    that of all rows and not a mean of batches.
+    that of all rows and not a mean of batches. A row of weight w counts as w rows.
 
     Parameters
     ----------
@@ -142,7 +142,9 @@ def outer_gradient(
         weights = torch.autograd.grad(value.sum(), sums)[0].flatten(-2)
 
         def of_rows(row_losses: Tensor, batch: Batch) -> Tensor:
-            return flat(gradients((row_losses * weights.gather(-1, _cells(batch, shape[1]))).sum(), at), lead)
+            slopes = weights.gather(-1, _cells(batch, shape[1]))
+            slopes = slopes if batch.weight is None else slopes * batch.weight
+            return flat(gradients((row_losses * slopes).sum(), at), lead)
 
         parts = [of_rows(of_last, last), *(of_rows(losses(at, batch), batch) for batch in others)]
     return reduce(torch.add, parts), value.detach()
@@ -154,7 +156,10 @@ def _cells(batch: Batch, n_groups: int) -> Tensor:
 
 def _by_cell(losses: Tensor, batch: Batch, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Sums of losses and numbers of rows, ``(..., K, G)``."""
-    cells = _cells(batch, shape[1])
+    cells, weight = (
+        _cells(batch, shape[1]),
+        torch.ones_like(losses) if batch.weight is None else batch.weight.to(losses),
+    )
     empty = losses.new_zeros(*losses.shape[:-1], shape[0] * shape[1])
-    sums, counts = (empty.scatter_add(-1, cells, values) for values in (losses, torch.ones_like(losses)))
+    sums, counts = (empty.scatter_add(-1, cells, values) for values in (losses * weight, weight))
     return sums.unflatten(-1, shape), counts.unflatten(-1, shape)

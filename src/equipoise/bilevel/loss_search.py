@@ -134,8 +134,8 @@ class LossSearch:
         ----------
         train_batches, validation_batches : iterable of (x, y), (x, y, group) or (x, y, group, weight)
             ``n_batches`` are taken of each: the next of an iterator, the first of a list or a loader. Training batches
-            are as the loss sees them, y class indices or probabilities, and their rows' weights count; validation
-            batches have class indices.
+            are as the loss sees them, y class indices or probabilities; validation batches have class indices. A row
+            of weight w counts as w rows.
 
         Raises
         ------

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 OuterObjective = Callable[[Tensor, Tensor], Tensor]
-"""``(sums, counts) -> value``: sums of losses and numbers of rows of each cell ``(..., K, G)`` to one value ``(...)``,
-differentiable by the sums. Without groups G is 1."""
+"""``(sums, counts) -> value``: sums of losses, and numbers of rows or their weights, of each cell ``(..., K, G)`` to a
+value ``(...)``, differentiable by the sums. Without groups G is 1."""
 
 
 def balanced(sums: Tensor, counts: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def needs_groups(objective: str | OuterObjective) -> bool:
 
 
 def _means(sums: Tensor, counts: Tensor) -> Tensor:
-    return sums / counts.clamp(min=1)
+    return sums / torch.where(counts > 0, counts, 1)
 
 
 def _classes(sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

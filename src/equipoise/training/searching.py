@@ -71,10 +71,10 @@ class SearchingLoss:
 
     def _validation(self) -> Iterator[tuple[Tensor | None, ...]]:
         for draws in repeat(self._draws):
-            rows = torch.stack([own.draw() for own in draws]).to(self._pool.X.device)
+            rows, weights = (torch.stack(parts).to(self._pool.X.device) for parts in zip(*(d.draw() for d in draws)))
             target = self._pool.target[rows]
             codes = target.argmax(-1) if target.is_floating_point() else target
-            yield self._pool.X[rows], *classes_and_groups(codes, self._n_groups)
+            yield self._pool.X[rows], *classes_and_groups(codes, self._n_groups), weights
 
     def found(self) -> list[FoundLoss]:
         """Return what was found for each replica."""
@@ -84,8 +84,7 @@ class SearchingLoss:
 class CellDraws:
     """Draws rows so that every cell (class, or class and group) that has some comes equally often.
 
-    An outer objective is one of means over cells, so that their shares in a batch do not matter, and their number of
-    rows does.
+    A cell's mean is as sure as its rows are many, whatever its share of all rows; weights then give it that share.
     """
 
     def __init__(self, rows: Tensor, cells: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
@@ -95,12 +94,13 @@ class CellDraws:
         self._starts = self._counts.cumsum(0) - self._counts
         self._batch_size, self._generator = batch_size, generator
 
-    def draw(self) -> Tensor:
-        """Draw the rows of a batch, with replacement."""
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Draw the rows of a batch, with replacement, and weights that add up to the number of rows of each cell."""
         n = len(self._counts)
         cells = torch.randperm(n, generator=self._generator).repeat(-(-self._batch_size // n))[: self._batch_size]
         uniform = torch.rand(self._batch_size, generator=self._generator, dtype=torch.float64)
-        return self._rows[self._starts[cells] + (uniform * self._counts[cells]).long()]
+        rows = self._rows[self._starts[cells] + (uniform * self._counts[cells]).long()]
+        return rows, (self._counts / cells.bincount(minlength=n).clamp(min=1))[cells]
 
 
 class StackFoundLoss:

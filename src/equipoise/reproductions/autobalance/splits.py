@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from equipoise import AutoBalance, datasets, metrics
+from equipoise.bilevel import inner
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold
@@ -174,7 +175,8 @@ def search_course(rows: Rows, share: float, searched: Sequence[str], effort: Eff
     looks = []
     for step, batch in networks.train(search.loss, trains):
         if search.due():
-            search.step([batch], [rows.batch(torch.stack([own.draw() for own in draws]))])
+            drawn, weights = map(torch.stack, zip(*(own.draw() for own in draws), strict=True))
+            search.step([batch], [inner.Batch(*rows.batch(drawn), weight=weights)])
         if step % (effort.n_steps // effort.n_looks) == 0:
             looks.append(_look(rows, networks, trains, chooses).assign(step=step))
     whole = [np.arange(len(rows.y))] * len(seeds)
