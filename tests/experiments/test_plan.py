@@ -10,15 +10,22 @@ from equipoise.experiments.protocol import Protocol
 
 
 @pytest.fixture
-def steps_cut(monkeypatch):
-    """Gradient steps that are left of a budget, a step of a network taken to last a millisecond."""
+def planned(monkeypatch):
+    """What is left of a budget, a step of a network taken to last a millisecond."""
     monkeypatch.setattr(plan, "_network_step_seconds", lambda fold, protocol: 1e-3)
     codes = np.arange(300) % 3 // 2
     dataset = split_target(pd.DataFrame({"x": np.arange(300.0), "kind": codes}), "kind")
 
-    def cut(*recipes, seconds=1000.0):
-        wish = Protocol(recipes, 2, 1, 5, 1_000_000, random_state=0)
-        found = plan.fit_to_budget(dataset, codes, wish, seconds)
+    def fit(*recipes):
+        return plan.fit_to_budget(dataset, codes, Protocol(recipes, 2, 1, 5, 1_000_000, random_state=0), 1000.0)
+
+    return fit
+
+
+@pytest.fixture
+def steps_cut(planned):
+    def cut(*recipes):
+        found = planned(*recipes)
         assert len(found.notes) == 1 and "gradient steps a network instead of" in found.notes[0]
         return found.max_steps
 
@@ -34,3 +41,13 @@ def test_networks_share_the_budget(steps_cut):
 @pytest.mark.parametrize("recipe", ["autobalance", "under+autobalance"])
 def test_a_loss_that_is_searched_for_counts_as_two_and_a_half(steps_cut, recipe):
     assert steps_cut(recipe, "none") == pytest.approx(steps_cut("none") / 3.5, rel=0.01)
+
+
+def test_gans_that_are_asked_for_run_beyond_the_budget(planned, monkeypatch):
+    """A GAN's time hardly grows with the rows: to scale that of a part by their square would leave it out."""
+    monkeypatch.setattr(plan, "_SAMPLER_ROWS", 50)
+    monkeypatch.setattr(plan, "_SAMPLER_SHARE", 1e-9)
+    found = planned("none", "gbo", "smote")
+    assert found.recipes == ("none", "gbo")
+    assert any(note.startswith("gbo: the training of its GANs") for note in found.notes)
+    assert any(note.startswith("smote was left out") for note in found.notes)

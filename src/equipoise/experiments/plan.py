@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 
 from equipoise import recipes
@@ -14,6 +15,7 @@ from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold, make_classifier
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.samplers import resample
+from equipoise.samplers.gan import GANOverSampler
 from equipoise.training import fit
 
 _PROBE_STEPS = 30
@@ -47,7 +49,8 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     a_repeat = a_step * trainings * protocol.n_folds * protocol.n_members * protocol.max_steps
     affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
     in_time = f"to end within {seconds / 60:.3g} minutes."
-    notes = list(protocol.notes)
+    with_gans = [recipe for recipe in protocol.recipes if isinstance(_sampler(recipe, protocol), GANOverSampler)]
+    notes = [*protocol.notes, *(f"{recipe}: the training of its GANs takes time beyond that." for recipe in with_gans)]
     repeats, steps = protocol.n_repeats, protocol.max_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
@@ -78,6 +81,10 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     return seconds / (_PROBE_STEPS * len(tasks) * workers)
 
 
+def _sampler(recipe: str, protocol: Protocol) -> BaseEstimator | None:
+    return getattr(make_classifier(recipe, protocol, 0), "sampler", None)
+
+
 def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: float) -> Protocol:
     n = len(fold.y_train)
     if n <= _SAMPLER_ROWS:
@@ -85,10 +92,12 @@ def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: floa
     rows, _ = train_test_split(np.arange(n), train_size=_SAMPLER_ROWS, stratify=fold.y_train, random_state=0)
     kept, notes = [], list(protocol.notes)
     for recipe in protocol.recipes:
-        sampler = getattr(make_classifier(recipe, protocol, 0), "sampler", None)
+        sampler = _sampler(recipe, protocol)
+        if sampler is None or isinstance(sampler, GANOverSampler):
+            kept.append(recipe)
+            continue
         started = time.perf_counter()
-        if sampler is not None:
-            resample(sampler, fold.X_train[rows], fold.y_train[rows], 0)
+        resample(sampler, fold.X_train[rows], fold.y_train[rows], 0)
         once = (time.perf_counter() - started) * (n / _SAMPLER_ROWS) ** 2
         total = once * protocol.n_folds * protocol.n_repeats * protocol.n_members
         if total > _SAMPLER_SHARE * seconds:
