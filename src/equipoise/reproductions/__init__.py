@@ -5,6 +5,7 @@ from pathlib import Path
 
 from equipoise.reproductions.autobalance import pages as autobalance
 from equipoise.reproductions.chance.pages import chance_page
+from equipoise.reproductions.gans.pages import gans_page
 from equipoise.reproductions.mubo import pages as mubo
 from equipoise.reproductions.remix import pages as remix
 from equipoise.reproductions.remix.pages import OnProgress
@@ -21,6 +22,7 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-table3": mubo.table3_page,
     "mubo-chance": chance_page,
     "smotified-gan": smotified_gan_page,
+    "gan-suite": gans_page,
     "autobalance-tables": autobalance.tables_page,
     "autobalance-images": autobalance.images_page,
     "autobalance-groups": autobalance.groups_page,
