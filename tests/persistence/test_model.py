@@ -3,6 +3,8 @@
 import io
 import os
 import shutil
+import subprocess
+import sys
 from functools import partial
 from zipfile import ZipFile
 
@@ -248,3 +250,19 @@ def test_something_else_in_the_way_is_not_overwritten(model, tmp_path):
 def test_no_model_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no model"):
         load(tmp_path)
+
+
+def test_another_process_answers_with_the_same_bytes(model, table, place):
+    """Nothing of the session that made a model is needed, and nothing of its state is in the answer."""
+    X, _ = table
+    save(model, place)
+    X.to_parquet(place.with_name("table.parquet"))
+    code = (
+        "import sys, pandas, equipoise\n"
+        "model = equipoise.load(sys.argv[1])\n"
+        "sys.stdout.buffer.write(model.predict_proba(pandas.read_parquet(sys.argv[2])).tobytes())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, place, place.with_name("table.parquet")], capture_output=True, check=True
+    )
+    assert done.stdout == model.predict_proba(X).tobytes()
