@@ -68,6 +68,21 @@ def test_a_run_that_is_stopped_goes_on(stand_ins, tmp_path):
     pd.testing.assert_frame_equal(stopped, whole)
 
 
+def test_a_page_is_written_after_every_set(stand_ins, tmp_path, read):
+    stand_ins()
+
+    def stop(kind, done, total):
+        if kind == "training" and done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_named("smotified-gan", tmp_path, quick=True, on_progress=stop)
+    page = read(tmp_path / "smotified-gan.html")
+    assert "ecoli4 is not finished yet." in page.text and "Ionosphere: ours, logistic loss" in page.text
+    assert set(pd.read_csv(tmp_path / "scores.csv")["set"]) == {"Ionosphere"}
+    assert "(one set gives no interval)" in page.text
+
+
 def test_sets_that_are_too_large_for_an_effort_are_left_out(stand_ins, reproduce):
     sources, effort = stand_ins()
     stand_ins(sources, type(effort)(**(vars(effort) | {"most_rows": 170})))

@@ -48,18 +48,32 @@ _HEALTH = (
 
 
 def smotified_gan_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress) -> Path:
-    """Run the authors' protocol as they ran it and done properly; write the page and every score."""
+    """Run the authors' protocol as they ran it and done properly; after each set, write the page and every score."""
     effort = QUICK if quick else FULL
     sources, missing = obtainable(effort)
-    folder = out / "cells"
-    run_all(folder, sources, effort, on_progress)
-    scores, health = results.scores(folder, sources), results.health(folder, sources)
-    counts = results.counts(folder, sources)
+    for finished in run_all(_cells(out), sources, effort, on_progress):
+        absent = [f"Missing: {source.title} is not in the data home and cannot be fetched here." for source in missing]
+        absent += [f"{source.title} is not finished yet." for source in sources[len(finished) :]]
+        _write(out, finished, absent, effort, command)
+    return _page(out)
+
+
+def _page(out: Path) -> Path:
+    return out / "smotified-gan.html"
+
+
+def _cells(out: Path) -> Path:
+    return out / "cells"
+
+
+def _write(out: Path, sources: Sequence[Source], absent: Sequence[str], effort: Effort, command: str) -> None:
+    scores, health = results.scores(_cells(out), sources), results.health(_cells(out), sources)
+    counts = results.counts(_cells(out), sources)
     replace_file(out / "scores.csv", scores.round(6).to_csv(index=False, lineterminator="\n"))
     replace_file(out / "made-rows.csv", health.round(6).to_csv(index=False, lineterminator="\n"))
     sections = [
         Section("What was run", [
-            *_run(effort, sources, missing), findings.counts_found(sources, counts),
+            *_run(effort, sources), *absent, findings.counts_found(sources, counts),
             Table("Sets, as the authors take them; common, rare rows", tables.protocol_table(sources, counts, effort)),
         ]),
         Section("The notebooks beside ours", _beside(scores, sources)),
@@ -80,21 +94,18 @@ def smotified_gan_page(out: Path, *, quick: bool, command: str, on_progress: OnP
         ]),
         Section("What is wrong with the protocol", _defects(health, counts)),
     ]  # fmt: skip
-    write_page(out / "smotified-gan.html", "SMOTified-GAN", _PAPER, sections, command=command)
-    return out / "smotified-gan.html"
+    write_page(_page(out), "SMOTified-GAN", _PAPER, sections, command=command)
 
 
-def _run(effort: Effort, sources: Sequence[Source], missing: Sequence[Source]) -> list[Part]:
+def _run(effort: Effort, sources: Sequence[Source]) -> list[Part]:
     cut = [
         f"{source.title}: the GANs run {source.gan_epochs_here} of the {source.gan_epochs:,} epochs listed, for time."
         for source in sources if source.gan_epochs_here
     ]  # fmt: skip
     return [
         *(["A quick run of small sets: the shape of the result, not its numbers."] if effort != FULL else []),
-        _PROTOCOL.format(most=MOST_FOR_ALL),
-        *(f"Missing: {source.title} is not in the data home and cannot be fetched here." for source in missing),
-        *cut,
-    ]
+        _PROTOCOL.format(most=MOST_FOR_ALL), *cut,
+    ]  # fmt: skip
 
 
 def _beside(scores: pd.DataFrame, sources: Sequence[Source]) -> list[Part]:

@@ -1,7 +1,7 @@
 """Run every method on every data set; rows and networks are stored as they are made, so that a stopped run goes on."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,15 @@ def obtainable(effort: Effort) -> tuple[list[Source], list[Source]]:
     return found, missing
 
 
-def run_all(folder: Path, sources: Sequence[Source], effort: Effort, on_progress: OnProgress) -> None:
-    """Make rows and train networks where they are not yet stored, set by set."""
+def run_all(
+    folder: Path, sources: Sequence[Source], effort: Effort, on_progress: OnProgress
+) -> Iterator[Sequence[Source]]:
+    """Make rows and train networks where they are not yet stored; after each set, yield those that are finished."""
     divided = [splits(source, effort) for source in sources]
     making = _Counter("resampling", sum(len(_jobs(parts)) for parts in divided), on_progress)
     networks = [n_networks(source, parts, effort) for source, parts in zip(sources, divided, strict=True)]
     training = _Counter("training", sum(networks), on_progress)
-    for source, parts, wanted in zip(sources, divided, networks, strict=True):
+    for n_finished, (source, parts, wanted) in enumerate(zip(sources, divided, networks, strict=True), start=1):
         with open_store(folder, source.name, effort) as store:
             for split in parts:
                 store.add_fold(split.fold, split.y, 2)
@@ -59,6 +61,7 @@ def run_all(folder: Path, sources: Sequence[Source], effort: Effort, on_progress
             training.add(len(store.done()))
             if len(store.done()) < wanted:
                 train_networks(source, parts, effort, store, training.add)
+        yield sources[:n_finished]
 
 
 class _Counter:
