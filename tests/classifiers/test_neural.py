@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from equipoise import MixUp, NeuralClassifier, ReMix
 from equipoise.classifiers.scores import SCORES
+from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.training import fit
 
 TREATMENTS = {
@@ -389,6 +390,33 @@ class TestParts:
         np.testing.assert_allclose(
             scaled.predict_proba((X - X.mean(0)) / X.std(0)), quick().fit(X, y).predict_proba(X), atol=1e-3
         )
+
+
+class TestCodes:
+    def test_a_network_without_hidden_layers_tells_the_middle_from_the_ends(self):
+        X = np.random.default_rng(0).uniform(-3, 3, size=(400, 1))
+        y = (np.abs(X[:, 0]) > 1.5).astype(int)
+        plain, coded = (quick(hidden_layer_sizes=(), max_steps=400, n_bins=n).fit(X, y) for n in (None, 8))
+        assert plain.score(X, y) < 0.7 and coded.score(X, y) > 0.95
+
+    def test_they_stand_beside_the_scaled_features(self, problem):
+        X, y = problem()
+        scaled = StandardScaler().fit_transform(X).clip(-5, 5).astype(np.float32)
+        encoder = PiecewiseLinearEncoder(n_bins=3).fit(scaled)
+        by_hand = quick(standardize=False).fit(encoder.transform(scaled), y)
+        expected = by_hand.predict_proba(encoder.transform(scaled))
+        np.testing.assert_array_equal(quick(n_bins=3).fit(X, y).predict_proba(X), expected)
+
+    def test_rows_of_no_weight_make_no_bins(self, problem):
+        X, y = problem()
+        weights = np.arange(len(y)) % 3 + 0.0
+        whole = quick(n_bins=3).fit(X, y, weights)
+        kept = quick(n_bins=3).fit(X[weights > 0], y[weights > 0], weights[weights > 0])
+        np.testing.assert_allclose(whole._encoder.starts_, kept._encoder.starts_, rtol=1e-5)
+
+    def test_images_have_none(self):
+        with pytest.raises(ValueError, match=r"n_bins=4 is for rows of numbers, but X has shape \(20, 1, 4, 4\)"):
+            quick(n_bins=4).fit(np.zeros((20, 1, 4, 4)), np.arange(20) % 2)
 
 
 class TestImages:

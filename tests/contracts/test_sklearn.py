@@ -20,6 +20,7 @@ TREATMENTS = {
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "remix": {"batch_transform": ReMix()},
     "vs": {"loss": VSLoss},
+    "codes": {"n_bins": 4},
     "ldam": {"loss": partial(LDAMLoss, max_m=15.0, s=1.0), "network": "cosine_mlp"},
 }
 # Without chance in training: in double precision a batch that holds every row gives the same gradient in any order.

@@ -107,6 +107,8 @@ MODELS = {
     "recipe": lambda: recipes.make("remix", **SMALL),
     "cosines": lambda: recipes.make("ldam", **SMALL),
     "float64, one layer": lambda: recipes.make("cost", **{**SMALL, "hidden_layer_sizes": (), "dtype": "float64"}),
+    "codes of numbers": lambda: recipes.make("la", **SMALL, n_bins=4),
+    "codes, float64": lambda: recipes.make("la", **SMALL, n_bins=4, dtype="float64"),
     "mubo": lambda: recipes.make("mubo", **SMALL),
     "prior-corrected": lambda: corrected(recipes.make("under", **SMALL)),
     "tuned": lambda: TunedThresholdsClassifier(recipes.make("none", **SMALL), metric="g_mean", cv=2),
@@ -158,7 +160,9 @@ def test_any_labels(labels, table, new_rows, tmp_path):
     assert told == np.unique(y).tolist()
 
 
-@pytest.mark.parametrize("classifier", [NeuralClassifier(**SMALL), MUBOClassifier(**SMALL)])
+@pytest.mark.parametrize(
+    "classifier", [NeuralClassifier(**SMALL), NeuralClassifier(**SMALL, n_bins=3), MUBOClassifier(**SMALL)]
+)
 def test_a_classifier_of_numbers(classifier, problem, tmp_path):
     X, y = problem((60, 9, 6))
     session = check(classifier.fit(X * [1, 100, 1e4, 1e-4], y), X * [1, 100, 1e4, 1e-4], tmp_path / "model.onnx")

@@ -71,6 +71,13 @@ def test_a_classifier_around_a_recipe_is_saved_with_it(wrap, name, table, tmp_pa
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
+def test_codes_of_numbers_are_saved_with_the_model(table, place):
+    X, y = table
+    model = recipes.make("mixup", n_members=2, max_steps=30, n_bins=4, random_state=0).fit(X, y)
+    save(model, place)
+    np.testing.assert_array_equal(load(place).predict_proba(X), model.predict_proba(X))
+
+
 def test_a_classifier_of_resampled_rows_is_saved(table, tmp_path):
     X, y = table
     parts = [("table", TablePreprocessor()), ("clf", ResampledClassifier(RandomUnderSampler(), LogisticRegression()))]

@@ -21,6 +21,7 @@ from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.bilevel.course import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
+from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.samplers import carry_weights, resample
 from equipoise.training import FittedStack, FoundLoss, SearchRows, Settings, Table, Task, TrainedNetwork, fit
 
@@ -90,6 +91,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         Weights by label; ``"balanced"`` is N / (K n_k).
     standardize : bool, default=True
         Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
+    n_bins : int, default=None
+        Put piecewise-linear codes of so many quantile bins beside each feature, see `PiecewiseLinearEncoder`. They
+        bring networks near to boosting where that is ahead; rows must be vectors.
     dtype : {"float32", "float64"}, default="float32"
     device : str, default="auto"
         As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
@@ -151,6 +155,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "class_weight": [None, dict, StrOptions({"balanced"})],
         "standardize": ["boolean"],
+        "n_bins": [None, Interval(Integral, 2, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"})],
         "device": [str],
         "random_state": ["random_state"],
@@ -181,6 +186,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         max_time: float | None = None,
         class_weight: dict[Any, float] | str | None = None,
         standardize: bool = True,
+        n_bins: int | None = None,
         dtype: str = "float32",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -207,6 +213,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         self.max_time = max_time
         self.class_weight = class_weight
         self.standardize = standardize
+        self.n_bins = n_bins
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
@@ -252,11 +259,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
         weights, group = self._weights(X, y, sample_weight), self._groups(groups, len(X))
-        self._fit_scaler(X, sample_weight)
+        self._fit_inputs(X, sample_weight)
         if weights is not None:
             group = None if group is None else group[weights > 0]
             X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
-        table = Table(self._scaled(X), codes, len(self.classes_), group)
+        table = Table(self._inputs(X), codes, len(self.classes_), group)
         self.sampler_health_: list[dict[str, Any]] = []
         random_state = check_random_state(self.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
@@ -293,17 +300,30 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("Some sample weights must be positive, but all are zero.")
         return weights
 
-    def _fit_scaler(self, X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
-        """Scale alike whatever the class weights are: they are a treatment, not a property of the rows."""
-        self._scaler = None
+    def _fit_inputs(self, X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
+        """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
+        self._scaler = self._encoder = None
         if self.standardize:
             self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=sample_weight)
+        if self.n_bins is not None:
+            if X.ndim != 2:
+                raise ValueError(
+                    f"n_bins={self.n_bins!r} is for rows of numbers, but X has shape {X.shape}: flatten it, or leave "
+                    f"n_bins out."
+                )
+            seen = X if sample_weight is None else X[np.asarray(sample_weight) > 0]
+            self._encoder = PiecewiseLinearEncoder(self.n_bins).fit(self._scaled(seen))
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         if self._scaler is not None:
             scaled = self._scaler.transform(X.reshape(len(X), -1)).clip(-CLIP, CLIP)
             X = scaled.reshape(X.shape)
         return X.astype(self.dtype)
+
+    def _inputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Rows as the networks see them."""
+        X = self._scaled(X)
+        return X if self._encoder is None else self._encoder.transform(X)
 
     def _settings(self, table: Table) -> Settings:
         batch_size = min(self.batch_size, len(table))
@@ -450,7 +470,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
-        return self.stack_.predict_proba(self._scaled(rows))
+        return self.stack_.predict_proba(self._inputs(rows))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable label of each row.

@@ -15,6 +15,7 @@ from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassif
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
+from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.preprocessing import TablePreprocessor
 from equipoise.training import FittedStack
 
@@ -72,6 +73,8 @@ def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
     if model._scaler is not None:
         bounds = graph.constant(-CLIP, np.float64), graph.constant(CLIP, np.float64)
         value = graph.add("Clip", _standardized(graph, value, model._scaler), *bounds)
+    if model._encoder is not None:
+        value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model._encoder)
     return _stack(graph, model.stack_, value)
 
 
@@ -122,6 +125,15 @@ def _standardized(graph: Graph, value: str, scaler: StandardScaler) -> str:
     if scaler.scale_ is not None:
         value = graph.add("Div", value, graph.constant(scaler.scale_, np.float64))
     return value
+
+
+def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> str:
+    dtype = encoder.starts_.dtype
+    of_codes = graph.add("Gather", value, graph.constant(encoder.columns_, np.int64), axis=1)
+    passed = graph.add("Sub", of_codes, graph.constant(encoder.starts_))
+    shares = graph.add("Div", passed, graph.constant(encoder.widths_))
+    codes = graph.add("Clip", shares, graph.constant(0, dtype), graph.constant(1, dtype))
+    return graph.add("Concat", value, codes, axis=1)
 
 
 def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:

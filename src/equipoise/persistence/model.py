@@ -21,7 +21,7 @@ from equipoise.persistence.schema import answer, describe, probe
 from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import TRUSTED, check_trees, foreign_types
 
-FORMAT = 2
+FORMAT = 3
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
 _FIELDS = {"format": int, "versions": dict, "about": dict, "schema": dict, "sha256": dict, "probe": list | None}
 _SAME = 1e-3  # between machines; a tensor in another's place makes more of a difference

@@ -39,6 +39,7 @@ TRUSTED = frozenset({
     "equipoise.losses.logit_adjusted.LogitAdjustedLoss",
     "equipoise.losses.parametric.ParametricCrossEntropy",
     "equipoise.losses.vs.VSLoss",
+    "equipoise.piecewise_linear.PiecewiseLinearEncoder",
     "equipoise.preprocessing.TablePreprocessor",
     "equipoise.samplers.gbo_ssg.GBO",
     "equipoise.samplers.gbo_ssg.SSG",
