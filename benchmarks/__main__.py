@@ -5,10 +5,13 @@ import os
 
 from rich.console import Console
 
-from benchmarks import chains, compare, gan, scale, steps, transforms
+from benchmarks import autobalance, chains, compare, gan, scale, steps, transforms
 from benchmarks.measure import Effort
 
-_MEASURED = {"steps": steps.run, "transforms": transforms.run, "gan": gan.run, "chains": chains.run}
+_MEASURED = {
+    "steps": steps.run, "transforms": transforms.run, "gan": gan.run, "chains": chains.run,
+    "autobalance": autobalance.run,
+}  # fmt: skip
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 
 
