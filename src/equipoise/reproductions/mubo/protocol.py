@@ -84,9 +84,9 @@ SOURCES = (
            gan_epochs=150),
     Source("gisette_like", "Gisette", gisette_like, (2_750, 5_000, 10.0),
            "built from MNIST as the makers of Gisette describe it; Gisette itself cannot be had",
-           "MNIST's training files", balanced=True, scaled=True, gan_epochs=30),
+           "MNIST's training files", balanced=True, scaled=True, gan_epochs=12),
     Source("spambase", "Spambase", lambda: datasets.load("spambase"), (4_601, 57, 39.39), balanced=True, scaled=True,
-           epochs=20, gan_epochs=100),
+           epochs=20, gan_epochs=40),
 )  # fmt: skip
 """The paper's data sets, the cheapest first. GANs train for their authors' epochs, 200, 5 and 150, on the first three;
 on Spambase that would be 1500, and the library's 1000 on Gisette, which take hours."""
