@@ -124,9 +124,7 @@ def compare(
                     budget=60 * budget, random_state=seed, on_progress=bars.advance,
                 )  # fmt: skip
         except KeyboardInterrupt:
-            console.print(
-                f"\nStopped. {len(store.done())} results are kept in {out}; the same command goes on from there."
-            )
+            _tell_stopped(console, store, out)
             raise
         if not comparison.recipes:
             raise ValueError(f"No recipe has a result; the first reason: {comparison.failures[0].error}")
@@ -253,7 +251,8 @@ def reproduce(name: str, /, *, out: Path = Path("reproduction"), quick: bool = F
         with held(out), ProgressBars(console) as bars:
             page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Results so far are kept in {out}; the same command goes on from there.")
+        console.print(f"\nStopped: results so far are in {out}. To go on:\n{_command()}",
+                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
         raise
     console.print(f"Page: {page}", highlight=False, markup=False)
 
@@ -320,6 +319,12 @@ def _announce(console: Console, data: Dataset) -> None:
     )  # fmt: skip
     for note in data.notes:
         console.print(f"  {note}", highlight=False, markup=False)
+
+
+def _tell_stopped(console: Console, store: Store, out: Path) -> None:
+    of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
+    console.print(f"\nStopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{_command()}",
+                  highlight=False, markup=False, soft_wrap=True)  # fmt: skip
 
 
 def _print_leaderboard(console: Console, comparison: Comparison) -> None:

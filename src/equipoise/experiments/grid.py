@@ -2,13 +2,13 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
@@ -25,6 +25,7 @@ from equipoise.training.cautions import (
     missing_class_caution,
     twice_corrected_caution,
 )
+from equipoise.training.processes import side_by_side
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -102,11 +103,10 @@ def _run_in_processes(
     workers = min(cpu_count(), len(pairs))
     if not workers:
         return
-    cells: Iterable[Cell] = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(fit_cell)(recipe, make_classifier(recipe, protocol, fold.fold.seed), fold) for recipe, fold in pairs
-    )
-    for done, cell in enumerate(cells, start=1):
-        store.add([cell])
+    jobs = [(recipe, make_classifier(recipe, protocol, fold.fold.seed), fold) for recipe, fold in pairs]
+    for done, (number, cell) in enumerate(side_by_side(fit_cell, jobs, workers), start=1):
+        recipe, fold = pairs[number]
+        store.add([fold.failed(recipe, cell) if isinstance(cell, Exception) else cell])
         on_progress("alone", done, len(pairs))
 
 
@@ -167,12 +167,16 @@ def _run_in_stacks(
         touched = dict.fromkeys(owners[number] for number in networks)
         store.add([cell.finish() for cell in touched if len(cell.networks) == len(cell.tasks)])
 
+    def give_up(numbers: list[int], error: Exception) -> None:
+        touched = dict.fromkeys(owners[number] for number in numbers)
+        store.add([cell.fold.failed(cell.recipe, error) for cell in touched])
+
     tasks = [task for cell in cells for task in cell.tasks]
     on_steps = partial(on_progress, "training")
     with warnings.catch_warnings():
         for told in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", told)
-        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
+        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep, on_failure=give_up)
 
 
 def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
-from joblib import Parallel, delayed
 
 from equipoise.training.cautions import (
     MissingClassWarning,
@@ -17,11 +16,13 @@ from equipoise.training.cautions import (
 )
 from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
+from equipoise.training.processes import outcome_of, side_by_side
 from equipoise.training.searching import SearchingLoss
 from equipoise.training.stacks import build_stack, plan_stacks
 from equipoise.training.task import Task
 
 Networks = dict[int, TrainedNetwork]
+Stack = dict[int, Task]
 
 
 def fit(
@@ -31,6 +32,7 @@ def fit(
     max_time: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_stack: Callable[[Networks], None] | None = None,
+    on_failure: Callable[[list[int], Exception], None] | None = None,
 ) -> list[TrainedNetwork]:
     """Train one network a task, as many at once as the machine likes.
 
@@ -52,16 +54,21 @@ def fit(
     on_stack : callable, optional
         Called after each stack with its networks by task number, so that a long run can keep what is
         finished.
+    on_failure : callable, optional
+        Called with the task numbers of a stack that could not be trained and the reason, such as a lack of
+        memory; the other stacks go on. Without it, the reason is raised.
 
     Returns
     -------
     list of TrainedNetwork
-        In the order of the tasks.
+        In the order of the tasks; without those that failed.
 
     Raises
     ------
     ValueError
         If a task's loss, name or shape does not serve; see `Settings`.
+    ChildProcessError
+        If the process of a stack was ended from outside, and again when it ran by itself.
 
     Warns
     -----
@@ -87,12 +94,17 @@ def fit(
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
     trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)
     results: Networks = {}
-    for networks in trained:
-        results |= networks
-        counter.settle(sum(tasks[number].planned_steps for number in networks))
-        if on_stack is not None:
-            on_stack(networks)
-    return [results[number] for number in range(len(tasks))]
+    for stack, networks in trained:
+        if isinstance(networks, Exception):
+            if on_failure is None:
+                raise networks
+            on_failure(list(stack), networks)
+        else:
+            results |= networks
+            if on_stack is not None:
+                on_stack(networks)
+        counter.settle(_steps(stack))
+    return [results[number] for number in sorted(results)]
 
 
 class _Counter:
@@ -111,29 +123,31 @@ class _Counter:
         self.advance(0)
 
 
-def _steps(stack: dict[int, Task]) -> int:
+def _steps(stack: Stack) -> int:
     return sum(task.planned_steps for task in stack.values())
 
 
-def _one_by_one(stacks: Sequence[dict[int, Task]], max_time: float | None, counter: _Counter) -> Iterator[Networks]:
+def _one_by_one(
+    stacks: Sequence[Stack], max_time: float | None, counter: _Counter
+) -> Iterator[tuple[Stack, Networks | Exception]]:
     deadline = None if max_time is None else time.monotonic() + max_time
     left = sum(map(_steps, stacks))
     for stack in stacks:
         seconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * _steps(stack) / left
         left -= _steps(stack)
-        yield _train(stack, seconds, counter.advance)
+        yield stack, outcome_of(_train, stack, seconds, counter.advance)
 
 
-def _side_by_side(stacks: Sequence[dict[int, Task]], n_jobs: int, max_time: float | None) -> Iterator[Networks]:
+def _side_by_side(
+    stacks: Sequence[Stack], n_jobs: int, max_time: float | None
+) -> Iterator[tuple[Stack, Networks | Exception]]:
     total = sum(map(_steps, stacks))
     shares = [None if max_time is None else max_time * min(1.0, n_jobs * _steps(s) / total) for s in stacks]
-    jobs = (delayed(_train)(stack, seconds) for stack, seconds in zip(stacks, shares, strict=True))
-    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+    for number, networks in side_by_side(_train, list(zip(stacks, shares, strict=True)), n_jobs):
+        yield stacks[number], networks
 
 
-def _train(
-    stack: dict[int, Task], seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None
-) -> Networks:
+def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None) -> Networks:
     members = list(stack.values())
     with _denormals_flushed():
         if members[0].search is not None:
