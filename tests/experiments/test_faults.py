@@ -1,0 +1,55 @@
+"""Cells whose workers die or run out of memory: they fail with a reason, the others go on."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from torch import nn
+
+from equipoise.experiments import Store, grid
+from equipoise.experiments.grid import make_classifier, run_repeat
+from equipoise.experiments.protocol import Protocol, split
+
+
+@pytest.fixture
+def faulty_classifiers(dataset, monkeypatch):
+    """Recipe gbdt kills its worker on the first fold; under runs out of memory in a worker on all."""
+    protocol = Protocol(("none", "under", "gbdt"), 2, 1, 1, 50, 0, ())
+    codes = np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
+    first, driver = next(split(codes, None, protocol, 0)).seed, os.getpid()
+
+    class Deadly(DummyClassifier):  # made here, as workers cannot import this file
+        def fit(self, X, y):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def greedy_network(shape, n_classes):
+        if os.getpid() != driver:
+            np.empty(1 << 55, np.uint8)
+        return nn.Linear(*shape, n_classes)
+
+    def make(recipe, protocol, seed):
+        made = make_classifier(recipe, protocol, seed)
+        if recipe == "gbdt" and seed == first:
+            return Deadly()
+        return made.set_params(network=greedy_network) if recipe == "under" else made
+
+    monkeypatch.setattr(grid, "make_classifier", make)
+    return protocol, codes
+
+
+def test_a_killed_worker_and_a_lack_of_memory_cost_their_cells_alone(dataset, faulty_classifiers, tmp_path):
+    protocol, codes = faulty_classifiers
+    told = []
+    with Store(tmp_path / "results.sqlite") as store:
+        run_repeat(dataset, codes, protocol, 0, store, lambda *news: told.append(news))
+        cells = {(cell.recipe, cell.fold): cell for cell in store.cells()}
+    assert len(cells) == 6
+    assert cells["gbdt", 0].error.startswith("ChildProcessError: The process that computed this was ended from outside")
+    assert all(cells["under", fold].error.startswith("MemoryError: Unable to allocate 32.0 PiB") for fold in (0, 1))
+    for key in (("gbdt", 1), ("none", 0), ("none", 1)):
+        assert cells[key].error is None and cells[key].confusion.sum() == 75
+    assert [news for news in told if news[0] == "alone"] == [("alone", 1, 2), ("alone", 2, 2)]
+    done, total = [news[1:] for news in told if news[0] == "training"][-1]
+    assert done == total
