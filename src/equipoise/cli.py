@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from cyclopts import App, Group, Parameter
@@ -26,6 +26,7 @@ from equipoise.experiments.holding import held
 from equipoise.progress import ProgressBars
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.text import number
+from equipoise.training.machines import backend
 
 app = App(name="equipoise", version=__version__, help="Train classifiers on imbalanced data, and learn what helps.")
 datasets_app = App(name="datasets", help="Named data sets.")
@@ -62,6 +63,21 @@ class Reading:
 
 
 _AS_IN_A_FILE = Reading()
+_where = Group("Where it runs")
+
+
+@Parameter(name="*", group=_where)
+@dataclass(frozen=True)
+class Machines:
+    """What runs the work."""
+
+    backend: Literal["local", "dask", "ray"] = "local"
+    """This machine alone, or the workers of a cluster; results are the same."""
+    address: str | None = None
+    """Of the cluster, such as tcp://10.0.0.1:8786; otherwise one is started on this machine."""
+
+
+_THIS_MACHINE = Machines()
 
 
 @app.command(name="compare")
@@ -80,6 +96,7 @@ def compare(
     metric: str = "g_mean",
     budget: float = 15.0,
     seed: int = 0,
+    machines: Machines = _THIS_MACHINE,
     reading: Reading = _AS_IN_A_FILE,
 ) -> None:
     """Compare every treatment on a table: a leaderboard, a report and the winner's model.
@@ -118,7 +135,7 @@ def compare(
     _announce(console, data)
     with _results(out) as store:
         try:
-            with ProgressBars(console) as bars:
+            with backend(machines.backend, machines.address), ProgressBars(console) as bars:
                 comparison = run_comparison(
                     data, store, recipes=recipes, n_folds=folds, n_repeats=repeats, n_members=members, metric=metric,
                     budget=60 * budget, random_state=seed, on_progress=bars.advance,
@@ -232,7 +249,9 @@ def export(model: Path, /, *, onnx: Path) -> None:
 
 
 @app.command
-def reproduce(name: str, /, *, out: Path = Path("reproduction"), quick: bool = False) -> None:
+def reproduce(
+    name: str, /, *, out: Path = Path("reproduction"), quick: bool = False, machines: Machines = _THIS_MACHINE
+) -> None:
     """Run a paper's table or figures again, under one protocol, with a verdict on what it claims.
 
     A full run may take hours; stopped at any point, the same command goes on where it was.
@@ -248,7 +267,7 @@ def reproduce(name: str, /, *, out: Path = Path("reproduction"), quick: bool = F
     """
     console = Console()
     try:
-        with held(out), ProgressBars(console) as bars:
+        with held(out), backend(machines.backend, machines.address), ProgressBars(console) as bars:
             page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
     except KeyboardInterrupt:
         console.print(f"\nStopped: results so far are in {out}. To go on:\n{_command()}",
@@ -393,7 +412,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(sys.argv[1:] if arguments is None else arguments, result_action="return_value")
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError) as error:
+    except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError, ImportError) as error:
         sys.exit(f"equipoise: {_sentence(error)}")
 
 

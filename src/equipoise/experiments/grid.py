@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
@@ -25,6 +24,7 @@ from equipoise.training.cautions import (
     missing_class_caution,
     twice_corrected_caution,
 )
+from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 
 OnProgress = Callable[[str, int, int], None]
@@ -100,7 +100,7 @@ def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, r
 def _run_in_processes(
     pairs: list[tuple[str, PreparedFold]], protocol: Protocol, store: Store, on_progress: OnProgress
 ) -> None:
-    workers = min(cpu_count(), len(pairs))
+    workers = min(n_workers(), len(pairs))
     if not workers:
         return
     jobs = [(recipe, make_classifier(recipe, protocol, fold.fold.seed), fold) for recipe, fold in pairs]
@@ -176,7 +176,7 @@ def _run_in_stacks(
     with warnings.catch_warnings():
         for told in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", told)
-        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep, on_failure=give_up)
+        fit(tasks, n_jobs=n_workers(), on_progress=on_steps, on_stack=keep, on_failure=give_up)
 
 
 def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":

@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
@@ -17,6 +16,7 @@ from equipoise.experiments.protocol import Protocol, split
 from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
 from equipoise.training import fit
+from equipoise.training.machines import n_workers
 
 _PROBE_STEPS = 30
 _PROBE_NETWORKS = 20  # a process
@@ -73,7 +73,7 @@ def _repeats(number: int) -> str:
 
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
-    workers = cpu_count()
+    workers = n_workers()
     probe = replace(protocol, n_members=_PROBE_NETWORKS * workers, max_steps=_PROBE_STEPS)
     tasks = make_classifier("none", probe, 0).tasks(fold.X_train, fold.y_train)
     fit(tasks, n_jobs=workers)  # the first steps of a process are slow

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
@@ -16,8 +15,10 @@ from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold, fit_cell
 from equipoise.experiments.protocol import Fold, Protocol
 from equipoise.experiments.scores import Metric
-from equipoise.experiments.store import Store
+from equipoise.experiments.store import Cell, Store
 from equipoise.recipes import classifier
+from equipoise.training.machines import n_workers
+from equipoise.training.processes import side_by_side
 
 OnProgress = Callable[[str, int, int], None]
 Make = Callable[[int, int, int], ClassifierMixin]
@@ -99,14 +100,18 @@ def run_arms(
     for fold in prepared:
         store.add_fold(fold.fold, codes, fold.n_classes)
     pending = [(arm, fold) for arm in arms for fold in prepared if (arm.name, 0, fold.fold.number) not in done]
-    cells = Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
-        delayed(fit_cell)(
-            arm.name, arm.make(fold.fold.seed, protocol.n_members, protocol.max_steps), fold,
-            **({} if groups is None or not arm.by_group else {"groups": groups[fold.fold.train]}),
-        ) for arm, fold in pending
-    )  # fmt: skip
-    for cell in cells:
-        store.add([cell])
+    jobs = [
+        (arm.name, arm.make(fold.fold.seed, protocol.n_members, protocol.max_steps), fold,
+         {} if groups is None or not arm.by_group else {"groups": groups[fold.fold.train]})
+        for arm, fold in pending
+    ]  # fmt: skip
+    for number, cell in side_by_side(_fit_arm, jobs, n_workers()):
+        arm, fold = pending[number]
+        store.add([fold.failed(arm.name, cell) if isinstance(cell, Exception) else cell])
+
+
+def _fit_arm(name: str, model: ClassifierMixin, fold: PreparedFold, parameters: dict[str, Any]) -> Cell:
+    return fit_cell(name, model, fold, **parameters)
 
 
 def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:

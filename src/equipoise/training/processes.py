@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 
+from equipoise.training.machines import cluster_in_use
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,8 @@ def side_by_side(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_jobs: int
 ) -> Iterator[tuple[int, T | Exception]]:
     """Call a function on the arguments of each job, in processes, and yield what it returned or raised.
+
+    On the cluster of the `backend` that is entered; otherwise in processes of this machine.
 
     The kernel kills a process when memory runs out, and joblib then gives up all jobs of the pool without saying
     whose process it was. What the pool had in hand goes to a fresh one; when that dies as well, to one process
@@ -30,7 +34,7 @@ def side_by_side(
     jobs : sequence of tuple
         Arguments, a tuple a job.
     n_jobs : int
-        Processes; 1 calls the function in this one.
+        Processes of this machine; 1 calls the function in this one.
 
     Yields
     ------
@@ -39,6 +43,9 @@ def side_by_side(
     outcome : object or Exception
         `ChildProcessError` if the job's process died again when nothing else ran.
     """
+    if (cluster := cluster_in_use()) is not None:
+        yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs])
+        return
     left = dict(enumerate(jobs))
     suspects: set[int] = set()
     while left:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
 
@@ -19,6 +18,7 @@ from equipoise.reproductions.mubo.searches import OnStep, cell, history, search_
 from equipoise.samplers import UnhealthyGANWarning, resample
 from equipoise.samplers.mubo_modes import MODES
 from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training.machines import n_workers
 
 Cells = list[tuple[str, int]]
 
@@ -41,7 +41,7 @@ def train_networks(rows: Rows, effort: Effort, store: Store, on_steps: OnStep) -
             on_steps(number * total + done, len(portions) * total)
 
         tasks = [_task(rows, tables[run], settings, name, run, effort, store) for name, run in portion]
-        fit(tasks, n_jobs=cpu_count(), on_progress=tell, on_stack=keep)
+        fit(tasks, n_jobs=n_workers(), on_progress=tell, on_stack=keep)
 
 
 def _portions(cells: Cells) -> list[Cells]:

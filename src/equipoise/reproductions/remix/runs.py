@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
@@ -23,6 +22,8 @@ from equipoise.reproductions.remix.protocol import BOOSTING, Effort, Method, Pro
 from equipoise.reproductions.stores import open_store
 from equipoise.training import FittedStack, Table, Task, TrainedNetwork, fit
 from equipoise.training.cautions import MissingClassWarning
+from equipoise.training.machines import n_workers
+from equipoise.training.processes import side_by_side
 
 OnProgress = Callable[[str, int, int], None]
 Job = tuple[Problem, Sequence[Method]]
@@ -167,7 +168,7 @@ def run_networks(problem: Problem, rows: Rows, methods: Sequence[Method], effort
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MissingClassWarning)  # that is part of what is reproduced
-        fit(tasks, n_jobs=cpu_count(), on_progress=on_steps, on_stack=keep)
+        fit(tasks, n_jobs=n_workers(), on_progress=on_steps, on_stack=keep)
 
 
 class _Training:
@@ -188,9 +189,9 @@ def run_boosting(problem: Problem, effort: Effort, store: Store) -> None:
     """Fit weighed histogram boosting on the folds of a problem that are not yet stored."""
     rows, done = Rows(problem), store.done()
     folds = [f for f in rows.folds(effort.repeats_of(problem)) if (BOOSTING, f.repeat, f.number) not in done]
-    for cell in Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
-        delayed(_boosted)(rows, fold) for fold in folds
-    ):
+    for _, cell in side_by_side(_boosted, [(rows, fold) for fold in folds], n_workers()):
+        if isinstance(cell, Exception):
+            raise cell
         store.add([cell])
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from joblib import cpu_count
 from sklearn.metrics import confusion_matrix
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from equipoise.reproductions.smotified_gan.made import methods_of, stored_rows
 from equipoise.reproductions.smotified_gan.protocol import BATCH_SIZE, HIDDEN, Effort, Method, Source
 from equipoise.reproductions.smotified_gan.rows import Split
 from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training.machines import n_workers
 
 Owner = tuple[str, int, Split]
 
@@ -74,7 +74,7 @@ def train_networks(
         store.add([_cell(*owners[number], network) for number, network in networks.items()])
         on_networks(len(networks))
 
-    fit(tasks, n_jobs=cpu_count(), on_stack=keep)
+    fit(tasks, n_jobs=n_workers(), on_stack=keep)
 
 
 def n_networks(source: Source, splits: Sequence[Split], effort: Effort) -> int:

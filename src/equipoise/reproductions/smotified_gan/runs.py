@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
-
 from equipoise import datasets
 from equipoise.experiments import Store
 from equipoise.reproductions.smotified_gan import protocol
@@ -15,6 +13,8 @@ from equipoise.reproductions.smotified_gan.networks import n_networks, train_net
 from equipoise.reproductions.smotified_gan.protocol import Effort, Method, Source
 from equipoise.reproductions.smotified_gan.rows import Split, class_counts, splits
 from equipoise.reproductions.stores import open_store
+from equipoise.training.machines import n_workers
+from equipoise.training.processes import side_by_side
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -82,11 +82,11 @@ def _jobs(parts: Sequence[Split]) -> list[tuple[Method, Split]]:
 def _make_all(source: Source, parts: Sequence[Split], effort: Effort, store: Store, making: _Counter) -> None:
     pending = [(method, split) for method, split in _jobs(parts) if store.get(key(method, split)) is None]
     making.add(len(_jobs(parts)) - len(pending))
-    made = Parallel(n_jobs=cpu_count(), return_as="generator_unordered")(
-        delayed(_made)(source, split, method, effort) for method, split in pending
-    )
-    for name, rows in made:
-        store.put(name, rows)
+    jobs = [(source, split, method, effort) for method, split in pending]
+    for _, made in side_by_side(_made, jobs, n_workers()):
+        if isinstance(made, Exception):
+            raise made
+        store.put(*made)
         making.add(1)
 
 
