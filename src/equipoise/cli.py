@@ -6,7 +6,7 @@ import shlex
 import sqlite3
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,7 @@ def compare(
     metric: str = "g_mean",
     budget: float = 15.0,
     seed: int = 0,
+    track: Literal["mlflow"] | None = None,
     machines: Machines = _THIS_MACHINE,
     reading: Reading = _AS_IN_A_FILE,
 ) -> None:
@@ -129,9 +130,12 @@ def compare(
         Minutes that the comparison may take; what is cut to meet it is said.
     seed
         Governs everything that is drawn.
+    track
+        Log what was found, report and model to ./mlruns, or where MLFLOW_TRACKING_URI says.
     """
     console = Console()
     data = _task(table, target, demo, dataset, reading)
+    log = None if track is None else _tracker(data)
     _announce(console, data)
     with _results(out) as store:
         try:
@@ -155,6 +159,9 @@ def compare(
             persistence.save(model, out / "model", about=about)
         write_report(comparison, out / "report.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
+        if log is not None:
+            with console.status("Logging to MLflow"):
+                log(comparison, out, command)
     for note in comparison.protocol.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
     console.print(
@@ -303,6 +310,13 @@ def _task(table: Path | None, target: str | None, demo: bool, dataset: str | Non
     if target is None:
         raise ValueError(f"Say which column of {table} holds the classes: --target NAME.")
     return datasets.split_target(reading.table(table), target, name=table.stem)
+
+
+def _tracker(data: Dataset) -> Callable[[Comparison, Path, str], str]:
+    """Return what logs a comparison; a store that cannot be used is known before hours of work."""
+    from equipoise.tracking import MLflowTracker  # the packages that it needs are an extra
+
+    return MLflowTracker(data.name).log
 
 
 def _about(data: Dataset, target: str | None, reading: Reading, recipe: str) -> dict[str, Any]:
