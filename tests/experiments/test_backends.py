@@ -1,0 +1,192 @@
+"""Comparisons on real clusters: the same results as on this machine, and a worker's death costs its task only."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from torch import nn
+
+from equipoise.cli import main
+from equipoise.experiments import Store, compare, results_path
+from equipoise.training import Settings, Table, Task, fit, machines
+from equipoise.training.machines import backend, cluster_in_use, n_workers
+from equipoise.training.processes import side_by_side
+
+# Functions for the workers are made within tests: those of a test module cannot be imported there.
+
+
+def rows(store):
+    """All that a store holds of cells and folds, but for times."""
+    cells = [(c.key, c.probabilities.tobytes(), c.confusion.tolist(), c.notes, c.error, c.made) for c in store.cells()]
+    return cells, [(f.repeat, f.fold, f.seed, f.test_rows.tolist(), f.train_counts) for f in store.folds()]
+
+
+def compared(dataset, quick, folder, **options):
+    with Store(folder / "results.sqlite") as store:
+        compare(dataset, store, **quick, budget=10_000, **options)
+        return rows(store)
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "2")  # what joblib takes as the cores of this machine
+        patch.setenv("RAY_worker_niceness", "0")  # or tests beside other work wait for minutes
+        yield
+
+
+@pytest.fixture(scope="module")
+def briefly(quick):
+    return quick | {"recipes": ["none", "remix", "gbdt"], "n_repeats": 1}
+
+
+@pytest.fixture(scope="module")
+def on_this_machine(two_workers, dataset, briefly, tmp_path_factory):
+    return compared(dataset, briefly, tmp_path_factory.mktemp("local"))
+
+
+def dask_workers():
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    place = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with place, backend("dask", place.scheduler_address):
+        yield
+
+
+def ray_workers():
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    with backend("ray"):
+        yield
+
+
+@pytest.fixture(scope="module", params=[dask_workers, ray_workers], ids=["dask", "ray"])
+def cluster(request, on_this_machine):
+    yield from request.param()
+
+
+def test_the_same_rows_as_on_this_machine(cluster, on_this_machine, dataset, briefly, tmp_path):
+    assert n_workers() == 2
+    assert compared(dataset, briefly, tmp_path) == on_this_machine
+
+
+def test_jobs_run_on_the_workers_and_an_error_stays_with_its_job(cluster):
+    def job(number):
+        if number == 2:
+            raise ValueError("two")
+        return os.getpid()
+
+    outcomes = dict(side_by_side(job, [(number,) for number in range(5)], 1))
+    assert isinstance(error := outcomes.pop(2), ValueError) and "two" in str(error)
+    assert set(outcomes) == {0, 1, 3, 4} and os.getpid() not in outcomes.values()
+
+
+def test_a_worker_that_dies_costs_its_stack_only(cluster, tmp_path):
+    driver = os.getpid()  # it builds a network, too, to see its size
+
+    def network_of(stack):
+        def network(input_shape, n_classes):
+            if os.getpid() != driver:
+                (tmp_path / f"{stack}-{time.time_ns()}").touch()
+                if stack == 1 and not (tmp_path / "died").exists():
+                    (tmp_path / "died").touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return nn.Linear(*input_shape, n_classes)
+
+        return network
+
+    table = Table(np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.arange(40) % 2, 2)
+    settings = [Settings(network=network_of(stack), max_steps=20, epoch_steps=20) for stack in range(4)]
+    tasks = [Task(table, seed, how) for how in settings for seed in range(2)]
+    expected = fit(tasks)  # in this process
+    for network, undisturbed in zip(fit(tasks, n_jobs=n_workers()), expected, strict=True):
+        for name, weights in network.weights.items():
+            np.testing.assert_allclose(weights, undisturbed.weights[name], rtol=1e-4, atol=1e-6)
+    assert (tmp_path / "died").exists()
+    built = Counter(file.name[0] for file in tmp_path.glob("[0-9]-*"))
+    assert built["1"] - 1 == built["0"] == built["2"] == built["3"] > 0
+
+
+def test_a_comparison_survives_the_death_of_a_worker(cluster, on_this_machine, dataset, briefly, tmp_path):
+    pids = {pid for _, pid in side_by_side(os.getpid, [()] * 8, 2)}
+
+    def kill_one(kind, done, total):
+        if kind == "alone" and done == 1:
+            os.kill(pids.pop(), signal.SIGKILL)
+
+    assert compared(dataset, briefly, tmp_path, on_progress=kill_one) == on_this_machine
+
+
+@pytest.mark.long
+def test_a_task_that_kills_every_worker_fails_alone(cluster):
+    def job(number):
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    outcomes = dict(side_by_side(job, [(number,) for number in range(4)], 2))
+    assert isinstance(error := outcomes.pop(1), ChildProcessError) and "memory" in str(error)
+    assert outcomes == {0: 0, 2: 2, 3: 3}
+
+
+def test_a_command_starts_a_cluster_and_stops_it(two_workers, dataset, tmp_path, capsys):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    dataset.X.assign(label=dataset.y).to_csv(tmp_path / "table.csv", index=False)
+    options = ["--target", "label", "--recipes", "none", "--folds", "2", "--repeats", "1", "--members", "1"]
+    for where in ("local", "dask"):
+        main(["compare", str(tmp_path / "table.csv"), *options, "--backend", where, "--out", str(tmp_path / where)])
+    stores = [Store(results_path(tmp_path / where)) for where in ("local", "dask")]
+    assert rows(stores[0]) == rows(stores[1])
+    assert cluster_in_use() is None
+
+
+def test_without_a_cluster_its_packages_are_not_imported():
+    asked = "import sys, equipoise.cli; print({'dask', 'distributed', 'ray'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--backend", "dask", "--address", "tcp://127.0.0.1:9"], "No Dask scheduler answers at 'tcp://127.0.0.1:9'"),
+        (["--backend", "dask", "--address", "nowhere"], "No Dask scheduler answers at 'nowhere'"),
+        (["--backend", "ray", "--address", "127.0.0.1:9"], "No Ray cluster answers at '127.0.0.1:9'"),
+        (["--address", "tcp://127.0.0.1:9"], "address='tcp://127.0.0.1:9'"),
+    ],
+)
+def test_a_wrong_address_is_told_in_a_sentence(options, said, tmp_path):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    with pytest.raises(SystemExit, match="equipoise: ") as error:
+        main(["compare", "--demo", *options, "--out", str(tmp_path / "out")])
+    assert said in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_an_extra_that_is_not_installed_is_named(name, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"pip install 'equipoise\[{name}\]'"), backend(name):
+        pass
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="no backend 'slurm': choose from local, dask, ray"), backend("slurm"):
+        pass
+
+
+@pytest.mark.parametrize(("n_workers", "said"), [(1, "one has 2 threads"), (0, "has no workers")])
+def test_dask_workers_run_one_task_at_a_time(n_workers, said, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.setattr(machines, "_SECONDS", 1.0)
+    options = {"threads_per_worker": 2, "processes": False, "protocol": "tcp", "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=n_workers, **options) as place,
+        pytest.raises(ValueError, match=said),
+        backend("dask", place.scheduler_address),
+    ):
+        pass
