@@ -54,6 +54,7 @@ class LossSearch:
         self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
         self.n_batches = n_batches
         self._lead, self._grouped = lead, grouped
+        self._tied = len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters()))
         self._departures = parameters.zeros()
         self._momentum = parameters.zeros()
         self._values = self._shaped(parameters.values(self._departures))
@@ -188,8 +189,7 @@ class LossSearch:
         return {name: trained[name] for name in head_parameters(self._model) if name in trained}
 
     def _logits(self, theta: Named, batch: Batch) -> Tensor:
-        fixed = {name: p.detach() for name, p in self._model.named_parameters() if name not in theta}
-        return functional_call(self._model, {**fixed, **theta}, (batch.x,))
+        return functional_call(self._model, theta, (batch.x,), tie_weights=self._tied)
 
     def _plain_losses(self, theta: Named, batch: Batch) -> Tensor:
         return parametric_cross_entropy(self._logits(theta, batch), batch.target, reduction="none")
