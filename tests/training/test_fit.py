@@ -235,6 +235,25 @@ def test_tables_are_not_changed(table):
     assert np.array_equal(X, kept[0]) and np.array_equal(y, kept[1])
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_stack_that_fails_does_not_stop_the_others_for_who_wants_to_know(table, n_jobs):
+    def bad_transform(x, y):
+        raise MemoryError("no room")
+
+    rows = table()
+    tasks = [Task(rows, seed=seed, settings=settings(max_steps=5)) for seed in range(4)]
+    tasks[1:3] = [Task(rows, seed=1, settings=settings(max_steps=5, batch_transform=bad_transform))] * 2
+    failed, kept, told = [], [], []
+    good = fit(tasks, n_jobs=n_jobs, on_stack=kept.extend, on_progress=lambda *steps: told.append(steps),
+               on_failure=lambda numbers, error: failed.append((numbers, str(error))))  # fmt: skip
+    assert sorted(number for numbers, _ in failed for number in numbers) == [1, 2]
+    assert {reason for _, reason in failed} == {"no room"} and sorted(kept) == [0, 3] and told[-1] == (20, 20)
+    alone = fit(tasks[3:])[0]
+    np.testing.assert_allclose(good[1].weights["weights.0"], alone.weights["weights.0"], rtol=1e-9)
+    with pytest.raises(MemoryError, match="no room"):
+        fit(tasks, n_jobs=n_jobs)
+
+
 def test_no_tasks_no_networks():
     assert fit([]) == []
 

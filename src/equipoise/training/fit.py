@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -94,17 +94,29 @@ def fit(
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
     trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)
     results: Networks = {}
-    for stack, networks in trained:
-        if isinstance(networks, Exception):
-            if on_failure is None:
-                raise networks
-            on_failure(list(stack), networks)
-        else:
-            results |= networks
-            if on_stack is not None:
-                on_stack(networks)
-        counter.settle(_steps(stack))
+    with _closed(trained):
+        for stack, networks in trained:
+            if isinstance(networks, Exception):
+                if on_failure is None:
+                    raise networks
+                on_failure(list(stack), networks)
+            else:
+                results |= networks
+                if on_stack is not None:
+                    on_stack(networks)
+            counter.settle(_steps(stack))
     return [results[number] for number in sorted(results)]
+
+
+@contextmanager
+def _closed(trained: Generator[object, None, None]) -> Iterator[None]:
+    """Let an error end the processes at once."""
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib's, of jobs that nobody waits for any more
+            trained.close()
 
 
 class _Counter:
@@ -129,7 +141,7 @@ def _steps(stack: Stack) -> int:
 
 def _one_by_one(
     stacks: Sequence[Stack], max_time: float | None, counter: _Counter
-) -> Iterator[tuple[Stack, Networks | Exception]]:
+) -> Generator[tuple[Stack, Networks | Exception], None, None]:
     deadline = None if max_time is None else time.monotonic() + max_time
     left = sum(map(_steps, stacks))
     for stack in stacks:
@@ -140,7 +152,7 @@ def _one_by_one(
 
 def _side_by_side(
     stacks: Sequence[Stack], n_jobs: int, max_time: float | None
-) -> Iterator[tuple[Stack, Networks | Exception]]:
+) -> Generator[tuple[Stack, Networks | Exception], None, None]:
     total = sum(map(_steps, stacks))
     shares = [None if max_time is None else max_time * min(1.0, n_jobs * _steps(s) / total) for s in stacks]
     for number, networks in side_by_side(_train, list(zip(stacks, shares, strict=True)), n_jobs):
