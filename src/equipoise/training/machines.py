@@ -6,6 +6,7 @@ die with their worker; behind Dask's, one task that is given up ends all, and lo
 process would go to the cluster, too.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,7 @@ class Cluster:
         ConnectionError
             If the cluster is gone.
         """
-        waiting, sent = iter(enumerate(jobs)), dict[Future[T], int]()
+        waiting, sent = iter(enumerate(jobs)), dict[Future[Any], int]()
 
         def send() -> None:
             room = max(1, self.n_workers()) - len(sent)  # more would be blamed for the death of whom they wait for
@@ -66,7 +67,7 @@ class Cluster:
                 send()  # first, so that its worker is not idle while the result is dealt with
                 yield number, self._outcome(future)
 
-    def _outcome(self, future: Future[T]) -> T | Exception:
+    def _outcome(self, future: Future[Any]) -> Any:
         try:
             return future.result()
         except self.killed:
@@ -194,7 +195,7 @@ def _ray(address: str | None) -> Iterator[Cluster]:
     place: dict[str, Any] = {"address": "local", "num_cpus": cpu_count(), "include_dashboard": False}
     if address is not None:
         place = {"address": _answering("Ray cluster", address)}
-    ray.init(**place, log_to_driver=False, logging_level="ERROR")
+    ray.init(**place, log_to_driver=False, logging_level=logging.ERROR)
     try:
         call, killed = ray.remote(_call), (WorkerCrashedError, OutOfMemoryError, NodeDiedError)
         yield Cluster(
