@@ -137,16 +137,12 @@ def compare(
     data = _task(table, target, demo, dataset, reading)
     log = None if track is None else _tracker(data)
     _announce(console, data)
-    with _results(out) as store:
-        try:
-            with backend(machines.backend, machines.address), ProgressBars(console) as bars:
-                comparison = run_comparison(
-                    data, store, recipes=recipes, n_folds=folds, n_repeats=repeats, n_members=members, metric=metric,
-                    budget=60 * budget, random_state=seed, on_progress=bars.advance,
-                )  # fmt: skip
-        except KeyboardInterrupt:
-            _tell_stopped(console, store, out)
-            raise
+    with _results(out) as store, _told_when_stopped(console, store, out):
+        with backend(machines.backend, machines.address), ProgressBars(console) as bars:
+            comparison = run_comparison(
+                data, store, recipes=recipes, n_folds=folds, n_repeats=repeats, n_members=members, metric=metric,
+                budget=60 * budget, random_state=seed, on_progress=bars.advance,
+            )  # fmt: skip
         if not comparison.recipes:
             raise ValueError(f"No recipe has a result; the first reason: {comparison.failures[0].error}")
         with console.status("Scoring"):
@@ -354,10 +350,15 @@ def _announce(console: Console, data: Dataset) -> None:
         console.print(f"  {note}", highlight=False, markup=False)
 
 
-def _tell_stopped(console: Console, store: Store, out: Path) -> None:
-    of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
-    console.print(f"\nStopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{_command()}",
-                  highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+@contextmanager
+def _told_when_stopped(console: Console, store: Store, out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
+        console.print(f"\nStopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{_command()}",
+                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+        raise
 
 
 def _print_leaderboard(console: Console, comparison: Comparison) -> None:

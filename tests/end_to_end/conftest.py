@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -38,11 +39,11 @@ def fraud_csv(frame, tmp_path_factory):
 def equipoise():
     """Run the command line as a process; it must never show a traceback."""
 
-    def run(*arguments, code=0, start=False, shell_prefix=""):
+    def run(*arguments, code=0, start=False, output=subprocess.DEVNULL, shell_prefix=""):
         command = [sys.executable, "-m", "equipoise.cli", *map(str, arguments)]
         options = {"text": True, "env": {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}}
         if start:
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options)
         if shell_prefix:
             command = ["bash", "-c", shell_prefix + ' exec "$@"', "bash", *command]
         done = subprocess.run(command, capture_output=True, **options)
@@ -51,3 +52,18 @@ def equipoise():
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """Options of a comparison that takes seconds."""
+    return ("--target", "is_fraud", "--recipes", "none", "under", "remix", "gbdt", "--members", "1", "--repeats", "2",
+            "--folds", "3")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def report(equipoise, fraud_csv, quick, tmp_path_factory):
+    """The folder of a comparison that nothing disturbed, what it said and the seconds that it took."""
+    folder, started = tmp_path_factory.mktemp("compare") / "report", time.monotonic()
+    done = equipoise("compare", fraud_csv, *quick, "--out", folder)
+    return folder, done.stdout, time.monotonic() - started

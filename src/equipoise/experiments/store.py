@@ -95,12 +95,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise ValueError(f"{path} cannot be used as a results store ({error}): choose another folder.") from error
+        self._db = _opened(path)
 
     def __enter__(self) -> "Store":
         return self
@@ -158,6 +153,19 @@ class Store:
         key = "recipe, repeat, fold"
         rows = self._db.execute(f"SELECT * FROM cells LEFT JOIN made USING ({key}) ORDER BY {key}")
         return [_cell(*row) for row in rows]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, isolation_level=None)
+        try:
+            database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            database.close()
+            raise
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{path} cannot be used as a results store ({error}): choose another folder.") from error
+    return database
 
 
 def _row(cell: Cell) -> tuple[Any, ...]:

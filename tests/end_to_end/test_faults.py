@@ -1,0 +1,168 @@
+"""Comparisons that are killed, stopped or lose a worker, two at once, a full disk and a folder that is read-only."""
+
+import os
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise.experiments import Comparison, Store
+
+
+def stored_rows(folder):
+    """Every cell with its number in the file, which changes when it is written again; the file must be whole."""
+    path = folder / "results.sqlite"
+    if not path.exists():
+        return {}
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if not database.execute("SELECT * FROM sqlite_master WHERE name = 'cells'").fetchone():
+            return {}
+        return {row[0]: row for row in database.execute("SELECT rowid, * FROM cells")}
+
+
+def assert_same_results(folder, undisturbed):
+    """Row for row but for times; stacks cut elsewhere add up in another order, which rounds otherwise."""
+    with Store(folder / "results.sqlite") as mine, Store(undisturbed / "results.sqlite") as other:
+        pairs = list(zip(mine.cells(), other.cells(), strict=True))
+        folds = list(zip(mine.folds(), other.folds(), strict=True))
+        assert Comparison(mine).protocol == Comparison(other).protocol
+    for a, b in pairs:
+        assert (a.key, a.notes, a.error, a.made) == (b.key, b.notes, b.error, b.made)
+        np.testing.assert_array_equal(a.confusion, b.confusion)
+        np.testing.assert_allclose(a.probabilities, b.probabilities, atol=2e-4)
+    for a, b in folds:
+        np.testing.assert_equal(vars(a), vars(b))
+
+
+@pytest.mark.parametrize("n_kills", [3, pytest.param(50, marks=pytest.mark.long)])
+def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
+    report, equipoise, fraud_csv, quick, tmp_path, n_kills
+):
+    """Each command is killed at any moment of the time that an undisturbed one takes, until one gets through.
+
+    When that is before the last kill, another comparison begins.
+    """
+    undisturbed, _, seconds = report
+    delays = list(np.random.default_rng(0).uniform(0, seconds, n_kills))
+    stored_when_killed = []
+    for number in range(n_kills + 1):
+        folder, before = tmp_path / str(number), {}
+        while True:
+            process = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True)
+            try:
+                process.wait(delays[-1] if delays else None)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                delays.pop()
+            after = stored_rows(folder)
+            assert before.items() <= after.items()  # nothing that was stored is computed or written again
+            before = after
+            if process.returncode != -signal.SIGKILL:
+                break
+            stored_when_killed.append(len(after))
+        assert process.returncode == 0
+        assert_same_results(folder, undisturbed)
+        if not delays:
+            break
+    print(f"{n_kills} kills in {number + 1} comparisons; results stored at each: {stored_when_killed}")
+    assert len(stored_when_killed) == n_kills
+
+
+def workers_of(process):
+    """Process numbers of joblib's workers."""
+    children = [path.read_text().split() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
+    return [int(child) for group in children for child in group
+            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()]  # fmt: skip
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_time(report, equipoise, fraud_csv, quick, tmp_path):
+    """Twice, as the kernel does when memory runs out: before there are results, and among them."""
+    folder, undisturbed = tmp_path / "report", report[0]
+    process = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True, output=subprocess.PIPE)
+    for n_results in (0, 1):
+        while len(stored_rows(folder)) < n_results or not (workers := workers_of(process)):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        os.kill(workers[0], signal.SIGKILL)
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors and str(folder / "report.html") in said.replace("\n", "")
+    assert_same_results(folder, undisturbed)
+
+
+def test_two_comparisons_never_write_to_one_folder(report, equipoise, fraud_csv, quick, tmp_path):
+    """The second says who holds it; stopped by Ctrl-C, the first says what is done and how to go on."""
+    folder = tmp_path / "report"
+    first = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True, output=subprocess.PIPE)
+    while not stored_rows(folder):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.send_signal(signal.SIGSTOP)
+    second = equipoise("compare", fraud_csv, *quick, "--out", folder, code=1)
+    first.send_signal(signal.SIGCONT)
+    assert f"{folder} is being written by process {first.pid}, since" in second.stderr.replace("\n", "")
+    os.killpg(first.pid, signal.SIGINT)  # a terminal tells the workers, too
+    said, errors = first.communicate()
+    assert first.returncode == 130 and "Traceback" not in errors + said
+    *_, summary, command = said.splitlines()
+    assert summary == f"Stopped: {len(stored_rows(folder))} of 24 results are in {folder}. To go on:"
+    name, *arguments = shlex.split(command)
+    assert name == "equipoise"
+    equipoise(*arguments)
+    assert_same_results(folder, report[0])
+
+
+def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(equipoise, report, frame, tmp_path):
+    """A limit on file sizes stands for the disk."""
+    big = pd.concat([frame] * 40).drop(columns="is_fraud")
+    big.to_csv(tmp_path / "big.csv", index=False)
+    done = equipoise("predict", report[0] / "model", tmp_path / "big.csv", "--out", tmp_path / "scored.csv", code=1,
+                     shell_prefix="ulimit -f 100;")  # fmt: skip
+    assert "File too large" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["big.csv"]
+
+
+def test_a_store_that_cannot_grow_is_said(equipoise, fraud_csv, quick, tmp_path):
+    done = equipoise("compare", fraud_csv, *quick, "--out", tmp_path / "report", code=1, shell_prefix="ulimit -f 8;")
+    assert done.stderr.startswith("equipoise: ") and "disk" in done.stderr
+
+
+def test_a_disk_that_fills_after_the_results_costs_none_of_them(report, equipoise, fraud_csv, quick, tmp_path):
+    """The store has room, the report has not; with more room, the same command writes what is missing."""
+    folder = tmp_path / "report"
+    folder.mkdir()
+    shutil.copy(report[0] / "results.sqlite", folder)
+    before = stored_rows(folder)
+    done = equipoise("compare", fraud_csv, *quick, "--out", folder, code=1, shell_prefix="ulimit -f 100;")
+    assert done.stderr.startswith("equipoise: File too large") and done.stderr.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} <= {"model", "results.sqlite"}  # a model is written whole
+    equipoise("compare", fraud_csv, *quick, "--out", folder)
+    assert stored_rows(folder) == before
+    assert sorted(p.name for p in folder.iterdir()) == ["leaderboard.csv", "model", "report.html", "results.sqlite"]
+
+
+@pytest.mark.parametrize("name", [".", "report"])
+def test_a_folder_that_is_read_only_is_said(equipoise, fraud_csv, quick, tmp_path, name):
+    """Root may write anywhere, unless it gives that up."""
+    as_others = ""
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root without setpriv can write to every folder")
+        as_others = "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps -dac_override,-dac_read_search"
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    prefix = f'exec {as_others} "$@";' if as_others else ""
+    done = equipoise("compare", fraud_csv, *quick, "--out", locked / name, code=1, shell_prefix=prefix)
+    assert done.stderr.startswith("equipoise: ") and done.stderr.count("\n") == 1
+    assert str(locked) in done.stderr and "choose another" in done.stderr
+    assert not list(locked.iterdir())
