@@ -42,7 +42,7 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> list[protocol.Problem]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(runs.datasets, "load", stand_in)
-        monkeypatch.setattr(runs, "cpu_count", lambda: 1)
+        monkeypatch.setattr(runs, "n_workers", lambda: 1)
         monkeypatch.setattr(pages, "QUICK", effort)
         monkeypatch.setattr(ranking, "_DRAWS", 20)
         return list(protocol.problems())

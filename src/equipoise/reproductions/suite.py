@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
+from equipoise import datasets
 from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold, fit_cell
-from equipoise.experiments.protocol import Fold, Protocol
+from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.scores import Metric
 from equipoise.experiments.store import Cell, Store
 from equipoise.recipes import classifier
+from equipoise.reproductions.stores import open_store
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
+
+_QUICK_SETS = 2
 
 OnProgress = Callable[[str, int, int], None]
 Make = Callable[[int, int, int], ClassifierMixin]
@@ -77,6 +82,20 @@ def codes_of(dataset: Dataset, store: Store) -> NDArray[np.int64]:
     _, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     store.put("rare", int(np.bincount(codes).argmin()))
     return codes
+
+
+def run_small_sets(folder: Path, effort: Effort, arms: Sequence[Arm], on_progress: OnProgress) -> list[str]:
+    """Fit the arms on the suite's sets of few rows, the smallest first; return the names of those that are missing."""
+    found, missing = obtainable({name: partial(datasets.load, name) for name in datasets.suite()})
+    found = [(name, dataset) for name, dataset in found if len(dataset.y) <= effort.most_rows]
+    found = found[:_QUICK_SETS] if effort.quick else found
+    for number, (name, dataset) in enumerate(found, start=1):
+        with open_store(folder, name, effort) as store:
+            codes = codes_of(dataset, store)
+            protocol = protocol_of(len(codes), (), effort)
+            run_arms(dataset, codes, split(codes, dataset.groups, protocol, 0), protocol, store, arms)
+        on_progress("sets", number, len(found))
+    return missing
 
 
 def run_arms(

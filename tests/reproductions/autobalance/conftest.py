@@ -55,7 +55,7 @@ def stand_ins(monkeypatch):
     """Put the stand-ins in the place of the data, with little training, in this process."""
     monkeypatch.setattr(runs.datasets, "load", served)
     monkeypatch.setattr(runs.datasets, "suite", lambda: {"one": "first", "two": "second", "three": "third"})
-    monkeypatch.setattr(suite, "cpu_count", lambda: 1)
+    monkeypatch.setattr(suite, "n_workers", lambda: 1)
     for module in (pages, runs, splits):
         monkeypatch.setattr(module, "adult", people)
     monkeypatch.setattr(images, "fashion_mnist", clothes)

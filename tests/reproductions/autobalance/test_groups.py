@@ -20,7 +20,7 @@ SHOWN = [arm for arm in GROUPS if arm.name in ("none", "cells", blend(0.5))]
 def stored(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("groups"), people(1000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.suite, "cpu_count", lambda: 1)
+        patch.setattr(runs.suite, "n_workers", lambda: 1)
         patch.setattr(runs, "GROUPS", SHOWN)
         runs.run_groups(folder, Effort(n_folds=2, n_members=1, most_steps=120), data)
     return folder / "adult.sqlite", data[1]

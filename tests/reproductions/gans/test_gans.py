@@ -28,9 +28,9 @@ def stand_ins(monkeypatch):
             raise ConnectionError("not in the data home")
         return table(name)
 
-    monkeypatch.setattr(runs.datasets, "load", load)
-    monkeypatch.setattr(runs.datasets, "suite", lambda: SETS)
-    monkeypatch.setattr(suite, "cpu_count", lambda: 1)
+    monkeypatch.setattr(suite.datasets, "load", load)
+    monkeypatch.setattr(suite.datasets, "suite", lambda: SETS)
+    monkeypatch.setattr(suite, "n_workers", lambda: 1)
 
 
 def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, monkeypatch):

@@ -55,7 +55,7 @@ def stand_ins(monkeypatch):
 
     def use(sources: Iterable[Source] = STAND_INS[:3], effort: Effort = BRIEF) -> list[Source]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
-        monkeypatch.setattr(networks, "cpu_count", lambda: 1)
+        monkeypatch.setattr(networks, "n_workers", lambda: 1)
         monkeypatch.setattr(searches, "HIDDEN", (16, 8))
         monkeypatch.setattr(pages, "QUICK", effort)
         return list(sources)

@@ -47,8 +47,8 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> tuple[list[Source], Effort]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(rows.datasets, "load", stand_in)
-        monkeypatch.setattr(runs, "cpu_count", lambda: 1)
-        monkeypatch.setattr(networks, "cpu_count", lambda: 1)
+        monkeypatch.setattr(runs, "n_workers", lambda: 1)
+        monkeypatch.setattr(networks, "n_workers", lambda: 1)
         monkeypatch.setattr(pages, "QUICK", effort)
         return list(sources), effort
 

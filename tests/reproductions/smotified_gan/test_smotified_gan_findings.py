@@ -68,6 +68,8 @@ def test_tables_of_scores_and_of_made_rows(scored, stand_ins):
     assert beside.index.tolist()[:2] == ["Ionosphere: notebook", "Ionosphere: ours, mean absolute error"]
     assert beside.loc["Ionosphere: notebook"].tolist()[:3] == ["0.900 ± 0.100", "0.500 ± 0.100", "–"]
     assert beside.loc["ecoli4: ours, logistic loss", "SMOTE"] == "0.450 ± 0.071"
+    without = tables.beside(scores[scores["method"] != "ssg"], stand_ins.sources[:2])
+    assert set(without["SSG"]) == {"–"} and without["SMOTE"].equals(beside["SMOTE"])
     assert tables.on_folds(scores, "f1").loc["ecoli4", "SMOTified-GAN"] == "0.530 ± 0.016"
     health = pd.DataFrame([
         {"set": "ecoli4", "split": split, "fold": fold, "method": method, "two_sample_accuracy": accuracy,

@@ -9,7 +9,7 @@ from equipoise.reports.files import replace_file
 from equipoise.reproductions import suite
 from equipoise.reproductions.autobalance import claims, images, plots, runs, splits, tables
 from equipoise.reproductions.autobalance.adult import adult
-from equipoise.reproductions.autobalance.arms import DEFAULT, GAMMAS, GROUPS, TAUS, TITLES, VS_GAMMAS, VS_TAUS
+from equipoise.reproductions.autobalance.arms import DEFAULT, GAMMAS, GROUPS, TABLES, TAUS, TITLES, VS_GAMMAS, VS_TAUS
 from equipoise.reproductions.autobalance.runs import ADULT, QUICK, SCORED, SUITE, TAILS
 from equipoise.reproductions.autobalance.tails import SETS
 from equipoise.reproductions.page import Plot, Section, Table, write_page
@@ -51,7 +51,7 @@ def tables_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
     """Run all losses on small sets and on long tails; write ranks, tests, costs and verdicts."""
     of_suite, of_tails = (QUICK, QUICK) if quick else (SUITE, TAILS)
     missing = [
-        *runs.run_suite(out / "suite", of_suite, on_progress),
+        *suite.run_small_sets(out / "suite", of_suite, TABLES, on_progress),
         *runs.run_tails(out / "tails", of_tails, on_progress),
     ]
     found, by_fold = (read(out / "suite", datasets.suite(), SCORED) for read in (suite.scores, suite.scores_by_fold))

@@ -1,4 +1,4 @@
-"""Run the arms: on small sets of the comparison suite, on long tails, and with groups on adult."""
+"""How much is run on small sets of the comparison suite; the arms on long tails, and with groups on adult."""
 
 from functools import partial
 from pathlib import Path
@@ -33,20 +33,6 @@ GROUP_SCORES = {
     "accuracy": "accuracy", "error": "balanced error", "cells": "mean of four cells",
     "worst": "worst cell", "deo": "DEO",
 }  # fmt: skip
-
-
-def run_suite(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str]:
-    """Run the arms on sets of few rows, the smallest first; return the names of those that cannot be had."""
-    found, missing = suite.obtainable({name: partial(datasets.load, name) for name in datasets.suite()})
-    found = [(name, dataset) for name, dataset in found if len(dataset.y) <= effort.most_rows]
-    found = found[:2] if effort.quick else found
-    for number, (name, dataset) in enumerate(found, start=1):
-        with open_store(folder, name, effort) as store:
-            codes = suite.codes_of(dataset, store)
-            protocol = suite.protocol_of(len(codes), (), effort)
-            suite.run_arms(dataset, codes, split(codes, dataset.groups, protocol, 0), protocol, store, TABLES)
-        on_progress("sets", number, len(found))
-    return missing
 
 
 def run_tails(folder: Path, effort: Effort, on_progress: OnProgress) -> list[str]:

@@ -176,7 +176,7 @@ def search_course(rows: Rows, share: float, searched: Sequence[str], effort: Eff
     for step, batch in networks.train(search.loss, trains):
         if search.due():
             drawn, weights = map(torch.stack, zip(*(own.draw() for own in draws), strict=True))
-            search.step([batch], [inner.Batch(*rows.batch(drawn), weight=weights)])
+            search.step([batch], [inner.Batch(*rows.batch(drawn))._replace(weight=weights)])
         if step % (effort.n_steps // effort.n_looks) == 0:
             looks.append(_look(rows, networks, trains, chooses).assign(step=step))
     whole = [np.arange(len(rows.y))] * len(seeds)

@@ -111,7 +111,7 @@ class NotRun:
 NOT_RUN = (
     NotRun("Shuttle, class 3", _printed((0.484, 0.420), (0.808, 0.029), (0.822, 0.072)),
            "each step of the GAN takes all 43,235 rows of SMOTE, seconds on a core, for 800 steps in the notebook and "
-           "2000 in the list; features reach from -26,739 to 15,164, and the generator gives 0 to 1"),
+           "2000 in the list; features reach from −26,739 to 15,164, and the generator gives 0 to 1"),
     NotRun("Connect-4", _printed((0.870, 0.109), (0.865, 0.011), (0.903, 0.079)),
            "the file of 376,640 positions is in no public place"),
     NotRun("Credit-card fraud", _printed((0.799, 0.034), (0.659, 0.019), (0.812, 0.018)),

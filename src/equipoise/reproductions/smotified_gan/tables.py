@@ -53,7 +53,7 @@ def beside(scores: pd.DataFrame, sources: Sequence[Source]) -> pd.DataFrame:
         if source.printed:
             rows[f"{source.title}: notebook"] = _printed(source.printed)
         for loss, reading in READINGS.items():
-            rows[f"{source.title}: {reading}"] = [cells[source.title, loss][name] for name in TITLES]
+            rows[f"{source.title}: {reading}"] = [cells[source.title, loss].get(name, "–") for name in TITLES]
     return pd.DataFrame(rows, index=list(TITLES.values())).T
 
 
