@@ -59,7 +59,7 @@ def p_value(value: float) -> str:
 
 
 def p_equals(value: float) -> str:
-    """Write a p-value after its letter: ``= 0.012`` or ``< 0.001``."""
+    """Write a p-value after its letter: ``= 0.012`` or ``<0.001``."""
     text = p_value(value)
     return text if text.startswith("<") else f"= {text}"
 
