@@ -69,7 +69,7 @@ def test_the_run_holds_protocol_command_report_and_a_model_that_loads(tracked, t
                 "random_state": "0", "metric": "g_mean", "n_rows": "50", "counts": "[40, 10]"}  # fmt: skip
     assert expected.items() <= parent.data.params.items()
     assert parent.info.run_name == f"compare: {parent.data.params['winner']}" and parent.info.status == "FINISHED"
-    assert parent.data.tags["mlflow.note.content"].startswith("equipoise ")
+    assert parent.data.tags["mlflow.note.content"].startswith("equipoise")  # then what this process was called with
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
         "leaderboard.csv", "model", "report.html"}  # fmt: skip
     model = load(client.download_artifacts(parent.info.run_id, "model", str(tmp_path)))

@@ -26,7 +26,7 @@ class ScalarHead(nn.Sequential):
     >>> import torch
     >>> from equipoise.networks import ScalarHead
     >>> logits = ScalarHead(5, (8,))(torch.zeros(3, 5))
-    >>> logits.shape, bool((logits.sum(dim=1) == 1).all())
+    >>> logits.shape, torch.allclose(logits.sum(dim=1), torch.ones(3))
     (torch.Size([3, 2]), True)
     """
 

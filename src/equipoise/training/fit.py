@@ -96,6 +96,7 @@ def fit(
     results: Networks = {}
     with _closed(trained):
         for stack, networks in trained:
+            counter.settle(_steps(stack))
             if isinstance(networks, Exception):
                 if on_failure is None:
                     raise networks
@@ -104,7 +105,6 @@ def fit(
                 results |= networks
                 if on_stack is not None:
                     on_stack(networks)
-            counter.settle(_steps(stack))
     return [results[number] for number in sorted(results)]
 
 
