@@ -1,6 +1,7 @@
 """Comparisons logged to a real MLflow store on disk, read back as MLflow's users do."""
 
 import math
+import shlex
 import subprocess
 import sys
 import warnings
@@ -27,6 +28,10 @@ def csv(problem, tmp_path_factory):
     return path
 
 
+def command(csv):
+    return ["compare", str(csv), *OPTIONS, "--out", "report", "--track", "mlflow"]
+
+
 @pytest.fixture(scope="module")
 def tracked(csv, tmp_path_factory):
     """The folder in which a comparison was tracked, and a client of its store."""
@@ -35,7 +40,8 @@ def tracked(csv, tmp_path_factory):
         patch.chdir(place)
         patch.setattr(warnings, "showwarning", warnings.showwarning)  # the command line changes it
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        main(["compare", str(csv), *OPTIONS, "--out", "report", "--track", "mlflow"])
+        patch.setattr(sys, "argv", ["equipoise", *command(csv)])
+        main(command(csv))
     return place, mlflow.MlflowClient((place / "mlruns").as_uri())
 
 
@@ -69,7 +75,7 @@ def test_the_run_holds_protocol_command_report_and_a_model_that_loads(tracked, t
                 "random_state": "0", "metric": "g_mean", "n_rows": "50", "counts": "[40, 10]"}  # fmt: skip
     assert expected.items() <= parent.data.params.items()
     assert parent.info.run_name == f"compare: {parent.data.params['winner']}" and parent.info.status == "FINISHED"
-    assert parent.data.tags["mlflow.note.content"].startswith("equipoise")  # then what this process was called with
+    assert parent.data.tags["mlflow.note.content"] == shlex.join(["equipoise", *command(csv)])
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
         "leaderboard.csv", "model", "report.html"}  # fmt: skip
     model = load(client.download_artifacts(parent.info.run_id, "model", str(tmp_path)))
@@ -102,7 +108,7 @@ def test_a_store_that_cannot_be_used_is_told_before_anything_runs(csv, tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "carrier-pigeon://loft")
     with pytest.raises(SystemExit, match=r"^equipoise: MLflow cannot log to carrier-pigeon://loft .*TRACKING_URI"):
-        main(["compare", str(csv), *OPTIONS, "--out", "report", "--track", "mlflow"])
+        main(command(csv))
     assert not list(tmp_path.iterdir())
 
 

@@ -92,8 +92,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     standardize : bool, default=True
         Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
     n_bins : int, default=None
-        Put piecewise-linear codes of so many quantile bins beside each feature, see `PiecewiseLinearEncoder`. They
-        bring networks near to boosting where that is ahead; rows must be vectors.
+        Put piecewise-linear codes of so many quantile bins beside each feature, see `PiecewiseLinearEncoder`; rows
+        must be vectors. A sampler sees features and codes.
     dtype : {"float32", "float64"}, default="float32"
     device : str, default="auto"
         As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.

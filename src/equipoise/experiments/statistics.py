@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 _DECIMALS = 12  # scores that differ by rounding only are ties
@@ -31,6 +31,28 @@ class FriedmanNemenyi(NamedTuple):
     pvalue: float
     critical_difference: float
     pairwise: pd.DataFrame
+
+
+def t_interval(values: ArrayLike) -> Interval:
+    """95% confidence interval of a mean of independent values, by Student's t.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        One value a data set, say. A single one has a mean, but no interval: NaN.
+
+    Examples
+    --------
+    >>> mean, low, high = t_interval([0.1, 0.2, 0.3])
+    >>> print(f"{mean:.2f} [{low:.3f}, {high:.3f}]")
+    0.20 [-0.048, 0.448]
+    """
+    found: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    mean = float(found.mean())
+    if len(found) < 2:
+        return Interval(mean, np.nan, np.nan)
+    half = float(stats.t.ppf(0.975, len(found) - 1) * stats.sem(found))
+    return Interval(mean, mean - half, mean + half)
 
 
 def corrected_interval(values: ArrayLike, *, test_share: float, confidence: float = 0.95) -> Interval:

@@ -185,7 +185,7 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
                 missing.append(name)
     if not found:
         raise FileNotFoundError(
-            "None of the suite's data sets can be had: connect to the internet, or name the folder that holds them in "
+            "None of the data sets can be had: connect to the internet, or name the folder that holds them in "
             "the environment variable EQUIPOISE_DATA_HOME."
         )
     return sorted(found, key=lambda pair: pair[1].X.size), missing

@@ -40,7 +40,7 @@ _LOOKED_AT = 4096  # rows of a kind that health figures are of, at most
 FAITHFUL = GANSettings(learning_rate=1e-5, max_epochs=1000, whole_latent=True)
 """How the authors of SMOTified-GAN train, but for the epochs, which they chose by data set."""
 SOUND = GANSettings(learning_rate=5e-5, batch_size=32, averaging=0.99)
-"""How GANs train by default: batches of 128 make rows no more like the real ones, for three times the work."""
+"""How GANs train by default; batches are GBO's, smaller and so cheaper than those of SMOTified-GAN."""
 
 Rows = NDArray[Any]
 

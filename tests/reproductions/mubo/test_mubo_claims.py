@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from equipoise.experiments.statistics import corrected_interval
-from equipoise.reproductions.mubo.claims import chances_greater, history_claims, over_sets, relative, table_claims
+from equipoise.experiments.statistics import corrected_interval, t_interval
+from equipoise.reproductions.mubo.claims import chances_greater, history_claims, relative, table_claims
 from equipoise.reproductions.mubo.protocol import ANEW, RANDOM, SOURCES
 from equipoise.reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED
 
@@ -190,10 +190,10 @@ def test_the_variance_has_the_interval_of_chi_squared(scored):
 
 def test_over_data_sets():
     values = [0.1, 0.3, 0.2, 0.5]
-    found = over_sets(values)
+    found = t_interval(values)
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert tuple(found) == pytest.approx((np.mean(values), low, high))
-    assert over_sets([0.1]).mean == 0.1 and np.isnan(over_sets([0.1]).low)
+    assert t_interval([0.1]).mean == 0.1 and np.isnan(t_interval([0.1]).low)
 
 
 # Histories

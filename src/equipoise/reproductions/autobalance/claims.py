@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from equipoise.experiments.statistics import t_interval
 from equipoise.reproductions.autobalance.arms import DEFAULT, SOLVERS, TITLES, autobalance, blend
 from equipoise.reproductions.autobalance.runs import BALANCED_ERROR, GROUP_SCORES
 from equipoise.reproductions.autobalance.splits import SHARES
 from equipoise.reproductions.autobalance.tables import LA, gap, in_plain_trainings, seed_gap
-from equipoise.reproductions.mubo.claims import over_sets
 from equipoise.reproductions.sources import by_source
 from equipoise.reproductions.verdicts import Claim, Statement
 
@@ -91,12 +91,12 @@ def _start_helps(suite: pd.DataFrame, tails_by_fold: pd.DataFrame, solver: str) 
     yield from _leads(tails_by_fold, ce, la)
     table = by_source(suite, BALANCED_ERROR.name, [ce, la])
     text = f"the suite: balanced error of {TITLES[ce]} less that of {TITLES[la]}"
-    yield Statement(text, over_sets(table[ce] - table[la]))
+    yield Statement(text, t_interval(table[ce] - table[la]))
 
 
 def _costs(by_fold: pd.DataFrame, solver: str) -> Statement:
     ratios = in_plain_trainings(by_fold)[autobalance("la", solver)]
-    return Statement(f"{solver}: time in plain trainings, less {_PAPER_COST:g}", over_sets(ratios - _PAPER_COST))
+    return Statement(f"{solver}: time in plain trainings, less {_PAPER_COST:g}", t_interval(ratios - _PAPER_COST))
 
 
 def _fairer(scores: pd.DataFrame, rival: str) -> Iterator[Statement]:
@@ -111,7 +111,7 @@ def _split_tells(looks: pd.DataFrame, name: str) -> Iterator[Statement]:
     quarter, *smaller = SHARES
     own = wide.loc[quarter]
     nearer = (own["test"] - own["training"]).abs() - (own["test"] - own["validation"]).abs()
-    yield Statement(f"{name}: distance from test to training less that to validation", over_sets(nearer))
+    yield Statement(f"{name}: distance from test to training less that to validation", t_interval(nearer))
     for share in smaller:
         text = f"{name}: {here['fairness'].iloc[0]} at test with {share} less that with {quarter}"
-        yield Statement(text, over_sets(wide.loc[share, "test"] - own["test"]))
+        yield Statement(text, t_interval(wide.loc[share, "test"] - own["test"]))

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from equipoise.experiments.statistics import Interval, corrected_interval, wilcoxon_holm
+from equipoise.experiments.statistics import Interval, corrected_interval, t_interval, wilcoxon_holm
 from equipoise.reports.text import number
 from equipoise.reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
 from equipoise.reproductions.autobalance.runs import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise.reproductions.autobalance.splits import RETRAINED, SIDES
-from equipoise.reproductions.mubo.claims import over_sets
 from equipoise.reproductions.sources import SourceTables, by_source
 
 METHODS = [arm.name for arm in TABLES]
@@ -80,7 +79,7 @@ def tails(by_fold: pd.DataFrame) -> pd.DataFrame:
 def seed_gap(by_seed: pd.DataFrame, rival: str, ours: str) -> Interval:
     """Balanced error of a rival less ours, over seeds that share the test images (Student's t)."""
     wide = by_seed.pivot_table(index="fold", columns="method", values=BALANCED_ERROR.name)
-    return over_sets(wide[rival] - wide[ours])
+    return t_interval(wide[rival] - wide[ours])
 
 
 def images(by_seed: pd.DataFrame) -> pd.DataFrame:

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
 from equipoise.reproductions.mubo.protocol import (
     ANEW,
     AUTHORS,
@@ -170,7 +169,7 @@ def _serve_better(scores: pd.DataFrame, sources: Sequence[Source]) -> Iterator[S
             tables = [by_run(scores, source, NATURAL, metric) for source in sources]
             gains = [(t[first] - t[second]).mean() for t in tables if {first, second} <= set(t)]
             if gains:
-                yield Statement(f"{title}: {text}", over_sets(gains))
+                yield Statement(f"{title}: {text}", t_interval(gains))
 
 
 def _varies_little(scores: pd.DataFrame, source: Source) -> Iterator[Statement]:
@@ -194,7 +193,7 @@ def _redundant(histories: pd.DataFrame, method: Method) -> Iterator[Statement]:
         chances = chances_greater(histories[histories["method"] == method.name], measure)
         if len(chances):
             text = f"{method.title}: chance that an accepted micro-sample is {title} than a rejected one, less one half"
-            yield Statement(text, over_sets(chances.groupby("set").mean() - 0.5))
+            yield Statement(text, t_interval(chances.groupby("set").mean() - 0.5))
 
 
 def chances_greater(histories: pd.DataFrame, measure: str) -> pd.Series:
@@ -230,7 +229,7 @@ def _more_right(histories: pd.DataFrame, method: Method) -> Iterator[Statement]:
         found = correlations(accepted, column)
         if len(found):
             text = f"{method.title}: minus the rank correlation of {title} with majority recall"
-            yield Statement(text, over_sets(-found.groupby("set").mean()))
+            yield Statement(text, t_interval(-found.groupby("set").mean()))
 
 
 def correlations(accepted: pd.DataFrame, column: str) -> pd.Series:
@@ -249,13 +248,3 @@ def _of_runs(differences: pd.Series) -> Interval:
     if len(values) < 2:
         return Interval(float(values.mean()), np.nan, np.nan)
     return corrected_interval(values, test_share=TEST_SHARE)
-
-
-def over_sets(values: ArrayLike) -> Interval:
-    """Mean over data sets, one value each, with Student's t interval; one data set gives no interval."""
-    found: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    mean = float(found.mean())
-    if len(found) < 2:
-        return Interval(mean, np.nan, np.nan)
-    half = float(stats.t.ppf(0.975, len(found) - 1) * stats.sem(found))
-    return Interval(mean, mean - half, mean + half)

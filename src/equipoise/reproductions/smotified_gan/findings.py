@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from equipoise.experiments.statistics import Interval
+from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.reports.text import listed, number, percent, signed
-from equipoise.reproductions.mubo.claims import over_sets
 from equipoise.reproductions.smotified_gan.protocol import TITLES, Source
 from equipoise.reproductions.smotified_gan.results import AUTHORS, SOUND, gains, means
 from equipoise.reproductions.smotified_gan.tables import RIVALS, over_folds
@@ -59,7 +58,7 @@ def _never(scores: pd.DataFrame, loss: str = "mae") -> float:
 
 
 def _over_sets(scores: pd.DataFrame, rival: str, metric: str) -> Interval:
-    return over_sets([gains(scores, name, "smotified-gan", rival, metric).mean() for name in scores["set"].unique()])
+    return t_interval([gains(scores, name, "smotified-gan", rival, metric).mean() for name in scores["set"].unique()])
 
 
 def _text(interval: Interval) -> str:

@@ -1,12 +1,13 @@
 """Run every method on every data set; rows and networks are stored as they are made, so that a stopped run goes on."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from equipoise import datasets
 from equipoise.experiments import Store
+from equipoise.reproductions import suite
 from equipoise.reproductions.smotified_gan import protocol
 from equipoise.reproductions.smotified_gan.made import key, make_rows, methods_of
 from equipoise.reproductions.smotified_gan.networks import n_networks, train_networks
@@ -27,21 +28,10 @@ def obtainable(effort: Effort) -> tuple[list[Source], list[Source]]:
     FileNotFoundError
         If there is none.
     """
-    found, missing = [], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of each failed download
-        for source in protocol.SOURCES:
-            try:
-                if len(datasets.load(source.name).y) <= effort.most_rows:
-                    found.append(source)
-            except (OSError, ValueError):
-                missing.append(source)
-    if not found:
-        raise FileNotFoundError(
-            "None of the data sets can be had: connect to the internet, or name the folder that holds them in the "
-            "environment variable EQUIPOISE_DATA_HOME."
-        )
-    return found, missing
+    loaders = {source.name: partial(datasets.load, source.name) for source in protocol.SOURCES}
+    found, missing = suite.obtainable(loaders)
+    small = [name for name, dataset in found if len(dataset.y) <= effort.most_rows]
+    return [s for s in protocol.SOURCES if s.name in small], [s for s in protocol.SOURCES if s.name in missing]
 
 
 def run_all(
