@@ -3,7 +3,7 @@
 from equipoise import datasets, metrics, recipes
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.bilevel.autobalance import AutoBalance
-from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.losses import (
     CDTLoss,
@@ -25,6 +25,7 @@ __all__ = [
     "MUBO",
     "SSG",
     "AutoBalance",
+    "AutoClassifier",
     "BalancedBatchSampler",
     "BatchSMOTE",
     "CDTLoss",

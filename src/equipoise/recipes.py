@@ -3,7 +3,8 @@
 A recipe is a few parameters of `NeuralClassifier`, so that all of them share network, optimiser and
 number of gradient steps; parts that meet at different steps of the line from rows to decision may be
 added up, as in ``"under+remix"``. The references ``gbdt`` and ``gbdt-balanced`` are scikit-learn's
-histogram boosting. Every recipe reads tables through the same preprocessing.
+histogram boosting. ``auto`` stands beside them: what to use where nothing is to be chosen. Every recipe
+reads tables through the same preprocessing.
 """
 
 from functools import partial
@@ -17,12 +18,15 @@ from sklearn.pipeline import Pipeline
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.bilevel.autobalance import AutoBalance
-from equipoise.classifiers import MUBOClassifier, NeuralClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
 from equipoise.preprocessing import TablePreprocessor
 from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
+
+AUTO = "auto"
+"""The recipe of `AutoClassifier`, which is taken where none is named."""
 
 _PARTS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -55,6 +59,7 @@ SLOW = ("smotified-gan", "gbo", "ssg")
 _REFERENCES: dict[str, dict[str, Any]] = {"gbdt": {}, "gbdt-balanced": {"class_weight": "balanced"}}
 
 _MEANINGS = {
+    AUTO: "networks of several kinds, pooled and calibrated on held-out rows, with a decision by name",
     "none": "no treatment",
     "cost": "errors weighed by class, N / (K n_k)",
     "under": "random under-sampling",
@@ -84,15 +89,15 @@ _MEANINGS = {
 
 
 def names() -> list[str]:
-    """Return the names of all recipes, the untreated network first.
+    """Return the names of all recipes: the default, the untreated network, its treatments, the references.
 
     Examples
     --------
     >>> from equipoise import recipes
     >>> recipes.names()[:3]
-    ['none', 'cost', 'under']
+    ['auto', 'none', 'cost']
     """
-    return [*_PARTS, *_REFERENCES]
+    return [AUTO, *_PARTS, *_REFERENCES]
 
 
 def meaning(name: str) -> str:
@@ -108,7 +113,7 @@ def meaning(name: str) -> str:
 
 
 def is_neural(name: str) -> bool:
-    """Tell whether a recipe trains networks (the references do not)."""
+    """Tell whether a recipe is a treatment of the one network, with members and steps as all have (``auto`` is not)."""
     return all(part in _PARTS for part in _split(name))
 
 
@@ -124,7 +129,7 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
 
     Returns
     -------
-    NeuralClassifier, MUBOClassifier or HistGradientBoostingClassifier
+    AutoClassifier, NeuralClassifier, MUBOClassifier or HistGradientBoostingClassifier
 
     Raises
     ------
@@ -134,12 +139,14 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     parts = _split(name)
     if name in _REFERENCES:
         return HistGradientBoostingClassifier(**_REFERENCES[name], **parameters)
+    if name == AUTO:
+        return AutoClassifier(standardize=False, **parameters)
     if name == "mubo":  # alone, the networks of the search are the classifier
         return MUBOClassifier(standardize=False, **parameters)
     settings: dict[str, Any] = {}
     for part in parts:
-        if part in _REFERENCES:
-            raise ValueError(f"{part!r} trains no network, so it cannot be part of the sum {name!r}: use it alone.")
+        if part not in _PARTS:
+            raise ValueError(f"{part!r} is a model of its own, so it cannot be part of the sum {name!r}: use it alone.")
         if taken := settings.keys() & _PARTS[part].keys():
             raise ValueError(f"Two parts of {name!r} set {taken.pop()!r}: leave one of them out.")
         settings |= {key: clone(value, safe=False) for key, value in _PARTS[part].items()}

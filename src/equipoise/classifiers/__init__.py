@@ -1,7 +1,8 @@
-"""scikit-learn classifiers: the trainer's networks and those of searches, and any classifier resampled."""
+"""scikit-learn classifiers: one without choices, the trainer's networks, searches, any classifier resampled."""
 
+from equipoise.classifiers.auto import AutoClassifier
 from equipoise.classifiers.mubo import MUBOClassifier
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.classifiers.resampled import ResampledClassifier
 
-__all__ = ["MUBOClassifier", "NeuralClassifier", "ResampledClassifier"]
+__all__ = ["AutoClassifier", "MUBOClassifier", "NeuralClassifier", "ResampledClassifier"]
