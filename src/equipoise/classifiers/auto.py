@@ -354,7 +354,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         costs, shape = np.asarray(decision, dtype=np.float64), (len(self.classes_),) * 2
         if costs.shape != shape or not np.isfinite(costs).all():
             raise ValueError(
-                f"Costs must be finite, of shape {shape} for the classes {self.classes_.tolist()!r}, rows = true class, "
-                f"columns = decided class; got {decision!r}."
+                f"Costs must be finite, of shape {shape} for the classes {self.classes_.tolist()!r}, rows = true "
+                f"class, columns = decided class; got {decision!r}."
             )
         return costs
