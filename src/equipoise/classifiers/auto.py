@@ -107,6 +107,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    fold_inputs: ClassVar[type[FoldInputs]] = FoldInputs
     kinds: ClassVar[tuple[Kind, ...]] = (
         Kind(codes=True, sharpness=0.5, dropout=0.25),
         Kind(codes=False, sharpness=0.5),
@@ -196,7 +197,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         self._inputs, tasks = [], []
         for train, _ in folds:
             of_rows = None if weights is None else weights[train]
-            inputs = FoldInputs.of(rows[train], codes[train], of_rows, rng.randint(1 << 31), seconds)
+            inputs = self.fold_inputs.of(rows[train], codes[train], of_rows, rng.randint(1 << 31), seconds)
             self._inputs.append(inputs)
             for kind, how in zip(self.kinds, settings, strict=True):
                 table = Table(inputs.view(rows[train], kind), codes[train], len(self.classes_))

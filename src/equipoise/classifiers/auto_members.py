@@ -11,7 +11,7 @@ from equipoise.relevance import feature_relevance
 
 Rows = NDArray[np.float32]
 
-_BINS = 12
+BINS = 12
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FoldInputs:
     ) -> Self:
         """Look at training rows (n, n_features) and their classes."""
         relevance = feature_relevance(X, codes, weights, seed, max_time)
-        return cls(relevance.astype(X.dtype), PiecewiseLinearEncoder(_BINS, bins="tree").fit(X, codes))
+        return cls(relevance.astype(X.dtype), PiecewiseLinearEncoder(BINS, bins="tree").fit(X, codes))
 
     def scales(self, kind: Kind) -> Rows:
         """Factor of each column that a kind of network sees."""
