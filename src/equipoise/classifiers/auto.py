@@ -112,7 +112,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         Kind(codes=True, sharpness=0.5, dropout=0.25),
         Kind(codes=False, sharpness=0.5),
         Kind(codes=True, sharpness=1.0, dropout=0.5, share_of_steps=0.5),
-        Kind(codes=False, sharpness=1.0, dropout=0.5, share_of_steps=0.5),
+        Kind(codes=False, sharpness=1.0, dropout=0.5),
     )
 
     def __init__(
