@@ -35,7 +35,7 @@ DECISIONS = ("balanced", "macro_f1", "natural")
 
 _FOLDS, _FOLDS_OF_MANY = 8, 4
 _MANY_ROWS = 5000  # from which on there are fewer folds
-_EPOCHS = 40
+_EPOCHS, _MOST_STEPS = 40, 2000  # of the longest kind
 _TREES_SHARE = 0.25  # of the time that the search for relevance may take
 _ROWS_AT_ONCE = 1 << 13  # of a prediction: codes are many columns
 
@@ -223,9 +223,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
             return list(splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups))
 
     def _settings(self, kind: Kind, n_rows: int) -> Settings:
-        batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 4 * _MANY_ROWS else 256)
+        batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
         epoch_steps = -(-n_rows // batch_size)
-        steps = self.max_steps or max(LEAST_STEPS, _EPOCHS * epoch_steps)
+        steps = self.max_steps or min(max(LEAST_STEPS, _EPOCHS * epoch_steps), _MOST_STEPS)
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         return Settings(
             batch_transform=MixUp(alpha=kind.alpha),
