@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from equipoise import recipes
-from equipoise.classifiers import NeuralClassifier
+from equipoise.classifiers import AutoClassifier, NeuralClassifier
+from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
@@ -40,6 +41,7 @@ class PreparedFold:
     y_train: NDArray[np.int64]
     y_test: NDArray[np.int64]
     n_classes: int
+    groups: NDArray[Any] | None = None  # of the training rows
 
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold) -> "PreparedFold":
@@ -48,7 +50,8 @@ class PreparedFold:
             warnings.simplefilter("ignore")  # what was dropped is told once, of the whole table
             table = TablePreprocessor().fit(dataset.X.iloc[fold.train])
         X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
-        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1)
+        groups = None if dataset.groups is None else dataset.groups[fold.train]
+        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)
 
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""
@@ -56,13 +59,16 @@ class PreparedFold:
             raise ValueError("The training rows of this fold lack a class: use fewer folds, or smaller groups.")
 
     def cell(self, recipe: str, model: ClassifierMixin, seconds: float, notes: list[str]) -> Cell:
-        """Score a fitted classifier on the test side."""
+        """Score a fitted classifier on the test side: its probabilities, and what it decides for."""
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
-        proba[:, model.classes_] = model.predict_proba(self.X_test)
+        theirs = model.predict_proba(self.X_test)
+        proba[:, model.classes_] = theirs
+        decided = model.decide_proba(theirs) if hasattr(model, "decide_proba") else proba.argmax(axis=1)
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
-        np.add.at(confusion, (self.y_test, proba.argmax(axis=1)), 1)
+        np.add.at(confusion, (self.y_test, decided), 1)
         made = getattr(model, "sampler_health_", [])
-        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made)
+        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made,
+                    decided=decided)  # fmt: skip
 
     def failed(self, recipe: str, error: Exception) -> Cell:
         """Record why a cell could not be had."""
@@ -72,9 +78,31 @@ class PreparedFold:
 
 def make_classifier(recipe: str, protocol: Protocol, seed: int) -> ClassifierMixin:
     """Return a recipe's classifier as a comparison trains it: equal seeds, members and gradient steps."""
-    if not recipes.is_neural(recipe):
-        return recipes.classifier(recipe, random_state=seed)
-    return recipes.classifier(recipe, random_state=seed, n_members=protocol.n_members, max_steps=protocol.max_steps)
+    return recipes.classifier(recipe, random_state=seed, **parameters(recipe, protocol))
+
+
+def parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
+    """Members, gradient steps and decision as the protocol has them, where a recipe's classifier takes them."""
+    told = {"n_members": protocol.n_members, "max_steps": protocol.max_steps, "decision": protocol.decision}
+    return {name: value for name, value in told.items() if recipes.takes(recipe, name)}
+
+
+def first_half(
+    model: NeuralClassifier | AutoClassifier, X: Any, y: Any, groups: NDArray[Any] | None, protocol: Protocol
+) -> list[Task]:
+    """Return the training tasks of a classifier.
+
+    `AutoClassifier` keeps groups of rows together when it holds rows out, and has a schedule of its own, of which the
+    protocol may leave a share; to others, groups mean something else.
+    """
+    if not isinstance(model, AutoClassifier):
+        return model.tasks(X, y)
+    return [_shortened(task, protocol.own_steps) for task in model.tasks(X, y, groups=groups)]
+
+
+def _shortened(task: Task, share: float) -> Task:
+    steps = max(min(LEAST_STEPS, task.settings.max_steps), int(share * task.settings.max_steps))
+    return replace(task, settings=replace(task.settings, max_steps=steps))
 
 
 def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,
@@ -132,18 +160,20 @@ class _PendingCell:
 
     recipe: str
     fold: PreparedFold
-    model: NeuralClassifier
+    model: NeuralClassifier | AutoClassifier
     tasks: list[Task]
     notes: list[str]
     seconds: float
     networks: dict[int, TrainedNetwork] = field(default_factory=dict)
 
     def finish(self) -> Cell:
+        started = time.perf_counter()
         try:
             self.model.adopt([self.networks[number] for number in sorted(self.networks)])
         except ValueError as error:
             return self.fold.failed(self.recipe, error)
-        return self.fold.cell(self.recipe, self.model, self.seconds, self.notes)
+        seconds = self.seconds + time.perf_counter() - started
+        return self.fold.cell(self.recipe, self.model, seconds, self.notes)
 
 
 def _run_in_stacks(
@@ -186,7 +216,7 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            tasks = model.tasks(fold.X_train, fold.y_train)
+            tasks = first_half(model, fold.X_train, fold.y_train, fold.groups, protocol)
         except Exception as error:
             return fold.failed(recipe, error)
     cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))

@@ -26,6 +26,10 @@ class Protocol:
     random_state : int
     notes : tuple of str
         Sentences on what was cut or changed, and why.
+    decision : str
+        What recipes that decide by name decide for: "balanced", "macro_f1" or "natural".
+    own_steps : float
+        Share of its own gradient steps that a recipe makes whose networks have a schedule of their own.
     """
 
     recipes: tuple[str, ...]
@@ -35,6 +39,8 @@ class Protocol:
     max_steps: int
     random_state: int
     notes: tuple[str, ...] = ()
+    decision: str = "balanced"
+    own_steps: float = 1.0
 
     def to_json(self) -> str:
         """Write the protocol as json."""
