@@ -35,10 +35,6 @@ app.command(datasets_app)
 _DEMO = "digits"
 _SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # what fits a terminal; the report has all
 _MEMBERS = 4
-_ELSEWHERE = {
-    "n_members": ", whose networks are not yours to count",
-    "decision": ", which decides for the most probable class; auto decides as it is told",
-}
 _reading = Group("How the file is read")
 
 
@@ -178,7 +174,7 @@ def fit(
     /,
     *,
     target: str,
-    recipe: str = "auto",
+    recipe: str = named.AUTO,
     decision: Literal["balanced", "macro_f1", "natural"] | None = None,
     out: Path = Path("model"),
     members: int | None = None,
@@ -208,7 +204,7 @@ def fit(
     console = Console()
     data = datasets.split_target(reading.table(table), target, name=table.stem)
     _announce(console, data)
-    parameters = _parameters(recipe, {"n_members": members, "decision": decision})
+    parameters = _parameters(recipe, members, decision)
     with console.status(f"Fitting {recipe}"):
         model = named.make(recipe, random_state=seed, **parameters).fit(data.X, data.y)
     persistence.save(model, out, about=_about(data, target, reading, recipe, model))
@@ -323,14 +319,20 @@ def _tracker(data: Dataset) -> Callable[[Comparison, Path, str], str]:
     return MLflowTracker(data.name).log
 
 
-def _parameters(recipe: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Options that were given, once it is known that the recipe takes them."""
-    parameters = {name: value for name, value in given.items() if value is not None}
-    for name in parameters:
-        if not named.takes(recipe, name):
-            option = f"--{name.removeprefix('n_')} {parameters[name]}"
-            raise ValueError(f"{option} says nothing to the recipe {recipe!r}{_ELSEWHERE[name]}: leave it out.")
-    return {"n_members": _MEMBERS} | parameters if named.takes(recipe, "n_members") else parameters
+def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:
+    """Return what a recipe's classifier is told, and refuse what it does not take."""
+    if members is not None and not named.is_neural(recipe):
+        raise ValueError(
+            f"--members {members} says nothing to {recipe}, which averages no such networks: leave it out."
+        )
+    if decision is not None and recipe != named.AUTO:
+        raise ValueError(
+            f"--decision {decision} says nothing to {recipe}, which decides for the most probable class: leave it out, "
+            f"or take --recipe {named.AUTO}."
+        )
+    if recipe == named.AUTO:
+        return {"decision": decision or "balanced"}
+    return {"n_members": members or _MEMBERS} if named.is_neural(recipe) else {}
 
 
 def _about(data: Dataset, target: str | None, reading: Reading, recipe: str, model: Any) -> dict[str, Any]:

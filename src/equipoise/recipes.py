@@ -117,18 +117,6 @@ def is_neural(name: str) -> bool:
     return all(part in _PARTS for part in _split(name))
 
 
-def takes(name: str, parameter: str) -> bool:
-    """Tell whether a recipe's classifier has a parameter, such as ``n_members`` or ``decision``.
-
-    Examples
-    --------
-    >>> from equipoise import recipes
-    >>> recipes.takes("remix", "n_members"), recipes.takes("gbdt", "n_members")
-    (True, False)
-    """
-    return parameter in classifier(name).get_params(deep=False)
-
-
 def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     """Return a recipe's unfitted classifier for numbers, without the preprocessing of tables.
 

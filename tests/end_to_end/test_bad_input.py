@@ -106,9 +106,9 @@ def test_unknown_recipe_metric_and_data_set(refused, table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--recipe", "under", "--decision", "macro_f1"], "--decision macro_f1 says nothing to the recipe 'under'"),
-        (["--recipe", "gbdt", "--members", "3"], "--members 3 says nothing to the recipe 'gbdt'"),
-        (["--members", "3"], "--members 3 says nothing to the recipe 'auto'"),
+        (["--recipe", "under", "--decision", "macro_f1"], "--decision macro_f1 says nothing to under"),
+        (["--recipe", "gbdt", "--members", "3"], "--members 3 says nothing to gbdt"),
+        (["--members", "3"], "--members 3 says nothing to auto"),
         (["--recipe", "auto+remix"], "'auto'"),
     ],
 )

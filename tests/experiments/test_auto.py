@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equipoise import metrics, recipes
-from equipoise.classifiers import AutoClassifier
-from equipoise.classifiers.neural import LEAST_STEPS
+from equipoise import metrics, recipes, relevance
+from equipoise.classifiers import AutoClassifier, auto
 from equipoise.datasets import Dataset
-from equipoise.experiments import METRICS, Store, compare, refit
-from equipoise.experiments.grid import PreparedFold, first_half, make_classifier
+from equipoise.experiments import METRICS, Store, compare, grid, refit
+from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.reports.tables import confusion
 
@@ -18,6 +17,15 @@ from equipoise.reports.tables import confusion
 @pytest.fixture(scope="module")
 def grouped(dataset):
     return Dataset(**{**vars(dataset), "groups": np.arange(150) // 3})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief():
+    """Two folds of auto's own and few trees: the same, in less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auto, "_FOLDS", 2)
+        patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +43,7 @@ def groups_seen():
 
 
 @pytest.fixture(scope="module")
-def comparison(grouped, groups_seen, tmp_path_factory):
+def comparison(brief, grouped, groups_seen, tmp_path_factory):
     path = tmp_path_factory.mktemp("auto") / "results.sqlite"
     with Store(path) as store:
         return compare(grouped, store, recipes=["auto", "none"], n_folds=2, n_repeats=1, n_members=1)
@@ -129,13 +137,22 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
     assert set(decided) == {"common", "rare"}
 
 
-def test_its_schedule_is_cut_to_a_share_but_not_below_the_least(prepared, comparison):
-    def steps(share):
-        protocol = replace(comparison.protocol, own_steps=share)
-        model, fold = make_classifier("auto", protocol, 0), prepared[0]
-        tasks = first_half(model, fold.X_train, fold.y_train, fold.groups, protocol)
-        return np.array([task.settings.max_steps for task in tasks])
+def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
+    protocol = replace(comparison.protocol, auto_steps=123)
+    tasks = tasks_of(make_classifier("auto", protocol, 0), prepared[0])
+    assert max(task.settings.max_steps for task in tasks) == 123
+    whole = tasks_of(make_classifier("auto", comparison.protocol, 0), prepared[0])
+    assert max(task.settings.max_steps for task in whole) == 300
 
-    whole = steps(1.0)
-    np.testing.assert_array_equal(steps(0.9), np.maximum(np.minimum(whole, LEAST_STEPS), (0.9 * whole).astype(int)))
-    np.testing.assert_array_equal(steps(0.0), np.minimum(whole, LEAST_STEPS))
+
+def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped, tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "_ROW_BYTES", 1)
+    news = []
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(grouped, store, recipes=["none", "under"], n_folds=2, n_repeats=1, n_members=1,
+                        on_progress=lambda *told: news.append(told))  # fmt: skip
+    assert found.complete and not found.failures
+    for mine, together in zip(cells_of(found, "none"), cells_of(comparison, "none"), strict=True):
+        np.testing.assert_allclose(mine.probabilities, together.probabilities, atol=2e-4)
+    done = [(done, total) for kind, done, total in news if kind == "training"]
+    assert done == sorted(done) and {total for _, total in done} == {4 * 300} and done[-1][0] == 1200

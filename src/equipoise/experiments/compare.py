@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
-from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import Dataset
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.grid import OnProgress, first_half, parameters, run_repeat
+from equipoise.experiments.grid import OnProgress, parameters, run_repeat
 from equipoise.experiments.plan import fit_to_budget
 from equipoise.experiments.protocol import Protocol, feasible_folds
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Store
 from equipoise.preprocessing import TablePreprocessor
-from equipoise.training import fit
 
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
@@ -188,14 +186,10 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     name = recipe or comparison.winner
     protocol = comparison.protocol
     model = named.make(name, random_state=protocol.random_state, **parameters(name, protocol))
-    table, classifier = (step for _, step in model.steps)
+    kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they have been told fold by fold
-        if not isinstance(classifier, AutoClassifier):
-            return model.fit(dataset.X, dataset.y)
-        rows = table.fit_transform(dataset.X)
-        classifier.adopt(fit(first_half(classifier, rows, dataset.y, dataset.groups, protocol)))
-        return model
+        return model.fit(dataset.X, dataset.y, **kept_together)
 
 
 def results_path(folder: Path) -> Path:

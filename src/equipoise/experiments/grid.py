@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from sklearn.base import ClassifierMixin
 
 from equipoise import recipes
 from equipoise.classifiers import AutoClassifier, NeuralClassifier
-from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
@@ -27,6 +26,8 @@ from equipoise.training.cautions import (
 )
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
+
+_ROW_BYTES = 1 << 30  # of rows that are made ready before networks train on them
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -82,27 +83,17 @@ def make_classifier(recipe: str, protocol: Protocol, seed: int) -> ClassifierMix
 
 
 def parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
-    """Members, gradient steps and decision as the protocol has them, where a recipe's classifier takes them."""
-    told = {"n_members": protocol.n_members, "max_steps": protocol.max_steps, "decision": protocol.decision}
-    return {name: value for name, value in told.items() if recipes.takes(recipe, name)}
+    """Return what a protocol says of a recipe's classifier: its members, gradient steps and decision."""
+    if recipe == recipes.AUTO:
+        return {"decision": protocol.decision, "max_steps": protocol.auto_steps}
+    return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}
 
 
-def first_half(
-    model: NeuralClassifier | AutoClassifier, X: Any, y: Any, groups: NDArray[Any] | None, protocol: Protocol
-) -> list[Task]:
-    """Return the training tasks of a classifier.
-
-    `AutoClassifier` keeps groups of rows together when it holds rows out, and has a schedule of its own, of which the
-    protocol may leave a share; to others, groups mean something else.
-    """
-    if not isinstance(model, AutoClassifier):
-        return model.tasks(X, y)
-    return [_shortened(task, protocol.own_steps) for task in model.tasks(X, y, groups=groups)]
-
-
-def _shortened(task: Task, share: float) -> Task:
-    steps = max(min(LEAST_STEPS, task.settings.max_steps), int(share * task.settings.max_steps))
-    return replace(task, settings=replace(task.settings, max_steps=steps))
+def tasks_of(model: NeuralClassifier | AutoClassifier, fold: PreparedFold) -> list[Task]:
+    """Return the training tasks of a classifier; groups of rows stay together where it holds rows out."""
+    if isinstance(model, AutoClassifier):
+        return model.tasks(fold.X_train, fold.y_train, groups=fold.groups)
+    return model.tasks(fold.X_train, fold.y_train)
 
 
 def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,
@@ -179,15 +170,36 @@ class _PendingCell:
 def _run_in_stacks(
     pairs: list[tuple[str, PreparedFold]], protocol: Protocol, store: Store, on_progress: OnProgress
 ) -> None:
-    """Train the networks of all cells in one call of the trainer; store a stack's finished cells at once."""
+    """Train the networks of all cells in one call of the trainer, or in a few where their rows would fill memory."""
     cells: list[_PendingCell] = []
-    for number, (recipe, fold) in enumerate(pairs):
+    before = 0  # network steps of earlier calls
+    for number, (recipe, fold) in enumerate(pairs, start=1):
         cell = _prepare_cell(recipe, fold, protocol)
         if isinstance(cell, Cell):
             store.add([cell])
         else:
             cells.append(cell)
-        on_progress("resampling", number + 1, len(pairs))
+        on_progress("resampling", number, len(pairs))
+        if number == len(pairs) or _n_bytes(cells) > _ROW_BYTES:
+            of_all = partial(_share_done, on_progress, before, number / len(pairs))
+            before += sum(task.planned_steps for cell in cells for task in cell.tasks)
+            _train(cells, store, of_all)
+            cells = []
+
+
+def _n_bytes(cells: list[_PendingCell]) -> int:
+    """Memory of the rows that networks of cells train on."""
+    tables = {id(table): table for cell in cells for task in cell.tasks for table in (task.table, task.made) if table}
+    return sum(table.X.nbytes for table in tables.values())
+
+
+def _share_done(on_progress: OnProgress, before: int, share: float, done: int, total: int) -> None:
+    """Tell the network steps done; the total as far as it can be told from a share of the cells."""
+    on_progress("training", before + done, round((before + total) / share))
+
+
+def _train(cells: list[_PendingCell], store: Store, on_steps: Callable[[int, int], None]) -> None:
+    """Train the networks of cells; store a stack's finished cells at once."""
     owners = [cell for cell in cells for _ in cell.tasks]
 
     def keep(networks: dict[int, TrainedNetwork]) -> None:
@@ -202,7 +214,6 @@ def _run_in_stacks(
         store.add([cell.fold.failed(cell.recipe, error) for cell in touched])
 
     tasks = [task for cell in cells for task in cell.tasks]
-    on_steps = partial(on_progress, "training")
     with warnings.catch_warnings():
         for told in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", told)
@@ -216,7 +227,7 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            tasks = first_half(model, fold.X_train, fold.y_train, fold.groups, protocol)
+            tasks = tasks_of(model, fold)
         except Exception as error:
             return fold.failed(recipe, error)
     cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))

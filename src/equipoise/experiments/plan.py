@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from equipoise import recipes
 from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold, first_half, make_classifier
+from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
@@ -46,33 +46,28 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     fold = PreparedFold.of(dataset, codes, next(split(codes, dataset.groups, protocol, 0)))
     protocol = _without_slow_samplers(fold, protocol, seconds)
     a_step = _network_step_seconds(fold, protocol)
-    trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.takes(recipe, "max_steps"))
-    own = {recipe: _own_seconds(recipe, fold, protocol) for recipe in protocol.recipes if _has_own_schedule(recipe)}
-    fixed = protocol.n_folds * sum(around for around, _ in own.values())
-    in_steps = protocol.n_folds * (a_step * trainings * protocol.n_members * protocol.max_steps
-                                   + sum(training for _, training in own.values()))  # fmt: skip
+    trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.is_neural(recipe))
+    auto = _auto_fit(fold, protocol) if recipes.AUTO in protocol.recipes else AutoFit()
+    fixed = protocol.n_folds * auto.around
+    in_steps = protocol.n_folds * (a_step * trainings * protocol.n_members * protocol.max_steps + auto.training)
     a_repeat = fixed + in_steps
     affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
     in_time = f"to end within {seconds / 60:.3g} minutes."
     with_gans = [recipe for recipe in protocol.recipes if isinstance(_sampler(recipe, protocol), GANOverSampler)]
     notes = [*protocol.notes, *(f"{recipe}: the training of its GANs takes time beyond that." for recipe in with_gans)]
-    repeats, steps, own_steps = protocol.n_repeats, protocol.max_steps, protocol.own_steps
+    repeats, steps, auto_steps = protocol.n_repeats, protocol.max_steps, protocol.auto_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
         notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, {in_time}")
     if a_repeat > affordable:
         share = min(1.0, max(0.0, affordable - fixed) / in_steps)
-        steps, own_steps = max(LEAST_STEPS, int(steps * share)), share
+        steps = max(LEAST_STEPS, int(steps * share))
         if trainings and steps < protocol.max_steps:
             notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
-        left = f"{share:.0%} of its own gradient steps, though {LEAST_STEPS} a network at least"
-        notes += [f"{recipe}: {left}, {in_time}" for recipe in own]
-    return replace(protocol, n_repeats=repeats, max_steps=steps, own_steps=own_steps, notes=tuple(notes))
-
-
-def _has_own_schedule(recipe: str) -> bool:
-    """Whether a recipe trains networks, but not as many and as long as the protocol says."""
-    return hasattr(recipes.classifier(recipe), "tasks") and not recipes.takes(recipe, "max_steps")
+        if (fewer := max(LEAST_STEPS, int(auto.steps * share))) < auto.steps:
+            auto_steps = fewer
+            notes.append(f"auto: {fewer} gradient steps of its longest networks instead of {auto.steps}, {in_time}")
+    return replace(protocol, n_repeats=repeats, max_steps=steps, auto_steps=auto_steps, notes=tuple(notes))
 
 
 def _trainings(recipe: str, protocol: Protocol) -> float:
@@ -92,18 +87,29 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
 
 
-def _own_seconds(recipe: str, fold: PreparedFold, protocol: Protocol) -> tuple[float, float]:
-    """Seconds of a fold around and in the training of a recipe with a schedule of its own."""
-    model, started = make_classifier(recipe, protocol, 0), time.perf_counter()
+@dataclass(frozen=True)
+class AutoFit:
+    """What a fit of auto takes: seconds around and in the training of its networks, and steps of the longest ones."""
+
+    around: float = 0.0
+    training: float = 0.0
+    steps: int = 0
+
+
+def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
+    """Time a fit of auto on the real rows, but for the length of the training."""
+    model, started = make_classifier(recipes.AUTO, protocol, 0), time.perf_counter()
     try:
-        tasks = first_half(model, fold.X_train, fold.y_train, fold.groups, protocol)
+        tasks = tasks_of(model, fold)
     except ValueError:  # it will fail on this fold, at once
-        return 0.0, 0.0
+        return AutoFit()
     around, networks = time.perf_counter() - started, _probes(tasks)
-    steps = sum(network.seconds * task.planned_steps for network, task in zip(networks, tasks, strict=True))
     started = time.perf_counter()
     model.adopt(networks)
-    return around + time.perf_counter() - started, steps / (_PROBE_STEPS * n_workers())
+    around += time.perf_counter() - started
+    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, tasks, strict=True))
+    steps = max(task.planned_steps for task in tasks)
+    return AutoFit(around, seconds / (_PROBE_STEPS * n_workers()), steps)
 
 
 def _probes(tasks: Sequence[Task]) -> list[TrainedNetwork]:

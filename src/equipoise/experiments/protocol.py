@@ -27,9 +27,10 @@ class Protocol:
     notes : tuple of str
         Sentences on what was cut or changed, and why.
     decision : str
-        What recipes that decide by name decide for: "balanced", "macro_f1" or "natural".
-    own_steps : float
-        Share of its own gradient steps that a recipe makes whose networks have a schedule of their own.
+        What the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural".
+    auto_steps : int or None
+        Gradient steps of the longest networks of the recipe ``auto``, which has a schedule of its own; None leaves it
+        as it is.
     """
 
     recipes: tuple[str, ...]
@@ -40,7 +41,7 @@ class Protocol:
     random_state: int
     notes: tuple[str, ...] = ()
     decision: str = "balanced"
-    own_steps: float = 1.0
+    auto_steps: int | None = None
 
     def to_json(self) -> str:
         """Write the protocol as json."""

@@ -4,17 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from equipoise.batches import BalancedBatchSampler, ReMix
-from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
+from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.persistence.stacks import parts
 
 _FEW = 100  # rows of a class below which a figure about it says little
 _MOST = 12  # levels of a column that are listed
-_DECISIONS = {
-    "balanced": "as if all classes had equal shares",
-    "macro_f1": "so that macro F1 is high",
-    "natural": "for the most probable class",
-}
 
 
 def model_card(model: Any, card: dict[str, Any]) -> str:
@@ -40,10 +35,6 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
         if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "stack_"):
             sizes = [f"{name} {array.shape}" for name, array in part.stack_.weights_.items() if "weights" in name]
             yield f"{type(part).__name__} of {part.stack_.n_members} network(s): {', '.join(sizes)}."
-        if isinstance(part, AutoClassifier):
-            named = part.decision if isinstance(part.decision, str) else "costs"
-            how = _DECISIONS.get(named, "so that the expected cost is low")
-            yield f"It decides {how} (`decision`: {named}); its probabilities are those of the shares it learned from."
     for decision in card["schema"].get("decision", ()):
         yield "; ".join(f"{name.replace('_', ' ')} {_shares(values)}" for name, values in decision.items()) + "."
 
