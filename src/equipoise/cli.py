@@ -34,6 +34,7 @@ app.command(datasets_app)
 
 _DEMO = "digits"
 _SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # what fits a terminal; the report has all
+_MEMBERS = 4
 _reading = Group("How the file is read")
 
 
@@ -92,7 +93,7 @@ def compare(
     recipes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     folds: int = 5,
     repeats: int | None = None,
-    members: int = 4,
+    members: int = _MEMBERS,
     metric: str = "g_mean",
     budget: float = 15.0,
     seed: int = 0,
@@ -123,9 +124,9 @@ def compare(
     repeats
         Divisions into folds; 2 by default, 4 for small tables.
     members
-        Networks that each recipe averages over.
+        Networks that each recipe averages over; auto has its own number.
     metric
-        Metric that chooses the winner.
+        Metric that chooses the winner, and what auto decides for.
     budget
         Minutes that the comparison may take; what is cut to meet it is said.
     seed
@@ -151,7 +152,7 @@ def compare(
         command = _command()
         with console.status("Fitting the winner on all rows"):
             model = refit(comparison, data)
-            about = _about(data, target, reading, comparison.winner) | _figures(comparison)
+            about = _about(data, target, reading, comparison.winner, model) | _figures(comparison)
             persistence.save(model, out / "model", about=about)
         write_report(comparison, out / "report.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
@@ -173,9 +174,10 @@ def fit(
     /,
     *,
     target: str,
-    recipe: str,
+    recipe: str = named.AUTO,
+    decision: Literal["balanced", "macro_f1", "natural"] | None = None,
     out: Path = Path("model"),
-    members: int = 4,
+    members: int | None = None,
     seed: int = 0,
     reading: Reading = _AS_IN_A_FILE,
 ) -> None:
@@ -188,27 +190,30 @@ def fit(
     target
         Column that holds the classes; or its position from 1, or -1 for the last.
     recipe
-        Name of a treatment, or several joined by +.
+        Name of a treatment, or several joined by +; by default the one that needs no choosing.
+    decision
+        What auto decides for: classes found equally well (balanced, its default), macro F1, or the fewest errors
+        (natural).
     out
         Folder for the model.
     members
-        Networks that a neural recipe averages over.
+        Networks that a neural recipe averages over, 4 by default; auto has its own number.
     seed
         Governs everything that is drawn.
     """
     console = Console()
     data = datasets.split_target(reading.table(table), target, name=table.stem)
     _announce(console, data)
-    parameters: dict[str, Any] = {"n_members": members} if named.is_neural(recipe) else {}
+    parameters = _parameters(recipe, members, decision)
     with console.status(f"Fitting {recipe}"):
         model = named.make(recipe, random_state=seed, **parameters).fit(data.X, data.y)
-    persistence.save(model, out, about=_about(data, target, reading, recipe))
+    persistence.save(model, out, about=_about(data, target, reading, recipe, model))
     console.print(f"Model: {out}", highlight=False, markup=False)
 
 
 @app.command
 def predict(model: Path, table: Path, /, *, out: Path) -> None:
-    """Add a prediction and the probability of each class to the rows of a table.
+    """Add what a model decides for and the probability of each class to the rows of a table.
 
     The file is read as the one that the model was fitted on; its target column, if there, is kept but not used.
 
@@ -223,10 +228,9 @@ def predict(model: Path, table: Path, /, *, out: Path) -> None:
     """
     pipeline, about = persistence.load(model), persistence.read_card(model)["about"]
     rows = Reading(**about.get("reading", {})).table(table)
-    proba = pipeline.predict_proba(rows.drop(columns=[about.get("target")], errors="ignore"))
-    classes = pipeline.classes_
-    scored = rows.assign(prediction=classes[proba.argmax(axis=1)])
-    for label, column in zip(classes, proba.T, strict=True):
+    features = rows.drop(columns=[about.get("target")], errors="ignore")
+    scored = rows.assign(prediction=pipeline.predict(features))
+    for label, column in zip(pipeline.classes_, pipeline.predict_proba(features).T, strict=True):
         scored[f"probability_{label}"] = column
     _write_table(scored, out)
     Console().print(f"{len(scored):,} rows: {out}", highlight=False, markup=False)
@@ -315,10 +319,27 @@ def _tracker(data: Dataset) -> Callable[[Comparison, Path, str], str]:
     return MLflowTracker(data.name).log
 
 
-def _about(data: Dataset, target: str | None, reading: Reading, recipe: str) -> dict[str, Any]:
+def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:
+    """Return what a recipe's classifier is told, and refuse what it does not take."""
+    if members is not None and not named.is_neural(recipe):
+        raise ValueError(
+            f"--members {members} says nothing to {recipe}, which averages no such networks: leave it out."
+        )
+    if decision is not None and recipe != named.AUTO:
+        raise ValueError(
+            f"--decision {decision} says nothing to {recipe}, which decides for the most probable class: leave it out, "
+            f"or take --recipe {named.AUTO}."
+        )
+    if recipe == named.AUTO:
+        return {"decision": decision or "balanced"}
+    return {"n_members": members or _MEMBERS} if named.is_neural(recipe) else {}
+
+
+def _about(data: Dataset, target: str | None, reading: Reading, recipe: str, model: Any) -> dict[str, Any]:
     counts = data.y.value_counts()
     return {
         "recipe": recipe,
+        "decision": getattr(model[-1], "decision", None),
         "data": data.name,
         "target": str(data.y.name) if target is not None else None,
         "rows": len(data.y),

@@ -103,6 +103,21 @@ def test_unknown_recipe_metric_and_data_set(refused, table, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--recipe", "under", "--decision", "macro_f1"], "--decision macro_f1 says nothing to under"),
+        (["--recipe", "gbdt", "--members", "3"], "--members 3 says nothing to gbdt"),
+        (["--members", "3"], "--members 3 says nothing to auto"),
+        (["--recipe", "auto+remix"], "'auto'"),
+    ],
+)
+def test_options_that_a_recipe_does_not_take(refused, table, tmp_path, options, said):
+    path = write(table, tmp_path / "t.csv")
+    assert said in refused("fit", path, "--target", "class", *options, "--out", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_no_model(refused, table, tmp_path):
     path = write(table, tmp_path / "t.csv")
     assert "There is no model" in refused("predict", tmp_path, path, "--out", tmp_path / "scored.csv")

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 
 from equipoise import load
+from equipoise.classifiers import auto
+from equipoise.cli import main
 from equipoise.experiments import Store
+from equipoise.persistence import read_card
 
 
 def test_compare_says_what_it_found_and_writes_everything(report):
@@ -61,6 +64,28 @@ def test_rows_that_do_not_fit_the_model_are_refused(report, equipoise, frame, tm
         done = equipoise("predict", report[0] / "model", tmp_path / "new.csv", "--out", scored, code=1)
         assert named in done.stderr and done.stderr.count("\n") == 1
     assert not scored.exists()
+
+
+def test_fit_needs_no_choice_and_predict_writes_what_is_decided(equipoise, fraud_csv, frame, tmp_path):
+    """Auto's probabilities are natural, and it decides for equal classes: the most probable class is another."""
+    rows = frame.drop(columns="is_fraud")
+    equipoise("fit", fraud_csv, "--target", "is_fraud", "--out", tmp_path / "model")
+    equipoise("predict", tmp_path / "model", fraud_csv, "--out", tmp_path / "scored.csv")
+    scored, model = pd.read_csv(tmp_path / "scored.csv"), load(tmp_path / "model")
+    assert (scored["prediction"] == model.predict(rows)).all()
+    probable = np.where(scored["probability_yes"] > 0.5, "yes", "no")
+    assert (scored["prediction"] != probable).any()
+    about = read_card(tmp_path / "model")["about"]
+    assert (about["recipe"], about["decision"]) == ("auto", "balanced")
+
+
+def test_fit_decides_as_it_is_told(fraud_csv, frame, tmp_path, monkeypatch):
+    monkeypatch.setattr(auto, "_FOLDS", 2)
+    out = tmp_path / "model"
+    main(["fit", str(fraud_csv), "--target", "is_fraud", "--decision", "natural", "--out", str(out)])
+    model, rows = load(out), frame.drop(columns="is_fraud")
+    assert read_card(out)["about"]["decision"] == model[-1].decision == "natural"
+    assert (model.predict(rows) == model.classes_[model.predict_proba(rows).argmax(axis=1)]).all()
 
 
 def test_fit_saves_a_model_of_one_recipe(equipoise, fraud_csv, frame, tmp_path):

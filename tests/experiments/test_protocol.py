@@ -59,3 +59,9 @@ def test_a_class_with_one_row_cannot_be_compared_on():
 def test_a_protocol_survives_json():
     before = Protocol(("none", "remix"), 5, 2, 4, 300, 7, ("one note",))
     assert Protocol.from_json(before.to_json()) == before
+
+
+def test_a_protocol_of_before_decisions_is_read():
+    text = '{"recipes": ["none"], "n_folds": 5, "n_repeats": 2, "n_members": 4, "max_steps": 300, "random_state": 7, '
+    found = Protocol.from_json(text + '"notes": []}')
+    assert found == Protocol(("none",), 5, 2, 4, 300, 7, decision="balanced", auto_steps=None)

@@ -51,6 +51,26 @@ def test_a_store_of_before_figures_of_made_rows_opens_and_goes_on(tmp_path):
         assert [(c.recipe, c.made) for c in store.cells()] == [("gbo", [{"class": 0}]), ("none", [])]
 
 
+def test_decisions_come_back_as_they_went_and_are_the_most_probable_class_otherwise(store):
+    store.add([cell("auto", decided=np.array([0, 1])), cell("none"), Cell("under", 0, 0, 0.0, None, None, error="no")])
+    auto, none, failed = store.cells()
+    assert auto.decided.tolist() == [0, 1] and none.decided.tolist() == [1, 0] and failed.decided is None
+    assert auto.decided.dtype == np.int64
+
+
+def test_a_store_of_before_decisions_opens_and_goes_on(tmp_path):
+    path = tmp_path / "results.sqlite"
+    with Store(path) as store:
+        store.add([cell()])
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE decided")
+    db.close()
+    with Store(path) as store:
+        assert [c.decided.tolist() for c in store.cells()] == [[1, 0]]
+        store.add([cell("auto", decided=np.array([0, 1]))])
+        assert [c.decided.tolist() for c in store.cells()] == [[0, 1], [1, 0]]
+
+
 def test_folds_keep_rows_codes_and_class_counts(store):
     codes = np.array([0, 0, 1, 2, 0, 1])
     store.add_fold(Fold(1, 2, np.array([0, 1, 2, 3]), np.array([4, 5]), seed=9), codes, n_classes=3)

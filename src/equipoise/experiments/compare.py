@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.grid import OnProgress, run_repeat
+from equipoise.experiments.grid import OnProgress, parameters, run_repeat
 from equipoise.experiments.plan import fit_to_budget
 from equipoise.experiments.protocol import Protocol, feasible_folds
 from equipoise.experiments.scores import METRICS
@@ -59,7 +59,7 @@ def compare(
     n_members : int, default=4
         Networks that each neural recipe averages over.
     metric : str, default="g_mean"
-        Chooses the winner; one of `equipoise.experiments.METRICS`.
+        Chooses the winner, and what the recipe ``auto`` decides for; one of `equipoise.experiments.METRICS`.
     budget : float, default=900
         Seconds; repeats, gradient steps and slow samplers are cut to meet it, and the protocol's notes
         say which.
@@ -95,7 +95,8 @@ def compare(
         folds, notes = feasible_folds(np.bincount(codes), n_folds)
         repeats = n_repeats or (4 if len(codes) <= _FEW_ROWS else 2)
         steps = named.classifier("none").planned_steps(len(codes) - len(codes) // folds)
-        wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes))
+        decision = METRICS[metric].decision
+        wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes), decision)
         _begin(store, request, dataset, classes, codes, fit_to_budget(dataset, codes, wish, budget))
     _check_same(store, request)
     _run(store, dataset, codes, started, budget, on_progress)
@@ -184,12 +185,11 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     """Fit a recipe, the winner by default, on all rows, as the comparison trained it."""
     name = recipe or comparison.winner
     protocol = comparison.protocol
-    parameters: dict[str, Any] = {"random_state": protocol.random_state}
-    if named.is_neural(name):
-        parameters |= {"n_members": protocol.n_members, "max_steps": protocol.max_steps}
+    model = named.make(name, random_state=protocol.random_state, **parameters(name, protocol))
+    kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they have been told fold by fold
-        return named.make(name, **parameters).fit(dataset.X, dataset.y)
+        return model.fit(dataset.X, dataset.y, **kept_together)
 
 
 def results_path(folder: Path) -> Path:

@@ -84,6 +84,7 @@ class Comparison:
     def scores(self) -> pd.DataFrame:
         """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
 
+        Metrics at a threshold count what the recipe decided for, which need not be the most probable class.
         ``prior_<metric>`` scores the probabilities corrected from the class shares that the recipe learned
         under (`learned_shares`) to those that the metric asks for (`Metric.shares`); NaN where the first are not
         known. ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
@@ -105,9 +106,11 @@ class Comparison:
 
     def _score(self, cell: Cell) -> dict[str, Any]:
         codes, proba = self.folds[cell.repeat, cell.fold].test_codes, cell.probabilities
-        assert proba is not None
+        assert proba is not None and cell.decided is not None
+        decided = one_hot(cell.decided, proba.shape[1])
         row = {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, "seconds": cell.seconds}
-        row |= {name: metric.score(codes, proba, self.rare) for name, metric in METRICS.items()}
+        for name, metric in METRICS.items():
+            row[name] = metric.score(codes, decided if metric.at_threshold else proba, self.rare)
         row |= self._prior_corrected(cell, codes, proba)
         for name in _MOVED:
             moved = one_hot(decide(proba, self.offsets(cell, name)), proba.shape[1])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from equipoise import recipes
-from equipoise.classifiers import NeuralClassifier
+from equipoise.classifiers import AutoClassifier, NeuralClassifier
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
@@ -27,6 +27,8 @@ from equipoise.training.cautions import (
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 
+_ROW_BYTES = 1 << 30  # of rows that are made ready before networks train on them
+
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -40,6 +42,7 @@ class PreparedFold:
     y_train: NDArray[np.int64]
     y_test: NDArray[np.int64]
     n_classes: int
+    groups: NDArray[Any] | None = None  # of the training rows
 
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold) -> "PreparedFold":
@@ -48,7 +51,8 @@ class PreparedFold:
             warnings.simplefilter("ignore")  # what was dropped is told once, of the whole table
             table = TablePreprocessor().fit(dataset.X.iloc[fold.train])
         X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
-        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1)
+        groups = None if dataset.groups is None else dataset.groups[fold.train]
+        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)
 
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""
@@ -56,13 +60,16 @@ class PreparedFold:
             raise ValueError("The training rows of this fold lack a class: use fewer folds, or smaller groups.")
 
     def cell(self, recipe: str, model: ClassifierMixin, seconds: float, notes: list[str]) -> Cell:
-        """Score a fitted classifier on the test side."""
+        """Score a fitted classifier on the test side: its probabilities, and what it decides for."""
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
-        proba[:, model.classes_] = model.predict_proba(self.X_test)
+        theirs = model.predict_proba(self.X_test)
+        proba[:, model.classes_] = theirs
+        decided = model.decide_proba(theirs) if hasattr(model, "decide_proba") else proba.argmax(axis=1)
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
-        np.add.at(confusion, (self.y_test, proba.argmax(axis=1)), 1)
+        np.add.at(confusion, (self.y_test, decided), 1)
         made = getattr(model, "sampler_health_", [])
-        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made)
+        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made,
+                    decided=decided)  # fmt: skip
 
     def failed(self, recipe: str, error: Exception) -> Cell:
         """Record why a cell could not be had."""
@@ -72,9 +79,21 @@ class PreparedFold:
 
 def make_classifier(recipe: str, protocol: Protocol, seed: int) -> ClassifierMixin:
     """Return a recipe's classifier as a comparison trains it: equal seeds, members and gradient steps."""
-    if not recipes.is_neural(recipe):
-        return recipes.classifier(recipe, random_state=seed)
-    return recipes.classifier(recipe, random_state=seed, n_members=protocol.n_members, max_steps=protocol.max_steps)
+    return recipes.classifier(recipe, random_state=seed, **parameters(recipe, protocol))
+
+
+def parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
+    """Return what a protocol says of a recipe's classifier: its members, gradient steps and decision."""
+    if recipe == recipes.AUTO:
+        return {"decision": protocol.decision, "max_steps": protocol.auto_steps}
+    return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}
+
+
+def tasks_of(model: NeuralClassifier | AutoClassifier, fold: PreparedFold) -> list[Task]:
+    """Return the training tasks of a classifier; groups of rows stay together where it holds rows out."""
+    if isinstance(model, AutoClassifier):
+        return model.tasks(fold.X_train, fold.y_train, groups=fold.groups)
+    return model.tasks(fold.X_train, fold.y_train)
 
 
 def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,
@@ -132,32 +151,55 @@ class _PendingCell:
 
     recipe: str
     fold: PreparedFold
-    model: NeuralClassifier
+    model: NeuralClassifier | AutoClassifier
     tasks: list[Task]
     notes: list[str]
     seconds: float
     networks: dict[int, TrainedNetwork] = field(default_factory=dict)
 
     def finish(self) -> Cell:
+        started = time.perf_counter()
         try:
             self.model.adopt([self.networks[number] for number in sorted(self.networks)])
         except ValueError as error:
             return self.fold.failed(self.recipe, error)
-        return self.fold.cell(self.recipe, self.model, self.seconds, self.notes)
+        seconds = self.seconds + time.perf_counter() - started
+        return self.fold.cell(self.recipe, self.model, seconds, self.notes)
 
 
 def _run_in_stacks(
     pairs: list[tuple[str, PreparedFold]], protocol: Protocol, store: Store, on_progress: OnProgress
 ) -> None:
-    """Train the networks of all cells in one call of the trainer; store a stack's finished cells at once."""
+    """Train the networks of all cells in one call of the trainer, or in a few where their rows would fill memory."""
     cells: list[_PendingCell] = []
-    for number, (recipe, fold) in enumerate(pairs):
+    before = 0  # network steps of earlier calls
+    for number, (recipe, fold) in enumerate(pairs, start=1):
         cell = _prepare_cell(recipe, fold, protocol)
         if isinstance(cell, Cell):
             store.add([cell])
         else:
             cells.append(cell)
-        on_progress("resampling", number + 1, len(pairs))
+        on_progress("resampling", number, len(pairs))
+        if number == len(pairs) or _n_bytes(cells) > _ROW_BYTES:
+            of_all = partial(_share_done, on_progress, before, number / len(pairs))
+            before += sum(task.planned_steps for cell in cells for task in cell.tasks)
+            _train(cells, store, of_all)
+            cells = []
+
+
+def _n_bytes(cells: list[_PendingCell]) -> int:
+    """Memory of the rows that networks of cells train on."""
+    tables = {id(table): table for cell in cells for task in cell.tasks for table in (task.table, task.made) if table}
+    return sum(table.X.nbytes for table in tables.values())
+
+
+def _share_done(on_progress: OnProgress, before: int, share: float, done: int, total: int) -> None:
+    """Tell the network steps done; the total as far as it can be told from a share of the cells."""
+    on_progress("training", before + done, round((before + total) / share))
+
+
+def _train(cells: list[_PendingCell], store: Store, on_steps: Callable[[int, int], None]) -> None:
+    """Train the networks of cells; store a stack's finished cells at once."""
     owners = [cell for cell in cells for _ in cell.tasks]
 
     def keep(networks: dict[int, TrainedNetwork]) -> None:
@@ -172,7 +214,6 @@ def _run_in_stacks(
         store.add([cell.fold.failed(cell.recipe, error) for cell in touched])
 
     tasks = [task for cell in cells for task in cell.tasks]
-    on_steps = partial(on_progress, "training")
     with warnings.catch_warnings():
         for told in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", told)
@@ -186,7 +227,7 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            tasks = model.tasks(fold.X_train, fold.y_train)
+            tasks = tasks_of(model, fold)
         except Exception as error:
             return fold.failed(recipe, error)
     cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))

@@ -1,7 +1,8 @@
 """Fit a comparison into a time budget: measure first, then cut repeats, steps and slow samplers, and say so."""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,11 @@ from sklearn.model_selection import train_test_split
 from equipoise import recipes
 from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold, make_classifier
+from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
-from equipoise.training import fit
+from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 
 _PROBE_STEPS = 30
@@ -46,19 +47,27 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     protocol = _without_slow_samplers(fold, protocol, seconds)
     a_step = _network_step_seconds(fold, protocol)
     trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.is_neural(recipe))
-    a_repeat = a_step * trainings * protocol.n_folds * protocol.n_members * protocol.max_steps
+    auto = _auto_fit(fold, protocol) if recipes.AUTO in protocol.recipes else AutoFit()
+    fixed = protocol.n_folds * auto.around
+    in_steps = protocol.n_folds * (a_step * trainings * protocol.n_members * protocol.max_steps + auto.training)
+    a_repeat = fixed + in_steps
     affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
     in_time = f"to end within {seconds / 60:.3g} minutes."
     with_gans = [recipe for recipe in protocol.recipes if isinstance(_sampler(recipe, protocol), GANOverSampler)]
     notes = [*protocol.notes, *(f"{recipe}: the training of its GANs takes time beyond that." for recipe in with_gans)]
-    repeats, steps = protocol.n_repeats, protocol.max_steps
+    repeats, steps, auto_steps = protocol.n_repeats, protocol.max_steps, protocol.auto_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
         notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, {in_time}")
     if a_repeat > affordable:
-        steps = max(LEAST_STEPS, int(steps * affordable / a_repeat))
-        notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
-    return replace(protocol, n_repeats=repeats, max_steps=steps, notes=tuple(notes))
+        share = min(1.0, max(0.0, affordable - fixed) / in_steps)
+        steps = max(LEAST_STEPS, int(steps * share))
+        if trainings and steps < protocol.max_steps:
+            notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
+        if (fewer := max(LEAST_STEPS, int(auto.steps * share))) < auto.steps:
+            auto_steps = fewer
+            notes.append(f"auto: {fewer} gradient steps of its longest networks instead of {auto.steps}, {in_time}")
+    return replace(protocol, n_repeats=repeats, max_steps=steps, auto_steps=auto_steps, notes=tuple(notes))
 
 
 def _trainings(recipe: str, protocol: Protocol) -> float:
@@ -72,13 +81,42 @@ def _repeats(number: int) -> str:
 
 
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
-    """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
-    workers = n_workers()
-    probe = replace(protocol, n_members=_PROBE_NETWORKS * workers, max_steps=_PROBE_STEPS)
+    """Time a gradient step of one network on the real rows."""
+    probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
     tasks = make_classifier("none", probe, 0).tasks(fold.X_train, fold.y_train)
-    fit(tasks, n_jobs=workers)  # the first steps of a process are slow
-    seconds = sum(network.seconds for network in fit(tasks, n_jobs=workers))
-    return seconds / (_PROBE_STEPS * len(tasks) * workers)
+    return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
+
+
+@dataclass(frozen=True)
+class AutoFit:
+    """What a fit of auto takes: seconds around and in the training of its networks, and steps of the longest ones."""
+
+    around: float = 0.0
+    training: float = 0.0
+    steps: int = 0
+
+
+def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
+    """Time a fit of auto on the real rows, but for the length of the training."""
+    model, started = make_classifier(recipes.AUTO, protocol, 0), time.perf_counter()
+    try:
+        tasks = tasks_of(model, fold)
+    except ValueError:  # it will fail on this fold, at once
+        return AutoFit()
+    around, networks = time.perf_counter() - started, _probes(tasks)
+    started = time.perf_counter()
+    model.adopt(networks)
+    around += time.perf_counter() - started
+    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, tasks, strict=True))
+    steps = max(task.planned_steps for task in tasks)
+    return AutoFit(around, seconds / (_PROBE_STEPS * n_workers()), steps)
+
+
+def _probes(tasks: Sequence[Task]) -> list[TrainedNetwork]:
+    """Train a few steps of each task, with all processes at work as they will be."""
+    short = [replace(task, settings=replace(task.settings, max_steps=_PROBE_STEPS)) for task in tasks]
+    fit(short, n_jobs=n_workers())  # the first steps of a process are slow
+    return fit(short, n_jobs=n_workers())
 
 
 def _sampler(recipe: str, protocol: Protocol) -> BaseEstimator | None:

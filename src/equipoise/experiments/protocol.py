@@ -26,6 +26,11 @@ class Protocol:
     random_state : int
     notes : tuple of str
         Sentences on what was cut or changed, and why.
+    decision : str
+        What the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural".
+    auto_steps : int or None
+        Gradient steps of the longest networks of the recipe ``auto``, which has a schedule of its own; None leaves it
+        as it is.
     """
 
     recipes: tuple[str, ...]
@@ -35,6 +40,8 @@ class Protocol:
     max_steps: int
     random_state: int
     notes: tuple[str, ...] = ()
+    decision: str = "balanced"
+    auto_steps: int | None = None
 
     def to_json(self) -> str:
         """Write the protocol as json."""

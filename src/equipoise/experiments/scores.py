@@ -25,7 +25,7 @@ class Metric:
         Whether it scores decisions, which moving a threshold changes.
     score : callable
         ``(codes, probabilities, rare) -> float``; codes 0 to K - 1 index the columns, ``rare`` is the
-        code of the rarest class.
+        code of the rarest class. Decisions are scored as probabilities of 0 and 1.
     shares : {"equal", "observed"} or None
         Class shares that probabilities should speak of to score well; None where only their order counts.
     """
@@ -36,6 +36,13 @@ class Metric:
     at_threshold: bool
     score: Callable[[Codes, Probabilities, int], float]
     shares: str | None = None
+
+    @property
+    def decision(self) -> str:
+        """The decision that a recipe with honest probabilities should take to score well, by name."""
+        if self.shares != "observed":
+            return "balanced"
+        return "macro_f1" if self.at_threshold else "natural"
 
 
 def _decided(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int], float]:

@@ -6,7 +6,7 @@ from scipy.stats import hypergeom
 
 from equipoise import recipes
 
-_AS_THEY_COME = {"none", "mixup", "gbdt"}
+_AS_THEY_COME = {"auto", "none", "mixup", "gbdt"}
 _EQUAL_ROWS = {"under", "over", "smote", "borderline-smote", "svm-smote", "smotified-gan", "gbo", "ssg"}
 _EQUAL_BATCHES = {"remix-dataset"}
 _EQUAL_WITHIN_BATCHES = {"remix", "batch-smote"}

@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS cells (
     PRIMARY KEY (recipe, repeat, fold));
 CREATE TABLE IF NOT EXISTS made (
     recipe TEXT, repeat INTEGER, fold INTEGER, figures TEXT, PRIMARY KEY (recipe, repeat, fold));
+CREATE TABLE IF NOT EXISTS decided (
+    recipe TEXT, repeat INTEGER, fold INTEGER, codes BLOB, PRIMARY KEY (recipe, repeat, fold));
 """
 
 CellKey = tuple[str, int, int]
@@ -41,13 +43,15 @@ class Cell:
     probabilities : ndarray of shape (n_test, K), float32, or None
         None if the cell failed.
     confusion : ndarray of shape (K, K) or None
-        Rows are true classes, columns the most probable ones.
+        Rows are true classes, columns those decided for.
     notes : list of str
         Warnings raised on the way.
     error : str or None
         Why the cell failed.
     made : list of dict
         Figures of the rows that a sampler made, as `NeuralClassifier.sampler_health_`, classes as codes.
+    decided : ndarray of shape (n_test,), int, or None
+        Code of the class decided for; the most probable one if none is given. None if the cell failed.
     """
 
     recipe: str
@@ -59,6 +63,11 @@ class Cell:
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     made: list[dict[str, Any]] = field(default_factory=list)
+    decided: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.decided is None and self.probabilities is not None:
+            object.__setattr__(self, "decided", self.probabilities.argmax(axis=1))
 
     @property
     def key(self) -> CellKey:
@@ -134,6 +143,8 @@ class Store:
             for cell in cells:
                 self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(cell))
                 self._db.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?)", (*cell.key, json.dumps(cell.made)))
+                codes = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
+                self._db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)", (*cell.key, codes))
 
     def done(self) -> set[CellKey]:
         """Return what is finished, well or badly."""
@@ -151,8 +162,8 @@ class Store:
     def cells(self) -> list[Cell]:
         """Read every result, in the order of recipe, repeat and fold."""
         key = "recipe, repeat, fold"
-        rows = self._db.execute(f"SELECT * FROM cells LEFT JOIN made USING ({key}) ORDER BY {key}")
-        return [_cell(*row) for row in rows]
+        joined = f"cells LEFT JOIN made USING ({key}) LEFT JOIN decided USING ({key})"
+        return [_cell(*row) for row in self._db.execute(f"SELECT * FROM {joined} ORDER BY {key}")]
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -184,11 +195,12 @@ def _cell(
     notes: str,
     error: str,
     made: str | None,  # no row in stores of earlier versions
+    codes: bytes | None,  # nor of this, when the most probable class was all that a recipe decided for
 ) -> Cell:
     counts = None if confusion is None else np.array(json.loads(confusion))
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
-    return Cell(
-        recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error, json.loads(made or "[]")
-    )
+    decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
+    return Cell(recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error,
+                json.loads(made or "[]"), decided)  # fmt: skip

@@ -1,0 +1,158 @@
+"""What a comparison makes of auto: it decides by name, keeps groups together and has a schedule of its own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equipoise import metrics, recipes, relevance
+from equipoise.classifiers import AutoClassifier, auto
+from equipoise.datasets import Dataset
+from equipoise.experiments import METRICS, Store, compare, grid, refit
+from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
+from equipoise.experiments.protocol import Protocol, split
+from equipoise.reports.tables import confusion
+
+
+@pytest.fixture(scope="module")
+def grouped(dataset):
+    return Dataset(**{**vars(dataset), "groups": np.arange(150) // 3})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief():
+    """Two folds of auto's own and few trees: the same, in less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auto, "_FOLDS", 2)
+        patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def groups_seen():
+    """Groups that auto was given, in order."""
+    seen, tasks = [], AutoClassifier.tasks
+
+    def watched(self, X, y, sample_weight=None, groups=None):
+        seen.append(groups)
+        return tasks(self, X, y, sample_weight, groups)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoClassifier, "tasks", watched)
+        yield seen
+
+
+@pytest.fixture(scope="module")
+def comparison(brief, grouped, groups_seen, tmp_path_factory):
+    path = tmp_path_factory.mktemp("auto") / "results.sqlite"
+    with Store(path) as store:
+        return compare(grouped, store, recipes=["auto", "none"], n_folds=2, n_repeats=1, n_members=1)
+
+
+@pytest.fixture(scope="module")
+def prepared(grouped, comparison):
+    codes = np.unique(grouped.y, return_inverse=True)[1]
+    return [
+        PreparedFold.of(grouped, codes, fold) for fold in split(codes, grouped.groups, comparison.protocol, 0)
+    ]  # fmt: skip
+
+
+def cells_of(comparison, recipe):
+    return [cell for cell in comparison.cells if cell.recipe == recipe]
+
+
+def test_its_cell_is_what_it_decides_alone_on_that_fold(comparison, prepared):
+    assert comparison.complete and not comparison.failures
+    cell, fold = cells_of(comparison, "auto")[1], prepared[1]
+    alone = recipes.classifier("auto", random_state=fold.fold.seed, decision="balanced")
+    alone.fit(fold.X_train, fold.y_train, groups=fold.groups)
+    np.testing.assert_allclose(cell.probabilities, alone.predict_proba(fold.X_test), atol=2e-3)
+    assert np.mean(cell.decided == alone.predict(fold.X_test)) > 0.95  # rounding may turn a row on the line
+
+
+def test_scores_at_a_threshold_count_what_was_decided(comparison):
+    differing = 0
+    scores = comparison.scores.set_index(["recipe", "repeat", "fold"])
+    for cell in comparison.cells:
+        codes = comparison.folds[cell.repeat, cell.fold].test_codes
+        row = scores.loc[cell.key]
+        assert row["g_mean"] == pytest.approx(metrics.g_mean(codes, cell.decided))
+        assert row["macro_f1"] == pytest.approx(metrics.macro_f1_score(codes, cell.decided))
+        assert row["brier"] == pytest.approx(metrics.brier_score(codes, cell.probabilities))
+        counts = [[np.sum((codes == i) & (cell.decided == j)) for j in (0, 1)] for i in (0, 1)]
+        np.testing.assert_array_equal(cell.confusion, counts)
+        differing += np.sum(cell.decided != cell.probabilities.argmax(axis=1)) if cell.recipe == "auto" else 0
+    assert differing > 0  # else the argmax would pass this test
+    decided = np.concatenate([cell.decided for cell in cells_of(comparison, "auto")])
+    shown = [[cell["count"] for cell in row["cells"]] for row in confusion(comparison, "auto")]
+    assert np.sum(shown, axis=0).tolist() == np.bincount(decided, minlength=2).tolist()
+
+
+def test_other_recipes_decide_for_the_most_probable_class(comparison):
+    for cell in cells_of(comparison, "none"):
+        np.testing.assert_array_equal(cell.decided, cell.probabilities.argmax(axis=1))
+
+
+def test_groups_of_training_rows_reach_it(comparison, groups_seen, prepared):
+    assert len(groups_seen) >= 3  # to plan, and once a fold
+    for seen, fold in zip(groups_seen, [prepared[0], *prepared]):
+        np.testing.assert_array_equal(seen, fold.groups)
+
+
+def test_its_probabilities_speak_of_the_shares_as_they_are(comparison):
+    scores = comparison.scores.set_index("recipe").loc["auto"]
+    np.testing.assert_allclose(scores["prior_brier"], scores["brier"], atol=1e-6)
+
+
+DECISIONS = {
+    "balanced": ("g_mean", "balanced_accuracy", "balanced_brier", "roc_auc", "average_precision"),
+    "macro_f1": ("macro_f1", "matthews_corrcoef"),
+    "natural": ("brier", "log_loss", "calibration_error"),
+}
+
+
+@pytest.mark.parametrize(("decision", "names"), DECISIONS.items())
+def test_the_metric_says_what_it_decides_for(decision, names):
+    assert {METRICS[name].decision for name in names} == {decision}
+    protocol = Protocol(("auto",), 2, 1, 1, 300, 0, decision=decision)
+    assert make_classifier("auto", Protocol.from_json(protocol.to_json()), 0).decision == decision
+
+
+def test_each_metric_has_a_decision():
+    assert sorted(name for names in DECISIONS.values() for name in names) == sorted(METRICS)
+
+
+def test_compare_keeps_the_decision(grouped, tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(grouped, store, recipes=["none"], n_folds=2, n_repeats=1, n_members=1, metric="macro_f1")
+    assert found.protocol.decision == "macro_f1"
+
+
+def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped, groups_seen):
+    model = refit(comparison, grouped, "auto")
+    np.testing.assert_array_equal(groups_seen[-1], grouped.groups)
+    assert model[-1].decision == "balanced"
+    decided = model[-1].decide_proba(model.predict_proba(grouped.X))
+    np.testing.assert_array_equal(model.predict(grouped.X), decided)
+    assert set(decided) == {"common", "rare"}
+
+
+def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
+    protocol = replace(comparison.protocol, auto_steps=123)
+    tasks = tasks_of(make_classifier("auto", protocol, 0), prepared[0])
+    assert max(task.settings.max_steps for task in tasks) == 123
+    whole = tasks_of(make_classifier("auto", comparison.protocol, 0), prepared[0])
+    assert max(task.settings.max_steps for task in whole) == 300
+
+
+def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped, tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "_ROW_BYTES", 1)
+    news = []
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(grouped, store, recipes=["none", "under"], n_folds=2, n_repeats=1, n_members=1,
+                        on_progress=lambda *told: news.append(told))  # fmt: skip
+    assert found.complete and not found.failures
+    for mine, together in zip(cells_of(found, "none"), cells_of(comparison, "none"), strict=True):
+        np.testing.assert_allclose(mine.probabilities, together.probabilities, atol=2e-4)
+    done = [(done, total) for kind, done, total in news if kind == "training"]
+    assert done == sorted(done) and {total for _, total in done} == {4 * 300} and done[-1][0] == 1200
