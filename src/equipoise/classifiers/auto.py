@@ -278,6 +278,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         }
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:  # between the halves of `fit` it is not
+        return hasattr(self, "pool_weights_") and not hasattr(self, "_held_out")
+
     def _scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
         if self._scaler is not None:
             X = self._scaler.transform(X).clip(-CLIP, CLIP)
@@ -300,7 +303,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, K)
             Columns in the order of `classes_`.
         """
-        check_is_fitted(self, "pool_weights_")
+        check_is_fitted(self)
         checked: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         rows, folds = self._scaled(checked), range(len(self._members))
         parts = np.array_split(rows, max(1, -(-len(rows) // _ROWS_AT_ONCE)))
@@ -339,7 +342,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If there is no such decision, or costs do not fit the classes.
         """
-        check_is_fitted(self, "pool_weights_")
+        check_is_fitted(self)
         decision = self.decision if decision is None else decision
         costs = self._costs(decision)
         if costs is not None:
