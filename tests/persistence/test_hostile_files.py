@@ -161,14 +161,14 @@ def test_tensors_that_do_not_fit(edit, reason, saved, tmp_path):
 
 
 def of_fold(**changes):
-    return lambda auto: vars(auto._inputs[3]).update(changes)
+    return lambda auto: vars(auto._inputs[1]).update(changes)
 
 
 def of_codes(name, change):
     """Change an array of the encoder of one fold."""
 
     def edit(auto):
-        encoder = auto._inputs[3].encoder_
+        encoder = auto._inputs[1].encoder_
         setattr(encoder, name, change(getattr(encoder, name)))
 
     return edit
@@ -184,10 +184,10 @@ def first(value):
 
 
 POOLED = {
-    "relevance of a feature less": (lambda a: of_fold(relevance_=a._inputs[3].relevance_[:-1])(a), "relevance_"),
-    "relevance of two axes": (lambda a: of_fold(relevance_=a._inputs[3].relevance_[None])(a), "relevance_"),
-    "relevance below 0": (lambda a: of_fold(relevance_=-a._inputs[3].relevance_)(a), "relevance_ .*finite, 0 or more"),
-    "relevance that is no number": (lambda a: of_fold(relevance_=a._inputs[3].relevance_ * np.nan)(a), "relevance_"),
+    "relevance of a feature less": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[:-1])(a), "relevance_"),
+    "relevance of two axes": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[None])(a), "relevance_"),
+    "relevance below 0": (lambda a: of_fold(relevance_=-a._inputs[1].relevance_)(a), "relevance_ .*finite, 0 or more"),
+    "relevance that is no number": (lambda a: of_fold(relevance_=a._inputs[1].relevance_ * np.nan)(a), "relevance_"),
     "a code past the columns": (of_codes("columns_", first(99)), "columns that are not there: .99"),
     "a code before the columns": (of_codes("columns_", first(-1)), "columns that are not there: .-1"),
     "a code between columns": (of_codes("columns_", lambda a: a + 0.5), "columns that are not there"),
@@ -197,19 +197,19 @@ POOLED = {
     "a bin without width": (of_codes("widths_", first(0)), "widths_ of codes must be finite, above 0"),
     "an endless bin": (of_codes("widths_", first(np.inf)), "widths_ of codes must be finite, above 0"),
     "texts for starts": (of_codes("starts_", lambda a: a.astype(str)), "starts_ of codes must be numbers"),
-    "codes of other features": (lambda a: vars(a._inputs[3].encoder_).update(n_features_in_=99), "of 99 features"),
+    "codes of other features": (lambda a: vars(a._inputs[1].encoder_).update(n_features_in_=99), "of 99 features"),
     "two folds swapped": (lambda a: a._inputs.reverse(), "inputs|not answer as it did"),
     "a fold without networks": (lambda a: a._members.pop(), "belong to no network"),
-    "inputs of a fold less": (lambda a: a._inputs.pop(), "inputs of 7 folds, but networks of 8"),
+    "inputs of a fold less": (lambda a: a._inputs.pop(), r"inputs of \d folds, but networks of \d"),
     "no fold": (lambda a: (a._members.clear(), a._inputs.clear()), "belong to no network"),
-    "a network less": (lambda a: a._members[3].pop(), "belong to no network"),
-    "networks of a fold swapped": (lambda a: a._members[3].reverse(), r"1 network\(s\) of \d+ inputs"),
+    "a network less": (lambda a: a._members[1].pop(), "belong to no network"),
+    "networks of a fold swapped": (lambda a: a._members[1].reverse(), r"1 network\(s\) of \d+ inputs"),
     "networks of two folds swapped": (lambda a: a._members.reverse(), "inputs|not answer as it did"),
-    "a kind more": (lambda a: vars(a).update(kinds_=(*a.kinds_, a.kinds_[0])), r"pool_weights_ .*shape \(5,\)"),
+    "a kind more": (lambda a: vars(a).update(kinds_=(*a.kinds_, a.kinds_[0])), "pool_weights_ must be numbers"),
     "no kind": (lambda a: vars(a).update(kinds_=()), r"pool_weights_ .*shape \(0,\)"),
     "a kind without sharpness": (lambda a: vars(a.kinds_[0]).pop("sharpness"), "sharpness"),
     "a kind of no sharpness": (lambda a: vars(a.kinds_[0]).update(sharpness=np.nan), "scales .*must be finite"),
-    "a pool of one": (lambda a: vars(a).update(pool_weights_=a.pool_weights_[:1]), r"pool_weights_ .*shape \(4,\)"),
+    "a pool of one": (lambda a: vars(a).update(pool_weights_=a.pool_weights_[:1]), "pool_weights_ must be numbers"),
     "pool weights below 0": (lambda a: vars(a).update(pool_weights_=-a.pool_weights_ - 1), "finite, 0 or more"),
     "pool weights that are none": (lambda a: vars(a).update(pool_weights_=a.pool_weights_ * np.nan), "finite"),
     "no pool weights": (lambda a: vars(a).pop("pool_weights_"), "not fitted|AutoClassifier"),
@@ -227,7 +227,7 @@ POOLED = {
         lambda a: vars(a).update(_scaler=StandardScaler().fit([[0.0], [1.0]])), "mean_ of the scaler must be numbers of"
     ),
     "a network with a scaler": (
-        lambda a: vars(a._members[3][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])), r"1 network\(s\) of"
+        lambda a: vars(a._members[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])), r"1 network\(s\) of"
     ),
 }  # fmt: skip
 
