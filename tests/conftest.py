@@ -10,6 +10,9 @@ import torch
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from equipoise import relevance
+from equipoise.classifiers import auto
+
 Problem = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 torch.set_num_threads(1)
@@ -38,3 +41,10 @@ def problem() -> Callable[..., Problem]:
         return rng.normal(size=(len(y), n_features)) + centres[y], y
 
     return make
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `AutoClassifier` grow an eighth of its trees on three folds: the same code, seven times as fast."""
+    monkeypatch.setattr(relevance, "_TREES", 25)
+    monkeypatch.setattr(auto, "_FOLDS", 3)

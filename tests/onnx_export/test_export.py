@@ -1,5 +1,6 @@
 """onnxruntime answers as the model does, whatever it is made of; what has no graph says so."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from torch import nn
 
 from equipoise import (
+    AutoClassifier,
     MUBOClassifier,
     NeuralClassifier,
     PriorCorrectedClassifier,
@@ -36,6 +38,7 @@ from equipoise.onnx_export import export_onnx, onnx_inputs
 from equipoise.preprocessing import TablePreprocessor
 
 SMALL = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (6, 5), "random_state": 0}
+POOLED = {"max_steps": 20, "random_state": 0}
 pytestmark = pytest.mark.filterwarnings("ignore:Columns left out")
 
 
@@ -109,6 +112,9 @@ MODELS = {
     "float64, one layer": lambda: recipes.make("cost", **{**SMALL, "hidden_layer_sizes": (), "dtype": "float64"}),
     "codes of numbers": lambda: recipes.make("la", **SMALL, n_bins=4),
     "codes, float64": lambda: recipes.make("la", **SMALL, n_bins=4, dtype="float64"),
+    "pooled": lambda: recipes.make("auto", **POOLED),
+    "pooled, costs": lambda: recipes.make("auto", **POOLED, decision=[[0, 1], [9, 0.5]]),
+    "pooled, prior-corrected": lambda: corrected(recipes.make("auto", **POOLED, decision=[[0, 0], [1, 1]])),
     "mubo": lambda: recipes.make("mubo", **SMALL),
     "prior-corrected": lambda: corrected(recipes.make("under", **SMALL)),
     "tuned": lambda: TunedThresholdsClassifier(recipes.make("none", **SMALL), metric="g_mean", cv=2),
@@ -139,6 +145,64 @@ MODELS = {
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
 def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path):
     check(make().fit(table, make_labels(table, 2)), new_rows, tmp_path / "model.onnx")
+
+
+@pytest.fixture(scope="module")
+def pooled(problem):
+    X, y = problem((60, 14, 9))
+    return AutoClassifier(**POOLED).fit(X * [1, 100, 1e4, 1e-4], np.array(["a", "b", "c"])[y])
+
+
+@pytest.mark.parametrize("decision", ["balanced", "macro_f1", "natural", [[0, 1, 2], [7, 0, 1], [9, 2, 0]]], ids=str)
+def test_every_decision_of_pooled_networks(decision, pooled, problem, tmp_path):
+    rows = problem((60, 14, 9), seed=1)[0] * [1, 100, 1e4, 1e-4]
+    check(copy.deepcopy(pooled).set_params(decision=decision), rows, tmp_path / "model.onnx")
+    label, _ = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"X": rows})
+    assert len(set(label)) > 1
+
+
+@pytest.mark.parametrize("decision", ["balanced", [[0, 1, 1], [1, 0, 1], [1, 1, 0]]], ids=str)
+def test_equal_classes_are_one_decision(decision, pooled, problem, tmp_path):
+    """Where the model cannot tell classes apart, the first is decided for, here and there."""
+    undecided = copy.deepcopy(pooled).set_params(decision=decision)
+    undecided.pool_weights_, undecided.offsets_["balanced"] = 0 * pooled.pool_weights_, np.zeros(3)
+    check(undecided, problem()[0], tmp_path / "model.onnx")
+    label, proba = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"X": problem()[0]})
+    assert set(label) == {"a"} and (proba == 1 / 3).all()
+
+
+def test_the_graph_of_pooled_networks_holds_each_thing_once(pooled, problem, tmp_path):
+    """One stack of the networks that see features alone, one view a fold for the others; none of a kind without say."""
+    rows, coded = problem((60, 14, 9))[0], [kind.codes for kind in pooled.kinds_]
+    n_folds = len(pooled._members)
+
+    def products(model):
+        check(model, rows, tmp_path / "model.onnx")
+        found = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
+        return found.count("MatMul") // 3, found.count("Gather") - 1  # three layers; the last Gather is the label's
+
+    every = copy.deepcopy(pooled)
+    every.pool_weights_ = np.full(len(coded), 0.3)
+    assert products(every) == (sum(n_folds if codes else 1 for codes in coded), n_folds if any(coded) else 0)
+    features_alone = copy.deepcopy(every)
+    features_alone.pool_weights_ = np.where(coded, 0.0, 0.7)
+    assert products(features_alone) == (len(coded) - sum(coded), 0)
+    weights = sum(array.nbytes for stacks in every._members for stack in stacks for array in stack.weights_.values())
+    export_onnx(every, tmp_path / "model.onnx")
+    assert weights < (tmp_path / "model.onnx").stat().st_size < 1.1 * weights
+
+
+def test_pooled_networks_within_others(pooled, problem, tmp_path):
+    X, y = problem((60, 14, 9))
+    y, X = np.array(["a", "b", "c"])[y], X * [1, 100, 1e4, 1e-4]
+    costly = copy.deepcopy(pooled).set_params(decision=[[0, 1, 2], [7, 0, 1], [9, 2, 0]])
+    for around in (
+        FrozenEstimator(costly),
+        TunedThresholdsClassifier(FrozenEstimator(costly)).fit(X, y),
+        calibrated(FrozenEstimator(costly)).fit(X, y),
+        ResampledClassifier(RandomUnderSampler(random_state=0), FrozenEstimator(costly)).fit(X, y),
+    ):
+        check(around, X, tmp_path / "model.onnx")
 
 
 def test_a_frozen_classifier(table, new_rows, tmp_path):

@@ -1,5 +1,6 @@
 """A small table, a small fitted model, and what it takes to forge a saved one."""
 
+import copy
 import hashlib
 import io
 import json
@@ -8,8 +9,10 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 
 from equipoise import recipes, save
+from equipoise.persistence.trusted import TRUSTED
 
 
 @pytest.fixture(scope="package")
@@ -24,6 +27,11 @@ def table():
 def model(table):
     small = {"n_members": 2, "max_steps": 30, "hidden_layer_sizes": (6, 6, 6)}
     return recipes.make("under+remix", random_state=0, **small).fit(*table)
+
+
+@pytest.fixture(scope="package")
+def auto(table):
+    return recipes.make("auto", max_steps=20, random_state=0).fit(*table)
 
 
 class Saved:
@@ -53,6 +61,13 @@ class Saved:
         self.files["estimator.skops"] = packed.getvalue()
         self.sign()
 
+    def edit_objects(self, edit):
+        """Change the model of the skops file, whose stacks hold their numbers in place of weights."""
+        model = skops.io.loads(self.files["estimator.skops"], trusted=sorted(TRUSTED))
+        edit(model)
+        self.files["estimator.skops"] = skops.io.dumps(model)
+        self.sign()
+
     def write(self, path):
         if path.suffix == ".zip":
             with ZipFile(path, "w") as archive:
@@ -68,6 +83,16 @@ class Saved:
 @pytest.fixture
 def saved(model, tmp_path_factory):
     return Saved(model, tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture(scope="package")
+def auto_files(auto, tmp_path_factory):
+    return Saved(auto, tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture
+def saved_auto(auto_files):
+    return copy.deepcopy(auto_files)
 
 
 @pytest.fixture(params=["model", "model.zip"])

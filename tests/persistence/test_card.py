@@ -1,9 +1,11 @@
 """model.json and the model card say what the model is, what it was trained on, its figures and its limits."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 from equipoise import NeuralClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier, recipes, save
 from equipoise.persistence import read_card
@@ -68,6 +70,49 @@ def test_decisions_are_told(table, tmp_path):
     assert corrected == {"from_shares": {"common": 0.5, "rare": 0.5}, "to_shares": {"common": 0.9, "rare": 0.1}}
     text = card_of(tmp_path / "model")
     assert "to shares common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
+
+
+def test_pooled_networks_are_told(auto, tmp_path):
+    save(auto, tmp_path / "model", about=ABOUT)
+    assert read_card(tmp_path / "model")["schema"]["decision"] == [
+        {"decision": "balanced", "offsets": {"common": -np.log(7 / 9), "rare": -np.log(2 / 9)}}
+    ]
+    text = card_of(tmp_path / "model")
+    n_kinds, n_folds = len(auto[-1].kinds_), len(auto[-1]._members)
+    for told in [
+        f"AutoClassifier of {n_folds * n_kinds} networks, of {n_kinds} kinds on each of {n_folds} folds",
+        f"Kind {n_kinds}: power {auto[-1].pool_weights_[-1]:.4g}, codes {auto[-1].kinds_[-1].codes}, ",
+        "decides for the class that is most probable if all were equally frequent; log probabilities are moved by "
+        "common 0.2513, rare 1.504.",
+        "natural: they hold where the classes have the shares common 0.7778, rare 0.2222.",
+    ]:
+        assert told in text, told
+    assert "lean towards" not in text
+
+
+def test_every_decision_of_pooled_networks_is_told(auto, tmp_path):
+    told = {
+        "macro_f1": "best for macro F1, by offsets found on rows that no network had seen; log probabilities are moved",
+        "natural": "decides for the class that is most probable; log probabilities are moved by common 0, rare 0.",
+    }
+    for decision, words in told.items():
+        save(copy.deepcopy(auto).set_params(classifier__decision=decision), tmp_path / "model")
+        assert words in card_of(tmp_path / "model")
+        assert read_card(tmp_path / "model")["schema"]["decision"][0]["decision"] == decision
+    save(copy.deepcopy(auto).set_params(classifier__decision=[[0, 1], [20, 0.5]]), tmp_path / "model")
+    costs = {"common": {"common": 0, "rare": 1}, "rare": {"common": 20, "rare": 0.5}}
+    assert read_card(tmp_path / "model")["schema"]["decision"] == [{"decision": "costs", "costs": costs}]
+    text = card_of(tmp_path / "model")
+    assert "lowest expected cost; a row of common decided for costs common 0, rare 1; a row of rare decided" in text
+
+
+def test_what_decides_around_pooled_networks_is_told_and_no_more(auto, table, tmp_path):
+    wrapped = PriorCorrectedClassifier(FrozenEstimator(auto), target_shares=[0.5, 0.5]).fit(*table)
+    save(wrapped, tmp_path / "model")
+    (corrected,) = read_card(tmp_path / "model")["schema"]["decision"]
+    assert corrected["to_shares"] == {"common": 0.5, "rare": 0.5}
+    text = card_of(tmp_path / "model")
+    assert "AutoClassifier of" in text and "natural: " not in text and "equally frequent" not in text
 
 
 def test_a_model_of_numbers_that_nothing_was_told_of(problem, tmp_path):

@@ -19,6 +19,7 @@ import skops.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from equipoise import load, recipes, save
@@ -157,6 +158,100 @@ def test_tensors_that_do_not_fit(edit, reason, saved, tmp_path):
     saved.files["weights.safetensors"] = safetensors.numpy.save(weights)
     saved.sign()
     refused(saved.write(tmp_path / "model"), reason)
+
+
+def of_fold(**changes):
+    return lambda auto: vars(auto._inputs[1]).update(changes)
+
+
+def of_codes(name, change):
+    """Change an array of the encoder of one fold."""
+
+    def edit(auto):
+        encoder = auto._inputs[1].encoder_
+        setattr(encoder, name, change(getattr(encoder, name)))
+
+    return edit
+
+
+def first(value):
+    def change(array):
+        changed = array.copy()
+        changed[0] = value
+        return changed
+
+    return change
+
+
+POOLED = {
+    "relevance of a feature less": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[:-1])(a), "relevance_"),
+    "relevance of two axes": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[None])(a), "relevance_"),
+    "relevance below 0": (lambda a: of_fold(relevance_=-a._inputs[1].relevance_)(a), "relevance_ .*finite, 0 or more"),
+    "relevance that is no number": (lambda a: of_fold(relevance_=a._inputs[1].relevance_ * np.nan)(a), "relevance_"),
+    "a code past the columns": (of_codes("columns_", first(99)), "columns that are not there: .99"),
+    "a code before the columns": (of_codes("columns_", first(-1)), "columns that are not there: .-1"),
+    "a code between columns": (of_codes("columns_", lambda a: a + 0.5), "columns that are not there"),
+    "a code less": (of_codes("columns_", lambda a: a[1:]), "starts_ of codes must be numbers of shape"),
+    "starts of another shape": (of_codes("starts_", lambda a: a[:, None]), "starts_ of codes must be numbers of shape"),
+    "a width less": (of_codes("widths_", lambda a: a[1:]), "widths_ of codes must be numbers of shape"),
+    "a bin without width": (of_codes("widths_", first(0)), "widths_ of codes must be finite, above 0"),
+    "an endless bin": (of_codes("widths_", first(np.inf)), "widths_ of codes must be finite, above 0"),
+    "texts for starts": (of_codes("starts_", lambda a: a.astype(str)), "starts_ of codes must be numbers"),
+    "codes of other features": (lambda a: vars(a._inputs[1].encoder_).update(n_features_in_=99), "of 99 features"),
+    "two folds swapped": (lambda a: a._inputs.reverse(), "inputs|not answer as it did"),
+    "a fold without networks": (lambda a: a._members.pop(), "belong to no network"),
+    "inputs of a fold less": (lambda a: a._inputs.pop(), r"inputs of \d folds, but networks of \d"),
+    "no fold": (lambda a: (a._members.clear(), a._inputs.clear()), "belong to no network"),
+    "a network less": (lambda a: a._members[1].pop(), "belong to no network"),
+    "networks of a fold swapped": (lambda a: a._members[1].reverse(), r"1 network\(s\) of \d+ inputs"),
+    "networks of two folds swapped": (lambda a: a._members.reverse(), "inputs|not answer as it did"),
+    "a kind more": (lambda a: vars(a).update(kinds_=(*a.kinds_, a.kinds_[0])), "pool_weights_ must be numbers"),
+    "no kind": (lambda a: vars(a).update(kinds_=()), r"pool_weights_ .*shape \(0,\)"),
+    "a kind without sharpness": (lambda a: vars(a.kinds_[0]).pop("sharpness"), "sharpness"),
+    "a kind of no sharpness": (lambda a: vars(a.kinds_[0]).update(sharpness=np.nan), "scales .*must be finite"),
+    "a pool of one": (lambda a: vars(a).update(pool_weights_=a.pool_weights_[:1]), "pool_weights_ must be numbers"),
+    "pool weights below 0": (lambda a: vars(a).update(pool_weights_=-a.pool_weights_ - 1), "finite, 0 or more"),
+    "pool weights that are none": (lambda a: vars(a).update(pool_weights_=a.pool_weights_ * np.nan), "finite"),
+    "no pool weights": (lambda a: vars(a).pop("pool_weights_"), "not fitted|AutoClassifier"),
+    "an offset less": (lambda a: a.offsets_.update(macro_f1=np.zeros(1)), r"offsets_ of macro_f1 .*shape \(2,\)"),
+    "endless offsets": (lambda a: a.offsets_.update(natural=np.full(2, np.inf)), "offsets_ of natural must be finite"),
+    "offsets lack": (lambda a: a.offsets_.pop("macro_f1"), "offsets_ must be those of"),
+    "offsets of no name": (lambda a: a.offsets_.update(other=np.zeros(2)), "offsets_ must be those of"),
+    "shares of none": (lambda a: vars(a).update(training_shares_=np.zeros(2)), "training_shares_ .*above 0"),
+    "a share more": (lambda a: vars(a).update(training_shares_=np.ones(3) / 3), r"training_shares_ .*shape \(2,\)"),
+    "no decision": (lambda a: vars(a).update(decision="none"), "decision must be one of"),
+    "costs of three classes": (lambda a: vars(a).update(decision=np.ones((3, 3))), "Costs must be finite, of shape"),
+    "endless costs": (lambda a: vars(a).update(decision=[[0, np.inf], [1, 0]]), "Costs must be finite"),
+    "classes of another number": (lambda a: vars(a).update(classes_=np.arange(3)), r"shape \(3,\)"),
+    "a scaler of one feature": (
+        lambda a: vars(a).update(_scaler=StandardScaler().fit([[0.0], [1.0]])), "mean_ of the scaler must be numbers of"
+    ),
+    "a network with a scaler": (
+        lambda a: vars(a._members[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])), r"1 network\(s\) of"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit, reason", POOLED.values(), ids=POOLED.keys())
+def test_pooled_networks_whose_parts_do_not_fit(edit, reason, saved_auto, tmp_path):
+    saved_auto.edit_objects(lambda model: edit(model[-1]))
+    refused(saved_auto.write(tmp_path / "model"), reason)
+
+
+def test_two_networks_in_the_place_of_one(saved_auto, tmp_path):
+    weights = tensors(saved_auto)
+    weights.update({name: np.repeat(array, 2, axis=0) for name, array in weights.items() if name.startswith("5.")})
+    saved_auto.files["weights.safetensors"] = safetensors.numpy.save(weights)
+    saved_auto.sign()
+    refused(saved_auto.write(tmp_path / "model"), r"2 network\(s\) of \d+ inputs .* where one of")
+
+
+@pytest.mark.parametrize("column", [-1, 99])
+def test_codes_of_one_network_s_numbers(column, table, tmp_path):
+    model = recipes.make("none", max_steps=2, n_bins=3, random_state=0).fit(*table)
+    model[-1]._encoder.columns_[0] = column
+    with pytest.raises(ValueError, match="codes are of columns that are not there"):
+        save(model, tmp_path / "model")
 
 
 HEADERS = {

@@ -1,5 +1,6 @@
 """A saved model answers as before, wherever its networks are; what cannot be saved leaves nothing."""
 
+import copy
 import io
 import os
 import shutil
@@ -21,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from equipoise import (
+    AutoClassifier,
     DeferredReweighting,
     NeuralClassifier,
     PriorCorrectedClassifier,
@@ -42,6 +44,7 @@ from equipoise.training import FittedStack
 def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
     X, y = table
     quick = {"max_steps": 30, "n_members": 2} if recipes.is_neural(name) else {}
+    quick |= {"max_steps": 20} if name == recipes.AUTO else {}
     model = recipes.make(name, random_state=0, **quick)
     if name in recipes.SLOW:
         model.set_params(classifier__sampler__max_epochs=2)
@@ -76,6 +79,40 @@ def test_codes_of_numbers_are_saved_with_the_model(table, place):
     model = recipes.make("mixup", n_members=2, max_steps=30, n_bins=4, random_state=0).fit(X, y)
     save(model, place)
     np.testing.assert_array_equal(load(place).predict_proba(X), model.predict_proba(X))
+
+
+@pytest.fixture(scope="module")
+def pooled(problem):
+    return AutoClassifier(max_steps=10, random_state=0).fit(*problem((40, 12, 8)))
+
+
+def test_pooled_networks_are_saved_alone_and_with_any_decision(pooled, problem, place):
+    X, _ = problem((40, 12, 8))
+    model = copy.deepcopy(pooled)
+    for decision in ("macro_f1", "natural", [[0, 1, 1], [9, 0, 1], [5, 1, 0]], np.ones((3, 3)) - np.eye(3)):
+        save(model.set_params(decision=decision), place)
+        again = load(place)
+        assert again.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        assert again.kinds_ == model.kinds_ and again.offsets_.keys() == model.offsets_.keys()
+
+
+def test_kinds_of_another_version_do_not_change_a_saved_model(auto, table, tmp_path, monkeypatch):
+    save(auto, tmp_path / "model")
+    monkeypatch.setattr(AutoClassifier, "kinds", AutoClassifier.kinds[:1])
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(table[0]), auto.predict_proba(table[0]))
+
+
+def test_pooled_networks_that_do_not_decide_by_their_parameter_are_not_saved(auto, tmp_path):
+    for decision, reason in [("nope", "must be one of"), ([[0, 1]], r"of shape \(2, 2\)")]:
+        model = copy.deepcopy(auto).set_params(classifier__decision=decision)
+        with pytest.raises(ValueError, match=reason):
+            save(model, tmp_path / "model")
+    between = AutoClassifier(max_steps=1)  # it holds its training rows
+    between.tasks(np.arange(20.0)[:, None], np.arange(20) % 2)
+    with pytest.raises(NotFittedError):
+        save(between, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_classifier_of_resampled_rows_is_saved(table, tmp_path):
@@ -259,17 +296,18 @@ def test_no_model_there(tmp_path):
         load(tmp_path)
 
 
-def test_another_process_answers_with_the_same_bytes(model, table, place):
+def test_another_process_answers_with_the_same_bytes(model, auto, table, place):
     """Nothing of the session that made a model is needed, and nothing of its state is in the answer."""
     X, _ = table
     save(model, place)
+    save(auto, place.with_name(f"auto{place.suffix}"))
     X.to_parquet(place.with_name("table.parquet"))
     code = (
         "import sys, pandas, equipoise\n"
-        "model = equipoise.load(sys.argv[1])\n"
-        "sys.stdout.buffer.write(model.predict_proba(pandas.read_parquet(sys.argv[2])).tobytes())\n"
+        "X = pandas.read_parquet(sys.argv[-1])\n"
+        "for path in sys.argv[1:-1]:\n"
+        "    sys.stdout.buffer.write(equipoise.load(path).predict_proba(X).tobytes())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, place, place.with_name("table.parquet")], capture_output=True, check=True
-    )
-    assert done.stdout == model.predict_proba(X).tobytes()
+    paths = [place, place.with_name(f"auto{place.suffix}"), place.with_name("table.parquet")]
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, check=True, timeout=120)
+    assert done.stdout == model.predict_proba(X).tobytes() + auto.predict_proba(X).tobytes()

@@ -70,6 +70,8 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (K,)
     training_shares_ : ndarray of shape (K,)
         Class shares of the training rows, by weight, under which the probabilities hold.
+    kinds_ : tuple of Kind
+        Kinds of networks that were trained.
     pool_weights_ : ndarray of shape (n_kinds,)
         Exponent of each kind's probabilities in the pool.
     offsets_ : dict of str to ndarray of shape (K,)
@@ -192,14 +194,15 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         rows = self._scaled(X)
         rng = check_random_state(self.random_state)
         folds = self._split(codes, groups, rng.randint(1 << 31))
-        settings = [self._settings(kind, len(folds[0][0])) for kind in self.kinds]
+        self.kinds_ = self.kinds  # so that a model that is kept knows its own
+        settings = [self._settings(kind, len(folds[0][0])) for kind in self.kinds_]
         seconds = None if self.max_time is None else _TREES_SHARE * self.max_time / len(folds)
         self._inputs, tasks = [], []
         for train, _ in folds:
             of_rows = None if weights is None else weights[train]
             inputs = self.fold_inputs.of(rows[train], codes[train], of_rows, rng.randint(1 << 31), seconds)
             self._inputs.append(inputs)
-            for kind, how in zip(self.kinds, settings, strict=True):
+            for kind, how in zip(self.kinds_, settings, strict=True):
                 table = Table(inputs.view(rows[train], kind), codes[train], len(self.classes_))
                 tasks.append(Task(table, rng.randint(1 << 31), how, weights=of_rows))
         self._held_out = rows, codes, weights, [held_out for _, held_out in folds]
@@ -259,9 +262,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         self.n_steps_ = [network.n_steps for network in networks]
         self.relevance_ = np.mean([inputs.relevance_ for inputs in self._inputs], axis=0)
         stacks = [FittedStack([network], self.classes_) for network in networks]
-        self._members = [stacks[i : i + len(self.kinds)] for i in range(0, len(stacks), len(self.kinds))]
+        self._members = [stacks[i : i + len(self.kinds_)] for i in range(0, len(stacks), len(self.kinds_))]
         rows, codes, weights, held_out = self.__dict__.pop("_held_out")
-        answers = np.empty((len(self.kinds), len(rows), len(self.classes_)))
+        answers = np.empty((len(self.kinds_), len(rows), len(self.classes_)))
         for fold, unseen in enumerate(held_out):
             answers[:, unseen] = self._fold_probabilities(fold, rows[unseen])
         self.pool_weights_ = fit_pool(answers, codes, weights)
@@ -275,6 +278,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         }
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:  # between the halves of `fit` it is not
+        return hasattr(self, "pool_weights_") and not hasattr(self, "_held_out")
+
     def _scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
         if self._scaler is not None:
             X = self._scaler.transform(X).clip(-CLIP, CLIP)
@@ -282,7 +288,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
 
     def _fold_probabilities(self, fold: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (n_kinds, n, K) of the networks of a fold."""
-        pairs = zip(self.kinds, self._members[fold], strict=True)
+        pairs = zip(self.kinds_, self._members[fold], strict=True)
         return np.stack([stack.predict_proba(self._inputs[fold].view(rows, kind)) for kind, stack in pairs])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -297,7 +303,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, K)
             Columns in the order of `classes_`.
         """
-        check_is_fitted(self, "pool_weights_")
+        check_is_fitted(self)
         checked: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         rows, folds = self._scaled(checked), range(len(self._members))
         parts = np.array_split(rows, max(1, -(-len(rows) // _ROWS_AT_ONCE)))
@@ -336,7 +342,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If there is no such decision, or costs do not fit the classes.
         """
-        check_is_fitted(self, "pool_weights_")
+        check_is_fitted(self)
         decision = self.decision if decision is None else decision
         costs = self._costs(decision)
         if costs is not None:

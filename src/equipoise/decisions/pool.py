@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-_TINY = 1e-12  # added to probabilities before their logarithm
+TINY = 1e-12
+"""Added to probabilities before their logarithm."""
+
 _PULL = 1.0  # rows that the equal weights are worth, a model
 
 
@@ -41,7 +43,7 @@ def pool(probas: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float
 
 def log_probabilities(probas: NDArray[Any]) -> NDArray[np.float64]:
     """Logarithms, bounded below."""
-    return np.log(np.asarray(probas, dtype=np.float64) + _TINY)
+    return np.log(np.asarray(probas, dtype=np.float64) + TINY)
 
 
 def fit_pool(

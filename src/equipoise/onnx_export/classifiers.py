@@ -9,15 +9,18 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.classifiers.neural import CLIP
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
+from equipoise.decisions.pool import TINY
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
 from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.preprocessing import TablePreprocessor
 from equipoise.training import FittedStack
+
+Weights = dict[str, np.ndarray]
 
 _TINY = 1e-12  # what scikit-learn adds to probabilities before their logarithm
 
@@ -69,13 +72,37 @@ def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
-    value = _matrix(graph, model, rows)
-    if model._scaler is not None:
-        bounds = graph.constant(-CLIP, np.float64), graph.constant(CLIP, np.float64)
-        value = graph.add("Clip", _standardized(graph, value, model._scaler), *bounds)
+    value = _clipped(graph, _matrix(graph, model, rows), model._scaler)
     if model._encoder is not None:
         value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model._encoder)
     return _stack(graph, model.stack_, value)
+
+
+@probabilities.register
+def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
+    """Product of powers of the kinds' mean probabilities.
+
+    What scales a fold's inputs goes into the first layers, so that folds differ by their codes alone: networks without
+    codes see the same rows, and those of all folds are one stack. A kind of power 0 says nothing, and is left out.
+    """
+    value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model._scaler), np.float32)
+    told = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
+    kinds = {i: model.kinds_[i] for i in told}
+    coded = any(kind.codes for kind in kinds.values())
+    views = [_with_codes(graph, value, inputs.encoder_) for inputs in model._inputs] if coded else []
+    powers = []
+    for i, kind in kinds.items():
+        folds = zip(model._inputs, model._members, strict=True)
+        networks = [_with_scales(stacks[i].weights_, inputs.scales(kind)) for inputs, stacks in folds]
+        if kind.codes:
+            of_folds = [_networks(graph, weights, view) for weights, view in zip(networks, views, strict=True)]
+            mean = graph.add("Div", graph.add("Sum", *of_folds), graph.constant(len(of_folds), np.float64))
+        else:
+            joined = {name: np.concatenate([weights[name] for weights in networks]) for name in networks[0]}
+            mean = _networks(graph, joined, value)
+        logs = graph.add("Log", graph.add("Add", mean, graph.constant(TINY, np.float64)))
+        powers.append(graph.add("Mul", logs, graph.constant(model.pool_weights_[i], np.float64)))
+    return graph.add("Softmax", graph.add("Sum", *powers), axis=-1)
 
 
 @probabilities.register
@@ -127,6 +154,18 @@ def _standardized(graph: Graph, value: str, scaler: StandardScaler) -> str:
     return value
 
 
+def _clipped(graph: Graph, value: str, scaler: StandardScaler | None) -> str:
+    if scaler is None:
+        return value
+    bounds = graph.constant(-CLIP, np.float64), graph.constant(CLIP, np.float64)
+    return graph.add("Clip", _standardized(graph, value, scaler), *bounds)
+
+
+def _with_scales(weights: Weights, scales: np.ndarray) -> Weights:
+    first = weights["weights.0"]
+    return weights | {"weights.0": (scales[:, None].astype(np.float64) * first).astype(first.dtype)}
+
+
 def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> str:
     dtype = encoder.starts_.dtype
     of_codes = graph.add("Gather", value, graph.constant(encoder.columns_, np.int64), axis=1)
@@ -137,7 +176,6 @@ def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> st
 
 
 def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:
-    """Mean probability of the members: a matrix product a layer for all of them, as `MLPStack` does it."""
     if stack.pattern_ is not None:
         raise ValueError(
             "A network given as a module has no ONNX graph here: export stack_.to_module() with torch.onnx, or use "
@@ -145,7 +183,11 @@ def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:
         )
     if stack.scaler_ is not None:
         rows = _standardized(graph, rows, stack.scaler_)
-    weights = stack.weights_
+    return _networks(graph, stack.weights_, rows)
+
+
+def _networks(graph: Graph, weights: Weights, rows: str) -> str:
+    """Mean probability of the members: a matrix product a layer for all of them, as `MLPStack` does it."""
     value = graph.cast(rows, weights["weights.0"].dtype)
     depth = sum(name.startswith("weights.") for name in weights)
     for i in range(depth):

@@ -11,12 +11,11 @@ import onnx
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise import __version__
-from equipoise.classifiers import ResampledClassifier
+from equipoise.classifiers import AutoClassifier
+from equipoise.classifiers.decider import decider
 from equipoise.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
 from equipoise.decisions import TunedThresholdsClassifier
 from equipoise.onnx_export.classifiers import probabilities
@@ -26,7 +25,7 @@ from equipoise.onnx_export.graph import Graph, element_type
 def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     """Write a fitted classifier as one ONNX graph, which needs nothing of this library to run.
 
-    The graph holds preprocessing, all networks, prior correction, temperature and thresholds. A recipe for tables
+    The graph holds preprocessing, all networks, pools, prior correction, temperature and decisions. A recipe for tables
     has one input a column that it uses, of shape (n, 1): numbers as double, NaN where missing; booleans as 0 and 1,
     dates as days since 1970-01-01 (UTC), both as double; categories as strings, empty where missing. A classifier for
     numbers has one input, ``X``, of shape (n, n_features), double. `onnx_inputs` makes them of a table.
@@ -37,9 +36,9 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     Parameters
     ----------
     model : fitted classifier
-        A recipe that trains networks, `NeuralClassifier` or `MUBOClassifier`, also within a pipeline after
-        StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `ResampledClassifier` and
-        ``CalibratedClassifierCV(method="temperature")``.
+        A recipe that trains networks, `AutoClassifier`, `NeuralClassifier` or `MUBOClassifier`, also within a pipeline
+        after StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `ResampledClassifier`
+        and ``CalibratedClassifierCV(method="temperature")``.
     path : str or Path
         File to write, replaced if it is there.
 
@@ -74,12 +73,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     check_is_fitted(model)
     graph = Graph()
     proba = probabilities(model, graph, None)
-    scores = proba
-    if (offsets := _offsets(model)) is not None:
-        scores = graph.add("Add", graph.add("Log", proba), graph.constant(offsets, np.float64))
     classes = _labels(model.classes_)
-    chosen = graph.add("ArgMax", scores, axis=1, keepdims=0)
-    label = graph.add("Gather", graph.constant(classes), chosen, axis=0)
+    label = graph.add("Gather", graph.constant(classes), _decision(graph, model, proba), axis=0)
     outputs: dict[str, tuple[str, int, list[Any]]] = {
         _free("label", graph): (label, element_type(classes), ["n"]),
         _free("probabilities", graph): (proba, onnx.TensorProto.DOUBLE, ["n", len(classes)]),
@@ -135,15 +130,19 @@ def _cells(column: NumericColumn | TextColumn, kind: Kind) -> NDArray[Any]:
     return np.where(levels == MISSING_LEVEL, "", levels).astype(object)[:, None]
 
 
-def _offsets(model: Any) -> NDArray[np.float64] | None:
-    """Offsets of the thresholds of the classifier that decides: those of one within a correction do not."""
-    if isinstance(model, TunedThresholdsClassifier):
-        return model.offsets_
-    if isinstance(model, Pipeline):
-        return _offsets(model[-1])
-    if isinstance(model, FrozenEstimator | ResampledClassifier):
-        return _offsets(model.estimator if isinstance(model, FrozenEstimator) else model.classifier_)
-    return None
+def _decision(graph: Graph, model: Any, proba: str) -> str:
+    """Index of the class that is decided for: thresholds or costs of a classifier within a correction do not count."""
+    last, offsets = decider(model), None
+    if isinstance(last, AutoClassifier):
+        costs = last._costs()
+        if costs is not None:
+            return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(costs)), axis=1, keepdims=0)
+        offsets = last.offsets_[str(last.decision)]
+    elif isinstance(last, TunedThresholdsClassifier):
+        offsets = last.offsets_
+    if offsets is not None:
+        proba = graph.add("Add", graph.add("Log", proba), graph.constant(offsets, np.float64))
+    return graph.add("ArgMax", proba, axis=1, keepdims=0)
 
 
 def _free(name: str, graph: Graph) -> str:

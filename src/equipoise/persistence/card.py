@@ -1,15 +1,22 @@
 """The model card: a page for people that says what a model is, what it was trained on, its figures and its limits."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from equipoise.batches import BalancedBatchSampler, ReMix
-from equipoise.classifiers import MUBOClassifier, NeuralClassifier, ResampledClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.persistence.stacks import parts
 
 _FEW = 100  # rows of a class below which a figure about it says little
 _MOST = 12  # levels of a column that are listed
+_DECISIONS = {
+    "balanced": "that is most probable if all were equally frequent",
+    "macro_f1": "that is best for macro F1, by offsets found on rows that no network had seen",
+    "natural": "that is most probable",
+    "costs": "of the lowest expected cost",
+}
 
 
 def model_card(model: Any, card: dict[str, Any]) -> str:
@@ -35,8 +42,30 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
         if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "stack_"):
             sizes = [f"{name} {array.shape}" for name, array in part.stack_.weights_.items() if "weights" in name]
             yield f"{type(part).__name__} of {part.stack_.n_members} network(s): {', '.join(sizes)}."
+        if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
+            yield from _pooled(part)
     for decision in card["schema"].get("decision", ()):
-        yield "; ".join(f"{name.replace('_', ' ')} {_shares(values)}" for name, values in decision.items()) + "."
+        if "decision" in decision:
+            yield f"It decides for the class {_DECISIONS[decision['decision']]}{_terms(decision)}."
+        else:
+            yield "; ".join(f"{name.replace('_', ' ')} {_shares(values)}" for name, values in decision.items()) + "."
+
+
+def _pooled(auto: AutoClassifier) -> Iterable[str]:
+    n_kinds, n_folds = len(auto.kinds_), len(auto._members)
+    yield (f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds of the "
+           "rows. Those of a fold were trained on the others; by what they answered for it, probabilities of the kinds "
+           "are put together as a product of powers.")  # fmt: skip
+    for number, (kind, power) in enumerate(zip(auto.kinds_, auto.pool_weights_, strict=True), 1):
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(kind).items())
+        yield f"Kind {number}: power {power:.4g}, {settings}."
+
+
+def _terms(decision: dict[str, Any]) -> str:
+    if "offsets" in decision:
+        return f"; log probabilities are moved by {_shares(decision['offsets'])}"
+    return "".join(f"; a row of {_cell(true)} decided for costs {_shares(costs)}"
+                   for true, costs in decision["costs"].items())  # fmt: skip
 
 
 def _versions(versions: dict[str, str]) -> str:
@@ -84,6 +113,11 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
                "`PriorCorrectedClassifier` brings them back to the shares of your world.")  # fmt: skip
     if corrected:
         yield "Its probabilities hold where the classes have the shares that they were corrected to."
+    if not leaning and not corrected:
+        for part in parts(model):
+            if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
+                shares = dict(zip(schema["classes"], part.training_shares_.tolist(), strict=True))
+                yield f"Its probabilities are natural: they hold where the classes have the shares {_shares(shares)}."
     if any(isinstance(part, TunedThresholdsClassifier) for part in parts(model)):
         yield "It does not always decide for the most probable class: its thresholds were tuned."
     if any("categories" in column for column in schema["columns"]):

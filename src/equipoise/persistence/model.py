@@ -20,6 +20,7 @@ from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS
 from equipoise.persistence.schema import answer, describe, probe
 from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import TRUSTED, check_trees, foreign_types
+from equipoise.persistence.whole import check_whole
 
 FORMAT = 3
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
@@ -63,6 +64,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     """
     check_is_fitted(model)
     about = about or {}
+    check_whole(model)
     bare, tensors = take_out(model)
     check_trees(bare)
     estimator = skops.io.dumps(bare, compression=ZIP_DEFLATED)
@@ -159,6 +161,7 @@ def _restore(files: dict[str, bytes], expected: list[float] | None) -> Any:
     if not (isinstance(model, BaseEstimator) and is_classifier(model)):
         raise ValueError(f"it holds no classifier, but {type(model).__name__}")
     check_trees(model)
+    check_whole(model)
     if expected is None and tensors:
         raise ValueError(f"{CARD} lacks the probabilities to try its networks with")
     if expected is not None and not np.allclose(answer(model), expected, rtol=0, atol=_SAME):

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _is_fitted
 
+from equipoise.classifiers import AutoClassifier
+from equipoise.classifiers.decider import decider
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.persistence.stacks import parts
 from equipoise.preprocessing import TablePreprocessor
@@ -23,6 +25,8 @@ def describe(model: Any, about: dict[str, Any]) -> dict[str, Any]:
         "class_shares": {label: count / rows for label, count in counts.items()} if rows else None,
     }
     decisions = [_decision(part, classes) for part in parts(model) if _is_decision(part)]
+    if isinstance(last := decider(model), AutoClassifier):
+        decisions.append(_own_decision(last, list(map(str, classes))))
     return described | ({"decision": decisions} if decisions else {})
 
 
@@ -58,6 +62,16 @@ def _decision(part: Any, classes: list[Any]) -> dict[str, Any]:
         return {"thresholds": dict(zip(map(str, classes), part.offsets_.tolist(), strict=True))}
     shares = {"from_shares": part.training_shares_, "to_shares": part.target_shares_}
     return {name: dict(zip(map(str, classes), values.tolist(), strict=True)) for name, values in shares.items()}
+
+
+def _own_decision(auto: AutoClassifier, classes: list[str]) -> dict[str, Any]:
+    """Offsets to log probabilities by class; or costs by true, then by decided class."""
+    costs = auto._costs()
+    if costs is None:
+        name = str(auto.decision)
+        return {"decision": name, "offsets": dict(zip(classes, auto.offsets_[name].tolist(), strict=True))}
+    rows = [dict(zip(classes, row, strict=True)) for row in costs.tolist()]
+    return {"decision": "costs", "costs": dict(zip(classes, rows, strict=True))}
 
 
 def probe(model: Any) -> list[float] | None:

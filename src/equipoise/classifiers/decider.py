@@ -1,0 +1,35 @@
+"""Which classifier of several, one inside the other, it is whose decision `predict` gives."""
+
+from typing import Any
+
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from equipoise.classifiers.resampled import ResampledClassifier
+
+
+def decider(model: Any) -> Any:
+    """Return the classifier that decides: pipelines, frozen and resampled classifiers leave that to the one in them.
+
+    Parameters
+    ----------
+    model : fitted classifier
+
+    Returns
+    -------
+    classifier
+        The model itself, if it decides by the probabilities of what is in it.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from equipoise.classifiers.decider import decider
+    >>> decider(make_pipeline(LogisticRegression()))
+    LogisticRegression()
+    """
+    if isinstance(model, Pipeline):
+        return decider(model[-1])
+    if isinstance(model, FrozenEstimator):
+        return decider(model.estimator)
+    return decider(model.classifier_) if isinstance(model, ResampledClassifier) else model
