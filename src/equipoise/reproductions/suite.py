@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin
 
 from equipoise import datasets
 from equipoise.datasets import Dataset
+from equipoise.experiments.comparison import one_hot
 from equipoise.experiments.grid import PreparedFold, fit_cell
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.scores import Metric
@@ -40,12 +41,24 @@ class Arm:
         ``(seed, n_members, max_steps) -> classifier`` of standardised numbers.
     by_group : bool
         Whether its `fit` is told the rows' groups.
+    decisions : tuple of str
+        Decisions of its `decide_proba` that are kept, each as a method of its own, ``<name>-<decision>``.
+    most_rows, most_repeats : int or None
+        Of a set that it is run on, and of the repeats there; where its cost forbids more.
     """
 
     name: str
     title: str
     make: Make
     by_group: bool = False
+    decisions: tuple[str, ...] = ()
+    most_rows: int | None = None
+    most_repeats: int | None = None
+
+    def runs_on(self, n_rows: int, repeat: int) -> bool:
+        """Whether it is run in a repeat on a set of so many rows."""
+        short_enough = self.most_rows is None or n_rows <= self.most_rows
+        return short_enough and (self.most_repeats is None or repeat < self.most_repeats)
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,11 @@ class Effort:
     most_steps : int
         Gradient steps of a network, at most.
     quick : bool
-        Run the five smallest sets only.
+        Run the smallest sets only.
+    n_repeats : int
+        Of the folds, each time drawn anew.
+    most_rows_repeated : int
+        Of a set whose folds are repeated.
     """
 
     n_folds: int = 5
@@ -68,13 +85,16 @@ class Effort:
     most_rows: int = 5500
     most_steps: int = 1_000_000
     quick: bool = False
+    n_repeats: int = 1
+    most_rows_repeated: int = 5000
 
 
 def protocol_of(n_rows: int, recipes: Sequence[str], effort: Effort) -> Protocol:
     """Return the folds, members and gradient steps of a set, the same for all that is compared."""
     n_train = n_rows - n_rows // effort.n_folds
     steps = min(effort.most_steps, classifier("none").planned_steps(n_train))
-    return Protocol(tuple(recipes), effort.n_folds, 1, effort.n_members, steps, random_state=0)
+    n_repeats = effort.n_repeats if n_rows <= effort.most_rows_repeated else 1
+    return Protocol(tuple(recipes), effort.n_folds, n_repeats, effort.n_members, steps, random_state=0)
 
 
 def codes_of(dataset: Dataset, store: Store) -> NDArray[np.int64]:
@@ -84,8 +104,8 @@ def codes_of(dataset: Dataset, store: Store) -> NDArray[np.int64]:
     return codes
 
 
-def run_small_sets(folder: Path, effort: Effort, arms: Sequence[Arm], on_progress: OnProgress) -> list[str]:
-    """Fit the arms on the suite's sets of few rows, the smallest first; return the names of those that are missing."""
+def run_sets(folder: Path, effort: Effort, arms: Sequence[Arm], on_progress: OnProgress) -> list[str]:
+    """Fit the arms on the suite's sets, the smallest first; return the names of those that are missing."""
     found, missing = obtainable({name: partial(datasets.load, name) for name in datasets.suite()})
     found = [(name, dataset) for name, dataset in found if len(dataset.y) <= effort.most_rows]
     found = found[:_QUICK_SETS] if effort.quick else found
@@ -93,7 +113,8 @@ def run_small_sets(folder: Path, effort: Effort, arms: Sequence[Arm], on_progres
         with open_store(folder, name, effort) as store:
             codes = codes_of(dataset, store)
             protocol = protocol_of(len(codes), (), effort)
-            run_arms(dataset, codes, split(codes, dataset.groups, protocol, 0), protocol, store, arms)
+            folds = [fold for r in range(protocol.n_repeats) for fold in split(codes, dataset.groups, protocol, r)]
+            run_arms(dataset, codes, folds, protocol, store, arms, dataset.groups)
         on_progress("sets", number, len(found))
     return missing
 
@@ -115,22 +136,36 @@ def run_arms(
         Of every row, for arms that are told them.
     """
     done = store.done()
-    prepared = [PreparedFold.of(dataset, codes, fold) for fold in folds]
-    for fold in prepared:
+    keys = [(arm, fold) for fold in folds for arm in arms if arm.runs_on(len(codes), fold.repeat)]
+    pending = [(arm, fold) for arm, fold in keys if (arm.name, fold.repeat, fold.number) not in done]
+    prepared = {fold: PreparedFold.of(dataset, codes, fold) for fold in dict.fromkeys(fold for _, fold in pending)}
+    for fold in prepared.values():
         store.add_fold(fold.fold, codes, fold.n_classes)
-    pending = [(arm, fold) for arm in arms for fold in prepared if (arm.name, 0, fold.fold.number) not in done]
     jobs = [
-        (arm.name, arm.make(fold.fold.seed, protocol.n_members, protocol.max_steps), fold,
-         {} if groups is None or not arm.by_group else {"groups": groups[fold.fold.train]})
+        (arm.name, arm.decisions, arm.make(fold.seed, protocol.n_members, protocol.max_steps), prepared[fold],
+         {} if groups is None or not arm.by_group else {"groups": groups[fold.train]})
         for arm, fold in pending
     ]  # fmt: skip
-    for number, cell in side_by_side(_fit_arm, jobs, n_workers()):
+    for number, cells in side_by_side(_fit_arm, jobs, n_workers()):
         arm, fold = pending[number]
-        store.add([fold.failed(arm.name, cell) if isinstance(cell, Exception) else cell])
+        store.add([prepared[fold].failed(arm.name, cells)] if isinstance(cells, Exception) else cells)
 
 
-def _fit_arm(name: str, model: ClassifierMixin, fold: PreparedFold, parameters: dict[str, Any]) -> Cell:
-    return fit_cell(name, model, fold, **parameters)
+def _fit_arm(
+    name: str, decisions: Sequence[str], model: ClassifierMixin, fold: PreparedFold, parameters: dict[str, Any]
+) -> list[Cell]:
+    cell = fit_cell(name, model, fold, **parameters)
+    if cell.probabilities is None:
+        return [cell]
+    return [cell, *(_decided(cell, decision, model, fold) for decision in decisions)]
+
+
+def _decided(cell: Cell, decision: str, model: Any, fold: PreparedFold) -> Cell:
+    """Keep what a model decides for as probabilities of 0 and 1."""
+    decided = one_hot(model.decide_proba(cell.probabilities, decision), fold.n_classes)
+    confusion = np.eye(fold.n_classes, dtype=np.int64)[fold.y_test].T @ decided.astype(np.int64)
+    return replace(cell, recipe=f"{cell.recipe}-{decision}", probabilities=decided.astype(np.float32),
+                   confusion=confusion, made=[])  # fmt: skip
 
 
 def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -149,7 +184,7 @@ def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric])
 
 
 def scores_by_fold(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:
-    """Read what `scores` does, a row a ``fold``."""
+    """Read what `scores` does, a row a ``fold`` of each repeat."""
     rows = []
     for name, family in families.items():
         if (path := folder / f"{name}.sqlite").exists():
@@ -159,10 +194,10 @@ def scores_by_fold(folder: Path, families: Mapping[str, str], metrics: Sequence[
 
 
 def _rows(store: Store, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    codes, rare = {fold.fold: fold.test_codes for fold in store.folds()}, store.get("rare")
+    codes, rare = {(fold.repeat, fold.fold): fold.test_codes for fold in store.folds()}, store.get("rare")
     return [
         {"method": cell.recipe, "fold": cell.fold, "seconds": cell.seconds,
-         **{metric.name: metric.score(codes[cell.fold], cell.probabilities, rare) for metric in metrics}}
+         **{metric.name: metric.score(codes[cell.repeat, cell.fold], cell.probabilities, rare) for metric in metrics}}
         for cell in store.cells() if cell.probabilities is not None
     ]  # fmt: skip
 

@@ -51,7 +51,7 @@ def tables_page(out: Path, *, quick: bool, command: str, on_progress: OnProgress
     """Run all losses on small sets and on long tails; write ranks, tests, costs and verdicts."""
     of_suite, of_tails = (QUICK, QUICK) if quick else (SUITE, TAILS)
     missing = [
-        *suite.run_small_sets(out / "suite", of_suite, TABLES, on_progress),
+        *suite.run_sets(out / "suite", of_suite, TABLES, on_progress),
         *runs.run_tails(out / "tails", of_tails, on_progress),
     ]
     found, by_fold = (read(out / "suite", datasets.suite(), SCORED) for read in (suite.scores, suite.scores_by_fold))
