@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from equipoise.classifiers import AutoClassifier
+from equipoise.recipes import AUTO, classifier
 from equipoise.reproductions.auto_suite import references
 from equipoise.reproductions.auto_suite.published import TabM
 from equipoise.reproductions.auto_suite.references import BOOSTING, EXTRAS, SPACES, installed
@@ -13,7 +13,7 @@ from equipoise.reproductions.suite import Arm, Make
 
 OfSeed = Callable[[int], Any]
 
-AUTO, DECIDED, LOGISTIC, TABM = "auto", "auto-macro_f1", "logistic", "tabm"
+DECIDED, LOGISTIC, TABM = f"{AUTO}-macro_f1", "logistic", "tabm"
 PRIOR = "-prior"
 """Ends the name of a method that is a fit's natural probabilities, corrected to equal shares."""
 
@@ -57,7 +57,7 @@ _LIMITS: dict[str, dict[str, int]] = {
 
 
 def _auto(max_steps: int | None) -> Make:
-    return lambda seed, members, steps: AutoClassifier(max_steps=max_steps, random_state=seed)
+    return lambda seed, members, steps: classifier(AUTO, max_steps=max_steps, random_state=seed)
 
 
 def _tabm(max_epochs: int) -> Make:
