@@ -5,12 +5,12 @@ import os
 
 from rich.console import Console
 
-from benchmarks import autobalance, chains, compare, gan, scale, steps, transforms
+from benchmarks import auto, autobalance, chains, compare, gan, scale, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {
     "steps": steps.run, "transforms": transforms.run, "gan": gan.run, "chains": chains.run,
-    "autobalance": autobalance.run,
+    "autobalance": autobalance.run, "auto": auto.run,
 }  # fmt: skip
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 
