@@ -13,7 +13,7 @@ test: check  ## everything that CI runs
 	$(BIN)/pytest
 
 test-long: $(READY)  ## what takes too long for every change
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long --timeout 0 -o faulthandler_timeout=0
 
 check: $(READY)  ## style and types
 	$(BIN)/ruff check src tests benchmarks

@@ -1,6 +1,8 @@
 """What every test shares: one thread, the data home, and small imbalanced problems."""
 
+import faulthandler
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,11 @@ Problem = tuple[NDArray[np.float64], NDArray[np.int64]]
 torch.set_num_threads(1)
 settings.register_profile("equipoise", deadline=None, derandomize=True)  # a busy machine is no failure
 settings.load_profile("equipoise")
+
+
+def pytest_unconfigure() -> None:
+    """Have an exit that waits for a thread or a process show where, and end."""
+    faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from equipoise.training.processes import side_by_side
 
 # Functions for the workers are made within tests: those of a test module cannot be imported there.
+
+SECONDS = 120  # a generous end to what hangs, not a measurement
 
 
 def outcomes(function, jobs, n_jobs=2):
@@ -79,18 +83,74 @@ def test_a_worker_that_meets_its_memory_limit_reports_it(tmp_path):
     assert isinstance(large, MemoryError)
 
 
-def test_workers_end_with_a_driver_that_was_killed(tmp_path):
-    script = "import os, sys, time\n" \
-             "from equipoise.training.processes import side_by_side\n" \
-             "def busy(folder):\n" \
-             "    open(f'{folder}/{os.getpid()}', 'w').close()\n" \
-             "    time.sleep(600)\n" \
-             "list(side_by_side(busy, [(sys.argv[1],)] * 2, 2))"  # fmt: skip
-    driver = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
-    while len(workers := list(tmp_path.iterdir())) < 2:
-        assert driver.poll() is None
-        time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    while any(Path("/proc", worker.name).exists() for worker in workers):
-        time.sleep(0.05)
+LARGE = """
+import os, sys
+from pathlib import Path
+from equipoise.training.processes import side_by_side
+
+def large(number):
+    (Path(sys.argv[1]) / str(os.getpid())).touch()
+    return bytes(5_000_000)
+
+print(sum(len(outcome) for _, outcome in side_by_side(large, [(number,) for number in range(100)], 2)))
+"""
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """Start a program that has two workers note their process numbers; returns it and them."""
+    processes = []
+
+    def start(script, **options):
+        program = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], start_new_session=True, **options)
+        processes.append(program)
+        while len(workers := [int(file.name) for file in tmp_path.iterdir()]) < 2:
+            assert program.poll() is None
+            time.sleep(0.05)
+        processes.extend(map(psutil.Process, workers))
+        return program, processes[1:]
+
+    yield start
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@pytest.mark.parametrize("whom", ["a worker is killed", "a terminal's Ctrl-C"])
+def test_a_worker_that_is_stopped_while_it_answers_stops_nobody_else(driver, whom):
+    """The driver is held until large outcomes wait for it, which no pipe can hold."""
+    program, workers = driver(LARGE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    program.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    if whom == "a worker is killed":
+        workers[0].kill()
+        program.send_signal(signal.SIGCONT)
+        said, errors = program.communicate(timeout=SECONDS)
+        assert program.returncode == 0, errors
+        assert int(said) == 500_000_000
+    else:
+        program.send_signal(signal.SIGCONT)
+        os.killpg(program.pid, signal.SIGINT)
+        program.communicate(timeout=SECONDS)
+        assert program.returncode == -signal.SIGINT  # which is how Python ends after KeyboardInterrupt
+    assert not psutil.wait_procs(workers, timeout=SECONDS)[1]
+
+
+def test_workers_end_with_a_driver_that_was_killed(driver):
+    """At once, and what they had kept for it goes with them."""
+    program, workers = driver(
+        "import os, sys, time\n"
+        "from equipoise.training.processes import _folder, side_by_side\n"
+        "def busy(folder):\n"
+        "    open(f'{folder}/{os.getpid()}', 'w').close()\n"
+        "    time.sleep(600)\n"
+        "print(_folder().name, flush=True)\n"
+        "list(side_by_side(busy, [(sys.argv[1],)] * 2, 2))",
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    folder = Path(program.stdout.readline().strip())
+    assert folder.is_dir()
+    program.kill()
+    program.communicate(timeout=SECONDS)
+    assert not psutil.wait_procs(workers, timeout=SECONDS)[1]
+    assert not folder.exists()

@@ -1,15 +1,19 @@
 """Jobs in processes side by side: one that fails, or whose process dies, does not stop the others."""
 
 import os
+import shutil
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from multiprocessing import current_process
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkstemp
 from threading import Thread
 from typing import Any, TypeVar
 
+import cloudpickle
 from joblib import Parallel, delayed
 
 from equipoise.training.machines import cluster_in_use
@@ -46,6 +50,9 @@ def side_by_side(
     if (cluster := cluster_in_use()) is not None:
         yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs])
         return
+    if n_jobs == 1:
+        yield from ((number, outcome_of(function, *arguments)) for number, arguments in enumerate(jobs))
+        return
     left = dict(enumerate(jobs))
     suspects: set[int] = set()
     while left:
@@ -64,12 +71,37 @@ def side_by_side(
 def _pool(
     function: Callable[..., T], jobs: dict[int, tuple[Any, ...]], n_jobs: int, in_hand: set[int]
 ) -> Iterator[tuple[int, T | Exception]]:
+    driver, folder = os.getpid(), _folder().name
+
     def handed_over() -> Iterator[Any]:
         for number, arguments in jobs.items():
             in_hand.add(number)
-            yield delayed(_in_worker)(os.getpid(), number, function, arguments)
+            yield delayed(_to_file)(folder, number, function, arguments)
 
-    yield from Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")(handed_over())
+    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered",
+                        initializer=_begin, initargs=(driver, folder))  # fmt: skip
+    for number, file in parallel(handed_over()):
+        outcome = cloudpickle.loads(Path(file).read_bytes())
+        Path(file).unlink()
+        yield number, outcome
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """Make the folder of this process in which its workers leave what they computed."""
+    return TemporaryDirectory(prefix="equipoise-")
+
+
+def _to_file(folder: str, number: int, function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[int, str]:
+    """Compute a job, and tell in which file the outcome is.
+
+    All workers of a pool answer through one pipe, and a process that ends in the middle of an answer leaves the
+    driver waiting for the rest forever. An answer as short as this is written at once or not at all.
+    """
+    descriptor, file = mkstemp(dir=folder)
+    with open(descriptor, "wb") as stream:
+        cloudpickle.dump(outcome_of(function, *arguments), stream)
+    return number, file
 
 
 def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) -> T | Exception:
@@ -83,21 +115,17 @@ def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) 
         )
 
 
-def _in_worker(
-    driver: int, number: int, function: Callable[..., T], arguments: tuple[Any, ...]
-) -> tuple[int, T | Exception]:
-    if current_process().name.startswith("LokyProcess"):
-        _end_with(driver)
-    return number, outcome_of(function, *arguments)
+def _begin(driver: int, folder: str) -> None:
+    """Have this worker end when its driver does, and then only: joblib's would stay for five minutes more.
 
-
-@cache
-def _end_with(driver: int) -> None:
-    """Have this worker end once its driver is gone; joblib's would keep its memory for five minutes more."""
+    Ctrl-C in a terminal goes to all its processes; what it means for the workers is for the driver to say.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == driver:
             time.sleep(0.5)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
