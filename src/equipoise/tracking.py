@@ -115,7 +115,8 @@ class MLflowTracker:
 def _parameters(comparison: Comparison) -> dict[str, object]:
     protocol = comparison.protocol
     named = {
-        name: getattr(protocol, name) for name in ("n_folds", "n_repeats", "n_members", "max_steps", "random_state")
+        name: getattr(protocol, name)
+        for name in ("n_folds", "n_repeats", "n_members", "max_steps", "random_state", "decision")
     }
     problem = {name: comparison.problem[name] for name in ("n_rows", "classes", "counts")}
     versions = {f"version.{name}": version for name, version in comparison.versions.items()}

@@ -11,7 +11,7 @@ from equipoise.experiments import Comparison, Store
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.experiments.store import Cell
 
-SKILL = {"none": 1.0, "under": 2.0, "remix": 2.5, "gbdt": 1.5}
+SKILL = {"auto": 2.2, "none": 1.0, "under": 2.0, "remix": 2.5, "gbdt": 1.5}
 
 Stored = Callable[..., Comparison]
 
@@ -70,6 +70,7 @@ def _cell(
 ) -> Cell:
     logits = skill * np.eye(k)[codes] + rng.normal(size=(len(codes), k))
     proba = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    decided = (proba + 0.2 * np.eye(k)[-1]).argmax(axis=1) if key[0] == "auto" else proba.argmax(axis=1)
     confusion = np.zeros((k, k), dtype=np.int64)
-    np.add.at(confusion, (codes, proba.argmax(axis=1)), 1)
-    return Cell(*key, 0.5, proba, confusion, notes)
+    np.add.at(confusion, (codes, decided), 1)
+    return Cell(*key, 0.5, proba, confusion, notes, decided=decided)

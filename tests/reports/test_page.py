@@ -1,6 +1,7 @@
 """The page and the csv: complete for every shape of comparison, safe with any text, replaced whole."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,6 +12,7 @@ from equipoise.experiments import METRICS
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.definitions import DEFINITIONS
 from equipoise.reports.text import number as written
+from equipoise.reports.verdict import verdict
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>$\\frac{--></style>\x00\u202e\ud800"
@@ -86,6 +88,19 @@ def test_a_page_for_every_shape(stored, report, counts, recipes, plots):
     assert html.count("<svg") == len(page.plots)
     for number in range(len(counts)):
         assert str(number) in page.text
+
+
+def test_the_first_paragraph_is_the_verdict(stored, report):
+    """One paragraph for a reader who reads no further, commands as code, and what auto decides for told below."""
+    comparison = stored(recipes=("auto", "none", "gbdt"), n_repeats=1)
+    _, html = report(comparison)
+    first = re.search(r'<div class="verdict" id="verdict">\s*<p>(.*?)</p>', html, re.S)[1]
+    plain = unescape(re.sub(r"<[^>]+>", "", first))
+    said = " ".join(vars(verdict(comparison)).values()).replace("`", "")
+    assert " ".join(plain.split()) == " ".join(said.split())
+    assert "<code>equipoise predict model/ new.csv --out scored.csv</code>" in first
+    assert html.count("but of auto the one that it decides for (balanced)") == 3
+    assert "but of auto" not in report(stored(recipes=("none", "gbdt"), n_repeats=1))[1]
 
 
 def test_numbers_are_the_comparison_s(stored, report):

@@ -173,7 +173,7 @@ class Comparison:
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
-        """One row a recipe, best first by the chosen metric.
+        """One row a recipe, best first by the chosen metric; equals in the order of the protocol.
 
         Columns: ``recipe``, ``meaning``, the mean of every column of `scores`; ``low`` and
         ``high``, the 95% interval of the chosen metric; ``rank``, its mean rank over folds;
@@ -186,7 +186,7 @@ class Comparison:
             scores = scores.loc[common]
         means = scores.groupby("recipe").mean(numeric_only=True)
         better = METRICS[self.metric].greater_is_better
-        means = means.sort_values(self.metric, ascending=not better, kind="stable")
+        means = means.loc[self.recipes].sort_values(self.metric, ascending=not better, kind="stable")
         winner = means.index[0]
         ranks = self.table(self.metric).rank(axis=1, ascending=not better).mean()
         rows = []

@@ -29,9 +29,9 @@ def shown_first(comparison: Comparison) -> list[str]:
 
 
 def curves_of(comparison: Comparison) -> list[str]:
-    """Return the recipes whose curves are drawn, a colour each: those shown first, and the references."""
-    references = [name for name in comparison.recipes if not is_neural(name)]
-    return list(dict.fromkeys([*shown_first(comparison), *references]))[: len(SERIES)]
+    """Return the recipes whose curves are drawn, a colour each: those shown first, and those that are no treatment."""
+    others = [name for name in comparison.recipes if not is_neural(name)]
+    return list(dict.fromkeys([*shown_first(comparison), *others]))[: len(SERIES)]
 
 
 def rare_rows(comparison: Comparison, recipe: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -73,7 +73,15 @@ def render(comparison: Comparison, command: str) -> str:
         loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, finalize=_clean,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    formats: list[Callable[..., str]] = [text.short, text.number, text.between, text.count, text.percent, text.seconds]
+    formats: list[Callable[..., str]] = [
+        text.short,
+        text.marked,
+        text.number,
+        text.between,
+        text.count,
+        text.percent,
+        text.seconds,
+    ]
     environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template("page.html.j2").render(_context(comparison, command))
 

@@ -1,7 +1,10 @@
 """Text and numbers as a reader sees them: labels made safe to print, numbers rounded to what they tell."""
 
 import math
+import re
 from collections.abc import Sequence
+
+from markupsafe import Markup, escape
 
 # Controls, halves of surrogate pairs and non-characters have no place in HTML or SVG; marks that turn the
 # direction of writing would let a label rearrange the words around it.
@@ -32,6 +35,17 @@ def short(text: str, limit: int = 28) -> str:
     """
     line = " ".join(clean(text).split()) or "(blank)"
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def marked(text: str) -> Markup:
+    """Put what stands between backticks into code; the rest is escaped.
+
+    Examples
+    --------
+    >>> marked("a < b: `c`")
+    Markup('a &lt; b: <code>c</code>')
+    """
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(clean(text)))))
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -1,30 +1,40 @@
-"""What the comparison says in plain words: the best recipe, which others are as good, and what a threshold does."""
+"""What the comparison says in plain words: what was tried, what won, how surely, what a threshold does, what to do."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.text import between, listed, number, signed
+from equipoise.reports.definitions import DEFINITIONS
+from equipoise.reports.text import between, count, listed, number, signed
 
 UNTREATED = "none"
 MOVED = ("g_mean", "macro_f1")
 """Metrics that are also scored with thresholds tuned on the other folds."""
 
+_MOVED_FOR = {"g_mean": "g_mean", "balanced_accuracy": "g_mean", "macro_f1": "macro_f1",
+              "matthews_corrcoef": "macro_f1"}  # fmt: skip
+_CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
+_HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class shares"}
+_LISTED = 5  # names in a sentence
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Three sentences: on the winner, on those that cannot be told from it, on the moved threshold."""
+    """Sentences, in their order: each may be empty but the first two. Commands stand between backticks."""
 
+    tried: str
     best: str
     others: str
     threshold: str
+    use: str
 
 
 def verdict(comparison: Comparison) -> Verdict:
     """Say what a comparison with a result or more found."""
-    return Verdict(_best(comparison), _others(comparison), _threshold(comparison))
+    return Verdict(_tried(comparison), _best(comparison), _others(comparison), _threshold(comparison), _use(comparison))
 
 
 def near_best(comparison: Comparison) -> list[str]:
@@ -34,12 +44,48 @@ def near_best(comparison: Comparison) -> list[str]:
     return board["recipe"][contains].tolist()
 
 
-def moved_difference(comparison: Comparison, recipe: str, against: str, metric: str) -> Interval:
-    """Interval of the paired difference of a recipe with moved thresholds to another one as decided."""
-    differences = (comparison.table(f"moved_{metric}")[recipe] - comparison.table(metric)[against]).dropna()
+def moved_difference(
+    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "moved"
+) -> Interval:
+    """Interval of the paired difference of a recipe, read in another way, to another one as it is.
+
+    ``reading`` is "moved", with tuned thresholds, or "prior", with corrected probabilities.
+    """
+    scores = comparison.scores.set_index(["repeat", "fold"])
+    read = scores.loc[scores["recipe"] == recipe, f"{reading}_{metric}"]
+    differences = (read - comparison.table(metric)[against]).dropna()
     if len(differences) < 2:
         return Interval(float(differences.mean()), np.nan, np.nan)
     return corrected_interval(differences, test_share=1 / comparison.protocol.n_folds)
+
+
+def _tried(comparison: Comparison) -> str:
+    found, protocol, metric = comparison.recipes, comparison.protocol, METRICS[comparison.metric]
+    who = f"{len(found)} recipes were" if len(found) > 1 else f"One recipe, {found[0]}, was"
+    times = "" if protocol.n_repeats == 1 else f", {protocol.n_repeats} times over"
+    tried = (
+        f"{who} trained on {count(comparison.problem['n_rows'])} rows of {len(comparison.classes)} classes in "
+        f"{'the same ' if len(found) > 1 else ''}{protocol.n_folds} folds{times}, and scored on the rows left out, by "
+        f"{metric.title} ({DEFINITIONS[metric.name]})."
+    )
+    unfinished = (
+        "" if comparison.complete else
+        f"Unfinished: {len(comparison.cells)} of {comparison.n_expected} results are in, and the rest may change what "
+        f"follows. "
+    )  # fmt: skip
+    return unfinished + tried + _failed(comparison)
+
+
+def _failed(comparison: Comparison) -> str:
+    names = list(dict.fromkeys(cell.recipe for cell in comparison.failures))
+    wholly = [name for name in names if name not in comparison.recipes]
+    partly = [name for name in names if name in comparison.recipes]
+    said = f" {_some(wholly)} failed on every fold that was tried." if wholly else ""
+    if partly:
+        common = len(comparison.table(comparison.metric))
+        where = f"the {common} without a failure" if common else "those that the recipe has"
+        said += f" {_some(partly)} failed on some folds: a score is the mean over {where}."
+    return said
 
 
 def _best(comparison: Comparison) -> str:
@@ -54,40 +100,127 @@ def _best(comparison: Comparison) -> str:
 
 
 def _others(comparison: Comparison) -> str:
-    others = [name for name in comparison.leaderboard["recipe"] if name != comparison.winner]
+    """By how much it won, over the next and the untreated network, and who cannot be told from it."""
+    others = comparison.leaderboard["recipe"].tolist()[1:]
     if not others or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
         return "There are too few folds to say how sure any difference is."
+    untreated = f"the untreated network, {UNTREATED}"
+    leads = [_lead(comparison, others[0], untreated if others[0] == UNTREATED else f"the next, {others[0]}")]
+    if UNTREATED in others[1:]:
+        leads.append(_lead(comparison, UNTREATED, untreated))
+    said = f"That is {', and '.join(leads)}."
+    if len(others) == 1:
+        return said
     near = [name for name in near_best(comparison) if name != comparison.winner]
-    why = "95% interval of the paired difference contains 0"
     if not near:
-        return "Every other recipe scores worse by a paired difference whose 95% interval excludes 0."
+        return f"{said} Every other recipe is behind by more than chance explains."
     if len(near) == len(others):
-        which = "No other recipe can" if len(near) > 1 else f"{near[0]} cannot"
-        return f"{which} be told apart from it: the {why}."
-    return f"{len(near)} of the other {len(others)} cannot be told apart from it: {listed(near)} (the {why})."
+        return f"{said} No other recipe can be told apart from it."
+    return f"{said} {len(near)} of the other {len(others)} cannot be told apart from it: {_some(near)}."
+
+
+def _lead(comparison: Comparison, other: str, named: str) -> str:
+    """By how much the winner is better than another one, and whether by chance."""
+    greater = METRICS[comparison.metric].greater_is_better
+    mean, low, high = comparison.interval(comparison.metric, comparison.winner, against=other)
+    if not greater:
+        mean, low, high = -mean, -high, -low
+    by = number(mean) if mean >= 0.0005 else "less than 0.001" if mean > 1e-9 else "no"
+    chance = "more than chance explains" if low > 0 else "chance may explain it"
+    return f"{by} {'higher' if greater else 'lower'} than {named} (95% interval {between(low, high)}; {chance})"
 
 
 def _threshold(comparison: Comparison) -> str:
+    """Whether the untreated network does as well by a moved threshold, or by corrected probabilities."""
+    title = METRICS[comparison.metric].title
+    if comparison.metric not in (*_MOVED_FOR, _CORRECTED):
+        return f"A moved threshold changes nothing here: {title} scores probabilities, not decisions."
     if UNTREATED not in comparison.recipes:
         return "The untreated network (none) has no results here, so nothing says what its threshold alone can do."
-    metric = comparison.metric if comparison.metric in MOVED else MOVED[0]
-    title, moved = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"moved_{metric}"))
-    difference = moved_difference(comparison, UNTREATED, comparison.winner, metric)
+    return _moved(comparison) + _auto_corrected(comparison)
+
+
+def _moved(comparison: Comparison) -> str:
+    metric, reading = _reading(comparison)
+    title, moved = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
+    difference = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
     gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
     if comparison.winner == UNTREATED:
         decided = number(_mean(comparison, UNTREATED, metric))
-        return f"Moving its threshold takes its {title} from {decided} to {moved} ({gap})."
-    start = f"Moving the threshold of the untreated network gives a {title} of {moved}"
+        how = _HOW[reading].format("its")
+        return f"It is the network without treatment; {how} takes its {title} from {decided} to {moved} ({gap})."
+    how = _HOW[reading].format("the untreated network's")
+    start = f"Merely {how} gives a {title} of {moved}"
     theirs = f"{comparison.winner}'s {number(_mean(comparison, comparison.winner, metric))}"
-    if difference.high < 0:
-        return f"{start}, which falls short of {theirs} ({gap})."
-    if difference.low > 0:
-        return f"{start}, which is better than {theirs} ({gap})."
     if np.isnan(difference.low):
         return f"{start}, against {theirs}; there are too few folds to compare the two."
-    return f"{start}, which cannot be told apart from {theirs} ({gap}): the threshold alone may do as well."
+    as_good = _as_good(comparison)
+    if as_good < 0:
+        return f"{start}, which falls short of {theirs} ({gap})."
+    if as_good > 0:
+        return f"{start}, which is better than {theirs} ({gap})."
+    return f"{start}, which cannot be told apart from {theirs} ({gap}): that alone may do as well."
+
+
+def _auto_corrected(comparison: Comparison) -> str:
+    """Tell what auto's natural probabilities are worth where equal class shares are asked for."""
+    if comparison.metric != _CORRECTED or recipes.AUTO not in comparison.recipes:
+        return ""
+    return (
+        f" {recipes.AUTO}'s probabilities are natural, too: corrected alike, they reach "
+        f"{number(_mean(comparison, recipes.AUTO, f'prior_{_CORRECTED}'))}."
+    )
+
+
+def _reading(comparison: Comparison) -> tuple[str, str]:
+    """Return the metric by which an untreated network is read anew, and the reading."""
+    return (_CORRECTED, "prior") if comparison.metric == _CORRECTED else (_MOVED_FOR[comparison.metric], "moved")
+
+
+def _as_good(comparison: Comparison) -> int:
+    """1 if the untreated network, read anew, is better than the winner, 0 if the two cannot be told apart, else -1."""
+    metric, reading = _reading(comparison)
+    _, low, high = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
+    sign = 1 if METRICS[metric].greater_is_better else -1
+    return sign * (int(low > 0) - int(high < 0))
+
+
+def _use(comparison: Comparison) -> str:
+    if not comparison.complete:
+        return "Type the command at the end of this page once more: it goes on from here."
+    model = (
+        f"What to do: `model/` beside this page is {comparison.winner}, trained on all rows"
+        f"{_decides(comparison)}; `equipoise predict model/ new.csv --out scored.csv` gives new rows its decision and "
+        f"its probabilities."
+    )
+    if len(comparison.recipes) > 1 and _all_equal(comparison):
+        return f"{model} Nothing here speaks for it over the others: see their other scores, or name another --metric."
+    return model + _simpler(comparison)
+
+
+def _decides(comparison: Comparison) -> str:
+    return f" (decision: {comparison.protocol.decision})" if comparison.winner == recipes.AUTO else ""
+
+
+def _simpler(comparison: Comparison) -> str:
+    """Name what does as well with one network and a tuned threshold, where that is so."""
+    if comparison.metric not in _MOVED_FOR or UNTREATED not in comparison.recipes or comparison.winner == UNTREATED:
+        return ""
+    metric, reading = _reading(comparison)
+    low = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
+    if np.isnan(low) or _as_good(comparison) < 0:
+        return ""
+    better = "Better, and simpler" if low > 0 else "Simpler, and perhaps as good"
+    return f' {better}: `TunedThresholdsClassifier(recipes.make("none"), metric="{metric}")`, in Python.'
+
+
+def _some(names: list[str]) -> str:
+    """Join names; of many, some."""
+    if len(names) <= _LISTED + 1:
+        return listed(names)
+    return f"{', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
 
 
 def _mean(comparison: Comparison, recipe: str, column: str) -> float:
