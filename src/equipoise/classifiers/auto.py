@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -180,11 +180,12 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
         self._costs()  # so that it fails now
-        weights = None
+        weights, held_together = None, None if groups is None else column_or_1d(groups)
+        check_consistent_length(X, held_together)
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             X, codes = X[weights > 0], codes[weights > 0]
-            groups = None if groups is None else column_or_1d(groups)[weights > 0]
+            held_together = None if held_together is None else held_together[weights > 0]
             weights = weights[weights > 0] / weights[weights > 0].mean()
         counts = np.bincount(codes, weights=weights, minlength=len(self.classes_))
         if not (counts > 0).all():
@@ -193,7 +194,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         self._scaler = StandardScaler().fit(X, sample_weight=weights) if self.standardize else None
         rows = self._scaled(X)
         rng = check_random_state(self.random_state)
-        folds = self._split(codes, groups, rng.randint(1 << 31))
+        folds = self._split(codes, held_together, rng.randint(1 << 31))
         self.kinds_ = self.kinds  # so that a model that is kept knows its own
         settings = [self._settings(kind, len(folds[0][0])) for kind in self.kinds_]
         seconds = None if self.max_time is None else _TREES_SHARE * self.max_time / len(folds)
@@ -209,21 +210,23 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         return tasks
 
     def _split(
-        self, codes: NDArray[np.int64], groups: ArrayLike | None, seed: int
+        self, codes: NDArray[np.int64], groups: NDArray[Any] | None, seed: int
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         n_folds = min(_FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
         if groups is not None:
-            groups = column_or_1d(groups)
-            n_folds = min(n_folds, len(np.unique(groups)))
+            names = np.unique(groups)
+            if len(names) < 2:
+                raise ValueError(
+                    f"Two groups are needed, but groups holds one only: {names.tolist()[0]!r}; leave it out."
+                )
+            n_folds = min(n_folds, len(names))
         if n_folds < 2:
-            raise ValueError(
-                f"Two rows of a class and two groups are the least, but there are {len(codes)} rows, one of each class"
-                f"{'' if groups is None else ' or one group'}."
-            )
+            raise ValueError(f"A class of two rows is needed, but each of the {len(codes)} classes has one row only.")
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of classes that not every fold has: pooled, they need not
-            return list(splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups))
+            folds = splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
+            return [(train, held_out) for train, held_out in folds if len(held_out)]  # of few groups, some go without
 
     def _settings(self, kind: Kind, n_rows: int) -> Settings:
         batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
