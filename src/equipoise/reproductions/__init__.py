@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from equipoise.reproductions.auto_suite.pages import auto_suite_page
 from equipoise.reproductions.autobalance import pages as autobalance
 from equipoise.reproductions.chance.pages import chance_page
 from equipoise.reproductions.gans.pages import gans_page
@@ -23,6 +24,7 @@ _PAGES: dict[str, Callable[..., Path]] = {
     "mubo-chance": chance_page,
     "smotified-gan": smotified_gan_page,
     "gan-suite": gans_page,
+    "auto-suite": auto_suite_page,
     "autobalance-tables": autobalance.tables_page,
     "autobalance-images": autobalance.images_page,
     "autobalance-groups": autobalance.groups_page,

@@ -1,7 +1,7 @@
 """Run recipes and further arms on data sets, one store a set; what is stored is not run again."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -98,9 +98,10 @@ def protocol_of(n_rows: int, recipes: Sequence[str], effort: Effort) -> Protocol
 
 
 def codes_of(dataset: Dataset, store: Store) -> NDArray[np.int64]:
-    """Return the class of each row as a code, and keep in the store which of them is rare."""
+    """Return the class of each row as a code, and keep in the store which of them is rare, and how many columns."""
     _, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     store.put("rare", int(np.bincount(codes).argmin()))
+    store.put("columns", dataset.X.shape[1])
     return codes
 
 
@@ -139,8 +140,8 @@ def run_arms(
     keys = [(arm, fold) for fold in folds for arm in arms if arm.runs_on(len(codes), fold.repeat)]
     pending = [(arm, fold) for arm, fold in keys if (arm.name, fold.repeat, fold.number) not in done]
     prepared = {fold: PreparedFold.of(dataset, codes, fold) for fold in dict.fromkeys(fold for _, fold in pending)}
-    for fold in prepared.values():
-        store.add_fold(fold.fold, codes, fold.n_classes)
+    for ready in prepared.values():
+        store.add_fold(ready.fold, codes, ready.n_classes)
     jobs = [
         (arm.name, arm.decisions, arm.make(fold.seed, protocol.n_members, protocol.max_steps), prepared[fold],
          {} if groups is None or not arm.by_group else {"groups": groups[fold.train]})
@@ -185,12 +186,18 @@ def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric])
 
 def scores_by_fold(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:
     """Read what `scores` does, a row a ``fold`` of each repeat."""
-    rows = []
+    found = stores(folder, families)
+    return pd.DataFrame(
+        [{"set": name, "family": of} | row for name, of, store in found for row in _rows(store, metrics)]
+    )
+
+
+def stores(folder: Path, families: Mapping[str, str]) -> Iterator[tuple[str, str, Store]]:
+    """Open the store of each set that has one, in turn; yield it with the names of the set and its source."""
     for name, family in families.items():
         if (path := folder / f"{name}.sqlite").exists():
             with Store(path) as store:
-                rows += [{"set": name, "family": family} | row for row in _rows(store, metrics)]
-    return pd.DataFrame(rows)
+                yield name, family, store
 
 
 def _rows(store: Store, metrics: Sequence[Metric]) -> list[dict[str, Any]]:

@@ -15,7 +15,27 @@ OfSeed = Callable[[int], Any]
 
 DECIDED, LOGISTIC, TABM = f"{AUTO}-macro_f1", "logistic", "tabm"
 PRIOR = "-prior"
-"""Ends the name of a method that is a fit's natural probabilities, corrected to equal shares."""
+"""Ends the name of a method that is the probabilities of a fit, corrected to equal shares."""
+
+NATURAL = (AUTO, *(name + way for name in BOOSTING for way in ("", "-searched")), LOGISTIC, TABM)
+"""Fits whose probabilities are for the shares of the training rows."""
+
+REFERENCES = (
+    *(name + way for name in BOOSTING for way in ("", "-balanced", "-searched")),
+    LOGISTIC, f"{LOGISTIC}-balanced", TABM,
+)  # fmt: skip
+FITTED = (AUTO, *REFERENCES)
+AT_EQUAL_SHARES = (AUTO + PRIOR, *REFERENCES, *(name + PRIOR for name in NATURAL if name != AUTO))
+"""What is compared where all classes count alike: auto as it decides by default, and every reading of the others."""
+
+BOOSTERS = tuple(name for name in AT_EQUAL_SHARES if name.split("-")[0] in BOOSTING)
+"""Every reading of boosting."""
+
+_NAMES = {AUTO: AUTO, **BOOSTING, LOGISTIC: "logistic regression", TABM: "TabM"}
+_WAYS = {"": "", "-balanced": ", balanced", "-searched": ", searched"}
+TITLES: dict[str, str] = {name + way: title + how for name, title in _NAMES.items() for way, how in _WAYS.items()}
+TITLES |= {name + PRIOR: f"{TITLES[name]}, corrected" for name in NATURAL}
+TITLES |= {AUTO + PRIOR: AUTO, DECIDED: "auto, its own decision"}
 
 N_DRAWS = 8
 _FEW_ROWS, _MOST_EPOCHS = 3000, 1000
@@ -25,21 +45,22 @@ _QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 40
 def arms(*, quick: bool) -> list[Arm]:
     """Everything that is fitted; what is derived from a fit's probabilities is in `scores`."""
     trees, draws = (_QUICK_TREES, _QUICK_DRAWS) if quick else (None, N_DRAWS)
-    found = [Arm(AUTO, AUTO, _auto(_QUICK_STEPS if quick else None), by_group=True, decisions=("macro_f1",))]
-    for name, title in BOOSTING.items():
+    makers: dict[str, Make] = {
+        AUTO: _auto(_QUICK_STEPS if quick else None),
+        LOGISTIC: _plain(references.logistic),
+        f"{LOGISTIC}-balanced": _balanced(references.logistic),
+        TABM: _tabm(_QUICK_EPOCHS if quick else _MOST_EPOCHS),
+    }
+    for name in BOOSTING:
         plain = partial(references.boosting, name, n_trees=trees)
-        found += [
-            Arm(name, title, _plain(plain)),
-            Arm(f"{name}-balanced", f"{title}, balanced", _balanced(plain), **_LIMITS.get(f"{name}-balanced", {})),
-            Arm(f"{name}-searched", f"{title}, searched", _searched(plain, SPACES[name], draws), by_group=True,
-                **_LIMITS.get(f"{name}-searched", {})),
-        ]  # fmt: skip
-    found += [
-        Arm(LOGISTIC, "logistic regression", _plain(references.logistic)),
-        Arm(f"{LOGISTIC}-balanced", "logistic regression, balanced", _balanced(references.logistic)),
-        Arm(TABM, "TabM", _tabm(_QUICK_EPOCHS if quick else _MOST_EPOCHS), **_LIMITS[TABM]),
-    ]
-    return found
+        makers[name] = _plain(plain)
+        makers[f"{name}-balanced"] = _balanced(plain)
+        makers[f"{name}-searched"] = _searched(plain, SPACES[name], draws)
+    return [
+        Arm(name, TITLES[name], makers[name], by_group=name == AUTO or name.endswith("-searched"),
+            decisions=("macro_f1",) if name == AUTO else (), **_LIMITS.get(name, {}))
+        for name in FITTED
+    ]  # fmt: skip
 
 
 def missing_packages(arm: str) -> list[str]:

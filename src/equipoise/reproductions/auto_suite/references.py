@@ -15,7 +15,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 EXTRAS: dict[str, str] = {
-    "lightgbm": "boosting", "xgboost": "boosting", "catboost": "boosting", "tabm": "tabm", "rtdl_num_embeddings": "tabm",
+    "lightgbm": "boosting", "xgboost": "boosting", "catboost": "boosting",
+    "tabm": "tabm", "rtdl_num_embeddings": "tabm",
 }  # fmt: skip
 """Packages that are not of equipoise's own requirements, and the extra that brings each."""
 
@@ -27,7 +28,8 @@ BOOSTING: dict[str, str] = {
 SPACES: dict[str, dict[str, Any]] = {
     "hist": {
         "learning_rate": loguniform(0.02, 0.3), "max_iter": randint(50, 301), "max_leaf_nodes": randint(4, 64),
-        "min_samples_leaf": randint(2, 50), "l2_regularization": loguniform(1e-3, 10), "max_features": uniform(0.3, 0.7),
+        "min_samples_leaf": randint(2, 50), "l2_regularization": loguniform(1e-3, 10),
+        "max_features": uniform(0.3, 0.7),
     },
     "lightgbm": {
         "learning_rate": loguniform(0.02, 0.3), "n_estimators": randint(50, 301), "num_leaves": randint(4, 64),

@@ -1,6 +1,6 @@
 """What the stores hold, as frames: scores of each method, and how like real rows those are that GANs made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import datasets
-from equipoise.decisions import correct_prior, decide, tune_offsets
-from equipoise.experiments.comparison import one_hot
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Cell, Store, StoredFold
 from equipoise.reproductions.gans.arms import MOVED, UNTREATED
+from equipoise.reproductions.moved import Others, at_equal_shares, moved_score
+from equipoise.reproductions.suite import stores
 
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
 DECIDED = ("g_mean", "macro_f1")
 """Metrics that a moved decision changes."""
-
-Others = Sequence[tuple[NDArray[np.int64], NDArray[Any]]]
 
 
 def scores(folder: Path) -> pd.DataFrame:
@@ -32,7 +30,8 @@ def scores(folder: Path) -> pd.DataFrame:
         ``moved_<metric>`` for the `DECIDED` ones, by offsets tuned for it on the test rows of the other folds. The
         method `MOVED` is the untreated network so moved, its probabilities corrected to equal shares.
     """
-    rows = [{"set": name, "family": family} | row for name, family, store in _stores(folder) for row in _rows(store)]
+    found = stores(folder, datasets.suite())
+    rows = [{"set": name, "family": family} | row for name, family, store in found for row in _rows(store)]
     return pd.DataFrame(rows).groupby(["set", "family", "method"], sort=False).mean().reset_index()
 
 
@@ -40,15 +39,8 @@ def health(folder: Path) -> pd.DataFrame:
     """Read figures of rows that GANs made: ``set``, ``family``, ``method``, ``fold``, and `SMOTifiedGAN.health_`."""
     return pd.DataFrame([
         {"set": name, "family": family, "method": cell.recipe, "fold": cell.fold} | figures
-        for name, family, store in _stores(folder) for cell in store.cells() for figures in cell.made
+        for name, family, store in stores(folder, datasets.suite()) for cell in store.cells() for figures in cell.made
     ])  # fmt: skip
-
-
-def _stores(folder: Path) -> Iterator[tuple[str, str, Store]]:
-    for name, family in datasets.suite().items():
-        if (path := folder / f"{name}.sqlite").exists():
-            with Store(path) as store:
-                yield name, family, store
 
 
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
@@ -68,17 +60,10 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
 
 def _scored(fold: StoredFold, proba: NDArray[Any], others: Others, rare: int) -> dict[str, float]:
     row = {name: METRICS[name].score(fold.test_codes, proba, rare) for name in SCORED}
-    codes = np.concatenate([codes for codes, _ in others])
-    seen = np.concatenate([p for _, p in others])
-    for name in DECIDED:
-        offsets = tune_offsets(codes, seen, metric=name, labels=np.arange(proba.shape[1]))
-        decided = one_hot(decide(proba, offsets), proba.shape[1])
-        row[f"moved_{name}"] = METRICS[name].score(fold.test_codes, decided, rare)
-    return row
+    return row | {f"moved_{name}": moved_score(name, fold.test_codes, proba, others, rare) for name in DECIDED}
 
 
 def _moved(fold: StoredFold, proba: NDArray[Any], row: dict[str, Any], rare: int) -> dict[str, float]:
-    counts = np.array(fold.train_counts)
-    corrected = correct_prior(proba, counts / counts.sum(), np.full(len(counts), 1 / len(counts)))
+    corrected = at_equal_shares(proba, fold.train_counts)
     brier = METRICS["balanced_brier"].score(fold.test_codes, corrected, rare)
     return {name: row[f"moved_{name}"] for name in DECIDED} | {"balanced_brier": brier}
