@@ -116,7 +116,7 @@ def test_mlflow_is_imported_for_tracking_only_and_missed_in_a_sentence(csv, tmp_
     script = "import sys, equipoise.cli; assert 'mlflow' not in sys.modules; sys.modules['mlflow'] = None\n" \
              "equipoise.cli.main(sys.argv[1:])"  # fmt: skip
     command = [sys.executable, "-c", script, "compare", str(csv), "--out", str(tmp_path / "report"), *OPTIONS]
-    done = subprocess.run([*command, "--track", "mlflow"], capture_output=True, text=True)
+    done = subprocess.run([*command, "--track", "mlflow"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and not (tmp_path / "report").exists()
     said = "equipoise: Tracking with MLflow needs a package of an extra: pip install 'equipoise[mlflow]'."
     assert done.stderr.strip() == said

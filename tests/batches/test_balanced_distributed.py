@@ -72,6 +72,7 @@ def seen(tmp_path_factory):
     finally:
         for process in processes:
             process.kill()
+            process.communicate()
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(N_RANKS)]
 
 

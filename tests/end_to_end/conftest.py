@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+SECONDS = 200  # a generous end to a command that hangs
+
 
 @pytest.fixture(scope="session")
 def frame():
@@ -37,21 +39,26 @@ def fraud_csv(frame, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def equipoise():
-    """Run the command line as a process; it must never show a traceback."""
+    """Run the command line as a process; it must never show a traceback, and ends with the tests at the latest."""
+    started = []
 
     def run(*arguments, code=0, start=False, output=subprocess.DEVNULL, shell_prefix=""):
         command = [sys.executable, "-m", "equipoise.cli", *map(str, arguments)]
         options = {"text": True, "env": {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}}
         if start:
-            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options)
+            started.append(subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options))
+            return started[-1]
         if shell_prefix:
             command = ["bash", "-c", shell_prefix + ' exec "$@"', "bash", *command]
-        done = subprocess.run(command, capture_output=True, **options)
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, **options)
         assert done.returncode == code, done.stderr + done.stdout
         assert "Traceback" not in done.stderr
         return done
 
-    return run
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ import pytest
 
 from equipoise.experiments import Comparison, Store
 
+SECONDS = 200  # a generous end to a command that hangs
+
 
 def stored_rows(folder):
     """Every cell with its number in the file, which changes when it is written again; the file must be whole."""
@@ -59,8 +61,9 @@ def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
         while True:
             process = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True)
             try:
-                process.wait(rng.uniform(0, seconds) if len(stored_when_killed) < n_kills else None)
+                process.wait(rng.uniform(0, seconds) if len(stored_when_killed) < n_kills else SECONDS)
             except subprocess.TimeoutExpired:
+                assert len(stored_when_killed) < n_kills, "The command hangs"
                 process.kill()
                 process.wait()
             after = stored_rows(folder)
@@ -92,7 +95,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(report, equipoise, fraud
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         os.kill(workers[0], signal.SIGKILL)
-    said, errors = process.communicate()
+    said, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors and str(folder / "report.html") in said.replace("\n", "")
     assert_same_results(folder, undisturbed)
@@ -110,7 +113,7 @@ def test_two_comparisons_never_write_to_one_folder(report, equipoise, fraud_csv,
     first.send_signal(signal.SIGCONT)
     assert f"{folder} is being written by process {first.pid}, since" in second.stderr.replace("\n", "")
     os.killpg(first.pid, signal.SIGINT)  # a terminal tells the workers, too
-    said, errors = first.communicate()
+    said, errors = first.communicate(timeout=SECONDS)
     assert first.returncode == 130 and "Traceback" not in errors + said
     *_, summary, command = said.splitlines()
     assert summary == f"Stopped: {len(stored_rows(folder))} of 24 results are in {folder}. To go on:"

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -90,8 +90,9 @@ def test_a_worker_that_dies_costs_its_stack_only(cluster, tmp_path):
     def network_of(stack):
         def network(input_shape, n_classes):
             if os.getpid() != driver:
-                (tmp_path / f"{stack}-{time.time_ns()}").touch()
-                if stack == 1 and not (tmp_path / "died").exists():
+                (tmp_path / f"{stack}-{uuid4()}").touch()
+                # The first task: later ones meet a worker that may keep a result which Dask would compute again.
+                if stack == 0 and not (tmp_path / "died").exists():
                     (tmp_path / "died").touch()
                     os.kill(os.getpid(), signal.SIGKILL)
             return nn.Linear(*input_shape, n_classes)
@@ -107,7 +108,7 @@ def test_a_worker_that_dies_costs_its_stack_only(cluster, tmp_path):
             np.testing.assert_allclose(weights, undisturbed.weights[name], rtol=1e-4, atol=1e-6)
     assert (tmp_path / "died").exists()
     built = Counter(file.name[0] for file in tmp_path.glob("[0-9]-*"))
-    assert built["1"] - 1 == built["0"] == built["2"] == built["3"] > 0
+    assert built["0"] - 1 == built["1"] == built["2"] == built["3"] > 0
 
 
 def test_a_comparison_survives_the_death_of_a_worker(cluster, on_this_machine, dataset, briefly, tmp_path):
@@ -147,7 +148,7 @@ def test_a_command_starts_a_cluster_and_stops_it(two_workers, dataset, tmp_path,
 def test_without_a_cluster_its_packages_are_not_imported():
     # dask itself is imported by skops, which walks scikit-learn and its shims for arrays.
     asked = "import sys, equipoise.cli; print({'distributed', 'ray'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "set()"
 
 

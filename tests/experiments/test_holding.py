@@ -22,7 +22,7 @@ def test_a_second_run_says_who_holds_the_folder(tmp_path):
     with held(other):  # a folder beside it is free
         pass
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     process.stdout.close()
     with held(tmp_path / "." / "other" / ".."):  # the same folder by another name, free again
         assert not os.listdir(tmp_path)

@@ -336,7 +336,8 @@ def test_the_command_line(table, new_rows, tmp_path):
     save(recipes.make("gbdt", max_iter=2).fit(table, y), tmp_path / "trees")
 
     command = ["export", str(tmp_path / "model.zip"), "--onnx", str(tmp_path / "model.onnx")]
-    done = subprocess.run([sys.executable, "-m", "equipoise.cli", *command], capture_output=True, text=True)
+    run = [sys.executable, "-m", "equipoise.cli", *command]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -48,6 +48,8 @@ def browser():
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chrome.set_page_load_timeout(60)
+    chrome.set_script_timeout(60)
     yield chrome
     chrome.quit()
 

@@ -38,7 +38,7 @@ def reproduce(tmp_path, read):
 
 def test_unknown_names_are_refused_in_one_sentence(tmp_path):
     command = [sys.executable, "-m", "equipoise.cli", "reproduce", "remix-table9", "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.strip() == (
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
