@@ -22,7 +22,7 @@ def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table):
     quick |= {"max_steps": 50} if name == recipes.AUTO else {}
     model = recipes.make(name, random_state=0, **quick)
     if name in recipes.SLOW:
-        model.set_params(classifier__sampler__max_epochs=100)
+        model.set_params(classifier__sampler__max_epochs=30)
     proba = model.fit(X, y).predict_proba(X)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     recalls = [np.mean(model.predict(X[y == label]) == label) for label in ("common", "rare")]

@@ -80,6 +80,7 @@ README = [
 @pytest.mark.parametrize(("page", "code"), GUIDE)
 def test_a_section_of_the_guide_runs(page, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # importing the package in workers is most of what they cost
     run(code, tmp_path / f"{page}.py")
 
 

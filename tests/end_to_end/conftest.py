@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equipoise.cli import main
+
 SECONDS = 200  # a generous end to a command that hangs
 
 
@@ -39,12 +41,16 @@ def fraud_csv(frame, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def equipoise():
-    """Run the command line as a process; it must never show a traceback, and ends with the tests at the latest."""
+    """Run the command line as a process; it must never show a traceback, and ends with the tests at the latest.
+
+    Without workers, unless their number is given: importing the package is most of what each costs.
+    """
     started = []
 
-    def run(*arguments, code=0, start=False, output=subprocess.DEVNULL, shell_prefix=""):
+    def run(*arguments, code=0, start=False, output=subprocess.DEVNULL, shell_prefix="", workers=1):
         command = [sys.executable, "-m", "equipoise.cli", *map(str, arguments)]
-        options = {"text": True, "env": {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}}
+        environment = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "LOKY_MAX_CPU_COUNT": str(workers)}
+        options = {"text": True, "env": os.environ | environment}
         if start:
             started.append(subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options))
             return started[-1]
@@ -61,6 +67,23 @@ def equipoise():
         process.wait()
 
 
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """Run the command line in this process; returns what it said, or its sentence where it is refused."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+    def run(*arguments, refused=False):
+        if not refused:
+            main([str(argument) for argument in arguments])
+            return capsys.readouterr().out
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        assert str(caught.value.code).startswith("equipoise: ")
+        return str(caught.value.code)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def quick():
     """Options of a comparison that takes seconds."""
@@ -72,5 +95,5 @@ def quick():
 def report(equipoise, fraud_csv, quick, tmp_path_factory):
     """The folder of a comparison that nothing disturbed, what it said and the seconds that it took."""
     folder, started = tmp_path_factory.mktemp("compare") / "report", time.monotonic()
-    done = equipoise("compare", fraud_csv, *quick, "--out", folder)
+    done = equipoise("compare", fraud_csv, *quick, "--out", folder, workers=2)
     return folder, done.stdout, time.monotonic() - started

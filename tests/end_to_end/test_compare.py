@@ -1,4 +1,4 @@
-"""The main job, as processes: compare, look, predict."""
+"""The main job: compare, look, predict. Each command is a process once; what else there is to say of it runs here."""
 
 import numpy as np
 import pandas as pd
@@ -26,18 +26,18 @@ def test_the_report_holds_the_command_that_made_it(report):
     assert "--target is_fraud --recipes none under remix gbdt" in page
 
 
-def test_the_same_command_again_runs_nothing_anew(report, equipoise, fraud_csv, quick):
+def test_the_same_command_again_runs_nothing_anew(report, here, fraud_csv, quick):
     folder, *_ = report
     with Store(folder / "results.sqlite") as store:
         before = [cell.seconds for cell in store.cells()]
-    equipoise("compare", fraud_csv, *quick, "--out", folder)
+    here("compare", fraud_csv, *quick, "--out", folder)
     with Store(folder / "results.sqlite") as store:
         assert [cell.seconds for cell in store.cells()] == before
 
 
-def test_another_comparison_does_not_mix_into_the_folder(report, equipoise, fraud_csv, quick):
-    done = equipoise("compare", fraud_csv, *quick, "--seed", "1", "--out", report[0], code=1)
-    assert "holds another comparison, which differs in random_state" in done.stderr
+def test_another_comparison_does_not_mix_into_the_folder(report, here, fraud_csv, quick):
+    sentence = here("compare", fraud_csv, *quick, "--seed", "1", "--out", report[0], refused=True)
+    assert "holds another comparison, which differs in random_state" in sentence
 
 
 def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, equipoise, frame, tmp_path):
@@ -53,7 +53,7 @@ def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, equipoi
     assert len(scored.columns) == 4 + 3
 
 
-def test_rows_that_do_not_fit_the_model_are_refused(report, equipoise, frame, tmp_path):
+def test_rows_that_do_not_fit_the_model_are_refused(report, here, frame, tmp_path):
     scored = tmp_path / "scored.csv"
     for change, named in (
         (frame.drop(columns="amount"), "amount"),
@@ -61,16 +61,16 @@ def test_rows_that_do_not_fit_the_model_are_refused(report, equipoise, frame, tm
         (frame.assign(amount="much"), "amount"),
     ):
         change.to_csv(tmp_path / "new.csv", index=False)
-        done = equipoise("predict", report[0] / "model", tmp_path / "new.csv", "--out", scored, code=1)
-        assert named in done.stderr and done.stderr.count("\n") == 1
+        sentence = here("predict", report[0] / "model", tmp_path / "new.csv", "--out", scored, refused=True)
+        assert named in sentence and "\n" not in sentence
     assert not scored.exists()
 
 
-def test_fit_needs_no_choice_and_predict_writes_what_is_decided(equipoise, fraud_csv, frame, tmp_path):
+def test_fit_needs_no_choice_and_predict_writes_what_is_decided(equipoise, here, fraud_csv, frame, tmp_path):
     """Auto's probabilities are natural, and it decides for equal classes: the most probable class is another."""
     rows = frame.drop(columns="is_fraud")
     equipoise("fit", fraud_csv, "--target", "is_fraud", "--out", tmp_path / "model")
-    equipoise("predict", tmp_path / "model", fraud_csv, "--out", tmp_path / "scored.csv")
+    here("predict", tmp_path / "model", fraud_csv, "--out", tmp_path / "scored.csv")
     scored, model = pd.read_csv(tmp_path / "scored.csv"), load(tmp_path / "model")
     assert (scored["prediction"] == model.predict(rows)).all()
     probable = np.where(scored["probability_yes"] > 0.5, "yes", "no")
@@ -88,9 +88,9 @@ def test_fit_decides_as_it_is_told(fraud_csv, frame, tmp_path, monkeypatch):
     assert (model.predict(rows) == model.classes_[model.predict_proba(rows).argmax(axis=1)]).all()
 
 
-def test_fit_saves_a_model_of_one_recipe(equipoise, fraud_csv, frame, tmp_path):
-    equipoise("fit", fraud_csv, "--target", "is_fraud", "--recipe", "under+mixup", "--members", "2", "--out",
-              tmp_path / "model")  # fmt: skip
+def test_fit_saves_a_model_of_one_recipe(here, fraud_csv, frame, tmp_path):
+    here("fit", fraud_csv, "--target", "is_fraud", "--recipe", "under+mixup", "--members", "2", "--out",
+         tmp_path / "model")  # fmt: skip
     model = load(tmp_path / "model")
     assert model[-1].n_members == 2
     assert model.predict_proba(frame.drop(columns="is_fraud")).shape == (210, 2)

@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 
 import numpy as np
 import onnx
@@ -336,9 +334,7 @@ def test_the_command_line(table, new_rows, tmp_path):
     save(recipes.make("gbdt", max_iter=2).fit(table, y), tmp_path / "trees")
 
     command = ["export", str(tmp_path / "model.zip"), "--onnx", str(tmp_path / "model.onnx")]
-    run = [sys.executable, "-m", "equipoise.cli", *command]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    main(command)
     onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     label, proba = session.run(None, onnx_inputs(tmp_path / "model.onnx", new_rows))
