@@ -21,8 +21,9 @@ def grouped(dataset):
 
 @pytest.fixture(scope="module", autouse=True)
 def brief():
-    """Two folds of auto's own and few trees: the same, in less time."""
+    """Two folds of auto's own, few trees and no workers: the same, in less time."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         patch.setattr(auto, "_FOLDS", 2)
         patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
         yield

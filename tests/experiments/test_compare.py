@@ -11,6 +11,14 @@ from equipoise.experiments.grid import PreparedFold, fit_cell, make_classifier
 from equipoise.experiments.protocol import split
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_process():
+    """What workers change is tested with backends and faults; starting them is most of what these would take."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
 def stored(dataset, quick, tmp_path_factory):
     path = tmp_path_factory.mktemp("compare") / "results.sqlite"

@@ -125,7 +125,7 @@ def test_a_rejection_undoes_its_training(data):
 def test_tiny_classes(mode, counts, problem):
     """A rare class of 1, 2 and 9 rows; a larger one that is smaller than 7/4 of it."""
     X, y = problem(counts, n_features=3)
-    sampler = MUBO(**{**QUICK, "max_iter": 30}, mode=mode)
+    sampler = MUBO(**{**QUICK, "max_iter": 12}, mode=mode)
     _, y_kept = sampler.fit_resample(X, y)
     assert (y_kept == 1).sum() == counts[1]
     assert (y_kept == 0).sum() >= 1
