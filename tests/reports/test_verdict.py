@@ -68,7 +68,9 @@ def test_a_clear_winner(stored):
     assert found.tried.startswith("3 recipes were trained on 180 rows of 2 classes in the same 3 folds, 2 times over, ")
     assert "Every other recipe is behind by more than chance explains." in found.others
     assert "falls short of under's" in found.threshold
-    assert found.use.startswith("What to do: `model/` beside this page is under, trained on all rows; `equipoise pred")
+    assert found.use.startswith(
+        "What to do: `model/` beside this page is under (random under-sampling), trained on all rows; `eq"
+    )
     assert "simpler" not in found.use.lower()
 
 
@@ -118,12 +120,13 @@ def test_auto_wins(stored):
     assert found.best.startswith("auto has the highest macro F1")
     assert found.tried.startswith("2 recipes were trained on 105 rows of 3 classes")
     assert "than the untreated network, none (95% interval" in found.others and "the next" not in found.others
-    assert "`model/` beside this page is auto, trained on all rows (decision: balanced)" in found.use
+    assert "`model/` beside this page is auto (" in found.use
+    assert "), trained on all rows to decide for all classes alike; `equipoise predict" in found.use
 
 
 def test_auto_loses(stored):
     found = verdict(stored(recipes=("auto", "none", "under"), skill={"auto": 0.0, "none": 0.5, "under": 6.0}))
-    assert found.best.startswith("under has") and "is under, trained on all rows; " in found.use
+    assert found.best.startswith("under has") and "is under (random under-sampling), trained on all rows; " in found.use
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "roc_auc", "average_precision", "brier", "calibration_error"])
@@ -184,7 +187,7 @@ def test_recipes_that_all_score_alike(stored):
     found = verdict(stored((200, 6), skill=dict.fromkeys(("none", "under", "gbdt"), 40.0)))
     assert found.best.startswith("Every recipe has the same G-mean, 1.000")
     assert found.others == ""
-    assert "is none, trained" in found.use and "Nothing here speaks for it over the others" in found.use
+    assert "is none (no treatment), trained" in found.use and "Nothing here speaks for it over the others" in found.use
 
 
 def test_one_fold_says_nothing_of_differences(stored):

@@ -18,6 +18,7 @@ _MOVED_FOR = {"g_mean": "g_mean", "balanced_accuracy": "g_mean", "macro_f1": "ma
               "matthews_corrcoef": "macro_f1"}  # fmt: skip
 _CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
 _HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class shares"}
+_DECISIONS = {"balanced": "all classes alike", "macro_f1": "a high macro F1", "natural": "the most probable class"}
 _LISTED = 5  # names in a sentence
 
 
@@ -190,10 +191,10 @@ def _as_good(comparison: Comparison) -> int:
 def _use(comparison: Comparison) -> str:
     if not comparison.complete:
         return "Type the command at the end of this page once more: it goes on from here."
+    name = f"{comparison.winner} ({recipes.meaning(comparison.winner)})"
     model = (
-        f"What to do: `model/` beside this page is {comparison.winner}, trained on all rows"
-        f"{_decides(comparison)}; `equipoise predict model/ new.csv --out scored.csv` gives new rows its decision and "
-        f"its probabilities."
+        f"What to do: `model/` beside this page is {name}, trained on all rows{_decides(comparison)}; "
+        f"`equipoise predict model/ new.csv --out scored.csv` gives new rows its decision and its probabilities."
     )
     if len(comparison.recipes) > 1 and _all_equal(comparison):
         return f"{model} Nothing here speaks for it over the others: see their other scores, or name another --metric."
@@ -201,7 +202,7 @@ def _use(comparison: Comparison) -> str:
 
 
 def _decides(comparison: Comparison) -> str:
-    return f" (decision: {comparison.protocol.decision})" if comparison.winner == recipes.AUTO else ""
+    return f" to decide for {_DECISIONS[comparison.protocol.decision]}" if comparison.winner == recipes.AUTO else ""
 
 
 def _simpler(comparison: Comparison) -> str:
