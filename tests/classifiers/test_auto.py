@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from equipoise import AutoClassifier, metrics
 from equipoise.classifiers import auto
+from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
 from equipoise.training import FittedStack, fit
@@ -323,7 +324,8 @@ class TestFit:
         def steps(n_rows):
             return [quick(max_steps=None)._settings(kind, n_rows).max_steps for kind in AutoClassifier.kinds]
 
-        assert max(steps(50)) == 300 and max(steps(2000)) == 40 * 32 and max(steps(4999)) == 40 * 79
+        assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto._EPOCHS * 32  # batches of an epoch
+        assert max(steps(30_000)) == max(steps(300_000)) == auto._MOST_STEPS
         for n_rows in (50, 2000, 30_000):
             shares = [kind.share_of_steps for kind in AutoClassifier.kinds]
             assert steps(n_rows) == [int(share * max(steps(n_rows))) for share in shares]
