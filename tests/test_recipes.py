@@ -16,7 +16,7 @@ def table():
 
 
 @pytest.mark.parametrize("name", recipes.names())
-def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table):
+def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table, few_trees):
     X, y = table
     quick = {"max_steps": 150, "hidden_layer_sizes": (16,)} if recipes.is_neural(name) else {}
     quick |= {"max_steps": 50} if name == recipes.AUTO else {}

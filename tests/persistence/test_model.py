@@ -41,7 +41,7 @@ from equipoise.training import FittedStack
 
 
 @pytest.mark.parametrize("name", recipes.names())
-def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path):
+def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path, few_trees):
     X, y = table
     quick = {"max_steps": 30, "n_members": 2} if recipes.is_neural(name) else {}
     quick |= {"max_steps": 20} if name == recipes.AUTO else {}

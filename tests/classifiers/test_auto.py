@@ -1,0 +1,410 @@
+"""AutoClassifier: honest probabilities, decisions by name, weights, groups, held-out rows that are, and errors."""
+
+import copy
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from equipoise import AutoClassifier, metrics
+from equipoise.classifiers import auto
+from equipoise.classifiers.neural import LEAST_STEPS
+from equipoise.decisions import decide, tune_offsets
+from equipoise.decisions.pool import fit_pool, pool
+from equipoise.training import FittedStack, fit
+
+COSTS = [[0.0, 1.0], [9.0, -0.5]]
+
+
+def quick(**changes):
+    return AutoClassifier(**{"max_steps": 20, "random_state": 0, **changes})
+
+
+def same_bytes(classifier, other, X):
+    return classifier.predict_proba(X).tobytes() == other.predict_proba(X).tobytes()
+
+
+class Halved:
+    """A classifier with the rows that it held out, and what its networks became."""
+
+    def __init__(self, X, y, **changes):
+        self.classifier = quick(**changes)
+        self.tasks = self.classifier.tasks(X, y)
+        self.rows, self.codes, _, self.held_out = self.classifier._held_out
+        self.networks = fit(self.tasks)
+        self.classifier.adopt(self.networks)
+
+    def answers(self):
+        """Probabilities (n_kinds, n, K) of each row by the networks that did not train on it."""
+        kinds = self.classifier.kinds_
+        answers = np.full((len(kinds), len(self.rows), len(self.classifier.classes_)), np.nan)
+        for fold, unseen in enumerate(self.held_out):
+            inputs = self.classifier._inputs[fold]
+            for i, kind in enumerate(kinds):
+                network = FittedStack([self.networks[fold * len(kinds) + i]], self.classifier.classes_)
+                seen = self.rows[unseen]
+                if kind.codes:
+                    encoder = inputs.encoder_
+                    codes = (seen[:, encoder.columns_] - encoder.starts_) / encoder.widths_
+                    seen = np.hstack([seen, codes.clip(0, 1)])
+                    relevance = inputs.relevance_[np.r_[: inputs.relevance_.size, encoder.columns_]]
+                else:
+                    relevance = inputs.relevance_
+                answers[i, unseen] = network.predict_proba((seen * relevance**kind.sharpness).astype(np.float32))
+        return answers
+
+
+@pytest.fixture(scope="module")
+def binary(problem):
+    X, y = problem((160, 20), apart=1.5)
+    return X, y, Halved(X, y, max_steps=60)
+
+
+@pytest.fixture(scope="module")
+def several(problem):
+    X, y = problem((90, 40, 12, 1))
+    y = np.array(["d", "b", "c", "a"])[y]
+    return X, y, quick().fit(X, y)
+
+
+class TestProbabilities:
+    def test_they_sum_to_1(self, binary, several):
+        for X, y, model in [(binary[0], binary[1], binary[2].classifier), several]:
+            proba = model.predict_proba(X)
+            assert proba.shape == (len(X), len(np.unique(y))) and (proba >= 0).all()
+            np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+
+    @pytest.mark.usefixtures("few_trees")
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_they_are_natural_on_average(self, weighted, problem):
+        """On new rows the mean probability is the share, up to what the draws of training rows leave open."""
+        X, y = problem((380, 20), apart=1.0)
+        weight = np.where(y == 1, 4.0, 1.0) if weighted else None
+        share = np.average(y, weights=weight)
+        model = quick(max_steps=150).fit(X, y, weight)
+        np.testing.assert_allclose(model.training_shares_, [1 - share, share])
+        X_new, y_new = problem((3800, 200), apart=1.0, seed=0)  # the same centres, other rows
+        assert not np.isin(X_new, X).any()
+        mean = np.average(model.predict_proba(X_new)[:, 1], weights=None if weight is None else np.where(y_new, 4.0, 1))
+        deviation = share * (1 - share) * np.sqrt(1 / 20 + 1 / 380)  # of a share, by the log odds of so many rows
+        assert mean == pytest.approx(share, abs=3 * deviation)
+
+    @pytest.mark.usefixtures("few_trees")
+    def test_it_learns(self, problem):
+        X, y = problem((380, 20), apart=4.0)
+        model = quick(max_steps=150).fit(X[::2], y[::2])
+        assert metrics.g_mean(y[1::2], model.predict(X[1::2])) > 0.85
+
+    def test_rows_in_parts_and_alone_are_answered_alike(self, binary, monkeypatch):
+        X, _, halved = binary
+        whole = halved.classifier.predict_proba(X)
+        monkeypatch.setattr(auto, "_ROWS_AT_ONCE", 50)
+        np.testing.assert_allclose(halved.classifier.predict_proba(X), whole, rtol=1e-6)
+        np.testing.assert_allclose(halved.classifier.predict_proba(X[:1]), whole[:1], rtol=1e-6)
+
+    def test_they_are_the_pool_of_the_mean_over_folds(self, binary):
+        X, _, halved = binary
+        model = halved.classifier
+        means = np.zeros((len(model.kinds_), len(X), 2))
+        for inputs, stacks in zip(model._inputs, model._members, strict=True):
+            for i, (kind, stack) in enumerate(zip(model.kinds_, stacks, strict=True)):
+                means[i] += stack.predict_proba(inputs.view(halved.rows, kind)) / len(model._members)
+        product = np.prod((means + 1e-12) ** model.pool_weights_[:, None, None], axis=0)
+        expected = product / product.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
+
+    def test_features_are_clipped_to_five_deviations(self, binary):
+        X, _, halved = binary
+        far, end = X.mean(axis=0) + 100 * X.std(axis=0), X.mean(axis=0) + 5 * X.std(axis=0)
+        np.testing.assert_allclose(*halved.classifier.predict_proba([far, end]), rtol=1e-4)
+
+
+class TestHeldOutRows:
+    def test_each_row_is_held_out_once_and_trained_on_by_all_others(self, binary):
+        X, _, halved = binary
+        assert sorted(np.concatenate(halved.held_out)) == list(range(len(X)))
+        n_kinds = len(halved.classifier.kinds_)
+        for number, task in enumerate(halved.tasks):
+            unseen = halved.held_out[number // n_kinds]
+            trained = np.delete(halved.rows, unseen, axis=0)
+            kind = halved.classifier.kinds_[number % n_kinds]
+            np.testing.assert_array_equal(
+                task.table.X, halved.classifier._inputs[number // n_kinds].view(trained, kind)
+            )
+            np.testing.assert_array_equal(task.table.y, np.delete(halved.codes, unseen))
+
+    def test_pool_and_offsets_come_from_what_was_held_out(self, binary):
+        _, _, halved = binary
+        model, answers = halved.classifier, halved.answers()
+        weights = fit_pool(answers, halved.codes)
+        np.testing.assert_allclose(model.pool_weights_, weights, atol=1e-4)
+        pooled = pool(answers, model.pool_weights_)
+        offsets = tune_offsets(halved.codes, pooled, metric="macro_f1", labels=[0, 1])
+        np.testing.assert_allclose(model.offsets_["macro_f1"], offsets, atol=1e-4)
+
+    def test_labels_of_held_out_rows_do_not_reach_the_inputs_of_their_fold(self, problem, monkeypatch):
+        X, y = problem((60, 20))
+        folds = [(np.delete(np.arange(80), part), part) for part in np.array_split(np.arange(80), 4)]
+        monkeypatch.setattr(AutoClassifier, "_split", lambda self, codes, groups, seed: folds)
+        changed_X, changed_y = X.copy(), y.copy()
+        changed_X[folds[1][1]], changed_y[folds[1][1]] = 9.0, 1 - y[folds[1][1]]
+        before, after = quick(standardize=False), quick(standardize=False)
+        tasks = before.tasks(X, y), after.tasks(changed_X, changed_y)
+
+        def seen(classifier, fold):
+            inputs = classifier._inputs[fold]
+            encoder = inputs.encoder_
+            return [
+                array.tobytes() for array in (inputs.relevance_, encoder.columns_, encoder.starts_, encoder.widths_)
+            ]
+
+        assert seen(before, 1) == seen(after, 1)
+        n_kinds = len(before.kinds_)
+        for task, other in zip(*(part[n_kinds : 2 * n_kinds] for part in tasks), strict=True):
+            assert task.table.X.tobytes() == other.table.X.tobytes() and task.seed == other.seed
+        assert all(seen(before, fold) != seen(after, fold) for fold in (0, 2, 3))
+
+    def test_groups_stay_together(self, problem):
+        X, y = problem((70, 20))
+        groups = np.random.default_rng(0).integers(12, size=90)
+        classifier = quick()
+        classifier.tasks(X, y, groups=groups)
+        held_out = classifier._held_out[-1]
+        assert sorted(np.concatenate(held_out)) == list(range(90)) and len(held_out) > 2
+        assert sum(len(np.unique(groups[part])) for part in held_out) == len(np.unique(groups))
+
+    def test_few_groups_are_few_folds(self, problem):
+        X, y = problem((70, 20))
+        model = quick().fit(X, y, groups=pd.Series(["a", "b", "c"] * 30))
+        assert len(model._members) == 3
+
+    def test_a_fold_that_no_group_falls_into_is_left_out(self, problem):
+        rng = np.random.default_rng(310)
+        n = rng.integers(6, 60)
+        y = (rng.random(n) < rng.uniform(0.05, 0.5)).astype(int)
+        groups = rng.integers(0, rng.integers(2, 12), n) ** rng.integers(1, 3)
+        classifier = quick(max_steps=2, random_state=1)
+        for seed in range(200):
+            folds = classifier._split(y, groups, seed)
+            assert all(len(train) and len(held_out) for train, held_out in folds)
+            assert sorted(np.concatenate([held_out for _, held_out in folds])) == list(range(n))
+
+
+class TestDecisions:
+    def test_balanced_is_the_class_that_is_most_probable_beside_its_share(self, binary, several):
+        for X, y, model in [(binary[0], binary[1], binary[2].classifier), several]:
+            classes, counts = np.unique(y, return_counts=True)
+            expected = classes[(model.predict_proba(X) / (counts / len(y))).argmax(axis=1)]
+            np.testing.assert_array_equal(model.predict(X), expected)
+
+    def test_natural_is_the_most_probable_class(self, binary, several):
+        for X, y, model in [(binary[0], binary[1], binary[2].classifier), several]:
+            expected = np.unique(y)[model.predict_proba(X).argmax(axis=1)]
+            np.testing.assert_array_equal(copy.copy(model).set_params(decision="natural").predict(X), expected)
+
+    def test_macro_f1_is_decided_by_its_offsets(self, binary):
+        X, _, halved = binary
+        proba = halved.classifier.predict_proba(X)
+        expected = decide(proba, halved.classifier.offsets_["macro_f1"])
+        np.testing.assert_array_equal(copy.copy(halved.classifier).set_params(decision="macro_f1").predict(X), expected)
+
+    def test_costs_decide_for_the_cheapest_class(self, binary):
+        X, _, halved = binary
+        model = copy.copy(halved.classifier).set_params(decision=COSTS)
+        proba = model.predict_proba(X)
+        expected = []
+        for row in proba:
+            of_decision = [sum(row[true] * COSTS[true][decided] for true in (0, 1)) for decided in (0, 1)]
+            expected.append(int(of_decision[1] < of_decision[0]))
+        np.testing.assert_array_equal(model.predict(X), expected)
+        assert 0 < np.mean(expected) < 1
+
+    def test_costs_of_several_classes_are_rows_of_true_classes(self, several):
+        X, _, model = several
+        costs = np.ones((4, 4)) - np.eye(4)
+        costs[:, 2] = 0  # to decide for the third class costs nothing
+        assert set(model.decide_proba(model.predict_proba(X), costs)) == {"c"}
+        costs[:, 2], costs[2] = 1, 1e9 * (1 - np.eye(4)[2])  # not to decide for it where it is true costs much
+        assert set(model.decide_proba(model.predict_proba(X), costs)) == {"c"}
+
+    def test_known_probabilities_are_decided_by_any_name(self, binary):
+        X, _, halved = binary
+        model = halved.classifier
+        proba = model.predict_proba(X)
+        for decision in (*auto.DECISIONS, COSTS, np.array(COSTS)):
+            expected = copy.copy(model).set_params(decision=decision).predict(X)
+            np.testing.assert_array_equal(model.decide_proba(proba, decision), expected)
+        np.testing.assert_array_equal(model.decide_proba(proba), model.predict(X))
+        assert len({model.decide_proba(proba, name).tobytes() for name in (*auto.DECISIONS, COSTS)}) > 1
+
+    @pytest.mark.usefixtures("few_trees")
+    def test_decisions_change_no_probability(self, problem):
+        X, y = problem()
+        assert same_bytes(quick(max_steps=2).fit(X, y), quick(max_steps=2, decision=COSTS).fit(X, y), X)
+
+
+class TestHalves:
+    def test_halves_are_fit(self, binary, problem):
+        X, y, halved = binary
+        assert same_bytes(quick(max_steps=60).fit(X, y), halved.classifier, X)
+        joined, other = quick(max_steps=60), quick(max_steps=5)
+        tasks, others = joined.tasks(X, y), other.tasks(*problem((40, 10, 9)))
+        networks = fit([*others, *tasks])
+        other.adopt(networks[: len(others)])
+        joined.adopt(networks[len(others) :])
+        np.testing.assert_allclose(joined.predict_proba(X), halved.classifier.predict_proba(X), atol=1e-3)
+        assert other.predict_proba(X).shape == (180, 3)
+
+    @pytest.mark.usefixtures("few_trees")
+    def test_between_the_halves_it_is_not_fitted(self, problem):
+        X, y = problem()
+        classifier = quick(max_steps=2)
+        for _ in range(2):
+            tasks = classifier.tasks(X, y)
+            with pytest.raises(NotFittedError):
+                classifier.predict(X)
+            classifier.adopt(fit(tasks)).predict(X)
+
+
+@pytest.mark.usefixtures("few_trees")
+class TestFit:
+    def test_a_class_of_one_row(self, several):
+        X, _, model = several
+        assert list(model.classes_) == ["a", "b", "c", "d"]
+        assert model.predict_proba(X).shape == (143, 4)
+        for offsets in model.offsets_.values():
+            assert offsets.shape == (4,) and np.isfinite(offsets).all()
+        assert model.training_shares_[0] == pytest.approx(1 / 143)
+
+    def test_what_a_fit_leaves(self, binary):
+        model = binary[2].classifier
+        assert model.relevance_.shape == (4,) and model.relevance_.mean() == pytest.approx(1)
+        np.testing.assert_allclose(model.relevance_, np.mean([i.relevance_ for i in model._inputs], axis=0), rtol=1e-6)
+        assert model.pool_weights_.shape == (len(model.kinds_),) and (model.pool_weights_ >= 0).all()
+        assert model.offsets_.keys() == set(auto.DECISIONS)
+        steps = [max(1, int(60 * kind.share_of_steps)) for kind in model.kinds_]
+        assert model.n_steps_ == steps * len(model._members)
+        assert not hasattr(model, "_held_out")  # the training rows are not kept
+
+    def test_rows_of_weight_zero_are_absent(self, problem):
+        X, y = problem((60, 12))
+        weight = np.random.default_rng(0).uniform(0.5, 2, 72)
+        gone = np.arange(72) % 3 == 0
+        weight[gone] = 0
+        groups = np.arange(72) // 2
+        noisy = np.where(gone[:, None], 100.0, X)
+        for grouped in (None, groups):
+            kept = None if grouped is None else grouped[~gone]
+            all_rows = quick(max_steps=5).fit(noisy, y, weight, grouped)
+            few_rows = quick(max_steps=5).fit(X[~gone], y[~gone], weight[~gone], kept)
+            assert same_bytes(all_rows, few_rows, X)
+
+    def test_weights_count(self, problem):
+        X, y = problem((60, 12), apart=0.5)
+        plain, heavy = quick().fit(X, y), quick().fit(X, y, np.where(y == 1, 5.0, 1.0))
+        assert heavy.training_shares_[1] == pytest.approx(0.5)
+        assert heavy.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.1
+        assert same_bytes(quick(max_steps=2).fit(X, y, np.full(72, 3.0)), quick(max_steps=2).fit(X, y, np.ones(72)), X)
+
+    def test_the_same_seed_gives_the_same_bytes_and_another_others(self, problem):
+        X, y = problem()
+        first = quick(max_steps=3).fit(X, y)
+        assert same_bytes(clone(first).fit(X, y), first, X)
+        assert not same_bytes(quick(max_steps=3, random_state=1).fit(X, y), first, X)
+
+    def test_time_that_is_short_makes_fewer_steps(self, problem):
+        model = quick(max_steps=1_000_000, max_time=0.5).fit(*problem())
+        assert max(model.n_steps_) < 100_000
+        assert np.isfinite(model.predict_proba(problem()[0])).all()
+
+    def test_steps_follow_from_the_rows(self, problem):
+        def steps(n_rows):
+            return [quick(max_steps=None)._settings(kind, n_rows).max_steps for kind in AutoClassifier.kinds]
+
+        assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto._EPOCHS * 32  # batches of an epoch
+        assert max(steps(30_000)) == max(steps(300_000)) == auto._MOST_STEPS
+        for n_rows in (50, 2000, 30_000):
+            shares = [kind.share_of_steps for kind in AutoClassifier.kinds]
+            assert steps(n_rows) == [int(share * max(steps(n_rows))) for share in shares]
+        assert quick()._settings(AutoClassifier.kinds[0], 30).batch_size == 30
+
+    def test_any_labels(self, problem):
+        X, codes = problem()
+        coded = quick(max_steps=3).fit(X, codes)
+        for labels in (["fine", "fraud"], [False, True], [-1, 1], [10, 300]):
+            model = quick(max_steps=3).fit(pd.DataFrame(X, columns=list("abcd")), np.array(labels)[codes])
+            assert (
+                model.predict_proba(pd.DataFrame(X, columns=list("abcd"))).tobytes() == coded.predict_proba(X).tobytes()
+            )
+            assert list(model.classes_) == labels and set(model.predict(X[:20])) <= set(labels)
+            assert list(model.feature_names_in_) == list("abcd")
+
+
+@pytest.mark.usefixtures("few_trees")
+class TestBadInput:
+    @pytest.mark.parametrize(
+        "changes, message",
+        [
+            ({"decision": "best"}, "decision"),
+            ({"decision": None}, "decision"),
+            ({"decision": 3}, "decision"),
+            (
+                {"decision": [[0, 1, 1], [1, 0, 1], [1, 1, 0]]},
+                r"Costs must be finite, of shape \(2, 2\) for the classes",
+            ),
+            ({"decision": [0, 1]}, "Costs must be finite, of shape"),
+            ({"decision": [[0, np.nan], [1, 0]]}, "Costs must be finite"),
+            ({"decision": [[0, np.inf], [1, 0]]}, "Costs must be finite"),
+            ({"max_steps": 0}, "max_steps"),
+            ({"max_time": 0}, "max_time"),
+        ],
+        ids=str,
+    )
+    def test_parameters(self, changes, message, problem):
+        with pytest.raises(ValueError, match=message):
+            quick(**changes).fit(*problem())
+
+    def test_decisions_of_a_fitted_one(self, binary):
+        X, _, halved = binary
+        proba = halved.classifier.predict_proba(X)
+        with pytest.raises(ValueError, match=r"one of \('balanced', 'macro_f1', 'natural'\) or a matrix.*'best'"):
+            halved.classifier.decide_proba(proba, "best")
+        with pytest.raises(ValueError, match=r"Costs must be finite, of shape \(2, 2\)"):
+            halved.classifier.decide_proba(proba, [[0, 1]])
+        with pytest.raises(ValueError, match="Costs must be finite"):
+            copy.copy(halved.classifier).set_params(decision=[[0, np.nan], [1, 0]]).predict(X)
+
+    def test_rows(self, problem):
+        X, y = problem()
+        with pytest.raises(ValueError, match="one class only: 0"):
+            quick().fit(X, np.zeros(60))
+        with pytest.raises(ValueError, match="class of two rows is needed, but each of the 2 classes has one"):
+            quick().fit(X[:2], [0, 1])
+        with pytest.raises(ValueError, match="Two groups are needed, but groups holds one only: 7"):
+            quick().fit(X, y, groups=np.full(60, 7))
+        for weight in (None, np.ones(60)):
+            with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+                quick().fit(X, y, weight, groups=np.arange(59))
+        with pytest.raises(ValueError, match="Each class needs a row of positive weight"):
+            quick().fit(X, y, np.where(y == 1, 0.0, 1.0))
+        with pytest.raises(NotFittedError):
+            quick().predict(X)
+
+    def test_training_that_diverged(self, problem):
+        classifier = quick(max_steps=2)
+        networks = fit(classifier.tasks(*problem()))
+        networks[3].weights["biases.0"][:] = np.inf
+        with pytest.raises(ValueError, match="Training diverged: see that the features are finite"):
+            classifier.adopt(networks)
+
+    @pytest.mark.parametrize("counts", [(2, 1), (3, 3), (8, 1), (2, 1, 1, 1), (9, 2)])
+    def test_the_fewest_rows_are_answered_without_a_warning(self, counts, problem):
+        X, y = problem(counts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            proba = quick(max_steps=2).fit(X, y).predict_proba(X)
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
