@@ -42,13 +42,14 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip() == (
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
-        "mubo-table1, mubo-table2, mubo-table3, mubo-chance, smotified-gan, gan-suite, autobalance-tables, "
+        "mubo-table1, mubo-table2, mubo-table3, mubo-chance, smotified-gan, gan-suite, auto-suite, autobalance-tables, "
         "autobalance-images, autobalance-groups."
     )
     assert not (tmp_path / "out").exists()
     assert reproductions.names() == [
         "remix-table1", "remix-table2", "remix-figures", "mubo-table1", "mubo-table2", "mubo-table3",
-        "mubo-chance", "smotified-gan", "gan-suite", "autobalance-tables", "autobalance-images", "autobalance-groups",
+        "mubo-chance", "smotified-gan", "gan-suite", "auto-suite", "autobalance-tables", "autobalance-images",
+        "autobalance-groups",
     ]  # fmt: skip
 
 

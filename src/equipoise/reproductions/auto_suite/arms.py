@@ -32,14 +32,13 @@ BOOSTERS = tuple(name for name in AT_EQUAL_SHARES if name.split("-")[0] in BOOST
 """Every reading of boosting."""
 
 _NAMES = {AUTO: AUTO, **BOOSTING, LOGISTIC: "logistic regression", TABM: "TabM"}
-_WAYS = {"": "", "-balanced": ", balanced", "-searched": ", searched"}
-TITLES: dict[str, str] = {name + way: title + how for name, title in _NAMES.items() for way, how in _WAYS.items()}
+TITLES: dict[str, str] = {name: ", ".join([_NAMES[(words := name.split("-"))[0]], *words[1:]]) for name in FITTED}
 TITLES |= {name + PRIOR: f"{TITLES[name]}, corrected" for name in NATURAL}
 TITLES |= {AUTO + PRIOR: AUTO, DECIDED: "auto, its own decision"}
 
 N_DRAWS = 8
 _FEW_ROWS, _MOST_EPOCHS = 3000, 1000
-_QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 40
+_QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 10
 
 
 def arms(*, quick: bool) -> list[Arm]:

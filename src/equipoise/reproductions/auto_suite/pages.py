@@ -99,7 +99,7 @@ def _absent(found: pd.DataFrame, effort: Effort) -> list[str]:
     absent = [arm for arm in arms(quick=effort.quick) if arm.name not in set(found["method"])]
     extras = dict.fromkeys(EXTRAS[package] for arm in absent for package in missing_packages(arm.name))
     remedy = f": pip install {' '.join(repr(f'equipoise[{extra}]') for extra in extras)}" if extras else ""
-    return [f"Not run: {', '.join(arm.title for arm in absent)}{remedy}."] if absent else []
+    return [f"Not run: {'; '.join(arm.title for arm in absent)}{remedy}."] if absent else []
 
 
 def _unseen(found: pd.DataFrame) -> list[str | Table]:
