@@ -32,7 +32,7 @@ BOOSTERS = tuple(name for name in AT_EQUAL_SHARES if name.split("-")[0] in BOOST
 """Every reading of boosting."""
 
 _NAMES = {AUTO: AUTO, **BOOSTING, LOGISTIC: "logistic regression", TABM: "TabM"}
-TITLES: dict[str, str] = {name: ", ".join([_NAMES[(words := name.split("-"))[0]], *words[1:]]) for name in FITTED}
+TITLES: dict[str, str] = {name: ", ".join([_NAMES[name.split("-")[0]], *name.split("-")[1:]]) for name in FITTED}
 TITLES |= {name + PRIOR: f"{TITLES[name]}, corrected" for name in NATURAL}
 TITLES |= {AUTO + PRIOR: AUTO, DECIDED: "auto, its own decision"}
 
