@@ -90,7 +90,7 @@ def _cuts(effort: Effort) -> list[str]:
     for arm in arms(quick=effort.quick):
         limits = [f"sets of at most {count(arm.most_rows)} rows"] if arm.most_rows is not None else []
         if arm.most_repeats is not None and arm.most_repeats < effort.n_repeats:
-            limits.append(f"the first {arm.most_repeats} of {effort.n_repeats} repeats")
+            limits.append(f"{arm.most_repeats} of {effort.n_repeats} repeats")
         cuts += [f"{arm.title}: {', '.join(limits)}"] if limits else []
     return [f"Cut for their cost: {'; '.join(cuts)}."] if cuts else []
 
@@ -124,7 +124,7 @@ def _ranks(found: pd.DataFrame, by_fold: pd.DataFrame) -> list[str | Table | Plo
         Plot("Gains of auto source by source; right of the line it is better",
              gain_dots(found, [metric.name for metric in EQUAL], pairs), "Gains by source."),
         *([_FEW] if any(table is not None for table in few.values()) else []),
-        *(Table(f"On the sets of few rows: {name}", table) for name, table in few.items() if table is not None),
+        *(Table(f"On shared folds: {name}", table) for name, table in few.items() if table is not None),
     ]  # fmt: skip
 
 

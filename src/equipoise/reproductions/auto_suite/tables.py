@@ -73,13 +73,13 @@ def sizes(sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """Gain of auto on each set over the boosting of the best mean rank, a column a metric; below 0 auto is behind."""
+    """Gain of auto on each set over the boosting of the best mean rank, to three decimals; below 0 auto is behind."""
     columns = {}
     for metric in (*EQUAL, *FITS):
         wide = scores.pivot(index="set", columns="method", values=metric.name)
         sign = 1 if metric.greater_is_better else -1
         columns[metric.name] = sign * (wide[of_auto(metric)] - wide[best_booster(scores, metric)])
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).round(3)
 
 
 def losing_sets(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
