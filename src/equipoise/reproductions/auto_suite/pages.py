@@ -24,8 +24,8 @@ _PAPER = (
 _PROTOCOL = (
     "{sets} sets of {sources} sources; a source counts once. {folds} stratified folds, groups of rows kept together; "
     "repeats: {repeats} on sets of at most {rows} rows, 1 on longer ones. Every method sees the same numbers, made by "
-    "one preprocessing that is fitted on the training rows; trees get no missing cells or categories of their own. Each "
-    "has its package's defaults where it is not searched."
+    "one preprocessing that is fitted on the training rows; trees get no missing cells or categories of their own. "
+    "Each has its package's defaults where it is not searched."
 )
 _READINGS = (
     "Balanced: every class weighs alike in training. Corrected: the natural probabilities of a plain fit, corrected to "
