@@ -32,14 +32,13 @@ BOOSTERS = tuple(name for name in AT_EQUAL_SHARES if name.split("-")[0] in BOOST
 """Every reading of boosting."""
 
 _NAMES = {AUTO: AUTO, **BOOSTING, LOGISTIC: "logistic regression", TABM: "TabM"}
-_WAYS = {"": "", "-balanced": ", balanced", "-searched": ", searched"}
-TITLES: dict[str, str] = {name + way: title + how for name, title in _NAMES.items() for way, how in _WAYS.items()}
+TITLES: dict[str, str] = {name: ", ".join([_NAMES[name.split("-")[0]], *name.split("-")[1:]]) for name in FITTED}
 TITLES |= {name + PRIOR: f"{TITLES[name]}, corrected" for name in NATURAL}
 TITLES |= {AUTO + PRIOR: AUTO, DECIDED: "auto, its own decision"}
 
 N_DRAWS = 8
-_FEW_ROWS, _MOST_EPOCHS = 3000, 1000
-_QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 40
+_MOST_EPOCHS = 1000
+_QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 10
 
 
 def arms(*, quick: bool) -> list[Arm]:
@@ -70,9 +69,9 @@ def missing_packages(arm: str) -> list[str]:
 
 
 _LIMITS: dict[str, dict[str, int]] = {
-    "catboost-searched": {"most_rows": _FEW_ROWS, "most_repeats": 1},
+    "catboost-searched": {"most_rows": 2000, "most_repeats": 1},
     "catboost-balanced": {"most_repeats": 2},
-    TABM: {"most_rows": _FEW_ROWS, "most_repeats": 1},
+    TABM: {"most_rows": 3000, "most_repeats": 1},
 }
 """Arms whose cost forbids to run them everywhere."""
 

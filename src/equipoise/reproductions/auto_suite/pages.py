@@ -24,7 +24,8 @@ _PAPER = (
 _PROTOCOL = (
     "{sets} sets of {sources} sources; a source counts once. {folds} stratified folds, groups of rows kept together; "
     "repeats: {repeats} on sets of at most {rows} rows, 1 on longer ones. Every method sees the same numbers, made by "
-    "one preprocessing that is fitted on the training rows, and has its package's defaults where it is not searched."
+    "one preprocessing that is fitted on the training rows; trees get no missing cells or categories of their own. "
+    "Each has its package's defaults where it is not searched."
 )
 _READINGS = (
     "Balanced: every class weighs alike in training. Corrected: the natural probabilities of a plain fit, corrected to "
@@ -89,7 +90,7 @@ def _cuts(effort: Effort) -> list[str]:
     for arm in arms(quick=effort.quick):
         limits = [f"sets of at most {count(arm.most_rows)} rows"] if arm.most_rows is not None else []
         if arm.most_repeats is not None and arm.most_repeats < effort.n_repeats:
-            limits.append(f"the first {arm.most_repeats} of {effort.n_repeats} repeats")
+            limits.append(f"{arm.most_repeats} of {effort.n_repeats} repeats")
         cuts += [f"{arm.title}: {', '.join(limits)}"] if limits else []
     return [f"Cut for their cost: {'; '.join(cuts)}."] if cuts else []
 
@@ -99,7 +100,7 @@ def _absent(found: pd.DataFrame, effort: Effort) -> list[str]:
     absent = [arm for arm in arms(quick=effort.quick) if arm.name not in set(found["method"])]
     extras = dict.fromkeys(EXTRAS[package] for arm in absent for package in missing_packages(arm.name))
     remedy = f": pip install {' '.join(repr(f'equipoise[{extra}]') for extra in extras)}" if extras else ""
-    return [f"Not run: {', '.join(arm.title for arm in absent)}{remedy}."] if absent else []
+    return [f"Not run: {'; '.join(arm.title for arm in absent)}{remedy}."] if absent else []
 
 
 def _unseen(found: pd.DataFrame) -> list[str | Table]:
@@ -123,7 +124,7 @@ def _ranks(found: pd.DataFrame, by_fold: pd.DataFrame) -> list[str | Table | Plo
         Plot("Gains of auto source by source; right of the line it is better",
              gain_dots(found, [metric.name for metric in EQUAL], pairs), "Gains by source."),
         *([_FEW] if any(table is not None for table in few.values()) else []),
-        *(Table(f"On the sets of few rows: {name}", table) for name, table in few.items() if table is not None),
+        *(Table(f"On shared folds: {name}", table) for name, table in few.items() if table is not None),
     ]  # fmt: skip
 
 

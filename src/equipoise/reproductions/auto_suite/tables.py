@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
@@ -74,13 +73,13 @@ def sizes(sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """Gain of auto on each set over the boosting of the best mean rank, a column a metric; below 0 auto is behind."""
+    """Gain of auto on each set over the boosting of the best mean rank, to three decimals; below 0 auto is behind."""
     columns = {}
     for metric in (*EQUAL, *FITS):
         wide = scores.pivot(index="set", columns="method", values=metric.name)
         sign = 1 if metric.greater_is_better else -1
         columns[metric.name] = sign * (wide[of_auto(metric)] - wide[best_booster(scores, metric)])
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).round(3)
 
 
 def losing_sets(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
@@ -103,12 +102,17 @@ def in_common(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     mostly = n_behind >= _MOSTLY
     rows = {}
     for name, title in titles.items():
-        told = spearmanr(like[name], n_behind)
         digits = 3 if name == "share" else 0
         rows[title] = {
             f"median of {mostly.sum()} sets behind on {_MOSTLY} or more": number(like[name][mostly].median(), digits),
             f"of {(~mostly).sum()} others": number(like[name][~mostly].median(), digits),
-            "rank correlation with the number of metrics behind on":
-                f"{number(told.statistic, 2)} (p {p_equals(told.pvalue)})" if np.isfinite(told.statistic) else "–",
+            "rank correlation with the number of metrics behind on": _correlation(like[name], n_behind),
         }  # fmt: skip
     return pd.DataFrame(rows).T.rename_axis("of a set")
+
+
+def _correlation(first: pd.Series, second: pd.Series) -> str:
+    if first.nunique() == 1 or second.nunique() == 1:
+        return number(float("nan"))  # ranks that are all ties
+    told = spearmanr(first, second)
+    return f"{number(told.statistic, 2)} (p {p_equals(told.pvalue)})"
