@@ -123,10 +123,9 @@ def test_no_model(refused, table, tmp_path):
     assert "There is no model" in refused("predict", tmp_path, path, "--out", tmp_path / "scored.csv")
 
 
-def test_fewer_rare_rows_than_folds_is_no_error_but_is_said(capsys, table, tmp_path):
+def test_fewer_rare_rows_than_folds_is_no_error_but_is_said(here, table, tmp_path):
     table["class"] = ["a"] * 37 + ["b"] * 3
     path = write(table, tmp_path / "t.csv")
-    main(["compare", str(path), "--target", "class", "--recipes", "none", "under", "--repeats", "1", "--members", "1",
-          "--out", str(tmp_path / "out")])  # fmt: skip
-    said = " ".join(capsys.readouterr().out.split())
-    assert "3 folds instead of 5: the rarest class has only 3 rows" in said
+    said = here("compare", path, "--target", "class", "--recipes", "none", "under", "--repeats", "1", "--members", "1",
+                "--out", tmp_path / "out")  # fmt: skip
+    assert "3 folds instead of 5: the rarest class has only 3 rows" in " ".join(said.split())

@@ -38,6 +38,21 @@ def test_a_job_that_raises_is_an_outcome_and_says_where(n_jobs):
     assert outcomes(tenth, [], n_jobs) == []
 
 
+def test_a_worker_that_meets_its_memory_limit_reports_it(tmp_path):
+    def greedy(megabytes):
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (200 << 20), hard))
+        try:
+            return np.ones(megabytes << 20, np.uint8).nbytes
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+    small, large, after = outcomes(greedy, [(10,), (1000,), (20,)])
+    assert (small, after) == (10 << 20, 20 << 20)
+    assert isinstance(large, MemoryError)
+
+
 def test_what_a_killed_process_had_in_hand_is_computed_again(tmp_path):
     def killed_once(number):
         mark = tmp_path / f"{number}.mark"
@@ -68,28 +83,15 @@ def test_a_job_that_kills_its_process_each_time_fails_alone(tmp_path):
     assert all(len((tmp_path / f"{number}.runs").read_text()) <= 3 for number in range(8))  # two pools, then alone
 
 
-def test_a_worker_that_meets_its_memory_limit_reports_it(tmp_path):
-    def greedy(megabytes):
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (200 << 20), hard))
-        try:
-            return np.ones(megabytes << 20, np.uint8).nbytes
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-    small, large, after = outcomes(greedy, [(10,), (1000,), (20,)])
-    assert (small, after) == (10 << 20, 20 << 20)
-    assert isinstance(large, MemoryError)
-
-
 LARGE = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from equipoise.training.processes import side_by_side
 
 def large(number):
     (Path(sys.argv[1]) / str(os.getpid())).touch()
+    while len(os.listdir(sys.argv[1])) < 2:  # else one worker might do all before the other has begun
+        time.sleep(0.01)
     return bytes(5_000_000)
 
 print(sum(len(outcome) for _, outcome in side_by_side(large, [(number,) for number in range(100)], 2)))
