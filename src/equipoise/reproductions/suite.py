@@ -43,8 +43,8 @@ class Arm:
         Whether its `fit` is told the rows' groups.
     decisions : tuple of str
         Decisions of its `decide_proba` that are kept, each as a method of its own, ``<name>-<decision>``.
-    most_rows, most_repeats : int or None
-        Of a set that it is run on, and of the repeats there; where its cost forbids more.
+    most_cells, most_repeats : int or None
+        Rows times columns of a set that it is run on, and repeats there; where its cost forbids more.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Arm:
     make: Make
     by_group: bool = False
     decisions: tuple[str, ...] = ()
-    most_rows: int | None = None
+    most_cells: int | None = None
     most_repeats: int | None = None
 
-    def runs_on(self, n_rows: int, repeat: int) -> bool:
-        """Whether it is run in a repeat on a set of so many rows."""
-        short_enough = self.most_rows is None or n_rows <= self.most_rows
-        return short_enough and (self.most_repeats is None or repeat < self.most_repeats)
+    def runs_on(self, n_cells: int, repeat: int) -> bool:
+        """Whether it is run in a repeat on a set of so many rows times columns."""
+        small_enough = self.most_cells is None or n_cells <= self.most_cells
+        return small_enough and (self.most_repeats is None or repeat < self.most_repeats)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def run_arms(
         Of every row, for arms that are told them.
     """
     done = store.done()
-    keys = [(arm, fold) for fold in folds for arm in arms if arm.runs_on(len(codes), fold.repeat)]
+    keys = [(arm, fold) for fold in folds for arm in arms if arm.runs_on(dataset.X.size, fold.repeat)]
     pending = [(arm, fold) for arm, fold in keys if (arm.name, fold.repeat, fold.number) not in done]
     prepared = {fold: PreparedFold.of(dataset, codes, fold) for fold in dict.fromkeys(fold for _, fold in pending)}
     for ready in prepared.values():

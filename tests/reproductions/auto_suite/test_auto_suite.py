@@ -19,7 +19,16 @@ from equipoise.decisions import correct_prior, decide
 from equipoise.experiments.store import Store
 from equipoise.reproductions import suite
 from equipoise.reproductions.auto_suite import halves, references, runs, scores
-from equipoise.reproductions.auto_suite.arms import AUTO, DECIDED, FITTED, NATURAL, PRIOR, TITLES, missing_packages
+from equipoise.reproductions.auto_suite.arms import (
+    AUTO,
+    DECIDED,
+    FITTED,
+    MEANS,
+    NATURAL,
+    PRIOR,
+    TITLES,
+    missing_packages,
+)
 
 SETS = {name: name for name in ("a", "b", "c")}
 QUICK_RUN = """
@@ -78,7 +87,8 @@ def test_the_page_of_a_quick_run(out, read):
         assert TITLES[name] in page.text
     assert len(page.plots) == 1
     found = pd.read_csv(out / "scores.csv")
-    wanted = {*RUN, DECIDED, *(name + PRIOR for name in NATURAL if name in RUN)}
+    means = [mean for mean, partner in MEANS.items() if partner in RUN]
+    wanted = {*RUN, *means, DECIDED, *(name + PRIOR for name in (*NATURAL, *means) if name in (*RUN, *means))}
     assert found.groupby("set")["method"].apply(set).to_dict() == {"a": wanted, "b": wanted}
     assert (found["seconds"] > 0).all()
 
@@ -120,10 +130,20 @@ def test_corrected_readings_are_for_equal_shares(out):
         assert found.loc[("a", name + PRIOR), "g_mean"] == pytest.approx(np.mean(g_means), abs=1e-6)
 
 
+def test_a_mean_is_of_both_probabilities(out):
+    cells, folds, _ = stored(out)
+    found = pd.read_csv(out / "scores.csv").set_index(["set", "method"])
+    losses = []
+    for number, fold in folds.items():
+        both = cells[AUTO, number].probabilities + cells["hist", number].probabilities
+        losses.append(metrics.log_loss(fold.test_codes, both / 2))
+    assert found.loc[("a", f"{AUTO}+hist"), "log_loss"] == pytest.approx(np.mean(losses), abs=1e-6)
+
+
 def test_repeats_and_limits_of_arms(stand_ins, tmp_path, monkeypatch):
     effort = suite.Effort(n_folds=2, n_members=1, n_repeats=3, most_rows_repeated=100)
     limited = suite.Arm(
-        "logistic-balanced", "", lambda seed, *_: references.logistic(seed), most_rows=100, most_repeats=2
+        "logistic-balanced", "", lambda seed, *_: references.logistic(seed), most_cells=100 * 4, most_repeats=2
     )
     plain = suite.Arm("logistic", "", lambda seed, *_: references.logistic(seed))
     suite.run_sets(tmp_path, effort, [plain, limited], lambda *_: None)

@@ -92,7 +92,7 @@ def test_times_are_in_fits_of_boosting():
 
 def test_the_page_says_what_was_cut_and_what_is_missing(monkeypatch):
     cuts = " ".join(pages._cuts(Effort(n_repeats=5)))
-    assert "TabM: sets of at most 3,000 rows" in cuts and "XGBoost" not in cuts
+    assert "TabM: sets of at most 100,000 rows times columns" in cuts and "logistic" not in cuts
     found = made_up(0.0)
     assert pages._absent(found, Effort()) == []
     monkeypatch.setattr("equipoise.reproductions.auto_suite.arms.installed", lambda package: package != "catboost")

@@ -36,6 +36,11 @@ TITLES: dict[str, str] = {name: ", ".join([_NAMES[name.split("-")[0]], *name.spl
 TITLES |= {name + PRIOR: f"{TITLES[name]}, corrected" for name in NATURAL}
 TITLES |= {AUTO + PRIOR: AUTO, DECIDED: "auto, its own decision"}
 
+MEANS: dict[str, str] = {f"{AUTO}+{name}": name for name in ("hist", "catboost")}
+"""Means of auto's probabilities and a plain boosting's, and whose."""
+
+TITLES |= {mean + way: f"its mean with {BOOSTING[name]}" for mean, name in MEANS.items() for way in ("", PRIOR)}
+
 N_DRAWS = 8
 _MOST_EPOCHS = 1000
 _QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 10
@@ -69,9 +74,10 @@ def missing_packages(arm: str) -> list[str]:
 
 
 _LIMITS: dict[str, dict[str, int]] = {
-    "catboost-searched": {"most_rows": 2000, "most_repeats": 1},
-    "catboost-balanced": {"most_repeats": 2},
-    TABM: {"most_rows": 3000, "most_repeats": 1},
+    **{f"{name}-searched": {"most_cells": 240_000} for name in BOOSTING},
+    "catboost-searched": {"most_cells": 50_000, "most_repeats": 1},
+    "catboost-balanced": {"most_cells": 240_000, "most_repeats": 2},
+    TABM: {"most_cells": 100_000, "most_repeats": 1},
 }
 """Arms whose cost forbids to run them everywhere."""
 

@@ -38,6 +38,10 @@ _READINGS = (
 _BEST = "The best boosting is that of the best mean rank, but for a mean, that of the best mean."
 _FEW = "What was not run on every set or repeat of the others, ranked on the folds that all were run on."
 _LOSES = "Sets on which auto is behind the best boosting of a metric, and by how much; empty where it is not behind."
+_MEANS = (
+    "Would a mean of auto's probabilities and those of boosting at its defaults be better? A gain below 0 says that "
+    "auto alone is behind it in the median."
+)
 _TIMES = "Wall time of a fit on one core, beside other work; fits of boosting at its defaults on the same set."
 
 
@@ -53,6 +57,7 @@ def auto_suite_page(out: Path, *, quick: bool, command: str, on_progress: OnProg
         Section("The half of the sources that was never looked at", _unseen(found)),
         Section("Ranks", _ranks(found, by_fold)),
         Section("Against every boosting", [Table(m.title, tables.tests(found, m)) for m in (*EQUAL, *FITS)]),
+        Section("A mean with boosting", [_MEANS, *(Table(m.title, tables.means(found, m)) for m in (*EQUAL, *FITS))]),
         Section("Where it loses", [
             _LOSES, Table("Sets", tables.losing_sets(found, sets)),
             Table("What they have in common", tables.in_common(found, sets)),
@@ -88,7 +93,7 @@ def _cuts(effort: Effort) -> list[str]:
     """Say which arms are run on less, from their limits."""
     cuts = []
     for arm in arms(quick=effort.quick):
-        limits = [f"sets of at most {count(arm.most_rows)} rows"] if arm.most_rows is not None else []
+        limits = [f"sets of at most {count(arm.most_cells)} rows times columns"] if arm.most_cells is not None else []
         if arm.most_repeats is not None and arm.most_repeats < effort.n_repeats:
             limits.append(f"{arm.most_repeats} of {effort.n_repeats} repeats")
         cuts += [f"{arm.title}: {', '.join(limits)}"] if limits else []

@@ -1,6 +1,7 @@
 """What the stores hold, as frames: scores of each method on each fold, what failed, and what the sets are like."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from equipoise import datasets
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Cell, Store, StoredFold
-from equipoise.reproductions.auto_suite.arms import DECIDED, NATURAL, PRIOR
+from equipoise.reproductions.auto_suite.arms import AUTO, DECIDED, MEANS, NATURAL, PRIOR
 from equipoise.reproductions.moved import at_equal_shares, moved_score
 from equipoise.reproductions.suite import stores
 
@@ -27,7 +28,7 @@ def scores_by_fold(folder: Path) -> pd.DataFrame:
 
     The decision for macro F1 is tuned on the test rows of the other folds of the same repeat, except that of the
     method `DECIDED`. Methods whose names end in `PRIOR` are fits with their probabilities corrected to equal shares;
-    they and `DECIDED` have no scores but those that their reading changes.
+    they and `DECIDED` have no scores but those that their reading changes. `MEANS` are read as fits are.
     """
     found = stores(folder, datasets.suite())
     return pd.DataFrame([{"set": name, "family": of} | row for name, of, store in found for row in _rows(store)])
@@ -75,12 +76,30 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
     for cell in store.cells():
         if cell.probabilities is not None:
             by_repeat.setdefault((cell.recipe, cell.repeat), []).append(cell)
+    by_repeat |= _means(by_repeat)
     for (method, repeat), cells in by_repeat.items():
         for cell in cells:
             others = [c for c in cells if c is not cell]
             key = {"repeat": repeat, "fold": cell.fold, "seconds": cell.seconds}
             for name, row in _readings(method, cell, others, folds, rare):
                 yield {"method": name} | key | row
+
+
+def _means(by_repeat: dict[tuple[str, int], list[Cell]]) -> dict[tuple[str, int], list[Cell]]:
+    """Return cells of the `MEANS`, of the folds that both were run on."""
+    found = {}
+    for (method, repeat), cells in by_repeat.items():
+        for mean, partner in MEANS.items() if method == AUTO else ():
+            theirs = {cell.fold: cell for cell in by_repeat.get((partner, repeat), [])}
+            pairs = [(cell, theirs[cell.fold]) for cell in cells if cell.fold in theirs]
+            if pairs:
+                found[mean, repeat] = [_mean(mean, *pair) for pair in pairs]
+    return found
+
+
+def _mean(name: str, first: Cell, second: Cell) -> Cell:
+    probabilities = (np.asarray(first.probabilities) + np.asarray(second.probabilities)) / 2
+    return replace(first, recipe=name, seconds=first.seconds + second.seconds, probabilities=probabilities)
 
 
 def _readings(
@@ -95,6 +114,6 @@ def _readings(
         seen = [(folds[c.repeat, c.fold].test_codes, np.asarray(c.probabilities)) for c in others]
         scored[TUNED.name] = moved_score("macro_f1", fold.test_codes, proba, seen, rare)
     yield method, scored
-    if method in NATURAL:
+    if method in (*NATURAL, *MEANS):
         corrected = at_equal_shares(proba, fold.train_counts)
         yield method + PRIOR, {metric.name: metric.score(fold.test_codes, corrected, rare) for metric in EQUAL}

@@ -7,7 +7,16 @@ from scipy.stats import spearmanr
 
 from equipoise.experiments.scores import Metric
 from equipoise.reports.text import count, number, p_equals, signed
-from equipoise.reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, BOOSTERS, DECIDED, FITTED, TITLES
+from equipoise.reproductions.auto_suite.arms import (
+    AT_EQUAL_SHARES,
+    AUTO,
+    BOOSTERS,
+    DECIDED,
+    FITTED,
+    MEANS,
+    PRIOR,
+    TITLES,
+)
 from equipoise.reproductions.auto_suite.scores import EQUAL, FITS, TUNED, over_folds
 from equipoise.reproductions.auto_suite.targets import best_booster, methods, of_auto
 from equipoise.reproductions.sources import SourceTables
@@ -30,6 +39,14 @@ def tests(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Differences of auto to every boosting, see `SourceTables.tests`."""
     own = of_auto(metric)
     rivals = [name for name in methods(scores, metric) if name in BOOSTERS]
+    return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
+
+
+def means(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Differences of auto to its means with boosting, see `SourceTables.tests`."""
+    own, way = of_auto(metric), PRIOR if metric in EQUAL else ""
+    found = set(scores.dropna(subset=[metric.name])["method"])
+    rivals = [mean + way for mean in MEANS if mean + way in found]
     return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
 
 
