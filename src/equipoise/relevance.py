@@ -1,6 +1,6 @@
 """How much each feature tells of the classes, by extremely randomised trees.
 
-Geurts, Ernst and Wehenkel, "Extremely Randomized Trees" (Machine Learning 63, 2006), section 4: the decrease of
+Geurts, Ernst and Wehenkel, "Extremely Randomized Trees" (Machine Learning 63, 2006): the decrease of
 impurity that the splits on a feature bring. Cuts are drawn, not searched for, so that a feature without meaning
 gains little by having many values.
 """

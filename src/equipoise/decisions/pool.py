@@ -1,7 +1,7 @@
 """The logarithmic opinion pool: several models' probabilities put together and calibrated in one.
 
 Genest and Zidek, "Combining Probability Distributions: A Critique and an Annotated Bibliography" (Statistical
-Science 1(1), 1986), section 3: ``p_k`` proportional to ``prod_m p_mk ** w_m``. Weights that sum to 1 are a geometric
+Science 1(1), 1986): ``p_k`` proportional to ``prod_m p_mk ** w_m``. Weights that sum to 1 are a geometric
 mean; here they are free, so that their sum is an inverse temperature, too (Guo et al. 2017, section 4.2).
 """
 
@@ -14,8 +14,6 @@ from scipy.special import log_softmax, softmax
 
 TINY = 1e-12
 """Added to probabilities before their logarithm."""
-
-_PULL = 1.0  # rows that the equal weights are worth, a model
 
 
 def pool(probas: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -51,8 +49,8 @@ def fit_pool(
 ) -> NDArray[np.float64]:
     """Return the weights whose pool has the lowest log loss.
 
-    Weights are pulled to the equal ones, 1 / M, as much as a few rows of the rarest class would: a handful of rows
-    must not choose between models.
+    What is minimised is the summed log loss and M times the squared distance to the equal weights, 1 / M: a handful of
+    rows must not choose between models.
 
     Parameters
     ----------
@@ -89,8 +87,8 @@ def fit_pool(
         error = rows[:, None] * (softmax(scores, axis=-1) - one_hot)
         away = weights - equal
         return (
-            value + _PULL * n_models * (away**2).sum(),
-            np.tensordot(logs, error, axes=2) + 2 * _PULL * n_models * away,
+            value + n_models * (away**2).sum(),
+            np.tensordot(logs, error, axes=2) + 2 * n_models * away,
         )
 
     return minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=[(0, None)] * n_models).x

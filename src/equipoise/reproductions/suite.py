@@ -163,10 +163,11 @@ def _fit_arm(
 
 def _decided(cell: Cell, decision: str, model: Any, fold: PreparedFold) -> Cell:
     """Keep what a model decides for as probabilities of 0 and 1."""
-    decided = one_hot(model.decide_proba(cell.probabilities, decision), fold.n_classes)
+    codes = model.decide_proba(cell.probabilities, decision)
+    decided = one_hot(codes, fold.n_classes)
     confusion = np.eye(fold.n_classes, dtype=np.int64)[fold.y_test].T @ decided.astype(np.int64)
     return replace(cell, recipe=f"{cell.recipe}-{decision}", probabilities=decided.astype(np.float32),
-                   confusion=confusion, made=[])  # fmt: skip
+                   confusion=confusion, made=[], decided=codes)  # fmt: skip
 
 
 def scores(folder: Path, families: Mapping[str, str], metrics: Sequence[Metric]) -> pd.DataFrame:

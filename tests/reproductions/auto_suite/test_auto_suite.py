@@ -108,6 +108,7 @@ def test_one_fit_of_auto_gives_probabilities_and_its_own_decision(out):
         assert decided.seconds == natural.seconds
         assert set(np.unique(decided.probabilities)) == {0.0, 1.0} != set(np.unique(natural.probabilities))
         chosen = decided.probabilities.argmax(axis=1)
+        np.testing.assert_array_equal(decided.decided, chosen)
         np.testing.assert_array_equal(
             decided.confusion, pd.crosstab(fold.test_codes, chosen).reindex(columns=[0, 1], fill_value=0)
         )
