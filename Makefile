@@ -16,18 +16,18 @@ test-long: $(READY)  ## what takes too long for every change
 	$(BIN)/pytest -m long --timeout 0 -o faulthandler_timeout=0
 
 check: $(READY)  ## style and types
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks reproductions conftest.py
+	$(BIN)/ruff format --check src tests benchmarks reproductions conftest.py
 	$(BIN)/mypy
 
 bench: $(READY)  ## speed against peers, each ratio measured side by side in one run
 	$(BIN)/python -m benchmarks
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml reproductions/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "equipoise needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable reproductions
 	@touch $(READY)
 
 clean:

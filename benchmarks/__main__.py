@@ -9,9 +9,13 @@ from benchmarks import auto, autobalance, chains, compare, gan, scale, steps, tr
 from benchmarks.measure import Effort
 
 _MEASURED = {
-    "steps": steps.run, "transforms": transforms.run, "gan": gan.run, "chains": chains.run,
-    "autobalance": autobalance.run, "auto": auto.run,
-}  # fmt: skip
+    "steps": steps.run,
+    "transforms": transforms.run,
+    "gan": gan.run,
+    "chains": chains.run,
+    "autobalance": autobalance.run,
+    "auto": auto.run,
+}
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 
 

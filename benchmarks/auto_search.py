@@ -1,7 +1,7 @@
 """``python -m benchmarks.auto_search``: the search by which the constants of `AutoClassifier` were found.
 
 Networks of every kind are trained once on each fold of the half of the comparison suite that choices are made on
-(`equipoise.reproductions.auto_suite.halves`); the other half is not touched. A candidate is a few of these kinds, put
+(`equipoise_reproductions.auto_suite.halves`); the other half is not touched. A candidate is a few of these kinds, put
 together as `AutoClassifier` does it, so that any number of candidates costs the training of the kinds alone. Sets of
 many rows are left out for time, as the budget says. Needs the suite's data, see ``EQUIPOISE_DATA_HOME``.
 """
@@ -28,9 +28,9 @@ from equipoise.experiments.comparison import one_hot
 from equipoise.experiments.grid import PreparedFold
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.experiments.scores import METRICS
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
-from equipoise.reproductions.auto_suite import halves
+from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import fit
+from equipoise_reproductions.auto_suite import halves
 
 SCORED = ("g_mean", "balanced_brier", "macro_f1", "log_loss", "average_precision", "roc_auc")
 
@@ -73,7 +73,7 @@ class _QuantileInputs(FoldInputs):
     def of(cls, X: Any, codes: Any, *others: Any) -> Self:
         """Look at training rows as `FoldInputs` does."""
         inputs = super().of(X, codes, *others)
-        return cls(inputs.relevance_, PiecewiseLinearEncoder(BINS).fit(X))
+        return cls(inputs.feature_importances_, PiecewiseLinearEncoder(BINS).fit(X))
 
 
 class _EveryKind(AutoClassifier):
@@ -163,11 +163,16 @@ def _folds(most_rows: int, n_repeats: int) -> Iterator[tuple[str, int, PreparedF
 def ranks(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean rank of each candidate over the sets, by metric and over all metrics, the best first."""
     means = scores.groupby(["set", "candidate"], sort=False)[list(SCORED)].mean()
-    table = pd.DataFrame({
-        METRICS[name].title: means[name].unstack().round(12)
-        .rank(axis=1, ascending=not METRICS[name].greater_is_better).mean()
-        for name in SCORED
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            METRICS[name].title: means[name]
+            .unstack()
+            .round(12)
+            .rank(axis=1, ascending=not METRICS[name].greater_is_better)
+            .mean()
+            for name in SCORED
+        }
+    )
     return table.assign(all=table.mean(axis=1)).sort_values("all")
 
 
@@ -186,9 +191,11 @@ def main() -> None:
     console.print(f"Mean ranks of {len(table)} candidates over {scores['set'].nunique()} sets:")
     console.print(table.round(2).to_string(), highlight=False)
     result = {
-        "machine": machine(arguments.threads), "seconds": time.monotonic() - started,
-        "sets": scores["set"].unique().tolist(), "ranks": table.round(3).to_dict("index"),
-    }  # fmt: skip
+        "machine": machine(arguments.threads),
+        "seconds": time.monotonic() - started,
+        "sets": scores["set"].unique().tolist(),
+        "ranks": table.round(3).to_dict("index"),
+    }
     console.print(f"Written: {save('auto-search', result)}")
 
 

@@ -60,8 +60,15 @@ class _Case:
     n_replicas: int = 1
 
     def classifier(self, max_steps: int, loss: Any = "cross_entropy") -> NeuralClassifier:
-        return NeuralClassifier(network=self.network, n_members=self.n_replicas, batch_size=_BATCH, loss=loss,
-                                hidden_layer_sizes=_MLP[1:-1], max_steps=max_steps, random_state=0)  # fmt: skip
+        return NeuralClassifier(
+            network=self.network,
+            n_members=self.n_replicas,
+            batch_size=_BATCH,
+            loss=loss,
+            hidden_layer_sizes=_MLP[1:-1],
+            max_steps=max_steps,
+            random_state=0,
+        )
 
     def rows(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Make a cloud of rows for each class, their numbers falling exponentially."""
@@ -226,18 +233,27 @@ def _verdicts(case: str, figures: Figures) -> list[dict[str, Any]]:
     asked = [(name, "time", "ratio", bound) for name, bound in _TARGETS.items()]
     asked += [(name, "memory", "memory", _MEMORY) for name in (_DEFAULT, _ACCURATE)]
     return [
-        {"case": case, "contestant": name, "figure": f"{kind} / {_unit(name)}", "target": bound,
-         "value": figures[name][key], "met": figures[name][key] <= bound}
+        {
+            "case": case,
+            "contestant": name,
+            "figure": f"{kind} / {_unit(name)}",
+            "target": bound,
+            "value": figures[name][key],
+            "met": figures[name][key] <= bound,
+        }
         for name, kind, key, bound in asked
-    ]  # fmt: skip
+    ]
 
 
 def _table(case: str, measured: dict[str, Any]) -> RichTable:
     samples, figures = measured["samples"], measured["figures"]
     answer = figures[_ACCURATE]
-    table = RichTable(title=case, caption=f"{len(samples[_STEP])} rounds, medians; {_ACCURATE}: {answer['products']} "
-                      f"products, {answer['residual']:.4f} reached; {measured['held_megabytes']:.2f} MB held between "
-                      f"steps; searches: a step of theirs in one of plain training")  # fmt: skip
+    table = RichTable(
+        title=case,
+        caption=f"{len(samples[_STEP])} rounds, medians; {_ACCURATE}: {answer['products']} "
+        f"products, {answer['residual']:.4f} reached; {measured['held_megabytes']:.2f} MB held between "
+        f"steps; searches: a step of theirs in one of plain training",
+    )
     table.add_column(no_wrap=True)
     table.add_column("µs a network", justify="right", min_width=9)
     for column in ("in training steps", "MB beyond", "memory / training step"):

@@ -49,8 +49,15 @@ def run(console: Console, n_threads: int, effort: Effort, name: str) -> None:
     ratios = {n: statistics.median(p / o for p, o in zip(samples[_PLAIN], samples[_ours(n)])) for n in _TARGETS}
     for c in contestants:
         console.print(f"{c.name}: {statistics.median(samples[c.name]):.0f} µs a step a chain", highlight=False)
-    targets = [{"chains": n, "speed / plain PyTorch": ratios[n], "target": target,
-                "met": target is None or ratios[n] >= target} for n, target in _TARGETS.items()]  # fmt: skip
+    targets = [
+        {
+            "chains": n,
+            "speed / plain PyTorch": ratios[n],
+            "target": target,
+            "met": target is None or ratios[n] >= target,
+        }
+        for n, target in _TARGETS.items()
+    ]
     for t in targets:
         goal = f" (target: {t['target']:g})" if t["target"] else ""
         console.print(f"{t['chains']} chains: {t['speed / plain PyTorch']:.1f} times as fast{goal}", highlight=False)
@@ -73,8 +80,17 @@ def _rows() -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
 
 def _mubo(X: NDArray[np.float64], y: NDArray[np.int64], chains: int) -> Any:
     def train(steps: int) -> object:
-        search = MUBO(mode="paper", n_chains=chains, max_iter=steps // _INNER, max_steps=steps, tol=0, random_state=0,
-                      hidden_layer_sizes=_HIDDEN, batch_size=_BATCH, learning_rate=_RATE)  # fmt: skip
+        search = MUBO(
+            mode="paper",
+            n_restarts=chains,
+            max_iter=steps // _INNER,
+            max_steps=steps,
+            tol=0,
+            random_state=0,
+            hidden_layer_sizes=_HIDDEN,
+            batch_size=_BATCH,
+            learning_rate=_RATE,
+        )
         return search.fit_resample(X, y)
 
     return train

@@ -95,8 +95,10 @@ def _faithful(real: Rows, latent: Rows, epochs: int) -> TrainedGAN:
 def _plain_loop(real: Rows, latent: Rows, epochs: int) -> None:
     """Train as the authors' loop does: rows are made for the discriminator's step, and again for the generator's."""
     d = real.shape[1]
-    blocks = [(nn.Linear(i, o), nn.BatchNorm1d(o), nn.ReLU(inplace=True))
-              for i, o in itertools.pairwise((d, 128, 256, 512, 1024))]  # fmt: skip
+    blocks = [
+        (nn.Linear(i, o), nn.BatchNorm1d(o), nn.ReLU(inplace=True))
+        for i, o in itertools.pairwise((d, 128, 256, 512, 1024))
+    ]
     generator = nn.Sequential(*itertools.chain(*blocks), nn.Linear(1024, d), nn.Sigmoid())
     leaky = [(nn.Linear(i, o), nn.LeakyReLU(0.2, inplace=True)) for i, o in itertools.pairwise((d, 512, 256, 128))]
     discriminator = nn.Sequential(*itertools.chain(*leaky), nn.Linear(128, 1))
@@ -139,9 +141,17 @@ def _to_health(real: Rows, latent: Rows, epochs: int) -> dict[str, Any]:
     settings = replace(SOUND, max_steps=1 << 40, look_steps=_LOOK_STEPS, n_iter_no_change=1, score=score)
     train_gans([GANTask(real, latent, 0)], settings, max_time=_LATEST * seconds)
     ratio = seconds / score.seconds if score.reached else None
-    return {"epochs": epochs, "faithful_seconds": seconds, "faithful": score.target, "default": score.health,
-            "default_seconds": score.seconds, "reached": score.reached, "speed / faithful": ratio,
-            "target": _TO_HEALTH, "met": ratio is not None and ratio >= _TO_HEALTH}  # fmt: skip
+    return {
+        "epochs": epochs,
+        "faithful_seconds": seconds,
+        "faithful": score.target,
+        "default": score.health,
+        "default_seconds": score.seconds,
+        "reached": score.reached,
+        "speed / faithful": ratio,
+        "target": _TO_HEALTH,
+        "met": ratio is not None and ratio >= _TO_HEALTH,
+    }
 
 
 class _UntilAsHealthy:

@@ -117,8 +117,14 @@ def machine(n_threads: int) -> dict[str, Any]:
     processor = model[0].split(":")[1].strip() if model else platform.processor()
     python = platform.python_version()
     load = round(os.getloadavg()[0], 1)  # what others do on the machine, if called before the work
-    return {"processor": processor, "cores": os.cpu_count(), "load": load, "threads": n_threads, "python": python,
-            **versions}  # fmt: skip
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "load": load,
+        "threads": n_threads,
+        "python": python,
+        **versions,
+    }
 
 
 def _cpu_lines() -> list[str]:

@@ -52,11 +52,18 @@ def run(console: Console, n_threads: int, *, quick: bool, minutes: float, name: 
             runs[title] = _watched(sampler, table, n_threads, math.inf if sampler == "MUBO" else 60 * minutes)
     console.print(_table(n, runs))
     times = runs["MUBO"]["seconds"] / runs["MUBO, a hundredth"]["seconds"]
-    result |= {"runs": runs, "targets": [
-        {"figure": "megabytes", "value": runs["MUBO"]["megabytes"], "target": _MOST_MEGABYTES,
-         "met": runs["MUBO"]["megabytes"] <= _MOST_MEGABYTES},
-        {"figure": "times a hundredth", "value": times, "target": _MOST_TIMES, "met": times <= _MOST_TIMES},
-    ]}  # fmt: skip
+    result |= {
+        "runs": runs,
+        "targets": [
+            {
+                "figure": "megabytes",
+                "value": runs["MUBO"]["megabytes"],
+                "target": _MOST_MEGABYTES,
+                "met": runs["MUBO"]["megabytes"] <= _MOST_MEGABYTES,
+            },
+            {"figure": "times a hundredth", "value": times, "target": _MOST_TIMES, "met": times <= _MOST_TIMES},
+        ],
+    }
     for t in result["targets"]:
         verdict = "[green]met" if t["met"] else "[red]missed"
         console.print(f"{t['figure']}: {t['value']:.1f} (target: at most {t['target']:g}), {verdict}[/]")
@@ -119,8 +126,12 @@ def _watched(sampler: str, folder: Path, n_threads: int, stop: float) -> dict[st
         stopped = "killed" if process.returncode < 0 else "failed"
     if not ready or (stopped and sampler == "MUBO"):
         raise RuntimeError(f"{sampler} on {folder} gave no figure: {stopped or 'it did not start'}.")
-    return {"seconds": seconds if stopped else float(told[0]), "cpu_seconds": None if stopped else float(told[1]),
-            "megabytes": most - before, "outcome": stopped or f"{int(told[2]):,} rows"}  # fmt: skip
+    return {
+        "seconds": seconds if stopped else float(told[0]),
+        "cpu_seconds": None if stopped else float(told[1]),
+        "megabytes": most - before,
+        "outcome": stopped or f"{int(told[2]):,} rows",
+    }
 
 
 def _anonymous(pid: int) -> float:

@@ -53,7 +53,7 @@ def test_sums_put_parts_together():
     assert type(classifier.batch_transform).__name__ == "ReMix"
     classifier = recipes.classifier("mubo+remix")  # a network trained on the rows of a search
     assert isinstance(classifier, NeuralClassifier) and isinstance(classifier.sampler, MUBO)
-    assert recipes.meaning("under+remix") == "random under-sampling; ReMix, batches balanced and mixed"
+    assert recipes.describe("under+remix") == "random under-sampling; ReMix, batches balanced and mixed"
 
 
 def test_two_recipes_never_share_a_part():

@@ -70,13 +70,25 @@ def test_each_recipe_is_a_nested_run_with_its_row_of_the_leaderboard(tracked):
 def test_the_run_holds_protocol_command_report_and_a_model_that_loads(tracked, tmp_path, csv):
     place, client = tracked
     parent, _ = runs_of(client)
-    expected = {"data": "small", "recipes": "none under", "n_folds": "2", "n_repeats": "1", "n_members": "1",
-                "random_state": "0", "metric": "g_mean", "n_rows": "50", "counts": "[40, 10]"}  # fmt: skip
+    expected = {
+        "data": "small",
+        "recipes": "none under",
+        "n_folds": "2",
+        "n_repeats": "1",
+        "n_members": "1",
+        "random_state": "0",
+        "metric": "g_mean",
+        "n_rows": "50",
+        "counts": "[40, 10]",
+    }
     assert expected.items() <= parent.data.params.items()
     assert parent.info.run_name == f"compare: {parent.data.params['winner']}" and parent.info.status == "FINISHED"
     assert parent.data.tags["mlflow.note.content"] == shlex.join(["equipoise", *command(csv)])
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
-        "leaderboard.csv", "model", "report.html"}  # fmt: skip
+        "leaderboard.csv",
+        "model",
+        "report.html",
+    }
     model = load(client.download_artifacts(parent.info.run_id, "model", str(tmp_path)))
     assert list(model.classes_) == ["common", "rare"]
     report = Path(client.download_artifacts(parent.info.run_id, "report.html", str(tmp_path)))

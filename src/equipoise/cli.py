@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from cyclopts import App, Group, Parameter
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from equipoise import __version__, datasets, persistence, reproductions
+from equipoise import __version__, datasets, persistence
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Comparison, Store, refit, results_path
@@ -26,6 +27,7 @@ from equipoise.experiments.holding import held
 from equipoise.progress import ProgressBars
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.text import number
+from equipoise.tables import read_table
 from equipoise.training.machines import backend
 
 app = App(name="equipoise", version=__version__, help="Train classifiers on imbalanced data, and learn what helps.")
@@ -54,13 +56,22 @@ class Reading:
 
     def table(self, path: Path) -> pd.DataFrame:
         """Read a file."""
-        return datasets.read_table(path, header=self.header, delimiter=self.delimiter, encoding=self.encoding,
-                                   missing_values=self.missing_values or ())  # fmt: skip
+        return read_table(
+            path,
+            header=self.header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            missing_values=self.missing_values or (),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a saved model keeps, to read later files alike."""
-        return {"header": self.header, "delimiter": self.delimiter, "encoding": self.encoding,
-                "missing_values": self.missing_values}  # fmt: skip
+        return {
+            "header": self.header,
+            "delimiter": self.delimiter,
+            "encoding": self.encoding,
+            "missing_values": self.missing_values,
+        }
 
 
 _AS_IN_A_FILE = Reading()
@@ -141,9 +152,17 @@ def compare(
     with _results(out) as store, _told_when_stopped(console, store, out):
         with backend(machines.backend, machines.address), ProgressBars(console) as bars:
             comparison = run_comparison(
-                data, store, recipes=recipes, n_folds=folds, n_repeats=repeats, n_members=members, metric=metric,
-                budget=60 * budget, random_state=seed, on_progress=bars.advance,
-            )  # fmt: skip
+                data,
+                store,
+                recipes=recipes,
+                n_folds=folds,
+                n_repeats=repeats,
+                n_members=members,
+                metric=metric,
+                budget=60 * budget,
+                random_state=seed,
+                on_progress=bars.advance,
+            )
         if not comparison.recipes:
             raise ValueError(f"No recipe has a result; the first reason: {comparison.failures[0].error}")
         with console.status("Scoring"):
@@ -273,14 +292,28 @@ def reproduce(
         A few epochs and one repeat: the shape of the result in minutes.
     """
     console = Console()
+    run_again = _reproductions()
     try:
         with held(out), backend(machines.backend, machines.address), ProgressBars(console) as bars:
-            page = reproductions.reproduce(name, out, quick=quick, command=_command(), on_progress=bars.advance)
+            page = run_again(name, out, quick=quick, command=_command(), on_progress=bars.advance)
     except KeyboardInterrupt:
-        console.print(f"\nStopped: results so far are in {out}. To go on:\n{_command()}",
-                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+        console.print(
+            f"\nStopped: results so far are in {out}. To go on:\n{_command()}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         raise
     console.print(f"Page: {page}", highlight=False, markup=False)
+
+
+def _reproductions() -> Callable[..., Path]:
+    """Return `reproduce` of the project that holds the papers."""
+    for entry in entry_points(group="equipoise.reproductions"):
+        return entry.load().reproduce
+    raise ValueError(
+        "The papers are a project of their own, which is not installed: pip install equipoise-reproductions."
+    )
 
 
 @datasets_app.command(name="list")
@@ -365,8 +398,9 @@ def _announce(console: Console, data: Dataset) -> None:
     console.print(
         f"{data.name}: {len(data.y):,} rows, {data.X.shape[1]} columns, {len(counts)} classes; "
         f"the rare class is {data.rare!r} with {counts.min():,} rows ({share:.2%}).",
-        highlight=False, markup=False,
-    )  # fmt: skip
+        highlight=False,
+        markup=False,
+    )
     for note in data.notes:
         console.print(f"  {note}", highlight=False, markup=False)
 
@@ -377,8 +411,12 @@ def _told_when_stopped(console: Console, store: Store, out: Path) -> Iterator[No
         yield
     except KeyboardInterrupt:
         of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
-        console.print(f"\nStopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{_command()}",
-                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+        console.print(
+            f"\nStopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{_command()}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         raise
 
 

@@ -13,9 +13,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_TITLES = {"alone": "Boosting, searching", "resampling": "Resampling", "training": "Training networks",
-           "searching": "Searching rows", "sets": "Data sets", "tails": "Long tails",
-           "splits": "Validation shares"}  # fmt: skip
+_TITLES = {
+    "alone": "Boosting, searching",
+    "resampling": "Resampling",
+    "training": "Training networks",
+    "searching": "Searching rows",
+    "sets": "Data sets",
+    "tails": "Long tails",
+    "splits": "Validation shares",
+}
 
 
 class ProgressBars:
@@ -28,9 +34,14 @@ class ProgressBars:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:>19}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), console=console,
-        )  # fmt: skip
+            TextColumn("{task.description:>19}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "ProgressBars":

@@ -22,8 +22,8 @@ from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifi
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.networks.cosine import SCALE
-from equipoise.preprocessing import TablePreprocessor
 from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
+from equipoise.tables import TablePreprocessor
 
 AUTO = "auto"
 """The recipe of `AutoClassifier`, which is taken where none is named."""
@@ -79,7 +79,7 @@ _MEANINGS = {
     "focal": "focal loss, sure rows count for little",
     "class-balanced": "errors weighed by the effective number of rows",
     "ldam": "LDAM, larger margins for rare classes",
-    "la": "logit adjustment, class shares added to the logits",
+    "la": "logit adjustment, class priors added to the logits",
     "cdt": "class-dependent temperatures, smaller logits for rare classes",
     "vs": "vector scaling, LA and CDT in one loss",
     "autobalance": "AutoBalance, the loss searched for by what training with it yields on validation rows",
@@ -100,13 +100,13 @@ def names() -> list[str]:
     return [AUTO, *_PARTS, *_REFERENCES]
 
 
-def meaning(name: str) -> str:
+def describe(name: str) -> str:
     """Say in a few words what a recipe does.
 
     Examples
     --------
     >>> from equipoise import recipes
-    >>> recipes.meaning("under+remix")
+    >>> recipes.describe("under+remix")
     'random under-sampling; ReMix, batches balanced and mixed'
     """
     return "; ".join(_MEANINGS[part] for part in _split(name))

@@ -120,5 +120,12 @@ def _parameters(comparison: Comparison) -> dict[str, object]:
     }
     problem = {name: comparison.problem[name] for name in ("n_rows", "classes", "counts")}
     versions = {f"version.{name}": version for name, version in comparison.versions.items()}
-    return {"data": comparison.problem["name"], "metric": comparison.metric, "winner": comparison.winner,
-            "recipes": " ".join(protocol.recipes), **named, **problem, **versions}  # fmt: skip
+    return {
+        "data": comparison.problem["name"],
+        "metric": comparison.metric,
+        "winner": comparison.winner,
+        "recipes": " ".join(protocol.recipes),
+        **named,
+        **problem,
+        **versions,
+    }

@@ -87,8 +87,15 @@ def table(n_rare, seed):
 
 @pytest.mark.parametrize("transform", [None, MixUp(alpha=0.3)])
 def test_a_replica_drawing_balanced_batches_does_not_feel_its_neighbours(transform):
-    settings = Settings((8,), batch_transform=transform, batch_sampler=BalancedBatchSampler, batch_size=12,
-                        max_steps=40, epoch_steps=10, dtype="float64")  # fmt: skip
+    settings = Settings(
+        (8,),
+        batch_transform=transform,
+        batch_sampler=BalancedBatchSampler,
+        batch_size=12,
+        max_steps=40,
+        epoch_steps=10,
+        dtype="float64",
+    )
     tasks = [Task(table(n_rare, n_rare), seed=n_rare, settings=settings) for n_rare in (3, 9, 30)]
     for task, network in zip(tasks, fit(tasks), strict=True):
         (alone,) = fit([task])

@@ -308,11 +308,15 @@ def test_class_counts_of_the_training_set_are_nothing_to_most(transform):
     assert transform.bound(torch.tensor([90, 10])) is transform
 
 
-@pytest.mark.parametrize(("transform", "lead", "features"), [
-    *((transform, (), (4,)) for transform in [*MIXERS, BatchSMOTE(num_classes=3)]),
-    (ReMix(num_classes=3), (2,), (3, 5, 5)),
-    (BatchSMOTE(num_classes=3), (2,), (3, 5, 5)),
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    ("transform", "lead", "features"),
+    [
+        *((transform, (), (4,)) for transform in [*MIXERS, BatchSMOTE(num_classes=3)]),
+        (ReMix(num_classes=3), (2,), (3, 5, 5)),
+        (BatchSMOTE(num_classes=3), (2,), (3, 5, 5)),
+    ],
+    ids=repr,
+)
 def test_it_compiles_to_one_graph(transform, lead, features):
     torch.compiler.reset()
     compiled = torch.compile(transform, fullgraph=True, backend="aot_eager")

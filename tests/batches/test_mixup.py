@@ -1,4 +1,4 @@
-"""MixUp: a permutation of the batch as partners, class shares as they were."""
+"""MixUp: a permutation of the batch as partners, class priors as they were."""
 
 import pytest
 import torch

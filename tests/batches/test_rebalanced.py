@@ -178,6 +178,11 @@ def test_bad_parameters_are_quoted(parameters, said):
 
 def test_defaults_are_the_authors():
     assert RebalancedMixup().get_params() == {
-        "alpha": 1.0, "class_counts": None, "generator": None, "kappa": 3.0, "num_classes": None, "per_row": False,
+        "alpha": 1.0,
+        "class_counts": None,
+        "generator": None,
+        "kappa": 3.0,
+        "num_classes": None,
+        "per_row": False,
         "tau": 0.5,
-    }  # fmt: skip
+    }

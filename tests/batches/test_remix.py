@@ -147,5 +147,9 @@ def test_unknown_balance_is_quoted():
 
 def test_defaults_are_those_recommended():
     assert ReMix().get_params() == {
-        "alpha": 0.3, "balance": "exact", "generator": None, "num_classes": None, "per_row": False,
-    }  # fmt: skip
+        "alpha": 0.3,
+        "balance": "exact",
+        "generator": None,
+        "num_classes": None,
+        "per_row": False,
+    }

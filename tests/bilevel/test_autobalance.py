@@ -142,8 +142,9 @@ def group_counts(side):
 @pytest.mark.parametrize("objective", ["group_balanced", "worst_group", "deo", Blend("balanced", "deo", weight=0.7)])
 def test_groups_have_parameters_of_their_own_that_serve_the_objective(objective, grouped):
     model = nn.Linear(4, 3).double()
-    search = AutoBalance(objective=objective, start="ce", parameters=("w", "l", "delta"), warm_up=50, interval=3,
-                         solver="cg").begin(model, group_counts(grouped[0]))  # fmt: skip
+    search = AutoBalance(
+        objective=objective, start="ce", parameters=("w", "l", "delta"), warm_up=50, interval=3, solver="cg"
+    ).begin(model, group_counts(grouped[0]))
     measure = objective if callable(objective) else OBJECTIVES[objective]
     before = on_validation(search.loss, grouped, measure)
     train(model, search, grouped, 250, rate=0.3)
@@ -184,9 +185,15 @@ def test_the_dictionary_is_its_eight_functions():
     counts = [20.0, 1000.0, 100.0]
     p = [n / 1000 for n in counts]
     functions = [
-        lambda p: -np.log10(p), lambda p: np.log10(p) ** 2, lambda p: np.sqrt(-np.log10(p)), lambda p: 1 / p,
-        lambda p: p**-0.5, lambda p: p**-0.3, lambda p: p**-2.0, lambda p: 1.0,
-    ]  # fmt: skip
+        lambda p: -np.log10(p),
+        lambda p: np.log10(p) ** 2,
+        lambda p: np.sqrt(-np.log10(p)),
+        lambda p: 1 / p,
+        lambda p: p**-0.5,
+        lambda p: p**-0.3,
+        lambda p: p**-2.0,
+        lambda p: 1.0,
+    ]
     expected = [[f(q) / max(map(f, p)) for f in functions] for q in p]
     torch.testing.assert_close(dictionary(torch.tensor(counts)), torch.tensor(expected).float(), rtol=1e-6, atol=1e-7)
     assert dictionary(torch.ones(4)).isfinite().all()  # all as frequent: the functions of rarity are 0

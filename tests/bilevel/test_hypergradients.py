@@ -154,8 +154,9 @@ def test_gauss_newton_is_never_negative_where_the_hessian_is(draw):
 
     assert curvatures(point.hessian_product).min() < -1e-3
     assert curvatures(point.gauss_newton_product).min() > -1e-12
-    torch.testing.assert_close(torch.linalg.eigvalsh(point.gauss_newton_matrix()).max(),
-                               curvatures(point.gauss_newton_product).max())  # fmt: skip
+    torch.testing.assert_close(
+        torch.linalg.eigvalsh(point.gauss_newton_matrix()).max(), curvatures(point.gauss_newton_product).max()
+    )
 
 
 # Solvers
@@ -218,8 +219,10 @@ def test_a_dense_solve_of_too_many_weights_is_refused():
 @pytest.mark.parametrize("solver", [Identity(), Neumann(), ConjugateGradient(), Exact()])
 def test_replicas_do_not_feel_each_other(solver, draw):
     stack = MLPStack((4, K), n_replicas=3, dtype=torch.float64)
-    theta = {name: randn(draw, *p.shape) * torch.tensor([0.1, 1.0, 3.0]).view(3, 1, 1)
-             for name, p in stack.named_parameters()}  # fmt: skip
+    theta = {
+        name: randn(draw, *p.shape) * torch.tensor([0.1, 1.0, 3.0]).view(3, 1, 1)
+        for name, p in stack.named_parameters()
+    }
     v = randn(draw, *flat(theta, 1).shape)
     alpha, batches = some_alpha(draw, 3, K), [some_rows(draw, n, lead=(3,)) for n in (12, 7)]
     problem = InnerProblem(

@@ -15,7 +15,7 @@ from equipoise.bilevel.row_search import new_chain
 from equipoise.bilevel.rows import Chain, RowProblem
 from equipoise.networks import ScalarHead
 from equipoise.samplers.mubo_modes import DoubleSoftmaxLoss
-from equipoise.training import FittedStack, Settings, Table, Task, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def networks(problem):
 
 def by_hand(network, problem, rows):
     """Loss of each row."""
-    proba = FittedStack([network], np.arange(2)).predict_proba(problem.X[rows].astype(np.float32))
+    proba = FittedEnsemble([network], np.arange(2)).predict_proba(problem.X[rows].astype(np.float32))
     return -np.log(proba[np.arange(len(rows)), problem.codes[rows]])
 
 
@@ -77,9 +77,11 @@ def test_weighted_objectives_by_hand(problem, networks):
         expected = {
             MajorityShare: (w * losses)[larger].sum() / w.sum(),
             MeanMajority: (w * losses)[larger].sum() / w[larger].sum(),
-            BalancedHeldOut: ((v * outside)[common].sum() / v[common].sum()
-                              + (v * outside)[~common].sum() / v[~common].sum()) / 2,
-        }[type(objective)]  # fmt: skip
+            BalancedHeldOut: (
+                (v * outside)[common].sum() / v[common].sum() + (v * outside)[~common].sum() / v[~common].sum()
+            )
+            / 2,
+        }[type(objective)]
         assert worth.objective == pytest.approx(expected, rel=1e-5)
 
 

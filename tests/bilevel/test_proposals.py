@@ -55,9 +55,7 @@ def test_sizes_of_the_authors():
     assert sizes == [5, 25, 25, 25, 10, 10, 10, 10, 10, 10, 1, 1]  # 150 rows after the tenth
 
 
-@given(
-    n=st.integers(1, 60), size=st.integers(0, 80), n_taken=st.integers(0, 60), seed=st.integers(0, 10**6)
-)  # fmt: skip
+@given(n=st.integers(1, 60), size=st.integers(0, 80), n_taken=st.integers(0, 60), seed=st.integers(0, 10**6))
 def test_new_rows_are_new(n, size, n_taken, seed):
     rng = np.random.default_rng(seed)
     candidates = np.sort(rng.choice(1000, size=n, replace=False))

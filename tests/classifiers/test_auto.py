@@ -14,7 +14,7 @@ from equipoise.classifiers import auto
 from equipoise.classifiers.neural import LEAST_STEPS
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
-from equipoise.training import FittedStack, fit
+from equipoise.training import FittedEnsemble, fit
 
 COSTS = [[0.0, 1.0], [9.0, -0.5]]
 
@@ -44,15 +44,15 @@ class Halved:
         for fold, unseen in enumerate(self.held_out):
             inputs = self.classifier._inputs[fold]
             for i, kind in enumerate(kinds):
-                network = FittedStack([self.networks[fold * len(kinds) + i]], self.classifier.classes_)
+                network = FittedEnsemble([self.networks[fold * len(kinds) + i]], self.classifier.classes_)
                 seen = self.rows[unseen]
                 if kind.codes:
                     encoder = inputs.encoder_
                     codes = (seen[:, encoder.columns_] - encoder.starts_) / encoder.widths_
                     seen = np.hstack([seen, codes.clip(0, 1)])
-                    relevance = inputs.relevance_[np.r_[: inputs.relevance_.size, encoder.columns_]]
+                    relevance = inputs.feature_importances_[np.r_[: inputs.feature_importances_.size, encoder.columns_]]
                 else:
-                    relevance = inputs.relevance_
+                    relevance = inputs.feature_importances_
                 answers[i, unseen] = network.predict_proba((seen * relevance**kind.sharpness).astype(np.float32))
         return answers
 
@@ -85,7 +85,7 @@ class TestProbabilities:
         weight = np.where(y == 1, 4.0, 1.0) if weighted else None
         share = np.average(y, weights=weight)
         model = quick(max_steps=150).fit(X, y, weight)
-        np.testing.assert_allclose(model.training_shares_, [1 - share, share])
+        np.testing.assert_allclose(model.priors_, [1 - share, share])
         X_new, y_new = problem((3800, 200), apart=1.0, seed=0)  # the same centres, other rows
         assert not np.isin(X_new, X).any()
         mean = np.average(model.predict_proba(X_new)[:, 1], weights=None if weight is None else np.where(y_new, 4.0, 1))
@@ -158,7 +158,8 @@ class TestHeldOutRows:
             inputs = classifier._inputs[fold]
             encoder = inputs.encoder_
             return [
-                array.tobytes() for array in (inputs.relevance_, encoder.columns_, encoder.starts_, encoder.widths_)
+                array.tobytes()
+                for array in (inputs.feature_importances_, encoder.columns_, encoder.starts_, encoder.widths_)
             ]
 
         assert seen(before, 1) == seen(after, 1)
@@ -226,9 +227,9 @@ class TestDecisions:
         X, _, model = several
         costs = np.ones((4, 4)) - np.eye(4)
         costs[:, 2] = 0  # to decide for the third class costs nothing
-        assert set(model.decide_proba(model.predict_proba(X), costs)) == {"c"}
+        assert set(model.predict_from_proba(model.predict_proba(X), costs)) == {"c"}
         costs[:, 2], costs[2] = 1, 1e9 * (1 - np.eye(4)[2])  # not to decide for it where it is true costs much
-        assert set(model.decide_proba(model.predict_proba(X), costs)) == {"c"}
+        assert set(model.predict_from_proba(model.predict_proba(X), costs)) == {"c"}
 
     def test_known_probabilities_are_decided_by_any_name(self, binary):
         X, _, halved = binary
@@ -236,9 +237,9 @@ class TestDecisions:
         proba = model.predict_proba(X)
         for decision in (*auto.DECISIONS, COSTS, np.array(COSTS)):
             expected = copy.copy(model).set_params(decision=decision).predict(X)
-            np.testing.assert_array_equal(model.decide_proba(proba, decision), expected)
-        np.testing.assert_array_equal(model.decide_proba(proba), model.predict(X))
-        assert len({model.decide_proba(proba, name).tobytes() for name in (*auto.DECISIONS, COSTS)}) > 1
+            np.testing.assert_array_equal(model.predict_from_proba(proba, decision), expected)
+        np.testing.assert_array_equal(model.predict_from_proba(proba), model.predict(X))
+        assert len({model.predict_from_proba(proba, name).tobytes() for name in (*auto.DECISIONS, COSTS)}) > 1
 
     @pytest.mark.usefixtures("few_trees")
     def test_decisions_change_no_probability(self, problem):
@@ -277,12 +278,14 @@ class TestFit:
         assert model.predict_proba(X).shape == (143, 4)
         for offsets in model.offsets_.values():
             assert offsets.shape == (4,) and np.isfinite(offsets).all()
-        assert model.training_shares_[0] == pytest.approx(1 / 143)
+        assert model.priors_[0] == pytest.approx(1 / 143)
 
     def test_what_a_fit_leaves(self, binary):
         model = binary[2].classifier
-        assert model.relevance_.shape == (4,) and model.relevance_.mean() == pytest.approx(1)
-        np.testing.assert_allclose(model.relevance_, np.mean([i.relevance_ for i in model._inputs], axis=0), rtol=1e-6)
+        assert model.feature_importances_.shape == (4,) and model.feature_importances_.mean() == pytest.approx(1)
+        np.testing.assert_allclose(
+            model.feature_importances_, np.mean([i.feature_importances_ for i in model._inputs], axis=0), rtol=1e-6
+        )
         assert model.pool_weights_.shape == (len(model.kinds_),) and (model.pool_weights_ >= 0).all()
         assert model.offsets_.keys() == set(auto.DECISIONS)
         steps = [max(1, int(60 * kind.share_of_steps)) for kind in model.kinds_]
@@ -305,7 +308,7 @@ class TestFit:
     def test_weights_count(self, problem):
         X, y = problem((60, 12), apart=0.5)
         plain, heavy = quick().fit(X, y), quick().fit(X, y, np.where(y == 1, 5.0, 1.0))
-        assert heavy.training_shares_[1] == pytest.approx(0.5)
+        assert heavy.priors_[1] == pytest.approx(0.5)
         assert heavy.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.1
         assert same_bytes(quick(max_steps=2).fit(X, y, np.full(72, 3.0)), quick(max_steps=2).fit(X, y, np.ones(72)), X)
 
@@ -371,9 +374,9 @@ class TestBadInput:
         X, _, halved = binary
         proba = halved.classifier.predict_proba(X)
         with pytest.raises(ValueError, match=r"one of \('balanced', 'macro_f1', 'natural'\) or a matrix.*'best'"):
-            halved.classifier.decide_proba(proba, "best")
+            halved.classifier.predict_from_proba(proba, "best")
         with pytest.raises(ValueError, match=r"Costs must be finite, of shape \(2, 2\)"):
-            halved.classifier.decide_proba(proba, [[0, 1]])
+            halved.classifier.predict_from_proba(proba, [[0, 1]])
         with pytest.raises(ValueError, match="Costs must be finite"):
             copy.copy(halved.classifier).set_params(decision=[[0, np.nan], [1, 0]]).predict(X)
 

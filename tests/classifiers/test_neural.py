@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from equipoise import MixUp, NeuralClassifier, ReMix
 from equipoise.classifiers.scores import SCORES
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
+from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import fit
 
 TREATMENTS = {
@@ -76,7 +76,7 @@ class TestLearning:
     def test_members_are_averaged(self, problem):
         X, y = problem(apart=0.5)
         several = quick(n_members=4).fit(X, y)
-        members = several.stack_.member_proba(((X - X.mean(0)) / X.std(0)).clip(-5, 5).astype(np.float32))
+        members = several.ensemble_.member_proba(((X - X.mean(0)) / X.std(0)).clip(-5, 5).astype(np.float32))
         np.testing.assert_allclose(several.predict_proba(X), members.mean(axis=0), rtol=1e-4)
         assert members.std(axis=0).max() > 0.01
         assert several.n_steps_ == [60] * 4
@@ -84,8 +84,8 @@ class TestLearning:
     def test_first_member_does_not_feel_the_others(self, problem):
         X, y = problem()
         one, four = quick(dtype="float64").fit(X, y), quick(dtype="float64", n_members=4).fit(X, y)
-        for name, weights in one.stack_.weights_.items():
-            np.testing.assert_allclose(four.stack_.weights_[name][:1], weights, rtol=1e-6, atol=1e-9)
+        for name, weights in one.ensemble_.weights_.items():
+            np.testing.assert_allclose(four.ensemble_.weights_[name][:1], weights, rtol=1e-6, atol=1e-9)
 
     def test_tasks_and_adopt_are_the_halves_of_fit(self, problem):
         (X, y), (X2, y2) = problem(), problem((40, 10, 9), seed=1)
@@ -288,7 +288,7 @@ class TestParts:
         original = quick(batch_transform=ReMix(alpha=0.2), sampler=SMOTE(), network=nn.Linear(4, 2)).fit(*problem())
         twin = clone(original)
         assert twin.batch_transform is not original.batch_transform and twin.batch_transform.alpha == 0.2
-        assert not hasattr(twin, "stack_")
+        assert not hasattr(twin, "ensemble_")
         assert same_bytes(twin.set_params(network="mlp").fit(*problem()), clone(twin).fit(*problem()), problem()[0])
 
     def test_fitting_changes_no_part(self, problem):
@@ -375,7 +375,7 @@ class TestParts:
         X, y = problem()
         classifier = quick(hidden_layer_sizes=sizes).fit(X, y)
         widths = [4, *list(sizes), 2]
-        assert [classifier.stack_.weights_[f"weights.{i}"].shape for i in range(len(widths) - 1)] == [
+        assert [classifier.ensemble_.weights_[f"weights.{i}"].shape for i in range(len(widths) - 1)] == [
             (1, i, o) for i, o in pairwise(widths)
         ]
 
@@ -530,8 +530,12 @@ class TestRouting:
             yield
 
     def pipeline(self):
-        return Pipeline([("scale", StandardScaler().set_fit_request(sample_weight=False)),
-                         ("net", quick(standardize=False).set_fit_request(sample_weight=True))])  # fmt: skip
+        return Pipeline(
+            [
+                ("scale", StandardScaler().set_fit_request(sample_weight=False)),
+                ("net", quick(standardize=False).set_fit_request(sample_weight=True)),
+            ]
+        )
 
     def test_pipeline(self, problem):
         X, y = problem()

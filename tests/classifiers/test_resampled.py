@@ -27,11 +27,18 @@ from torch import nn
 from equipoise import MUBO, NeuralClassifier, PriorCorrectedClassifier, ResampledClassifier
 
 SAMPLERS = [
-    RandomUnderSampler(random_state=0), RandomOverSampler(random_state=0), NearMiss(), TomekLinks(),
-    SMOTE(random_state=0), BorderlineSMOTE(random_state=0), ADASYN(random_state=0), SMOTETomek(random_state=0),
-    RandomOverSampler(shrinkage=0.1, random_state=0), make_pipeline(TomekLinks(), SMOTE(random_state=0)),
+    RandomUnderSampler(random_state=0),
+    RandomOverSampler(random_state=0),
+    NearMiss(),
+    TomekLinks(),
+    SMOTE(random_state=0),
+    BorderlineSMOTE(random_state=0),
+    ADASYN(random_state=0),
+    SMOTETomek(random_state=0),
+    RandomOverSampler(shrinkage=0.1, random_state=0),
+    make_pipeline(TomekLinks(), SMOTE(random_state=0)),
     MUBO(max_iter=2, max_epochs=2, hidden_layer_sizes=(8,), random_state=0),
-]  # fmt: skip
+]
 
 
 class WeightingSampler(BaseEstimator):
@@ -45,8 +52,11 @@ class WeightingSampler(BaseEstimator):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: repr(s)[:60])
-@pytest.mark.parametrize("classifier", [LogisticRegression(), GaussianNB(), HistGradientBoostingClassifier(max_iter=5)],
-                         ids=lambda c: type(c).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "classifier",
+    [LogisticRegression(), GaussianNB(), HistGradientBoostingClassifier(max_iter=5)],
+    ids=lambda c: type(c).__name__,
+)
 def test_it_is_the_classifier_of_the_resampled_rows(sampler, classifier, problem):
     X, y = problem((80, 20), apart=1.0)
     clf = ResampledClassifier(sampler, classifier).fit(X, y)
@@ -167,7 +177,7 @@ def test_only_methods_of_the_classifier_are_there(problem):
 def test_wrappers_go_around_each_other(problem):
     X, y = problem((900, 100), apart=1.0)
     resampled = ResampledClassifier(RandomUnderSampler(random_state=0), LogisticRegression())
-    honest = PriorCorrectedClassifier(resampled, training_shares="uniform", target_shares="observed").fit(X, y)
+    honest = PriorCorrectedClassifier(resampled, training_priors="uniform", target_priors="observed").fit(X, y)
     assert honest.predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.03)
     assert resampled.fit(X, y).predict_proba(X)[:, 1].mean() > 0.2
     calibrated = CalibratedClassifierCV(resampled).fit(X, y)

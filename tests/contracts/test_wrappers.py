@@ -11,7 +11,7 @@ from equipoise import PriorCorrectedClassifier, ResampledClassifier, TunedThresh
 INNER = LogisticRegression()
 CLASSIFIERS = [
     PriorCorrectedClassifier(INNER),
-    PriorCorrectedClassifier(INNER, training_shares="uniform", target_shares="observed"),
+    PriorCorrectedClassifier(INNER, training_priors="uniform", target_priors="observed"),
     TunedThresholdsClassifier(INNER, cv=2),
     ResampledClassifier(FunctionSampler(), INNER),
     ResampledClassifier(SMOTE(random_state=0), INNER),

@@ -19,24 +19,63 @@ PRESENT = dict(zip(LISTED["name"], LISTED["present"]))
 
 # Rows of the class that the comparison suite and the papers' tasks are about, from their published tables.
 RARE_ROWS = {
-    "ecoli": 35, "optical_digits": 554, "satimage": 626, "pen_digits": 1055, "abalone": 391,
-    "sick_euthyroid": 293, "spectrometer": 45, "car_eval_34": 134, "yeast_ml8": 178, "scene": 177,
-    "libras_move": 24, "coil_2000": 586, "arrhythmia": 25, "oil": 41, "letter_img": 734, "ozone_level": 73,
-    "connect4": 6449, "musk2": 1017, "segment": 330, "seizure": 2300, "shuttle": 171, "sick": 231,
-    "credit_default": 6636, "poker_8_vs_6": 17, "winequality_red_8_vs_6": 18, "yeast_2_vs_4": 51,
-    "page_blocks_13_vs_4": 28, "creditcard_5k": 492,
-}  # fmt: skip
+    "ecoli": 35,
+    "optical_digits": 554,
+    "satimage": 626,
+    "pen_digits": 1055,
+    "abalone": 391,
+    "sick_euthyroid": 293,
+    "spectrometer": 45,
+    "car_eval_34": 134,
+    "yeast_ml8": 178,
+    "scene": 177,
+    "libras_move": 24,
+    "coil_2000": 586,
+    "arrhythmia": 25,
+    "oil": 41,
+    "letter_img": 734,
+    "ozone_level": 73,
+    "connect4": 6449,
+    "musk2": 1017,
+    "segment": 330,
+    "seizure": 2300,
+    "shuttle": 171,
+    "sick": 231,
+    "credit_default": 6636,
+    "poker_8_vs_6": 17,
+    "winequality_red_8_vs_6": 18,
+    "yeast_2_vs_4": 51,
+    "page_blocks_13_vs_4": 28,
+    "creditcard_5k": 492,
+}
 PAPERS = {
     "MUBO": {"ionosphere", "gisette", "abalone_rings_7", "spambase", "connect4", "connect4_games"},
     "ReMix": {
-        "musk2", "segment", "segment_multiclass", "satimage_multiclass", "seizure", "seizure_multiclass",
-        "coil2000", "ozone", "aps_failure", "cifar10", "optdigits", "letter",
+        "musk2",
+        "segment",
+        "segment_multiclass",
+        "satimage_multiclass",
+        "seizure",
+        "seizure_multiclass",
+        "coil2000",
+        "ozone",
+        "aps_failure",
+        "cifar10",
+        "optdigits",
+        "letter",
     },
     "SMOTified-GAN": {
-        "page_blocks_13_vs_4", "ecoli4", "poker_8_vs_6", "winequality_red_8_vs_6", "yeast_2_vs_4",
-        "abalone_rings_7", "ionosphere", "spambase", "shuttle",
+        "page_blocks_13_vs_4",
+        "ecoli4",
+        "poker_8_vs_6",
+        "winequality_red_8_vs_6",
+        "yeast_2_vs_4",
+        "abalone_rings_7",
+        "ionosphere",
+        "spambase",
+        "shuttle",
     },
-}  # fmt: skip
+}
 
 
 def test_every_set_of_the_benchmark_is_listed():
@@ -68,12 +107,21 @@ def test_the_suite():
 def test_sets_from_the_same_rows_are_one_family():
     family = dict(zip(LISTED["name"], LISTED["family"]))
     for same in (
-        ("ecoli", "ecoli4"), ("optical_digits", "optdigits", "digits"), ("satimage", "satimage_multiclass"),
-        ("abalone", "abalone_19", "abalone_rings_7"), ("car_eval_34", "car_eval_4"), ("coil_2000", "coil2000"),
-        ("letter_img", "letter"), ("ozone_level", "ozone"), ("yeast_me2", "yeast_2_vs_4"),
-        ("sick", "thyroid_sick", "sick_euthyroid"), ("segment", "segment_multiclass"),
-        ("seizure", "seizure_multiclass"), ("creditcard", "creditcard_5k"), ("connect4", "connect4_games"),
-    ):  # fmt: skip
+        ("ecoli", "ecoli4"),
+        ("optical_digits", "optdigits", "digits"),
+        ("satimage", "satimage_multiclass"),
+        ("abalone", "abalone_19", "abalone_rings_7"),
+        ("car_eval_34", "car_eval_4"),
+        ("coil_2000", "coil2000"),
+        ("letter_img", "letter"),
+        ("ozone_level", "ozone"),
+        ("yeast_me2", "yeast_2_vs_4"),
+        ("sick", "thyroid_sick", "sick_euthyroid"),
+        ("segment", "segment_multiclass"),
+        ("seizure", "seizure_multiclass"),
+        ("creditcard", "creditcard_5k"),
+        ("connect4", "connect4_games"),
+    ):
         assert len({family[name] for name in same}) == 1, same
     assert family["wine_quality"] != family["winequality_red_8_vs_6"]
     assert family["yeast_ml8"] != family["yeast_me2"]

@@ -14,10 +14,15 @@ from equipoise.datasets import map_parquet
 
 def table(n=1000, seed=0):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame({
-        "size": rng.normal(size=n), "count": rng.integers(100, size=n), "label": rng.choice(["no", "maybe", "yes"], n),
-        "open": rng.random(n) < 0.5, "half": rng.normal(size=n).astype(np.float16),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "size": rng.normal(size=n),
+            "count": rng.integers(100, size=n),
+            "label": rng.choice(["no", "maybe", "yes"], n),
+            "open": rng.random(n) < 0.5,
+            "half": rng.normal(size=n).astype(np.float16),
+        }
+    )
 
 
 def written(frame, path, row_group_size=300):
@@ -48,10 +53,17 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path):
     np.testing.assert_array_equal(y, together["label"].to_numpy())
 
 
-@pytest.mark.parametrize("labels", [
-    np.array([0, 1, 1], dtype=np.int8), np.array([True, False, True]), np.array([1.0, 0.0, 1.0]),
-    pd.Categorical(["a", "bcd", "a"]), np.array(["é", "漢字", ""], dtype=object),
-], ids=lambda labels: str(labels.dtype))  # fmt: skip
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0, 1, 1], dtype=np.int8),
+        np.array([True, False, True]),
+        np.array([1.0, 0.0, 1.0]),
+        pd.Categorical(["a", "bcd", "a"]),
+        np.array(["é", "漢字", ""], dtype=object),
+    ],
+    ids=lambda labels: str(labels.dtype),
+)
 def test_labels_of_every_type(labels, tmp_path):
     frame = pd.DataFrame({"x": [1, 2, 3], "label": labels})
     _, y = map_parquet(written(frame, tmp_path / "t.parquet"), "label", tmp_path)

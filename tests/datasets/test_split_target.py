@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.datasets import Dataset, read_table, split_target
+from equipoise.datasets import Dataset, split_target
+from equipoise.tables import read_table
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from equipoise import metrics
-from equipoise.decisions import correct_prior, estimate_shares
+from equipoise.decisions import correct_prior, estimate_priors
 
 
-def shares(k):
+def priors(k):
     return arrays(float, k, elements=st.floats(0.01, 1)).map(lambda a: a / a.sum())
 
 
@@ -50,7 +50,7 @@ def test_it_lowers_the_balanced_brier_score_of_a_model_that_knows_the_truth():
     assert metrics.g_mean(y, moved.argmax(1)) > metrics.g_mean(y, proba.argmax(1)) + 0.1
 
 
-@given(shares(4), shares(4), arrays(float, (2, 3, 4), elements=st.floats(1e-6, 1)))
+@given(priors(4), priors(4), arrays(float, (2, 3, 4), elements=st.floats(1e-6, 1)))
 def test_the_way_there_and_back(before, after, raw):
     proba = raw / raw.sum(axis=-1, keepdims=True)
     there = correct_prior(proba, before, after)
@@ -59,7 +59,7 @@ def test_the_way_there_and_back(before, after, raw):
     np.testing.assert_allclose(correct_prior(there, after, before), proba, rtol=1e-9, atol=1e-12)
 
 
-@given(shares(3))
+@given(priors(3))
 def test_equal_shares_change_nothing(share):
     proba = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
     np.testing.assert_allclose(correct_prior(proba, share, share), proba, atol=1e-15)
@@ -73,13 +73,13 @@ def test_a_class_that_never_occurs_gets_nothing():
 @pytest.mark.parametrize(
     ("proba", "before", "after", "message"),
     [
-        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_shares must hold one share a class"),
-        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_shares must hold one share a class"),
-        ([0.5, 0.5], [0.5, 0.6], [0.5, 0.5], "from_shares must not be negative and must sum to 1"),
-        ([0.5, 0.5], [0.5, 0.5], [90, 10], "to_shares .* divide counts by n"),
-        ([0.5, 0.5], [0.5, 0.5], [1.5, -0.5], "to_shares must not be negative"),
-        ([0.5, 0.5], [0.5, 0.5], [np.nan, 0.5], "to_shares must not be negative"),
-        ([0.5, 0.5], [1.0, 0.0], [0.5, 0.5], "from_shares must be positive"),
+        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_priors must hold one share a class"),
+        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_priors must hold one share a class"),
+        ([0.5, 0.5], [0.5, 0.6], [0.5, 0.5], "from_priors must not be negative and must sum to 1"),
+        ([0.5, 0.5], [0.5, 0.5], [90, 10], "to_priors .* divide counts by n"),
+        ([0.5, 0.5], [0.5, 0.5], [1.5, -0.5], "to_priors must not be negative"),
+        ([0.5, 0.5], [0.5, 0.5], [np.nan, 0.5], "to_priors must not be negative"),
+        ([0.5, 0.5], [1.0, 0.0], [0.5, 0.5], "from_priors must be positive"),
         ([[0.5, 0.5], [1.0, 0.0]], [0.5, 0.5], [0.0, 1.0], "every row of y_proba must give some probability"),
         ([np.nan, 0.5], [0.5, 0.5], [0.5, 0.5], "got nan as the least"),
         ([-1.5, 2.5], [0.5, 0.5], [0.5, 0.5], "probabilities, got -1.5"),
@@ -91,7 +91,7 @@ def test_bad_input_is_said_in_a_sentence(proba, before, after, message):
 
 
 def proba_of(n, share, true, seed, apart):
-    """Calibrated probabilities under ``share`` of rows that are drawn with shares ``true``."""
+    """Calibrated probabilities under ``share`` of rows that are drawn with priors ``true``."""
     rng = np.random.default_rng(seed)
     y = rng.choice(len(true), n, p=true)
     x = rng.normal(size=(n, len(true)))
@@ -101,7 +101,7 @@ def proba_of(n, share, true, seed, apart):
 
 
 @settings(max_examples=20)
-@given(shares(3), shares(3), st.integers(0, 2**32 - 1), st.sampled_from([1.0, 3.0]))
+@given(priors(3), priors(3), st.integers(0, 2**32 - 1), st.sampled_from([1.0, 3.0]))
 def test_estimated_shares_are_the_most_likely_ones(before, true, seed, apart):
     proba = proba_of(400, before, true, seed, apart)
 
@@ -110,7 +110,7 @@ def test_estimated_shares_are_the_most_likely_ones(before, true, seed, apart):
         return -np.log((proba / before) @ (q / q.sum())).mean()
 
     best = scipy.optimize.minimize(surprise, np.zeros(3)).fun
-    found = estimate_shares(proba, before)
+    found = estimate_priors(proba, before)
     assert found.sum() == pytest.approx(1) and (found >= 0).all()
     assert surprise(np.log(np.maximum(found, 1e-300))) <= best + 1e-5
 
@@ -118,24 +118,24 @@ def test_estimated_shares_are_the_most_likely_ones(before, true, seed, apart):
 def test_estimated_shares_rest_under_the_step_of_saerens():
     before = np.array([0.7, 0.2, 0.1])
     proba = proba_of(5000, before, [0.2, 0.2, 0.6], 0, 2.0)
-    found = estimate_shares(proba, before)
+    found = estimate_priors(proba, before)
     np.testing.assert_allclose(correct_prior(proba, before, found).mean(axis=0), found, atol=1e-4)
     np.testing.assert_allclose(found, [0.2, 0.2, 0.6], atol=0.03)
 
 
 def test_a_class_that_is_gone_and_rows_that_are_sure():
     sure = np.repeat(np.eye(3), [6, 3, 0], axis=0)
-    np.testing.assert_allclose(estimate_shares(sure, [0.2, 0.3, 0.5]), [2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(estimate_priors(sure, [0.2, 0.3, 0.5]), [2 / 3, 1 / 3, 0])
     np.testing.assert_allclose(
-        estimate_shares(sure, [0.2, 0.3, 0.5], sample_weight=[1] * 6 + [4] * 3), [1 / 3, 2 / 3, 0]
+        estimate_priors(sure, [0.2, 0.3, 0.5], sample_weight=[1] * 6 + [4] * 3), [1 / 3, 2 / 3, 0]
     )
 
 
 def test_rows_that_say_nothing_leave_the_shares_as_they_were():
-    np.testing.assert_allclose(estimate_shares([[0.9, 0.1]] * 5, [0.9, 0.1]), [0.9, 0.1])
+    np.testing.assert_allclose(estimate_priors([[0.9, 0.1]] * 5, [0.9, 0.1]), [0.9, 0.1])
 
 
 @pytest.mark.parametrize("proba", [[0.5, 0.5], np.empty((0, 2))], ids=["one row", "no rows"])
 def test_estimation_needs_rows(proba):
     with pytest.raises(ValueError, match=r"shape \(n, K\) with a row or more"):
-        estimate_shares(proba, [0.5, 0.5])
+        estimate_priors(proba, [0.5, 0.5])

@@ -1,4 +1,4 @@
-"""Corrected probabilities against Bayes' rule, shares from unlabelled rows, weights and metadata on their way."""
+"""Corrected probabilities against Bayes' rule, priors from unlabelled rows, weights and metadata on their way."""
 
 import numpy as np
 import pandas as pd
@@ -19,22 +19,22 @@ from equipoise import NeuralClassifier, PriorCorrectedClassifier, metrics, recip
 NAMES = np.array(["fine", "fraud"])
 
 
-def rows(shares, n=4000, seed=0):
+def rows(priors, n=4000, seed=0):
     """Overlapping classes on a line, a class a unit apart from the next, so that Bayes' rule is at hand."""
     rng = np.random.default_rng(seed)
-    y = rng.permutation(np.repeat(np.arange(len(shares)), np.round(np.multiply(shares, n)).astype(int)))
+    y = rng.permutation(np.repeat(np.arange(len(priors)), np.round(np.multiply(priors, n)).astype(int)))
     return rng.normal(size=(len(y), 1)) + y[:, None], y
 
 
-def bayes(X, shares):
-    likelihood = np.exp(-((X - np.arange(len(shares))) ** 2) / 2) * shares
+def bayes(X, priors):
+    likelihood = np.exp(-((X - np.arange(len(priors))) ** 2) / 2) * priors
     return likelihood / likelihood.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("target", [[0.5, 0.5], [0.2, 0.8], [0.99, 0.01]])
-def test_probabilities_are_those_of_bayes_under_the_target_shares(target):
+def test_probabilities_are_those_of_bayes_under_the_target_priors(target):
     X, y = rows([0.9, 0.1], n=20_000)
-    clf = PriorCorrectedClassifier(LogisticRegression(C=1e6), target_shares=target).fit(X, y)
+    clf = PriorCorrectedClassifier(LogisticRegression(C=1e6), target_priors=target).fit(X, y)
     grid = np.linspace(-2, 3, 11)[:, None]
     np.testing.assert_allclose(clf.predict_proba(grid), bayes(grid, target), atol=0.03)
     np.testing.assert_array_equal(clf.predict(grid), bayes(grid, target).argmax(axis=1))
@@ -46,7 +46,7 @@ def test_uniform_shares_lift_the_g_mean_and_natural_ones_the_brier_score():
     even = PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
     assert metrics.g_mean(y, even.predict(X)) > metrics.g_mean(y, plain.predict(X)) + 0.2
     balanced = LogisticRegression(class_weight="balanced")
-    honest = PriorCorrectedClassifier(balanced, training_shares="uniform", target_shares="observed").fit(X, y)
+    honest = PriorCorrectedClassifier(balanced, training_priors="uniform", target_priors="observed").fit(X, y)
     untrue = metrics.brier_score(y, balanced.fit(X, y).predict_proba(X))
     assert metrics.brier_score(y, honest.predict_proba(X)) < untrue / 2
     np.testing.assert_allclose(honest.predict_proba(X).mean(axis=0), [0.94, 0.04, 0.02], atol=0.005)
@@ -54,22 +54,22 @@ def test_uniform_shares_lift_the_g_mean_and_natural_ones_the_brier_score():
 
 def test_shares_by_name_by_label_and_in_order():
     X, y = rows([0.75, 0.25])
-    shares = [
-        PriorCorrectedClassifier(LogisticRegression(), training_shares=pi, target_shares=q).fit(X, NAMES[y])
+    priors = [
+        PriorCorrectedClassifier(LogisticRegression(), training_priors=pi, target_priors=q).fit(X, NAMES[y])
         for pi, q in [("observed", [0.4, 0.6]), ({"fraud": 0.25, "fine": 0.75}, {"fine": 0.4, "fraud": 0.6})]
     ]
-    for clf in shares:
-        assert clf.training_shares_.tolist() == [0.75, 0.25] and clf.target_shares_.tolist() == [0.4, 0.6]
+    for clf in priors:
+        assert clf.priors_.tolist() == [0.75, 0.25] and clf.target_priors_.tolist() == [0.4, 0.6]
         assert clf.classes_.tolist() == ["fine", "fraud"] and set(clf.predict(X)) == {"fine", "fraud"}
-    back = PriorCorrectedClassifier(LogisticRegression(), training_shares="uniform", target_shares="observed")
-    assert back.fit(X, y).training_shares_.tolist() == [0.5, 0.5] and back.target_shares_.tolist() == [0.75, 0.25]
+    back = PriorCorrectedClassifier(LogisticRegression(), training_priors="uniform", target_priors="observed")
+    assert back.fit(X, y).priors_.tolist() == [0.5, 0.5] and back.target_priors_.tolist() == [0.75, 0.25]
 
 
 def test_weights_count_in_the_shares_and_reach_the_classifier():
     X, y = rows([0.75, 0.25])
     weight = np.where(y == 1, 9.0, 1.0)
     clf = PriorCorrectedClassifier(LogisticRegression()).fit(X, y, sample_weight=weight)
-    assert clf.training_shares_.tolist() == [0.25, 0.75]
+    assert clf.priors_.tolist() == [0.25, 0.75]
     np.testing.assert_allclose(clf.estimator_.coef_, LogisticRegression().fit(X, y, weight).coef_)
     unweighted = PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X), unweighted.predict_proba(X), atol=0.02)  # the weights cancel
@@ -79,18 +79,18 @@ def test_weights_count_in_the_shares_and_reach_the_classifier():
 
 class TestAdapt:
     def test_shares_are_found_in_unlabelled_rows(self):
-        clf = PriorCorrectedClassifier(LogisticRegression(C=1e6), target_shares="observed").fit(*rows([0.6, 0.3, 0.1]))
+        clf = PriorCorrectedClassifier(LogisticRegression(C=1e6), target_priors="observed").fit(*rows([0.6, 0.3, 0.1]))
         X, y = rows([0.1, 0.3, 0.6], n=20_000, seed=1)
         before = metrics.log_loss(y, clf.predict_proba(X))
         assert clf.adapt(X) is clf
-        np.testing.assert_allclose(clf.target_shares_, [0.1, 0.3, 0.6], atol=0.08)
+        np.testing.assert_allclose(clf.target_priors_, [0.1, 0.3, 0.6], atol=0.08)
         assert metrics.log_loss(y, clf.predict_proba(X)) < before - 0.3
-        np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), clf.target_shares_, atol=0.005)
+        np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), clf.target_priors_, atol=0.005)
 
     def test_weighted_rows(self):
         clf = PriorCorrectedClassifier(LogisticRegression(C=1e6)).fit(*rows([0.5, 0.5]))
         X, y = rows([0.5, 0.5], n=20_000, seed=1)
-        assert clf.adapt(X, sample_weight=np.where(y == 1, 4.0, 1.0)).target_shares_[1] == pytest.approx(0.8, abs=0.05)
+        assert clf.adapt(X, sample_weight=np.where(y == 1, 4.0, 1.0)).target_priors_[1] == pytest.approx(0.8, abs=0.05)
 
     def test_it_needs_a_fitted_classifier(self):
         with pytest.raises(NotFittedError):
@@ -100,7 +100,7 @@ class TestAdapt:
 def test_a_fitted_classifier_can_be_frozen():
     X, y = rows([0.9, 0.1])
     plain = LogisticRegression().fit(X, y)
-    clf = PriorCorrectedClassifier(FrozenEstimator(plain), training_shares=[0.9, 0.1]).fit(X[:50], y[:50])
+    clf = PriorCorrectedClassifier(FrozenEstimator(plain), training_priors=[0.9, 0.1]).fit(X[:50], y[:50])
     expected = PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
 
@@ -128,7 +128,7 @@ class TestRouting:
             inner = ConsumingClassifier(registry=registry).set_fit_request(sample_weight=True, metadata="colour")
             clf = PriorCorrectedClassifier(inner).fit(X, y, sample_weight=weight, colour="red")
             check_recorded_metadata(registry[-1], "fit", "fit", sample_weight=weight, metadata="red")
-            assert clf.training_shares_[1] == pytest.approx(weight[y == 1].sum() / weight.sum())
+            assert clf.priors_[1] == pytest.approx(weight[y == 1].sum() / weight.sum())
 
     def test_unrequested_weights_are_refused_and_declined_ones_stay(self):
         X, y = rows([0.75, 0.25], n=40)
@@ -139,7 +139,7 @@ class TestRouting:
             declining = LogisticRegression().set_fit_request(sample_weight=False)
             clf = PriorCorrectedClassifier(declining).fit(X, y, sample_weight=weight)
             np.testing.assert_array_equal(clf.estimator_.coef_, LogisticRegression().fit(X, y).coef_)
-            assert clf.training_shares_.tolist() == [0.5, 0.5]
+            assert clf.priors_.tolist() == [0.5, 0.5]
 
     def test_within_cross_validation(self):
         X, y = rows([0.75, 0.25], n=400)
@@ -148,7 +148,7 @@ class TestRouting:
             clf = PriorCorrectedClassifier(LogisticRegression().set_fit_request(sample_weight=True))
             clf.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
             found = cross_validate(clf, X, y, params={"sample_weight": weight}, return_estimator=True, cv=2)
-        assert all(fitted.training_shares_[1] == pytest.approx(0.75) for fitted in found["estimator"])
+        assert all(fitted.priors_[1] == pytest.approx(0.75) for fitted in found["estimator"])
 
     def test_without_routing_parameters_go_to_the_classifier(self):
         registry = _Registry()
@@ -160,11 +160,11 @@ class TestRouting:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"training_shares": "natural"}, "The 'training_shares' parameter .* must be"),
-        ({"target_shares": {"fine": 1.0}}, r"target_shares must give a share to each of \['fine', 'fraud'\]"),
-        ({"target_shares": [0.5, 0.6]}, "to_shares must not be negative and must sum to 1"),
-        ({"training_shares": [0.0, 1.0]}, "from_shares must be positive"),
-        ({"training_shares": [0.5, 0.3, 0.2]}, "one share a class"),
+        ({"training_priors": "natural"}, "The 'training_priors' parameter .* must be"),
+        ({"target_priors": {"fine": 1.0}}, r"target_priors must give a share to each of \['fine', 'fraud'\]"),
+        ({"target_priors": [0.5, 0.6]}, "to_priors must not be negative and must sum to 1"),
+        ({"training_priors": [0.0, 1.0]}, "from_priors must be positive"),
+        ({"training_priors": [0.5, 0.3, 0.2]}, "one share a class"),
     ],
 )
 def test_bad_parameters_are_said_in_a_sentence(parameters, message):
@@ -176,5 +176,5 @@ def test_bad_parameters_are_said_in_a_sentence(parameters, message):
 def test_clone_and_refit_forget_what_was_adapted():
     X, y = rows([0.75, 0.25])
     clf = PriorCorrectedClassifier(LogisticRegression()).fit(X, y).adapt(X)
-    assert not hasattr(clone(clf), "target_shares_")
-    assert clf.fit(X, y).target_shares_.tolist() == [0.5, 0.5]
+    assert not hasattr(clone(clf), "target_priors_")
+    assert clf.fit(X, y).target_priors_.tolist() == [0.5, 0.5]

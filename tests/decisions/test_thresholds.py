@@ -139,11 +139,14 @@ COSTS = np.array([[0, 1, 1], [5, 0, 1], [20, 1, 0]])
 
 def test_costs_are_lowered_nearly_as_far_as_bayes_would():
     y, proba = multiclass_rows(2, 4000, 3)
-    mean_cost = {name: COSTS[y, decided].mean() for name, decided in {
-        "tuned": decide(proba, tune_offsets(y, proba, metric=COSTS)),
-        "plain": proba.argmax(axis=1),
-        "bayes": (proba @ COSTS).argmin(axis=1),  # the probabilities are true ones
-    }.items()}  # fmt: skip
+    mean_cost = {
+        name: COSTS[y, decided].mean()
+        for name, decided in {
+            "tuned": decide(proba, tune_offsets(y, proba, metric=COSTS)),
+            "plain": proba.argmax(axis=1),
+            "bayes": (proba @ COSTS).argmin(axis=1),  # the probabilities are true ones
+        }.items()
+    }
     assert mean_cost["tuned"] < mean_cost["plain"] - 0.3
     assert mean_cost["tuned"] < 1.1 * mean_cost["bayes"]
 

@@ -172,8 +172,9 @@ class TestRouting:
             clf.fit(X, y, sample_weight=weight, groups=groups, metadata=weight + 100)
         assert len(registry) == 4
         for fitted in registry:
-            check_recorded_metadata(fitted, "fit", "fit", ("sample_weight", "metadata"), sample_weight=weight,
-                                    metadata=weight + 100)  # fmt: skip
+            check_recorded_metadata(
+                fitted, "fit", "fit", ("sample_weight", "metadata"), sample_weight=weight, metadata=weight + 100
+            )
 
     def test_per_row_parameters_are_split_without_routing_too(self):
         X, y = rows((60, 20))

@@ -32,8 +32,16 @@ def epochs(of_transform=None, seed=0, reseeded=False, **options):
     def reseed(worker_id):
         of_transform.manual_seed(torch.initial_seed())
 
-    loader = DataLoader(DATA, batch_size=16, collate_fn=collate, worker_init_fn=reseed if reseeded else None,
-                        num_workers=2, multiprocessing_context="fork", timeout=SECONDS, **options)  # fmt: skip
+    loader = DataLoader(
+        DATA,
+        batch_size=16,
+        collate_fn=collate,
+        worker_init_fn=reseed if reseeded else None,
+        num_workers=2,
+        multiprocessing_context="fork",
+        timeout=SECONDS,
+        **options,
+    )
     torch.manual_seed(seed)
     runs = [list(loader) for _ in range(2)]
     return [[[x for worker, x in batches if worker == of] for of in (0, 1)] for batches in runs]

@@ -87,8 +87,21 @@ def here(monkeypatch, capsys):
 @pytest.fixture(scope="session")
 def quick():
     """Options of a comparison that takes seconds."""
-    return ("--target", "is_fraud", "--recipes", "none", "under", "remix", "gbdt", "--members", "1", "--repeats", "2",
-            "--folds", "3")  # fmt: skip
+    return (
+        "--target",
+        "is_fraud",
+        "--recipes",
+        "none",
+        "under",
+        "remix",
+        "gbdt",
+        "--members",
+        "1",
+        "--repeats",
+        "2",
+        "--folds",
+        "3",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,19 @@ def test_no_model(refused, table, tmp_path):
 def test_fewer_rare_rows_than_folds_is_no_error_but_is_said(here, table, tmp_path):
     table["class"] = ["a"] * 37 + ["b"] * 3
     path = write(table, tmp_path / "t.csv")
-    said = here("compare", path, "--target", "class", "--recipes", "none", "under", "--repeats", "1", "--members", "1",
-                "--out", tmp_path / "out")  # fmt: skip
+    said = here(
+        "compare",
+        path,
+        "--target",
+        "class",
+        "--recipes",
+        "none",
+        "under",
+        "--repeats",
+        "1",
+        "--members",
+        "1",
+        "--out",
+        tmp_path / "out",
+    )
     assert "3 folds instead of 5: the rarest class has only 3 rows" in " ".join(said.split())

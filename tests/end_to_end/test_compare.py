@@ -95,8 +95,18 @@ def test_fit_decides_as_it_is_told(brief_auto, fraud_csv, frame, tmp_path):
 
 
 def test_fit_saves_a_model_of_one_recipe(here, fraud_csv, frame, tmp_path):
-    here("fit", fraud_csv, "--target", "is_fraud", "--recipe", "under+mixup", "--members", "2", "--out",
-         tmp_path / "model")  # fmt: skip
+    here(
+        "fit",
+        fraud_csv,
+        "--target",
+        "is_fraud",
+        "--recipe",
+        "under+mixup",
+        "--members",
+        "2",
+        "--out",
+        tmp_path / "model",
+    )
     model = load(tmp_path / "model")
     assert model[-1].n_members == 2
     assert model.predict_proba(frame.drop(columns="is_fraud")).shape == (210, 2)

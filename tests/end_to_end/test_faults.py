@@ -83,8 +83,12 @@ def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
 def workers_of(process):
     """Process numbers of joblib's workers."""
     children = [path.read_text().split() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
-    return [int(child) for group in children for child in group
-            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()]  # fmt: skip
+    return [
+        int(child)
+        for group in children
+        for child in group
+        if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(report, equipoise, fraud_csv, quick, tmp_path):
@@ -127,8 +131,15 @@ def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(equipoise, 
     """A limit on file sizes stands for the disk."""
     big = pd.concat([frame] * 40).drop(columns="is_fraud")
     big.to_csv(tmp_path / "big.csv", index=False)
-    done = equipoise("predict", report[0] / "model", tmp_path / "big.csv", "--out", tmp_path / "scored.csv", code=1,
-                     shell_prefix="ulimit -f 100;")  # fmt: skip
+    done = equipoise(
+        "predict",
+        report[0] / "model",
+        tmp_path / "big.csv",
+        "--out",
+        tmp_path / "scored.csv",
+        code=1,
+        shell_prefix="ulimit -f 100;",
+    )
     assert "File too large" in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["big.csv"]
 

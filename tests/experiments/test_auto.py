@@ -53,9 +53,7 @@ def comparison(brief, grouped, groups_seen, tmp_path_factory):
 @pytest.fixture(scope="module")
 def prepared(grouped, comparison):
     codes = np.unique(grouped.y, return_inverse=True)[1]
-    return [
-        PreparedFold.of(grouped, codes, fold) for fold in split(codes, grouped.groups, comparison.protocol, 0)
-    ]  # fmt: skip
+    return [PreparedFold.of(grouped, codes, fold) for fold in split(codes, grouped.groups, comparison.protocol, 0)]
 
 
 def cells_of(comparison, recipe):
@@ -133,7 +131,7 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
     model = refit(comparison, grouped, "auto")
     np.testing.assert_array_equal(groups_seen[-1], grouped.groups)
     assert model[-1].decision == "balanced"
-    decided = model[-1].decide_proba(model.predict_proba(grouped.X))
+    decided = model[-1].predict_from_proba(model.predict_proba(grouped.X))
     np.testing.assert_array_equal(model.predict(grouped.X), decided)
     assert set(decided) == {"common", "rare"}
 
@@ -150,8 +148,15 @@ def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped
     monkeypatch.setattr(grid, "_ROW_BYTES", 1)
     news = []
     with Store(tmp_path / "r.sqlite") as store:
-        found = compare(grouped, store, recipes=["none", "under"], n_folds=2, n_repeats=1, n_members=1,
-                        on_progress=lambda *told: news.append(told))  # fmt: skip
+        found = compare(
+            grouped,
+            store,
+            recipes=["none", "under"],
+            n_folds=2,
+            n_repeats=1,
+            n_members=1,
+            on_progress=lambda *told: news.append(told),
+        )
     assert found.complete and not found.failures
     for mine, together in zip(cells_of(found, "none"), cells_of(comparison, "none"), strict=True):
         np.testing.assert_allclose(mine.probabilities, together.probabilities, atol=2e-4)

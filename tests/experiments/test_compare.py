@@ -198,7 +198,7 @@ def test_what_a_sampler_says_comes_from_a_classifier_fitted_on_its_own_too(datas
     sampler = GBO(max_epochs=2, random_state=0)
     cell = fit_cell("gbo", ResampledClassifier(sampler, LogisticRegression()), fold)
     sampler.fit_resample(fold.X_train, fold.y_train)
-    assert cell.made == sampler.health_.to_dict("records") and cell.made[0]["class"] == 1
+    assert cell.made == sampler.diagnostics_.to_dict("records") and cell.made[0]["class"] == 1
 
 
 def test_no_sampler_says_nothing(comparison):

@@ -9,8 +9,10 @@ import pytest
 
 from equipoise.experiments.holding import held
 
-HOLD = "import sys, time; from pathlib import Path; from equipoise.experiments.holding import held\n" \
-       "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"  # fmt: skip
+HOLD = (
+    "import sys, time; from pathlib import Path; from equipoise.experiments.holding import held\n"
+    "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+)
 
 
 def test_a_second_run_says_who_holds_the_folder(tmp_path):

@@ -96,8 +96,12 @@ class Case:
 CASES = [
     Case("cross-entropy", ParametricCrossEntropy, package.parametric_cross_entropy, parametric, {}, False),
     Case(
-        "parametric", ParametricCrossEntropy, package.parametric_cross_entropy, parametric,
-        {"w": WEIGHTS, "l": OFFSETS, "delta": MULTIPLIERS}, False,
+        "parametric",
+        ParametricCrossEntropy,
+        package.parametric_cross_entropy,
+        parametric,
+        {"w": WEIGHTS, "l": OFFSETS, "delta": MULTIPLIERS},
+        False,
     ),
     Case("la", LogitAdjustedLoss, package.logit_adjusted_loss, la),
     Case("la-1.7", LogitAdjustedLoss, package.logit_adjusted_loss, la, {"tau": 1.7}),
@@ -111,7 +115,7 @@ CASES = [
     Case("focal-0.5-w", FocalLoss, package.focal_loss, focal, {"gamma": 0.5, "w": WEIGHTS}, False),
     Case("ldam", LDAMLoss, package.ldam_loss, ldam),
     Case("ldam-w", LDAMLoss, package.ldam_loss, ldam, {"max_m": 2.0, "s": 1.0, "w": WEIGHTS}),
-]  # fmt: skip
+]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,14 +6,14 @@ from torch.nn import functional
 
 from equipoise import CDTLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
 from equipoise.losses import class_balanced_weights, focal_loss, ldam_loss, parametric_cross_entropy
-from equipoise.losses.counts import log_shares, shares_of_largest
+from equipoise.losses.counts import log_priors, shares_of_largest
 
 COUNTS = torch.tensor([50, 900, 7, 43], dtype=torch.float64)
 
 
 def test_parts_by_hand():
     counts = torch.tensor([900, 100])
-    assert log_shares(counts).tolist() == pytest.approx([-0.10536, -2.30259], abs=1e-5)
+    assert log_priors(counts).tolist() == pytest.approx([-0.10536, -2.30259], abs=1e-5)
     assert shares_of_largest(counts, 0.2).tolist() == pytest.approx([1, 0.64439], abs=1e-5)
     assert LDAMLoss(counts).margins.tolist() == pytest.approx([0.28868, 0.5], abs=1e-5)
     assert class_balanced_weights(counts).tolist() == pytest.approx([0.20725, 1.79275], abs=1e-5)

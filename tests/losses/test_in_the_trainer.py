@@ -43,9 +43,13 @@ QUICK = {
 @pytest.mark.parametrize("mixed", [False, True], ids=["indices", "probabilities"])
 def test_a_stack_of_other_class_counts_is_its_replicas(name, mixed, problem):
     settings = Settings(
-        **QUICK, loss=LOSSES[name], head="cosine" if name == "ldam" else "linear", patience=1,
-        batch_transform=MixUp(alpha=0.5) if mixed else None, early_stopping=SCORES["log_loss"],
-    )  # fmt: skip
+        **QUICK,
+        loss=LOSSES[name],
+        head="cosine" if name == "ldam" else "linear",
+        patience=1,
+        batch_transform=MixUp(alpha=0.5) if mixed else None,
+        early_stopping=SCORES["log_loss"],
+    )
     held = np.arange(60) % 3 == 0
     tasks = []
     for seed, counts in enumerate([(54, 6), (30, 30), (12, 48)]):
@@ -75,8 +79,15 @@ def test_losses_that_correct_for_counts_give_balanced_probabilities(name, proble
     """Classes that cannot be told apart: one half, whatever their shares."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 2)) * 1e-3, np.arange(400) % 10 == 0
-    quick = {"max_steps": 400, "hidden_layer_sizes": (4,), "standardize": False, "random_state": 0, "batch_size": 100,
-             "learning_rate": 0.03, "weight_decay": 0.0}  # fmt: skip
+    quick = {
+        "max_steps": 400,
+        "hidden_layer_sizes": (4,),
+        "standardize": False,
+        "random_state": 0,
+        "batch_size": 100,
+        "learning_rate": 0.03,
+        "weight_decay": 0.0,
+    }
     loss = partial(VSLoss, gamma=0.0) if name == "vs" else LOSSES[name]
     mean = NeuralClassifier(loss=loss, **quick).fit(X, y).predict_proba(X)[:, 1].mean()
     plain = NeuralClassifier(**quick).fit(X, y).predict_proba(X)[:, 1].mean()

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from equipoise.networks import CosineLinear, CosineMLPStack, MLPStack, accepts_vmap
-from equipoise.training import FittedStack, Settings, Table, Task, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
 
 def seeded(seed):
@@ -118,7 +118,7 @@ def test_a_fitted_stack_predicts_by_scaled_cosines(problem):
     X, y = problem((54, 6))
     wide = Settings(**{**QUICK, "network": (32,)})  # so that some unit answers to every row
     networks = fit([Task(Table(X, y, 2), seed, wide) for seed in range(2)])
-    fitted = FittedStack(networks, np.array(["a", "b"]))
+    fitted = FittedEnsemble(networks, np.array(["a", "b"]))
     cosines = []
     for network in networks:
         h = np.maximum(X @ network.weights["weights.0"] + network.weights["biases.0"], 0)

@@ -73,10 +73,23 @@ CASES = [
     (lambda: nn.Sequential(nn.Linear(4, 3), nn.ELU()), (2, 3, 4), True),
 ]
 each_case = pytest.mark.parametrize(
-    ("make", "shape", "vectorized"), CASES,
-    ids=["linear", "batch-norm", "convolution", "dropout", "lstm", "branching", "scalar head", "activation twice",
-         "layer twice", "hooked", "residual", "sequence of rows"],
-)  # fmt: skip
+    ("make", "shape", "vectorized"),
+    CASES,
+    ids=[
+        "linear",
+        "batch-norm",
+        "convolution",
+        "dropout",
+        "lstm",
+        "branching",
+        "scalar head",
+        "activation twice",
+        "layer twice",
+        "hooked",
+        "residual",
+        "sequence of rows",
+    ],
+)
 
 
 @each_case

@@ -33,7 +33,7 @@ from equipoise import (
 )
 from equipoise.cli import main
 from equipoise.onnx_export import export_onnx, onnx_inputs
-from equipoise.preprocessing import TablePreprocessor
+from equipoise.tables import TablePreprocessor
 
 SMALL = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (6, 5), "random_state": 0}
 POOLED = {"max_steps": 20, "random_state": 0}
@@ -97,7 +97,7 @@ def check(model, rows, path):
 
 
 def corrected(classifier):
-    return PriorCorrectedClassifier(classifier, target_shares=[0.2, 0.8])
+    return PriorCorrectedClassifier(classifier, target_priors=[0.2, 0.8])
 
 
 def calibrated(classifier, **parameters):

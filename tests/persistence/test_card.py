@@ -37,7 +37,7 @@ def test_the_schema_tells_columns_kinds_and_categories(model, tmp_path):
     ]
     assert schema["columns"][0]["missing"] == pytest.approx(9 / 90)
     assert schema["classes"] == ["common", "rare"]
-    assert schema["class_shares"] == {"common": pytest.approx(7 / 9), "rare": pytest.approx(2 / 9)}
+    assert schema["class_priors"] == {"common": pytest.approx(7 / 9), "rare": pytest.approx(2 / 9)}
     assert {"equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "python"} == card["versions"].keys()
     assert card["probe"] == pytest.approx(model.predict_proba(np.full((1, 3), None, dtype=object))[0].tolist())
 
@@ -61,13 +61,13 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
 
 def test_decisions_are_told(table, tmp_path):
     wrapped = PriorCorrectedClassifier(
-        recipes.make("cost", max_steps=10), training_shares="uniform", target_shares=[0.9, 0.1]
+        recipes.make("cost", max_steps=10), training_priors="uniform", target_priors=[0.9, 0.1]
     )
     model = TunedThresholdsClassifier(wrapped, cv=2).fit(*table)
     save(model, tmp_path / "model")
     tuned, corrected = read_card(tmp_path / "model")["schema"]["decision"]
     assert tuned["thresholds"]["rare"] == model.offsets_[1]
-    assert corrected == {"from_shares": {"common": 0.5, "rare": 0.5}, "to_shares": {"common": 0.9, "rare": 0.1}}
+    assert corrected == {"from_priors": {"common": 0.5, "rare": 0.5}, "to_priors": {"common": 0.9, "rare": 0.1}}
     text = card_of(tmp_path / "model")
     assert "to shares common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
 
@@ -107,10 +107,10 @@ def test_every_decision_of_pooled_networks_is_told(auto, tmp_path):
 
 
 def test_what_decides_around_pooled_networks_is_told_and_no_more(auto, table, tmp_path):
-    wrapped = PriorCorrectedClassifier(FrozenEstimator(auto), target_shares=[0.5, 0.5]).fit(*table)
+    wrapped = PriorCorrectedClassifier(FrozenEstimator(auto), target_priors=[0.5, 0.5]).fit(*table)
     save(wrapped, tmp_path / "model")
     (corrected,) = read_card(tmp_path / "model")["schema"]["decision"]
-    assert corrected["to_shares"] == {"common": 0.5, "rare": 0.5}
+    assert corrected["to_priors"] == {"common": 0.5, "rare": 0.5}
     text = card_of(tmp_path / "model")
     assert "AutoClassifier of" in text and "natural: " not in text and "equally frequent" not in text
 
@@ -120,7 +120,7 @@ def test_a_model_of_numbers_that_nothing_was_told_of(problem, tmp_path):
     save(NeuralClassifier(max_steps=10).fit(X, y), tmp_path / "model")
     schema = read_card(tmp_path / "model")["schema"]
     assert schema["columns"] == [{"name": str(i), "kind": "number"} for i in range(3)]
-    assert schema["class_shares"] is None and schema["classes"] == [0, 1, 2]
+    assert schema["class_priors"] is None and schema["classes"] == [0, 1, 2]
     text = card_of(tmp_path / "model")
     assert "Not told." in text and "None were told." in text
 

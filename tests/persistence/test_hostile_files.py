@@ -147,7 +147,7 @@ TENSORS = {
     "whole numbers": (lambda w: w.update({k: v.astype("int32") for k, v in w.items()}), "float32 or float64"),
     "two kinds of numbers": (lambda w: w.update({"0.biases.1": w["0.biases.1"].astype("f8")}), "float32 or float64"),
     "not finite": (lambda w: w["0.weights.1"].fill(np.inf), "must be finite"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit, reason", TENSORS.values(), ids=TENSORS.keys())
@@ -184,10 +184,22 @@ def first(value):
 
 
 POOLED = {
-    "relevance of a feature less": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[:-1])(a), "relevance_"),
-    "relevance of two axes": (lambda a: of_fold(relevance_=a._inputs[1].relevance_[None])(a), "relevance_"),
-    "relevance below 0": (lambda a: of_fold(relevance_=-a._inputs[1].relevance_)(a), "relevance_ .*finite, 0 or more"),
-    "relevance that is no number": (lambda a: of_fold(relevance_=a._inputs[1].relevance_ * np.nan)(a), "relevance_"),
+    "relevance of a feature less": (
+        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_[:-1])(a),
+        "feature_importances_",
+    ),
+    "relevance of two axes": (
+        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_[None])(a),
+        "feature_importances_",
+    ),
+    "relevance below 0": (
+        lambda a: of_fold(feature_importances_=-a._inputs[1].feature_importances_)(a),
+        "feature_importances_ .*finite, 0 or more",
+    ),
+    "relevance that is no number": (
+        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_ * np.nan)(a),
+        "feature_importances_",
+    ),
     "a code past the columns": (of_codes("columns_", first(99)), "columns that are not there: .99"),
     "a code before the columns": (of_codes("columns_", first(-1)), "columns that are not there: .-1"),
     "a code between columns": (of_codes("columns_", lambda a: a + 0.5), "columns that are not there"),
@@ -217,19 +229,21 @@ POOLED = {
     "endless offsets": (lambda a: a.offsets_.update(natural=np.full(2, np.inf)), "offsets_ of natural must be finite"),
     "offsets lack": (lambda a: a.offsets_.pop("macro_f1"), "offsets_ must be those of"),
     "offsets of no name": (lambda a: a.offsets_.update(other=np.zeros(2)), "offsets_ must be those of"),
-    "shares of none": (lambda a: vars(a).update(training_shares_=np.zeros(2)), "training_shares_ .*above 0"),
-    "a share more": (lambda a: vars(a).update(training_shares_=np.ones(3) / 3), r"training_shares_ .*shape \(2,\)"),
+    "shares of none": (lambda a: vars(a).update(priors_=np.zeros(2)), "priors_ .*above 0"),
+    "a share more": (lambda a: vars(a).update(priors_=np.ones(3) / 3), r"priors_ .*shape \(2,\)"),
     "no decision": (lambda a: vars(a).update(decision="none"), "decision must be one of"),
     "costs of three classes": (lambda a: vars(a).update(decision=np.ones((3, 3))), "Costs must be finite, of shape"),
     "endless costs": (lambda a: vars(a).update(decision=[[0, np.inf], [1, 0]]), "Costs must be finite"),
     "classes of another number": (lambda a: vars(a).update(classes_=np.arange(3)), r"shape \(3,\)"),
     "a scaler of one feature": (
-        lambda a: vars(a).update(_scaler=StandardScaler().fit([[0.0], [1.0]])), "mean_ of the scaler must be numbers of"
+        lambda a: vars(a).update(_scaler=StandardScaler().fit([[0.0], [1.0]])),
+        "mean_ of the scaler must be numbers of",
     ),
     "a network with a scaler": (
-        lambda a: vars(a._members[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])), r"1 network\(s\) of"
+        lambda a: vars(a._members[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
+        r"1 network\(s\) of",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit, reason", POOLED.values(), ids=POOLED.keys())
@@ -299,7 +313,7 @@ NODES = {
     "nothing": {},
     "a text": TEXT,
     "no object": [],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("schema", NODES.values(), ids=NODES.keys())
@@ -429,8 +443,11 @@ def test_a_zip_bomb_that_hides_its_size(saved, tmp_path):
         for name, content in saved.files.items():
             archive.writestr(name, bytes(20 << 20) if name == "weights.safetensors" else content)
     crc = struct.pack("<I", zlib.crc32(bytes(20 << 20)))
-    path.write_bytes(path.read_bytes().replace(crc, struct.pack("<I", zlib.crc32(bytes(1000)))).replace(
-        struct.pack("<I", 20 << 20), struct.pack("<I", 1000)))  # fmt: skip
+    path.write_bytes(
+        path.read_bytes()
+        .replace(crc, struct.pack("<I", zlib.crc32(bytes(1000))))
+        .replace(struct.pack("<I", 20 << 20), struct.pack("<I", 1000))
+    )
     refused(path)
 
 

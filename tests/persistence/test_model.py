@@ -36,8 +36,8 @@ from equipoise import (
 from equipoise.persistence import read_card
 from equipoise.persistence.files import LIMITS, read_file
 from equipoise.persistence.stacks import parts
-from equipoise.preprocessing import TablePreprocessor
-from equipoise.training import FittedStack
+from equipoise.tables import TablePreprocessor
+from equipoise.training import FittedEnsemble
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -59,7 +59,7 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path, few_t
 @pytest.mark.parametrize(
     "wrap",
     [
-        partial(PriorCorrectedClassifier, target_shares={"common": 0.4, "rare": 0.6}),
+        partial(PriorCorrectedClassifier, target_priors={"common": 0.4, "rare": 0.6}),
         partial(TunedThresholdsClassifier, metric=[[0, 1], [9, 0]], min_recall={"rare": 0.5}, cv=2),
     ],
 )
@@ -179,7 +179,7 @@ def test_every_network_goes_into_the_weights(make, table, place):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     np.testing.assert_array_equal(model.predict_proba(X), before)
     skops_bytes = read_file(place, "estimator.skops")
-    stacks = [part for part in parts(model) if isinstance(part, FittedStack)]
+    stacks = [part for part in parts(model) if isinstance(part, FittedEnsemble)]
     assert stacks
     for stack in stacks:
         assert all(array.tobytes() not in unpacked(skops_bytes) for array in stack.weights_.values() if array.size > 2)
@@ -193,7 +193,7 @@ def unpacked(skops_bytes):
 def test_weights_are_readable_without_this_library(model, tmp_path):
     save(model, tmp_path / "model")
     weights = load_file(tmp_path / "model" / "weights.safetensors")
-    np.testing.assert_array_equal(weights["0.weights.0"], model[-1].stack_.weights_["weights.0"])
+    np.testing.assert_array_equal(weights["0.weights.0"], model[-1].ensemble_.weights_["weights.0"])
 
 
 def test_a_classifier_of_scikit_learn_alone_is_saved(problem, place):

@@ -39,13 +39,21 @@ def stored(tmp_path: Path) -> Stored:
         codes = np.repeat(np.arange(len(counts)), counts)
         protocol = Protocol(tuple(recipes), n_folds, n_repeats, 1, 300, 0, tuple(notes))
         with Store(tmp_path / "results.sqlite") as store:
-            store.put("problem", {
-                "name": name, "n_rows": len(codes), "classes": list(labels or map(str, range(len(counts)))),
-                "counts": list(counts), "rare": int(np.argmin(counts)), "notes": list(notes), "source": name,
-                "columns": [
-                    {"column": c, "kind": "number", "missing": 0.25, "distinct": 7, "note": ""} for c in columns
-                ],
-            })  # fmt: skip
+            store.put(
+                "problem",
+                {
+                    "name": name,
+                    "n_rows": len(codes),
+                    "classes": list(labels or map(str, range(len(counts)))),
+                    "counts": list(counts),
+                    "rare": int(np.argmin(counts)),
+                    "notes": list(notes),
+                    "source": name,
+                    "columns": [
+                        {"column": c, "kind": "number", "missing": 0.25, "distinct": 7, "note": ""} for c in columns
+                    ],
+                },
+            )
             store.put("versions", {"equipoise": "0.1"})
             store.put("request", {"metric": metric})
             store.put("protocol", protocol.to_json())

@@ -108,8 +108,18 @@ def test_numbers_are_the_comparison_s(stored, report):
     _, html = report(comparison)
     board = re.search(r'<table class="board">(.*?)</table>', html, re.S)[1]
     rows = [re.findall(r"\d\.\d{3}", row) for row in board.split("<tr>")[2:]]
-    order = ["g_mean", "macro_f1", "balanced_accuracy", "matthews_corrcoef", "average_precision", "roc_auc",
-             "balanced_brier", "brier", "log_loss", "calibration_error"]  # fmt: skip
+    order = [
+        "g_mean",
+        "macro_f1",
+        "balanced_accuracy",
+        "matthews_corrcoef",
+        "average_precision",
+        "roc_auc",
+        "balanced_brier",
+        "brier",
+        "log_loss",
+        "calibration_error",
+    ]
     for found, (_, row) in zip(rows, comparison.leaderboard.iterrows(), strict=True):
         low, high = (f"{row[side]:.3f}" for side in ("low", "high"))
         assert found == [f"{row['g_mean']:.3f}", low, high, *(f"{row[name]:.3f}" for name in order[1:])]
@@ -151,8 +161,15 @@ def test_confusion_counts_are_means_over_repeats(stored, report):
     assert sum(counts) == comparison.problem["n_rows"]
 
 
-FIGURES = {"class": 1, "made_by": "GAN", "real_accuracy": 0.5, "made_accuracy": 0.75, "two_sample_accuracy": 0.625,
-           "spread_ratio": 0.875, "out_of_range": 0.0}  # fmt: skip
+FIGURES = {
+    "class": 1,
+    "made_by": "GAN",
+    "real_accuracy": 0.5,
+    "made_accuracy": 0.75,
+    "two_sample_accuracy": 0.625,
+    "spread_ratio": 0.875,
+    "out_of_range": 0.0,
+}
 
 
 def test_rows_that_were_made_are_shown_as_means_over_folds(stored, report):

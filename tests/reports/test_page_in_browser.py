@@ -13,9 +13,15 @@ from equipoise.reports import write_report
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 COLUMNS = [ATTACK, "$\\frac{", "--></style>", "a long name of a column " * 12]
 OPTIONS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 PHONE, DESK = (390, 844), (1280, 900)
 
 
@@ -28,9 +34,14 @@ def page_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     with Store(folder / "results.sqlite") as store:
         comparison = compare(
-            split_target(frame, "label", name=ATTACK), store, recipes=["none", "under", "gbdt"], n_folds=2, n_repeats=1,
-            n_members=1, budget=60,
-        )  # fmt: skip
+            split_target(frame, "label", name=ATTACK),
+            store,
+            recipes=["none", "under", "gbdt"],
+            n_folds=2,
+            n_repeats=1,
+            n_members=1,
+            budget=60,
+        )
     write_report(comparison, folder / "report.html", command=f"equipoise compare '{ATTACK}'")
     return (folder / "report.html").as_uri()
 
@@ -76,8 +87,15 @@ def test_every_plot_is_there_and_nothing_overflows(page, size):
         "return [...document.querySelectorAll('figure svg')].map(svg => {"
         "const box = svg.getBoundingClientRect(); return [svg.closest('figure').id, box.left, box.width, box.height]})"
     )
-    drawn = {"plot-scores", "plot-differences", "plot-moved-g_mean", "plot-moved-macro_f1", "plot-precision-recall",
-             "plot-thresholds-0", "plot-reliability-0"}  # fmt: skip
+    drawn = {
+        "plot-scores",
+        "plot-differences",
+        "plot-moved-g_mean",
+        "plot-moved-macro_f1",
+        "plot-precision-recall",
+        "plot-thresholds-0",
+        "plot-reliability-0",
+    }
     assert drawn <= {name for name, *_ in boxes}
     for name, left, width, height in boxes:
         assert width > 250, name

@@ -13,11 +13,16 @@ from equipoise.reports.svg import SERIES, inline
 
 def history(**changes):
     """Two chains: one rejects its second step and ends, the other goes on."""
-    frame = pd.DataFrame({
-        "chain": [0, 0, 0, 1, 1, 1, 1], "step": [1, 2, 3, 1, 2, 3, 4], "proposed": 5,
-        "accepted": [True, False, True, True, True, True, False],
-        "objective": [0.5, 0.6, 0.4, 0.6, 0.5, 0.45, 0.7], "size": [5, 5, 10, 5, 10, 15, 15],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "chain": [0, 0, 0, 1, 1, 1, 1],
+            "step": [1, 2, 3, 1, 2, 3, 4],
+            "proposed": 5,
+            "accepted": [True, False, True, True, True, True, False],
+            "objective": [0.5, 0.6, 0.4, 0.6, 0.5, 0.45, 0.7],
+            "size": [5, 5, 10, 5, 10, 15, 15],
+        }
+    )
     return frame.assign(**changes)
 
 
@@ -40,8 +45,9 @@ def test_sizes_are_steps_from_nothing_and_end_with_a_dot():
     lines = [line for line in below.lines if line.get_drawstyle() == "steps-post"]
     ends = [line for line in below.lines if line.get_marker() == "o"]
     assert [points(line) for line in lines] == [
-        [(0, 0), (1, 5), (2, 5), (3, 10)], [(0, 0), (1, 5), (2, 10), (3, 15), (4, 15)],
-    ]  # fmt: skip
+        [(0, 0), (1, 5), (2, 5), (3, 10)],
+        [(0, 0), (1, 5), (2, 10), (3, 15), (4, 15)],
+    ]
     assert [points(line) for line in ends] == [[(3, 10)], [(4, 15)]]
 
 

@@ -137,13 +137,17 @@ def test_what_no_threshold_changes(stored, metric):
 
 
 def test_probabilities_of_equal_shares_are_compared_with_the_untreated_network_s_corrected_ones(stored):
-    comparison = stored((90, 30), ("auto", "none", "under", "focal"), metric="balanced_brier",
-                        skill={"auto": 2.0, "none": 2.0, "under": 4.0, "focal": 1.0})  # fmt: skip
+    comparison = stored(
+        (90, 30),
+        ("auto", "none", "under", "focal"),
+        metric="balanced_brier",
+        skill={"auto": 2.0, "none": 2.0, "under": 4.0, "focal": 1.0},
+    )
     gap = by_fold(comparison, "none", "prior_balanced_brier") - by_fold(comparison, "under", "balanced_brier")
     found = moved_difference(comparison, "none", "under", "balanced_brier", "prior")
     assert (found.low, found.high) == pytest.approx(plain_interval(gap, 3)) and found.low > 0
     said = verdict(comparison).threshold
-    assert said.startswith("Merely correcting the untreated network's probabilities to equal class shares gives")
+    assert said.startswith("Merely correcting the untreated network's probabilities to equal class priors gives")
     assert "which falls short of under's" in said
     of_auto = by_fold(comparison, "auto", "prior_balanced_brier").mean()
     assert said.endswith(f"auto's probabilities are natural, too: corrected alike, they reach {number(of_auto)}.")
@@ -153,8 +157,10 @@ def test_failures_are_told_first(stored):
     wholly = [("under", repeat, fold) for repeat in range(2) for fold in range(3)]
     found = verdict(stored(failed=[*wholly, ("gbdt", 0, 0)]))
     assert found.tried.startswith("2 recipes were trained")
-    assert found.tried.endswith(" under failed on every fold that was tried. gbdt failed on some folds: a score is the "
-                                "mean over the 5 without a failure.")  # fmt: skip
+    assert found.tried.endswith(
+        " under failed on every fold that was tried. gbdt failed on some folds: a score is the "
+        "mean over the 5 without a failure."
+    )
 
 
 def test_folds_that_no_two_recipes_share(stored):

@@ -144,8 +144,8 @@ def test_classes_and_seeds_train_as_one_stack(asked, problem):
     assert np.bincount(y_new).tolist() == [60, 60, 60]
     assert y_new[95:].tolist() == [1] * 40 + [2] * 45
     assert len({task.seed for task in asked[0][0]}) == 6
-    assert sampler.health_["class"].tolist() == [1, 2]
-    assert sampler.health_[["n_real", "n_made"]].to_numpy().tolist() == [[20, 40], [15, 45]]
+    assert sampler.diagnostics_["class"].tolist() == [1, 2]
+    assert sampler.diagnostics_[["n_real", "n_made"]].to_numpy().tolist() == [[20, 40], [15, 45]]
 
 
 def test_equal_parts_by_each_gan(data, monkeypatch):
@@ -173,8 +173,8 @@ def test_a_constant_generator_is_said_to_have_collapsed(data, monkeypatch):
     with pytest.warns(UnhealthyGANWarning, match="class 'rare'.*collapsed.*off the data") as caught:
         sampler.fit_resample(*data)
     assert caught[0].filename == __file__
-    assert sampler.health_["spread_ratio"].item() == pytest.approx(0)
-    assert sampler.health_["two_sample_accuracy"].item() > 0.95
+    assert sampler.diagnostics_["spread_ratio"].item() == pytest.approx(0)
+    assert sampler.diagnostics_["two_sample_accuracy"].item() > 0.95
 
 
 def test_features_out_of_the_generators_reach(data):
@@ -183,7 +183,7 @@ def test_features_out_of_the_generators_reach(data):
     sampler = GBO(**QUICK, faithful=True)
     with pytest.warns(UnhealthyGANWarning, match="100% of the real values are outside 0 to 1"):
         sampler.fit_resample(X + 50, y)
-    assert sampler.health_["unreachable"].item() == 1
+    assert sampler.diagnostics_["unreachable"].item() == 1
     assert GBO(**QUICK).fit(X, y).fit_resample(X + 50, y)[0].min() > 40
 
 
@@ -193,7 +193,7 @@ def test_health_figures_are_of_the_returned_rows(data):
     made = sampler.fit_resample(X, y)[0][80:]
     low, span = X.min(axis=0), np.ptp(X, axis=0)
     real, new = (X[y == "rare"] - low) / span, (made - low) / span
-    health = sampler.health_.iloc[0]
+    health = sampler.diagnostics_.iloc[0]
     assert health["spread_ratio"] == pytest.approx(new.std(axis=0).mean() / real.std(axis=0).mean())
     assert health["out_of_range"] == np.mean((new < real.min(axis=0)) | (new > real.max(axis=0)))
     assert health["made_by"] == "GAN" and health["n_steps"] == 3 and health["stopped_by"] == "max_epochs"
@@ -214,7 +214,7 @@ def test_tiny_classes(sampler, n, made_by, problem):
         low, high = X[y == 1].min(axis=0), X[y == 1].max(axis=0)
         assert (X_new[30 + n :] >= low - 1e-9).all() and (X_new[30 + n :] <= high + 1e-9).all()
     assert np.bincount(y_new).tolist() == [30, 30]
-    assert fitted.health_["made_by"].tolist() == [made_by]
+    assert fitted.diagnostics_["made_by"].tolist() == [made_by]
 
 
 @EACH
@@ -284,10 +284,17 @@ def test_values_that_a_column_can_have(data):
     """Integers and one-hot codes stay such, and frames keep columns and types."""
     rng = np.random.default_rng(0)
     codes = np.eye(3, dtype=int)[rng.integers(3, size=80)]
-    X = pd.DataFrame({
-        "x": data[0][:, 0], "count": rng.integers(50, size=80), "red": codes[:, 0], "green": codes[:, 1],
-        "blue": codes[:, 2], "half": rng.choice([0.5, 2.0], size=80), "short": data[0][:, 1].astype(np.float32),
-    })  # fmt: skip
+    X = pd.DataFrame(
+        {
+            "x": data[0][:, 0],
+            "count": rng.integers(50, size=80),
+            "red": codes[:, 0],
+            "green": codes[:, 1],
+            "blue": codes[:, 2],
+            "half": rng.choice([0.5, 2.0], size=80),
+            "short": data[0][:, 1].astype(np.float32),
+        }
+    )
     X_new, y_new = SMOTifiedGAN(**QUICK).fit_resample(X, pd.Series(data[1], name="kind"))
     assert X_new.dtypes.equals(X.dtypes) and y_new.name == "kind"
     made = X_new.iloc[80:]
@@ -334,7 +341,7 @@ def test_looks_are_at_rows_as_they_would_be_returned(asked, data):
 def test_training_ends_in_time_and_shows_progress(data, capsys):
     sampler = GBO(random_state=0, batch_size=8, max_time=0.1, verbose=True)
     sampler.fit_resample(*data)
-    assert sampler.health_["stopped_by"].item() == "max_time"
+    assert sampler.diagnostics_["stopped_by"].item() == "max_time"
     assert "Training networks" in capsys.readouterr().out
     GBO(**QUICK).fit_resample(*data)
     assert not capsys.readouterr().out

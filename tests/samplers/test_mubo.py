@@ -28,7 +28,7 @@ def searched(data, **parameters):
 
 @EACH_MODE
 def test_rows_are_those_of_the_indices(mode, data):
-    sampler, X, y = searched(data, mode=mode, n_chains=3)
+    sampler, X, y = searched(data, mode=mode, n_restarts=3)
     np.testing.assert_array_equal(X, data[0][sampler.sample_indices_])
     np.testing.assert_array_equal(y, data[1][sampler.sample_indices_])
     assert len(sampler.chains_) == 3 and sampler.classifier_.n_members == 3
@@ -45,7 +45,7 @@ def test_every_rare_row_is_kept_once(mode, data):
 
 
 def test_the_authors_bootstrap_the_rare_rows(data):
-    sampler, _, _ = searched(data, mode="authors", n_chains=20, max_iter=1)
+    sampler, _, _ = searched(data, mode="authors", n_restarts=20, max_iter=1)
     rare = np.concatenate([rows[data[1][rows] == "rare"] for rows in sampler.chains_])
     assert len(rare) == 20 * 30
     distinct = np.mean([len(np.unique(rows[data[1][rows] == "rare"])) for rows in sampler.chains_]) / 30
@@ -55,7 +55,7 @@ def test_the_authors_bootstrap_the_rare_rows(data):
 
 @EACH_MODE
 def test_the_sample_grows_only_on_acceptance(mode, data):
-    sampler, _, _ = searched(data, mode=mode, n_chains=2, max_iter=15)
+    sampler, _, _ = searched(data, mode=mode, n_restarts=2, max_iter=15)
     for _, history in sampler.history_.groupby("chain"):
         assert history["step"].is_monotonic_increasing
         grown = history["size"].diff().fillna(history["size"])
@@ -66,7 +66,7 @@ def test_the_sample_grows_only_on_acceptance(mode, data):
 
 
 def test_objectives_as_printed_never_rise(data):
-    sampler, _, _ = searched(data, mode="paper", n_chains=3, max_iter=15)
+    sampler, _, _ = searched(data, mode="paper", n_restarts=3, max_iter=15)
     for _, history in sampler.history_.groupby("chain"):
         accepted = history.loc[history["accepted"], "objective"]
         assert accepted.is_monotonic_decreasing
@@ -93,9 +93,9 @@ def test_an_empty_first_micro_sample_does_not_end_a_search_of_the_authors(proble
 
 @EACH_MODE
 def test_chains_are_independent_and_seeds_govern_them(mode, data):
-    many, _, _ = searched(data, mode=mode, n_chains=3)
-    again, _, _ = searched(data, mode=mode, n_chains=3)
-    other, _, _ = searched(data, mode=mode, n_chains=3, random_state=1)
+    many, _, _ = searched(data, mode=mode, n_restarts=3)
+    again, _, _ = searched(data, mode=mode, n_restarts=3)
+    other, _, _ = searched(data, mode=mode, n_restarts=3, random_state=1)
     pd.testing.assert_frame_equal(many.history_.drop(columns="seconds"), again.history_.drop(columns="seconds"))
     for rows, same in zip(many.chains_, again.chains_):
         np.testing.assert_array_equal(rows, same)
@@ -174,7 +174,7 @@ def test_held_out_rows_do_not_train(data):
             seen.extend((chain, set(sample.tolist())) for chain, sample in zip(chains, samples))
             return super().measure(chains, samples, networks, loss)
 
-    sampler, _, y = searched(data, max_iter=3, n_chains=2, objective=Watched(), validation_fraction=0.2)
+    sampler, _, y = searched(data, max_iter=3, n_restarts=2, objective=Watched(), validation_fraction=0.2)
     assert sampler.history_["proposed"].tolist() == [12] * 6  # ceil(24 / 2): 24 rare rows train
     assert (y == "rare").sum() == 30
     for chain, sample in seen:
@@ -208,8 +208,8 @@ def test_max_steps_divides_gradient_steps(data):
 
 @EACH_MODE
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(mode, data, tmp_path, monkeypatch):
-    whole, _, _ = searched(data, mode=mode, n_chains=2, max_iter=9)
-    kept = {"mode": mode, "n_chains": 2, "max_iter": 9, "checkpoint": tmp_path / "search.npz"}
+    whole, _, _ = searched(data, mode=mode, n_restarts=2, max_iter=9)
+    kept = {"mode": mode, "n_restarts": 2, "max_iter": 9, "checkpoint": tmp_path / "search.npz"}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         for objective in (BalancedHeldOut, MajorityShare):
             patch.setattr(objective, "measure", stopping(objective.measure))
@@ -267,7 +267,7 @@ def test_frames_and_progress(data, capsys):
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize("bad", [{"mode": "fast"}, {"n_chains": 0}, {"validation_fraction": 1.0}, {"objective": 3}])
+@pytest.mark.parametrize("bad", [{"mode": "fast"}, {"n_restarts": 0}, {"validation_fraction": 1.0}, {"objective": 3}])
 def test_bad_parameters_are_refused(bad, data):
     with pytest.raises(ValueError, match=next(iter(bad))):
         MUBO(**{**QUICK, **bad}).fit_resample(*data)

@@ -53,7 +53,7 @@ def on_disk(folder, n, n_rare, n_features=4, dtype=np.int64):
 @pytest.mark.parametrize("mode", ["sound", "paper", "authors"])
 def test_a_table_on_disk_gives_the_rows_that_it_gives_in_memory(mode, tmp_path):
     X, y = on_disk(tmp_path, 5000, 40)
-    mapped, loaded = (MUBO(**QUICK, mode=mode, n_chains=2) for _ in range(2))
+    mapped, loaded = (MUBO(**QUICK, mode=mode, n_restarts=2) for _ in range(2))
     X_small, y_small = mapped.fit_resample(X, y)
     loaded.fit_resample(np.array(X), np.array(y))
     np.testing.assert_array_equal(mapped.sample_indices_, loaded.sample_indices_)
@@ -79,10 +79,18 @@ def test_memory_does_not_grow_with_the_table(tmp_path):
     assert float(run.stdout) < 90
 
 
-@pytest.mark.parametrize("labels", [
-    np.array([3, -1, 3, 7]), np.array(["b", "a", "ccc", "a"]), np.array(["b", "a", "b"], dtype=object),
-    np.array([True, False]), np.array([1.0, 0.0, 1.0]), np.arange(300)[::-1],
-], ids=lambda labels: f"{labels.dtype}-{len(labels)}")  # fmt: skip
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, -1, 3, 7]),
+        np.array(["b", "a", "ccc", "a"]),
+        np.array(["b", "a", "b"], dtype=object),
+        np.array([True, False]),
+        np.array([1.0, 0.0, 1.0]),
+        np.arange(300)[::-1],
+    ],
+    ids=lambda labels: f"{labels.dtype}-{len(labels)}",
+)
 def test_codes_are_those_of_unique(labels, monkeypatch):
     monkeypatch.setattr("equipoise.bilevel.rows._LABELS_AT_ONCE", 2)
     classes, codes = class_codes(labels)

@@ -244,8 +244,13 @@ def test_a_stack_that_fails_does_not_stop_the_others_for_who_wants_to_know(table
     tasks = [Task(rows, seed=seed, settings=settings(max_steps=5)) for seed in range(4)]
     tasks[1:3] = [Task(rows, seed=1, settings=settings(max_steps=5, batch_transform=bad_transform))] * 2
     failed, kept, told = [], [], []
-    good = fit(tasks, n_jobs=n_jobs, on_stack=kept.extend, on_progress=lambda *steps: told.append(steps),
-               on_failure=lambda numbers, error: failed.append((numbers, str(error))))  # fmt: skip
+    good = fit(
+        tasks,
+        n_jobs=n_jobs,
+        on_stack=kept.extend,
+        on_progress=lambda *steps: told.append(steps),
+        on_failure=lambda numbers, error: failed.append((numbers, str(error))),
+    )
     assert sorted(number for numbers, _ in failed for number in numbers) == [1, 2]
     assert {reason for _, reason in failed} == {"no room"} and sorted(kept) == [0, 3] and told[-1] == (20, 20)
     alone = fit(tasks[3:])[0]

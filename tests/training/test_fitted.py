@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from equipoise.training import FittedStack, Settings, Table, Task, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
 
 class Recurrent(nn.Module):
@@ -37,7 +37,7 @@ def fitted(request, table):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         networks = fit([Task(table((30, 20, 10)), seed, settings) for seed in range(3)])
-    return FittedStack(networks, CLASSES), table((30, 20, 10)).X.astype(np.float32)
+    return FittedEnsemble(networks, CLASSES), table((30, 20, 10)).X.astype(np.float32)
 
 
 def test_module_gives_the_same_probabilities(fitted):
@@ -113,8 +113,11 @@ def test_weights_of_a_narrow_replica_are_cut_out(table):
     settings = Settings(network=(5,), max_steps=3)
     narrow, wide = fit([Task(table((30, 9), 8), 0, settings), Task(table((30, 9, 9), 10), 0, settings)])
     assert {name: value.shape for name, value in narrow.weights.items()} == {
-        "weights.0": (8, 5), "weights.1": (5, 2), "biases.0": (1, 5), "biases.1": (1, 2),
-    }  # fmt: skip
+        "weights.0": (8, 5),
+        "weights.1": (5, 2),
+        "biases.0": (1, 5),
+        "biases.1": (1, 2),
+    }
     assert wide.weights["weights.0"].shape == (10, 5) and wide.weights["biases.1"].shape == (1, 3)
     assert narrow.weights["weights.0"].flags.c_contiguous
     assert narrow.pattern is None and narrow.vectorized
@@ -153,7 +156,7 @@ def test_tied_weights(table):
             return self.out(self.second(self.first(x).relu()))
 
     settings = Settings(network=Tied(), max_steps=10, dtype="float64")
-    proba = FittedStack(fit([Task(table(), 0, settings)]), np.arange(2)).predict_proba(table().X)
+    proba = FittedEnsemble(fit([Task(table(), 0, settings)]), np.arange(2)).predict_proba(table().X)
     assert proba.shape == (60, 2)
 
 

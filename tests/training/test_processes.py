@@ -148,8 +148,9 @@ def test_workers_end_with_a_driver_that_was_killed(driver):
         "    time.sleep(600)\n"
         "print(_folder().name, flush=True)\n"
         "list(side_by_side(busy, [(sys.argv[1],)] * 2, 2))",
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     folder = Path(program.stdout.readline().strip())
     assert folder.is_dir()
     program.kill()

@@ -119,10 +119,22 @@ def with_everything(table):
 
 
 SCENARIOS = [
-    with_row_sets, with_feature_counts, with_class_counts, with_class_counts_mixed, with_weights, with_weights_mixed,
-    with_soft_targets, with_made_rows, with_dropout, with_mixing_transforms, with_neighbours_in_the_batch,
-    with_rates_of_their_own, with_plain_transform, with_loss_by_class_counts, with_everything,
-]  # fmt: skip
+    with_row_sets,
+    with_feature_counts,
+    with_class_counts,
+    with_class_counts_mixed,
+    with_weights,
+    with_weights_mixed,
+    with_soft_targets,
+    with_made_rows,
+    with_dropout,
+    with_mixing_transforms,
+    with_neighbours_in_the_batch,
+    with_rates_of_their_own,
+    with_plain_transform,
+    with_loss_by_class_counts,
+    with_everything,
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
@@ -194,7 +206,7 @@ def test_classes_of_neighbours_stay_out_of_a_smoothed_loss(table, assert_same):
 
 
 class LogitAdjusted(nn.Module):
-    """Menon et al. 2021: the logarithm of the class shares is added to the logits."""
+    """Menon et al. 2021: the logarithm of the class priors is added to the logits."""
 
     def __init__(self, class_counts):
         super().__init__()

@@ -10,7 +10,7 @@ from equipoise import AutoBalance, MixUp, ParametricCrossEntropy, ReMix
 from equipoise.bilevel.outer_objectives import Blend, balanced
 from equipoise.bilevel.solvers import ConjugateGradient
 from equipoise.classifiers.scores import SCORES
-from equipoise.training import SearchRows, Settings, Table, Task, fit
+from equipoise.training import LossSearchRows, Settings, Table, Task, fit
 from equipoise.training.searching import CellDraws
 from equipoise.training.stacks import plan_stacks
 
@@ -28,7 +28,7 @@ SEARCH = AutoBalance(start="ce", warm_up=20, interval=4)
 def searched(table, seed=0, loss=SEARCH, weights=None, **settings):
     """Return a task that searches on four fifths of its rows."""
     train, validation = loss.split(table.cells(), seed)
-    search = SearchRows(validation, train, weights=None if weights is None else weights[train])
+    search = LossSearchRows(validation, train, weights=None if weights is None else weights[train])
     return Task(table, seed, Settings(**{**QUICK, **settings}, loss=loss), weights=weights, search=search)
 
 
@@ -76,9 +76,18 @@ def grouped(table):
 
 
 @pytest.mark.parametrize(
-    "tasks", [with_counts, with_solvers, with_mixing, with_weights, with_groups, with_several_batches,
-              with_early_stopping, with_modules]
-)  # fmt: skip
+    "tasks",
+    [
+        with_counts,
+        with_solvers,
+        with_mixing,
+        with_weights,
+        with_groups,
+        with_several_batches,
+        with_early_stopping,
+        with_modules,
+    ],
+)
 def test_a_replica_searches_as_it_does_alone(tasks, table, assert_same):
     tasks = tasks(table)
     assert len(plan_stacks(tasks)) == 1
@@ -108,7 +117,7 @@ def test_validation_rows_lead_the_search(table):
     offsets = []
     for each in (base, easy):
         settings = Settings(**QUICK | {"max_steps": 200}, loss=SEARCH)
-        network = fit([Task(each, 0, settings, rows=train, search=SearchRows(validation, train))])[0]
+        network = fit([Task(each, 0, settings, rows=train, search=LossSearchRows(validation, train))])[0]
         offsets.append(np.diff(network.found.parameters["l"]).item())
     assert offsets[0] < -1 and offsets[1] > offsets[0] + 0.5
 
@@ -145,17 +154,21 @@ def test_it_ends_in_time(table):
 
 def test_under_remix_the_search_begins_where_batches_are_balanced(table):
     """Nothing is left to correct: from plain cross-entropy it stays near it."""
-    both = [searched(table((400, 40), apart=1.0), batch_transform=transform, max_steps=150)
-            for transform in (None, ReMix(alpha=0.3))]  # fmt: skip
+    both = [
+        searched(table((400, 40), apart=1.0), batch_transform=transform, max_steps=150)
+        for transform in (None, ReMix(alpha=0.3))
+    ]
     alone, remixed = (-np.diff(fit([task])[0].found.parameters["l"]).item() for task in both)
     assert alone > 0.8 > abs(remixed) + 0.3
 
 
 def test_a_task_says_what_its_search_needs(table):
-    with pytest.raises(ValueError, match=r"needs rows that choose it, but a task has none: give it search=SearchRows"):
+    with pytest.raises(
+        ValueError, match=r"needs rows that choose it, but a task has none: give it search=LossSearchRows"
+    ):
         fit([Task(table(), 0, Settings(**QUICK, loss=SEARCH))])
     with pytest.raises(ValueError, match="search is for a loss to be searched for, but loss='cross_entropy'"):
-        Task(table(), 0, Settings(**QUICK), search=SearchRows(np.arange(5), np.arange(5, 60)))
+        Task(table(), 0, Settings(**QUICK), search=LossSearchRows(np.arange(5), np.arange(5, 60)))
 
 
 # Which rows

@@ -60,13 +60,24 @@ def test_plain_transforms_share_a_stack_only_with_themselves():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"network": (9,)}, {"batch_size": 32}, {"max_steps": 5}, {"epoch_steps": 5}, {"learning_rate": 0.1},
-        {"weight_decay": 0.5}, {"optimizer": "adam"}, {"schedule": "constant"}, {"dropout": 0.1},
-        {"early_stopping": plain}, {"patience": 3}, {"gradient_tolerance": 0.1}, {"dtype": "float64"},
-        {"loss": nn.CrossEntropyLoss()}, {"network": nn.Linear(4, 2)},
+        {"network": (9,)},
+        {"batch_size": 32},
+        {"max_steps": 5},
+        {"epoch_steps": 5},
+        {"learning_rate": 0.1},
+        {"weight_decay": 0.5},
+        {"optimizer": "adam"},
+        {"schedule": "constant"},
+        {"dropout": 0.1},
+        {"early_stopping": plain},
+        {"patience": 3},
+        {"gradient_tolerance": 0.1},
+        {"dtype": "float64"},
+        {"loss": nn.CrossEntropyLoss()},
+        {"network": nn.Linear(4, 2)},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_other_settings_part_tasks(changes):
     assert plan(task(), task(**changes), task(seed=3)) == [[0, 2], [1]]
 

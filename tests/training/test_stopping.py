@@ -7,7 +7,7 @@ from torch import nn
 
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import row_losses
-from equipoise.training import FittedStack, Settings, Task, fit
+from equipoise.training import FittedEnsemble, Settings, Task, fit
 from equipoise.training.pool import Pool
 from equipoise.training.stacks import build_stack
 from equipoise.training.stopping import GradientTolerance
@@ -27,7 +27,7 @@ def watched(table, score, seed=0, **changes):
 
 
 def score_of(network, task, score, rows):
-    proba = FittedStack([network], np.arange(task.table.n_classes)).predict_proba(task.table.X[rows])
+    proba = FittedEnsemble([network], np.arange(task.table.n_classes)).predict_proba(task.table.X[rows])
     return score(task.table.labels()[rows], proba)
 
 
@@ -144,7 +144,7 @@ def test_gradient_rule_stops_where_the_gradient_is_small(table):
     network = fit([task])[0]
     assert network.stopped_by == "gradient_tolerance"
     assert network.n_steps % 7 == 0 and network.n_steps < 3000
-    stack = FittedStack([network], np.arange(2)).to_module()
+    stack = FittedEnsemble([network], np.arange(2)).to_module()
     assert gradient_by_hand(stack, 0, task, np.ones(60)) <= 0.01
 
 

@@ -176,15 +176,25 @@ class AutoBalance(BaseEstimator):
         counts = torch.as_tensor(class_counts).detach().to(weights.device, dtype)
         grouped = self._has_groups(counts, lead)
         parameters = LossParameters(
-            counts if grouped else counts.unsqueeze(-1), searched=tuple(self.parameters), start=self.start,
-            tau=self.tau, gamma=self.gamma, sharing=self.sharing,
-        )  # fmt: skip
+            counts if grouped else counts.unsqueeze(-1),
+            searched=tuple(self.parameters),
+            start=self.start,
+            tau=self.tau,
+            gamma=self.gamma,
+            sharing=self.sharing,
+        )
         return LossSearch(
-            model, parameters, objective=outer_objective(self.objective),
+            model,
+            parameters,
+            objective=outer_objective(self.objective),
             solver=SOLVERS[self.solver] if isinstance(self.solver, str) else self.solver,
-            warm_up=self._first_step(max_steps), interval=self.interval, n_batches=self.n_batches,
-            learning_rate=self.learning_rate, lead=lead, grouped=grouped,
-        )  # fmt: skip
+            warm_up=self._first_step(max_steps),
+            interval=self.interval,
+            n_batches=self.n_batches,
+            learning_rate=self.learning_rate,
+            lead=lead,
+            grouped=grouped,
+        )
 
     def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Divide rows into those that train and those that choose the loss.

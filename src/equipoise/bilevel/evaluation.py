@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
 from equipoise.losses import Loss, row_losses
-from equipoise.training import FittedStack, TrainedNetwork
+from equipoise.training import FittedEnsemble, TrainedNetwork
 
 _ROWS_AT_ONCE = 1 << 15  # of all networks
 
@@ -37,12 +37,13 @@ def losses_on(
     -------
     list of ndarray of shape (n_r,)
     """
-    stack = FittedStack(networks, np.arange(n_classes)).to_module()
+    stack = FittedEnsemble(networks, np.arange(n_classes)).to_module()
     dtype = next(stack.parameters()).dtype
     X = pad_sequence([torch.from_numpy(np.asarray(table)).to(dtype) for table in tables], batch_first=True)
     y = pad_sequence([torch.from_numpy(np.asarray(c, dtype=np.int64)) for c in codes], batch_first=True)
-    counts = torch.stack([torch.bincount(torch.from_numpy(np.asarray(c, dtype=np.int64)), minlength=n_classes)
-                          for c in codes])  # fmt: skip
+    counts = torch.stack(
+        [torch.bincount(torch.from_numpy(np.asarray(c, dtype=np.int64)), minlength=n_classes) for c in codes]
+    )
     of_rows = row_losses(loss, counts, torch.float64)
     at_once = max(1, _ROWS_AT_ONCE // len(networks))
     parts = [

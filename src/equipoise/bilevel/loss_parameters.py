@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from equipoise.bilevel.vectors import Named
-from equipoise.losses.counts import checked_counts, log_shares, shares_of_largest
+from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
 
 NAMES = ("w", "l", "delta")
 STARTS = ("ce", "la", "cdt")
@@ -60,7 +60,7 @@ class LossParameters:
         self.start = {name: torch.full_like(self._counts, value) for name, value in zip(NAMES, (1.0, 0.0, 1.0))}
         by_group = self._counts.mT
         if start == "la":
-            self.start["l"] = _centred(tau * log_shares(by_group).mT)
+            self.start["l"] = _centred(tau * log_priors(by_group).mT)
         if start == "cdt":
             self.start["delta"] = shares_of_largest(by_group, gamma).mT
 

@@ -113,10 +113,13 @@ class LossSearch:
         """Return, for each replica of a stack, what `retraining_loss` has and how it came to be."""
         means, steps, course = self._course.later_means(), *self._course.arrays()
         return [
-            FoundLoss({name: value[r].numpy() for name, value in means.items()}, steps,
-                      {name: values[:, r] for name, values in course.items()})
+            FoundLoss(
+                {name: value[r].numpy() for name, value in means.items()},
+                steps,
+                {name: values[:, r] for name, values in course.items()},
+            )
             for r in range(len(means["l"]))
-        ]  # fmt: skip
+        ]
 
     # The outer step
 

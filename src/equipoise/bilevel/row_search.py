@@ -121,8 +121,10 @@ def search_rows(
         for (chain, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
             accepted = _decide(search, chain, more, network, worth)
             record = _record(chain, network, worth, len(sample), search) | {"chain": chains.index(chain), "step": step}
-            records.append(record | {"proposed": len(more), "accepted": accepted,
-                                     "seconds": (time.monotonic() - begun) / len(trials)})  # fmt: skip
+            records.append(
+                record
+                | {"proposed": len(more), "accepted": accepted, "seconds": (time.monotonic() - begun) / len(trials)}
+            )
         on_step(step, search.max_iter)
     return records
 
@@ -181,10 +183,13 @@ def _decide(search: RowSearch, chain: Chain, more: Rows, network: TrainedNetwork
 
 def _record(chain: Chain, network: TrainedNetwork, worth: Measured, n_rows: int, search: RowSearch) -> Record:
     return {
-        "objective": worth.objective, "larger_loss": worth.larger, "rare_loss": worth.rare,
+        "objective": worth.objective,
+        "larger_loss": worth.larger,
+        "rare_loss": worth.rare,
         "gradient_norm": network.history[-1][1] if network.history else np.nan,
-        "epochs": network.n_steps * min(search.settings.batch_size, n_rows) / n_rows, "size": len(chain.accepted),
-    }  # fmt: skip
+        "epochs": network.n_steps * min(search.settings.batch_size, n_rows) / n_rows,
+        "size": len(chain.accepted),
+    }
 
 
 def _burnt_in(search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
@@ -203,7 +208,14 @@ def _burnt_in(search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
     for number, (chain, sample, network, worth) in enumerate(zip(chains, samples, networks, measured, strict=True)):
         chain.network = chain.best = network
         chain.values.append(worth.objective)
-        records.append(_record(chain, network, worth, len(sample), search) | {
-            "chain": number, "step": 0, "proposed": len(chain.accepted), "accepted": True,
-            "seconds": (time.monotonic() - begun) / len(chains)})  # fmt: skip
+        records.append(
+            _record(chain, network, worth, len(sample), search)
+            | {
+                "chain": number,
+                "step": 0,
+                "proposed": len(chain.accepted),
+                "accepted": True,
+                "seconds": (time.monotonic() - begun) / len(chains),
+            }
+        )
     return records

@@ -156,9 +156,9 @@ def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]
 def rows_of(codes: NDArray[np.integer[Any]], wanted: Sequence[int]) -> NDArray[np.integer[Any]]:
     """Rows of some classes, in ascending order, in 32 bits where the table has no more."""
     small = np.int32 if len(codes) <= np.iinfo(np.int32).max else np.int64
-    return np.concatenate([
-        (start + np.flatnonzero(np.isin(part, wanted))).astype(small) for start, part in _parts(codes)
-    ])  # fmt: skip
+    return np.concatenate(
+        [(start + np.flatnonzero(np.isin(part, wanted))).astype(small) for start, part in _parts(codes)]
+    )
 
 
 def _parts(values: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

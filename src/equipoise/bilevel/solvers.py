@@ -187,8 +187,11 @@ class Exact:
 
 
 SOLVERS: dict[str, Solver] = {
-    "identity": Identity(), "neumann": Neumann(), "cg": ConjugateGradient(), "exact": Exact(),
-}  # fmt: skip
+    "identity": Identity(),
+    "neumann": Neumann(),
+    "cg": ConjugateGradient(),
+    "exact": Exact(),
+}
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from equipoise.classifiers.auto_members import FoldInputs, Kind
 from equipoise.classifiers.neural import CLIP, LEAST_STEPS
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
-from equipoise.training import FittedStack, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
 DECISIONS = ("balanced", "macro_f1", "natural")
 
@@ -68,15 +68,15 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    training_shares_ : ndarray of shape (K,)
-        Class shares of the training rows, by weight, under which the probabilities hold.
+    priors_ : ndarray of shape (K,)
+        Class priors of the training rows, by weight, under which the probabilities hold.
     kinds_ : tuple of Kind
         Kinds of networks that were trained.
     pool_weights_ : ndarray of shape (n_kinds,)
         Exponent of each kind's probabilities in the pool.
     offsets_ : dict of str to ndarray of shape (K,)
         What each named decision adds to log probabilities.
-    relevance_ : ndarray of shape (n_features,)
+    feature_importances_ : ndarray of shape (n_features,)
         How much each feature tells of the classes, of mean 1; the mean over folds.
     n_steps_ : list of int
         Gradient steps of each network.
@@ -190,7 +190,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         counts = np.bincount(codes, weights=weights, minlength=len(self.classes_))
         if not (counts > 0).all():
             raise ValueError("Each class needs a row of positive weight, but all of one have weight zero.")
-        self.training_shares_ = counts / counts.sum()
+        self.priors_ = counts / counts.sum()
         self._scaler = StandardScaler().fit(X, sample_weight=weights) if self.standardize else None
         rows = self._scaled(X)
         rng = check_random_state(self.random_state)
@@ -263,8 +263,8 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         if not all(network.is_finite() for network in networks):
             raise ValueError("Training diverged: see that the features are finite and of like scale.")
         self.n_steps_ = [network.n_steps for network in networks]
-        self.relevance_ = np.mean([inputs.relevance_ for inputs in self._inputs], axis=0)
-        stacks = [FittedStack([network], self.classes_) for network in networks]
+        self.feature_importances_ = np.mean([inputs.feature_importances_ for inputs in self._inputs], axis=0)
+        stacks = [FittedEnsemble([network], self.classes_) for network in networks]
         self._members = [stacks[i : i + len(self.kinds_)] for i in range(0, len(stacks), len(self.kinds_))]
         rows, codes, weights, held_out = self.__dict__.pop("_held_out")
         answers = np.empty((len(self.kinds_), len(rows), len(self.classes_)))
@@ -275,7 +275,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         numbers = np.arange(len(self.classes_))
         macro_f1 = tune_offsets(codes, pooled, metric="macro_f1", labels=numbers, sample_weight=weights)
         self.offsets_ = {
-            "balanced": -np.log(self.training_shares_),
+            "balanced": -np.log(self.priors_),
             "macro_f1": macro_f1,
             "natural": np.zeros(len(numbers)),
         }
@@ -324,9 +324,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n,)
         """
-        return self.decide_proba(self.predict_proba(X))
+        return self.predict_from_proba(self.predict_proba(X))
 
-    def decide_proba(self, y_proba: ArrayLike, decision: str | ArrayLike | None = None) -> NDArray[Any]:
+    def predict_from_proba(self, y_proba: ArrayLike, decision: str | ArrayLike | None = None) -> NDArray[Any]:
         """Label that is decided for where the probabilities are known already.
 
         Parameters

@@ -6,8 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.relevance import feature_relevance
+from equipoise.tables import PiecewiseLinearEncoder
 
 Rows = NDArray[np.float32]
 
@@ -43,13 +43,13 @@ class FoldInputs:
 
     Attributes
     ----------
-    relevance_ : ndarray of shape (n_features,)
+    feature_importances_ : ndarray of shape (n_features,)
         Of mean 1, see `feature_relevance`.
     encoder_ : PiecewiseLinearEncoder
     """
 
     def __init__(self, relevance: NDArray[np.float32], encoder: PiecewiseLinearEncoder) -> None:
-        self.relevance_, self.encoder_ = relevance, encoder
+        self.feature_importances_, self.encoder_ = relevance, encoder
 
     @classmethod
     def of(
@@ -66,7 +66,7 @@ class FoldInputs:
 
     def scales(self, kind: Kind) -> Rows:
         """Factor of each column that a kind of network sees."""
-        scales = self.relevance_**kind.sharpness
+        scales = self.feature_importances_**kind.sharpness
         return np.concatenate([scales, scales[self.encoder_.columns_]]) if kind.codes else scales
 
     def view(self, X: Rows, kind: Kind) -> Rows:

@@ -28,7 +28,7 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     search : MUBO, default=None
-        ``MUBO(max_iter=20)`` by default. Its ``n_chains``, ``hidden_layer_sizes``, ``max_steps``, ``standardize`` and
+        ``MUBO(max_iter=20)`` by default. Its ``n_restarts``, ``hidden_layer_sizes``, ``max_steps``, ``standardize`` and
         ``random_state`` are those given here.
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers.
@@ -43,7 +43,7 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    stack_ : FittedStack
+    ensemble_ : FittedEnsemble
         The networks.
     history_ : DataFrame
         Steps of the search, as `MUBO.history_` has them.
@@ -120,12 +120,14 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
         search = MUBO(max_iter=OUTER_STEPS) if self.search is None else clone(self.search)
         search.set_params(
-            n_chains=self.n_members, hidden_layer_sizes=self.hidden_layer_sizes, standardize=self.standardize,
+            n_restarts=self.n_members,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            standardize=self.standardize,
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
-        )  # fmt: skip
+        )
         search.fit_resample(rows, labels)
-        self.stack_, self.history_ = search.classifier_, search.history_
+        self.ensemble_, self.history_ = search.classifier_, search.history_
         self.sample_indices_ = search.sample_indices_
         return self
 
@@ -143,7 +145,7 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return self.stack_.predict_proba(rows)
+        return self.ensemble_.predict_proba(rows)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable label of each row.

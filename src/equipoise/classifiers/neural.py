@@ -21,9 +21,9 @@ from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.bilevel.course import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
 from equipoise.samplers import carry_weights, resample
-from equipoise.training import FittedStack, FoundLoss, SearchRows, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.training import FittedEnsemble, FoundLoss, LossSearchRows, Settings, Table, Task, TrainedNetwork, fit
 
 CLIP = 5.0  # standard deviations beyond which a standardised value says no more
 LEAST_STEPS = 300  # small tables are passed over until there are as many
@@ -102,7 +102,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    stack_ : FittedStack
+    ensemble_ : FittedEnsemble
         The trained networks.
     n_steps_ : list of int
         Gradient steps that each member made.
@@ -110,9 +110,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         With an `AutoBalance`: ``w``, ``l`` and ``delta`` that each member trained with.
     groups_ : ndarray of shape (n_groups,) or None
         Groups, if `fit` was told of any.
-    sampler_health_ : list of dict
-        What the sampler says of the rows that it made (the rows of its `health_`), for every resampling: one a member,
-        with an `AutoBalance` two. Empty if it has nothing to say.
+    sampler_diagnostics_ : list of dict
+        Diagnostics of the sampler's synthetic rows (its `diagnostics_`), one entry a resampling: one a member, two
+        with an `AutoBalance`. Empty for samplers without diagnostics.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If `X` had them.
@@ -264,7 +264,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             group = None if group is None else group[weights > 0]
             X, codes, weights = X[weights > 0], codes[weights > 0], weights[weights > 0]
         table = Table(self._inputs(X), codes, len(self.classes_), group)
-        self.sampler_health_: list[dict[str, Any]] = []
+        self.sampler_diagnostics_: list[dict[str, Any]] = []
         random_state = check_random_state(self.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_members)
         settings = self._settings(table)
@@ -378,7 +378,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         search = None
         if isinstance(self.loss, AutoBalance):
             train, chooses = self.loss.split(table.cells()[rows], seed)
-            search = SearchRows(rows[chooses], *self._resampled(table, rows[train], weights, seed))
+            search = LossSearchRows(rows[chooses], *self._resampled(table, rows[train], weights, seed))
         trained = self._resampled(table, rows, weights, seed)
         return Task(table, seed, settings, *trained, validation_rows=held_out, search=search)
 
@@ -391,7 +391,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         if self.sampler is not None:
             labels = self.classes_[table.y[rows]]
             drawn = resample(self.sampler, table.X[rows], labels, seed)
-            self.sampler_health_ += drawn.health
+            self.sampler_diagnostics_ += drawn.health
             if row_weights is not None:
                 row_weights = carry_weights(drawn, row_weights, labels)
             if drawn.made.any():
@@ -425,7 +425,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
                 f"Training diverged with learning_rate={self.learning_rate!r}: lower it, or see that the features "
                 f"are finite and of like scale (standardize=True does that)."
             )
-        self.stack_ = FittedStack(networks, self.classes_)
+        self.ensemble_ = FittedEnsemble(networks, self.classes_)
         self.n_steps_ = [network.n_steps for network in networks]
         self._adopt_losses([network.found for network in networks if network.found is not None])
         return self
@@ -470,7 +470,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
-        return self.stack_.predict_proba(self._inputs(rows))
+        return self.ensemble_.predict_proba(self._inputs(rows))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable label of each row.

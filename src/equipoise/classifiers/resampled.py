@@ -51,8 +51,8 @@ class ResampledClassifier(ClassifierWrapper):
         For each row that trained, its place among the rows given to `fit`; -1 for a row that was made.
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows that trained; None if `fit` was given none.
-    sampler_health_ : list of dict
-        What the sampler says of the rows that it made, the rows of its `health_`; empty if it has nothing to say.
+    sampler_diagnostics_ : list of dict
+        What the sampler says of the rows that it made, the rows of its `diagnostics_`; empty if it has nothing to say.
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -128,7 +128,7 @@ class ResampledClassifier(ClassifierWrapper):
         drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.made, -1, rows[drawn.sources])
         self.sample_weight_ = None if sample_weight is None else carry_weights(drawn, weights[rows], given)
-        self.sampler_health_ = drawn.health
+        self.sampler_diagnostics_ = drawn.health
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
         return self
@@ -179,7 +179,7 @@ class ResampledClassifier(ClassifierWrapper):
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, as the classifier gives them: under the class shares of the resampled rows.
+        """Probabilities, as the classifier gives them: under the class priors of the resampled rows.
 
         `PriorCorrectedClassifier` brings them back to the shares of the given rows.
 

@@ -6,7 +6,6 @@ from equipoise.datasets.home import data_home
 from equipoise.datasets.imbalance import make_imbalance
 from equipoise.datasets.memory_mapped import map_parquet
 from equipoise.datasets.named import fetch, load
-from equipoise.datasets.tables import read_table
 
 __all__ = [
     "Dataset",
@@ -17,7 +16,6 @@ __all__ = [
     "make_imbalance",
     "map_parquet",
     "names",
-    "read_table",
     "split_target",
     "suite",
 ]

@@ -56,9 +56,16 @@ def gisette_like(*, data_home: str | Path | None = None, random_state: int = 0) 
     X = _columns(images[rows].reshape(len(rows), -1) / np.float32(255), rng)
     y = pd.Series(digits[rows].astype(str), name="digit")
     return Dataset(
-        "gisette_like", X, y, rare="4", family="mnist", groups=None, source="MNIST, 4 against 9",
-        licence="CC BY-SA 3.0 (MNIST)", notes=("Built from MNIST as the makers of Gisette describe it.",),
-    )  # fmt: skip
+        "gisette_like",
+        X,
+        y,
+        rare="4",
+        family="mnist",
+        groups=None,
+        source="MNIST, 4 against 9",
+        licence="CC BY-SA 3.0 (MNIST)",
+        notes=("Built from MNIST as the makers of Gisette describe it.",),
+    )
 
 
 def _columns(pixels: Values, rng: np.random.Generator) -> pd.DataFrame:

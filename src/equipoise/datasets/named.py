@@ -15,7 +15,7 @@ from equipoise.datasets.dataset import Dataset, split_target
 from equipoise.datasets.entries import Entry, find
 from equipoise.datasets.fetching import check_table, download
 from equipoise.datasets.imbalance import make_imbalance, one_against_rest
-from equipoise.datasets.tables import read_table
+from equipoise.tables.reading import read_table
 
 __all__ = ["fetch", "load"]
 

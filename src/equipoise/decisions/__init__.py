@@ -1,6 +1,6 @@
 """What probabilities mean, and where the line is drawn: prior correction and thresholds."""
 
-from equipoise.decisions.prior import correct_prior, estimate_shares
+from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.prior_corrected import PriorCorrectedClassifier
 from equipoise.decisions.thresholds import decide, tune_offsets
 from equipoise.decisions.tuned_thresholds import TunedThresholdsClassifier
@@ -10,6 +10,6 @@ __all__ = [
     "TunedThresholdsClassifier",
     "correct_prior",
     "decide",
-    "estimate_shares",
+    "estimate_priors",
     "tune_offsets",
 ]

@@ -11,7 +11,7 @@ from equipoise.metrics import MARGIN_METRICS, Floats, MarginMetric
 
 Floors = Mapping[Any, float] | None
 
-_SAME = 1e-12  # shares nearer than this are one share
+_SAME = 1e-12  # priors nearer than this are one share
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def _floors(given: Floors, labels: NDArray[Any], name: str) -> Floats:
         place = np.flatnonzero(labels == label)
         if len(place) != 1 or not 0 <= floor <= 1:
             raise ValueError(
-                f"{name} must map labels to shares in [0, 1], such as {{{labels.tolist()[-1]!r}: 0.9}}, got {given!r} "
+                f"{name} must map labels to priors in [0, 1], such as {{{labels.tolist()[-1]!r}: 0.9}}, got {given!r} "
                 f"for the classes {labels.tolist()!r}"
             )
         floors[place] = floor

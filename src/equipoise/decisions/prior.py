@@ -1,13 +1,13 @@
-"""Prior correction: what probabilities learned under some class shares mean under others.
+"""Prior correction: what probabilities learned under some class priors mean under others.
 
-With p(y | x) learned under shares pi, Bayes gives p'_k proportional to p_k q_k / pi_k under shares q, as long
+With p(y | x) learned under priors pi, Bayes gives p'_k proportional to p_k q_k / pi_k under priors q, as long
 as the classes themselves look the same (Saerens, Latinne and Decaestecker 2002, Adjusting the Outputs of a
 Classifier to New a Priori Probabilities, Neural Computation 14(1), equation 2.4). On logits it adds
 log(q_k / pi_k).
 
-Shares q that are not known are estimated from unlabelled rows by expectation maximisation (section 2.2 there):
+Priors q that are not known are estimated from unlabelled rows by expectation maximisation (section 2.2 there):
 q_k becomes the mean of p'_k over the rows, again and again. That climbs the likelihood of q, which is concave
-in q, so the shares found are the most likely ones.
+in q, so the priors found are the most likely ones.
 """
 
 import warnings
@@ -20,18 +20,18 @@ _NEAR = 1e-6  # nats a row below the greatest mean log-likelihood: far less than
 _MAX_PASSES = 10_000
 
 
-def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLike) -> NDArray[np.float64]:
-    """Turn probabilities under ``from_shares`` into those under ``to_shares``.
+def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLike) -> NDArray[np.float64]:
+    """Turn probabilities under ``from_priors`` into those under ``to_priors``.
 
     Parameters
     ----------
     y_proba : array-like of shape (..., K)
         Probabilities, classes last.
-    from_shares : array-like of shape (K,)
-        Class shares that the model was trained under; positive, sum 1. Uniform for a model trained on
+    from_priors : array-like of shape (K,)
+        Class priors that the model was trained under; positive, sum 1. Uniform for a model trained on
         balanced batches or with balanced weights.
-    to_shares : array-like of shape (K,)
-        Class shares where the probabilities are to hold; not negative, sum 1. With uniform shares the
+    to_priors : array-like of shape (K,)
+        Class priors where the probabilities are to hold; not negative, sum 1. With uniform priors the
         largest probability minimises the balanced error.
 
     Returns
@@ -42,47 +42,47 @@ def correct_prior(y_proba: ArrayLike, from_shares: ArrayLike, to_shares: ArrayLi
     Raises
     ------
     ValueError
-        If ``y_proba`` holds a negative value or NaN, if shares do not fit it, do not sum to 1 or are negative
-        (``from_shares``: or 0), or if a row gives no probability to any class that ``to_shares`` allows.
+        If ``y_proba`` holds a negative value or NaN, if priors do not fit it, do not sum to 1 or are negative
+        (``from_priors``: or 0), or if a row gives no probability to any class that ``to_priors`` allows.
 
     Examples
     --------
     >>> correct_prior([0.5, 0.5], [0.5, 0.5], [0.9, 0.1]).round(3)
     array([0.9, 0.1])
     """
-    ratios = _ratios(y_proba, from_shares)
-    weighed = ratios * _check_shares(to_shares, "to_shares", ratios)
+    ratios = _ratios(y_proba, from_priors)
+    weighed = ratios * _check_priors(to_priors, "to_priors", ratios)
     sums = weighed.sum(axis=-1, keepdims=True)
     if not (sums > 0).all():
         raise ValueError(
             "every row of y_proba must give some probability to a class with a share in "
-            f"to_shares={to_shares!r}; a row does not"
+            f"to_priors={to_priors!r}; a row does not"
         )
     return weighed / sums
 
 
-def estimate_shares(
-    y_proba: ArrayLike, from_shares: ArrayLike, *, sample_weight: ArrayLike | None = None
+def estimate_priors(
+    y_proba: ArrayLike, from_priors: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Estimate the class shares of unlabelled rows from what a classifier says of them.
+    """Estimate the class priors of unlabelled rows from what a classifier says of them.
 
     Parameters
     ----------
     y_proba : array-like of shape (n, K)
-        Probabilities, calibrated under ``from_shares``.
-    from_shares : array-like of shape (K,)
-        Class shares that the model was trained under; positive, sum 1.
+        Probabilities, calibrated under ``from_priors``.
+    from_priors : array-like of shape (K,)
+        Class priors that the model was trained under; positive, sum 1.
     sample_weight : array-like of shape (n,), default=None
 
     Returns
     -------
     ndarray of shape (K,)
-        The most likely shares, to 1e-6 nats a row.
+        The most likely priors, to 1e-6 nats a row.
 
     Warns
     -----
     ConvergenceWarning
-        If the shares still move after 10,000 passes, as when probabilities hardly tell the classes apart.
+        If the priors still move after 10,000 passes, as when probabilities hardly tell the classes apart.
 
     Raises
     ------
@@ -91,42 +91,42 @@ def estimate_shares(
 
     Examples
     --------
-    >>> estimate_shares([[0.99, 0.01], [0.98, 0.02], [0.9, 0.1], [0.1, 0.9]], [0.9, 0.1]).round(2)
+    >>> estimate_priors([[0.99, 0.01], [0.98, 0.02], [0.9, 0.1], [0.1, 0.9]], [0.9, 0.1]).round(2)
     array([0.62, 0.38])
     """
-    ratios = _ratios(y_proba, from_shares)
+    ratios = _ratios(y_proba, from_priors)
     if ratios.ndim != 2 or not len(ratios):
         raise ValueError(f"y_proba must have the shape (n, K) with a row or more, got {ratios.shape}")
     weights = np.ones(len(ratios)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     weights = weights / weights.sum()
-    shares = np.asarray(from_shares, dtype=np.float64)
+    priors = np.asarray(from_priors, dtype=np.float64)
     for _ in range(_MAX_PASSES):
-        growth = (weights / (ratios @ shares)) @ ratios  # the gradient of the mean log-likelihood, too
+        growth = (weights / (ratios @ priors)) @ ratios  # the gradient of the mean log-likelihood, too
         if growth.max() <= 1 + _NEAR:  # concave, so it is nowhere higher than here by more than that
-            return shares
-        shares = shares * growth
-    warnings.warn(f"Shares still move after {_MAX_PASSES} passes: {shares!r}.", ConvergenceWarning, stacklevel=2)
-    return shares
+            return priors
+        priors = priors * growth
+    warnings.warn(f"Priors still move after {_MAX_PASSES} passes: {priors!r}.", ConvergenceWarning, stacklevel=2)
+    return priors
 
 
-def _ratios(y_proba: ArrayLike, from_shares: ArrayLike) -> NDArray[np.float64]:
+def _ratios(y_proba: ArrayLike, from_priors: ArrayLike) -> NDArray[np.float64]:
     """Return p_k / pi_k, proportional to how likely a row is in each class."""
     proba = np.asarray(y_proba, dtype=np.float64)
     if not (proba >= 0).all():
         raise ValueError(f"y_proba must hold probabilities, got {proba.min()!s} as the least; not logits")
-    before = _check_shares(from_shares, "from_shares", proba)
+    before = _check_priors(from_priors, "from_priors", proba)
     if (before == 0).any():
-        raise ValueError(f"from_shares must be positive, got {from_shares!r}; leave out the empty classes")
+        raise ValueError(f"from_priors must be positive, got {from_priors!r}; leave out the empty classes")
     return proba / before
 
 
-def _check_shares(shares: ArrayLike, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
-    values = np.asarray(shares, dtype=np.float64)
+def _check_priors(priors: ArrayLike, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.asarray(priors, dtype=np.float64)
     if values.ndim != 1 or values.shape != proba.shape[-1:]:
         raise ValueError(
             f"{name} must hold one share a class, the last axis of y_proba; "
             f"got shape {values.shape} for y_proba of shape {proba.shape}"
         )
     if not (values >= 0).all() or not np.isclose(values.sum(), 1, atol=1e-6):
-        raise ValueError(f"{name} must not be negative and must sum to 1, got {shares!r}; divide counts by n")
+        raise ValueError(f"{name} must not be negative and must sum to 1, got {priors!r}; divide counts by n")
     return values

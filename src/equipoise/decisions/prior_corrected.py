@@ -1,4 +1,4 @@
-"""`PriorCorrectedClassifier`: a classifier's probabilities under the class shares of where they are used."""
+"""`PriorCorrectedClassifier`: a classifier's probabilities under the class priors of where they are used."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,38 +9,38 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from equipoise.decisions.prior import correct_prior, estimate_shares
+from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
 
-Shares = str | Mapping[Any, float] | ArrayLike
+Priors = str | Mapping[Any, float] | ArrayLike
 
 
 class PriorCorrectedClassifier(ClassifierWrapper):
-    """Corrects the probabilities of a classifier from the class shares of training to those of use.
+    """Corrects the probabilities of a classifier from the class priors of training to those of use.
 
     p'_k is proportional to p_k q_k / pi_k, and the decision is for the class with the largest p'_k (Saerens,
     Latinne and Decaestecker 2002, Neural Computation 14(1), equation 2.4).
 
-    Two uses: towards uniform shares, so that decisions minimise the balanced error; and back to the natural
-    shares, so that a model trained on balanced rows, batches or weights gives honest probabilities.
+    Two uses: towards uniform priors, so that decisions minimise the balanced error; and back to the natural
+    priors, so that a model trained on balanced rows, batches or weights gives honest probabilities.
 
     Parameters
     ----------
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``.
-    training_shares : "observed", "uniform", dict or array-like, default="observed"
-        Shares pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
-        by weight. ``"uniform"``: it balances the classes itself. A dict maps labels to shares; an array has
+    training_priors : "observed", "uniform", dict or array-like, default="observed"
+        Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
+        by weight. ``"uniform"``: it balances the classes itself. A dict maps labels to priors; an array has
         the order of `classes_`.
-    target_shares : "uniform", "observed", dict or array-like, default="uniform"
-        Shares q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
+    target_priors : "uniform", "observed", dict or array-like, default="uniform"
+        Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
 
     Attributes
     ----------
     estimator_ : classifier
         The fitted one.
     classes_ : ndarray of shape (K,)
-    training_shares_, target_shares_ : ndarray of shape (K,)
+    priors_, target_priors_ : ndarray of shape (K,)
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -59,33 +59,33 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     >>> from equipoise import PriorCorrectedClassifier
     >>> X, y = make_classification(2000, weights=[0.95], random_state=0)
     >>> balanced = LogisticRegression(class_weight="balanced")
-    >>> honest = PriorCorrectedClassifier(balanced, training_shares="uniform", target_shares="observed").fit(X, y)
+    >>> honest = PriorCorrectedClassifier(balanced, training_priors="uniform", target_priors="observed").fit(X, y)
     >>> bool(abs(honest.predict_proba(X)[:, 1].mean() - y.mean()) < 0.01)
     True
     """
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "training_shares": [StrOptions({"observed", "uniform"}), dict, "array-like"],
-        "target_shares": [StrOptions({"observed", "uniform"}), dict, "array-like"],
+        "training_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
+        "target_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
     }
 
     def __init__(
         self,
         estimator: BaseEstimator,
         *,
-        training_shares: Shares = "observed",
-        target_shares: Shares = "uniform",
+        training_priors: Priors = "observed",
+        target_priors: Priors = "uniform",
     ) -> None:
         self.estimator = estimator
-        self.training_shares = training_shares
-        self.target_shares = target_shares
+        self.training_priors = training_priors
+        self.target_priors = target_priors
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
     ) -> "PriorCorrectedClassifier":
-        """Fit the classifier, and note the shares.
+        """Fit the classifier, and note the priors.
 
         Parameters
         ----------
@@ -103,19 +103,19 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         Raises
         ------
         ValueError
-            If shares do not fit the classes, or the classifier refuses the rows.
+            If priors do not fit the classes, or the classifier refuses the rows.
         """
         labels = checked_labels(y)
         routed = self._routed(sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         observed = np.array([weights[labels == label].sum() for label in self.classes_]) / weights.sum()
-        self.training_shares_ = self._shares("training_shares", observed)
-        self.target_shares_ = self._shares("target_shares", observed)
-        correct_prior(self.training_shares_, self.training_shares_, self.target_shares_)  # so that it fails now
+        self.priors_ = self._priors("training_priors", observed)
+        self.target_priors_ = self._priors("target_priors", observed)
+        correct_prior(self.priors_, self.priors_, self.target_priors_)  # so that it fails now
         return self
 
-    def _shares(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _priors(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
         given = getattr(self, name)
         if isinstance(given, str):
             return observed if given == "observed" else np.full(len(observed), 1 / len(observed))
@@ -126,9 +126,9 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         return np.asarray(given, dtype=np.float64)
 
     def adapt(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> "PriorCorrectedClassifier":
-        """Estimate the target shares from unlabelled rows of where the classifier is to be used.
+        """Estimate the target priors from unlabelled rows of where the classifier is to be used.
 
-        They are found by expectation maximisation (see `estimate_shares`), which needs calibrated
+        They are found by expectation maximisation (see `estimate_priors`), which needs calibrated
         probabilities and hundreds of rows.
 
         Parameters
@@ -139,15 +139,15 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         Returns
         -------
         PriorCorrectedClassifier
-            Itself, with new `target_shares_`.
+            Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
         proba = self.estimator_.predict_proba(X)
-        self.target_shares_ = estimate_shares(proba, self.training_shares_, sample_weight=sample_weight)
+        self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities under the target shares.
+        """Probabilities under the target priors.
 
         Parameters
         ----------
@@ -159,4 +159,4 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(X), self.training_shares_, self.target_shares_)
+        return correct_prior(self.estimator_.predict_proba(X), self.priors_, self.target_priors_)

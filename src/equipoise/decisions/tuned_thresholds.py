@@ -140,9 +140,14 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         rows = np.concatenate([test for _, test in splits])
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)[rows]
         self.offsets_ = tune_offsets(
-            labels[rows], np.concatenate(held_out), metric=self.metric, min_recall=self.min_recall,
-            min_precision=self.min_precision, labels=self.classes_, sample_weight=weights,
-        )  # fmt: skip
+            labels[rows],
+            np.concatenate(held_out),
+            metric=self.metric,
+            min_recall=self.min_recall,
+            min_precision=self.min_precision,
+            labels=self.classes_,
+            sample_weight=weights,
+        )
         return self
 
     def _routed(self, sample_weight: ArrayLike | None, params: Any) -> Bunch:

@@ -23,7 +23,7 @@ from equipoise.experiments.plan import fit_to_budget
 from equipoise.experiments.protocol import Protocol, feasible_folds
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Store
-from equipoise.preprocessing import TablePreprocessor
+from equipoise.tables import TablePreprocessor
 
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
@@ -87,8 +87,16 @@ def compare(
             f"Two folds, one repeat, one member and a positive budget are the least, but n_folds={n_folds}, "
             f"n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
         )
-    request = {"data": fingerprint(dataset), "recipes": wanted, "n_folds": n_folds, "n_repeats": n_repeats,
-               "n_members": n_members, "metric": metric, "budget": budget, "random_state": random_state}  # fmt: skip
+    request = {
+        "data": fingerprint(dataset),
+        "recipes": wanted,
+        "n_folds": n_folds,
+        "n_repeats": n_repeats,
+        "n_members": n_members,
+        "metric": metric,
+        "budget": budget,
+        "random_state": random_state,
+    }
     started = time.monotonic() - (store.get("seconds") or 0.0)
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     if store.get("protocol") is None:
@@ -144,11 +152,19 @@ def _begin(
         table = TablePreprocessor().fit(dataset.X)
     counts = np.bincount(codes)
     columns = table.summary().astype(object)
-    store.put("problem", {
-        "name": dataset.name, "n_rows": len(codes), "classes": [str(c) for c in classes], "counts": counts.tolist(),
-        "rare": int(counts.argmin()), "columns": columns.where(columns.notna(), None).to_dict("records"),
-        "notes": list(dataset.notes), "source": dataset.source,
-    })  # fmt: skip
+    store.put(
+        "problem",
+        {
+            "name": dataset.name,
+            "n_rows": len(codes),
+            "classes": [str(c) for c in classes],
+            "counts": counts.tolist(),
+            "rare": int(counts.argmin()),
+            "columns": columns.where(columns.notna(), None).to_dict("records"),
+            "notes": list(dataset.notes),
+            "source": dataset.source,
+        },
+    )
     store.put("versions", versions())
     store.put("request", request)
     store.put("protocol", protocol.to_json())

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.decisions import correct_prior, decide, tune_offsets
+from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.shares import learned_shares
 from equipoise.experiments.statistics import Interval, corrected_interval
 from equipoise.experiments.store import Cell, Store, StoredFold
 
@@ -85,8 +85,8 @@ class Comparison:
         """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
 
         Metrics at a threshold count what the recipe decided for, which need not be the most probable class.
-        ``prior_<metric>`` scores the probabilities corrected from the class shares that the recipe learned
-        under (`learned_shares`) to those that the metric asks for (`Metric.shares`); NaN where the first are not
+        ``prior_<metric>`` scores the probabilities corrected from the class priors that the recipe learned
+        under (`learned_priors`) to those that the metric asks for (`Metric.priors`); NaN where the first are not
         known. ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
         metric on the test rows of the repeat's *other* folds.
         """
@@ -97,12 +97,15 @@ class Comparison:
     def made(self) -> pd.DataFrame:
         """What samplers say of the rows that they made: a row a class of each resampling; empty if none says anything.
 
-        Columns: ``recipe``, ``repeat``, ``fold``, and those of `health_` of `SMOTifiedGAN`, ``class`` as a code.
+        Columns: ``recipe``, ``repeat``, ``fold``, and those of `diagnostics_` of `SMOTifiedGAN`, ``class`` as a code.
         """
-        return pd.DataFrame([
-            {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, **figures}
-            for cell in self.cells for figures in cell.made
-        ])  # fmt: skip
+        return pd.DataFrame(
+            [
+                {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, **figures}
+                for cell in self.cells
+                for figures in cell.made
+            ]
+        )
 
     def _score(self, cell: Cell) -> dict[str, Any]:
         codes, proba = self.folds[cell.repeat, cell.fold].test_codes, cell.probabilities
@@ -118,14 +121,14 @@ class Comparison:
         return row
 
     def _prior_corrected(self, cell: Cell, codes: NDArray[np.int64], proba: NDArray[np.float32]) -> dict[str, float]:
-        asking = [metric for metric in METRICS.values() if metric.shares is not None]
+        asking = [metric for metric in METRICS.values() if metric.priors is not None]
         counts = np.asarray(self.folds[cell.repeat, cell.fold].train_counts)
-        learned = learned_shares(cell.recipe, counts)
+        learned = learned_priors(cell.recipe, counts)
         if learned is None:
             return {f"prior_{metric.name}": np.nan for metric in asking}
         wanted = {"equal": np.full(len(counts), 1 / len(counts)), "observed": counts / counts.sum()}
-        corrected = {shares: correct_prior(proba, learned, to) for shares, to in wanted.items()}
-        return {f"prior_{m.name}": m.score(codes, corrected[str(m.shares)], self.rare) for m in asking}
+        corrected = {priors: correct_prior(proba, learned, to) for priors, to in wanted.items()}
+        return {f"prior_{m.name}": m.score(codes, corrected[str(m.priors)], self.rare) for m in asking}
 
     def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
         """Per-class offsets of log probability, tuned for a metric on the other folds of the cell's repeat."""
@@ -194,9 +197,17 @@ class Comparison:
             _, low, high = self.interval(self.metric, recipe)
             _, d_low, d_high = self.interval(self.metric, recipe, against=str(winner))
             rows.append(
-                {"recipe": recipe, "meaning": recipes.meaning(recipe), **means.loc[recipe].to_dict(), "low": low,
-                 "high": high, "rank": ranks[recipe], "difference_low": d_low, "difference_high": d_high}
-            )  # fmt: skip
+                {
+                    "recipe": recipe,
+                    "meaning": recipes.describe(recipe),
+                    **means.loc[recipe].to_dict(),
+                    "low": low,
+                    "high": high,
+                    "rank": ranks[recipe],
+                    "difference_low": d_low,
+                    "difference_high": d_high,
+                }
+            )
         return pd.DataFrame(rows)
 
     @property

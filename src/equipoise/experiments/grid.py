@@ -16,7 +16,7 @@ from equipoise.classifiers import AutoClassifier, NeuralClassifier
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
-from equipoise.preprocessing import TablePreprocessor
+from equipoise.tables import TablePreprocessor
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.cautions import (
     MissingClassWarning,
@@ -64,12 +64,13 @@ class PreparedFold:
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
         theirs = model.predict_proba(self.X_test)
         proba[:, model.classes_] = theirs
-        decided = model.decide_proba(theirs) if hasattr(model, "decide_proba") else proba.argmax(axis=1)
+        decided = model.predict_from_proba(theirs) if hasattr(model, "predict_from_proba") else proba.argmax(axis=1)
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
         np.add.at(confusion, (self.y_test, decided), 1)
-        made = getattr(model, "sampler_health_", [])
-        return Cell(recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made,
-                    decided=decided)  # fmt: skip
+        made = getattr(model, "sampler_diagnostics_", [])
+        return Cell(
+            recipe, self.fold.repeat, self.fold.number, seconds, proba, confusion, notes, made=made, decided=decided
+        )
 
     def failed(self, recipe: str, error: Exception) -> Cell:
         """Record why a cell could not be had."""
@@ -96,14 +97,13 @@ def tasks_of(model: NeuralClassifier | AutoClassifier, fold: PreparedFold) -> li
     return model.tasks(fold.X_train, fold.y_train)
 
 
-def run_repeat(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store,
-               on_progress: OnProgress) -> None:  # fmt: skip
+def run_repeat(
+    dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, repeat: int, store: Store, on_progress: OnProgress
+) -> None:
     """Run what is not yet stored of one repeat; every result is stored as it arrives."""
     done = store.done()
     folds = list(split(codes, dataset.groups, protocol, repeat))
-    pending = {
-        fold.number: [r for r in protocol.recipes if (r, repeat, fold.number) not in done] for fold in folds
-    }  # fmt: skip
+    pending = {fold.number: [r for r in protocol.recipes if (r, repeat, fold.number) not in done] for fold in folds}
     if not any(pending.values()):
         return
     prepared = [PreparedFold.of(dataset, codes, fold) for fold in folds if pending[fold.number]]

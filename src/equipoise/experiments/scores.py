@@ -26,8 +26,8 @@ class Metric:
     score : callable
         ``(codes, probabilities, rare) -> float``; codes 0 to K - 1 index the columns, ``rare`` is the
         code of the rarest class. Decisions are scored as probabilities of 0 and 1.
-    shares : {"equal", "observed"} or None
-        Class shares that probabilities should speak of to score well; None where only their order counts.
+    priors : {"equal", "observed"} or None
+        Class priors that probabilities should speak of to score well; None where only their order counts.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Metric:
     greater_is_better: bool
     at_threshold: bool
     score: Callable[[Codes, Probabilities, int], float]
-    shares: str | None = None
+    priors: str | None = None
 
     @property
     def decision(self) -> str:
         """The decision that a recipe with honest probabilities should take to score well, by name."""
-        if self.shares != "observed":
+        if self.priors != "observed":
             return "balanced"
         return "macro_f1" if self.at_threshold else "natural"
 

@@ -49,7 +49,7 @@ class Cell:
     error : str or None
         Why the cell failed.
     made : list of dict
-        Figures of the rows that a sampler made, as `NeuralClassifier.sampler_health_`, classes as codes.
+        Figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes.
     decided : ndarray of shape (n_test,), int, or None
         Code of the class decided for; the most probable one if none is given. None if the cell failed.
     """
@@ -154,10 +154,17 @@ class Store:
         """Read every fold, in order."""
         rows = self._db.execute("SELECT * FROM folds ORDER BY repeat, fold")
         return [
-            StoredFold(repeat, fold, seed, np.frombuffer(test, "<i8"), np.frombuffer(codes, "<i4").astype(np.int64),
-                       json.loads(train_counts), json.loads(test_counts))
+            StoredFold(
+                repeat,
+                fold,
+                seed,
+                np.frombuffer(test, "<i8"),
+                np.frombuffer(codes, "<i4").astype(np.int64),
+                json.loads(train_counts),
+                json.loads(test_counts),
+            )
             for repeat, fold, seed, test, codes, train_counts, test_counts in rows
-        ]  # fmt: skip
+        ]
 
     def cells(self) -> list[Cell]:
         """Read every result, in the order of recipe, repeat and fold."""
@@ -202,5 +209,15 @@ def _cell(
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
     decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
-    return Cell(recipe, repeat, fold, seconds, probabilities, counts, json.loads(notes), error,
-                json.loads(made or "[]"), decided)  # fmt: skip
+    return Cell(
+        recipe,
+        repeat,
+        fold,
+        seconds,
+        probabilities,
+        counts,
+        json.loads(notes),
+        error,
+        json.loads(made or "[]"),
+        decided,
+    )

@@ -33,7 +33,7 @@ def derived(formula: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
     return formula(counts.cpu().double()).to(counts.device, dtype)
 
 
-def log_shares(counts: Tensor) -> Tensor:
+def log_priors(counts: Tensor) -> Tensor:
     """Logarithm of the classes' shares of the rows, ``log pi_k``."""
     return derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
 

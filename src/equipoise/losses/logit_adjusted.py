@@ -1,4 +1,4 @@
-"""Logit adjustment: the logarithm of the class shares is added to the logits in training.
+"""Logit adjustment: the logarithm of the class priors is added to the logits in training.
 
 Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Adjustment" (ICLR 2021,
 arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren et al. (NeurIPS 2020).
@@ -7,7 +7,7 @@ arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, log_shares
+from equipoise.losses.counts import checked_counts, log_priors
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
@@ -31,12 +31,12 @@ def logit_adjusted_loss(
     >>> logit_adjusted_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
     tensor(2.3026)
     """
-    l = tau * log_shares(checked_counts(class_counts))  # noqa: E741
+    l = tau * log_priors(checked_counts(class_counts))  # noqa: E741
     return parametric_cross_entropy(logits, target, l=l, reduction=reduction, ignore_index=ignore_index)
 
 
 class LogitAdjustedLoss(ParametricCrossEntropy):
-    """Cross-entropy of logits to which the logarithm of the class shares is added.
+    """Cross-entropy of logits to which the logarithm of the class priors is added.
 
     `ParametricCrossEntropy` with ``l_k = tau log pi_k``: an error on a rare class costs more. What the network
     learns with ``tau=1`` are the logits of balanced classes, so that ``argmax z`` minimises the balanced error.
@@ -77,5 +77,5 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
         ignore_index: int = -100,
     ) -> None:
         counts = checked_counts(class_counts)
-        super().__init__(l=tau * log_shares(counts), reduction=reduction, ignore_index=ignore_index)
+        super().__init__(l=tau * log_priors(counts), reduction=reduction, ignore_index=ignore_index)
         self.class_counts = counts

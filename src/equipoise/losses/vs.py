@@ -7,7 +7,7 @@ Overparameterization" (NeurIPS 2021, arXiv 2103.01550).
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, log_shares, shares_of_largest
+from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
@@ -33,7 +33,7 @@ def vs_loss(
     tensor(4.2948)
     """
     counts = checked_counts(class_counts)
-    l, delta = tau * log_shares(counts), shares_of_largest(counts, gamma)  # noqa: E741
+    l, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)  # noqa: E741
     return parametric_cross_entropy(logits, target, l=l, delta=delta, reduction=reduction, ignore_index=ignore_index)
 
 
@@ -82,6 +82,6 @@ class VSLoss(ParametricCrossEntropy):
         ignore_index: int = -100,
     ) -> None:
         counts = checked_counts(class_counts)
-        l, delta = tau * log_shares(counts), shares_of_largest(counts, gamma)  # noqa: E741
+        l, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)  # noqa: E741
         super().__init__(l=l, delta=delta, reduction=reduction, ignore_index=ignore_index)
         self.class_counts = counts

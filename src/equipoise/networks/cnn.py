@@ -50,7 +50,12 @@ class SmallCNN(nn.Sequential):
         height, width = (math.ceil(math.ceil(side / _STRIDE) / _STRIDE) for side in shape[1:])
         first, second = _CHANNELS
         super().__init__(
-            nn.Conv2d(shape[0], first, 3, _STRIDE, padding=1), nn.ReLU(),
-            nn.Conv2d(first, second, 3, _STRIDE, padding=1), nn.ReLU(), nn.Flatten(),
-            nn.Linear(second * height * width, _HIDDEN), nn.ReLU(), head(_HIDDEN, n_classes),
-        )  # fmt: skip
+            nn.Conv2d(shape[0], first, 3, _STRIDE, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, _STRIDE, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(second * height * width, _HIDDEN),
+            nn.ReLU(),
+            head(_HIDDEN, n_classes),
+        )

@@ -16,9 +16,8 @@ from equipoise.decisions.pool import TINY
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
-from equipoise.preprocessing import TablePreprocessor
-from equipoise.training import FittedStack
+from equipoise.tables import PiecewiseLinearEncoder, TablePreprocessor
+from equipoise.training import FittedEnsemble
 
 Weights = dict[str, np.ndarray]
 
@@ -60,8 +59,10 @@ def _(model: Pipeline, graph: Graph, rows: str | None) -> str:
         elif isinstance(step, StandardScaler):
             rows = _standardized(graph, _matrix(graph, step, rows), step)
         elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
-            raise ValueError(f"{type(step).__name__} has no ONNX graph: of what comes before a classifier, "
-                             "TablePreprocessor as the first step and StandardScaler have.")  # fmt: skip
+            raise ValueError(
+                f"{type(step).__name__} has no ONNX graph: of what comes before a classifier, "
+                "TablePreprocessor as the first step and StandardScaler have."
+            )
     return probabilities(model[-1], graph, rows)
 
 
@@ -75,7 +76,7 @@ def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
     value = _clipped(graph, _matrix(graph, model, rows), model._scaler)
     if model._encoder is not None:
         value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model._encoder)
-    return _stack(graph, model.stack_, value)
+    return _stack(graph, model.ensemble_, value)
 
 
 @probabilities.register
@@ -107,7 +108,7 @@ def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: MUBOClassifier, graph: Graph, rows: str | None) -> str:
-    return _stack(graph, model.stack_, _matrix(graph, model, rows))
+    return _stack(graph, model.ensemble_, _matrix(graph, model, rows))
 
 
 @probabilities.register
@@ -122,7 +123,7 @@ def _(model: TunedThresholdsClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: PriorCorrectedClassifier, graph: Graph, rows: str | None) -> str:
-    ratio = graph.constant(model.target_shares_ / model.training_shares_, np.float64)
+    ratio = graph.constant(model.target_priors_ / model.priors_, np.float64)
     return _normalized(graph, graph.add("Mul", probabilities(model.estimator_, graph, rows), ratio))
 
 
@@ -175,10 +176,10 @@ def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> st
     return graph.add("Concat", value, codes, axis=1)
 
 
-def _stack(graph: Graph, stack: FittedStack, rows: str) -> str:
+def _stack(graph: Graph, stack: FittedEnsemble, rows: str) -> str:
     if stack.pattern_ is not None:
         raise ValueError(
-            "A network given as a module has no ONNX graph here: export stack_.to_module() with torch.onnx, or use "
+            "A network given as a module has no ONNX graph here: export ensemble_.to_module() with torch.onnx, or use "
             "network='mlp' or 'cosine_mlp'."
         )
     if stack.scaler_ is not None:

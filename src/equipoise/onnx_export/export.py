@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise import __version__
 from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.decider import decider
-from equipoise.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
 from equipoise.decisions import TunedThresholdsClassifier
 from equipoise.onnx_export.classifiers import probabilities
 from equipoise.onnx_export.graph import Graph, element_type
+from equipoise.tables.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
 
 
 def export_onnx(model: ClassifierMixin, path: str | Path) -> None:

@@ -9,9 +9,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from equipoise.columns import MISSING_LEVEL
 from equipoise.onnx_export.graph import Graph
-from equipoise.preprocessing import TablePreprocessor
+from equipoise.tables import TablePreprocessor
+from equipoise.tables.columns import MISSING_LEVEL
 
 _SPACE = r"[\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]*"  # what str.strip takes away
 _BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
@@ -55,9 +55,13 @@ def _categories(graph: Graph, columns: list[str], encoder: OneHotEncoder) -> lis
         codes = {str(level): position[i] for i, level in enumerate(levels)}
         text = graph.input(column, "category")
         known = graph.add(
-            "LabelEncoder", text, domain="ai.onnx.ml", keys_strings=list(codes), values_int64s=list(codes.values()),
+            "LabelEncoder",
+            text,
+            domain="ai.onnx.ml",
+            keys_strings=list(codes),
+            values_int64s=list(codes.values()),
             default_int64=position[-1],
-        )  # fmt: skip
+        )
         missing = graph.constant(codes.get(MISSING_LEVEL, position[-1]), np.int64)
         code = graph.add("Where", graph.add("RegexFullMatch", text, pattern=_BLANK), missing, known)
         places = graph.constant(np.arange(max(position) + 1)[None], np.int64)

@@ -30,18 +30,26 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         ["## Columns", "", *_columns(schema["columns"])],
         ["## Figures", "", *_figures(about.get("figures"), about.get("measured"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
-        ["## Use", "", "```python", "from equipoise import load", "", 'model = load("this folder or zip file")',
-         "model.predict_proba(frame)", "```"],
-    ]  # fmt: skip
+        [
+            "## Use",
+            "",
+            "```python",
+            "from equipoise import load",
+            "",
+            'model = load("this folder or zip file")',
+            "model.predict_proba(frame)",
+            "```",
+        ],
+    ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
     for part in parts(model):
-        if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "stack_"):
-            sizes = [f"{name} {array.shape}" for name, array in part.stack_.weights_.items() if "weights" in name]
-            yield f"{type(part).__name__} of {part.stack_.n_members} network(s): {', '.join(sizes)}."
+        if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "ensemble_"):
+            sizes = [f"{name} {array.shape}" for name, array in part.ensemble_.weights_.items() if "weights" in name]
+            yield f"{type(part).__name__} of {part.ensemble_.n_members} network(s): {', '.join(sizes)}."
         if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
             yield from _pooled(part)
     for decision in card["schema"].get("decision", ()):
@@ -53,9 +61,11 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
 
 def _pooled(auto: AutoClassifier) -> Iterable[str]:
     n_kinds, n_folds = len(auto.kinds_), len(auto._members)
-    yield (f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds of the "
-           "rows. Those of a fold were trained on the others; by what they answered for it, probabilities of the kinds "
-           "are put together as a product of powers.")  # fmt: skip
+    yield (
+        f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds of the "
+        "rows. Those of a fold were trained on the others; by what they answered for it, probabilities of the kinds "
+        "are put together as a product of powers."
+    )
     for number, (kind, power) in enumerate(zip(auto.kinds_, auto.pool_weights_, strict=True), 1):
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(kind).items())
         yield f"Kind {number}: power {power:.4g}, {settings}."
@@ -64,8 +74,9 @@ def _pooled(auto: AutoClassifier) -> Iterable[str]:
 def _terms(decision: dict[str, Any]) -> str:
     if "offsets" in decision:
         return f"; log probabilities are moved by {_shares(decision['offsets'])}"
-    return "".join(f"; a row of {_cell(true)} decided for costs {_shares(costs)}"
-                   for true, costs in decision["costs"].items())  # fmt: skip
+    return "".join(
+        f"; a row of {_cell(true)} decided for costs {_shares(costs)}" for true, costs in decision["costs"].items()
+    )
 
 
 def _versions(versions: dict[str, str]) -> str:
@@ -75,10 +86,10 @@ def _versions(versions: dict[str, str]) -> str:
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     told = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
     yield from _lines([f"{name}: {_cell(value)}" for name, value in told.items() if value is not None])
-    if schema["class_shares"]:
+    if schema["class_priors"]:
         yield ""
         counts = about["class_counts"]
-        rows = [(label, f"{counts[label]:,}", f"{share:.2%}") for label, share in schema["class_shares"].items()]
+        rows = [(label, f"{counts[label]:,}", f"{share:.2%}") for label, share in schema["class_priors"].items()]
         yield from _table(("class", "rows", "share"), rows)
     elif not any(value is not None for value in told.values()):
         yield "Not told."
@@ -86,10 +97,14 @@ def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
 
 def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
     rows = [
-        (each["name"], each["kind"], f"{each['missing']:.1%}" if "missing" in each else "",
-         "; ".join(filter(None, [_few(each.get("categories", [])), each.get("note")])))
+        (
+            each["name"],
+            each["kind"],
+            f"{each['missing']:.1%}" if "missing" in each else "",
+            "; ".join(filter(None, [_few(each.get("categories", [])), each.get("note")])),
+        )
         for each in columns
-    ]  # fmt: skip
+    ]
     return _table(("column", "kind", "missing", "categories and notes"), rows)
 
 
@@ -109,14 +124,16 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
     leaning = dict.fromkeys(told for part in parts(model) for told in _balancing(part))
     corrected = any(isinstance(part, PriorCorrectedClassifier) for part in parts(model))
     if leaning and not corrected:
-        yield (f"It was trained with {', '.join(leaning)}: its probabilities lean towards rare classes. "
-               "`PriorCorrectedClassifier` brings them back to the shares of your world.")  # fmt: skip
+        yield (
+            f"It was trained with {', '.join(leaning)}: its probabilities lean towards rare classes. "
+            "`PriorCorrectedClassifier` brings them back to the shares of your world."
+        )
     if corrected:
         yield "Its probabilities hold where the classes have the shares that they were corrected to."
     if not leaning and not corrected:
         for part in parts(model):
             if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
-                shares = dict(zip(schema["classes"], part.training_shares_.tolist(), strict=True))
+                shares = dict(zip(schema["classes"], part.priors_.tolist(), strict=True))
                 yield f"Its probabilities are natural: they hold where the classes have the shares {_shares(shares)}."
     if any(isinstance(part, TunedThresholdsClassifier) for part in parts(model)):
         yield "It does not always decide for the most probable class: its thresholds were tuned."

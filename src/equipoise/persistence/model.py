@@ -75,9 +75,13 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
         )
     files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: estimator}
     card = {
-        "format": FORMAT, "versions": _versions(), "about": about, "schema": describe(model, about),
-        "probe": probe(model), "sha256": {name: _digest(content) for name, content in files.items()},
-    }  # fmt: skip
+        "format": FORMAT,
+        "versions": _versions(),
+        "about": about,
+        "schema": describe(model, about),
+        "probe": probe(model),
+        "sha256": {name: _digest(content) for name, content in files.items()},
+    }
     files[CARD] = (json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     files[README] = model_card(model, card).encode()
     write_files(Path(path), files)
@@ -120,7 +124,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``format``, ``versions``, ``about`` (as told to `save`), ``schema`` (columns, classes, class shares,
+        ``format``, ``versions``, ``about`` (as told to `save`), ``schema`` (columns, classes, class priors,
         decision), ``probe`` (probabilities of an empty row), ``sha256``.
 
     Raises

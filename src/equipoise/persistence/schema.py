@@ -11,18 +11,18 @@ from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.decider import decider
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.persistence.stacks import parts
-from equipoise.preprocessing import TablePreprocessor
+from equipoise.tables import TablePreprocessor
 
 
 def describe(model: Any, about: dict[str, Any]) -> dict[str, Any]:
-    """Describe a model's data: ``columns``, ``classes``, ``class_shares`` and, where set, ``decision``."""
+    """Describe a model's data: ``columns``, ``classes``, ``class_priors`` and, where set, ``decision``."""
     classes = [label if isinstance(label, str | int | float) else str(label) for label in model.classes_.tolist()]
     counts = about.get("class_counts") or {}
     rows = sum(_checked(counts).values())
     described = {
         "columns": _columns(model),
         "classes": classes,
-        "class_shares": {label: count / rows for label, count in counts.items()} if rows else None,
+        "class_priors": {label: count / rows for label, count in counts.items()} if rows else None,
     }
     decisions = [_decision(part, classes) for part in parts(model) if _is_decision(part)]
     if isinstance(last := decider(model), AutoClassifier):
@@ -60,7 +60,7 @@ def _is_decision(part: Any) -> bool:
 def _decision(part: Any, classes: list[Any]) -> dict[str, Any]:
     if isinstance(part, TunedThresholdsClassifier):
         return {"thresholds": dict(zip(map(str, classes), part.offsets_.tolist(), strict=True))}
-    shares = {"from_shares": part.training_shares_, "to_shares": part.target_shares_}
+    shares = {"from_priors": part.priors_, "to_priors": part.target_priors_}
     return {name: dict(zip(map(str, classes), values.tolist(), strict=True)) for name, values in shares.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.classifiers import MUBOClassifier
-from equipoise.training import FittedStack
+from equipoise.training import FittedEnsemble
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -61,18 +61,18 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
         If there is a network of the user's own: its code would be needed.
     """
     tensors: Tensors = {}
-    stacks: list[FittedStack] = []
+    stacks: list[FittedEnsemble] = []
 
     def swap(value: Any) -> Any:
         if isinstance(value, MUBOClassifier) and hasattr(value, "history_"):
             bare = copy.copy(value)
             del bare.history_  # a table of how the model came to be
             return rebuild(bare, swap)
-        if not isinstance(value, FittedStack):
+        if not isinstance(value, FittedEnsemble):
             return None
         if value.pattern_ is not None:
             raise ValueError(
-                "A network of your own cannot be saved without pickle: keep its code, and save stack_.weights_ "
+                "A network of your own cannot be saved without pickle: keep its code, and save ensemble_.weights_ "
                 "yourself."
             )
         tensors.update({f"{len(stacks)}.{name}": array for name, array in value.weights_.items()})
@@ -98,7 +98,7 @@ def put_in(model: Any, tensors: Tensors) -> Any:
         by_stack.setdefault(number, {})[name] = array
 
     def swap(value: Any) -> Any:
-        if not isinstance(value, FittedStack):
+        if not isinstance(value, FittedEnsemble):
             return None
         twin = copy.copy(value)
         weights = by_stack.pop(str(value.weights_), {})
@@ -117,7 +117,7 @@ def _layer(name: str) -> tuple[str, int]:
     return kind, int(layer) if layer.isdecimal() else 0
 
 
-def _check(stack: FittedStack) -> None:
+def _check(stack: FittedEnsemble) -> None:
     shapes = {name: array.shape for name, array in stack.weights_.items()}
     matrices = [shape for name, shape in shapes.items() if name.startswith("weights.")]
     if stack.pattern_ is not None or not matrices or any(len(shape) != 3 for shape in matrices):

@@ -11,7 +11,7 @@ import numpy as np
 from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.auto import DECISIONS
 from equipoise.persistence.stacks import parts
-from equipoise.piecewise_linear import PiecewiseLinearEncoder
+from equipoise.tables import PiecewiseLinearEncoder
 
 
 def check_whole(model: Any) -> None:
@@ -46,7 +46,7 @@ def _check_pooled(auto: AutoClassifier) -> None:
         raise ValueError(f"offsets_ must be those of {DECISIONS}, but there are {list(auto.offsets_)!r:.100}")
     for name, offsets in auto.offsets_.items():
         _check_numbers(f"offsets_ of {name}", offsets, of_classes)
-    _check_numbers("training_shares_", auto.training_shares_, of_classes, above=0)
+    _check_numbers("priors_", auto.priors_, of_classes, above=0)
     _check_numbers("pool_weights_", auto.pool_weights_, (len(auto.kinds_),), least=0)
     if auto._scaler is not None:
         _check_numbers("mean_ of the scaler", auto._scaler.mean_, of_features)
@@ -54,7 +54,7 @@ def _check_pooled(auto: AutoClassifier) -> None:
     if not len(auto._inputs) == len(auto._members) > 0:
         raise ValueError(f"there are inputs of {len(auto._inputs)} folds, but networks of {len(auto._members)}")
     for inputs, stacks in zip(auto._inputs, auto._members, strict=True):
-        _check_numbers("relevance_ of a fold", inputs.relevance_, of_features, least=0)
+        _check_numbers("feature_importances_ of a fold", inputs.feature_importances_, of_features, least=0)
         if inputs.encoder_.n_features_in_ != auto.n_features_in_:
             raise ValueError(f"codes are of {inputs.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")
         if len(stacks) != len(auto.kinds_):
@@ -64,8 +64,10 @@ def _check_pooled(auto: AutoClassifier) -> None:
             _check_numbers("scales of what networks see", scales, scales.shape)
             members, n_inputs, _ = stack.weights_["weights.0"].shape
             if (members, n_inputs, len(stack.classes_)) != (1, len(scales), *of_classes) or stack.scaler_ is not None:
-                raise ValueError(f"{members} network(s) of {n_inputs} inputs and {len(stack.classes_)} classes, "
-                                 f"where one of {len(scales)} and {of_classes[0]} belongs")  # fmt: skip
+                raise ValueError(
+                    f"{members} network(s) of {n_inputs} inputs and {len(stack.classes_)} classes, "
+                    f"where one of {len(scales)} and {of_classes[0]} belongs"
+                )
 
 
 def _check_numbers(

@@ -62,8 +62,12 @@ def threshold_sweep(rare: Mask, proba: Floats) -> dict[str, Floats]:
     sizes = (~rare).sum(), rare.sum()
     confusions = np.array([[sizes[k] - called[k], called[k]] for k in (0, 1)]).transpose(2, 0, 1)
     summary: dict[str, Any] = counts_summary(confusions)
-    return {"g_mean": summary["g_mean"], "macro_f1": summary["macro_f1"],
-            "recall": summary["recall"][:, 1], "precision": summary["precision"][:, 1]}  # fmt: skip
+    return {
+        "g_mean": summary["g_mean"],
+        "macro_f1": summary["macro_f1"],
+        "recall": summary["recall"][:, 1],
+        "precision": summary["precision"][:, 1],
+    }
 
 
 def reliability(rare: Mask, proba: Floats, *, n_bins: int = 10) -> Bins:

@@ -48,14 +48,16 @@ def _leaderboard(comparison: Comparison) -> _Found:
     board, title = comparison.leaderboard, METRICS[comparison.metric].title
     names, means = board["recipe"].tolist(), board[comparison.metric].to_numpy()
     near = board["recipe"].isin(near_best(comparison)).to_numpy()
-    scores = plots.intervals(names, means, board["low"].to_numpy(), board["high"].to_numpy(), near=near,
-                             line=means[0], label=title)  # fmt: skip
+    scores = plots.intervals(
+        names, means, board["low"].to_numpy(), board["high"].to_numpy(), near=near, line=means[0], label=title
+    )
     found = {"scores": (scores, f"{title} by recipe, with 95% intervals; best: {names[0]}, {number(means[0])}.")}
     if len(names) > 1:
         differences = np.array([comparison.interval(comparison.metric, name, names[0]).mean for name in names])
         lows, highs = board["difference_low"].to_numpy(), board["difference_high"].to_numpy()
-        figure = plots.intervals(names, differences, lows, highs, near=near, line=0.0,
-                                 label=f"{title}, difference to {short(names[0])}")  # fmt: skip
+        figure = plots.intervals(
+            names, differences, lows, highs, near=near, line=0.0, label=f"{title}, difference to {short(names[0])}"
+        )
         found["differences"] = figure, f"Paired difference of {title} to {names[0]}, with 95% intervals."
     return found
 
@@ -64,12 +66,15 @@ def _moved(comparison: Comparison) -> _Found:
     board = comparison.leaderboard
     return {
         f"moved-{metric}": (
-            plots.dumbbells(board["recipe"].tolist(), *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
-                            label=METRICS[metric].title),
+            plots.dumbbells(
+                board["recipe"].tolist(),
+                *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
+                label=METRICS[metric].title,
+            ),
             f"{METRICS[metric].title} by recipe: as decided, prior-corrected, and with thresholds tuned.",
         )
         for metric in MOVED
-    }  # fmt: skip
+    }
 
 
 def _curves(comparison: Comparison) -> _Found:
@@ -79,8 +84,12 @@ def _curves(comparison: Comparison) -> _Found:
     rare = short(comparison.classes[comparison.rare])
     lines = [(short(name), *curves.precision_recall(*rows[name]), colours[name]) for name in rows]
     prevalence = comparison.problem["counts"][comparison.rare] / comparison.problem["n_rows"]
-    found = {"precision-recall": (plots.precision_recall(lines, prevalence),
-                                  f"Precision against recall of the rare class, for {', '.join(rows)}.")}  # fmt: skip
+    found = {
+        "precision-recall": (
+            plots.precision_recall(lines, prevalence),
+            f"Precision against recall of the rare class, for {', '.join(rows)}.",
+        )
+    }
     for place, name in enumerate(first):
         bins = curves.reliability(*rows[name])
         figure = plots.reliability(bins, colours[name], label=f"predicted probability of “{rare}”")

@@ -70,9 +70,13 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
 def render(comparison: Comparison, command: str) -> str:
     """Return the page's HTML."""
     environment = Environment(
-        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, finalize=_clean,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("equipoise.reports", "templates"),
+        autoescape=True,
+        finalize=_clean,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     formats: list[Callable[..., str]] = [
         text.short,
         text.marked,
@@ -99,8 +103,12 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
         "made_by": comparison.versions["equipoise"],
         "problem": problem,
         "protocol": comparison.protocol,
-        "rare": {"label": comparison.classes[comparison.rare], "count": counts[comparison.rare],
-                 "share": counts[comparison.rare] / problem["n_rows"], "ratio": max(counts) / min(counts)},
+        "rare": {
+            "label": comparison.classes[comparison.rare],
+            "count": counts[comparison.rare],
+            "share": counts[comparison.rare] / problem["n_rows"],
+            "ratio": max(counts) / min(counts),
+        },
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
         "definitions": DEFINITIONS,
@@ -109,7 +117,7 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
         "warnings": tables.warnings(comparison),
         "command": command,
         "results": _results(comparison) if comparison.recipes else None,
-    }  # fmt: skip
+    }
 
 
 def _results(comparison: Comparison) -> dict[str, Any]:
@@ -131,4 +139,4 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},
         "made": tables.made_rows(comparison),
-    }  # fmt: skip
+    }

@@ -55,5 +55,11 @@ def _panel(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot(table.index, values, color=MUTED, alpha=shade, linewidth=2)
         if table.shape[1] <= _LABELLED:
             label = ", group ".join(map(str, name)) if isinstance(name, tuple) else str(name)
-            axes.annotate(f" {label}", (table.index[-1], values.iloc[-1]), color=MUTED, fontsize=WIDTH // 40,
-                          va="center", annotation_clip=False)  # fmt: skip
+            axes.annotate(
+                f" {label}",
+                (table.index[-1], values.iloc[-1]),
+                color=MUTED,
+                fontsize=WIDTH // 40,
+                va="center",
+                annotation_clip=False,
+            )

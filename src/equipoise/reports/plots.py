@@ -20,15 +20,30 @@ FONT = 12
 _DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 
 
-def intervals(names: Sequence[str], means: Floats, lows: Floats, highs: Floats, *, near: NDArray[np.bool_],
-              line: float, label: str) -> Figure:  # fmt: skip
+def intervals(
+    names: Sequence[str],
+    means: Floats,
+    lows: Floats,
+    highs: Floats,
+    *,
+    near: NDArray[np.bool_],
+    line: float,
+    label: str,
+) -> Figure:
     """A dot and an interval a recipe, best on top; those not ``near`` the best are hollow."""
     figure, axes = _by_recipe(names, label)
     rows = np.arange(len(names))
     axes.axvline(line, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     axes.hlines(rows, lows, highs, color=SERIES[0], linewidth=2, alpha=0.55)
-    axes.scatter(means, rows, s=52, color=[SERIES[0] if n else GROUND for n in near], edgecolor=SERIES[0],
-                 linewidth=1.6, zorder=3)  # fmt: skip
+    axes.scatter(
+        means,
+        rows,
+        s=52,
+        color=[SERIES[0] if n else GROUND for n in near],
+        edgecolor=SERIES[0],
+        linewidth=1.6,
+        zorder=3,
+    )
     return figure
 
 
@@ -37,8 +52,7 @@ def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, moved: F
     figure, axes = _by_recipe(names, label)
     rows = np.arange(len(names))
     axes.hlines(rows, decided, moved, color=SERIES[0], linewidth=2, alpha=0.55)
-    axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3,
-                 label="as decided")  # fmt: skip
+    axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3, label="as decided")
     axes.scatter(moved, rows, s=46, color=SERIES[0], zorder=3, label="thresholds tuned")
     axes.scatter(corrected, rows, s=110, color=SERIES[1], marker="|", linewidth=2, zorder=4, label="prior-corrected")
     legend(figure, axes)
@@ -139,5 +153,15 @@ def legend(figure: Figure, axes: Axes) -> None:
     """Put the legend of an axes above the figure, in as many columns as fit."""
     handles, names = axes.get_legend_handles_labels()
     fitting = int(figure.bbox.width / (FONT * 0.58 * max(map(len, names)) + 40))
-    figure.legend(handles, names, loc="outside upper left", ncols=max(1, min(len(names), fitting)), frameon=False,
-                  fontsize=FONT, labelcolor=INK, handlelength=2, columnspacing=1.4, borderpad=0)  # fmt: skip
+    figure.legend(
+        handles,
+        names,
+        loc="outside upper left",
+        ncols=max(1, min(len(names), fitting)),
+        frameon=False,
+        fontsize=FONT,
+        labelcolor=INK,
+        handlelength=2,
+        columnspacing=1.4,
+        borderpad=0,
+    )

@@ -14,8 +14,13 @@ from equipoise.reports.svg import GROUND, INK, MUTED, RULE, SERIES, drawing
 _WIDTH, _HEIGHT = 860, 520  # px
 _WIDE_RANGE = 30.0  # objectives that differ by a greater factor are drawn on a logarithmic axis
 _ON_PAPER = {
-    INK: "#1a1d21", MUTED: "#5b636d", RULE: "#e3e6ea", GROUND: "#ffffff", SERIES[0]: "#0a6ab8", SERIES[1]: "#c8540a",
-}  # fmt: skip
+    INK: "#1a1d21",
+    MUTED: "#5b636d",
+    RULE: "#e3e6ea",
+    GROUND: "#ffffff",
+    SERIES[0]: "#0a6ab8",
+    SERIES[1]: "#c8540a",
+}
 
 
 def search_chart(history: pd.DataFrame) -> Figure:
@@ -91,17 +96,34 @@ def _check(history: pd.DataFrame) -> None:
 def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
     accepted = steps["accepted"].to_numpy(dtype=bool)
     x, y = steps["step"].to_numpy(), steps["objective"].to_numpy()
-    panel.plot(x[accepted], y[accepted], "o-", color=SERIES[0], linewidth=1.4, markersize=5, alpha=0.8,
-               label="accepted, a line a chain" if first else None)  # fmt: skip
-    panel.plot(x[~accepted], y[~accepted], "x", color=SERIES[1], markersize=4.5, markeredgewidth=1.2, alpha=0.7,
-               label="rejected" if first else None)  # fmt: skip
+    panel.plot(
+        x[accepted],
+        y[accepted],
+        "o-",
+        color=SERIES[0],
+        linewidth=1.4,
+        markersize=5,
+        alpha=0.8,
+        label="accepted, a line a chain" if first else None,
+    )
+    panel.plot(
+        x[~accepted],
+        y[~accepted],
+        "x",
+        color=SERIES[1],
+        markersize=4.5,
+        markeredgewidth=1.2,
+        alpha=0.7,
+        label="rejected" if first else None,
+    )
 
 
 def _size(panel: Axes, steps: pd.DataFrame) -> None:
     """The size stands after a step, so it changes there; chains that end early end with a dot."""
     x, y = steps["step"].to_numpy(), steps["size"].to_numpy()
-    panel.step(np.r_[x[0] - 1, x], np.r_[y[0] - _first_rows(steps), y], where="post", color=SERIES[0], linewidth=1.4,
-               alpha=0.8)  # fmt: skip
+    panel.step(
+        np.r_[x[0] - 1, x], np.r_[y[0] - _first_rows(steps), y], where="post", color=SERIES[0], linewidth=1.4, alpha=0.8
+    )
     panel.plot(x[-1:], y[-1:], "o", color=SERIES[0], markersize=4)
 
 

@@ -14,7 +14,7 @@ from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import number
 from equipoise.reports.verdict import MOVED, near_best
 
-CORRECTED = [name for name, metric in METRICS.items() if metric.shares and not metric.at_threshold]
+CORRECTED = [name for name, metric in METRICS.items() if metric.priors and not metric.at_threshold]
 """Scores of probabilities that a prior correction changes."""
 
 
@@ -30,10 +30,15 @@ def class_counts(comparison: Comparison) -> list[dict[str, Any]]:
     """Rows of each class, most first: its share of all rows, and of the largest class for the length of a bar."""
     problem = comparison.problem
     rows = [
-        {"label": label, "count": count, "share": count / problem["n_rows"], "bar": count / max(problem["counts"]),
-         "rare": code == comparison.rare}
+        {
+            "label": label,
+            "count": count,
+            "share": count / problem["n_rows"],
+            "bar": count / max(problem["counts"]),
+            "rare": code == comparison.rare,
+        }
         for code, (label, count) in enumerate(zip(problem["classes"], problem["counts"]))
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: -row["count"])
 
 
@@ -48,20 +53,30 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     rounded = board[list(METRICS)].round(3)
     best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
     return [
-        {"recipe": row["recipe"], "meaning": row["meaning"], "low": row["low"], "high": row["high"],
-         "rank": row["rank"], "seconds": row["seconds"], "winner": place == 0, "near": row["recipe"] in near,
-         "scores": {name: Score(number(row[name]), rounded[name].iloc[place] == best[name]) for name in METRICS}}
+        {
+            "recipe": row["recipe"],
+            "meaning": row["meaning"],
+            "low": row["low"],
+            "high": row["high"],
+            "rank": row["rank"],
+            "seconds": row["seconds"],
+            "winner": place == 0,
+            "near": row["recipe"] in near,
+            "scores": {name: Score(number(row[name]), rounded[name].iloc[place] == best[name]) for name in METRICS},
+        }
         for place, (_, row) in enumerate(board.iterrows())
-    ]  # fmt: skip
+    ]
 
 
 def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
     """One row a recipe: each tunable score as decided, prior-corrected, and with tuned thresholds."""
     return [
-        {"recipe": row["recipe"],
-         "scores": [tuple(number(row[column]) for column in (m, f"prior_{m}", f"moved_{m}")) for m in MOVED]}
+        {
+            "recipe": row["recipe"],
+            "scores": [tuple(number(row[column]) for column in (m, f"prior_{m}", f"moved_{m}")) for m in MOVED],
+        }
         for _, row in comparison.leaderboard.iterrows()
-    ]  # fmt: skip
+    ]
 
 
 def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
@@ -79,10 +94,16 @@ def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     labels = np.arange(len(comparison.classes))
     brier = np.mean([class_brier_scores(*comparison.out_of_fold(recipe, r), labels=labels) for r in repeats], axis=0)
     return [
-        {"label": label, "rare": code == comparison.rare, "support": summary["support"][code],
-         "scores": [number(values[code]) for values in (*(summary[s] for s in ("precision", "recall", "f1")), brier)]}
+        {
+            "label": label,
+            "rare": code == comparison.rare,
+            "support": summary["support"][code],
+            "scores": [
+                number(values[code]) for values in (*(summary[s] for s in ("precision", "recall", "f1")), brier)
+            ],
+        }
         for code, label in enumerate(comparison.classes)
-    ]  # fmt: skip
+    ]
 
 
 def confusion(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
@@ -90,10 +111,12 @@ def confusion(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     counts = comparison.confusion(recipe)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return [
-        {"label": label, "cells": [{"count": counts[i, j], "share": shares[i, j], "hit": i == j}
-                                   for j in range(len(counts))]}
+        {
+            "label": label,
+            "cells": [{"count": counts[i, j], "share": shares[i, j], "hit": i == j} for j in range(len(counts))],
+        }
         for i, label in enumerate(comparison.classes)
-    ]  # fmt: skip
+    ]
 
 
 def made_rows(comparison: Comparison) -> list[dict[Any, Any]]:

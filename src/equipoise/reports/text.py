@@ -8,8 +8,18 @@ from markupsafe import Markup, escape
 
 # Controls, halves of surrogate pairs and non-characters have no place in HTML or SVG; marks that turn the
 # direction of writing would let a label rearrange the words around it.
-_UNPRINTABLE = [*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F),
-                *range(0x2066, 0x206A), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]  # fmt: skip
+_UNPRINTABLE = [
+    *range(9),
+    11,
+    12,
+    *range(14, 32),
+    *range(127, 160),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    *range(0xD800, 0xE000),
+    0xFFFE,
+    0xFFFF,
+]
 _REPLACEMENTS = dict.fromkeys(_UNPRINTABLE, "\ufffd")
 _MISSING = "–"
 

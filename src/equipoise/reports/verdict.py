@@ -14,10 +14,14 @@ UNTREATED = "none"
 MOVED = ("g_mean", "macro_f1")
 """Metrics that are also scored with thresholds tuned on the other folds."""
 
-_MOVED_FOR = {"g_mean": "g_mean", "balanced_accuracy": "g_mean", "macro_f1": "macro_f1",
-              "matthews_corrcoef": "macro_f1"}  # fmt: skip
+_MOVED_FOR = {
+    "g_mean": "g_mean",
+    "balanced_accuracy": "g_mean",
+    "macro_f1": "macro_f1",
+    "matthews_corrcoef": "macro_f1",
+}
 _CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
-_HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class shares"}
+_HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class priors"}
 _DECISIONS = {"balanced": "all classes alike", "macro_f1": "a high macro F1", "natural": "the most probable class"}
 _LISTED = 5  # names in a sentence
 
@@ -70,10 +74,11 @@ def _tried(comparison: Comparison) -> str:
         f"{metric.title} ({DEFINITIONS[metric.name]})."
     )
     unfinished = (
-        "" if comparison.complete else
-        f"Unfinished: {len(comparison.cells)} of {comparison.n_expected} results are in, and the rest may change what "
-        f"follows. "
-    )  # fmt: skip
+        ""
+        if comparison.complete
+        else f"Unfinished: {len(comparison.cells)} of {comparison.n_expected} results are in, and the rest may change "
+        "what follows. "
+    )
     return unfinished + tried + _failed(comparison)
 
 
@@ -166,7 +171,7 @@ def _moved(comparison: Comparison) -> str:
 
 
 def _auto_corrected(comparison: Comparison) -> str:
-    """Tell what auto's natural probabilities are worth where equal class shares are asked for."""
+    """Tell what auto's natural probabilities are worth where equal class priors are asked for."""
     if comparison.metric != _CORRECTED or recipes.AUTO not in comparison.recipes:
         return ""
     return (
@@ -191,7 +196,7 @@ def _as_good(comparison: Comparison) -> int:
 def _use(comparison: Comparison) -> str:
     if not comparison.complete:
         return "Type the command at the end of this page once more: it goes on from here."
-    name = f"{comparison.winner} ({recipes.meaning(comparison.winner)})"
+    name = f"{comparison.winner} ({recipes.describe(comparison.winner)})"
     model = (
         f"What to do: `model/` beside this page is {name}, trained on all rows{_decides(comparison)}; "
         f"`equipoise predict model/ new.csv --out scored.csv` gives new rows its decision and its probabilities."

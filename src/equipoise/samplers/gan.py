@@ -150,7 +150,7 @@ class GANOverSampler(BaseOverSampler):
             rows = self._make(c, of_class)
             made[c.label] = rows if self.faithful else scale.from_unit(rows)
             records[c.label] = _figures(c.inputs, rows, of_class)
-        self.health_ = self._health(X, y, made, records, scale)
+        self.diagnostics_ = self._health(X, y, made, records, scale)
         self.sample_weight_ = None if sample_weight is None else _weights(sample_weight, y, made)
         return self._joined(X, y, made)
 
@@ -196,8 +196,15 @@ class GANOverSampler(BaseOverSampler):
         for label in sorted(made, key=list(self.sampling_strategy_).index):
             real, new = (rng.permutation(scale.to_unit(part))[:_LOOKED_AT] for part in (X[y == label], made[label]))
             compared = {measure.__name__: measure(real, new) for measure in _COMPARISONS}
-            rows.append({"class": plain(label), "n_real": int((y == label).sum()), "n_made": len(made[label]),
-                         **compared, **records[label]})  # fmt: skip
+            rows.append(
+                {
+                    "class": plain(label),
+                    "n_real": int((y == label).sum()),
+                    "n_made": len(made[label]),
+                    **compared,
+                    **records[label],
+                }
+            )
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
                 warnings.warn(text, UnhealthyGANWarning, stacklevel=7)
         return pd.DataFrame(rows, columns=_COLUMNS)
@@ -211,8 +218,20 @@ class GANOverSampler(BaseOverSampler):
 
 
 _COMPARISONS = (two_sample_accuracy, spread_ratio, out_of_range)
-_COLUMNS = ["class", "n_real", "n_made", "made_by", "real_accuracy", "made_accuracy", "two_sample_accuracy",
-            "spread_ratio", "out_of_range", "unreachable", "n_steps", "stopped_by"]  # fmt: skip
+_COLUMNS = [
+    "class",
+    "n_real",
+    "n_made",
+    "made_by",
+    "real_accuracy",
+    "made_accuracy",
+    "two_sample_accuracy",
+    "spread_ratio",
+    "out_of_range",
+    "unreachable",
+    "n_steps",
+    "stopped_by",
+]
 
 
 def _weights(sample_weight: Rows, y: Rows, made: Mapping[Any, Rows]) -> Rows:

@@ -143,6 +143,6 @@ def caution(figures: Mapping[str, Any]) -> str | None:
     if not faults:
         return None
     return (
-        f"The rows made for class {figures['class']!r} are not like its real rows: {'; '.join(faults)}. See health_; "
-        "train longer, scale the features to 0..1, or use SMOTE."
+        f"The rows made for class {figures['class']!r} are not like its real rows: {'; '.join(faults)}. See "
+        "diagnostics_; train longer, scale the features to 0..1, or use SMOTE."
     )

@@ -48,7 +48,7 @@ class GBO(GANOverSampler):
     ----------
     sampling_strategy_ : dict
         Rows made for each class.
-    health_ : DataFrame
+    diagnostics_ : DataFrame
         A row a class; see `SMOTifiedGAN`, as for warnings.
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows that come out, if any were given; a made row has its class's mean.
@@ -71,7 +71,7 @@ class GBO(GANOverSampler):
     >>> X, y = make_classification(300, weights=[0.9], flip_y=0, random_state=0)
     >>> sampler = GBO(max_epochs=20, random_state=0)
     >>> X_more, y_more = sampler.fit_resample(X, y)
-    >>> sampler.health_["made_by"].tolist()
+    >>> sampler.diagnostics_["made_by"].tolist()
     ['GAN']
     """
 
@@ -119,7 +119,7 @@ class SSG(GANOverSampler):
     ----------
     sampling_strategy_ : dict
         Rows made for each class.
-    health_ : DataFrame
+    diagnostics_ : DataFrame
         A row a class; see `SMOTifiedGAN`, as for warnings.
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows that come out, if any were given; a made row has its class's mean.
@@ -148,7 +148,7 @@ class SSG(GANOverSampler):
     >>> X, y = make_classification(300, weights=[0.9], flip_y=0, random_state=0)
     >>> sampler = SSG(max_epochs=20, random_state=0)
     >>> X_more, y_more = sampler.fit_resample(X, y)
-    >>> sampler.health_["made_by"].tolist()
+    >>> sampler.diagnostics_["made_by"].tolist()
     ['GAN']
     """
 

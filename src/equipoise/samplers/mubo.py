@@ -29,7 +29,7 @@ from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_ro
 from equipoise.bilevel.rows import Chain, RowProblem, class_codes, rows_of
 from equipoise.progress import ProgressBars
 from equipoise.samplers.mubo_modes import MODES, Mode
-from equipoise.training import FittedStack, TrainedNetwork
+from equipoise.training import FittedEnsemble, TrainedNetwork
 
 _FEWEST_TO_HOLD_OUT = 10  # rare rows; fewer all train and measure
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
@@ -65,7 +65,7 @@ class MUBO(BaseCleaningSampler):
         they learned from rejected rows; the network returned is the last, accepted or not; inputs are not scaled.
         (The gradient is that of a batch drawn after the step, not of the last one before it, and incomplete
         batches are filled up.)
-    n_chains : int, default=1
+    n_restarts : int, default=1
         Searches run in lockstep, which differ by chance; the rows returned are those of the one with the lowest
         objective, and `classifier_` is the mean of all.
     max_iter : int, default=100
@@ -112,7 +112,7 @@ class MUBO(BaseCleaningSampler):
     history_ : DataFrame
         A row a step of a chain: ``chain``, ``step``, ``proposed``, ``accepted``, ``objective``, mean losses
         ``larger_loss`` and ``rare_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``, ``seconds``.
-    classifier_ : FittedStack
+    classifier_ : FittedEnsemble
         The networks of the last accepted steps, one a chain (``"sound"``: trained on as said there; ``"authors"``:
         of the last steps).
     n_features_in_ : int
@@ -140,7 +140,7 @@ class MUBO(BaseCleaningSampler):
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
         "mode": [StrOptions(set(MODES))],
-        "n_chains": [Interval(Integral, 1, None, closed="left")],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
@@ -165,7 +165,7 @@ class MUBO(BaseCleaningSampler):
         *,
         sampling_strategy: Any = "auto",
         mode: str = "sound",
-        n_chains: int = 1,
+        n_restarts: int = 1,
         max_iter: int = 100,
         max_epochs: int | None = None,
         max_steps: int | None = None,
@@ -186,7 +186,7 @@ class MUBO(BaseCleaningSampler):
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.mode = mode
-        self.n_chains = n_chains
+        self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -239,7 +239,7 @@ class MUBO(BaseCleaningSampler):
         scaler = self._scaler(X, mode, rng)
         whole = self._problem(_Scaled(X, scaler), codes, classes, sample_weight)
         chains = []
-        for seed in rng.integers(1 << 31, size=self.n_chains).tolist():
+        for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
             problem = self._held_out(whole, np.random.default_rng([seed])) if mode.holds_out else whole
             chains.append(new_chain(problem, seed, bootstrap=mode.bootstrap))
         search = self._search(mode, len(classes))
@@ -249,7 +249,7 @@ class MUBO(BaseCleaningSampler):
         self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
         self.sample_weight_ = None if sample_weight is None else sample_weight[self.sample_indices_]
         networks = self._networks(search, mode, chains, self.chains_)
-        self.classifier_ = FittedStack([network for network in networks if network is not None], classes, scaler)
+        self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
     def _scaler(self, X: Any, mode: Mode, rng: np.random.Generator) -> StandardScaler | None:
@@ -275,8 +275,10 @@ class MUBO(BaseCleaningSampler):
     def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
         """Hold out rows of every class that only measure; none of a rare class that has too few."""
         rare = [problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])]
-        few = np.concatenate([self._part(rows, len(rows), rng) for rows in rare if len(rows) >= _FEWEST_TO_HOLD_OUT]
-                             or [np.empty(0, dtype=np.int64)])  # fmt: skip
+        few = np.concatenate(
+            [self._part(rows, len(rows), rng) for rows in rare if len(rows) >= _FEWEST_TO_HOLD_OUT]
+            or [np.empty(0, dtype=np.int64)]
+        )
         most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
         parts = [self._part(rows, most, rng) for rows in problem.candidates.values()]
         return replace(problem, kept=np.setdiff1d(problem.kept, few), held_out=np.concatenate([few, *parts]))
@@ -288,19 +290,25 @@ class MUBO(BaseCleaningSampler):
     def _search(self, mode: Mode, n_classes: int) -> RowSearch:
         search, hidden = mode.search, tuple(int(size) for size in self.hidden_layer_sizes)
         settings = replace(
-            search.settings, network=mode.network(hidden, n_classes), gradient_tolerance=self.tol,
+            search.settings,
+            network=mode.network(hidden, n_classes),
+            gradient_tolerance=self.tol,
             batch_size=self.batch_size or search.settings.batch_size,
             learning_rate=self.learning_rate or search.settings.learning_rate,
-        )  # fmt: skip
+        )
         max_epochs = self.max_epochs or search.max_epochs
         return replace(
-            search, settings=settings, max_iter=self.max_iter, max_epochs=max_epochs,
+            search,
+            settings=settings,
+            max_iter=self.max_iter,
+            max_epochs=max_epochs,
             look_epochs=min(search.look_epochs, max_epochs),
             inner_steps=None if self.max_steps is None else max(1, self.max_steps // self.max_iter),
             n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
-            proposal=self.proposal or search.proposal, objective=self.objective or search.objective,
+            proposal=self.proposal or search.proposal,
+            objective=self.objective or search.objective,
             acceptance=self.acceptance or search.acceptance,
-        )  # fmt: skip
+        )
 
     def _searched(self, search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
         path, request, records = None, "", []

@@ -68,24 +68,66 @@ def _authors_network(hidden: tuple[int, ...], n_classes: int) -> Network:
 
 
 _INNER = Settings(
-    batch_size=32, learning_rate=1e-4, weight_decay=0.0, optimizer="adam", schedule="constant",
-    gradient_tolerance=1e-3, keep_optimizer=True,
-)  # fmt: skip
+    batch_size=32,
+    learning_rate=1e-4,
+    weight_decay=0.0,
+    optimizer="adam",
+    schedule="constant",
+    gradient_tolerance=1e-3,
+    keep_optimizer=True,
+)
 
 MODES = {
     "paper": Mode(
-        RowSearch(_INNER, max_epochs=2000, look_epochs=5, proposal=RandomRows(replacement=True),
-                  objective=MajorityShare(), acceptance=NotAbove(start=10.0)),
-        bootstrap=False, holds_out=False, standardize=True, network=_printed_network, returns_best=True),
+        RowSearch(
+            _INNER,
+            max_epochs=2000,
+            look_epochs=5,
+            proposal=RandomRows(replacement=True),
+            objective=MajorityShare(),
+            acceptance=NotAbove(start=10.0),
+        ),
+        bootstrap=False,
+        holds_out=False,
+        standardize=True,
+        network=_printed_network,
+        returns_best=True,
+    ),
     "authors": Mode(
-        RowSearch(Settings(**{**vars(_INNER), "loss": DoubleSoftmaxLoss(), "gradient_rows": 32}), max_epochs=2000,
-                  look_epochs=1, proposal=RandomRows(replacement=True), objective=MajorityShare(),
-                  acceptance=BelowPastMeans(), size=SizeByAcceptances(), restore=False, burn_in=(0.15, 0.07)),
-        bootstrap=True, holds_out=False, standardize=False, network=_authors_network, returns_best=False),
+        RowSearch(
+            Settings(**{**vars(_INNER), "loss": DoubleSoftmaxLoss(), "gradient_rows": 32}),
+            max_epochs=2000,
+            look_epochs=1,
+            proposal=RandomRows(replacement=True),
+            objective=MajorityShare(),
+            acceptance=BelowPastMeans(),
+            size=SizeByAcceptances(),
+            restore=False,
+            burn_in=(0.15, 0.07),
+        ),
+        bootstrap=True,
+        holds_out=False,
+        standardize=False,
+        network=_authors_network,
+        returns_best=False,
+    ),
     "sound": Mode(
-        RowSearch(Settings(**{**vars(_INNER), "learning_rate": 1e-3, "batch_size": 64}), max_epochs=10, look_epochs=5,
-                  proposal=RowsByLoss(n_candidates=3), objective=BalancedHeldOut(), acceptance=NotAbove(),
-                  size=MicroSampleSize(first=0.5), n_iter_no_change=20, balanced=True),
-        bootstrap=False, holds_out=True, standardize=True, network=lambda hidden, _: hidden, returns_best=True),
-}  # fmt: skip
+        RowSearch(
+            Settings(**{**vars(_INNER), "learning_rate": 1e-3, "batch_size": 64}),
+            max_epochs=10,
+            look_epochs=5,
+            proposal=RowsByLoss(n_candidates=3),
+            objective=BalancedHeldOut(),
+            acceptance=NotAbove(),
+            size=MicroSampleSize(first=0.5),
+            n_iter_no_change=20,
+            balanced=True,
+        ),
+        bootstrap=False,
+        holds_out=True,
+        standardize=True,
+        network=lambda hidden, _: hidden,
+        returns_best=True,
+    ),
+}
 """Modes by name. Where the paper is silent (steps, tolerance, epochs), its authors' code gives the value."""

@@ -34,7 +34,7 @@ class Resampled:
     sample_weight : ndarray of shape (n_new,) or None
         What the sampler itself made of the weights.
     health : list of dict
-        What the sampler says of the rows that it made: the rows of its `health_`, a class each; empty if it has none.
+        Diagnostics of the sampler's synthetic rows, one entry a class; empty if it has none.
     """
 
     X: Any
@@ -80,7 +80,7 @@ def resample(
     else:
         made, sources = np.zeros(len(indices), dtype=bool), np.asarray(indices, dtype=np.int64)
     X_out = X_out.reshape(-1, *X.shape[1:]) if flat is not X else X_out
-    health = fitted.health_.to_dict("records") if hasattr(fitted, "health_") else []
+    health = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
     return Resampled(X_out, y_out, made, sources, getattr(fitted, "sample_weight_", None), health)
 
 

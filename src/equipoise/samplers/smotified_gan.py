@@ -51,7 +51,7 @@ class SMOTifiedGAN(GANOverSampler):
     ----------
     sampling_strategy_ : dict
         Rows made for each class.
-    health_ : DataFrame
+    diagnostics_ : DataFrame
         A row a class: ``class``, ``n_real``, ``n_made``; ``made_by``, ``"GAN"`` or what took its place;
         ``real_accuracy``, ``made_accuracy``, the discriminator's shares of right answers on real and on made rows;
         ``two_sample_accuracy``, how well a nearest neighbour tells them apart (0.5 not at all, below copies, near 1

@@ -1,7 +1,7 @@
 """The inner problem: R networks trained at once. `fit` is the only entry."""
 
 from equipoise.training.fit import fit
-from equipoise.training.fitted import FittedStack, TrainedNetwork
-from equipoise.training.task import FoundLoss, SearchRows, Settings, Table, Task
+from equipoise.training.fitted import FittedEnsemble, TrainedNetwork
+from equipoise.training.task import FoundLoss, LossSearchRows, Settings, Table, Task
 
-__all__ = ["FittedStack", "FoundLoss", "SearchRows", "Settings", "Table", "Task", "TrainedNetwork", "fit"]
+__all__ = ["FittedEnsemble", "FoundLoss", "LossSearchRows", "Settings", "Table", "Task", "TrainedNetwork", "fit"]

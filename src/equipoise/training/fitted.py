@@ -80,7 +80,7 @@ class TrainedNetwork:
         return all(np.isfinite(value).all() for value in self.weights.values())
 
 
-class FittedStack:
+class FittedEnsemble:
     """Networks trained for one problem, whose mean probability is the prediction.
 
     Parameters
@@ -100,11 +100,11 @@ class FittedStack:
     Examples
     --------
     >>> import numpy as np
-    >>> from equipoise.training import FittedStack, Settings, Table, Task, fit
+    >>> from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
     >>> X = np.linspace(-1, 1, 40, dtype="float32")[:, None]
     >>> y = (X[:, 0] > 0).astype(int)
     >>> networks = fit([Task(Table(X, y, n_classes=2), seed=s, settings=Settings(network=(8,))) for s in range(3)])
-    >>> stack = FittedStack(networks, classes=np.array(["left", "right"]))
+    >>> stack = FittedEnsemble(networks, classes=np.array(["left", "right"]))
     >>> stack.predict(np.array([[-0.9], [0.9]], dtype="float32"))
     array(['left', 'right'], dtype='<U5')
     """
@@ -141,8 +141,9 @@ class FittedStack:
         dtype = next(v.dtype for v in stack.parameters())
         members = self.n_members
         at_once = max(1, _ROWS_AT_ONCE // members)
-        parts = (torch.tensor(self._scaled(X[start : start + at_once]), dtype=dtype)
-                 for start in range(0, len(X), at_once))  # fmt: skip
+        parts = (
+            torch.tensor(self._scaled(X[start : start + at_once]), dtype=dtype) for start in range(0, len(X), at_once)
+        )
         logits = [stack(rows.expand(members, *rows.shape)) for rows in parts]
         shape = (members, 0, len(self.classes_))
         joined = torch.cat(logits, dim=1) if logits else torch.empty(shape)

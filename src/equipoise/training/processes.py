@@ -78,8 +78,9 @@ def _pool(
             in_hand.add(number)
             yield delayed(_to_file)(folder, number, function, arguments)
 
-    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered",
-                        initializer=_begin, initargs=(driver, folder))  # fmt: skip
+    parallel = Parallel(
+        n_jobs=n_jobs, batch_size=1, return_as="generator_unordered", initializer=_begin, initargs=(driver, folder)
+    )
     for number, file in parallel(handed_over()):
         outcome = cloudpickle.loads(Path(file).read_bytes())
         Path(file).unlink()

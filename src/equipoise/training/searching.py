@@ -36,17 +36,21 @@ class SearchingLoss:
         if any(task.validation_rows is None for task in tasks):
             raise ValueError(
                 "A loss to be searched for needs rows that choose it, but a task has none: give it "
-                "search=SearchRows(...)."
+                "search=LossSearchRows(...)."
             )
         self._pool, self._n_groups = pool, tasks[0].table.n_groups
         settings: Any = tasks[0].settings
         self._search = settings.loss.begin(stack, self._counts(tasks), max_steps=settings.max_steps)
         self._seen: deque[tuple[Tensor | None, ...]] = deque(maxlen=self._search.n_batches)
         self._draws = [
-            CellDraws(pool.validation_rows(task), task.table.cells()[task.validation_rows], settings.batch_size,
-                      stream(task, VALIDATION))
+            CellDraws(
+                pool.validation_rows(task),
+                task.table.cells()[task.validation_rows],
+                settings.batch_size,
+                stream(task, VALIDATION),
+            )
             for task in tasks
-        ]  # fmt: skip
+        ]
 
     def _counts(self, tasks: Sequence[Task]) -> Tensor:
         """Training rows of each class ``(R, K)``, or class and group ``(R, K, G)``."""

@@ -168,7 +168,7 @@ def _LOOKS_AT_FEATURES() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class SearchRows:
+class LossSearchRows:
     """What a loss is searched for on, before the network of a task trains with it.
 
     Attributes
@@ -224,7 +224,7 @@ class Task:
         Rows of ``table`` that early stopping looks at.
     start : TrainedNetwork or None
         Goes on from these weights, and from the optimiser's moments if it has them, instead of new ones.
-    search : SearchRows or None
+    search : LossSearchRows or None
         Where a loss to be searched for is: a network of the same seed and number of steps first trains on these.
     found : FoundLoss or None
         What came of it.
@@ -238,7 +238,7 @@ class Task:
     weights: NDArray[Any] | None = None
     validation_rows: NDArray[np.int64] | None = None
     start: "TrainedNetwork | None" = None
-    search: SearchRows | None = None
+    search: LossSearchRows | None = None
     found: FoundLoss | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,140 @@
+"""Ranks, tests, every set, times, and where auto loses."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from equipoise.experiments.scores import Metric
+from equipoise.reports.text import count, number, p_equals, signed
+from equipoise_reproductions.auto_suite.arms import (
+    AT_EQUAL_SHARES,
+    AUTO,
+    BOOSTERS,
+    DECIDED,
+    FITTED,
+    MEANS,
+    PRIOR,
+    TITLES,
+)
+from equipoise_reproductions.auto_suite.scores import EQUAL, FITS, TUNED, over_folds
+from equipoise_reproductions.auto_suite.targets import best_booster, methods, of_auto
+from equipoise_reproductions.sources import SourceTables
+
+_MOSTLY = 3  # of the six metrics
+
+
+def ranks(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Mean ranks and scores of what was run on every set, see `SourceTables.ranks`."""
+    return SourceTables(metrics, TITLES).ranks(scores, methods(scores, metrics[0]))
+
+
+def own_decision(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rank auto by its own decision for macro F1 among the others, whose decisions are tuned."""
+    others = [name for name in methods(scores, TUNED) if name != AUTO]
+    return SourceTables([TUNED], TITLES).ranks(scores, [DECIDED, *others])
+
+
+def tests(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Differences of auto to every boosting, see `SourceTables.tests`."""
+    own = of_auto(metric)
+    rivals = [name for name in methods(scores, metric) if name in BOOSTERS]
+    return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
+
+
+def means(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Differences of auto to its means with boosting, see `SourceTables.tests`."""
+    own, way = of_auto(metric), PRIOR if metric in EQUAL else ""
+    found = set(scores.dropna(subset=[metric.name])["method"])
+    rivals = [mean + way for mean in MEANS if mean + way in found]
+    return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
+
+
+def on_few_sets(by_fold: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame | None:
+    """Rank what was not run on every set, among all, on the folds that all were run on; None if there is nothing."""
+    scores = over_folds(by_fold)
+    candidates = AT_EQUAL_SHARES if metrics[0] in EQUAL else FITTED
+    found = set(scores.dropna(subset=[metrics[0].name])["method"])
+    run = [name for name in candidates if name in found]
+    if run == methods(scores, metrics[0]):
+        return None
+    return SourceTables(metrics, TITLES).ranks(over_folds(by_fold, run), run)
+
+
+def every_set(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Score of each method on each set, wherever it was run."""
+    named = AT_EQUAL_SHARES if metric in EQUAL else (AUTO, *([DECIDED] if metric is TUNED else []), *FITTED[1:])
+    return SourceTables([metric], TITLES).every_set(scores, metric.name, named)
+
+
+def times(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a fit of auto on each set, and in fits of each boosting at its defaults."""
+    wide = scores.pivot(index="set", columns="method", values="seconds").reindex(sets.index)
+    rivals = [name for name in BOOSTERS if name in wide and "-" not in name]
+    table = sizes(sets)
+    table["auto, seconds"] = wide[AUTO].map(lambda value: number(value, 1))
+    for name in rivals:
+        table[f"in fits of {TITLES[name]}"] = (wide[AUTO] / wide[name]).map(lambda value: number(value, 1))
+    return table
+
+
+def median_ratio(scores: pd.DataFrame, rival: str) -> float:
+    """Median over sets of auto's time in fits of a rival; NaN if that was not run."""
+    wide = scores.pivot(index="set", columns="method", values="seconds")
+    return float((wide[AUTO] / wide[rival]).median()) if rival in wide else float("nan")
+
+
+def sizes(sets: pd.DataFrame) -> pd.DataFrame:
+    """Rows, columns and rare rows of each set, ready to print."""
+    return sets.map(count).rename(columns={"rare": "rare rows"})
+
+
+def gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """Gain of auto on each set over the boosting of the best mean rank, to three decimals; below 0 auto is behind."""
+    columns = {}
+    for metric in (*EQUAL, *FITS):
+        wide = scores.pivot(index="set", columns="method", values=metric.name)
+        sign = 1 if metric.greater_is_better else -1
+        columns[metric.name] = sign * (wide[of_auto(metric)] - wide[best_booster(scores, metric)])
+    return pd.DataFrame(columns).round(3)
+
+
+def losing_sets(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Sets where auto is behind the best boosting by some metric, and by how much."""
+    behind = gains(scores).reindex(sets.index)
+    behind = behind[(behind < 0).any(axis=1)]
+    table = sizes(sets.loc[behind.index])
+    for metric in (*EQUAL, *FITS):
+        title = f"{metric.title} (to {TITLES[best_booster(scores, metric)]})"
+        table[title] = [signed(value) if value < 0 else "" for value in behind[metric.name]]
+    return table
+
+
+def in_common(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Compare the sets on which auto is mostly behind with the others, by what they are like."""
+    n_behind = (gains(scores) < 0).sum(axis=1).reindex(sets.index)
+    like = sets.assign(share=sets["rare"] / sets["rows"], rows_a_column=sets["rows"] / sets["columns"])
+    titles = {
+        "rows": "rows",
+        "columns": "columns",
+        "rare": "rare rows",
+        "share": "share of rare rows",
+        "rows_a_column": "rows a column",
+    }
+    mostly = n_behind >= _MOSTLY
+    rows = {}
+    for name, title in titles.items():
+        digits = 3 if name == "share" else 0
+        rows[title] = {
+            f"median of {mostly.sum()} sets behind on {_MOSTLY} or more": number(like[name][mostly].median(), digits),
+            f"of {(~mostly).sum()} others": number(like[name][~mostly].median(), digits),
+            "rank correlation with the number of metrics behind on": _correlation(like[name], n_behind),
+        }
+    return pd.DataFrame(rows).T.rename_axis("of a set")
+
+
+def _correlation(first: pd.Series, second: pd.Series) -> str:
+    if first.nunique() == 1 or second.nunique() == 1:
+        return number(float("nan"))  # ranks that are all ties
+    told = spearmanr(first, second)
+    return f"{number(told.statistic, 2)} (p {p_equals(told.pvalue)})"

@@ -1,0 +1,90 @@
+"""Ranks, tests, times, and the health of what was made."""
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from equipoise.experiments.scores import METRICS, Metric
+from equipoise.experiments.statistics import wilcoxon_holm
+from equipoise.reports.text import number, p_equals
+from equipoise_reproductions.gans.arms import GANS, METHODS, MOVED, TITLES, UNTREATED
+from equipoise_reproductions.gans.scores import DECIDED, SCORED
+from equipoise_reproductions.sources import SourceTables, by_source
+
+BEATEN = ("smote", "cost", MOVED)
+"""What a GAN over-sampler must beat to be worth its time."""
+
+_MOVED = [
+    Metric(f"moved_{name}", f"{METRICS[name].title}, decision moved", True, True, METRICS[name].score)
+    for name in DECIDED
+]
+_TABLES, _OF_MOVED = (SourceTables(metrics, TITLES) for metrics in ([METRICS[name] for name in SCORED], _MOVED))
+ranks, every_set = _TABLES.ranks, _TABLES.every_set
+
+
+def ranks_moved(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks when every method's decision is moved."""
+    return _OF_MOVED.ranks(scores, [name for name in METHODS if name != MOVED])
+
+
+def tests(scores: pd.DataFrame, gan: str) -> pd.DataFrame:
+    """Differences of a GAN over-sampler to what it must beat, see `SourceTables.tests`."""
+    return _TABLES.tests(scores, (gan, *BEATEN), gan)
+
+
+def answers(scores: pd.DataFrame) -> list[str]:
+    """Say of each rival which GAN over-samplers beat it, and on what."""
+    return [_answer(scores, rival) for rival in BEATEN]
+
+
+def _answer(scores: pd.DataFrame, rival: str) -> str:
+    won: list[str] = []
+    lost: list[str] = []
+    for gan in GANS:
+        for name in SCORED:
+            table, sign = by_source(scores, name, (gan, *BEATEN)), 1 if METRICS[name].greater_is_better else -1
+            pvalue = float(wilcoxon_holm(table * sign, gan)["pvalue_holm"][rival])
+            if pvalue < 0.05:
+                gain = sign * float((table[gan] - table[rival]).median())
+                text = f"{TITLES[gan]} on {METRICS[name].title} ({number(gain)} in the median, p {p_equals(pvalue)})"
+                (won if gain > 0 else lost).append(text)
+    return (
+        f"Against {TITLES[rival]}: better is {_listed(won)}; worse is {_listed(lost)} (Wilcoxon over sources, Holm "
+        f"over {len(BEATEN)} rivals)."
+    )
+
+
+def _listed(texts: list[str]) -> str:
+    return ", ".join(texts) or "none, as far as p < .05 tells"
+
+
+def times(scores: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a fit of each method, over sets, and in fits of the untreated network on the same set."""
+    wide = scores.pivot(index="set", columns="method", values="seconds")
+    ratios = wide.div(wide[UNTREATED], axis=0)
+    trained = [name for name in METHODS if name != MOVED]
+    return pd.DataFrame(
+        {
+            "seconds a fit, median": [number(wide[name].median(), 1) for name in trained],
+            "most": [number(wide[name].max(), 1) for name in trained],
+            "in untreated fits, median": [number(ratios[name].median(), 1) for name in trained],
+        },
+        index=pd.Index([TITLES[name] for name in trained], name="method"),
+    )
+
+
+def health(figures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """How like real rows those are that each GAN made, over sets, and whether the likeness goes with a gain."""
+    rows = {}
+    for gan in GANS:
+        of_sets = figures[(figures["method"] == gan) & (figures["made_by"] == "GAN")].groupby("set")
+        means = of_sets[["two_sample_accuracy", "spread_ratio", "real_accuracy", "made_accuracy"]].mean()
+        wide = scores.pivot(index="set", columns="method", values="g_mean").loc[means.index]
+        told = spearmanr(means["two_sample_accuracy"], wide[gan] - wide["smote"])
+        rows[TITLES[gan]] = {
+            "two-sample accuracy": number(means["two_sample_accuracy"].mean()),
+            "spread": number(means["spread_ratio"].mean(), 2),
+            "real rows found by the discriminator": number(means["real_accuracy"].mean()),
+            "made rows": number(means["made_accuracy"].mean()),
+            "rank correlation with the gain over SMOTE": f"{number(told.statistic, 2)} (p {p_equals(told.pvalue)})",
+        }
+    return pd.DataFrame(rows).T.rename_axis("rows of")

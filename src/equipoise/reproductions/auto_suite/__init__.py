@@ -1,5 +1,0 @@
-"""The recipe `auto` against boosting and other references, over the comparison suite."""
-
-from equipoise.reproductions.auto_suite.halves import halves
-
-__all__ = ["halves"]

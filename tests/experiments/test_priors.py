@@ -1,0 +1,54 @@
+"""What a loss sees, counted in the tasks that recipes train on and in the batches that they form."""
+
+import numpy as np
+import pytest
+import torch
+
+from equipoise import ReMix, recipes
+from equipoise.experiments.priors import learned_priors
+
+COUNTS = (300, 60, 40)
+
+
+@pytest.mark.parametrize(
+    "recipe", ["none", "mixup", "cost", "under", "over", "smote", "borderline-smote", "cost+under"]
+)
+def test_shares_are_those_of_the_rows_and_weights_of_a_task(recipe, problem):
+    X, y = problem(COUNTS, apart=1.0)
+    (task,) = recipes.classifier(recipe, random_state=0).tasks(X, y)
+    seen = np.bincount(task.labels(), weights=task.weights)
+    np.testing.assert_allclose(learned_priors(recipe, COUNTS), seen / seen.sum())
+
+
+@pytest.mark.parametrize("counts", [(990, 10), (900, 80, 20), (96, 2, 1, 1)], ids=str)
+@pytest.mark.parametrize("recipe", ["remix", "batch-smote"])
+def test_shares_are_those_of_batches_that_lack_rare_rows(recipe, counts):
+    generator = torch.Generator().manual_seed(0)
+    y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    transform = recipes.classifier(recipe).batch_transform.__class__(num_classes=len(counts), generator=generator)
+    batches = torch.stack([y[torch.randperm(len(y), generator=generator)[:64]] for _ in range(1500)])
+    _, labels = transform(torch.zeros(*batches.shape, 1), batches)
+    expected = labels.reshape(-1, len(counts)).mean(dim=0)
+    np.testing.assert_allclose(learned_priors(recipe, counts), expected, atol=0.02)
+
+
+def test_two_classes_have_a_formula():
+    absent = 0.99**64
+    np.testing.assert_allclose(learned_priors("remix", [99_000_000, 1_000_000])[1], (1 - absent) / 2, atol=1e-6)
+
+
+def test_sums_compose():
+    np.testing.assert_allclose(learned_priors("under+remix", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_priors("la", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_priors("under+la", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_priors("mubo", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_priors("cost+remix-dataset", [90, 10]), [0.1, 0.9])
+
+
+@pytest.mark.parametrize("recipe", ["focal", "ldam", "vs", "rebalanced-mixup", "under+cdt", "mubo+remix"])
+def test_what_bends_probabilities_otherwise_has_none(recipe):
+    assert recipes.is_neural(recipe) and learned_priors(recipe, [90, 10]) is None
+
+
+def test_remix_is_the_transform_of_the_recipe():
+    assert isinstance(recipes.classifier("remix").batch_transform, ReMix)
