@@ -51,10 +51,10 @@ class Reading:
     """Character between cells of a text file; found by itself otherwise."""
     encoding: str | None = None
     """Encoding of a text file, UTF-8 otherwise."""
-    missing_values: Annotated[list[str], Parameter(consume_multiple=True)] | None = None
+    missing_values: Annotated[list[str], Parameter(consume_multiple=True, allow_leading_hyphen=True)] | None = None
     """Texts that stand for a missing cell, beside empty cells."""
 
-    def table(self, path: Path) -> pd.DataFrame:
+    def table(self, path: Path, target: str | None = None) -> pd.DataFrame:
         """Read a file."""
         return read_table(
             path,
@@ -62,6 +62,7 @@ class Reading:
             delimiter=self.delimiter,
             encoding=self.encoding,
             missing_values=self.missing_values or (),
+            target=target,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def fit(
         Governs everything that is drawn.
     """
     console = Console()
-    data = datasets.split_target(reading.table(table), target, name=table.stem)
+    data = datasets.split_target(reading.table(table, target), target, name=table.stem)
     _announce(console, data)
     parameters = _parameters(recipe, members, decision)
     with console.status(f"Fitting {recipe}"):
@@ -342,7 +343,7 @@ def _task(table: Path | None, target: str | None, demo: bool, dataset: str | Non
         return datasets.load(dataset or _DEMO)
     if target is None:
         raise ValueError(f"Say which column of {table} holds the classes: --target NAME.")
-    return datasets.split_target(reading.table(table), target, name=table.stem)
+    return datasets.split_target(reading.table(table, target), target, name=table.stem)
 
 
 def _tracker(data: Dataset) -> Callable[[Comparison, Path, str], str]:

@@ -29,6 +29,7 @@ from equipoise.classifiers.auto_members import FoldInputs, Kind
 from equipoise.classifiers.neural import CLIP, LEAST_STEPS
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
+from equipoise.tables.outliers import within_reach
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
 DECISIONS = ("balanced", "macro_f1", "natural")
@@ -191,7 +192,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         if not (counts > 0).all():
             raise ValueError("Each class needs a row of positive weight, but all of one have weight zero.")
         self.priors_ = counts / counts.sum()
-        self._scaler = StandardScaler().fit(X, sample_weight=weights) if self.standardize else None
+        self._scaler = StandardScaler().fit(within_reach(X), sample_weight=weights) if self.standardize else None
         rows = self._scaled(X)
         rng = check_random_state(self.random_state)
         folds = self._split(codes, held_together, rng.randint(1 << 31))

@@ -23,6 +23,7 @@ from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
 from equipoise.samplers import carry_weights, resample
 from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.tables.outliers import within_reach
 from equipoise.training import FittedEnsemble, FoundLoss, LossSearchRows, Settings, Table, Task, TrainedNetwork, fit
 
 CLIP = 5.0  # standard deviations beyond which a standardised value says no more
@@ -304,7 +305,9 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
         self._scaler = self._encoder = None
         if self.standardize:
-            self._scaler = StandardScaler().fit(X.reshape(len(X), -1), sample_weight=sample_weight)
+            self._scaler = StandardScaler().fit(
+                within_reach(X) if X.ndim == 2 else X.reshape(len(X), -1), sample_weight=sample_weight
+            )
         if self.n_bins is not None:
             if X.ndim != 2:
                 raise ValueError(
