@@ -12,7 +12,7 @@ from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampl
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator, clone
 
-from equipoise.samplers import carry_weights, resample
+from equipoise.samplers.resample import carry_weights, resample
 
 SELECTORS = [RandomUnderSampler(), RandomOverSampler(), TomekLinks(), NearMiss()]
 OVERSAMPLERS = [SMOTE(), BorderlineSMOTE(), SVMSMOTE(), SMOTE(k_neighbors=2, sampling_strategy=0.5), ADASYN()]

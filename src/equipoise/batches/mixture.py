@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from torch.nn.functional import one_hot
+
+from equipoise.parameters import Parametrized
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -37,7 +38,7 @@ class Mixture(NamedTuple):
     label_share: Tensor | None = None
 
 
-class MixingTransform(BaseEstimator, ABC):
+class MixingTransform(Parametrized, ABC):
     """Base of the transforms that mix rows of a batch.
 
     Attributes

@@ -21,7 +21,7 @@ from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.bilevel.course import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
-from equipoise.samplers import carry_weights, resample
+from equipoise.samplers.resample import carry_weights, resample
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, FoundLoss, LossSearchRows, Settings, Table, Task, TrainedNetwork, fit
 

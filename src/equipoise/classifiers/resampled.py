@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
 )
 
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
-from equipoise.samplers import Resampled, carry_weights, resample
+from equipoise.samplers.resample import Resampled, carry_weights, resample
 
 
 def _has(method: str) -> Callable[["ResampledClassifier"], bool]:

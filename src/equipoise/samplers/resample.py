@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE, SVMSMOTE, RandomOverSampler
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
@@ -140,6 +139,8 @@ def _fit_resample(
     try:
         return (sampler, *sampler.fit_resample(X, y, **params))
     except ValueError as error:
+        from imblearn.over_sampling import SMOTE, SVMSMOTE  # slow to import, and seldom needed
+
         # Support vectors that are all surrounded by other classes count as noise, and then none is left.
         if not isinstance(sampler, SVMSMOTE) or "noise" not in str(error):
             raise
@@ -160,6 +161,8 @@ def _for_class_sizes(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:
         return sampler
     too_few = f"Class {smallest!r} has {fewest} training rows, too few for {name} with {k} neighbours"
     if fewest == 1:
+        from imblearn.over_sampling import RandomOverSampler
+
         warnings.warn(f"{too_few}; random over-sampling was used instead.", UserWarning, stacklevel=4)
         shared = ("sampling_strategy", "random_state")
         return RandomOverSampler(**{name: sampler.get_params()[name] for name in shared})

@@ -1,0 +1,5 @@
+from .balanced import BalancedBatchSampler as BalancedBatchSampler
+from .batch_smote import BatchSMOTE as BatchSMOTE
+from .mixup import MixUp as MixUp
+from .rebalanced import RebalancedMixup as RebalancedMixup
+from .remix import ReMix as ReMix
