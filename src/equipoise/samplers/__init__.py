@@ -1,4 +1,4 @@
-"""Which rows train: MUBO, GAN over-samplers, and how imbalanced-learn's samplers are called for tiny classes."""
+"""Which rows train: MUBO, GAN over-samplers, and imbalanced-learn's samplers in any table and class size."""
 
 import lazy_loader
 
