@@ -21,7 +21,7 @@ class FoundLoss:
     Attributes
     ----------
     parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        ``w``, ``l`` and ``delta`` to train with.
+        ``w``, ``offset`` and ``delta`` to train with.
     steps : ndarray of shape (S,)
         Training steps of the search at which each value of `history` was set.
     history : dict of str to ndarray of shape (S, K), or (S, K, G)
@@ -34,10 +34,10 @@ class FoundLoss:
 
 def found_losses(found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
     """Return the losses of a stack whose replicas train with a found loss each."""
-    w, l, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "l", "delta"))  # noqa: E741
+    w, offset, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "offset", "delta"))
     n_groups = training.n_groups
     loss = ParametricCrossEntropy(
-        w=w, l=l, delta=delta, num_groups=n_groups if n_groups > 1 else None, reduction="none"
+        w=w, offset=offset, delta=delta, num_groups=n_groups if n_groups > 1 else None, reduction="none"
     )
     loss.to(next(training.stack.parameters()))
 

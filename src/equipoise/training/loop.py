@@ -69,7 +69,7 @@ class StackTraining:
             stack,
             self.settings.optimizer,
             weight_decay=self.settings.weight_decay,
-            epsilon=self.settings.epsilon,
+            eps=self.settings.eps,
         )
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:

@@ -23,7 +23,7 @@ class Adam:
     stack : nn.Module
         Its trainable parameters carry a leading replica axis.
     kind : {"adam", "adamw"}
-    weight_decay, epsilon : float
+    weight_decay, eps : float
         Decay, and the number added to the root of the second moment.
     """
 
@@ -33,11 +33,11 @@ class Adam:
         kind: Literal["adam", "adamw"] = "adam",
         *,
         weight_decay: float = 0.0,
-        epsilon: float = 1e-8,
+        eps: float = 1e-8,
     ) -> None:
         self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
         self._kernel, self._weight_decay = _KERNELS[kind], weight_decay
-        self._epsilon = epsilon
+        self._eps = eps
         self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
         like = self.parameters[0] if self.parameters else torch.zeros(1)
@@ -75,7 +75,7 @@ class Adam:
             beta1=_BETA1,
             beta2=_BETA2,
             weight_decay=self._weight_decay,
-            eps=self._epsilon,
+            eps=self._eps,
             amsgrad=False,
             maximize=False,
         )

@@ -84,7 +84,7 @@ class Settings:
         Steps between looks at the stopping rules.
     learning_rate, weight_decay : float
     optimizer : {"adamw", "adam"}
-    epsilon : float
+    eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau"}
         See `equipoise.training.schedules`.
@@ -119,7 +119,7 @@ class Settings:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     optimizer: Literal["adamw", "adam"] = "adamw"
-    epsilon: float = 1e-8
+    eps: float = 1e-8
     schedule: Literal["one_cycle", "constant", "plateau"] = "one_cycle"
     initialization: Literal["torch", "glorot_uniform"] = "torch"
     dropout: float | tuple[float, ...] = 0.0
