@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.batches.mixture import MixingTransform
+from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
@@ -73,7 +73,8 @@ class Settings:
     outer : OuterProblem or None
         Searches for what to train with, such as `AutoBalance` for a loss; see `Task.inner`.
     batch_transform : callable or None
-        ``(x, y) -> (x, soft y)``.
+        ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights; see
+        `equipoise.batches.transform.transformed`.
     batch_sampler : callable or None
         ``(labels, batch_size, generator=...) -> sampler``, such as the class `BalancedBatchSampler`: of some
         length, and an iterable of batches of row positions. It is read again and again, with
