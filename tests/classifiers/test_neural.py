@@ -592,7 +592,7 @@ class TestErrors:
             ({"batch_transform": "remix"}, "batch_transform.*'remix'"),
             ({"sampler": "smote"}, "sampler.*'smote'"),
             ({"batch_transform": MixUp(alpha=-2.0)}, r"alpha=-2\.0"),
-            ({"batch_transform": ReMix(balance="half")}, "balance='half'"),
+            ({"batch_transform": ReMix(variant="half")}, "'half'"),
         ],
         ids=str,
     )
