@@ -134,7 +134,7 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     write(tmp_path, "fraud.csv", "a,b\n1,2\n")
     with pytest.raises(FileNotFoundError, match=r"fruad\.csv: did you mean fraud\.csv\?"):
         read_table(tmp_path / "fruad.csv")
-    with pytest.raises(FileNotFoundError, match="no file there has a name like it"):
+    with pytest.raises(FileNotFoundError, match="no file there has a similar name"):
         read_table(tmp_path / "zzz.parquet")
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         read_table(tmp_path / "nowhere" / "fraud.csv")

@@ -19,11 +19,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
+from equipoise.bilevel.found_loss import FoundLoss, found_losses
 from equipoise.bilevel.loss_parameters import NAMES, STARTS, LossParameters
 from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
 from equipoise.bilevel.solvers import SOLVERS, Solver
+from equipoise.bilevel.stack_loss_search import StackLossSearch
+from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
+from equipoise.training import InnerTraining
 
 _WARM_UP, _WARM_UP_SHARE = 200, 0.4
 
@@ -48,7 +52,7 @@ class AutoBalance(BaseEstimator):
         Of ``start="la"``; see `LogitAdjustedLoss`.
     gamma : float, default=0.2
         Of ``start="cdt"``; see `CDTLoss`.
-    parameters : sequence of {"w", "l", "delta"}, default=("l", "delta")
+    parameters : sequence of {"w", "offset", "delta"}, default=("offset", "delta")
         What is searched for; the others stay as they start.
     sharing : "auto", None, int or "dictionary", default="auto"
         Which classes share a departure from the start: none; each run of so many classes in order of frequency; or
@@ -63,7 +67,7 @@ class AutoBalance(BaseEstimator):
     n_batches : int, default=1
         Batches of either side that an outer step takes.
     learning_rate : float, default=0.05
-        Length of an outer step of each of w, l and delta, at most.
+        Length of an outer step of each of w, offset and delta, at most.
     validation_fraction : float, default=0.2
         In `NeuralClassifier`: share of the rows of each class, or class and group, that choose the loss, one of each
         at least; in a loop of your own you divide them yourself.
@@ -95,7 +99,7 @@ class AutoBalance(BaseEstimator):
     ...         search.step(train, validation)
     >>> search.n_outer_steps
     17
-    >>> offsets = search.parameters["l"]
+    >>> offsets = search.parameters["offset"]
     >>> bool(offsets[1] < offsets[0])  # an error on the rare class has come to cost more
     True
     """
@@ -122,7 +126,7 @@ class AutoBalance(BaseEstimator):
         start: str = "la",
         tau: float = 1.0,
         gamma: float = 0.2,
-        parameters: Sequence[str] = ("l", "delta"),
+        parameters: Sequence[str] = ("offset", "delta"),
         sharing: str | int | None = "auto",
         solver: str | Solver = "identity",
         warm_up: int | None = None,
@@ -216,11 +220,27 @@ class AutoBalance(BaseEstimator):
             validation[rows[: min(len(rows) - 1, max(1, round(self.validation_fraction * len(rows))))]] = True
         return np.flatnonzero(~validation), np.flatnonzero(validation)
 
+    # As the outer problem of our own trainer; see `equipoise.training.outer`
+
+    @property
+    def prior_correction(self) -> str | None:
+        """Name of the correction for the class priors that the search begins with, for warnings; None without."""
+        return 'AutoBalance(start="la")' if self.start == "la" else None
+
+    def drive(self, training: InnerTraining) -> StackLossSearch:
+        """Begin a search beside the training of a stack."""
+        search = self.begin(training.stack, training.class_counts, max_steps=training.max_steps)
+        return StackLossSearch(search, training)
+
+    def losses(self, found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
+        """Return the losses of networks that train with the losses found, one a replica."""
+        return found_losses(found, training)
+
     def _check_parameters(self) -> None:
         names = list(self.parameters)
         if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
             raise ValueError(
-                f"parameters must be one or more of 'w', 'l' and 'delta', each once, but parameters={names!r}."
+                f"parameters must be one or more of 'w', 'offset' and 'delta', each once, but parameters={names!r}."
             )
 
     def _has_groups(self, counts: Tensor, lead: int) -> bool:

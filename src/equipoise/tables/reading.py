@@ -5,7 +5,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,6 +17,7 @@ from pandas.api.types import infer_dtype
 from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile, read_schema
 
+from equipoise.files import check_input
 from equipoise.tables.arff import read_arff
 from equipoise.tables.formats import PLAIN, Ambiguous, as_cells, find_number_format, plain_numbers
 from equipoise.tables.text_files import (
@@ -159,7 +159,7 @@ def _checked(path: str | Path, missing_values: Sequence[str]) -> tuple[Path, str
     if isinstance(missing_values, str):
         raise TypeError(f"missing_values must be a list of cells, such as ['?'], got {missing_values!r}.")
     path = Path(path)
-    _check_exists(path)
+    check_input(path)
     ending = path.suffix.lower()
     if ending == ".gz":
         ending = path.with_suffix("").suffix.lower()
@@ -171,18 +171,6 @@ def _checked(path: str | Path, missing_values: Sequence[str]) -> tuple[Path, str
             "(csv, tsv and txt may be gzipped, or alone in a zip file)."
         )
     return path, ending
-
-
-def _check_exists(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"a table must be a file, but {path} is a folder: name a file in it.")
-    if path.exists():
-        return
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no file {path}: the folder {path.parent} does not exist.")
-    near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()])
-    hint = f"did you mean {' or '.join(near)}?" if near else "no file there has a name like it."
-    raise FileNotFoundError(f"there is no file {path}: {hint}")
 
 
 def _opener(path: Path) -> Opener:

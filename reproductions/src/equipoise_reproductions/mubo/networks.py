@@ -12,8 +12,9 @@ from sklearn.preprocessing import MinMaxScaler
 from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
-from equipoise.samplers import UnhealthyGANWarning, resample
+from equipoise.samplers import UnhealthyGANWarning
 from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.resample import resample
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 from equipoise_reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
@@ -107,8 +108,8 @@ def _resampled(table: Table, fold: Fold, sampler: Any) -> tuple[Ints, Table | No
     if sampler is None:
         return fold.train, None
     drawn = resample(sampler, table.X[fold.train], table.y[fold.train], fold.seed + _SAMPLERS * 10_000)
-    rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), fold.train[drawn.sources])
-    made = Table(drawn.X[drawn.made], drawn.y[drawn.made], 2) if drawn.made.any() else None
+    rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), fold.train[drawn.sources])
+    made = Table(drawn.X[drawn.synthetic], drawn.y[drawn.synthetic], 2) if drawn.synthetic.any() else None
     return rows, made
 
 
