@@ -1,9 +1,5 @@
 """How a batch is formed: transforms ``(x, y) -> (x, soft y)`` for any training loop."""
 
-from equipoise.batches.balanced import BalancedBatchSampler
-from equipoise.batches.batch_smote import BatchSMOTE
-from equipoise.batches.mixup import MixUp
-from equipoise.batches.rebalanced import RebalancedMixup
-from equipoise.batches.remix import ReMix
+import lazy_loader
 
-__all__ = ["BalancedBatchSampler", "BatchSMOTE", "MixUp", "ReMix", "RebalancedMixup"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
