@@ -105,7 +105,7 @@ class NeuralClassifier(NetworkClassifier):
     n_steps_ : list of int
         Gradient steps that each member made.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
-        With an `AutoBalance`: ``w``, ``l`` and ``delta`` that each member trained with.
+        With an `AutoBalance`: ``w``, ``offset`` and ``delta`` that each member trained with.
     groups_ : ndarray of shape (n_groups,) or None
         Groups, if `fit` was told of any.
     sampler_diagnostics_ : list of dict

@@ -78,7 +78,7 @@ class Settings:
         Steps between looks at the stopping rules.
     learning_rate, weight_decay : float
     optimizer : {"adamw", "adam"}
-    epsilon : float
+    eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau"}
         See `equipoise.training.schedules`.
@@ -112,7 +112,7 @@ class Settings:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     optimizer: str = "adamw"
-    epsilon: float = 1e-8
+    eps: float = 1e-8
     schedule: str = "one_cycle"
     initialization: str = "torch"
     dropout: float | tuple[float, ...] = 0.0
@@ -192,7 +192,7 @@ class FoundLoss:
     Attributes
     ----------
     parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        ``w``, ``l`` and ``delta`` that the network trained with.
+        ``w``, ``offset`` and ``delta`` that the network trained with.
     steps : ndarray of shape (S,)
         Training steps of the search after which each value of `course` came to be.
     course : dict of str to ndarray of shape (S, K), or (S, K, G)

@@ -201,7 +201,7 @@ def settings(problem: Problem, n_features: int, n_rows: int, method: Method, eff
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="plateau",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),

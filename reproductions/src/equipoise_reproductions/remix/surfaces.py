@@ -122,7 +122,7 @@ def _task(ring: Ring, treatment: str, seed: int, n_epochs: int) -> Task:
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="constant",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),
