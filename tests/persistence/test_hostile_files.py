@@ -233,7 +233,7 @@ POOLED = {
         lambda a: vars(a.held_out_).update(macro_f1_offsets=np.full(2, np.inf)),
         "offsets_ of macro_f1 must be finite",
     ),
-    "offsets lack": (lambda a: vars(a.held_out_).clear(), "HeldOutAnswers"),
+    "no offsets": (lambda a: vars(a.held_out_).update(macro_f1_offsets=None), "offsets_ of macro_f1 must be numbers"),
     "shares of none": (lambda a: vars(a).update(priors_=np.zeros(2)), "priors_ .*above 0"),
     "a share more": (lambda a: vars(a).update(priors_=np.ones(3) / 3), r"priors_ .*shape \(2,\)"),
     "no decision": (lambda a: vars(a).update(decision="none"), "decision must be one of"),

@@ -32,7 +32,7 @@ _TREES_SHARE = 0.25  # of the time that the search for relevance may take
 Weights = NDArray[np.float64]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class HeldOutAnswers:
     """Pooled probabilities of the rows by networks that had not seen them.
 

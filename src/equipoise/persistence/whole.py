@@ -42,11 +42,11 @@ def _check_encoder(encoder: PiecewiseLinearEncoder) -> None:
 def _check_pooled(auto: AutoClassifier) -> None:
     of_features, of_classes = (auto.n_features_in_,), (len(auto.classes_),)
     auto.costs()
+    _check_numbers("priors_", auto.priors_, of_classes, above=0)
     if auto.offsets_.keys() != set(DECISIONS):
         raise ValueError(f"offsets_ must be those of {DECISIONS}, but there are {list(auto.offsets_)!r:.100}")
     for name, offsets in auto.offsets_.items():
         _check_numbers(f"offsets_ of {name}", offsets, of_classes)
-    _check_numbers("priors_", auto.priors_, of_classes, above=0)
     _check_numbers("pool_weights_", auto.pool_weights_, (len(auto.kinds_),), least=0)
     if auto.scaler_ is not None:
         _check_numbers("mean_ of the scaler", auto.scaler_.mean_, of_features)
