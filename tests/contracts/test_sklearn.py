@@ -11,7 +11,7 @@ QUICK = {"hidden_layer_sizes": (16,), "max_steps": 80, "learning_rate": 0.02, "r
 # One with synthetic rows, codes and soft targets, one that mixes within batches; `tests/classifiers` has each alone.
 SYNTHETIC = NeuralClassifier(**QUICK, sampler=SMOTE(), batch_transform=MixUp(alpha=0.3), loss=VSLoss, n_bins=4)
 MIXED = NeuralClassifier(
-    **QUICK, batch_transform=ReMix(), loss=partial(LDAMLoss, max_m=15.0, s=1.0), network="cosine_mlp"
+    **QUICK, batch_transform=ReMix(), loss=partial(LDAMLoss, max_m=15.0, s=1.0), network="cosine_mlp", dtype="float64"
 )
 # Without chance in training: in double precision a batch that holds every row gives the same gradient in any order.
 DETERMINISTIC = NeuralClassifier(**QUICK, dtype="float64", batch_size=1_000_000)

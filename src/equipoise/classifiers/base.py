@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from equipoise.containers import as_array
+
 Codes = NDArray[np.int64]
 
 CLIP = 5.0
@@ -95,14 +97,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
-
-
-def as_array(values: Any) -> Any:
-    """Return a tensor as an array, from whatever device and with gradients or not; anything else as it is."""
-    if not isinstance(values, torch.Tensor):
-        return values
-    values = values.detach().cpu()
-    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 
 
 def training_device(name: str) -> str:

@@ -12,7 +12,7 @@ from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
-from equipoise.samplers import carry_weights, resample
+from equipoise.samplers import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, LossSearchRows, Settings, Table, Task, TrainedNetwork
@@ -192,13 +192,13 @@ def _resampled(
     if draft.sampler is not None:
         labels = draft.classes_[table.y[rows]]
         drawn = resample(draft.sampler, table.X[rows], labels, seed)
-        draft.sampler_diagnostics_ += drawn.health
+        draft.sampler_diagnostics_ += drawn.diagnostics
         if row_weights is not None:
-            row_weights = carry_weights(drawn, row_weights, labels)
-        if drawn.made.any():
-            made_codes = np.searchsorted(draft.classes_, drawn.y[drawn.made])
-            made = Table(drawn.X[drawn.made].astype(draft.dtype), made_codes, table.n_classes)
-        rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), rows[drawn.sources])
+            row_weights = drawn.weights(row_weights, labels)
+        if drawn.synthetic.any():
+            made_codes = np.searchsorted(draft.classes_, drawn.y[drawn.synthetic])
+            made = Table(drawn.X[drawn.synthetic].astype(draft.dtype), made_codes, table.n_classes)
+        rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), rows[drawn.sources])
     if row_weights is not None:
         row_weights = row_weights / row_weights.mean()
     return rows, made, row_weights

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from equipoise.batches.mixture import MixingTransform
+from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Settings:
         See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
         what share of the run is done. Or a loss to be searched for, such as `AutoBalance`: see `Task.search`.
     batch_transform : callable or None
-        ``(x, y) -> (x, soft y)``.
+        ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights; see
+        `equipoise.batches.transform.transformed`.
     batch_sampler : callable or None
         ``(labels, batch_size, generator=...) -> sampler``, such as the class `BalancedBatchSampler`: of some
         length, and an iterable of batches of row positions. It is read again and again, with
