@@ -72,7 +72,7 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
         )
         job = self._model.prepare(X, y)
-        self.classes_ = self._model.classes_
+        self.classes_ = np.unique(y)
         pairs = list(product(self.taus, self.gammas))
         self.tau_, self.gamma_ = self._best(job.tasks, pairs)
         self.n_trainings_ = len(pairs) + 1
