@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from equipoise.bilevel.autobalance import AutoBalance
-from equipoise.bilevel.course import long_frame
+from equipoise.bilevel.history import long_frame
 from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.neural_job import NeuralJob
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
-from equipoise.sklearn_private import Interval, StrOptions, fit_context
+from equipoise.sklearn_private import HasMethods, Interval, StrOptions, fit_context
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, fit
+from equipoise.training import FittedEnsemble, OuterProblem, fit
 from equipoise.training.scaling import Standardizer
 
 
@@ -144,7 +143,7 @@ class NeuralClassifier(NetworkClassifier):
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
-        "loss": [StrOptions({"cross_entropy"}), callable, AutoBalance],
+        "loss": [StrOptions({"cross_entropy"}), callable, HasMethods(["split", "drive", "losses"])],
         "network": [StrOptions({"mlp", "cosine_mlp"}), callable],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
@@ -175,7 +174,7 @@ class NeuralClassifier(NetworkClassifier):
         sampler: BaseEstimator | None = None,
         batch_transform: Callable[..., Any] | None = None,
         batch_sampler: Callable[..., Any] | None = None,
-        loss: Loss | AutoBalance = "cross_entropy",
+        loss: Loss | OuterProblem = "cross_entropy",
         network: str | nn.Module | Callable[..., nn.Module] = "mlp",
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
@@ -184,8 +183,8 @@ class NeuralClassifier(NetworkClassifier):
         max_steps: int | None = None,
         learning_rate: float = 0.003,
         weight_decay: float = 0.01,
-        optimizer: str = "adamw",
-        schedule: str = "one_cycle",
+        optimizer: Literal["adamw", "adam"] = "adamw",
+        schedule: Literal["one_cycle", "constant"] = "one_cycle",
         dropout: float = 0.0,
         early_stopping: bool | str = False,
         validation_fraction: float = 0.1,

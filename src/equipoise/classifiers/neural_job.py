@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 
-from equipoise.bilevel.autobalance import AutoBalance
+from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
-from equipoise.samplers import resample
+from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, LossSearchRows, Settings, Table, Task, TrainedNetwork
+from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         draft = self._draft
         draft.ensemble_ = FittedEnsemble(networks, draft.classes_)
         draft.n_steps_ = [network.n_steps for network in networks]
-        if found := [network.found for network in networks if network.found is not None]:
+        if found := [network.found for network in networks if isinstance(network.found, FoundLoss)]:
             names = found[0].parameters
             draft.loss_parameters_ = {name: np.stack([each.parameters[name] for each in found]) for name in names}
-            draft.loss_histories_ = [{"step": each.steps, **each.course} for each in found]
+            draft.loss_histories_ = [{"step": each.steps, **each.history} for each in found]
 
     def _diverged(self) -> str:
         return (
@@ -70,7 +70,7 @@ def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: in
     draft.groups_ = None
     if groups is None:
         return None
-    if not isinstance(draft.loss, AutoBalance):
+    if not isinstance(draft.loss, OuterProblem):
         raise ValueError("groups are for a loss that tells them apart, but loss is none: give loss=AutoBalance().")
     for name in ("sampler", "batch_transform"):
         if getattr(draft, name) is not None:
@@ -121,7 +121,8 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
     return Settings(
         network=_hidden_layers(draft, table) if isinstance(draft.network, str) else draft.network,
         head="cosine" if draft.network == "cosine_mlp" else "linear",
-        loss=draft.loss,
+        loss="cross_entropy" if isinstance(draft.loss, OuterProblem) else draft.loss,
+        outer=draft.loss if isinstance(draft.loss, OuterProblem) else None,
         batch_transform=draft.batch_transform,
         batch_sampler=draft.batch_sampler,
         batch_size=batch_size,
@@ -158,12 +159,12 @@ def _task(draft: "NeuralClassifier", table: Table, weights: Weights | None, sett
     rows, held_out = np.arange(len(table)), None
     if settings.early_stopping is not None:
         rows, held_out = _held_out(draft, table, seed)
-    search = None
-    if isinstance(draft.loss, AutoBalance):
-        train, chooses = draft.loss.split(table.cells()[rows], seed)
-        search = LossSearchRows(rows[chooses], *_resampled(draft, table, rows[train], weights, seed))
+    inner = None
+    if settings.outer is not None:
+        train, chooses = settings.outer.split(table.cells()[rows], seed)
+        inner = InnerRows(rows[chooses], *_resampled(draft, table, rows[train], weights, seed))
     trained = _resampled(draft, table, rows, weights, seed)
-    return Task(table, seed, settings, *trained, validation_rows=held_out, search=search)
+    return Task(table, seed, settings, *trained, validation_rows=held_out, inner=inner)
 
 
 def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes, Codes]:

@@ -14,8 +14,8 @@ from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold, job_of, make_classifier
 from equipoise.experiments.protocol import Protocol, split
-from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
+from equipoise.samplers.resample import resample
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 
