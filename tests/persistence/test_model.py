@@ -108,8 +108,8 @@ def test_pooled_networks_that_do_not_decide_by_their_parameter_are_not_saved(aut
         model = copy.deepcopy(auto).set_params(classifier__decision=decision)
         with pytest.raises(ValueError, match=reason):
             save(model, tmp_path / "model")
-    between = AutoClassifier(max_steps=1)  # it holds its training rows
-    between.tasks(np.arange(20.0)[:, None], np.arange(20) % 2)
+    between = AutoClassifier(max_steps=1)
+    between.prepare(np.arange(20.0)[:, None], np.arange(20) % 2)
     with pytest.raises(NotFittedError):
         save(between, tmp_path / "model")
     assert not list(tmp_path.iterdir())
