@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,6 +67,7 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
     ((500, 2), True)
     """
 
+    fit_only: ClassVar = ("search", "history_")
     _parameter_constraints = {
         "search": [None, MUBO],
         "hidden_layer_sizes": ["array-like"],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -132,6 +132,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     (500, 2)
     """
 
+    fit_only: ClassVar = ("sampler", "batch_transform", "batch_sampler", "loss")
     _parameter_constraints = {
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],

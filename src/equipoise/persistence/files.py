@@ -3,6 +3,7 @@
 Nothing of a zip file is unpacked to the disk, so that names in it lead nowhere.
 """
 
+import json
 import os
 import shutil
 import stat
@@ -19,25 +20,57 @@ LIMITS = {CARD: 16 * _MIB, README: 16 * _MIB, ESTIMATOR: 512 * _MIB, WEIGHTS: 40
 _PACKED = 100  # times its size that a member of a zip file may unpack to, beyond the first MiB: text packs to a tenth
 
 
-def write_files(path: Path, files: dict[str, bytes]) -> None:
-    """Write a model's files to a folder, or to a zip file if the path ends in ``.zip``.
+def check_place(path: str | Path) -> None:
+    """Refuse a place that cannot take a model, before the work that makes one.
 
-    A model that is there already is replaced. If writing fails, what was there stays.
+    Parameters
+    ----------
+    path : str or Path
+        Folder, or zip file if it ends in ``.zip``. A model that is there is replaced, and other files in its folder
+        are kept. A folder without a model must be empty, files of the file manager such as ``.DS_Store`` apart.
 
     Raises
     ------
     ValueError
-        If the path is taken by something else, or a file is larger than could be read again.
+        If the path is taken by something else, or no file can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from equipoise.persistence import check_place
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_place(f"{folder}/model")
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not _is_model(path):
+        others = path.is_dir() and sorted(child.name for child in path.iterdir() if not child.name.startswith("."))
+        if not path.is_dir() or others:
+            held = f" (it holds {others[0]!r})" if others else ""
+            raise ValueError(f"{path} exists and holds no model{held}: choose another place, or move it away.")
+    parent = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        raise ValueError(f"{parent} is no folder that can be written to: choose another place than {path}.")
+
+
+def write_files(path: Path, files: dict[str, bytes]) -> None:
+    """Write a model's files to a folder, or to a zip file if the path ends in ``.zip``.
+
+    If writing fails, what was there stays.
+
+    Raises
+    ------
+    ValueError
+        If `check_place` refuses the path, or a file is larger than could be read again.
     """
     for name, content in files.items():
         if len(content) > LIMITS[name]:
             raise ValueError(f"{name} would have {len(content):,} bytes, but no more than {LIMITS[name]:,} are read.")
-    if os.path.lexists(path) and not _is_model(path):
-        raise ValueError(f"{path} is there already and holds no model, or more than that: name another place.")
+    check_place(path)
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    draft, former = workshop / "draft", workshop / "former"
     try:
-        draft = workshop / path.name
         if path.suffix.lower() == ".zip":
             _write_zip(draft, files)
         else:
@@ -45,12 +78,25 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
             for name, content in files.items():
                 (draft / name).write_bytes(content)
         if path.is_dir():  # unlike a file, a folder is not replaced in one step
-            os.replace(path, workshop / "former")
+            os.replace(path, former)
         os.replace(draft, path)
+        for name in _foreign(former):
+            os.replace(former / name, path / name)
     finally:
-        if (workshop / "former").exists() and not path.exists():
-            os.replace(workshop / "former", path)
-        shutil.rmtree(workshop, ignore_errors=True)
+        if former.exists() and not path.exists():
+            os.replace(former, path)
+        _clear(workshop, former)
+
+
+def _foreign(folder: Path) -> list[str]:
+    """Names of what is in a model's folder and not the model's."""
+    return [child.name for child in folder.iterdir() if child.name not in LIMITS] if folder.is_dir() else []
+
+
+def _clear(workshop: Path, former: Path) -> None:
+    if _foreign(former):  # files of the user's, which could not be put back: they stay where they are
+        return
+    shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _write_zip(path: Path, files: dict[str, bytes]) -> None:
@@ -60,17 +106,12 @@ def _write_zip(path: Path, files: dict[str, bytes]) -> None:
 
 
 def _is_model(path: Path) -> bool:
-    if path.suffix.lower() == ".zip":
-        return path.is_file() and CARD in _names(path)
-    return path.is_dir() and {CARD} <= {child.name for child in path.iterdir()} <= LIMITS.keys()
-
-
-def _names(path: Path) -> list[str]:
+    """Whether a model is there; another program's file of the same name does not describe one."""
     try:
-        with ZipFile(path) as archive:
-            return archive.namelist()
+        known = json.loads(read_file(path, CARD)).keys()
+        return path.is_file() == (path.suffix.lower() == ".zip") and {"format", "sha256"} <= known
     except Exception:  # whatever it is, it is no model
-        return []
+        return False
 
 
 def read_file(path: Path, name: str) -> bytes:
