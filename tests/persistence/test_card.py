@@ -172,7 +172,7 @@ def test_markdown_in_labels_and_levels_stays_text(table, tmp_path):
 
 @pytest.mark.parametrize(
     "labels, told",
-    [([0, 1], [0, 1]), ([False, True], [False, True]), ([-1.5, 2.0], [-1.5, 2.0]), (["None", "nan"], ["None", "nan"])],
+    [([0, 1], [0, 1]), ([False, True], [False, True]), ([-1.0, 2.0], [-1.0, 2.0]), (["None", "nan"], ["None", "nan"])],
     ids=str,
 )
 def test_labels_of_any_kind(labels, told, problem, tmp_path):

@@ -5,7 +5,6 @@ A file may hold anything there, so that each is looked at before it is used.
 
 from collections.abc import Iterable
 from itertools import chain
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -140,9 +139,9 @@ def _fits(levels: NDArray[Any], width: Any, dropped: Any, mapping: Any, rare: An
     places = np.arange(len(levels)) if mapping is None else np.asarray(mapping)
     kind = levels.dtype.kind
     in_order = kind in "OUS" or np.array_equal(levels, np.sort(levels), equal_nan=kind == "f")  # for searchsorted
-    if levels.ndim != 1 or not in_order or not isinstance(width, Integral) or (mapping is None) != (rare is None):
+    if levels.ndim != 1 or not in_order or not isinstance(width, int | np.integer) or (mapping is None) != (rare is None):
         return False
-    if dropped is not None and not (isinstance(dropped, Integral) and 0 <= dropped <= width):
+    if dropped is not None and not (isinstance(dropped, int | np.integer) and 0 <= dropped <= width):
         return False
     inside = (places >= 0) & (places < width + (dropped is not None))
     return places.dtype.kind in "iu" and places.shape == (len(levels),) and bool(inside.all())

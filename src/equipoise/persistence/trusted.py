@@ -91,7 +91,8 @@ _BEYOND_SKOPS = frozenset(
 
 _REMEDY = (
     "Use parts of equipoise, or of scikit-learn its linear models, naive Bayes, perceptrons, forests, histogram "
-    "boosting, preprocessing, pipelines and splitters (of a search, best_estimator_); or keep the model with joblib, whose files must be trusted."
+    "boosting, preprocessing, pipelines and splitters (of a search, best_estimator_); or keep the model with joblib, "
+    "whose files must be trusted."
 )
 
 

@@ -37,7 +37,7 @@ Ints = NDArray[np.int64]
 TREATMENTS = {
     "imbalanced": None,
     "in-batch SMOTE": BatchSMOTE(),
-    "ReMix": ReMix(alpha=0.5, balance="authors"),
+    "ReMix": ReMix(alpha=0.5, variant="authors"),
 }
 TRUTH = "truth at equal shares"
 
