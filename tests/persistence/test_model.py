@@ -133,8 +133,8 @@ def test_pooled_networks_that_do_not_decide_by_their_parameter_are_not_saved(aut
         model = copy.deepcopy(auto).set_params(classifier__decision=decision)
         with pytest.raises(ValueError, match=reason):
             save(model, tmp_path / "model")
-    between = AutoClassifier(max_steps=1)  # it holds its training rows
-    between.tasks(np.arange(20.0)[:, None], np.arange(20) % 2)
+    between = AutoClassifier(max_steps=1)
+    between.prepare(np.arange(20.0)[:, None], np.arange(20) % 2)
     with pytest.raises(NotFittedError):
         save(between, tmp_path / "model")
     assert not list(tmp_path.iterdir())
@@ -411,7 +411,6 @@ TAKEN = {
         place.mkdir(),
         (place / "model.json").write_text('{"format": "layers", "weights": "ten years of work"}'),
     ),
-    "a folder of folders": lambda place: (place / "src").mkdir(parents=True),
     "a link to nowhere": lambda place: place.symlink_to(place.parent / "nowhere"),
 }
 
@@ -421,7 +420,7 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(take, model, place):
     take(place)
     before = {path: path.read_bytes() if path.is_file() else None for path in place.parent.rglob("*")}
     for refuse in (check_place, partial(save, model)):
-        with pytest.raises(ValueError, match=r"exists and holds no model.*choose another place"):
+        with pytest.raises(ValueError, match=r"exists and is no model of equipoise: choose another place"):
             refuse(place)
     assert {path: path.read_bytes() if path.is_file() else None for path in place.parent.rglob("*")} == before
 

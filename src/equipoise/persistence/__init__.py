@@ -6,7 +6,6 @@ card to read. Loading makes objects of trusted types only and checks what compil
 elsewhere can be wrong, but cannot run code or crash the process.
 """
 
-from equipoise.persistence.files import check_place
-from equipoise.persistence.model import FORMAT, load, read_card, save
+import lazy_loader
 
-__all__ = ["FORMAT", "check_place", "load", "read_card", "save"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

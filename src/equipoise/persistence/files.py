@@ -5,7 +5,6 @@ Nothing of a zip file is unpacked to the disk, so that names in it lead nowhere.
 
 import json
 import os
-import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -21,18 +20,14 @@ _PACKED = 100  # times its size that a member of a zip file may unpack to, beyon
 
 
 def check_place(path: str | Path) -> None:
-    """Refuse a place that cannot take a model, before the work that makes one.
+    """Refuse a place that cannot take a model.
 
-    Parameters
-    ----------
-    path : str or Path
-        Folder, or zip file if it ends in ``.zip``. A model that is there is replaced, and other files in its folder
-        are kept. A folder without a model must be empty, files of the file manager such as ``.DS_Store`` apart.
+    A model that is there would be replaced; files of other names in its folder stay as they are.
 
     Raises
     ------
     ValueError
-        If the path is taken by something else, or no file can be written there.
+        If the place is taken by something else, or no file can be written there.
 
     Examples
     --------
@@ -42,61 +37,71 @@ def check_place(path: str | Path) -> None:
     ...     check_place(f"{folder}/model")
     """
     path = Path(path)
-    if os.path.lexists(path) and not _is_model(path):
-        others = path.is_dir() and sorted(child.name for child in path.iterdir() if not child.name.startswith("."))
-        if not path.is_dir() or others:
-            held = f" (it holds {others[0]!r})" if others else ""
-            raise ValueError(f"{path} exists and holds no model{held}: choose another place, or move it away.")
-    parent = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
-        raise ValueError(f"{parent} is no folder that can be written to: choose another place than {path}.")
+    if path.suffix.lower() == ".zip" or (os.path.lexists(path) and not path.is_dir()):
+        taken = path if os.path.lexists(path) and not (path.is_file() and CARD in _names(path)) else None
+    else:
+        taken = next((path / name for name in LIMITS if (path / name).exists()), None)
+        taken = None if taken is None or _holds_card(path) else taken
+    if taken is not None:
+        raise ValueError(f"{taken} exists and is no model of equipoise: choose another place or remove it.")
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    folder = there.parent if there.is_file() and there == path else there
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise ValueError(f"{folder} is no folder that can be written to: choose another place than {path}.")
+
+
+def _holds_card(folder: Path) -> bool:
+    try:
+        card = json.loads((folder / CARD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(card, dict) and card.keys() >= {"format", "sha256"}
 
 
 def write_files(path: Path, files: dict[str, bytes]) -> None:
     """Write a model's files to a folder, or to a zip file if the path ends in ``.zip``.
 
-    If writing fails, what was there stays.
+    A model that is there already is replaced; other files of the folder stay. If writing fails, everything stays as
+    it was.
 
     Raises
     ------
     ValueError
-        If `check_place` refuses the path, or a file is larger than could be read again.
+        If the path is taken by something else, or a file is larger than could be read again.
     """
     for name, content in files.items():
         if len(content) > LIMITS[name]:
             raise ValueError(f"{name} would have {len(content):,} bytes, but no more than {LIMITS[name]:,} are read.")
     check_place(path)
-    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    draft, former = workshop / "draft", workshop / "former"
-    try:
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as workshop:
+        draft = Path(workshop) / "draft"
         if path.suffix.lower() == ".zip":
             _write_zip(draft, files)
+            os.replace(draft, path)
         else:
             draft.mkdir()
             for name, content in files.items():
                 (draft / name).write_bytes(content)
-        if path.is_dir():  # unlike a file, a folder is not replaced in one step
-            os.replace(path, former)
-        os.replace(draft, path)
-        for name in _foreign(former):
-            os.replace(former / name, path / name)
-    finally:
-        if former.exists() and not path.exists():
-            os.replace(former, path)
-        _clear(workshop, former)
+            _move_in(draft, path, former=Path(workshop) / "former")
 
 
-def _foreign(folder: Path) -> list[str]:
-    """Names of what is in a model's folder and not the model's."""
-    return [child.name for child in folder.iterdir() if child.name not in LIMITS] if folder.is_dir() else []
-
-
-def _clear(workshop: Path, former: Path) -> None:
-    if _foreign(former):  # files of the user's, which could not be put back: they stay where they are
-        return
-    shutil.rmtree(workshop, ignore_errors=True)
+def _move_in(draft: Path, folder: Path, former: Path) -> None:
+    """Move the files of a draft into a folder, and files of the same names out of it; undone if a move fails."""
+    former.mkdir()
+    made, moved = not folder.exists(), list[tuple[Path, Path]]()
+    folder.mkdir(exist_ok=True)
+    old = [(path, former / path.name) for path in folder.iterdir() if (draft / path.name).exists()]
+    try:
+        for move in (*old, *((path, folder / path.name) for path in sorted(draft.iterdir()))):
+            os.replace(*move)
+            moved.append(move)
+    except BaseException:
+        for source, target in reversed(moved):
+            os.replace(target, source)
+        if made:
+            folder.rmdir()
+        raise
 
 
 def _write_zip(path: Path, files: dict[str, bytes]) -> None:
@@ -105,13 +110,12 @@ def _write_zip(path: Path, files: dict[str, bytes]) -> None:
             archive.writestr(name, content)
 
 
-def _is_model(path: Path) -> bool:
-    """Whether a model is there; another program's file of the same name does not describe one."""
+def _names(path: Path) -> list[str]:
     try:
-        known = json.loads(read_file(path, CARD)).keys()
-        return path.is_file() == (path.suffix.lower() == ".zip") and {"format", "sha256"} <= known
+        with ZipFile(path) as archive:
+            return archive.namelist()
     except Exception:  # whatever it is, it is no model
-        return False
+        return []
 
 
 def read_file(path: Path, name: str) -> bytes:

@@ -139,12 +139,21 @@ def _fits(levels: NDArray[Any], width: Any, dropped: Any, mapping: Any, rare: An
     places = np.arange(len(levels)) if mapping is None else np.asarray(mapping)
     kind = levels.dtype.kind
     in_order = kind in "OUS" or np.array_equal(levels, np.sort(levels), equal_nan=kind == "f")  # for searchsorted
-    if levels.ndim != 1 or not in_order or not isinstance(width, int | np.integer) or (mapping is None) != (rare is None):
+    if (
+        levels.ndim != 1
+        or not in_order
+        or not isinstance(width, int | np.integer)
+        or (mapping is None) != (rare is None)
+    ):
         return False
-    if dropped is not None and not (isinstance(dropped, int | np.integer) and 0 <= dropped <= width):
+    if dropped is not None and not (_is_whole(dropped) and 0 <= dropped <= width):
         return False
     inside = (places >= 0) & (places < width + (dropped is not None))
     return places.dtype.kind in "iu" and places.shape == (len(levels),) and bool(inside.all())
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int | np.integer)
 
 
 def _check_function(part: FunctionTransformer) -> None:
