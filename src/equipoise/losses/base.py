@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from equipoise.losses.counts import checked_counts
+from equipoise.losses.counts import ByClass, by_class, checked_counts
 
 
 class WeighedLoss(nn.Module):
@@ -15,8 +14,8 @@ class WeighedLoss(nn.Module):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), optional
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping, optional
+        Training rows of each class, in the order of class codes or keyed by labels.
     w : array-like of shape (K,) or (R, K), not negative, optional
         Weight of each class.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -35,8 +34,8 @@ class WeighedLoss(nn.Module):
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor | None = None,
-        w: ArrayLike | Tensor | None = None,
+        class_counts: ByClass | None = None,
+        w: ByClass | None = None,
         *,
         reduction: str = "mean",
         ignore_index: int = -100,
@@ -62,11 +61,11 @@ _LEGAL: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 }
 
 
-def checked_values(values: ArrayLike | Tensor | None, name: str) -> Tensor | None:
+def checked_values(values: ByClass | None, name: str) -> Tensor | None:
     """Return the values by class of a parameter as a floating tensor; None stays None."""
     if values is None:
         return None
-    tensor = torch.as_tensor(values)
+    tensor = by_class(values, name)
     tensor = tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
     kind, legal = _LEGAL[name]
     if not tensor.ndim or not (legal(tensor) & tensor.isfinite()).all():

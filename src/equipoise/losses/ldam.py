@@ -6,23 +6,21 @@ Cao, Wei, Gaidon, Arechiga and Ma, "Learning Imbalanced Datasets with Label-Dist
 
 from typing import Any
 
-import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from equipoise.losses.base import WeighedLoss
-from equipoise.losses.counts import checked_counts, derived
+from equipoise.losses.counts import ByClass, checked_counts, derived
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
 
 def ldam_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     max_m: float = 0.5,
     s: float = 30.0,
-    w: Tensor | None = None,
+    w: ByClass | None = None,
     reduction: str = "mean",
     ignore_index: int = -100,
 ) -> Tensor:
@@ -54,9 +52,13 @@ def _with_margins(
     if s <= 0:
         raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
     rows = accept(logits, target, ignore_index)
-    classes = torch.arange(rows.logits.shape[-1], device=rows.logits.device)
-    share = rows.target if rows.soft else rows.target.unsqueeze(-1) == classes
-    adjusted = s * (rows.logits - by_row(margins, rows.logits, "class_counts") * share)
+    margins = by_row(margins, rows.logits, "class_counts")
+    if rows.soft:
+        adjusted = s * (rows.logits - margins * rows.target)
+    else:  # only one logit a row has a margin
+        true = rows.classes().unsqueeze(-1)
+        margin = margins.expand_as(rows.logits).gather(-1, true) * s
+        adjusted = (rows.logits * s).scatter_add(-1, true, -margin)
     weights = None if w is None else by_row(w, adjusted, "w")
     return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
 
@@ -70,8 +72,8 @@ class LDAMLoss(WeighedLoss):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     max_m : float, default=0.5
         Margin of the rarest class, 0 or more, in units of the logits given.
     s : float, default=30.0
@@ -109,11 +111,11 @@ class LDAMLoss(WeighedLoss):
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         max_m: float = 0.5,
         s: float = 30.0,
-        w: ArrayLike | Tensor | None = None,
+        w: ByClass | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
     ) -> None:

@@ -5,10 +5,10 @@ Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions
 weighted cross-entropy of adjusted logits, which exist in training only: prediction uses the logits as they are.
 """
 
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from equipoise.losses.base import WeighedLoss, checked_values
+from equipoise.losses.counts import ByClass
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
 
@@ -16,9 +16,9 @@ def parametric_cross_entropy(
     logits: Tensor,
     target: Tensor,
     *,
-    w: Tensor | None = None,
-    offset: Tensor | None = None,
-    delta: Tensor | None = None,
+    w: ByClass | None = None,
+    offset: ByClass | None = None,
+    delta: ByClass | None = None,
     group: Tensor | None = None,
     reduction: str = "mean",
     ignore_index: int = -100,
@@ -129,9 +129,9 @@ class ParametricCrossEntropy(WeighedLoss):
     def __init__(
         self,
         *,
-        w: ArrayLike | Tensor | None = None,
-        offset: ArrayLike | Tensor | None = None,
-        delta: ArrayLike | Tensor | None = None,
+        w: ByClass | None = None,
+        offset: ByClass | None = None,
+        delta: ByClass | None = None,
         num_groups: int | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
