@@ -189,7 +189,7 @@ def _searches(case: _Case) -> list[Contestant]:
 
     def search(times: int) -> object:
         tasks = case.classifier(times * _SEARCH_STEPS, AutoBalance()).tasks(X, y)
-        return fit([replace(task, search=None, **vars(task.search)) for task in tasks])
+        return fit([replace(task, inner=None, **vars(task.inner)) for task in tasks])
 
     def both(times: int) -> object:
         return fit(case.classifier(times * _SEARCH_STEPS, AutoBalance()).tasks(X, y))

@@ -374,7 +374,7 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
     state = search.state_dict()
     kept = copy.deepcopy(state)
     search.step(*data)
-    assert state["course"]["steps"] == kept["course"]["steps"] == [0, 0]
+    assert state["history"]["steps"] == kept["history"]["steps"] == [0, 0]
     assert all(torch.equal(kept["departures"][name], value) for name, value in state["departures"].items())
 
 

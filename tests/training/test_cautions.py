@@ -122,8 +122,8 @@ def test_a_search_that_starts_from_logit_adjustment_corrects_twice():
         NeuralClassifier(loss=AutoBalance(), batch_transform=ReMix(), max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
     with pytest.warns(TwiceCorrectedWarning, match=said + "class weights"):
         NeuralClassifier(loss=AutoBalance(), class_weight="balanced", max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
-    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(start="ce"))]) is None
-    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(), batch_transform=None)]) is None
+    for fine in ({"loss": AutoBalance(start="ce"), "batch_transform": ReMix()}, {"loss": AutoBalance()}):
+        assert twice_corrected_caution(NeuralClassifier(**fine).tasks(X, y)) is None
 
 
 @pytest.mark.parametrize(

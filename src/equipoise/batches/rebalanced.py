@@ -39,8 +39,8 @@ class RebalancedMixup(MixingTransform):
     tau : float, default=0.5
         Share of features, 0 to 1, below which the larger class loses its share of the label; 0 makes it MixUp.
     class_counts : array-like of shape (K,) or mapping, optional
-        Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels. A trainer that knows them gives them
-        by `bound`.
+        Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels.
+        A trainer that knows them gives them by `bound`.
     num_classes : int, optional
         K, needed when labels are integers.
     per_row : bool, default=False

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from equipoise.bilevel.course import MEASURES, Course
+from equipoise.bilevel.found_loss import FoundLoss
+from equipoise.bilevel.history import MEASURES, History
 from equipoise.bilevel.hypergradients import hypergradient, outer_gradient
 from equipoise.bilevel.inner import Batch, InnerProblem
 from equipoise.bilevel.loss_parameters import NAMES, LossParameters
@@ -20,7 +21,6 @@ from equipoise.bilevel.parametric import mixed_derivative, row_losses
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
-from equipoise.training import FoundLoss
 
 _MOMENTUM = 0.9
 
@@ -62,15 +62,15 @@ class LossSearch:
             lambda theta, alpha, batch: self._logits(theta, batch), row_losses, mixed_derivative
         )
         self.n_steps = 0
-        self._course = Course()
-        self._course.add(0, self._values)
+        self._history = History()
+        self._history.add(0, self._values)
 
     # The loss
 
     @property
     def n_outer_steps(self) -> int:
         """Outer steps so far."""
-        return len(self._course.steps) - 1
+        return len(self._history.steps) - 1
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -106,19 +106,19 @@ class LossSearch:
 
         For a network that trains anew on all rows, those of the validation too.
         """
-        means = self._course.later_means()
+        means = self._history.later_means()
         w, offset, delta = (means[name].to(self._values[name].device) for name in NAMES)
         n_groups = offset.shape[-1] if self._grouped else None
         return ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=n_groups, reduction=reduction)
 
     def found(self) -> list[FoundLoss]:
         """Return, for each replica of a stack, what `retraining_loss` has and how it came to be."""
-        means, steps, course = self._course.later_means(), *self._course.arrays()
+        means, steps, history = self._history.later_means(), *self._history.arrays()
         return [
             FoundLoss(
                 {name: value[r].numpy() for name, value in means.items()},
                 steps,
-                {name: values[:, r] for name, values in course.items()},
+                {name: values[:, r] for name, values in history.items()},
             )
             for r in range(len(means["offset"]))
         ]
@@ -159,7 +159,7 @@ class LossSearch:
             gradient, measured = self._hypergradient(train, validation)
         self._move(gradient)
         self._values = self._shaped(self._map.values(self._departures))
-        self._course.add(self.n_steps, self._values, measured)
+        self._history.add(self.n_steps, self._values, measured)
 
     def _hypergradient(self, train: Sequence[Batch], validation: Sequence[Batch]) -> tuple[Named, Named]:
         *_, K, G = self._map.start["offset"].shape
@@ -230,12 +230,12 @@ class LossSearch:
         A stack has a column ``replica`` more, groups a column ``group``. ``step`` is the training step after which
         the value came to be.
         """
-        return self._course.parameters(self._axes())
+        return self._history.parameters(self._axes())
 
     @property
     def outer_steps(self) -> pd.DataFrame:
         """A row an outer step (of a replica): ``step``, ``objective`` before it, ``residual``, ``gradient_norm``."""
-        return self._course.measures(self._axes()[: self._lead])
+        return self._history.measures(self._axes()[: self._lead])
 
     def _axes(self) -> list[str]:
         return [*["replica"] * self._lead, "class", *["group"] * self._grouped]
@@ -246,7 +246,7 @@ class LossSearch:
             "n_steps": self.n_steps,
             "departures": dict(self._departures),
             "momentum": dict(self._momentum),
-            "course": self._course.state(),
+            "history": self._history.state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -262,5 +262,5 @@ class LossSearch:
             raise ValueError(f"The state must have parameters of shapes {own}, but it has {found}: begin as it began.")
         for mine, kept in ((self._departures, state["departures"]), (self._momentum, state["momentum"])):
             mine.update({name: value.to(mine[name]) for name, value in kept.items()})
-        self.n_steps, self._course = state["n_steps"], Course(**state["course"])
+        self.n_steps, self._history = state["n_steps"], History(**state["history"])
         self._values = self._shaped(self._map.values(self._departures))

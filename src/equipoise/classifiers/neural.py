@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import nn
 
-from equipoise.bilevel.autobalance import AutoBalance
-from equipoise.bilevel.course import long_frame
+from equipoise.bilevel.found_loss import FoundLoss
+from equipoise.bilevel.history import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
 from equipoise.samplers import resample
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, FoundLoss, LossSearchRows, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork, fit
 
 CLIP = 5.0  # standard deviations beyond which a standardised value says no more
 LEAST_STEPS = 300  # small tables are passed over until there are as many
@@ -136,7 +136,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
-        "loss": [StrOptions({"cross_entropy"}), callable, AutoBalance],
+        "loss": [StrOptions({"cross_entropy"}), callable, HasMethods(["split", "drive", "losses"])],
         "network": [StrOptions({"mlp", "cosine_mlp"}), callable],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
@@ -167,7 +167,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         sampler: BaseEstimator | None = None,
         batch_transform: Callable[..., Any] | None = None,
         batch_sampler: Callable[..., Any] | None = None,
-        loss: Loss | AutoBalance = "cross_entropy",
+        loss: Loss | OuterProblem = "cross_entropy",
         network: str | nn.Module | Callable[..., nn.Module] = "mlp",
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
@@ -176,8 +176,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         max_steps: int | None = None,
         learning_rate: float = 0.003,
         weight_decay: float = 0.01,
-        optimizer: str = "adamw",
-        schedule: str = "one_cycle",
+        optimizer: Literal["adamw", "adam"] = "adamw",
+        schedule: Literal["one_cycle", "constant"] = "one_cycle",
         dropout: float = 0.0,
         early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
@@ -274,7 +274,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         self.groups_ = None
         if groups is None:
             return None
-        if not isinstance(self.loss, AutoBalance):
+        if not isinstance(self.loss, OuterProblem):
             raise ValueError("groups are for a loss that tells them apart, but loss is none: give loss=AutoBalance().")
         for name in ("sampler", "batch_transform"):
             if getattr(self, name) is not None:
@@ -333,7 +333,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         return Settings(
             network=self._hidden_layers(table) if isinstance(self.network, str) else self.network,
             head="cosine" if self.network == "cosine_mlp" else "linear",
-            loss=self.loss,
+            loss="cross_entropy" if isinstance(self.loss, OuterProblem) else self.loss,
+            outer=self.loss if isinstance(self.loss, OuterProblem) else None,
             batch_transform=self.batch_transform,
             batch_sampler=self.batch_sampler,
             batch_size=batch_size,
@@ -375,12 +376,12 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             rows, held_out = train_test_split(
                 rows, test_size=self.validation_fraction, stratify=table.y, random_state=seed
             )
-        search = None
-        if isinstance(self.loss, AutoBalance):
-            train, chooses = self.loss.split(table.cells()[rows], seed)
-            search = LossSearchRows(rows[chooses], *self._resampled(table, rows[train], weights, seed))
+        inner = None
+        if settings.outer is not None:
+            train, chooses = settings.outer.split(table.cells()[rows], seed)
+            inner = InnerRows(rows[chooses], *self._resampled(table, rows[train], weights, seed))
         trained = self._resampled(table, rows, weights, seed)
-        return Task(table, seed, settings, *trained, validation_rows=held_out, search=search)
+        return Task(table, seed, settings, *trained, validation_rows=held_out, inner=inner)
 
     def _resampled(
         self, table: Table, rows: NDArray[np.int64], weights: NDArray[Any] | None, seed: int
@@ -427,16 +428,16 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             )
         self.ensemble_ = FittedEnsemble(networks, self.classes_)
         self.n_steps_ = [network.n_steps for network in networks]
-        self._adopt_losses([network.found for network in networks if network.found is not None])
+        self._adopt_losses([network.found for network in networks if isinstance(network.found, FoundLoss)])
         return self
 
     def _adopt_losses(self, found: Sequence[FoundLoss]) -> None:
-        for name in ("loss_parameters_", "_loss_courses"):  # of an earlier fit
+        for name in ("loss_parameters_", "_loss_histories"):  # of an earlier fit
             self.__dict__.pop(name, None)
         if found:
             names = found[0].parameters
             self.loss_parameters_ = {name: np.stack([each.parameters[name] for each in found]) for name in names}
-            self._loss_courses = [{"step": each.steps, **each.course} for each in found]
+            self._loss_histories = [{"step": each.steps, **each.history} for each in found]
 
     @property
     def loss_history_(self) -> pd.DataFrame:
@@ -445,13 +446,13 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         Columns ``member``, ``step`` (of the search), ``parameter``, ``class``, ``value``; with groups also ``group``.
         `equipoise.reports.parameter_chart` draws it.
         """
-        if not hasattr(self, "_loss_courses"):
+        if not hasattr(self, "_loss_histories"):
             raise AttributeError("loss_history_ is there after fit with loss=AutoBalance().")
         axes = {"class": self.classes_} if self.groups_ is None else {"class": self.classes_, "group": self.groups_}
         frames = [
-            long_frame(course["step"], values, axes).assign(member=member, parameter=name)
-            for member, course in enumerate(self._loss_courses)
-            for name, values in course.items()
+            long_frame(history["step"], values, axes).assign(member=member, parameter=name)
+            for member, history in enumerate(self._loss_histories)
+            for name, values in history.items()
             if name != "step"
         ]
         return pd.concat(frames, ignore_index=True)[["member", "step", "parameter", *axes, "value"]]

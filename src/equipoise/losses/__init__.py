@@ -1,5 +1,6 @@
 """How an error is weighed: losses of logits ``(..., B, K)``, and how the trainer reads any loss by row."""
 
+from equipoise.losses.base import WeightedLoss
 from equipoise.losses.cdt import CDTLoss, cdt_loss
 from equipoise.losses.class_balanced import ClassBalancedLoss, class_balanced_loss, class_balanced_weights
 from equipoise.losses.deferred import DeferredReweighting
@@ -20,6 +21,7 @@ __all__ = [
     "Loss",
     "ParametricCrossEntropy",
     "VSLoss",
+    "WeightedLoss",
     "cdt_loss",
     "class_balanced_loss",
     "class_balanced_weights",

@@ -1,7 +1,7 @@
-"""What the modules share: class weights and counts as buffers, a reduction, and a replica axis."""
+"""What the losses share: class weights and counts as buffers, a reduction, and a replica axis."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from equipoise.losses.counts import ByClass, by_class, checked_counts
 
 
-class WeighedLoss(nn.Module):
+class WeightedLoss(nn.Module):
     """Base of the losses that weigh classes.
 
     Parameters
@@ -23,12 +23,16 @@ class WeighedLoss(nn.Module):
 
     Attributes
     ----------
+    corrects_priors : bool
+        Whether the loss makes up for unequal class counts, so that balanced batches beside it would do so twice.
+        A trainer reads it of any loss.
     takes_replicas : bool
         Whether counts with a leading replica axis give one loss for all replicas. The trainer then makes
         one module of the class (or of a ``functools.partial`` of it) in place of one a replica.
     """
 
-    takes_replicas = True
+    corrects_priors: ClassVar[bool] = False
+    takes_replicas: ClassVar[bool] = True
     class_counts: Tensor | None
     w: Tensor | None
 
@@ -46,11 +50,26 @@ class WeighedLoss(nn.Module):
         self.reduction = reduction
         self.ignore_index = ignore_index
 
+    def learned_priors(self, priors: Tensor) -> Tensor | None:
+        """Class priors that the probabilities of a network assume, once it has minimised the loss.
+
+        Parameters
+        ----------
+        priors : Tensor of shape (K,)
+            Class priors of the rows, or of the batches, that it trains on.
+
+        Returns
+        -------
+        Tensor of shape (K,) or None
+            None if the loss bends probabilities in other ways, as margins do.
+        """
+        return None
+
     def _options(self) -> dict[str, Any]:
         return {"reduction": self.reduction, "ignore_index": self.ignore_index}
 
     def extra_repr(self) -> str:
-        """Say how values are reduced."""
+        """Return the reduction, for ``repr``."""
         return f"reduction={self.reduction!r}"
 
 

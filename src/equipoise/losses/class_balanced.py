@@ -105,6 +105,8 @@ class ClassBalancedLoss(ParametricCrossEntropy):
     tensor(0.6931)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
         class_counts: ByClass,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from equipoise.losses.base import WeighedLoss
+from equipoise.losses.base import WeightedLoss
 from equipoise.losses.class_balanced import class_balanced_weights
 from equipoise.losses.counts import ByClass, checked_counts
 
@@ -34,7 +34,7 @@ class DeferredReweighting(nn.Module):
 
     Attributes
     ----------
-    loss : WeighedLoss
+    loss : WeightedLoss
         Its ``w`` holds the current weights.
 
     Raises
@@ -46,8 +46,8 @@ class DeferredReweighting(nn.Module):
 
     Notes
     -----
-    With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, VSLoss)``; the trainer calls `set_progress` before
-    each step. Early stopping can end a member before its weights apply: give it more patience, or leave it out.
+    With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, VSLoss)``; the trainer calls `set_progress`
+    before each step. Early stopping can end a member before its weights apply: give it more patience, or leave it out.
 
     References
     ----------
@@ -73,7 +73,7 @@ class DeferredReweighting(nn.Module):
 
     def __init__(
         self,
-        loss: Callable[..., WeighedLoss],
+        loss: Callable[..., WeightedLoss],
         class_counts: ByClass,
         *,
         start: float = 0.8,
@@ -84,15 +84,13 @@ class DeferredReweighting(nn.Module):
             raise ValueError(f"start must be a share of the run, 0 to 1, but start={start!r}.")
         counts = checked_counts(class_counts)
         self.loss = loss(counts)
-        if not isinstance(self.loss, WeighedLoss):
+        if not isinstance(self.loss, WeightedLoss):
             raise TypeError(
                 f"The loss must be one of equipoise.losses, whose weights can change, but {loss!r} made a "
                 f"{type(self.loss).__name__}."
             )
-        own = self.loss.w
-        self.register_buffer(
-            "weights", _of_mean_one(class_balanced_weights(counts, beta=beta) if own is None else own, counts)
-        )
+        weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w
+        self.register_buffer("weights", _of_mean_one(weights, counts))
         self.start = start
         self.set_progress(0.0)
 

@@ -8,7 +8,7 @@ equation 4, on a softmax. ``p_y`` is the network's probability: not, as in the c
 import torch
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss
+from equipoise.losses.base import WeightedLoss
 from equipoise.losses.counts import ByClass
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
@@ -47,7 +47,7 @@ def focal_loss(
     return reduced(expected(value, rows.logits.log_softmax(-1), rows, weights), rows, reduction)
 
 
-class FocalLoss(WeighedLoss):
+class FocalLoss(WeightedLoss):
     """Cross-entropy times ``(1 - p_y) ** gamma``, so that sure rows count for little.
 
     It attends to hard rows, which are not always rows of rare classes.
@@ -55,7 +55,8 @@ class FocalLoss(WeighedLoss):
     Parameters
     ----------
     class_counts : array-like of shape (K,) or (R, K), or mapping, optional
-        Training rows of each class, in the order of class codes or keyed by labels. The formula does not use them; `DeferredReweighting` does.
+        Training rows of each class, in the order of class codes or keyed by labels. The formula does not
+        use them; `DeferredReweighting` does.
     gamma : float, default=2.0
         Strength, 0 or more; 0 is plain cross-entropy.
     w : array-like of shape (K,), not negative, optional

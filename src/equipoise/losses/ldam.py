@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss
+from equipoise.losses.base import WeightedLoss
 from equipoise.losses.counts import ByClass, checked_counts, derived
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
@@ -63,7 +63,7 @@ def _with_margins(
     return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
 
 
-class LDAMLoss(WeighedLoss):
+class LDAMLoss(WeightedLoss):
     """Cross-entropy of scaled logits, the true one less a margin that is larger for rare classes.
 
     With ``m_k = max_m (n_min / n_k) ** (1/4)`` a row with label y loses ``-log softmax_y(s (z - m_y [k = y]))``.

@@ -67,6 +67,8 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
     tensor(1.2040)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
         class_counts: ByClass,

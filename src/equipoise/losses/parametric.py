@@ -7,7 +7,7 @@ weighted cross-entropy of adjusted logits, which exist in training only: predict
 
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss, checked_values
+from equipoise.losses.base import WeightedLoss, checked_values
 from equipoise.losses.counts import ByClass
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
@@ -82,7 +82,7 @@ def parametric_cross_entropy(
     return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
 
 
-class ParametricCrossEntropy(WeighedLoss):
+class ParametricCrossEntropy(WeightedLoss):
     """Weighted cross-entropy of adjusted logits, by class, or by class and group.
 
     The loss of a row with logits z and label y is ``-w_y log softmax_y(delta * z + l)``: see
@@ -147,6 +147,17 @@ class ParametricCrossEntropy(WeighedLoss):
                     f"With num_groups={num_groups!r}, {name} must have shape (K, {num_groups}), but its shape is "
                     f"{tuple(values.shape)}."
                 )
+
+    def learned_priors(self, priors: Tensor) -> Tensor | None:
+        """Class priors that the network's probabilities assume; see `WeightedLoss.learned_priors`.
+
+        At the minimum ``softmax(z)`` is in proportion to ``w exp(-l) P(y|x)``, if all multipliers are 1.
+        """
+        if self.num_groups is not None or (self.delta is not None and (self.delta != 1).any()):
+            return None
+        seen = priors if self.w is None else priors * self.w
+        seen = seen if self.offset is None else seen * (-self.offset).exp()
+        return seen / seen.sum()
 
     def forward(self, logits: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch; see `parametric_cross_entropy`.

@@ -73,6 +73,8 @@ class VSLoss(ParametricCrossEntropy):
     tensor(1.3875)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
         class_counts: ByClass,

@@ -65,9 +65,9 @@ def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
 
 def _correcting_loss(task: Task) -> str | None:
     """Name the loss if it corrects for class counts, or a search that begins with one that does."""
-    loss = task.settings.loss
-    if task.settings.searches:
-        return f'{type(loss).__name__}(start="la")' if getattr(loss, "start", None) == "la" else None
+    loss, outer = task.settings.loss, task.settings.outer
+    if outer is not None:
+        return getattr(outer, "prior_correction", None)
     made = loss.func if isinstance(loss, partial) else loss
     kind = made if isinstance(made, type) else type(made)
     return kind.__name__ if issubclass(kind, _CORRECT_THE_PRIOR) else None

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from equipoise import AutoBalance, datasets, metrics
 from equipoise.bilevel import inner
+from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
 from equipoise.experiments.grid import PreparedFold
 from equipoise.experiments.protocol import Fold
 from equipoise.networks import MLPStack
 from equipoise.reports.files import replace_file
-from equipoise.training.searching import CellDraws
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
 from equipoise_reproductions.suite import OnProgress

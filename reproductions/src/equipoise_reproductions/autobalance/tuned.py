@@ -12,10 +12,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
 from equipoise import AutoBalance, NeuralClassifier
+from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses.counts import log_priors, shares_of_largest
 from equipoise.metrics import balanced_accuracy
-from equipoise.training import FittedEnsemble, FoundLoss, Task, fit
+from equipoise.training import FittedEnsemble, Task, fit
 
 Strengths = tuple[float, float]
 Network = str | nn.Module | Callable[..., nn.Module]
@@ -112,4 +113,5 @@ def _with_loss(tasks: Iterable[Task], strengths: Strengths) -> Iterable[Task]:
         counts = torch.from_numpy(np.bincount(task.labels(), minlength=task.table.n_classes))
         offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
         found = {"w": np.ones(len(counts)), "offset": offset.numpy(), "delta": delta.numpy()}
-        yield replace(task, found=FoundLoss(found, np.empty(0, dtype=np.int64), {}))
+        settings = replace(task.settings, outer=AutoBalance())
+        yield replace(task, settings=settings, found=FoundLoss(found, np.empty(0, dtype=np.int64), {}))

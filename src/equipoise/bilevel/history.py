@@ -1,4 +1,4 @@
-"""The course of a search: the parameters after each outer step, and what was measured on the way."""
+"""The history of a search: the parameters after each outer step, and its measures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from equipoise.bilevel.vectors import Named
 MEASURES = ("objective", "residual", "gradient_norm")
 
 
-class Course:
+class History:
     """Parameters and measures by outer step, on the CPU; its first entry is the start.
 
     Parameters
@@ -37,7 +37,7 @@ class Course:
             self._measured.append(_kept(measured))
 
     def state(self) -> dict[str, Any]:
-        """Return what makes the course again."""
+        """Return the numbers that the history is rebuilt from."""
         return {"steps": list(self.steps), "values": list(self._values), "measured": list(self._measured)}
 
     def later_means(self) -> Named:
