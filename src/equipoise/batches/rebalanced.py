@@ -77,6 +77,8 @@ class RebalancedMixup(MixingTransform):
     tensor([2., 2.])
     """
 
+    balances = None
+
     def __init__(
         self,
         *,

@@ -49,7 +49,10 @@ def by_class(values: ByClass, name: str) -> Tensor:
         array = array[:, _ascending(given.columns, name)] if array.ndim == 2 else array
     else:
         array = _numbers(given, name)
-    return torch.from_numpy(array.copy())
+    tensor = torch.from_numpy(array.copy())
+    return (
+        tensor if hasattr(values, "dtype") or not tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    )
 
 
 def _ascending(labels: Iterable[Any], name: str) -> list[int]:

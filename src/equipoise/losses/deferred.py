@@ -64,7 +64,7 @@ class DeferredReweighting(nn.Module):
     ...     if epoch in (159, 160):
     ...         print(value)
     tensor(1.2040)
-    tensor(PLACE)
+    tensor(5.6721)
     """
 
     takes_replicas = True
@@ -86,7 +86,7 @@ class DeferredReweighting(nn.Module):
         self.loss = loss(counts)
         if not isinstance(self.loss, WeightedLoss):
             raise TypeError(
-                f"The loss must be one of equipoise.losses, whose weights can change, but {loss!r} made a "
+                f"The loss must be a WeightedLoss, as those of equipoise.losses are, but {loss!r} made a "
                 f"{type(self.loss).__name__}."
             )
         weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w

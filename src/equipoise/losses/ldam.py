@@ -10,7 +10,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss
 from equipoise.losses.counts import ByClass, checked_counts, derived
-from equipoise.losses.reduction import accept, by_row, expected, reduced
+from equipoise.losses.reduction import accept, by_row, cross_entropy
 
 
 def ldam_loss(
@@ -47,20 +47,20 @@ def _margins(counts: Tensor, max_m: float) -> Tensor:
 
 
 def _with_margins(
-    logits: Tensor, target: Tensor, margins: Tensor, s: float, w: Tensor | None, *, ignore_index: int, reduction: str
+    logits: Tensor, target: Tensor, margins: Tensor, s: float, w: ByClass | None, *, ignore_index: int, reduction: str
 ) -> Tensor:
     if s <= 0:
         raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
     rows = accept(logits, target, ignore_index)
-    margins = by_row(margins, rows.logits, "class_counts")
+    adjusted = rows.logits * s
+    drop = by_row(margins, adjusted, "class_counts") * -s
     if rows.soft:
-        adjusted = s * (rows.logits - margins * rows.target)
-    else:  # only one logit a row has a margin
-        true = rows.classes().unsqueeze(-1)
-        margin = margins.expand_as(rows.logits).gather(-1, true) * s
-        adjusted = (rows.logits * s).scatter_add(-1, true, -margin)
+        adjusted = adjusted + drop * rows.target
+    else:  # a single logit of each row has a margin
+        true = rows.target.clamp(0, adjusted.shape[-1] - 1).unsqueeze(-1)  # whatever rows do not count
+        adjusted = adjusted.scatter_add_(-1, true, drop.expand_as(adjusted).gather(-1, true))
     weights = None if w is None else by_row(w, adjusted, "w")
-    return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
+    return cross_entropy(adjusted, rows, weights, reduction)
 
 
 class LDAMLoss(WeightedLoss):

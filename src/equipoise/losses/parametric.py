@@ -9,7 +9,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss, checked_values
 from equipoise.losses.counts import ByClass
-from equipoise.losses.reduction import accept, by_row, expected, reduced
+from equipoise.losses.reduction import accept, by_row, cross_entropy
 
 
 def parametric_cross_entropy(
@@ -79,7 +79,7 @@ def parametric_cross_entropy(
     if offset is not None:
         adjusted = adjusted + by_row(offset, adjusted, "offset", group)
     weights = None if w is None else by_row(w, adjusted, "w", group)
-    return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
+    return cross_entropy(adjusted, rows, weights, reduction)
 
 
 class ParametricCrossEntropy(WeightedLoss):

@@ -123,6 +123,14 @@ def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Te
     return values * w.expand_as(log_p).gather(-1, rows.classes().unsqueeze(-1)).squeeze(-1)
 
 
+def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: str) -> Tensor:
+    """Weighted cross-entropy of adjusted logits ``(..., B, K)``, reduced as in `reduced`."""
+    if w is None and not rows.soft and logits.ndim == 2 and reduction in ("mean", "sum"):  # torch has a fast path
+        total = functional.cross_entropy(logits, rows.target, reduction="sum", ignore_index=rows.ignore_index)
+        return total if reduction == "sum" else total / rows.counted().sum().clamp(min=1)
+    return reduced(expected(Tensor.neg, logits.log_softmax(-1), rows, w), rows, reduction)
+
+
 def reduced(values: Tensor, rows: Rows, reduction: str) -> Tensor:
     """Reduce values of rows ``(..., B)`` over rows only, to one value a replica ``(...)``; none of no rows is 0."""
     if reduction not in ("none", "mean", "sum"):
