@@ -16,7 +16,7 @@ COUNTS = (300, 60, 40)
 )
 def test_shares_are_those_of_the_rows_and_weights_of_a_task(recipe, problem):
     X, y = problem(COUNTS, apart=1.0)
-    (task,) = recipes.classifier(recipe, random_state=0).tasks(X, y)
+    (task,) = recipes.classifier(recipe, random_state=0).prepare(X, y).tasks
     seen = np.bincount(task.labels(), weights=task.weights)
     np.testing.assert_allclose(learned_priors(recipe, COUNTS), seen / seen.sum())
 

@@ -10,18 +10,18 @@ from inspect import signature
 from typing import Any, ClassVar, Self, overload
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from equipoise.batches.mixture import Mixture, mix, mix_labels, weighted
+from equipoise.parameters import Parametrized
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 _ROUNDING = 0.05  # of a row of probabilities, in half precision
 
 
-class MixingTransform(BaseEstimator, ABC):
+class MixingTransform(Parametrized, ABC):
     """Base of the transforms that mix rows of a batch.
 
     A transform of your own needs `draw`, and the parameters of its constructor as attributes.
