@@ -125,7 +125,7 @@ def test_a_search_that_starts_from_logit_adjustment_corrects_twice():
     with pytest.warns(TwiceCorrectedWarning, match=said + "class weights"):
         NeuralClassifier(loss=AutoBalance(), class_weight="balanced", max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
     for fine in ({"loss": AutoBalance(start="ce"), "batch_transform": ReMix()}, {"loss": AutoBalance()}):
-        assert twice_corrected_caution(NeuralClassifier(**fine).tasks(X, y)) is None
+        assert twice_corrected_caution(NeuralClassifier(**fine).prepare(X, y).tasks) is None
 
 
 @pytest.mark.parametrize(
