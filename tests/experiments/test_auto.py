@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from equipoise import metrics, recipes, relevance
-from equipoise.classifiers import AutoClassifier, auto
+from equipoise.classifiers import AutoClassifier, auto_job
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Store, compare, grid, refit
-from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
+from equipoise.experiments.grid import PreparedFold, job_of, make_classifier
 from equipoise.experiments.protocol import Protocol, split
 from equipoise.reports.tables import confusion
 
@@ -24,7 +24,7 @@ def brief():
     """Two folds of auto's own, few trees and no workers: the same, in less time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        patch.setattr(auto, "_FOLDS", 2)
+        patch.setattr(auto_job, "_FOLDS", 2)
         patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
         yield
 
@@ -32,14 +32,14 @@ def brief():
 @pytest.fixture(scope="module")
 def groups_seen():
     """Groups that auto was given, in order."""
-    seen, tasks = [], AutoClassifier.tasks
+    seen, prepare = [], AutoClassifier.prepare
 
     def watched(self, X, y, sample_weight=None, groups=None):
         seen.append(groups)
-        return tasks(self, X, y, sample_weight, groups)
+        return prepare(self, X, y, sample_weight, groups)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AutoClassifier, "tasks", watched)
+        patch.setattr(AutoClassifier, "prepare", watched)
         yield seen
 
 
@@ -138,9 +138,9 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
 
 def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
     protocol = replace(comparison.protocol, auto_steps=123)
-    tasks = tasks_of(make_classifier("auto", protocol, 0), prepared[0])
+    tasks = job_of(make_classifier("auto", protocol, 0), prepared[0]).tasks
     assert max(task.settings.max_steps for task in tasks) == 123
-    whole = tasks_of(make_classifier("auto", comparison.protocol, 0), prepared[0])
+    whole = job_of(make_classifier("auto", comparison.protocol, 0), prepared[0]).tasks
     assert max(task.settings.max_steps for task in whole) == 300
 
 

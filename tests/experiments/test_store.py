@@ -38,37 +38,11 @@ def test_figures_of_made_rows_come_back_as_they_went(store):
     assert [c.made for c in store.cells()] == [[], []]
 
 
-def test_a_store_of_before_figures_of_made_rows_opens_and_goes_on(tmp_path):
-    path = tmp_path / "results.sqlite"
-    with Store(path) as store:
-        store.add([cell()])
-    db = sqlite3.connect(path)
-    db.execute("DROP TABLE made")
-    db.close()
-    with Store(path) as store:
-        assert [(c.key, c.made) for c in store.cells()] == [(("none", 0, 0), [])]
-        store.add([cell("gbo", made=[{"class": 0}])])
-        assert [(c.recipe, c.made) for c in store.cells()] == [("gbo", [{"class": 0}]), ("none", [])]
-
-
 def test_decisions_come_back_as_they_went_and_are_the_most_probable_class_otherwise(store):
     store.add([cell("auto", decided=np.array([0, 1])), cell("none"), Cell("under", 0, 0, 0.0, None, None, error="no")])
     auto, none, failed = store.cells()
     assert auto.decided.tolist() == [0, 1] and none.decided.tolist() == [1, 0] and failed.decided is None
     assert auto.decided.dtype == np.int64
-
-
-def test_a_store_of_before_decisions_opens_and_goes_on(tmp_path):
-    path = tmp_path / "results.sqlite"
-    with Store(path) as store:
-        store.add([cell()])
-    db = sqlite3.connect(path)
-    db.execute("DROP TABLE decided")
-    db.close()
-    with Store(path) as store:
-        assert [c.decided.tolist() for c in store.cells()] == [[1, 0]]
-        store.add([cell("auto", decided=np.array([0, 1]))])
-        assert [c.decided.tolist() for c in store.cells()] == [[0, 1], [1, 0]]
 
 
 def test_folds_keep_rows_codes_and_class_counts(store):
@@ -107,5 +81,5 @@ def test_what_was_stored_is_there_for_the_next_process(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "results.sqlite"
     path.write_text("this is no database, but long enough to be looked at as one" * 20)
-    with pytest.raises(ValueError, match=r"results\.sqlite cannot be used"):
+    with pytest.raises(ValueError, match=r"results\.sqlite exists and holds no results"):
         Store(path)

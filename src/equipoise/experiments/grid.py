@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 
 from equipoise import recipes
 from equipoise.classifiers import AutoClassifier, NeuralClassifier
+from equipoise.classifiers.jobs import FitJob
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
@@ -90,11 +91,11 @@ def parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
     return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}
 
 
-def tasks_of(model: NeuralClassifier | AutoClassifier, fold: PreparedFold) -> list[Task]:
-    """Return the training tasks of a classifier; groups of rows stay together where it holds rows out."""
+def job_of(model: NeuralClassifier | AutoClassifier, fold: PreparedFold) -> FitJob[Any]:
+    """Return the first half of a classifier's fit; groups of rows stay together where it holds rows out."""
     if isinstance(model, AutoClassifier):
-        return model.tasks(fold.X_train, fold.y_train, groups=fold.groups)
-    return model.tasks(fold.X_train, fold.y_train)
+        return model.prepare(fold.X_train, fold.y_train, groups=fold.groups)
+    return model.prepare(fold.X_train, fold.y_train)
 
 
 def run_repeat(
@@ -110,7 +111,7 @@ def run_repeat(
     for fold in prepared:
         store.add_fold(fold.fold, codes, fold.n_classes)
     wanted = [(recipe, fold) for fold in prepared for recipe in pending[fold.fold.number]]
-    in_stacks = {recipe: hasattr(make_classifier(recipe, protocol, 0), "tasks") for recipe in protocol.recipes}
+    in_stacks = {recipe: hasattr(make_classifier(recipe, protocol, 0), "prepare") for recipe in protocol.recipes}
     alone = [(recipe, fold) for recipe, fold in wanted if not in_stacks[recipe]]
     _run_in_processes(alone, protocol, store, on_progress)
     _run_in_stacks([pair for pair in wanted if in_stacks[pair[0]]], protocol, store, on_progress)
@@ -151,20 +152,23 @@ class _PendingCell:
 
     recipe: str
     fold: PreparedFold
-    model: NeuralClassifier | AutoClassifier
-    tasks: list[Task]
+    job: FitJob[Any]
     notes: list[str]
     seconds: float
     networks: dict[int, TrainedNetwork] = field(default_factory=dict)
 
+    @property
+    def tasks(self) -> list[Task]:
+        return self.job.tasks
+
     def finish(self) -> Cell:
         started = time.perf_counter()
         try:
-            self.model.adopt([self.networks[number] for number in sorted(self.networks)])
+            model = self.job.finish([self.networks[number] for number in sorted(self.networks)])
         except ValueError as error:
             return self.fold.failed(self.recipe, error)
         seconds = self.seconds + time.perf_counter() - started
-        return self.fold.cell(self.recipe, self.model, seconds, self.notes)
+        return self.fold.cell(self.recipe, model, seconds, self.notes)
 
 
 def _run_in_stacks(
@@ -227,12 +231,12 @@ def _prepare_cell(recipe: str, fold: PreparedFold, protocol: Protocol) -> "_Pend
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            tasks = tasks_of(model, fold)
+            job = job_of(model, fold)
         except Exception as error:
             return fold.failed(recipe, error)
-    cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))
+    cautions = (missing_class_caution(job.tasks), twice_corrected_caution(job.tasks))
     notes = [*_sentences(caught), *filter(None, cautions)]
-    return _PendingCell(recipe, fold, model, tasks, notes, time.perf_counter() - started)
+    return _PendingCell(recipe, fold, job, notes, time.perf_counter() - started)
 
 
 def _sentences(caught: list[Any]) -> list[str]:

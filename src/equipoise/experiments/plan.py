@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 
 from equipoise import recipes
-from equipoise.classifiers.neural import LEAST_STEPS
+from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold, make_classifier, tasks_of
+from equipoise.experiments.grid import PreparedFold, job_of, make_classifier
 from equipoise.experiments.protocol import Protocol, split
-from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
+from equipoise.samplers.resample import resample
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 
@@ -83,7 +83,7 @@ def _repeats(number: int) -> str:
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     """Time a gradient step of one network on the real rows."""
     probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
-    tasks = make_classifier("none", probe, 0).tasks(fold.X_train, fold.y_train)
+    tasks = make_classifier("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
     return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
 
 
@@ -100,15 +100,15 @@ def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
     """Time a fit of auto on the real rows, but for the length of the training."""
     model, started = make_classifier(recipes.AUTO, protocol, 0), time.perf_counter()
     try:
-        tasks = tasks_of(model, fold)
+        job = job_of(model, fold)
     except ValueError:  # it will fail on this fold, at once
         return AutoFit()
-    around, networks = time.perf_counter() - started, _probes(tasks)
+    around, networks = time.perf_counter() - started, _probes(job.tasks)
     started = time.perf_counter()
-    model.adopt(networks)
+    job.finish(networks)
     around += time.perf_counter() - started
-    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, tasks, strict=True))
-    steps = max(task.planned_steps for task in tasks)
+    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, job.tasks, strict=True))
+    steps = max(task.planned_steps for task in job.tasks)
     return AutoFit(around, seconds / (_PROBE_STEPS * n_workers()), steps)
 
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
+from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
+from equipoise.networks.modules import accepts_vmap, fresh_copy
+from equipoise.parameters import Parametrized
 from equipoise.training.draws import INITIAL_WEIGHTS, stream
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
@@ -49,7 +51,7 @@ def _identity(value: Any) -> Any:
     if isinstance(value, partial):
         keywords = ((name, _identity(part)) for name, part in sorted(value.keywords.items()))
         return (_identity(value.func), *map(_identity, value.args), *keywords)
-    if isinstance(value, BaseEstimator):
+    if isinstance(value, (BaseEstimator, Parametrized)):
         return type(value), *((name, _identity(part)) for name, part in sorted(value.get_params(deep=False).items()))
     if is_dataclass(value) and not isinstance(value, type):
         return type(value), *(_identity(getattr(value, f.name)) for f in fields(value))

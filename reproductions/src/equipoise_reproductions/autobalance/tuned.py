@@ -72,12 +72,12 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
             standardize=False,
             random_state=self.random_state,
         )
-        tasks = self._model.tasks(X, y)
-        self.classes_ = self._model.classes_
+        job = self._model.prepare(X, y)
+        self.classes_ = np.unique(y)
         pairs = list(product(self.taus, self.gammas))
-        self.tau_, self.gamma_ = self._best(tasks, pairs)
+        self.tau_, self.gamma_ = self._best(job.tasks, pairs)
         self.n_trainings_ = len(pairs) + 1
-        self._model.adopt(fit(list(_with_loss(tasks, (self.tau_, self.gamma_)))))
+        job.finish(fit(list(_with_loss(job.tasks, (self.tau_, self.gamma_)))))
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:

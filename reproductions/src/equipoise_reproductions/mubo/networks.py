@@ -12,8 +12,9 @@ from sklearn.preprocessing import MinMaxScaler
 from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
-from equipoise.samplers import UnhealthyGANWarning, resample
+from equipoise.samplers import UnhealthyGANWarning
 from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.resample import resample
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 from equipoise_reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
