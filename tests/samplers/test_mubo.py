@@ -92,7 +92,7 @@ def test_an_empty_first_micro_sample_does_not_end_a_search_of_the_authors(proble
 
 
 @EACH_VARIANT
-def test_chains_are_independent_and_seeds_govern_them(variant, data):
+def test_restarts_are_independent_and_seeds_govern_them(variant, data):
     many, _, _ = searched(data, variant=variant, n_restarts=3)
     again, _, _ = searched(data, variant=variant, n_restarts=3)
     other, _, _ = searched(data, variant=variant, n_restarts=3, random_state=1)

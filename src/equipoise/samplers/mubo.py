@@ -61,7 +61,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
         ``"authors"``: the authors' code, where it differs from the paper: minority rows are bootstrapped; a burn-in on
         0.15 m majority and 0.07 m minority rows comes first, and its majority rows stay; micro-samples have m / 4, then
-        m / 10, then m / 100 rows, by the number of acceptances; J must only lie below a mean of past values; the softmax
+        m / 10, then m / 100 rows, by the number of acceptances; J need only lie below a mean of past values; softmax
         is applied twice; the first layer has no rectifier; training stops by the gradient of one batch (here a batch
         drawn after the step; theirs is the last one before it, and may be incomplete); weights and optimiser keep their
         state after a rejection; the network returned is that of the last step; inputs are not scaled.
