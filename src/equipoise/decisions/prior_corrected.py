@@ -143,7 +143,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
+        proba = self.estimator_.predict_proba(as_array(X))
         self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
         return self
 
@@ -160,4 +160,4 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(X), self.priors_, self.target_priors_)
+        return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)

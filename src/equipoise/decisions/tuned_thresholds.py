@@ -205,7 +205,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(as_array(X))
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(proba, self.offsets_)
