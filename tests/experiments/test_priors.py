@@ -25,7 +25,9 @@ def test_shares_are_those_of_the_rows_and_weights_of_a_task(recipe, problem):
 def test_shares_are_those_of_batches_that_lack_rare_rows(recipe, counts):
     generator = torch.Generator().manual_seed(0)
     y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    transform = recipes.classifier(recipe).batch_transform.__class__(num_classes=len(counts), generator=generator)
+    transform = recipes.classifier(recipe).batch_transform.__class__(
+        num_classes=len(counts), batch_dims=1, generator=generator
+    )
     batches = torch.stack([y[torch.randperm(len(y), generator=generator)[:64]] for _ in range(1500)])
     _, labels = transform(torch.zeros(*batches.shape, 1), batches)
     expected = labels.reshape(-1, len(counts)).mean(dim=0)

@@ -50,6 +50,8 @@ class BalancedBatchSampler(Sampler[list[int]]):
     (5, [10, 10, 10, 10, 10])
     """
 
+    learned_priors = "equal"
+
     def __init__(
         self,
         y: ArrayLike,

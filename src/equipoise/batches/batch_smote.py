@@ -70,6 +70,7 @@ class BatchSMOTE(MixingTransform):
     """
 
     balances = True
+    learned_priors = "equal"
     looks_at_features = True
 
     def __init__(

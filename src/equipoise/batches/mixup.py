@@ -60,6 +60,8 @@ class MixUp(MixingTransform):
 
     looks_at_classes = False
 
+    learned_priors = "observed"
+
     def __init__(
         self,
         *,

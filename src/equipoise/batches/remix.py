@@ -79,6 +79,7 @@ class ReMix(MixingTransform):
     """
 
     balances = True
+    learned_priors = "equal"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ all but the partners ahead.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any, ClassVar, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ class MixingTransform(Parametrized, ABC):
     ----------
     balances : bool
         Whether the classes of a batch come out equally common.
+    learned_priors : "observed", "equal" or None
+        Class priors that probabilities stand for after training on such batches; None where they are not known.
     looks_at_classes : bool
         Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
         probabilities whose largest is taken.
@@ -39,6 +41,7 @@ class MixingTransform(Parametrized, ABC):
     """
 
     balances: ClassVar[bool] = False
+    learned_priors: ClassVar[Literal["observed", "equal"] | None] = None
     looks_at_classes: ClassVar[bool] = True
     looks_at_features: ClassVar[bool] = False
     num_classes: int | None = None

@@ -1,19 +1,20 @@
-"""The class priors that a recipe's loss sees: what its probabilities speak of, before they are corrected."""
+"""The class priors that a recipe's probabilities stand for, before they are corrected: read off its parts.
+
+A part names them in an attribute ``learned_priors``: "observed", those of the rows that reach it; "equal"; or None
+(the default) where it bends probabilities in other ways, as losses with margins do.
+"""
+
+from typing import Any
 
 import numpy as np
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.under_sampling.base import BaseUnderSampler
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
 
 from equipoise import recipes
 
-_AS_THEY_COME = {"auto", "none", "mixup", "gbdt"}
-_EQUAL_ROWS = {"under", "over", "smote", "borderline-smote", "svm-smote", "smotified-gan", "gbo", "ssg"}
-_EQUAL_BATCHES = {"remix-dataset"}
-_EQUAL_WITHIN_BATCHES = {"remix", "batch-smote"}
-_WEIGHED_BY_ROWS = {"cost", "gbdt-balanced"}
-_WEIGHED_BY_SAMPLE = {"mubo"}  # within the rows that it chooses; the networks of a sum take these as they come
-_ADJUSTED = {"la"}
-_KNOWN = _AS_THEY_COME | _EQUAL_ROWS | _EQUAL_BATCHES | _EQUAL_WITHIN_BATCHES | _WEIGHED_BY_ROWS | _ADJUSTED
+Counts = NDArray[np.float64]
 
 
 def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None:
@@ -22,14 +23,14 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     Parameters
     ----------
     recipe : str
-        A name of `equipoise.recipes.names`, or a sum of them.
+        A name of `equipoise.recipes.get`.
     counts : array-like of shape (K,)
         Training rows of each class, one or more.
 
     Returns
     -------
     ndarray of shape (K,) or None
-        None if the recipe bends its probabilities in other ways, as losses with margins do.
+        None if they are not known.
 
     Examples
     --------
@@ -38,22 +39,51 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     >>> learned_priors("under", [95, 5])
     array([0.5, 0.5])
     """
-    parts, observed = set(recipe.split("+")), np.asarray(counts, dtype=np.float64)
-    if parts == _WEIGHED_BY_SAMPLE:
-        return np.full(len(observed), 1 / len(observed))
-    if not parts <= _KNOWN:
+    record, observed = recipes.get(recipe), np.asarray(counts, dtype=np.float64)
+    if record.priors is not None:
+        return record.priors(observed)
+    if record.parts is None:
         return None
-    rows = np.full(len(observed), observed.max()) if parts & _EQUAL_ROWS else observed
-    seen = rows
-    if parts & _EQUAL_BATCHES:
-        seen = np.ones(len(observed))
-    elif parts & _EQUAL_WITHIN_BATCHES:
-        seen = _equal_among_present(rows)
-    if parts & _WEIGHED_BY_ROWS:
-        seen = seen / observed
-    if parts & _ADJUSTED:
-        seen = seen / rows
-    return seen / seen.sum()
+    parts = record.parts
+    rows = _resampled(parts.get("sampler"), observed)
+    seen = None if rows is None else _batched(parts.get("batch_sampler"), parts.get("batch_transform"), rows)
+    weights = _weights(parts.get("class_weight"), observed)
+    kind = _kind(parts.get("loss", "cross_entropy"))
+    if rows is None or seen is None or weights is None or kind is None:
+        return None
+    learned = seen * weights / (rows if kind == "equal" else 1.0)
+    return learned / learned.sum()
+
+
+def _kind(part: Any) -> str | None:
+    """Priors that a part names, as "observed" or "equal"; a step without a part changes none."""
+    return "observed" if part is None or part == "cross_entropy" else getattr(part, "learned_priors", None)
+
+
+def _resampled(sampler: Any, counts: Counts) -> Counts | None:
+    """Rows of each class after a sampler."""
+    kind = _kind(sampler)
+    if kind is None and getattr(sampler, "sampling_strategy", None) == "auto":
+        kind = "equal" if isinstance(sampler, (BaseOverSampler, BaseUnderSampler)) else None
+    if kind == "equal":
+        return np.full(len(counts), counts.min() if isinstance(sampler, BaseUnderSampler) else counts.max())
+    return counts if kind == "observed" else None
+
+
+def _batched(batch_sampler: Any, transform: Any, rows: Counts) -> Counts | None:
+    """Relative weight of each class in the batches; a transform that balances does so within a batch."""
+    of_sampler, of_transform = _kind(batch_sampler), _kind(transform)
+    if of_sampler is None or of_transform is None:
+        return None
+    if of_sampler == "equal":
+        return np.ones(len(rows))
+    return _equal_among_present(rows) if of_transform == "equal" else rows
+
+
+def _weights(class_weight: Any, counts: Counts) -> Counts | None:
+    if class_weight is None:
+        return np.ones(len(counts))
+    return 1 / counts if isinstance(class_weight, str) and class_weight == "balanced" else None
 
 
 def _equal_among_present(counts: NDArray[np.float64]) -> NDArray[np.float64]:

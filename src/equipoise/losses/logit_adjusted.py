@@ -4,6 +4,8 @@ Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Ad
 arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren et al. (NeurIPS 2020).
 """
 
+from typing import Literal
+
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -68,6 +70,8 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
     tensor(1.2040)
     """
 
+    learned_priors: Literal["equal"] | None = "equal"
+
     def __init__(
         self,
         class_counts: ArrayLike | Tensor,
@@ -79,3 +83,5 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
         counts = checked_counts(class_counts)
         super().__init__(offset=tau * log_priors(counts), reduction=reduction, ignore_index=ignore_index)
         self.class_counts = counts
+        if tau != 1:
+            self.learned_priors = None
