@@ -70,7 +70,6 @@ class BatchSMOTE(MixingTransform):
     """
 
     balances = True
-    learned_priors = "equal"
     looks_at_features = True
 
     def __init__(

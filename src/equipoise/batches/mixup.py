@@ -59,8 +59,7 @@ class MixUp(MixingTransform):
     """
 
     looks_at_classes = False
-
-    learned_priors = "observed"
+    first_in_place = True
 
     def __init__(
         self,

@@ -79,7 +79,6 @@ class ReMix(MixingTransform):
     """
 
     balances = True
-    learned_priors = "equal"
 
     def __init__(
         self,

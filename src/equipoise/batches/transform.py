@@ -7,7 +7,7 @@ all but the partners ahead.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self, overload
 
 import torch
 from torch import Tensor
@@ -28,10 +28,9 @@ class MixingTransform(Parametrized, ABC):
 
     Attributes
     ----------
-    balances : bool
-        Whether the classes of a batch come out equally common.
-    learned_priors : "observed", "equal" or None
-        Class priors that probabilities stand for after training on such batches; None where they are not known.
+    balances : bool or None
+        Whether the classes of a batch come out equally common. None if class priors change by another rule. A trainer
+        reads it of any transform.
     looks_at_classes : bool
         Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
         probabilities whose largest is taken.
@@ -40,8 +39,7 @@ class MixingTransform(Parametrized, ABC):
         neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
     """
 
-    balances: ClassVar[bool] = False
-    learned_priors: ClassVar[Literal["observed", "equal"] | None] = None
+    balances: ClassVar[bool | None] = False
     looks_at_classes: ClassVar[bool] = True
     looks_at_features: ClassVar[bool] = False
     num_classes: int | None = None

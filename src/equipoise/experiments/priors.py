@@ -1,20 +1,16 @@
-"""The class priors that a recipe's probabilities stand for, before they are corrected: read off its parts.
-
-A part names them in an attribute ``learned_priors``: "observed", those of the rows that reach it; "equal"; or None
-(the default) where it bends probabilities in other ways, as losses with margins do.
-"""
+"""The class priors that a recipe's probabilities assume before they are corrected, read off its parts."""
 
 from typing import Any
 
 import numpy as np
+import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.under_sampling.base import BaseUnderSampler
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
+from torch import nn
 
 from equipoise import recipes
-
-Counts = NDArray[np.float64]
 
 
 def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None:
@@ -23,14 +19,15 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     Parameters
     ----------
     recipe : str
-        A name of `equipoise.recipes.get`.
+        A name as `equipoise.recipes.get` takes it.
     counts : array-like of shape (K,)
         Training rows of each class, one or more.
 
     Returns
     -------
     ndarray of shape (K,) or None
-        None if they are not known.
+        None if they are not known: for losses with margins, other parts that follow no such rule, and models of
+        others.
 
     Examples
     --------
@@ -45,45 +42,35 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     if record.parts is None:
         return None
     parts = record.parts
-    rows = _resampled(parts.get("sampler"), observed)
-    seen = None if rows is None else _batched(parts.get("batch_sampler"), parts.get("batch_transform"), rows)
-    weights = _weights(parts.get("class_weight"), observed)
-    kind = _kind(parts.get("loss", "cross_entropy"))
-    if rows is None or seen is None or weights is None or kind is None:
+    rows = _rows(parts.get("sampler"), observed)
+    by_sampler, in_batch = _balances(parts.get("batch_sampler")), _balances(parts.get("batch_transform"))
+    weights = parts.get("class_weight")
+    if rows is None or by_sampler is None or in_batch is None or weights not in (None, "balanced"):
         return None
-    learned = seen * weights / (rows if kind == "equal" else 1.0)
-    return learned / learned.sum()
+    seen = np.ones(len(rows)) if by_sampler else _equal_among_present(rows) if in_batch else rows
+    seen = seen / observed if weights else seen
+    return _seen_by(parts.get("loss", "cross_entropy"), rows, seen / seen.sum())
 
 
-def _kind(part: Any) -> str | None:
-    """Priors that a part names, as "observed" or "equal"; a step without a part changes none."""
-    return "observed" if part is None or part == "cross_entropy" else getattr(part, "learned_priors", None)
+def _balances(part: Any) -> bool | None:
+    """Whether a part balances batches; None for one that tells nothing of it."""
+    return False if part is None else getattr(part, "balances", None)
 
 
-def _resampled(sampler: Any, counts: Counts) -> Counts | None:
-    """Rows of each class after a sampler."""
-    kind = _kind(sampler)
-    if kind is None and getattr(sampler, "sampling_strategy", None) == "auto":
-        kind = "equal" if isinstance(sampler, (BaseOverSampler, BaseUnderSampler)) else None
-    if kind == "equal":
-        return np.full(len(counts), counts.min() if isinstance(sampler, BaseUnderSampler) else counts.max())
-    return counts if kind == "observed" else None
+def _rows(sampler: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows of each class after resampling; None where a sampler follows no rule."""
+    if sampler is None:
+        return counts
+    equal = isinstance(sampler, (BaseOverSampler, BaseUnderSampler)) and sampler.sampling_strategy == "auto"
+    return np.full(len(counts), counts.max()) if equal else None
 
 
-def _batched(batch_sampler: Any, transform: Any, rows: Counts) -> Counts | None:
-    """Relative weight of each class in the batches; a transform that balances does so within a batch."""
-    of_sampler, of_transform = _kind(batch_sampler), _kind(transform)
-    if of_sampler is None or of_transform is None:
-        return None
-    if of_sampler == "equal":
-        return np.ones(len(rows))
-    return _equal_among_present(rows) if of_transform == "equal" else rows
-
-
-def _weights(class_weight: Any, counts: Counts) -> Counts | None:
-    if class_weight is None:
-        return np.ones(len(counts))
-    return 1 / counts if isinstance(class_weight, str) and class_weight == "balanced" else None
+def _seen_by(loss: Any, rows: NDArray[np.float64], priors: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    if loss == "cross_entropy":
+        return priors
+    made = loss(torch.from_numpy(rows)) if callable(loss) and not isinstance(loss, nn.Module) else loss
+    learned = made.learned_priors(torch.from_numpy(priors)) if hasattr(made, "learned_priors") else None
+    return None if learned is None else learned.double().numpy()
 
 
 def _equal_among_present(counts: NDArray[np.float64]) -> NDArray[np.float64]:
