@@ -278,13 +278,15 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     return get(name).classifier(**parameters)
 
 
-def make(name: str, **parameters: Any) -> Pipeline:
+def make(name: str, *, preprocessor: TablePreprocessor | None = None, **parameters: Any) -> Pipeline:
     """Return a recipe as an unfitted classifier for tables: data frames with gaps and categories, or arrays.
 
     Parameters
     ----------
     name : str
         As of `get`.
+    preprocessor : TablePreprocessor, default=None
+        Unfitted; None is one of default settings.
     **parameters
         Further parameters of the classifier, such as ``random_state`` or ``n_members``.
 
@@ -307,7 +309,7 @@ def make(name: str, **parameters: Any) -> Pipeline:
     >>> model.predict_proba(X).shape
     (569, 2)
     """
-    return Pipeline([("table", TablePreprocessor()), ("classifier", classifier(name, **parameters))])
+    return Pipeline([("table", preprocessor or TablePreprocessor()), ("classifier", classifier(name, **parameters))])
 
 
 def _foreign(place: str, random_state: int | None = None) -> ClassifierMixin:
