@@ -144,7 +144,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
+        proba = self.estimator_.predict_proba(as_array(X))
         self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
         return self
 
@@ -161,7 +161,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(X), self.priors_, self.target_priors_)
+        return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)
 
     def describe(self) -> Description:
         """Give the class priors that the probabilities are corrected from and to, once fitted.

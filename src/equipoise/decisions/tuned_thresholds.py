@@ -206,7 +206,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(as_array(X))
 
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide."""
