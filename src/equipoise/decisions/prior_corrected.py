@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from equipoise.containers import as_array
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.describing import Description, by_label
 
 Priors = str | Mapping[Any, float] | ArrayLike
 
@@ -161,3 +162,15 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         """
         check_is_fitted(self)
         return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)
+
+    def describe(self) -> Description:
+        """Give the class priors that the probabilities are corrected from and to, once fitted.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "priors_"):
+            return Description()
+        priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
+        return Description(correction={name: by_label(self.classes_, values) for name, values in priors.items()})
