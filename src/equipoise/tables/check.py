@@ -1,6 +1,7 @@
 """The check before training: what in a table would make a model, or its figures, wrong."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,25 @@ def check_features(
     rows = _sampled(codes)
     sample = Sample(X, y, codes, rows, _columns(X.iloc[rows]), preprocessor or TablePreprocessor(), frozenset(keep))
     found = [finding for look in _CHECKS for finding in look(sample)]
+    found = _joined(found)
     if len(rows) < len(X):
         found.append(
             Finding("note", "sample", (), f"Looked at {counted(len(rows), 'row')} of {len(X):,}, drawn by class.", "")
         )
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _joined(found: list[Finding]) -> list[Finding]:
+    """Say once of a column that it is an identifier and gives the target away."""
+    leaks = {finding.columns: finding for finding in found if finding.kind == "leak"}
+    names = {finding.columns for finding in found if finding.kind == "identifier"}
+    return [
+        replace(f, severity="serious", evidence=f"{f.evidence} {leaks[f.columns].evidence}")
+        if f.kind == "identifier" and f.columns in leaks
+        else f
+        for f in found
+        if not (f.kind == "leak" and f.columns in names)
+    ]
 
 
 def _sampled(codes: NDArray[np.int64]) -> NDArray[np.int64]:

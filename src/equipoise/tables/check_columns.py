@@ -40,7 +40,7 @@ def _identifies(sample: Sample, name: str) -> str:
     known = column.dropna()
     if len(known) < _NEARLY_ALL * len(column):
         return ""
-    share = sample.distinct[name]
+    share = sample.distinct.get(name, 0.0)
     if pd.api.types.is_integer_dtype(known.dtype) and share > _NEARLY_ALL:
         steps = np.diff(known.to_numpy().astype(np.float64))
         if (steps > 0).mean() > 0.9:
@@ -73,7 +73,7 @@ def contents(sample: Sample) -> Iterator[Finding]:
     values, constant, empty, sparse = sample.values, [], [], []
     for name, column in sample.columns.items():
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
-        if not known.any():
+        if not known.any() and name not in sample.misfits:
             empty.append(name)
         elif known.all() and (values[name] == values[name][0]).all():
             constant.append(name)
@@ -98,15 +98,15 @@ def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
         counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in column.marks}
         said = listed(f"{mark!r} ({count})" for mark, count in counts.items())
         yield Finding("note", "marks", (name,), f"Column {name!r}: {said} were taken for missing.", "")
-    if kind == "category" and not column.declared and len(column.levels) > 20:
+    if (kind == "category" and not column.declared and len(column.levels) > 20) or name in sample.misfits:
         share = column.counts[~np.isnan(read_numbers(column.cells, PLAIN))].sum() / max(1, column.counts.sum())
         if 0.05 < share < 0.95:
             yield Finding(
                 "caution",
                 "mixed",
                 (name,),
-                f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts, and is read as categories.",
-                f"If it holds numbers, name what stands for missing, and say --number {name}.",
+                f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts.",
+                f"Name the texts that stand for missing (--missing-values), or say --category {name}.",
             )
 
 

@@ -29,8 +29,8 @@ def class_sizes(sample: Sample) -> Iterator[Finding]:
     low, high = beta.ppf(0.025, found, rarest - found + 1), beta.ppf(0.975, found + 1, rarest - found)
     label = np.unique(sample.y.to_numpy())[counts.argmin()]
     evidence = (
-        f"The rarest class, {label!r}, has {counted(rarest, 'row')}: of a recall of {found / rarest:.0%} the 95% interval "
-        f"is {low:.0%} to {high:.0%}, and of average precision about as wide."
+        f"The rarest class, {label!r}, has {counted(rarest, 'row')}: of a recall of {found / rarest:.0%} the 95% "
+        f"interval is {low:.0%} to {high:.0%}, and of average precision about as wide."
     )
     if rarest < _TOO_FEW:
         yield Finding("serious", "few rows", (), evidence, "No comparison can tell methods apart; collect more rows.")
@@ -55,7 +55,7 @@ def duplicates(sample: Sample) -> Iterator[Finding]:
         "duplicates",
         (),
         f"{counted(n_repeats, 'row')} of {len(groups):,} repeat the features of an earlier one.",
-        "Equal rows are held out together.",
+        "Hold equal rows out together, or remove the repeats.",
     )
     if n_conflicts:
         yield Finding(
@@ -163,7 +163,8 @@ def time(sample: Sample) -> Iterator[Finding]:
         shares = [
             np.bincount(sample.looked_at[part], minlength=sample.codes.max() + 1) / part.sum() for part in (early, late)
         ]
-        moved = float(np.abs(shares[0] - shares[1]).max())
+        change = np.abs(shares[0] - shares[1])
+        moved, most = float(change.max()), int(change.argmax())
         score = _drift(sample, name, early, late)
         noise = 3 * np.sqrt(0.25 / min(early.sum(), late.sum()))
         if score > 0.6 or moved > max(noise, 0.02):
@@ -172,13 +173,9 @@ def time(sample: Sample) -> Iterator[Finding]:
                 "time",
                 (name,),
                 f"By {name!r} the table drifts: a classifier tells its first quarter from its last by ROC AUC "
-                f"{score:.3f}, and a class moves from {shares[0][_most_moved(shares)]:.1%} to {shares[1][_most_moved(shares)]:.1%}.",
+                f"{score:.3f}, and a class moves from {shares[0][most]:.1%} to {shares[1][most]:.1%}.",
                 f"If the model is to judge later rows, test on later rows: --time {name}.",
             )
-
-
-def _most_moved(shares: list[NDArray[np.float64]]) -> int:
-    return int(np.abs(shares[0] - shares[1]).argmax())
 
 
 def _drift(sample: Sample, name: str, early: NDArray[np.bool_], late: NDArray[np.bool_]) -> float:

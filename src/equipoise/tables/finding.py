@@ -82,14 +82,14 @@ class Sample:
 
     @cached_property
     def distinct(self) -> dict[str, float]:
-        """Number of different values of each column in a known cell of it."""
-        return {str(name): cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in self.X.items()}
+        """Number of different values in a known cell, of each column that is not one of floats."""
+        whole = {str(name): cells for name, cells in self.X.items() if cells.dtype.kind != "f"}
+        return {name: cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in whole.items()}
 
     @cached_property
     def names_rows(self) -> dict[str, bool]:
         """Whether nearly every cell of a column of integers or texts is different."""
-        whole = {str(name): cells.dtype.kind != "f" for name, cells in self.X.items()}
-        return {name: whole[name] and share > 0.9 for name, share in self.distinct.items()}
+        return {str(name): self.distinct.get(str(name), 0.0) > 0.9 for name in self.X.columns}
 
     @cached_property
     def alike(self) -> NDArray[np.int64]:
@@ -114,7 +114,7 @@ class Sample:
             {name: written for name, written in (p.formats or {}).items() if name in self.columns},
             Style(p.decimal, p.thousands, p.dates),
         )
-        self.kinds = kinds
+        self.kinds, self.misfits = kinds, set[str]()
         found: dict[str, NDArray[Any]] = {}
         for name, column in self.columns.items():
             if kinds[name] == "category":
@@ -123,6 +123,7 @@ class Sample:
                 try:
                     found[name] = column.as_numbers(kinds[name], formats.get(name, ""))
                 except ValueError:  # stray texts are refused by the preprocessing, with their rows
+                    self.misfits.add(name)
                     found[name] = np.full(len(self.rows), np.nan)
         return found
 
