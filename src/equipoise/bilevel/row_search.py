@@ -34,7 +34,7 @@ class RowSearch:
     max_epochs : int
         Of the inner loop in an outer step.
     evaluation_epochs : int
-        Epochs between looks at the gradient.
+        Epochs between evaluations of the gradient.
     inner_steps : int or None
         Gradient steps of the inner loop in an outer step, in place of epochs.
     balanced : bool
