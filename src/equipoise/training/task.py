@@ -12,6 +12,7 @@ from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
+from equipoise.training.scaling import Standardizer
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -23,16 +24,20 @@ class Table:
     Attributes
     ----------
     X : ndarray of shape (n, *features)
+        A user's network reads int64 as it is; bytes (uint8) are stored as bytes and become numbers batch by batch.
     y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
     n_classes : int
     groups : ndarray of shape (n,), int group codes, or None
         For losses that treat groups apart.
+    scaler : Standardizer or None
+        For bytes: applied as they become numbers.
     """
 
     X: NDArray[Any]
     y: NDArray[Any]
     n_classes: int
     groups: NDArray[Any] | None = None
+    scaler: Standardizer | None = None
 
     def __len__(self) -> int:
         return len(self.X)
