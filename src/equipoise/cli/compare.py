@@ -131,7 +131,7 @@ def _task(table: Path | None, target: str | None, demo: bool, dataset: str | Non
         raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
     if table is not None and target is None:
         raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
-    frame = None if table is None else reading.table(table)
+    frame = None if table is None else reading.table(table, target)
 
     from equipoise import datasets
 

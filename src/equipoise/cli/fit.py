@@ -44,7 +44,7 @@ def fit(
     seed
         Random seed.
     """
-    frame = reading.table(table)
+    frame = reading.table(table, target)
 
     from equipoise import datasets, persistence, recipes
 

@@ -32,17 +32,17 @@ class Reading:
     delimiter: str | None = None
     """Character between cells of a text file; detected by default."""
     encoding: str | None = None
-    """Encoding of a text file; UTF-8 by default."""
-    missing_values: Annotated[list[str], Parameter(consume_multiple=True)] | None = None
+    """Encoding of a text file; detected by default."""
+    missing_values: Annotated[list[str], Parameter(consume_multiple=True, allow_leading_hyphen=True)] | None = None
     """Texts that mark a missing cell, beside empty cells."""
 
-    def table(self, path: Path) -> "pd.DataFrame":
-        """Read a file."""
+    def table(self, path: Path, target: str | None = None) -> "pd.DataFrame":
+        """Read a file; words such as None are classes in the target's column."""
         check_input(path)  # before the slow import
 
         from equipoise.tables import read_table
 
-        return read_table(path, **{**asdict(self), "missing_values": self.missing_values or ()})
+        return read_table(path, **{**asdict(self), "missing_values": self.missing_values or ()}, target=target)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as a saved model keeps them, to read later files alike."""

@@ -7,13 +7,16 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from equipoise.tables.outliers import within_reach
+
 _NUMBERS_AT_ONCE = 1 << 22
 
 
 class Standardizer:
     """Standardises rows of any shape: each feature of a vector, each channel of an image.
 
-    The moments are those of scikit-learn's ``StandardScaler``. Its ``transform`` gives data frames where
+    The moments are those of scikit-learn's ``StandardScaler``, numbers that stand far apart from all others in a column
+    of a table moved to the nearest that does not (`equipoise.tables.outliers`). Its ``transform`` gives data frames where
     ``sklearn.set_config(transform_output="pandas")`` says so; this one always gives arrays.
 
     Parameters
@@ -53,6 +56,8 @@ class Standardizer:
         """
         is_image = X.ndim > 3
         shape = (X.shape[1], *(1,) * (X.ndim - 2)) if is_image else X.shape[1:]
+        if X.ndim == 2 and X.dtype.kind == "f":
+            X = within_reach(X)
         scaler = StandardScaler()
         at_once = max(1, _NUMBERS_AT_ONCE // max(1, X[0].size)) if is_image else len(X)
         for start in range(0, len(X), at_once):
