@@ -16,6 +16,7 @@ _MEASURED = {
     "chains": chains.run,
     "autobalance": autobalance.run,
     "auto": auto.run,
+    "predict": predict.run,
 }
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 

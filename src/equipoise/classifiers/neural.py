@@ -308,7 +308,7 @@ class NeuralClassifier(NetworkClassifier):
         """Return checked rows as the networks read them: standardised, with codes beside them."""
         X = X if self.scaler_ is None else self.scaler_.transform(X)
         X = X.astype(self.dtype, copy=False)
-        return X if self.encoder_ is None else self.encoder_.transform(X)
+        return X if self.encoder_ is None else self.encoder_.encode(X)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         if self.reads_integers_:

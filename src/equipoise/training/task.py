@@ -86,6 +86,8 @@ class Settings:
         ``set_epoch`` in between if it has that. None passes over the rows in random order.
     batch_size, max_steps : int
         Rows a gradient step, and gradient steps.
+    min_steps : int
+        Gradient steps that a time limit does not cut.
     epoch_steps : int
         Steps between looks at the stopping rules.
     learning_rate, weight_decay : float
@@ -121,6 +123,7 @@ class Settings:
     batch_sampler: Callable[..., Any] | None = None
     batch_size: int = 64
     max_steps: int = 1000
+    min_steps: int = 0
     epoch_steps: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
