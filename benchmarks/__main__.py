@@ -5,7 +5,7 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, chains, compare, gan, scale, start, steps, transforms
+from benchmarks import auto, autobalance, chains, compare, gan, predict, scale, start, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {

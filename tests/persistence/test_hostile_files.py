@@ -237,7 +237,7 @@ POOLED = {
     "shares of none": (lambda a: vars(a).update(priors_=np.zeros(2)), "priors_ .*above 0"),
     "a share more": (lambda a: vars(a).update(priors_=np.ones(3) / 3), r"priors_ .*shape \(2,\)"),
     "no decision": (lambda a: vars(a).update(decision="none"), "decision must be one of"),
-    "costs of three classes": (lambda a: vars(a).update(decision=np.ones((3, 3))), "Costs must be finite, of shape"),
+    "costs of three classes": (lambda a: vars(a).update(decision=np.ones((3, 3))), "Costs must be finite numbers"),
     "endless costs": (lambda a: vars(a).update(decision=[[0, np.inf], [1, 0]]), "Costs must be finite"),
     "classes of another number": (lambda a: vars(a).update(classes_=np.arange(3)), r"shape \(3,\)"),
     "a scaler of one feature": (

@@ -28,8 +28,9 @@ class MixingTransform(Parametrized, ABC):
 
     Attributes
     ----------
-    balances : bool
-        Whether the classes of a batch come out equally common.
+    balances : bool or None
+        Whether the classes of a batch come out equally common. None if class priors change by another rule. A trainer
+        reads it of any transform.
     looks_at_classes : bool
         Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
         probabilities whose largest is taken.
@@ -38,7 +39,7 @@ class MixingTransform(Parametrized, ABC):
         neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
     """
 
-    balances: ClassVar[bool] = False
+    balances: ClassVar[bool | None] = False
     looks_at_classes: ClassVar[bool] = True
     looks_at_features: ClassVar[bool] = False
     num_classes: int | None = None

@@ -25,6 +25,7 @@ from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
 from equipoise.bilevel.solvers import SOLVERS, Solver
 from equipoise.bilevel.stack_loss_search import StackLossSearch
+from equipoise.losses.counts import by_class
 from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.training import InnerTraining
@@ -177,7 +178,7 @@ class AutoBalance(BaseEstimator):
             raise ValueError(f"The model must have weights that train, but {type(model).__name__} has none.")
         lead = int(isinstance(model, (MLPStack, ModuleStack)))
         dtype = torch.promote_types(weights.dtype, torch.float32)
-        counts = torch.as_tensor(class_counts).detach().to(weights.device, dtype)
+        counts = by_class(class_counts, "class_counts").detach().to(weights.device, dtype)
         grouped = self._has_groups(counts, lead)
         parameters = LossParameters(
             counts if grouped else counts.unsqueeze(-1),

@@ -40,7 +40,7 @@ class StackLossSearch:
         """Make an outer step if one is due, on the batches just trained on and on validation rows of every cell."""
         self._seen.append((x, *classes_and_groups(target, self._training.n_groups), weights))
         if self._search.due() and len(self._seen) == self._search.n_batches:
-            self._search.step(self._seen, self._validation())
+            self._search.step(list(self._seen), self._validation())
 
     def found(self) -> list[FoundLoss]:
         """Return the result of each replica."""

@@ -154,7 +154,9 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
         weights = None if sample_weight is None else _check_sample_weight(as_array(sample_weight), X)[rows]
         probabilities, trained = zip(*held_out, strict=True)
-        self.offsets_ = HeldOutRows(codes[rows], folds, np.stack(trained)).tune(
+        held_out_rows = HeldOutRows(codes[rows], folds, np.stack(trained))
+        held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=3)
+        self.offsets_ = held_out_rows.tune(
             np.concatenate(probabilities),
             self.classes_,
             metric=self.metric,

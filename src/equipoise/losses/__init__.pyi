@@ -1,3 +1,4 @@
+from .base import WeightedLoss as WeightedLoss
 from .cdt import CDTLoss as CDTLoss
 from .cdt import cdt_loss as cdt_loss
 from .class_balanced import ClassBalancedLoss as ClassBalancedLoss

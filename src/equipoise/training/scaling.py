@@ -16,8 +16,8 @@ class Standardizer:
     """Standardises rows of any shape: each feature of a vector, each channel of an image.
 
     The moments are those of scikit-learn's ``StandardScaler``, numbers that stand far apart from all others in a column
-    of a table moved to the nearest that does not (`equipoise.tables.outliers`). Its ``transform`` gives frames where
-    ``sklearn.set_config(transform_output="pandas")`` says so; this one always gives arrays.
+    of a table moved to the nearest that does not (`equipoise.tables.outliers`). Its ``transform`` gives data frames
+    where ``sklearn.set_config(transform_output="pandas")`` says so; this one always gives arrays.
 
     Parameters
     ----------
