@@ -274,3 +274,12 @@ def test_any_container_and_type_trains_and_predicts_alike(make, problem):
         assert set(np.unique(model.predict(new))) <= set(LABELS[labels])
 
     check()
+
+
+def test_integers_are_scaled_as_the_same_numbers(problem):
+    X, y = problem()
+    whole = np.round(X * 10).astype(int)
+    whole[0, 0] = 10**9  # a sentinel does not set the scale of its column
+    as_integers, as_floats = (NeuralClassifier(**QUICK).fit(rows, y) for rows in (whole, whole.astype(float)))
+    assert as_integers.predict_proba(whole).tobytes() == as_floats.predict_proba(whole).tobytes()
+    assert as_integers.scaler_.scale_[0] < 1000

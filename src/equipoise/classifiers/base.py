@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -53,7 +54,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
         """Return training rows and class codes; set `classes_` and what scikit-learn keeps of features."""
-        rows, labels = validate_data(self, as_array(X), as_array(y), dtype=list(self._dtypes), allow_nd=self._allow_nd)
+        rows, labels = validate_data(
+            self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
+        )
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -95,6 +98,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
+
+
+def _plain(labels: Any) -> Any:
+    """Return labels that are numbers in an array of objects as an array of numbers."""
+    if getattr(labels, "dtype", None) != object:
+        return labels
+    values = np.asarray(labels)
+    numeric = all(isinstance(value, Real | np.bool_) for value in values.flat)
+    return np.array(values.tolist()) if numeric else labels
 
 
 def training_device(name: str) -> str:

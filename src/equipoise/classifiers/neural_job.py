@@ -136,7 +136,8 @@ def _row_weights(
 def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
     """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
     given = None if sample_weight is None else check_sample_weight(sample_weight, X, dtype=np.float64)
-    draft.scaler_ = Standardizer.of(X, given, CLIP) if draft.standardize else None
+    numbers = X if holds_bytes(X) or X.dtype.kind == "f" else X.astype(np.float64)
+    draft.scaler_ = Standardizer.of(numbers, given, CLIP) if draft.standardize else None
     draft.encoder_ = None
     if draft.n_bins is not None:
         if X.ndim != 2:

@@ -136,7 +136,7 @@ def _decision(graph: Graph, model: Any, proba: str) -> str:
     """Index of the class that is decided for: thresholds or costs of a classifier within a correction do not count."""
     last, offsets = decider(model), None
     if isinstance(last, AutoClassifier):
-        costs = last._costs()
+        costs = last.costs()
         if costs is not None:
             return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(costs)), axis=1, keepdims=0)
         offsets = last.offsets_[str(last.decision)]

@@ -95,12 +95,12 @@ class FittedEnsemble:
 
     def _logits(self, rows: NDArray[Any] | Tensor) -> Tensor:
         module, like = self._network()
-        if self.scaler_ is not None and not isinstance(rows, Tensor):
-            rows = self.scaler_.transform(rows)
+        if not isinstance(rows, Tensor):
+            rows = rows if self.scaler_ is None else self.scaler_.transform(rows)
+            keeps = self.pattern_ is not None and rows.dtype == np.int64
+            rows = torch.tensor(rows, dtype=None if keeps else like.dtype, device=like.device)
         with torch.no_grad():
-            keeps = self.pattern_ is not None and not isinstance(rows, Tensor) and rows.dtype == np.int64
-            numbers = torch.as_tensor(rows, dtype=None if keeps else like.dtype, device=like.device)
-            return module(numbers.expand(self.n_members, *numbers.shape))
+            return module(rows.expand(self.n_members, *rows.shape))
 
     def _no_logits(self) -> Tensor:
         return torch.empty(self.n_members, 0, len(self.classes_))
@@ -116,7 +116,7 @@ class FittedEnsemble:
     def from_bytes(self, rows: NDArray[np.uint8], scaler: Standardizer | None) -> Tensor:
         """Return rows of bytes as the networks read them, made numbers on their device."""
         _, like = self._network()
-        on_device = torch.as_tensor(rows, device=like.device)
+        on_device = torch.tensor(rows, device=like.device)
         return on_device.to(like.dtype) if scaler is None else scaler.transform_bytes(on_device, like)
 
     def predict_proba(self, X: NDArray[Any] | Tensor) -> NDArray[np.float64]:
