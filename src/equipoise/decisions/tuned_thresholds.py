@@ -1,7 +1,7 @@
 """`TunedThresholdsClassifier`: a classifier whose thresholds are tuned by cross-validation on its training rows."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -83,6 +83,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     True
     """
 
+    fit_only: ClassVar = ("cv",)
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],

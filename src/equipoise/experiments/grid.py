@@ -17,7 +17,6 @@ from equipoise.classifiers.jobs import FitJob
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Fold, Protocol, split
 from equipoise.experiments.store import Cell, Store
-from equipoise.tables import TablePreprocessor
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.cautions import (
     MissingClassWarning,
@@ -50,7 +49,7 @@ class PreparedFold:
         """Fit the preprocessing on the training rows and apply it to both sides."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what was dropped is told once, of the whole table
-            table = TablePreprocessor().fit(dataset.X.iloc[fold.train])
+            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train])
         X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
         groups = None if dataset.groups is None else dataset.groups[fold.train]
         return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)
