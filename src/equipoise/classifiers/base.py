@@ -102,7 +102,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
 def _plain(labels: Any) -> Any:
     """Return labels that are numbers in an array of objects as an array of numbers."""
-    if getattr(labels, "dtype", None) != object:
+    if getattr(labels, "dtype", None) != np.dtype(object):
         return labels
     values = np.asarray(labels)
     numeric = all(isinstance(value, Real | np.bool_) for value in values.flat)
