@@ -129,8 +129,10 @@ class TestTokens:
         X, y = tokens
         with pytest.raises(ValueError, match=r"Tokens cannot read rows .*token ids, stay integers with standardize=F"):
             NeuralClassifier(network=Tokens(), max_steps=2).fit(X, y)
-        with pytest.raises(ValueError, match=r"reads integers, which batch_transform=MixUp\(alpha=0\.3"):
+        with pytest.raises(TypeError, match=r"mixes rows, but X holds whole numbers"):
             NeuralClassifier(network=Tokens(), standardize=False, batch_transform=MixUp(alpha=0.3)).fit(X, y)
+        with pytest.raises(ValueError, match=r"reads integers, which sampler=RandomUnderSampler\(\)"):
+            NeuralClassifier(network=Tokens(), standardize=False, sampler=RandomUnderSampler()).fit(X, y)
 
 
 class TestTorchState:

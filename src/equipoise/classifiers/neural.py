@@ -15,6 +15,7 @@ from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
+from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, fit_context
 from equipoise.tables import PiecewiseLinearEncoder
@@ -320,3 +321,9 @@ class NeuralClassifier(NetworkClassifier):
         if holds_bytes(rows):
             return self.ensemble_.predict_proba(self.ensemble_.from_bytes(rows, self.scaler_))
         return self.ensemble_.predict_proba(self.inputs(rows))
+
+    def _balancing(self) -> tuple[str, ...]:
+        rows = () if self.sampler is None else (self.sampler,)
+        batches = tuple(part for part in (self.batch_transform, self.batch_sampler) if has_trait(part, "balances"))
+        errors = () if isinstance(self.loss, str) else (self.loss,)
+        return tuple(map(name_of, (*rows, *batches, *errors)))

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 
+from equipoise.batches.transform import MixingTransform
 from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
+from equipoise.containers import as_array
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
@@ -40,6 +42,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
+        _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
@@ -53,18 +56,15 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         if table.X.dtype == np.int64:
             draft.reads_integers_ = reads_integers(Task(table, 0, settings))
             table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
-        self._check_mixing()
+        self._check_sampler()
         self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
 
-    def _check_mixing(self) -> None:
+    def _check_sampler(self) -> None:
         draft = self._draft
-        if draft.reads_integers_:
-            for name in ("sampler", "batch_transform"):
-                if getattr(draft, name) is not None:
-                    raise ValueError(
-                        f"The network reads integers, which {name}={getattr(draft, name)!r} would turn into other "
-                        f"numbers: leave it out, or mix after the embedding."
-                    )
+        if draft.reads_integers_ and draft.sampler is not None:
+            raise ValueError(
+                f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out."
+            )
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
@@ -97,6 +97,18 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     if holds_bytes(rows) and own_network and draft.sampler is None:
         return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
+
+
+def _refuse_mixed_codes(draft: "NeuralClassifier", X: ArrayLike) -> None:
+    """Refuse whole numbers, which may be codes, where a network of the user's own gets them mixed."""
+    if draft.standardize or isinstance(draft.network, str) or not isinstance(draft.batch_transform, MixingTransform):
+        return
+    dtype = np.asarray(as_array(X)).dtype
+    if dtype.kind in "iu" and dtype.itemsize > 1:  # bytes are pixels
+        raise TypeError(
+            f"batch_transform={draft.batch_transform!r} mixes rows, but X holds whole numbers ({dtype}), perhaps token "
+            f"ids, for a network of your own: give quantities as floats; codes cannot be mixed."
+        )
 
 
 def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: int) -> Codes | None:

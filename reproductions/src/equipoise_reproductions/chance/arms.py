@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equipoise import MUBO, MUBOClassifier, NeuralClassifier
 from equipoise.bilevel.objectives import MajorityShare, MeanMajority
 from equipoise.bilevel.proposals import RandomRows
-from equipoise.bilevel.rows import Chain
+from equipoise.bilevel.rows import Restart
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.recipes import classifier
 from equipoise_reproductions.suite import Arm, Make
@@ -20,7 +20,7 @@ RECIPES = ("none", "cost", "under", "mubo")
 class AlwaysAccepted:
     """Accept every micro-sample: the sample grows whatever training with it yields."""
 
-    def accepts(self, value: float, chain: Chain) -> bool:
+    def accepts(self, value: float, chain: Restart) -> bool:
         """See `equipoise.bilevel.acceptance.Acceptance`."""
         return True
 
@@ -75,7 +75,7 @@ def _stopped_early(recipe: str) -> Make:
 ARMS = (
     Arm("cost-stopped", "cost, stopped early", _stopped_early("cost")),
     Arm("under-stopped", "under, stopped early", _stopped_early("under")),
-    Arm("mubo-paper", "MUBO as printed", _searched(60, mode="paper", batch_size=64, learning_rate=1e-3)),
+    Arm("mubo-paper", "MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
     Arm("mubo-printed", "printed objective J", _searched(objective=MajorityShare())),
     Arm("mubo-mean", "mean majority loss as objective", _searched(objective=MeanMajority())),
     Arm("mubo-random", "rows proposed at random", _searched(proposal=RandomRows())),

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from equipoise.recipes import SLOW, classifier
+from equipoise.recipes import RECIPES, classifier
 from equipoise_reproductions.suite import Arm, Make
 
 UNTREATED, MOVED = "none", "none-moved"
-GANS = SLOW
+GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow)
 RIVALS = (UNTREATED, MOVED, "cost", "over", "smote", "svm-smote")
 METHODS = (*RIVALS, *GANS)
 TITLES: dict[str, str] = {name: name for name in METHODS} | {MOVED: "none, decision moved"}

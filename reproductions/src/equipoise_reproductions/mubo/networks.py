@@ -13,7 +13,7 @@ from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
 from equipoise.samplers import UnhealthyGANWarning
-from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.samplers.resample import resample
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
@@ -59,7 +59,7 @@ def training_settings(store: Store) -> Settings:
     told = history(store, PAPER)
     assert told is not None
     n_steps = int(told.loc[told["accepted"], "steps"].sum() / told["chain"].nunique())
-    mode = MODES["paper"]
+    mode = VARIANTS["paper"]
     return replace(
         mode.search.settings,
         network=search_network(mode),
