@@ -62,9 +62,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
     def _check_sampler(self) -> None:
         draft = self._draft
         if draft.reads_integers_ and draft.sampler is not None:
-            raise ValueError(
-                f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out."
-            )
+            raise ValueError(f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out.")
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
