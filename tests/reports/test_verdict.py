@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from equipoise.reports.text import number
-from equipoise.reports.verdict import _some, moved_difference, near_best, verdict
+from equipoise.reports.verdict import moved_difference, near_best, verdict
+from equipoise.text import listed
 
 
 def plain_interval(differences, n_folds):
@@ -179,7 +180,7 @@ def test_of_many_that_are_near_some_are_named(stored):
     names = ("auto", "none", "under", "over", "cost", "remix", "mixup", "smote")
     found = verdict(stored(recipes=names, skill=dict.fromkeys(names, 2.0), n_repeats=1))
     assert re.search(r"(No other recipe differs|6 of the other 7 do not differ) significantly", found.others)
-    assert _some([*names]) == "auto, none, under, over, cost and 3 more" and _some([*names[:2]]) == "auto and none"
+    assert listed(names, most=5) == "auto, none, under, over, cost and 3 more" and listed(names[:2]) == "auto and none"
 
 
 def test_a_single_recipe(stored):
