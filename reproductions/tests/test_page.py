@@ -9,7 +9,7 @@ import pytest
 from equipoise.experiments.statistics import Interval
 from equipoise.reports.plots import calm, new_figure
 from equipoise_reproductions.page import Plot, Section, Table, write_page
-from equipoise_reproductions.verdicts import Claim, Statement
+from equipoise.experiments.claims import Claim, Statement
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=y>{{ 7 * 7 }}</style>&amp;--></svg>"
 

@@ -33,7 +33,7 @@ from equipoise_reproductions.remix.protocol import (
 )
 from equipoise_reproductions.remix.ranking import Scoreboard
 from equipoise_reproductions.remix.runs import Rows, obtainable, run_boosting_on, run_jobs
-from equipoise_reproductions.stores import open_store
+from equipoise.experiments.study import open_store
 
 BRIEF = Effort(epochs=2, repeats=2)
 

@@ -96,7 +96,7 @@ def test_the_page_of_a_quick_run(out, read):
 def stored(out, name="a"):
     with Store(out / "cells" / f"{name}.sqlite") as store:
         folds = {fold.fold: fold for fold in store.folds()}
-        return {(cell.recipe, cell.fold): cell for cell in store.cells()}, folds, store.get("rare")
+        return {(cell.arm, cell.fold): cell for cell in store.cells()}, folds, store.get("rare")
 
 
 def test_one_fit_of_auto_gives_probabilities_and_its_own_decision(out):
@@ -188,7 +188,7 @@ def test_the_tuned_decision_rests_on_the_other_half_of_the_same_repeat(stand_ins
         assert min(worth) - 1e-9 <= found.loc[own, "tuned_macro_f1"] <= max(worth) + 1e-9
 
 
-def test_halves_divide_the_suite_by_source():
+def test_halves_divide_the_suite_by_family():
     families, (seen, unseen) = datasets.suite(), halves()
     assert sorted([*seen, *unseen]) == sorted(families)
     assert not {families[name] for name in seen} & {families[name] for name in unseen}

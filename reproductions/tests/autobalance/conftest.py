@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_digits, make_classification
 
 from equipoise.datasets import split_target
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise_reproductions import suite
 from equipoise_reproductions.autobalance import images, pages, runs, splits, tails
 from equipoise_reproductions.suite import Effort

@@ -46,7 +46,7 @@ def test_scores_are_fairlearns(stored):
                 y_pred=decided,
                 sensitive_features=sensitive,
             )
-            ours, apart = found.loc[(cell.recipe, cell.fold)], rates.difference()
+            ours, apart = found.loc[(cell.arm, cell.fold)], rates.difference()
             assert ours["deo"] == pytest.approx(apart.sum())
             odds = equalized_odds_difference(y, decided, sensitive_features=sensitive)
             assert ours["deo"] / 2 <= odds + 1e-12 and odds <= ours["deo"] + 1e-12

@@ -65,7 +65,7 @@ def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, mon
 def test_large_sets_are_left_to_the_recipes(dataset, tmp_path):
     with Store(tmp_path / "toy.sqlite") as store:
         runs.run_set(dataset, store, Effort(n_folds=2, n_members=1, most_steps=20, most_rows=100))
-        assert {cell.recipe for cell in store.cells()} == set(RECIPES)
+        assert {cell.arm for cell in store.cells()} == set(RECIPES)
 
 
 def scores(gain, n=12):
@@ -92,7 +92,7 @@ def scores(gain, n=12):
 
 
 def test_a_source_counts_once():
-    table = sources.by_source(scores(0.1), "g_mean", RECIPES)
+    table = sources.by_family(scores(0.1), "g_mean", RECIPES)
     both = scores(0.1).query("family == 'a' and method == 'mubo'")["g_mean"].mean()
     assert len(table) == 12 and table.loc["a", "mubo"] == pytest.approx(both)
 

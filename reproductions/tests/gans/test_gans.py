@@ -57,7 +57,7 @@ def test_a_moved_decision_is_tuned_on_the_other_folds(stand_ins, tmp_path):
     found = scores.scores(tmp_path).set_index(["set", "method"])
     for name in ("a", "b"):
         with Store(tmp_path / f"{name}.sqlite") as store:
-            cells = [cell for cell in store.cells() if cell.recipe == UNTREATED]
+            cells = [cell for cell in store.cells() if cell.arm == UNTREATED]
             folds, rare = {fold.fold: fold for fold in store.folds()}, store.get("rare")
         moved = np.mean([worth_of_best_cuts(*pair, folds, rare) for pair in (cells, cells[::-1])], axis=0)
         assert moved[0] - 1e-9 <= found.loc[(name, UNTREATED), "moved_g_mean"] <= moved[1] + 1e-9

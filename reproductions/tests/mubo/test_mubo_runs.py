@@ -24,7 +24,7 @@ from equipoise_reproductions.mubo.protocol import (
 from equipoise_reproductions.mubo.rows import Rows, obtainable
 from equipoise_reproductions.mubo.runs import jobs, run_jobs
 from equipoise_reproductions.mubo.searches import history
-from equipoise_reproductions.stores import open_store
+from equipoise.experiments.study import open_store
 
 BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 

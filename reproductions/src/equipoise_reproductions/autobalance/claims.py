@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import t_interval
+from equipoise.experiments.tables import by_family
 from equipoise_reproductions.autobalance.arms import DEFAULT, SOLVERS, TITLES, autobalance, blend
 from equipoise_reproductions.autobalance.runs import BALANCED_ERROR, GROUP_SCORES
 from equipoise_reproductions.autobalance.splits import SHARES
 from equipoise_reproductions.autobalance.tables import LA, gap, in_plain_trainings, seed_gap
-from equipoise_reproductions.sources import by_source
-from equipoise_reproductions.verdicts import Claim, Statement
 
 _A1 = "AutoBalance beats CE, LDAM, LA and CDT on long tails (all but CDT on CIFAR10-LT)."
 _A2 = "Starting from LA improves it further."
@@ -123,7 +123,7 @@ def _leads(by_fold: pd.DataFrame, rival: str, ours: str) -> Iterator[Statement]:
 def _start_helps(suite: pd.DataFrame, tails_by_fold: pd.DataFrame, solver: str) -> Iterator[Statement]:
     ce, la = autobalance("ce", solver), autobalance("la", solver)
     yield from _leads(tails_by_fold, ce, la)
-    table = by_source(suite, BALANCED_ERROR.name, [ce, la])
+    table = by_family(suite, BALANCED_ERROR.name, [ce, la])
     text = f"the suite: balanced error of {TITLES[ce]} less that of {TITLES[la]}"
     yield Statement(text, t_interval(table[ce] - table[la]))
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from equipoise.experiments.grid import PreparedFold, fit_cell
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from equipoise.datasets.home import data_home as find_home
 from equipoise.datasets.idx import read_images
-from equipoise.experiments.grid import PreparedFold, fit_cell
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
+from equipoise.experiments.study import open_store
 from equipoise_reproductions.autobalance.arms import IMAGES
 from equipoise_reproductions.autobalance.tails import long_tailed
-from equipoise_reproductions.stores import open_store
 from equipoise_reproductions.suite import Arm, Effort, OnProgress
 
 NAME = "fashion_mnist"
@@ -105,7 +105,7 @@ def _run(arm: Arm, sides: PreparedFold, effort: Effort, store: Store) -> None:
 
 
 def _key(cell: Cell) -> str:
-    return f"chosen/{cell.recipe}/{cell.fold}"
+    return f"chosen/{cell.arm}/{cell.fold}"
 
 
 def _chosen(model: ClassifierMixin) -> dict[str, float | list[float]]:
@@ -134,7 +134,7 @@ def _of_cell(cell: Cell, counts: list[int], chosen: dict[str, list[float]]) -> p
     error = 1 - np.diag(cell.confusion) / cell.confusion.sum(axis=1)
     return pd.DataFrame(
         {
-            "method": cell.recipe,
+            "method": cell.arm,
             "seed": cell.fold,
             "class": CLASSES,
             "images": counts,
@@ -147,5 +147,5 @@ def _of_cell(cell: Cell, counts: list[int], chosen: dict[str, list[float]]) -> p
 def strengths(path: Path) -> pd.DataFrame:
     """Read a row a ``method`` and ``seed``: ``tau`` and ``gamma``, of the methods that tune them."""
     with Store(path) as store:
-        rows = [{"method": cell.recipe, "seed": cell.fold, **store.get(_key(cell))} for cell in store.cells()]
+        rows = [{"method": cell.arm, "seed": cell.fold, **store.get(_key(cell))} for cell in store.cells()]
     return pd.DataFrame([row for row in rows if "tau" in row])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from equipoise import datasets
+from equipoise.experiments.claims import as_markdown
 from equipoise.reports.files import replace_file
 from equipoise_reproductions import suite
 from equipoise_reproductions.autobalance import claims, images, plots, runs, splits, tables
@@ -14,7 +15,6 @@ from equipoise_reproductions.autobalance.runs import ADULT, QUICK, SCORED, SUITE
 from equipoise_reproductions.autobalance.tails import SETS
 from equipoise_reproductions.page import Plot, Section, Table, write_page
 from equipoise_reproductions.suite import Effort, OnProgress
-from equipoise_reproductions.verdicts import as_markdown
 
 _PAPER = "Li et al., AutoBalance: Optimized Loss Functions for Imbalanced Data (NeurIPS 2021, arXiv 2201.01212)."
 _PROTOCOL = (

@@ -12,11 +12,11 @@ from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import split
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Cell, Store, StoredFold
+from equipoise.experiments.study import open_store
 from equipoise_reproductions import suite
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.arms import GROUPS, TABLES
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
-from equipoise_reproductions.stores import open_store
 from equipoise_reproductions.suite import Effort, OnProgress
 
 SUITE = Effort(n_folds=3, n_members=2, most_rows=6000, most_steps=300)
@@ -71,7 +71,7 @@ def group_scores(path: Path, groups: NDArray[np.str_]) -> pd.DataFrame:
         folds = {fold.fold: fold for fold in store.folds()}
         return pd.DataFrame(
             [
-                {"method": cell.recipe, "fold": cell.fold, **_of_groups(cell, folds[cell.fold], groups)}
+                {"method": cell.arm, "fold": cell.fold, **_of_groups(cell, folds[cell.fold], groups)}
                 for cell in store.cells()
                 if cell.probabilities is not None
             ]

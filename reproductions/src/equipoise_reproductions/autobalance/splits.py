@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from equipoise.experiments.grid import PreparedFold
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor
@@ -20,8 +21,7 @@ from equipoise import AutoBalance, datasets, metrics
 from equipoise.bilevel import inner
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.networks import MLPStack
 from equipoise.reports.files import replace_file
 from equipoise.training.searching import CellDraws

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 
 FACTOR = 100.0
 SETS = {"letter": "letter", "optdigits": "optdigits", "seizure": "seizure_multiclass"}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
 from equipoise_reproductions.mubo.protocol import (
     ANEW,
@@ -24,7 +25,6 @@ from equipoise_reproductions.mubo.protocol import (
 )
 from equipoise_reproductions.mubo.results import NATURAL, implied
 from equipoise_reproductions.mubo.tables import TEST_TITLES
-from equipoise_reproductions.verdicts import Claim, Statement
 
 PUBLISHED = (PAPER, AUTHORS)
 """The two searches that stand for the paper's MUBO column."""

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
 
 from equipoise.experiments import Store
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
 from equipoise.samplers import UnhealthyGANWarning, resample
 from equipoise.samplers.mubo_modes import MODES

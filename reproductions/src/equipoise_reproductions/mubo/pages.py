@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, as_markdown
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.files import replace_file
 from equipoise.reports.search import search_figure
@@ -28,7 +29,6 @@ from equipoise_reproductions.mubo.protocol import (
 )
 from equipoise_reproductions.mubo.rows import obtainable
 from equipoise_reproductions.page import Plot, Section, Table, write_page
-from equipoise_reproductions.verdicts import Claim, as_markdown
 
 Part = str | Table | Plot | Claim
 OnProgress = Callable[[str, int, int], None]

@@ -50,7 +50,7 @@ def _of_source(folder: Path, source: Source) -> Iterator[dict[str, Any]]:
         assert cell.probabilities is not None
         codes, decided = folds[cell.repeat].test_codes, cell.probabilities.argmax(axis=1)
         drawn = balanced_draw(codes, folds[cell.repeat].seed)
-        key = {"set": source.title, "method": cell.recipe, "run": cell.repeat, "seconds": cell.seconds}
+        key = {"set": source.title, "method": cell.arm, "run": cell.repeat, "seconds": cell.seconds}
         for test, rows in ((NATURAL, np.arange(len(codes))), (BALANCED, drawn)):
             counts = confusion_matrix(codes[rows], decided[rows], labels=[0, 1]).ravel()
             yield key | {"test": test} | dict(zip(CONFUSION, counts.tolist(), strict=True))

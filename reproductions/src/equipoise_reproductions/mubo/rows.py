@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise_reproductions.mubo.protocol import TEST_SHARE, Source
 
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 from equipoise.bilevel.row_search import new_chain, search_rows
 from equipoise.bilevel.rows import RowProblem
 from equipoise.experiments import Store
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
 from equipoise.samplers import MUBO
 from equipoise.samplers.mubo_modes import MODES, Mode

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval
 from equipoise_reproductions.remix.protocol import (
     ALPHA,
@@ -19,7 +20,6 @@ from equipoise_reproductions.remix.protocol import (
     remix_at,
 )
 from equipoise_reproductions.remix.ranking import Floats, Places, Scoreboard, Statistic
-from equipoise_reproductions.verdicts import Claim, Statement
 
 KINDS = ("binary", "multi-class")
 _FLAT = 0.02  # a change of G-mean that a reader of Figure 7 would not see

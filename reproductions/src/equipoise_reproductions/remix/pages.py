@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, as_markdown
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.files import replace_file
 from equipoise.reports.svg import drawing
@@ -33,7 +34,6 @@ from equipoise_reproductions.remix.protocol import (
     Problem,
 )
 from equipoise_reproductions.remix.spread_claim import spread_parts
-from equipoise_reproductions.verdicts import Claim, as_markdown
 
 Part = str | Table | Plot | Claim
 OnProgress = Callable[[str, int, int], None]

@@ -15,15 +15,15 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import datasets, recipes
 from equipoise.experiments import Store
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
+from equipoise.experiments.study import open_store
 from equipoise.training import FittedEnsemble, Table, Task, TrainedNetwork, fit
 from equipoise.training.cautions import MissingClassWarning
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 from equipoise_reproductions.remix import protocol
 from equipoise_reproductions.remix.protocol import BOOSTING, Effort, Method, Problem
-from equipoise_reproductions.stores import open_store
 
 OnProgress = Callable[[str, int, int], None]
 Job = tuple[Problem, Sequence[Method]]

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.text import count, number
 from equipoise_reproductions.page import Table
 from equipoise_reproductions.remix import spread
 from equipoise_reproductions.remix.protocol import ALPHA, Problem
 from equipoise_reproductions.remix.runs import Rows
-from equipoise_reproductions.verdicts import Claim, Statement
 
 _COUNTED = ("segment-binary-0.05", "segment-binary-0.01", "satimage-binary-0.05", "satimage-binary-0.01")
 _REPEATS = 2

@@ -44,7 +44,7 @@ def _scored(source: Source, store: Store) -> Iterator[dict[str, Any]]:
     codes = {fold.fold: fold.test_codes for fold in store.folds()}
     for cell in store.cells():
         assert cell.probabilities is not None and cell.confusion is not None
-        loss, method = cell.recipe.split("/")
+        loss, method = cell.arm.split("/")
         yield {
             "set": source.title,
             "split": _split(cell.fold),

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from equipoise import datasets
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise_reproductions.mubo.rows import Ints
 from equipoise_reproductions.smotified_gan.protocol import TEST_SHARE, Effort, Source
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from equipoise import datasets
 from equipoise.experiments import Store
+from equipoise.experiments.study import open_store
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 from equipoise_reproductions import suite
@@ -15,7 +16,6 @@ from equipoise_reproductions.smotified_gan.made import key, make_rows, methods_o
 from equipoise_reproductions.smotified_gan.networks import n_networks, train_networks
 from equipoise_reproductions.smotified_gan.protocol import Effort, Method, Source
 from equipoise_reproductions.smotified_gan.rows import Split, class_counts, splits
-from equipoise_reproductions.stores import open_store
 
 OnProgress = Callable[[str, int, int], None]
 

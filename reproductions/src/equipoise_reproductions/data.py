@@ -1,0 +1,33 @@
+"""What papers say, kept as data beside the code: printed numbers and claims, and results written as tables."""
+
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from equipoise.experiments.claims import Claim, Statement
+from equipoise.reports.files import replace_file
+
+
+@cache
+def paper(name: str) -> dict[str, Any]:
+    """Read ``papers/<name>.toml``."""
+    return tomllib.loads((files("equipoise_reproductions") / "papers" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def judged(name: str, **statements: Iterable[Statement]) -> list[Claim]:
+    """Return claims of a paper by their names, each judged by its statements."""
+    claims = paper(name)["claims"]
+    return [Claim(name, statements=list(found), **claims[name]) for name, found in statements.items()]
+
+
+def write_frames(out: Path, facts: dict[str, Any]) -> None:
+    """Write every frame among facts as a csv file of its name, an index that has a name with it."""
+    for name, frame in facts.items():
+        if isinstance(frame, pd.DataFrame):
+            text = frame.round(6).to_csv(index=frame.index.name is not None, lineterminator="\n")
+            replace_file(out / f"{name.replace('_', '-')}.csv", text)
