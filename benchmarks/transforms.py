@@ -36,13 +36,13 @@ from equipoise.training import Settings, Table, Task, fit
 _BATCH, _RARE = 64, 0.05
 _REPLICAS = 20
 
-_EXACT, _AUTHORS = "ReMix, exact", "ReMix, authors"
+_EXACT, _AUTHORS = "ReMix, as printed", "ReMix, authors"
 _MIXUP = MixUp(alpha=0.3, num_classes=2)
 _TREATMENTS: dict[str, dict[str, Any]] = {
     "untreated": {},
     "MixUp": {"batch_transform": _MIXUP},
     _EXACT: {"batch_transform": ReMix(num_classes=2)},
-    _AUTHORS: {"batch_transform": ReMix(num_classes=2, balance="authors")},
+    _AUTHORS: {"batch_transform": ReMix(num_classes=2, variant="authors")},
     "RebalancedMixup": {"batch_transform": RebalancedMixup(num_classes=2, class_counts=[95, 5])},
     "BatchSMOTE": {"batch_transform": BatchSMOTE(num_classes=2)},
     "balanced batches, MixUp": {"batch_transform": _MIXUP, "batch_sampler": BalancedBatchSampler},

@@ -118,7 +118,7 @@ def test_settings_are_the_paper_s():
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="plateau",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),

@@ -187,7 +187,7 @@ def test_made_rows_meet_the_conditions_of_imbalanced_learn(k_neighbors):
     y = np.repeat([0, 1, 2], [40, 15, 9])
     X = rng.normal(size=(64, 5)) + y[:, None]
     theirs, labels = SMOTE(k_neighbors=k_neighbors, random_state=0).fit_resample(X, y)
-    x, soft = BatchSMOTE(k_neighbors=k_neighbors, num_classes=3, generator=seeded())(
+    x, soft = BatchSMOTE(k_neighbors=k_neighbors, num_classes=3, batch_dims=1, generator=seeded())(
         torch.from_numpy(X).expand(50, 64, 5), torch.from_numpy(y).expand(50, 64)
     )
     ours, found = x.reshape(-1, 5).numpy(), soft.reshape(-1, 3).argmax(dim=1).numpy()
@@ -267,5 +267,5 @@ def test_neighbours_are_one_or_more(k_neighbors):
 
 
 def test_defaults_are_the_papers():
-    assert BatchSMOTE().get_params() == {"generator": None, "k_neighbors": 5, "num_classes": None}
+    assert BatchSMOTE().get_params() == {"batch_dims": 0, "generator": None, "k_neighbors": 5, "num_classes": None}
     assert BatchSMOTE().looks_at_features and not hasattr(BatchSMOTE(), "alpha")

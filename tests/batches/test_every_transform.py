@@ -5,6 +5,8 @@ import pickle
 import pytest
 import torch
 from sklearn.base import clone
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
 
 from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.batches.batch_smote import with_neighbours
@@ -13,7 +15,7 @@ from equipoise.batches.mixture import Mixture, mix, mix_labels
 MIXERS = [
     MixUp(alpha=0.3, num_classes=3),
     ReMix(alpha=0.3, num_classes=3),
-    ReMix(num_classes=3, balance="authors"),
+    ReMix(num_classes=3, variant="authors"),
     RebalancedMixup(num_classes=3, class_counts=[900, 400, 30]),
 ]
 TRANSFORMS = [
@@ -157,7 +159,7 @@ def test_each_replica_mixes_as_it_would_alone(transform, shape):
 @each_transform
 def test_one_generator_serves_any_number_of_replicas(transform):
     x, y = torch.randn(2, 3, 16, 4), batch()[1].expand(2, 3, 16)
-    mixed_x, mixed_y = with_seed(transform, 0)(x, y)
+    mixed_x, mixed_y = with_seed(transform, 0, batch_dims=2)(x, y)
     assert mixed_x.shape == x.shape and mixed_y.shape == (2, 3, 16, 3)
     assert not torch.equal(mixed_y[0, 0], mixed_y[1, 2])
 
@@ -224,6 +226,79 @@ def test_tiny_batches(transform, n_rows):
     torch.testing.assert_close(mixed_y, torch.eye(3)[y])
 
 
+@each_transform
+def test_each_label_keeps_the_weight_of_its_own_row(transform):
+    """The loss of a mixed row, by the formula: share w_i l(y_i) + (1 - share) w_j l(y_j)."""
+    x, y = batch()
+    weight = torch.rand(16, generator=seeded(1), dtype=torch.float64)
+    mixture, share = drawn(transform, x, y, 7)
+    mixed_x, soft, of_rows = with_seed(transform, 7)(x, y, weight)
+    assert torch.equal(mixed_x, with_seed(transform, 7)(x, y)[0])
+    logits = torch.randn(16, 3, generator=seeded(2))
+    losses = [cross_entropy(logits, y[rows], reduction="none") for rows in (mixture.first, mixture.second)]
+    by_hand = share * weight[mixture.first] * losses[0] + (1 - share) * weight[mixture.second] * losses[1]
+    found = of_rows * cross_entropy(logits, soft, reduction="none")
+    torch.testing.assert_close(found.double(), by_hand, rtol=1e-5, atol=1e-6)
+
+
+@each_transform
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64])
+def test_equal_weights_change_nothing(transform, kind):
+    x, y = batch()
+    plain, (rows, soft, weight) = with_seed(transform, 3)(x, y), with_seed(transform, 3)(x, y, torch.ones(16).to(kind))
+    assert torch.equal(rows, plain[0]) and weight.dtype == torch.float32
+    torch.testing.assert_close(soft, plain[1], rtol=0, atol=1e-6)
+    torch.testing.assert_close(weight, torch.ones(16))
+
+
+@each_transform
+def test_rows_of_weight_zero_have_no_say(transform):
+    """Class 2 weighs nothing: its part of every label is gone, and a row of class 2 alone has no weight."""
+    x, y = batch()
+    _, soft, weight = with_seed(transform, 3)(x, y, (y != 2).double())
+    assert not (weight.unsqueeze(1) * soft)[:, 2].any() and soft.isfinite().all()
+    assert (weight < 0.99).any() and (weight > 0).any()
+
+
+@each_transform
+def test_mixed_images_lie_in_memory_as_before(transform):
+    x, y = torch.randn(16, 3, 8, 8), batch()[1]
+    turned = x.to(memory_format=torch.channels_last)
+    mixed = with_seed(transform, 0)(turned, y)[0]
+    assert mixed.is_contiguous(memory_format=torch.channels_last) and not mixed.is_contiguous()
+    torch.testing.assert_close(mixed, with_seed(transform, 0)(x, y)[0])
+    across = torch.randn(16, 4, 5).permute(0, 2, 1)
+    assert with_seed(transform, 0)(across, y)[0].stride() == across.stride()
+
+
+@each_transform
+@pytest.mark.parametrize("shape", [(16, 4, 4), (16, 4, 3, 8)], ids=["sequences", "images"])
+def test_axes_of_replicas_are_never_guessed(transform, shape):
+    """Labels by position of a sequence, or by channel, look like the labels of sixteen replicas."""
+    x, labels = torch.randn(shape), torch.randint(3, (16, 4))
+    with pytest.raises(ValueError, match=r"y \(16, 4\).*batch_dims=0 is the number of axes before the rows"):
+        with_seed(transform, 0)(x, labels)
+    with pytest.raises(ValueError, match="batch_dims"):
+        with_seed(transform, 0)(x, one_hot(labels, 3).float())
+    assert with_seed(transform, 0, batch_dims=1)(x, labels)[1].shape == (16, 4, 3)
+
+
+SEVERAL = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.looks_at_classes], ids=repr)
+@pytest.mark.parametrize("labels", [SEVERAL, SEVERAL[:2], SEVERAL[2:], torch.tensor([[1.5, -0.5, 0.0]] * 4)])
+def test_labels_of_several_classes_cannot_be_balanced(transform, labels):
+    with pytest.raises(ValueError, match=r"needs one class a row.*rows that sum to 1"):
+        with_seed(transform, 0)(torch.randn(len(labels), 2), labels)
+
+
+def test_labels_of_several_classes_can_be_mixed():
+    transform, x = MixUp(alpha=1.0), torch.randn(4, 2)
+    mixture = transform.draw(torch.zeros(4), seeded(0))
+    torch.testing.assert_close(with_seed(transform, 0)(x, SEVERAL)[1], mix_labels(SEVERAL, mixture))
+
+
 @each_mixer
 def test_alpha_zero_mixes_nothing(transform):
     x, y = batch()
@@ -253,14 +328,26 @@ class TestErrors:
         with pytest.raises(ValueError, match=rf"num_classes - 1 = 2.*{label}"):
             with_seed(transform, 0)(x, y)
 
-    def test_integer_features(self, transform):
+    @pytest.mark.parametrize("kind", [torch.int64, torch.uint8, torch.bool, torch.complex64], ids=str)
+    def test_codes_are_not_mixed(self, transform, kind):
         x, y = batch()
-        with pytest.raises(TypeError, match=r"torch\.int64"):
-            with_seed(transform, 0)(x.long(), y)
+        with pytest.raises(TypeError, match=rf"{kind}.*token ids"):
+            with_seed(transform, 0)(x.to(kind), y)
+
+    @pytest.mark.parametrize("name", ["x", "y", "weight"])
+    @pytest.mark.parametrize("kind", [Tensor.numpy, Tensor.tolist], ids=["array", "list"])
+    def test_other_containers(self, transform, name, kind):
+        given = dict(zip(("x", "y", "weight"), (*batch(), torch.ones(16))))
+        with pytest.raises(TypeError, match=rf"{name} must be a torch\.Tensor, but is a (ndarray|list)"):
+            with_seed(transform, 0)(**given | {name: kind(given[name])})
+
+    def test_weights_disagree(self, transform):
+        with pytest.raises(ValueError, match=r"weight \(16, 1\)"):
+            with_seed(transform, 0)(*batch(), torch.ones(16, 1))
 
     def test_rows_disagree(self, transform):
         x, y = batch()
-        with pytest.raises(ValueError, match=r"\(15, 4\).*\(16, 3\)"):
+        with pytest.raises(ValueError, match=r"\(15, 4\), y \(16,\)"):
             with_seed(transform, 0)(x[1:], y)
 
     def test_too_few_generators(self, transform):
@@ -319,6 +406,7 @@ def test_class_counts_of_the_training_set_are_nothing_to_most(transform):
 )
 def test_it_compiles_to_one_graph(transform, lead, features):
     torch.compiler.reset()
+    transform = clone(transform).set_params(batch_dims=len(lead))
     compiled = torch.compile(transform, fullgraph=True, backend="aot_eager")
     for seed, n_rows in enumerate((16, 16, 11, 7)):  # as the last batch of an epoch has fewer
         x, y = torch.randn(*lead, n_rows, *features), batch()[1][:n_rows].expand(*lead, n_rows)

@@ -180,6 +180,7 @@ def test_defaults_are_the_authors():
     assert RebalancedMixup().get_params() == {
         "alpha": 1.0,
         "class_counts": None,
+        "batch_dims": 0,
         "generator": None,
         "kappa": 3.0,
         "num_classes": None,

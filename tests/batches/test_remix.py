@@ -9,7 +9,7 @@ from scipy import stats
 
 from equipoise import ReMix
 
-EACH_BALANCE = pytest.mark.parametrize("balance", ["exact", "authors"])
+EACH_VARIANT = pytest.mark.parametrize("variant", ["paper", "authors"])
 
 
 def seeded(seed=0):
@@ -33,20 +33,20 @@ def test_exact_counts_by_hand(labels, seed):
     assert sorted(mixture.second.tolist()) == sorted(mixture.first.tolist())  # a permutation of the balanced batch
 
 
-@EACH_BALANCE
+@EACH_VARIANT
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=20), seed=st.integers(0, 10**6))
-def test_only_rows_of_the_batch_are_drawn(balance, labels, seed):
+def test_only_rows_of_the_batch_are_drawn(variant, labels, seed):
     labels = torch.tensor(labels)
-    mixture = ReMix(balance=balance).draw(labels, seeded(seed))
+    mixture = ReMix(variant=variant).draw(labels, seeded(seed))
     assert ((mixture.first >= 0) & (mixture.first < len(labels))).all()
     assert set(mixture.second.tolist()) <= set(mixture.first.tolist())
 
 
-@EACH_BALANCE
-def test_batches_of_a_block_do_not_mix(balance):
+@EACH_VARIANT
+def test_batches_of_a_block_do_not_mix(variant):
     """Batches drawn at once see their own labels only, whatever classes the others hold."""
     labels = torch.tensor([[0, 0, 0, 1, 1, 1], [5, 5, 5, 5, 5, 5], [2, 4, 4, 4, 4, 4]])
-    first = ReMix(balance=balance).draw(labels.repeat(200, 1), seeded()).first
+    first = ReMix(variant=variant).draw(labels.repeat(200, 1), seeded()).first
     counts = counts_of(labels.repeat(200, 1), first, 6).view(200, 3, 6)
     assert counts[:, 0, :2].sum() == counts[:, 1, 5].sum() == counts[:, 2, [2, 4]].sum() == 1200
 
@@ -90,7 +90,7 @@ def test_exact_rows_are_uniform_within_their_class():
 def test_authors_expected_share_of_each_class(counts):
     draws = 5_000
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)).expand(draws, sum(counts))
-    drawn = counts_of(labels, ReMix(balance="authors").draw(labels, seeded()).first, len(counts)).double()
+    drawn = counts_of(labels, ReMix(variant="authors").draw(labels, seeded()).first, len(counts)).double()
     size, share = sum(counts), 1 / len(counts)
     five_errors = 5 * np.sqrt(size * share * (1 - share) / draws)
     assert (drawn.mean(dim=0) - size * share).abs().max() <= five_errors
@@ -103,7 +103,7 @@ def test_authors_pool_keeps_the_largest_class_whole():
     itself; fewer if the pool was drawn with replacement."""
     draws, large, rare = 4_000, 12, 4
     labels = torch.tensor([0] * large + [1] * rare).expand(draws, large + rare)
-    first = ReMix(balance="authors").draw(labels, seeded()).first
+    first = ReMix(variant="authors").draw(labels, seeded()).first
     distinct = torch.nn.functional.one_hot(first, large + rare).amax(dim=1).double()
     size = large + rare
     whole = large * (1 - (1 - 1 / (2 * large)) ** size)  # each draw is one given large row with chance 1/2 * 1/12
@@ -141,14 +141,15 @@ def test_images():
 
 
 def test_unknown_balance_is_quoted():
-    with pytest.raises(ValueError, match="balance='half'"):
-        ReMix(balance="half", num_classes=2)(torch.randn(4, 2), torch.tensor([0, 1, 0, 1]))
+    with pytest.raises(ValueError, match="variant='half'"):
+        ReMix(variant="half", num_classes=2)(torch.randn(4, 2), torch.tensor([0, 1, 0, 1]))
 
 
 def test_defaults_are_those_recommended():
     assert ReMix().get_params() == {
         "alpha": 0.3,
-        "balance": "exact",
+        "variant": "paper",
+        "batch_dims": 0,
         "generator": None,
         "num_classes": None,
         "per_row": False,

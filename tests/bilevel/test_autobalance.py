@@ -73,7 +73,7 @@ def on_validation(loss, data, objective=balanced):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("parameters", [("l",), ("w",), ("w", "l", "delta")], ids="-".join)
+@pytest.mark.parametrize("parameters", [("offset",), ("w",), ("w", "offset", "delta")], ids="-".join)
 def test_training_with_the_loss_found_lowers_the_objective(solver, parameters, data):
     model = nn.Linear(4, 3).double()
     search = AutoBalance(start="ce", solver=solver, parameters=parameters, warm_up=50, interval=3).begin(model, COUNTS)
@@ -86,9 +86,9 @@ def test_training_with_the_loss_found_lowers_the_objective(solver, parameters, d
 def test_offsets_and_multipliers_found_fall_with_rarity(data, network):
     search = AutoBalance(start="ce", warm_up=50, interval=3).begin(network, COUNTS)
     found = train(network, search, data, 400).parameters
-    assert (found["l"].diff() < -0.2).all()
+    assert (found["offset"].diff() < -0.2).all()
     assert found["delta"][2] < found["delta"][0]
-    assert found["l"].sum().abs() < 1e-12 and (found["w"] == 1).all()
+    assert found["offset"].sum().abs() < 1e-12 and (found["w"] == 1).all()
 
 
 def test_it_starts_from_the_loss_that_is_named(data, network):
@@ -110,7 +110,9 @@ def test_the_worst_class_gains_where_it_is_the_objective(data):
     for objective in ("balanced", "worst_class"):
         torch.manual_seed(0)
         model = nn.Linear(4, 3).double()
-        settings = AutoBalance(objective=objective, start="ce", parameters=("l",), solver="cg", warm_up=50, interval=3)
+        settings = AutoBalance(
+            objective=objective, start="ce", parameters=("offset",), solver="cg", warm_up=50, interval=3
+        )
         train(model, settings.begin(model, COUNTS), data, 400)
         losses = parametric_cross_entropy(model(x).detach(), y, reduction="none")
         worst[objective] = max(losses[y == k].mean().item() for k in range(3))
@@ -143,14 +145,14 @@ def group_counts(side):
 def test_groups_have_parameters_of_their_own_that_serve_the_objective(objective, grouped):
     model = nn.Linear(4, 3).double()
     search = AutoBalance(
-        objective=objective, start="ce", parameters=("w", "l", "delta"), warm_up=50, interval=3, solver="cg"
+        objective=objective, start="ce", parameters=("w", "offset", "delta"), warm_up=50, interval=3, solver="cg"
     ).begin(model, group_counts(grouped[0]))
     measure = objective if callable(objective) else OBJECTIVES[objective]
     before = on_validation(search.loss, grouped, measure)
     train(model, search, grouped, 250, rate=0.3)
     assert on_validation(search.retraining_loss(), grouped, measure) < before - 0.05
-    assert search.parameters["l"].shape == (3, 2)
-    assert (search.parameters["l"].diff(dim=1).abs() > 0.05).any()
+    assert search.parameters["offset"].shape == (3, 2)
+    assert (search.parameters["offset"].diff(dim=1).abs() > 0.05).any()
 
 
 def test_groups_come_everywhere_or_nowhere(grouped, data, network):
@@ -174,9 +176,9 @@ def test_classes_of_like_frequency_share_what_is_found():
     model = nn.Linear(4, 7)
     for sharing, n_own in [(3, 3), (1, 7), (None, 7), ("auto", 7), (7, 1)]:
         search = AutoBalance(sharing=sharing, interval=1).begin(model, counts)
-        start = search.parameters["l"]
+        start = search.parameters["offset"]
         search.step([(x, y)], [(x, y)])
-        moved = (search.parameters["l"] - start).numpy().round(5)
+        moved = (search.parameters["offset"] - start).numpy().round(5)
         assert len(np.unique(moved)) == n_own
     assert clusters(counts, 3).tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]]
 
@@ -206,10 +208,10 @@ def test_many_classes_are_searched_by_a_few_numbers():
     y = torch.repeat_interleave(torch.arange(12), counts)
     x = torch.randn(len(y), 4) + torch.randn(12, 4)[y]
     model = nn.Linear(4, 12)
-    search = AutoBalance(start="ce", parameters=("l",), warm_up=20, interval=2).begin(model, counts)
+    search = AutoBalance(start="ce", parameters=("offset",), warm_up=20, interval=2).begin(model, counts)
     train(model, search, ([(x, y)], [(x, y)]), 150)
-    assert search.state_dict()["departures"]["l"].shape == (8, 1)
-    assert (search.parameters["l"].diff() < 0).all()
+    assert search.state_dict()["departures"]["offset"].shape == (8, 1)
+    assert (search.parameters["offset"].diff() < 0).all()
 
 
 # What it leaves alone
@@ -240,8 +242,8 @@ def test_half_precision_is_widened(data):
         model = nn.Linear(4, 3).to(dtype)
         search = AutoBalance(start="ce").begin(model, COUNTS)
         search.step([(x.to(dtype), y)], [(x.to(dtype), y)])
-        assert search.parameters["l"].dtype == torch.float32
-        found.append(search.parameters["l"])
+        assert search.parameters["offset"].dtype == torch.float32
+        found.append(search.parameters["offset"])
     torch.testing.assert_close(*found, rtol=0.05, atol=1e-4)
 
 
@@ -467,9 +469,12 @@ def test_it_holds_plain_parameters_until_it_begins(network, data):
         ({"learning_rate": 0}, "'learning_rate' parameter"),
         ({"sharing": 0}, "'sharing' parameter"),
         ({"solver": "newton"}, "'solver' parameter"),
-        ({"parameters": ("l", "tau")}, r"parameters must be one or more of 'w', 'l' and 'delta', .*\['l', 'tau'\]"),
+        (
+            {"parameters": ("offset", "tau")},
+            r"parameters must be one or more of 'w', 'offset' and 'delta', .*\['offset', 'tau'\]",
+        ),
         ({"parameters": ()}, r"parameters must be one or more of .* parameters=\[\]"),
-        ({"parameters": ("l", "l")}, r"each once, but parameters=\['l', 'l'\]"),
+        ({"parameters": ("offset", "offset")}, r"each once, but parameters=\['offset', 'offset'\]"),
     ],
 )
 def test_bad_parameters_are_refused_when_it_begins(parameters, message, network):

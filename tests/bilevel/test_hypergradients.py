@@ -51,8 +51,8 @@ def some_rows(draw, n, soft=False, n_groups=None, lead=()):
 
 
 def some_alpha(draw, *shape):
-    w, l, delta = randn(draw, 3, *shape)  # noqa: E741
-    return {"w": w.exp(), "l": l, "delta": delta.sigmoid() + 0.3}
+    w, offset, delta = randn(draw, 3, *shape)
+    return {"w": w.exp(), "offset": offset, "delta": delta.sigmoid() + 0.3}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_closed_form_is_the_derivative(weighted, soft, n_groups, lead, draw)
     found = mixed_derivative(z, dz, alpha, batch)
     close(found, grad(slope)(alpha), tol=1e-12)
     torch.testing.assert_close(
-        found["l"].sum(-1 - bool(n_groups)), torch.zeros_like(found["l"].sum(-1 - bool(n_groups)))
+        found["offset"].sum(-1 - bool(n_groups)), torch.zeros_like(found["offset"].sum(-1 - bool(n_groups)))
     )
 
 

@@ -36,7 +36,7 @@ TREATMENTS = {
     "svm-smote": {"sampler": SVMSMOTE()},
     "mixup": {"batch_transform": MixUp(alpha=0.3)},
     "remix": {"batch_transform": ReMix()},
-    "remix as the authors": {"batch_transform": ReMix(balance="authors", per_row=True)},
+    "remix as the authors": {"batch_transform": ReMix(variant="authors", per_row=True)},
     "smote and remix": {"sampler": SMOTE(), "batch_transform": ReMix()},
 }
 each_treatment = pytest.mark.parametrize("treatment", TREATMENTS.values(), ids=TREATMENTS)

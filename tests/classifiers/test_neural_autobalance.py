@@ -30,7 +30,7 @@ def data(problem):
 
 def test_it_finds_that_errors_on_rare_classes_should_cost_more(data):
     fitted = classifier(n_members=3, max_steps=400).fit(*data)
-    offsets = fitted.loss_parameters_["l"]
+    offsets = fitted.loss_parameters_["offset"]
     assert offsets.shape == (3, 3) and (offsets[:, 0] > offsets[:, 2] + 0.5).all()
     plain = classifier(loss="cross_entropy", n_members=3, max_steps=400).fit(*data)
     assert fitted.predict_proba(data[0])[:, 2].mean() > plain.predict_proba(data[0])[:, 2].mean() + 0.03
@@ -41,9 +41,9 @@ def test_the_history_is_by_member_and_label(data):
     history = fitted.loss_history_
     assert list(history) == ["member", "step", "parameter", "class", "value"]
     assert sorted(history["class"].unique()) == ["common", "fewer", "rare"]
-    last = history[(history["member"] == 1) & (history["parameter"] == "l") & (history["step"] >= 40)]
+    last = history[(history["member"] == 1) & (history["parameter"] == "offset") & (history["step"] >= 40)]
     mean = last.groupby("class")["value"].mean()
-    np.testing.assert_allclose(mean, fitted.loss_parameters_["l"][1], rtol=1e-5)
+    np.testing.assert_allclose(mean, fitted.loss_parameters_["offset"][1], rtol=1e-5)
     assert len(parameter_chart(history).axes) == 2
 
 
@@ -91,7 +91,8 @@ def test_rows_are_resampled_without_those_that_choose(sampler, data):
 def test_early_stopping_has_rows_besides(data):
     (task,) = classifier(early_stopping=True, validation_fraction=0.2).tasks(*data)
     assert not set(task.validation_rows) & {*task.search.rows, *task.search.validation_rows}
-    assert classifier(early_stopping=True, validation_fraction=0.2).fit(*data).loss_parameters_["l"].shape == (1, 3)
+    fitted = classifier(early_stopping=True, validation_fraction=0.2).fit(*data)
+    assert fitted.loss_parameters_["offset"].shape == (1, 3)
 
 
 def test_weights_go_along(data):
@@ -118,11 +119,11 @@ def grouped(problem):
 
 def test_groups_are_treated_apart_and_served_alike(grouped):
     X, y, group = grouped
-    loss = AutoBalance(objective="deo", start="ce", parameters=("w", "l", "delta"), warm_up=60)
+    loss = AutoBalance(objective="deo", start="ce", parameters=("w", "offset", "delta"), warm_up=60)
     settings = {"max_steps": 500, "batch_size": 64, "n_members": 3}
     fair = classifier(loss=loss, **settings).fit(X, y, groups=group)
     plain = classifier(loss="cross_entropy", **settings).fit(X, y)
-    assert fair.loss_parameters_["l"].shape == (3, 2, 2) and fair.groups_.tolist() == ["large", "small"]
+    assert fair.loss_parameters_["offset"].shape == (3, 2, 2) and fair.groups_.tolist() == ["large", "small"]
     assert deo(y, fair.predict(X), group) < deo(y, plain.predict(X), group) - 0.05
     assert group_errors(y, fair.predict(X), group)["worst"] < group_errors(y, plain.predict(X), group)["worst"]
     assert set(fair.loss_history_["group"]) == {"large", "small"}
@@ -139,7 +140,7 @@ def test_a_cell_without_rows_is_no_harm(grouped):
     X, y, group = grouped
     group = np.where(y == 1, "large", group)
     fitted = classifier(loss=AutoBalance(objective="group_balanced", warm_up=20)).fit(X, y, groups=group)
-    assert np.isfinite(fitted.loss_parameters_["l"]).all()
+    assert np.isfinite(fitted.loss_parameters_["offset"]).all()
 
 
 @pytest.mark.parametrize(

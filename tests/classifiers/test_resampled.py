@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from imblearn.combine import SMOTETomek
 from imblearn.ensemble import BalancedRandomForestClassifier
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
@@ -116,7 +117,7 @@ def test_a_classifier_that_takes_no_weights_says_so(problem):
 
 def test_tiny_classes_are_served_with_a_warning(problem):
     X, y = problem((40, 3))
-    with pytest.warns(UserWarning, match="2 neighbours were used"):
+    with pytest.warns(UserWarning, match="k_neighbors=2 was used"):
         clf = ResampledClassifier(SMOTE(), LogisticRegression()).fit(X, y)
     assert len(clf.sample_indices_) == 80
 
@@ -166,6 +167,27 @@ class TestTables:
         assert clf.predict_proba(images).shape == (25, 2)
 
 
+def test_classifiers_that_answer_in_a_column(problem):
+    class Column(LogisticRegression):
+        def predict(self, X):
+            return super().predict(X)[:, None]
+
+    X, y = problem((80, 20, 20))
+    clf = ResampledClassifier(SMOTE(random_state=0), Column()).fit(X, y)
+    plain = ResampledClassifier(SMOTE(random_state=0), LogisticRegression()).fit(X, y)
+    assert clf.predict(X).shape == (120,) and clf.score(X, y) == plain.score(X, y) > 0.8
+
+
+def test_tensors_train_as_arrays_do(problem):
+    X, y = problem((40, 10))
+    weight = np.linspace(1, 2, 50)
+    tensors = torch.tensor(X, requires_grad=True), torch.tensor(y), torch.tensor(weight)
+    arrays = ResampledClassifier(SMOTE(random_state=0), LogisticRegression()).fit(X, y, weight)
+    clf = ResampledClassifier(SMOTE(random_state=0), LogisticRegression()).fit(*tensors)
+    np.testing.assert_array_equal(clf.sample_weight_, arrays.sample_weight_)
+    np.testing.assert_array_equal(clf.predict_proba(tensors[0]), arrays.predict_proba(X))
+
+
 def test_only_methods_of_the_classifier_are_there(problem):
     X, y = problem((40, 10))
     scores = ResampledClassifier(RandomUnderSampler(), LinearSVC())
@@ -202,7 +224,7 @@ class TestMetadata:
     def test_of_rows_are_refused_where_rows_are_made(self, problem):
         X, y = problem((40, 10))
         clf = ResampledClassifier(SMOTE(), ConsumingClassifier())
-        with pytest.raises(ValueError, match=r"metadata has a value for each given row, but SMOTE\(\) made 30 rows"):
+        with pytest.raises(ValueError, match=r"metadata has one value a row, but SMOTE\(\) made 30 synthetic"):
             clf.fit(X, y, metadata=np.arange(50))
         assert clf.fit(X, y, metadata="all").classes_.tolist() == [0, 1]
 

@@ -29,16 +29,16 @@ def log_softmax(z: list[float]) -> list[float]:
     return [v - top - math.log(sum(math.exp(u - top) for u in z)) for v in z]
 
 
-def cross_entropy(z, y, w=None, l=None, delta=None):  # noqa: E741
+def cross_entropy(z, y, w=None, offset=None, delta=None):
     """The form of them all: ``y`` holds probabilities."""
     K = range(len(z))
-    w, l, delta = w or [1.0] * len(z), l or [0.0] * len(z), delta or [1.0] * len(z)  # noqa: E741
-    log_p = log_softmax([delta[k] * z[k] + l[k] for k in K])
+    w, offset, delta = w or [1.0] * len(z), offset or [0.0] * len(z), delta or [1.0] * len(z)
+    log_p = log_softmax([delta[k] * z[k] + offset[k] for k in K])
     return -sum(y[k] * w[k] * log_p[k] for k in K if y[k])
 
 
 def la(z, y, n, tau=1.0):
-    return cross_entropy(z, y, l=[tau * math.log(c / sum(n)) for c in n])
+    return cross_entropy(z, y, offset=[tau * math.log(c / sum(n)) for c in n])
 
 
 def cdt(z, y, n, gamma=0.2):
@@ -46,7 +46,7 @@ def cdt(z, y, n, gamma=0.2):
 
 
 def vs(z, y, n, tau=1.0, gamma=0.2):
-    return cross_entropy(z, y, l=[tau * math.log(c / sum(n)) for c in n], delta=[(c / max(n)) ** gamma for c in n])
+    return cross_entropy(z, y, offset=[tau * math.log(c / sum(n)) for c in n], delta=[(c / max(n)) ** gamma for c in n])
 
 
 def class_balanced(z, y, n, beta=0.9999):
@@ -100,7 +100,7 @@ CASES = [
         ParametricCrossEntropy,
         package.parametric_cross_entropy,
         parametric,
-        {"w": WEIGHTS, "l": OFFSETS, "delta": MULTIPLIERS},
+        {"w": WEIGHTS, "offset": OFFSETS, "delta": MULTIPLIERS},
         False,
     ),
     Case("la", LogitAdjustedLoss, package.logit_adjusted_loss, la),

@@ -1,4 +1,4 @@
-"""Parametric cross-entropy: what w, l and delta do, gauges, limits, groups, consistency."""
+"""Parametric cross-entropy: what w, offset and delta do, gauges, limits, groups, consistency."""
 
 import math
 
@@ -18,9 +18,9 @@ def test_special_cases_are_the_same_function(soft, batch):
     logits, target = batch(soft=soft)
     log_pi, relative = (COUNTS / COUNTS.sum()).log(), COUNTS / COUNTS.max()
     pairs = [
-        (logit_adjusted_loss(logits, target, COUNTS, tau=1.3), {"l": 1.3 * log_pi}),
+        (logit_adjusted_loss(logits, target, COUNTS, tau=1.3), {"offset": 1.3 * log_pi}),
         (cdt_loss(logits, target, COUNTS, gamma=0.3), {"delta": relative**0.3}),
-        (vs_loss(logits, target, COUNTS, tau=1.3, gamma=0.3), {"l": 1.3 * log_pi, "delta": relative**0.3}),
+        (vs_loss(logits, target, COUNTS, tau=1.3, gamma=0.3), {"offset": 1.3 * log_pi, "delta": relative**0.3}),
     ]
     for value, parameters in pairs:
         torch.testing.assert_close(value, parametric_cross_entropy(logits, target, **parameters), rtol=1e-12, atol=0)
@@ -75,14 +75,14 @@ def test_weights_are_those_of_torch_but_for_the_division(batch):
 def test_gauges(soft, batch):
     logits, target = batch(soft=soft)
     draw = torch.Generator().manual_seed(3)
-    l, delta = torch.randn(4, generator=draw).double(), torch.rand(4, generator=draw).double() + 0.2  # noqa: E741
-    value = parametric_cross_entropy(logits, target, l=l, delta=delta)
-    torch.testing.assert_close(parametric_cross_entropy(logits, target, l=l + 5.0, delta=delta), value)
-    torch.testing.assert_close(parametric_cross_entropy(logits / 3, target, l=l, delta=3 * delta), value)
-    offset = parametric_cross_entropy(logits, target, l=l)
-    torch.testing.assert_close(parametric_cross_entropy(logits + 7.0, target, l=l), offset)
-    l.requires_grad_()
-    (slope,) = torch.autograd.grad(parametric_cross_entropy(logits, target, l=l, delta=delta), l)
+    offset, delta = torch.randn(4, generator=draw).double(), torch.rand(4, generator=draw).double() + 0.2
+    value = parametric_cross_entropy(logits, target, offset=offset, delta=delta)
+    torch.testing.assert_close(parametric_cross_entropy(logits, target, offset=offset + 5.0, delta=delta), value)
+    torch.testing.assert_close(parametric_cross_entropy(logits / 3, target, offset=offset, delta=3 * delta), value)
+    plain = parametric_cross_entropy(logits, target, offset=offset)
+    torch.testing.assert_close(parametric_cross_entropy(logits + 7.0, target, offset=offset), plain)
+    offset.requires_grad_()
+    (slope,) = torch.autograd.grad(parametric_cross_entropy(logits, target, offset=offset, delta=delta), offset)
     assert slope.abs().max() > 1e-3 and abs(slope.sum()) < 1e-12
 
 
@@ -95,8 +95,8 @@ def test_gradients_reach_the_parameters(soft, grouped, batch):
     shape = (4, 3) if grouped else (4,)
     parameters = [torch.rand(shape, generator=draw, dtype=torch.float64) + 0.3 for _ in range(3)]
 
-    def loss(w, l, delta):  # noqa: E741
-        return parametric_cross_entropy(logits, target, w=w, l=l, delta=delta, group=group, reduction="none")
+    def loss(w, offset, delta):
+        return parametric_cross_entropy(logits, target, w=w, offset=offset, delta=delta, group=group, reduction="none")
 
     assert torch.autograd.gradcheck(loss, [p.requires_grad_() for p in parameters], eps=1e-6, atol=1e-6)
 
@@ -115,9 +115,9 @@ W, L, D = (
 def test_every_logit_of_a_row_is_adjusted_by_the_column_of_its_group(soft, batch):
     logits, target = batch(soft=soft, n_rows=9)
     group = torch.arange(9) % 3
-    values = ParametricCrossEntropy(w=W, l=L, delta=D, num_groups=3, reduction="none")(logits, target, group)
+    values = ParametricCrossEntropy(w=W, offset=L, delta=D, num_groups=3, reduction="none")(logits, target, group)
     for row, g in enumerate(group.tolist()):
-        of_group = ParametricCrossEntropy(w=W[:, g], l=L[:, g], delta=D[:, g])
+        of_group = ParametricCrossEntropy(w=W[:, g], offset=L[:, g], delta=D[:, g])
         torch.testing.assert_close(values[row], of_group(logits[row : row + 1], target[row : row + 1]))
 
 
@@ -126,7 +126,7 @@ def test_every_logit_of_a_row_is_adjusted_by_the_column_of_its_group(soft, batch
 def test_groups_and_replicas(soft, own, batch):
     """As many groups as classes and replicas: no axis may pass for another."""
     draw = torch.Generator().manual_seed(0)
-    parameters = {name: torch.rand(4, 4, 4, generator=draw) + 0.1 for name in ("w", "l", "delta")}
+    parameters = {name: torch.rand(4, 4, 4, generator=draw) + 0.1 for name in ("w", "offset", "delta")}
     logits, target = batch(4, n_rows=5, soft=soft)
     group = torch.randint(4, (4, 5), generator=draw)
     parts = [{name: value[r if own else 0] for name, value in parameters.items()} for r in range(4)]
@@ -139,7 +139,7 @@ def test_groups_and_replicas(soft, own, batch):
 def test_one_offset_for_all_logits_of_a_group_does_nothing(batch):
     logits, target = batch(n_rows=9)
     group = torch.arange(9) % 2
-    same = ParametricCrossEntropy(l=torch.tensor([[0.3, -2.0]]).expand(4, 2), num_groups=2)
+    same = ParametricCrossEntropy(offset=torch.tensor([[0.3, -2.0]]).expand(4, 2), num_groups=2)
     torch.testing.assert_close(same(logits, target, group), functional.cross_entropy(logits, target))
 
 
@@ -150,11 +150,11 @@ def test_groups_are_all_or_nothing(batch):
         ParametricCrossEntropy(num_groups=2)(logits, target)
     with pytest.raises(ValueError, match="num_groups=None and groups came"):
         ParametricCrossEntropy()(logits, target, group)
-    with pytest.raises(ValueError, match=r"l must have shape \(K, 3\), but its shape is \(4, 2\)"):
-        ParametricCrossEntropy(l=torch.zeros(4, 2), num_groups=3)
+    with pytest.raises(ValueError, match=r"offset must have shape \(K, 3\), but its shape is \(4, 2\)"):
+        ParametricCrossEntropy(offset=torch.zeros(4, 2), num_groups=3)
     with pytest.raises(ValueError, match=r"delta must have shape \(K, 3\), but its shape is \(3,\)"):
         ParametricCrossEntropy(delta=torch.ones(3), num_groups=3)
-    loss = ParametricCrossEntropy(l=torch.zeros(4, 2), num_groups=2)
+    loss = ParametricCrossEntropy(offset=torch.zeros(4, 2), num_groups=2)
     with pytest.raises(ValueError, match=r"integer a row, of shape \(6,\).*\(5,\)"):
         loss(logits, target, group[:5])
     with pytest.raises(ValueError, match=r"torch\.float32"):
@@ -170,8 +170,8 @@ def test_groups_are_all_or_nothing(batch):
     [
         ({"w": [1.0, -1.0]}, r"w must hold one zero or more number a class, but w=\[1.0, -1.0\]"),
         ({"w": 2.0}, "w=2.0"),
-        ({"l": [0.0, float("inf")]}, "l must hold one finite"),
-        ({"l": [float("nan"), 0.0]}, "l must hold one finite"),
+        ({"offset": [0.0, float("inf")]}, "offset must hold one finite"),
+        ({"offset": [float("nan"), 0.0]}, "offset must hold one finite"),
         ({"delta": [1.0, 0.0]}, "delta must hold one positive"),
         ({"delta": [1.0, float("inf")]}, "delta must hold one positive"),
     ],
@@ -209,12 +209,12 @@ BALANCED_RULE = (POSTERIOR / PRIOR).argmax(1)
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"l": PRIOR.log()},
+        {"offset": PRIOR.log()},
         {"w": 1 / PRIOR},
-        {"w": PRIOR**-0.4, "l": 0.6 * PRIOR.log()},
-        {"l": PRIOR.log(), "delta": torch.full((3,), 0.5, dtype=torch.float64)},
+        {"w": PRIOR**-0.4, "offset": 0.6 * PRIOR.log()},
+        {"offset": PRIOR.log(), "delta": torch.full((3,), 0.5, dtype=torch.float64)},
     ],
-    ids=["l", "w", "w and l", "l with equal delta"],
+    ids=["offset", "w", "w and offset", "offset with equal delta"],
 )
 def test_consistent_where_w_exp_minus_l_is_one_over_the_share(parameters):
     z = minimiser(POSTERIOR, MASS, **parameters)
@@ -223,18 +223,18 @@ def test_consistent_where_w_exp_minus_l_is_one_over_the_share(parameters):
 
 
 def test_the_minimiser_is_as_derived():
-    """softmax(delta z + l) in proportion to w P(y|x)."""
-    w, l, delta = (torch.tensor(v).double() for v in ([1.0, 2.0, 5.0], [0.0, -1.0, -2.0], [1.0, 0.7, 0.4]))  # noqa: E741
-    z = minimiser(POSTERIOR, MASS, w=w, l=l, delta=delta)
+    """softmax(delta z + offset) in proportion to w P(y|x)."""
+    w, offset, delta = (torch.tensor(v).double() for v in ([1.0, 2.0, 5.0], [0.0, -1.0, -2.0], [1.0, 0.7, 0.4]))
+    z = minimiser(POSTERIOR, MASS, w=w, offset=offset, delta=delta)
     expected = w * POSTERIOR
     torch.testing.assert_close(
-        (delta * z + l).softmax(1), expected / expected.sum(1, keepdim=True), rtol=1e-5, atol=1e-7
+        (delta * z + offset).softmax(1), expected / expected.sum(1, keepdim=True), rtol=1e-5, atol=1e-7
     )
 
 
 def test_unequal_delta_is_not_consistent():
     unequal = torch.tensor([1.0, 0.5, 0.2], dtype=torch.float64)
-    assert not torch.equal(minimiser(POSTERIOR, MASS, l=PRIOR.log(), delta=unequal).argmax(1), BALANCED_RULE)
+    assert not torch.equal(minimiser(POSTERIOR, MASS, offset=PRIOR.log(), delta=unequal).argmax(1), BALANCED_RULE)
 
 
 def fitted(x, y, delta):

@@ -44,8 +44,8 @@ def expected(history, name, by):
 def test_a_panel_a_parameter_that_moved_and_a_line_a_class(searched):
     history = searched([50, 30, 20])
     figure = parameter_chart(history)
-    assert [axes.get_ylabel() for axes in figure.axes] == ["offset l", "multiplier delta"]
-    for axes, name in zip(figure.axes, ("l", "delta")):
+    assert [axes.get_ylabel() for axes in figure.axes] == ["offset", "multiplier"]
+    for axes, name in zip(figure.axes, ("offset", "delta")):
         assert drawn(axes) == expected(history, name, "class")
         assert [text.get_text() for text in axes.texts] == [" 0", " 1", " 2"]
         np.testing.assert_array_equal(axes.lines[0].get_xdata(), range(6))
@@ -59,10 +59,10 @@ def test_groups_have_lines_of_their_own(searched):
 
 
 def test_of_replicas_the_mean_is_drawn(searched):
-    history = searched([[50, 30, 20], [10, 60, 30]], lead=(2,), parameters=("l",))
+    history = searched([[50, 30, 20], [10, 60, 30]], lead=(2,), parameters=("offset",))
     mean = history.groupby(["step", "parameter", "class"], as_index=False)["value"].mean()
     (axes,) = parameter_chart(history).axes
-    assert drawn(axes) == expected(mean, "l", "class")
+    assert drawn(axes) == expected(mean, "offset", "class")
 
 
 def test_many_classes_are_not_named_and_a_start_alone_is_drawn(searched):

@@ -1,4 +1,4 @@
-"""imbalanced-learn's samplers, called so that kept and made rows are told apart, and tiny classes are served."""
+"""imbalanced-learn's samplers, called so that kept and synthetic rows are told apart, and tiny classes are served."""
 
 import warnings
 
@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from imblearn import FunctionSampler
 from imblearn.combine import SMOTEENN, SMOTETomek
-from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, SVMSMOTE, BorderlineSMOTE, KMeansSMOTE, RandomOverSampler
 from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler, TomekLinks
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator, clone
+from sklearn.neighbors import NearestNeighbors
 
-from equipoise.samplers import carry_weights, resample
+from equipoise.samplers import resample
 
 SELECTORS = [RandomUnderSampler(), RandomOverSampler(), TomekLinks(), NearMiss()]
 OVERSAMPLERS = [SMOTE(), BorderlineSMOTE(), SVMSMOTE(), SMOTE(k_neighbors=2, sampling_strategy=0.5), ADASYN()]
@@ -27,9 +28,12 @@ def by_library(sampler, X, y, random_state=3):
 
 
 def rebuilt(resampled, X, y):
-    """The rows put together from the given ones and those that were made."""
+    """The rows put together from the given ones and the synthetic ones."""
     X_out, y_out = X[resampled.sources], y[resampled.sources]
-    X_out[resampled.made], y_out[resampled.made] = resampled.X[resampled.made], resampled.y[resampled.made]
+    X_out[resampled.synthetic], y_out[resampled.synthetic] = (
+        resampled.X[resampled.synthetic],
+        resampled.y[resampled.synthetic],
+    )
     return X_out, y_out
 
 
@@ -49,7 +53,7 @@ def test_rows_are_those_of_the_library_in_its_order(sampler, counts, problem):
 def test_samplers_that_select_make_nothing(sampler, problem):
     X, y = problem((80, 20))
     resampled = resample(sampler, X, y, 0)
-    assert not resampled.made.any()
+    assert not resampled.synthetic.any()
     assert resampled.sources.min() >= 0 and resampled.sources.max() < 100
 
 
@@ -58,18 +62,18 @@ def test_over_samplers_keep_what_was_given(sampler, problem):
     X, y = problem((80, 20), apart=1.0)
     resampled = resample(sampler, X, y, 0)
     assert resampled.sources[:100].tolist() == list(range(100))
-    assert resampled.made[:100].sum() == 0 and resampled.made[100:].all()
-    assert set(resampled.y[resampled.made]) == {1} and resampled.made.sum() > 10
+    assert resampled.synthetic[:100].sum() == 0 and resampled.synthetic[100:].all()
+    assert set(resampled.y[resampled.synthetic]) == {1} and resampled.synthetic.sum() > 10
 
 
 def test_rows_are_recognised_where_a_sampler_says_nothing_of_them(problem):
     X, y = problem((80, 20), apart=1.0)
     both = resample(SMOTETomek(), X, y, 0)
-    assert 0 < both.made.sum() < len(both.y) < 160
-    np.testing.assert_array_equal(X[both.sources[~both.made]], both.X[~both.made])
-    assert (both.sources[both.made] == -1).all()
+    assert 0 < both.synthetic.sum() < len(both.y) < 160
+    np.testing.assert_array_equal(X[both.sources[~both.synthetic]], both.X[~both.synthetic])
+    assert (both.sources[both.synthetic] == -1).all()
     centres = resample(ClusterCentroids(), X, y, 0)  # of the common class; some of a single row
-    assert centres.made[centres.y == 0].mean() > 0.8 and not centres.made[centres.y == 1].any()
+    assert centres.synthetic[centres.y == 0].mean() > 0.8 and not centres.synthetic[centres.y == 1].any()
 
 
 @pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, csr_matrix, csr_array], ids=lambda form: form.__name__)
@@ -77,7 +81,7 @@ def test_equal_rows_are_told_apart_by_label_and_order(form):
     X, y = np.array([[1.0, 0], [1, 0], [2, 0], [1, 0], [0, 3]]), np.array([0, 0, 0, 1, 1])
     backwards = FunctionSampler(func=lambda X, y: (X[::-1], y[::-1]), accept_sparse=True)
     resampled = resample(backwards, form(X), y, 0)
-    assert resampled.sources.tolist() == [4, 3, 2, 0, 1] and not resampled.made.any()
+    assert resampled.sources.tolist() == [4, 3, 2, 0, 1] and not resampled.synthetic.any()
 
 
 def test_tables_with_gaps_and_words(problem):
@@ -89,7 +93,7 @@ def test_tables_with_gaps_and_words(problem):
     drawn = resample(RandomUnderSampler(), frame, y, 0)
     pd.testing.assert_frame_equal(drawn.X.reset_index(drop=True), frame.iloc[drawn.sources].reset_index(drop=True))
     mixed = resample(SMOTENC([1]), frame.fillna(0.0), y, 0)
-    assert mixed.sources[:50].tolist() == list(range(50)) and mixed.made[50:].any()
+    assert mixed.sources[:50].tolist() == list(range(50)) and mixed.synthetic[50:].any()
     assert mixed.X.dtypes.tolist() == frame.dtypes.tolist()
 
 
@@ -100,9 +104,18 @@ def test_smoothed_bootstrap_keeps_its_noise(problem):
     expected_X, expected_y = by_library(RandomOverSampler(shrinkage=1.0), X, y)
     np.testing.assert_array_equal(resampled.X, expected_X)
     np.testing.assert_array_equal(resampled.y, expected_y)
-    assert resampled.made.tolist() == [False] * 36 + [True] * 24
+    assert resampled.synthetic.tolist() == [False] * 36 + [True] * 24
     assert resampled.sources[:36].tolist() == list(range(36))
     assert (y[resampled.sources] == resampled.y).all()
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, csr_array], ids=lambda form: form.__name__)
+def test_smoothed_bootstrap_of_integers_leaves_the_given_rows(form, problem):
+    X, y = problem((30, 6, 12))
+    sampler = RandomOverSampler(shrinkage={1: 1.0, 2: 0.0})
+    drawn = resample(sampler, form((100 * X).astype(int)), y, 3)
+    assert not drawn.synthetic[:48].any()
+    assert drawn.synthetic[48:].tolist() == (drawn.y[48:] == 1).tolist()  # class 2 is repeated without noise
 
 
 def test_features_keep_shape_and_dtype(problem):
@@ -130,16 +143,28 @@ class TestCarriedWeights:
         X, y = problem((40, 10))
         weights = np.arange(50.0)
         drawn = resample(RandomUnderSampler(), X, y, 0)
-        np.testing.assert_array_equal(carry_weights(drawn, weights, y), weights[drawn.sources])
+        np.testing.assert_array_equal(drawn.weights(weights, y), weights[drawn.sources])
+
+    @pytest.mark.parametrize("sampler", [SMOTE(), BorderlineSMOTE(), SMOTETomek(), RandomOverSampler()], ids=repr)
+    @pytest.mark.parametrize("kind", ["object", ">f8", ">f4", "float16", "int16", "values of a mixed frame"])
+    def test_given_rows_keep_theirs_in_every_dtype(self, sampler, kind, problem):
+        X, y = problem((40, 10))
+        X, weights = 100 * X, np.linspace(1, 2, 50)
+        rows = pd.DataFrame(X).assign(flag=X[:, 0] > 0).values if "frame" in kind else X.astype(kind)
+        drawn = resample(sampler, rows, y, 0)
+        given = ~drawn.synthetic
+        assert given.sum() >= 45  # Tomek links are few
+        np.testing.assert_array_equal(drawn.weights(weights, y)[given], weights[drawn.sources[given]])
+        np.testing.assert_allclose(drawn.X[given].astype(float), rows[drawn.sources[given]].astype(float))
 
     def test_rows_that_are_made_get_the_mean_of_their_class(self, problem):
         X, y = problem((40, 10, 8))
         weights, labels = np.arange(58.0), np.array(["fine", "fraud", "fault"])[y]
         drawn = resample(SMOTE(), X, labels, 0)
-        carried = carry_weights(drawn, weights, labels)
+        carried = drawn.weights(weights, labels)
         np.testing.assert_array_equal(carried[:58], weights)
         for label in ("fraud", "fault"):
-            of_class = drawn.made & (drawn.y == label)
+            of_class = drawn.synthetic & (drawn.y == label)
             assert of_class.sum() > 29
             np.testing.assert_allclose(carried[of_class], weights[labels == label].mean())
 
@@ -147,7 +172,7 @@ class TestCarriedWeights:
         X, y = problem((40, 10))
         weights = np.arange(50.0)
         drawn = resample(RandomOverSampler(shrinkage=0.5), X, y, 0)
-        carried = carry_weights(drawn, weights, y)
+        carried = drawn.weights(weights, y)
         nearest = ((drawn.X[50:, None] - X[y == 1]) ** 2).sum(-1).argmin(axis=1)
         assert np.mean(carried[50:] == weights[y == 1][nearest]) > 0.5
 
@@ -163,14 +188,14 @@ class TestCarriedWeights:
         X, y = problem((40, 10))
         weights = np.arange(50.0)
         drawn = resample(Midpoints(), X, y, 0, sample_weight=weights)
-        assert drawn.made.tolist() == [False] * 50 + [True]
-        assert carry_weights(drawn, weights, y)[50] == weights[y == 1][:2].mean()
+        assert drawn.synthetic.tolist() == [False] * 50 + [True]
+        assert drawn.weights(weights, y)[50] == weights[y == 1][:2].mean()
 
 
 def test_string_labels(problem):
     X, y = problem((40, 10))
     resampled = resample(SMOTE(), X, np.array(["fine", "fraud"])[y], 0)
-    assert set(resampled.y[resampled.made]) == {"fraud"}
+    assert set(resampled.y[resampled.synthetic]) == {"fraud"}
 
 
 class TestTinyClasses:
@@ -179,7 +204,7 @@ class TestTinyClasses:
     def test_fewer_neighbours_with_a_warning(self, sampler, n_rare, problem):
         X, y = problem((60, n_rare), apart=0.5)
         labels = np.array(["fine", "fraud"])[y]
-        with pytest.warns(UserWarning, match=f"'fraud'.* has {n_rare} .*{type(sampler).__name__}.* 5 neighbours"):
+        with pytest.warns(UserWarning, match=f"'fraud' has {n_rare} .*{type(sampler).__name__} with k_neighbors=5; k"):
             resampled = resample(sampler, X, labels, 0)
         _, found = rebuilt(resampled, X, labels)
         assert (found == "fine").sum() == 60 and (found == "fraud").sum() >= n_rare
@@ -196,15 +221,14 @@ class TestTinyClasses:
         X, y = problem((30, 1))
         with pytest.warns(UserWarning, match=r"Class .*1.* has 1 .*random over-sampling"):
             resampled = resample(sampler, X, y, 0)
-        assert not resampled.made.any()
+        assert not resampled.synthetic.any()
         assert np.bincount(resampled.sources)[np.flatnonzero(y)[0]] == 30
 
     def test_the_replacement_keeps_the_samplers_random_state(self, problem):
-        X, y = problem((1, 30))
+        X, y = problem((30, 1, 12))
+        strategy = {1: 1, 2: 60}
         with pytest.warns(UserWarning, match="random over-sampling"):
-            drawn = [
-                resample(SMOTE(sampling_strategy={1: 60}, random_state=seed), X, y).sources[31:] for seed in (0, 0, 1)
-            ]
+            drawn = [resample(SMOTE(sampling_strategy=strategy, random_state=seed), X, y).sources for seed in (0, 0, 1)]
         assert drawn[0].tolist() == drawn[1].tolist() != drawn[2].tolist()
 
     def test_the_replacement_keeps_the_sampling_strategy(self, problem):
@@ -215,14 +239,57 @@ class TestTinyClasses:
 
     def test_few_rows_in_all(self, problem):
         X, y = problem((6, 3), apart=0.5)
-        with pytest.warns(UserWarning, match="2 neighbours were used"):
+        with pytest.warns(UserWarning, match="k_neighbors=2 was used"):
             resampled = resample(BorderlineSMOTE(m_neighbors=50), X, y, 0)
         assert np.bincount(resampled.y).tolist() == [6, 6]
 
+    @pytest.mark.parametrize(
+        ("sampler", "parameter"),
+        [
+            (ADASYN(), "ADASYN with n_neighbors=5; n_neighbors=3"),
+            (SMOTEENN(), "SMOTEENN with k_neighbors=5; k_neighbors=3"),
+            (SMOTETomek(smote=SMOTE(k_neighbors=9)), "SMOTETomek with k_neighbors=9; k_neighbors=3"),
+            (NearMiss(n_neighbors=7), "NearMiss with n_neighbors=7; n_neighbors=4"),
+            (NearMiss(version=3, n_neighbors_ver3=8), "NearMiss with n_neighbors_ver3=8; n_neighbors_ver3=4"),
+        ],
+        ids=repr,
+    )
+    def test_samplers_of_every_kind_are_served(self, sampler, parameter, problem):
+        X, y = problem((60, 4), apart=0.5)
+        with pytest.warns(UserWarning, match=f"Class 'fraud' has 4 training rows, too few for {parameter} was used"):
+            resampled = resample(sampler, X, np.array(["fine", "fraud"])[y], 0)
+        assert 0 < (resampled.y == "fraud").sum() <= 80
+
+    @pytest.mark.parametrize("sampler", [SMOTEENN(), SMOTETomek()], ids=repr)
+    def test_one_row_is_refused_where_nothing_else_serves(self, sampler, problem):
+        X, y = problem((30, 1))
+        message = (
+            f"Class 1 has 1 training row, too few for {type(sampler).__name__} with smote__k_neighbors=5. Use Random"
+        )
+        with pytest.raises(ValueError, match=message):
+            resample(sampler, X, y, 0)
+
+    @pytest.mark.parametrize(
+        "sampler",
+        [KMeansSMOTE(cluster_balance_threshold=9.0), ADASYN(), SMOTE(k_neighbors=NearestNeighbors(n_neighbors=9))],
+    )
+    def test_an_error_about_sizes_names_the_classes(self, sampler, problem):
+        X, y = problem((60, 6), apart=30.0)
+        with pytest.raises(
+            ValueError, match=r"resample these classes \('fine': 60, 'fraud': 6 training rows\): .*Change"
+        ):
+            resample(sampler, X, np.array(["fine", "fraud"])[y], 0)
+
+    def test_only_classes_that_are_asked_for_count(self, problem):
+        X, y = problem((30, 12, 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert resample(SMOTE(sampling_strategy={1: 20}), X, y, 0).synthetic.sum() == 8
+
     def test_numbers_of_neighbours_may_be_numpy_s(self, problem):
         X, y = problem((30, 3))
-        with pytest.warns(UserWarning, match="2 neighbours were used"):
-            assert resample(SMOTE(k_neighbors=np.int64(5)), X, y, 0).made.sum() == 27
+        with pytest.warns(UserWarning, match="k_neighbors=2 was used"):
+            assert resample(SMOTE(k_neighbors=np.int64(5)), X, y, 0).synthetic.sum() == 27
 
 
 class TestSVMSMOTE:
@@ -245,7 +312,7 @@ class TestSVMSMOTE:
         X, y = self.noise()
         with pytest.warns(UserWarning, match="SMOTE was used instead"):
             resampled = resample(SVMSMOTE(sampling_strategy=0.5), X, y, 3)
-        assert resampled.made.sum() == 80 - 8
+        assert resampled.synthetic.sum() == 80 - 8
 
     @pytest.mark.filterwarnings("ignore:SVMSMOTE could not be used")
     @pytest.mark.parametrize("wrong", [{"out_step": -1.0}, {"sampling_strategy": "most"}], ids=str)

@@ -68,7 +68,7 @@ def test_weights_follow_their_rows():
     assert block.mixture is None and block.within is None
 
 
-@pytest.mark.parametrize("transform", [MixUp(alpha=0.5), ReMix(), ReMix(balance="authors", per_row=True)], ids=repr)
+@pytest.mark.parametrize("transform", [MixUp(alpha=0.5), ReMix(), ReMix(variant="authors", per_row=True)], ids=repr)
 def test_mixing_by_hand(transform):
     weights = torch.rand(10, generator=seeded(), dtype=torch.float64)
     block = drawn(10, 4, transform=transform, weights=weights).block(6)
@@ -82,8 +82,16 @@ def test_mixing_by_hand(transform):
             share = mixture.share[step, row]
             assert block.mixture.first[step, row] == first + 1000
             assert block.mixture.second[step, row] == second + 1000
-            assert block.mixture.share[step, row] == block.mixture.label_share[step, row] == share
-            torch.testing.assert_close(block.weights[step, row], share * weights[first] + (1 - share) * weights[second])
+            assert block.mixture.share[step, row] == share
+            # Each label counts with the weight of its own row.
+            of_first = block.weights[step, row] * block.mixture.label_share[step, row]
+            torch.testing.assert_close(of_first, share * weights[first])
+            torch.testing.assert_close(block.weights[step, row] - of_first, (1 - share) * weights[second])
+
+
+def test_without_weights_labels_are_mixed_as_features_are():
+    mixture = drawn(10, 4, transform=MixUp(alpha=0.5)).block(6).mixture
+    assert torch.equal(mixture.share, mixture.label_share)
 
 
 def test_labels_are_mixed_by_a_share_of_their_own():

@@ -91,7 +91,7 @@ def train_by_hand(task):
     layers = as_layers(build_stack([task]))
     parameters = list(layers.parameters())
     optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[s.optimizer](
-        parameters, lr=s.learning_rate, weight_decay=s.weight_decay, eps=s.epsilon, foreach=False
+        parameters, lr=s.learning_rate, weight_decay=s.weight_decay, eps=s.eps, foreach=False
     )
     X, labels = torch.tensor(task.table.X), torch.tensor(task.table.y)
     rows = torch.tensor(task.training_rows())
@@ -144,7 +144,7 @@ WEIGHTS = np.random.default_rng(0).uniform(0, 3, 60)
         ({"max_steps": 300, "epoch_steps": 290}, None),
         ({"dropout": (0.25, 0.0)}, None),
         ({"schedule": "plateau", "max_steps": 120, "epoch_steps": 2, "learning_rate": 0.05}, None),
-        ({"initialization": "glorot_uniform", "epsilon": 1e-3}, None),
+        ({"initialization": "glorot_uniform", "eps": 1e-3}, None),
         ({"batch_transform": BatchSMOTE(), "batch_size": 40}, None),
         ({"batch_transform": RebalancedMixup()}, None),
     ],

@@ -79,7 +79,7 @@ def with_mixing_transforms(table):
     transforms = [
         MixUp(alpha=0.3),
         ReMix(alpha=0.3),
-        ReMix(balance="authors"),
+        ReMix(variant="authors"),
         MixUp(alpha=1, per_row=True),
         ReMix(alpha=0),
         RebalancedMixup(kappa=2.0),

@@ -50,7 +50,7 @@ def with_weights(table):
 
 
 def with_groups(table):
-    loss = AutoBalance(objective="deo", parameters=("w", "l"), warm_up=20)
+    loss = AutoBalance(objective="deo", parameters=("w", "offset"), warm_up=20)
     return [searched(grouped(table(seed=seed)), seed, loss) for seed in range(3)]
 
 
@@ -118,14 +118,14 @@ def test_validation_rows_lead_the_search(table):
     for each in (base, easy):
         settings = Settings(**QUICK | {"max_steps": 200}, loss=SEARCH)
         network = fit([Task(each, 0, settings, rows=train, search=LossSearchRows(validation, train))])[0]
-        offsets.append(np.diff(network.found.parameters["l"]).item())
+        offsets.append(np.diff(network.found.parameters["offset"]).item())
     assert offsets[0] < -1 and offsets[1] > offsets[0] + 0.5
 
 
 def test_the_course_is_told_from_the_start(table):
     found = fit([searched(table())])[0].found
     assert found.steps.tolist() == [0, *range(20, 61, 4)]
-    assert (found.course["l"][0] == 0).all() and (found.course["delta"][0] == 1).all()
+    assert (found.course["offset"][0] == 0).all() and (found.course["delta"][0] == 1).all()
     for name, values in found.parameters.items():
         np.testing.assert_allclose(values, found.course[name][6:].mean(axis=0), rtol=1e-12)
 
@@ -158,7 +158,7 @@ def test_under_remix_the_search_begins_where_batches_are_balanced(table):
         searched(table((400, 40), apart=1.0), batch_transform=transform, max_steps=150)
         for transform in (None, ReMix(alpha=0.3))
     ]
-    alone, remixed = (-np.diff(fit([task])[0].found.parameters["l"]).item() for task in both)
+    alone, remixed = (-np.diff(fit([task])[0].found.parameters["offset"]).item() for task in both)
     assert alone > 0.8 > abs(remixed) + 0.3
 
 

@@ -37,7 +37,7 @@ def test_every_task_is_in_one_stack(kinds):
 
 
 def test_mixing_transforms_share_a_stack():
-    transforms = MixUp(alpha=0.1), MixUp(alpha=1.0, per_row=True), ReMix(), ReMix(balance="authors")
+    transforms = MixUp(alpha=0.1), MixUp(alpha=1.0, per_row=True), ReMix(), ReMix(variant="authors")
     assert plan(*(task(batch_transform=t, seed=s) for s, t in enumerate(transforms))) == [[0, 1, 2, 3]]
 
 

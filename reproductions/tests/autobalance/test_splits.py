@@ -53,7 +53,7 @@ def test_a_network_learns_and_a_seed_is_its_own():
 @pytest.mark.parametrize("grouped", [False, True])
 def test_a_course_looks_at_every_side(grouped):
     rows = Rows(people()[0], fold(600), people()[1]) if grouped else Rows(digits(), fold(1797))
-    looks = search_course(rows, 0.25, ("l", "delta"), BRIEF)
+    looks = search_course(rows, 0.25, ("offset", "delta"), BRIEF)
     assert looks["value"].between(0, 2 if grouped else 1).all()
     per_side = looks.groupby(["side", "seed"])["step"].apply(list)
     assert set(looks["side"]) == {*splits.SIDES, splits.RETRAINED}
@@ -63,7 +63,7 @@ def test_a_course_looks_at_every_side(grouped):
 
 def test_searches_are_kept(stand_ins, tmp_path, monkeypatch):
     monkeypatch.setattr(splits, "SHARES", {"1/4": 0.25})
-    monkeypatch.setattr(splits, "SEARCHED", {"l": ("l",)})
+    monkeypatch.setattr(splits, "SEARCHED", {"l": ("offset",)})
     first = splits.courses(tmp_path, splits.QUICK, lambda *news: None)
     assert first.groupby(["set", "fairness"]).ngroups == 2 and set(first["share"]) == {"1/4"}
     monkeypatch.setattr(splits, "search_course", None)  # nothing is searched again

@@ -30,7 +30,7 @@ def test_absolute_error_fits_the_median_and_the_logistic_loss_the_mean(loss, sha
     """Of rows that are all alike, three in ten rare: z is 0, so sigmoid(2 z - 1) is 1 / (1 + e)."""
     table = Table(np.ones((100, 2), dtype=np.float32), (np.arange(100) < 30).astype(np.int64), 2)
     how = settings(loss, 60, 100)
-    assert (how.max_steps, how.batch_size, how.learning_rate, how.epsilon) == (240, 32, 1e-3, 1e-7)
+    assert (how.max_steps, how.batch_size, how.learning_rate, how.eps) == (240, 32, 1e-3, 1e-7)
     networks = fit([Task(table, seed, how) for seed in range(5)])
     found = FittedEnsemble(networks, np.arange(2)).member_proba(table.X[:1])[:, 0, 1]
     assert np.mean(found) == pytest.approx(share, abs=0.05)

@@ -2,8 +2,10 @@
 
 from equipoise.batches.balanced import BalancedBatchSampler
 from equipoise.batches.batch_smote import BatchSMOTE
+from equipoise.batches.mixture import Mixture
 from equipoise.batches.mixup import MixUp
 from equipoise.batches.rebalanced import RebalancedMixup
 from equipoise.batches.remix import ReMix
+from equipoise.batches.transform import MixingTransform
 
-__all__ = ["BalancedBatchSampler", "BatchSMOTE", "MixUp", "ReMix", "RebalancedMixup"]
+__all__ = ["BalancedBatchSampler", "BatchSMOTE", "MixUp", "MixingTransform", "Mixture", "ReMix", "RebalancedMixup"]

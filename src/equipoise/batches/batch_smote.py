@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.classes import ClassRows
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture
+from equipoise.batches.mixture import Mixture
+from equipoise.batches.transform import Generators, MixingTransform
 
 _FEWEST = 3  # rows of a class that are interpolated; fewer are repeated
 
@@ -32,8 +33,10 @@ class BatchSMOTE(MixingTransform):
         Neighbours to interpolate with, at most; 1 or more. They are the nearest by Euclidean distance.
     num_classes : int, optional
         K, needed when labels are integers.
+    batch_dims : int, default=0
+        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica.
+        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
 
     Notes
     -----
@@ -66,11 +69,15 @@ class BatchSMOTE(MixingTransform):
     (torch.Size([100, 3]), tensor([53., 47.]))
     """
 
+    balances = True
     looks_at_features = True
 
-    def __init__(self, *, k_neighbors: int = 5, num_classes: int | None = None, generator: Generators = None) -> None:
+    def __init__(
+        self, *, k_neighbors: int = 5, num_classes: int | None = None, batch_dims: int = 0, generator: Generators = None
+    ) -> None:
         self.k_neighbors = k_neighbors
         self.num_classes = num_classes
+        self.batch_dims = batch_dims
         self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:

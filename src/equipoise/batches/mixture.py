@@ -1,21 +1,13 @@
-"""What the mixing transforms share: which rows are mixed, in what share, and the mixing itself.
+"""Which rows of a batch are mixed, in what share, and the mixing itself.
 
-A batch mixed by MixUp or ReMix is decided by labels and chance alone: row ``first[i]`` is mixed with
-row ``second[i]``, the first weighing ``share[i]``. A transform therefore only says how such a
-`Mixture` is drawn. A training loop may draw the mixtures of an epoch ahead and gather rows itself.
-A transform that looks at features, such as BatchSMOTE, draws all but the partners ahead.
+Row ``first[i]`` is mixed with row ``second[i]``, the first with weight ``share[i]``. Labels and chance alone
+decide on such a `Mixture`, so that a training loop can draw the mixtures of an epoch ahead and gather rows itself.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
-from torch.nn.functional import one_hot
-
-Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 class Mixture(NamedTuple):
@@ -28,7 +20,7 @@ class Mixture(NamedTuple):
     share : Tensor of shape (..., B), float64
         Weight of the first row, 0 to 1.
     label_share : Tensor of shape (..., B), float64, optional
-        Weight of the first row's label where it is another than that of its features.
+        Weight of the first row's label, where it differs from the weight of its features.
     """
 
     first: Tensor
@@ -36,128 +28,58 @@ class Mixture(NamedTuple):
     share: Tensor
     label_share: Tensor | None = None
 
-
-class MixingTransform(BaseEstimator, ABC):
-    """Base of the transforms that mix rows of a batch.
-
-    Attributes
-    ----------
-    looks_at_features : bool
-        Whether features decide too. Then ``second`` of what is drawn is not yet a position, but a rank
-        among the neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
-    """
-
-    looks_at_features: ClassVar[bool] = False
-    num_classes: int | None
-    generator: Generators
-
-    @abstractmethod
-    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
-        """Draw which rows are mixed, for any number of batches at once.
-
-        Parameters
-        ----------
-        labels : Tensor of shape (..., B), integer
-            Class of each row of each batch.
-        generator : torch.Generator, optional
-            On the device of ``labels``; torch's global one by default.
-        num_classes : int, optional
-            K. Where it is not given, it is read off the labels if it is needed.
-
-        Returns
-        -------
-        Mixture
-            Of tensors of shape (..., B).
-        """
-
-    def bound(self, class_counts: Tensor) -> Self:
-        """Return the transform for training rows of these class counts, a tensor of shape (K,)."""
-        return self
-
-    def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix a batch.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., B, *features), floating
-            Rows; the leading axes, if any, are replicas with batches of their own.
-        y : Tensor of shape (..., B), integer, or (..., B, K), floating
-            Class indices or probabilities.
-
-        Returns
-        -------
-        x : Tensor of the same shape, dtype and device
-        y : Tensor of shape (..., B, K), float32 or wider
-
-        Raises
-        ------
-        ValueError
-            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1 (which a graph
-            compiled by ``torch.compile`` does not look at), or the shapes of ``x`` and ``y`` do not
-            belong together.
-        TypeError
-            If ``x`` is not floating.
-        """
-        y = self._soft(x, y)
-        labels = y.argmax(dim=-1)
-        mixture = self._resolved(x, labels, self._draw_each(labels, y.shape[-1]))
-        return mix(x, mixture), mix_labels(y, mixture)
-
-    def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
-        """Turn what was drawn into positions, by features where they decide."""
-        return mixture
-
-    def _soft(self, x: Tensor, y: Tensor) -> Tensor:
-        if not x.is_floating_point():
-            raise TypeError(f"x must be floating to be mixed, but its dtype is {x.dtype}: convert it first.")
-        if not y.is_floating_point():
-            if self.num_classes is None:
-                raise ValueError(
-                    f"num_classes is needed with integer labels, since a batch may lack a class, but it is None: "
-                    f"give {type(self).__name__}(num_classes=...)."
-                )
-            # Reading values back would break a compiled graph.
-            checked = y.numel() and not torch.compiler.is_compiling()
-            if checked and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
-                raise ValueError(
-                    f"Labels must lie in 0 to num_classes - 1 = {self.num_classes - 1}, but y holds "
-                    f"{int(y.min())} to {int(y.max())}: encode them first."
-                )
-            y = one_hot(y.long(), self.num_classes).float()
-        if y.ndim < 2 or x.shape[: y.ndim - 1] != y.shape[:-1] or x.ndim < y.ndim - 1:
-            raise ValueError(
-                f"x and y must agree in their rows, but their shapes are {tuple(x.shape)} and {tuple(y.shape)}; "
-                f"floating labels are probabilities with a class axis, hard labels are integers."
-            )
-        return y if y.dtype == torch.float64 else y.float()
-
-    def _draw_each(self, labels: Tensor, num_classes: int) -> Mixture:
-        if self.generator is None or isinstance(self.generator, torch.Generator):
-            return self.draw(labels, self.generator, num_classes)
-        if len(self.generator) != labels.shape[0]:
-            raise ValueError(
-                f"One generator a replica is needed, but {len(self.generator)} came for {labels.shape[0]} replicas."
-            )
-        draws = [self.draw(row, own, num_classes) for row, own in zip(labels, self.generator, strict=True)]
-        joined = (None if parts[0] is None else torch.stack(parts) for parts in zip(*draws, strict=True))
-        return Mixture(*joined)  # type: ignore[arg-type]
+    @property
+    def of_labels(self) -> Tensor:
+        """Weight of the first row's label, of shape (..., B)."""
+        return self.share if self.label_share is None else self.label_share
 
 
 def mix(values: Tensor, mixture: Mixture) -> Tensor:
-    """Mix rows ``(..., B, *features)`` as a mixture of shape ``(..., B)`` says."""
-    rest = values.ndim - mixture.share.ndim
-    share = mixture.share.to(values.dtype).reshape(*mixture.share.shape, *(1,) * rest)
-    first, second = take_rows(values, mixture.first), take_rows(values, mixture.second)
-    return torch.lerp(second, first, share)
+    """Mix rows ``(..., B, *features)``; the result has their memory format, such as ``channels_last``."""
+    ndim = mixture.share.ndim
+    # Rows are gathered fastest with their features in the order in which these lie in memory.
+    strides = values.stride()
+    order = [*range(ndim), *sorted(range(ndim, values.ndim), key=strides.__getitem__, reverse=True)]
+    dense = values.permute(order)
+    share = mixture.share.to(values.dtype).reshape(*mixture.share.shape, *(1,) * (values.ndim - ndim))
+    mixed = torch.lerp(take_rows(dense, mixture.second), take_rows(dense, mixture.first), share)
+    return mixed.permute([order.index(axis) for axis in range(values.ndim)])
 
 
 def mix_labels(y: Tensor, mixture: Mixture) -> Tensor:
-    """Mix label rows ``(..., B, K)`` as a mixture says, by its share of labels where it has one."""
-    return mix(y, mixture if mixture.label_share is None else mixture._replace(share=mixture.label_share))
+    """Mix label rows ``(..., B, K)`` by the mixture's share of labels."""
+    return mix(y, mixture._replace(share=mixture.of_labels))
+
+
+def weighted(mixture: Mixture, weight: Tensor) -> tuple[Mixture, Tensor]:
+    """Give each of two mixed labels the weight of its own row.
+
+    The loss of a mixed row is ``s w_i l(y_i) + (1 - s) w_j l(y_j)`` with s the share of labels. For a loss that is
+    linear in the labels this is ``W l(t y_i + (1 - t) y_j)`` with ``W = s w_i + (1 - s) w_j`` and ``t = s w_i / W``.
+
+    Parameters
+    ----------
+    mixture : Mixture of tensors of shape (..., B)
+    weight : Tensor of shape (..., B)
+        Weight of each row of the batch.
+
+    Returns
+    -------
+    mixture : Mixture
+        With t as its share of labels.
+    weight : Tensor of shape (..., B)
+        W, the weight of each mixed row.
+    """
+    share = mixture.of_labels
+    of_first = share * take_rows(weight, mixture.first)
+    total = of_first + (1 - share) * take_rows(weight, mixture.second)
+    return mixture._replace(label_share=torch.where(total > 0, of_first / total, share)), total
 
 
 def take_rows(values: Tensor, positions: Tensor) -> Tensor:
     """Gather rows of ``(..., B, *features)`` at positions ``(..., B)``."""
-    rest = values.ndim - positions.ndim
-    index = positions.reshape(*positions.shape, *(1,) * rest).expand(*positions.shape, *values.shape[positions.ndim :])
-    return values.gather(positions.ndim - 1, index)
+    if positions.ndim > 1:
+        n_batches, size = positions.shape[:-1].numel(), positions.shape[-1]
+        start = torch.arange(n_batches, device=positions.device).mul(size).view(*positions.shape[:-1], 1)
+        values, positions = values.flatten(0, positions.ndim - 1), positions + start
+    return values.index_select(0, positions.flatten()).view(*positions.shape, *values.shape[1:])

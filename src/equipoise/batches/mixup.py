@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.chance import draw_share, permutations
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture
+from equipoise.batches.mixture import Mixture
+from equipoise.batches.transform import Generators, MixingTransform
 
 
 class MixUp(MixingTransform):
@@ -29,8 +30,10 @@ class MixUp(MixingTransform):
         K, needed when labels are integers.
     per_row : bool, default=False
         Draw lambda for each row instead of once a batch.
+    batch_dims : int, default=0
+        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica.
+        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
 
     Notes
     -----
@@ -55,17 +58,21 @@ class MixUp(MixingTransform):
     (torch.Size([8, 3]), torch.Size([8, 2]))
     """
 
+    looks_at_classes = False
+
     def __init__(
         self,
         *,
         alpha: float,
         num_classes: int | None = None,
         per_row: bool = False,
+        batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
         self.alpha = alpha
         self.num_classes = num_classes
         self.per_row = per_row
+        self.batch_dims = batch_dims
         self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:

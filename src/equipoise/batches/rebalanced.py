@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from equipoise.batches.chance import draw_share, permutations
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture
+from equipoise.batches.mixture import Mixture
+from equipoise.batches.transform import Generators, MixingTransform
 
 
 class RebalancedMixup(MixingTransform):
@@ -44,8 +45,10 @@ class RebalancedMixup(MixingTransform):
         K, needed when labels are integers.
     per_row : bool, default=False
         Draw lambda for each row instead of once a batch.
+    batch_dims : int, default=0
+        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica.
+        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
 
     Notes
     -----
@@ -83,6 +86,7 @@ class RebalancedMixup(MixingTransform):
         class_counts: ArrayLike | Tensor | None = None,
         num_classes: int | None = None,
         per_row: bool = False,
+        batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
         self.alpha = alpha
@@ -91,6 +95,7 @@ class RebalancedMixup(MixingTransform):
         self.class_counts = class_counts
         self.num_classes = num_classes
         self.per_row = per_row
+        self.batch_dims = batch_dims
         self.generator = generator
 
     def bound(self, class_counts: Tensor) -> Self:

@@ -1,16 +1,19 @@
 """ReMix: resample the batch to balance, then mix it.
 
 Bellinger, Corizzo and Japkowicz, "ReMix Training for Calibrated Imbalanced Deep Learning"
-(arXiv 2012.02312), Algorithm 1. ``balance="exact"`` is the algorithm as printed; ``balance="authors"``
+(arXiv 2012.02312), Algorithm 1. ``variant="paper"`` is the algorithm as printed; ``variant="authors"``
 draws as the authors' published code does, so that class counts of a batch are random.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.classes import ClassRows
-from equipoise.batches.mixture import Generators, MixingTransform, Mixture
+from equipoise.batches.mixture import Mixture
+from equipoise.batches.transform import Generators, MixingTransform
 
 
 class ReMix(MixingTransform):
@@ -31,14 +34,16 @@ class ReMix(MixingTransform):
         of values above 0.5. 0 balances without mixing.
     num_classes : int, optional
         K, needed when labels are integers.
-    balance : {"exact", "authors"}, default="exact"
-        ``"exact"``: class counts differ by one at most (Algorithm 1). ``"authors"``: each class is
+    variant : {"paper", "authors"}, default="paper"
+        ``"paper"``: class counts differ by one at most (Algorithm 1). ``"authors"``: each class is
         drawn up to the size of the largest (that one without replacement, the others with), then
-        B rows are drawn from this pool with replacement, as in the authors' code.
+        B rows are drawn from these with replacement, as in the authors' code.
     per_row : bool, default=False
         Draw lambda for each row instead of once a batch.
+    batch_dims : int, default=0
+        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica.
+        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
 
     Notes
     -----
@@ -73,19 +78,23 @@ class ReMix(MixingTransform):
     tensor([4., 4.])
     """
 
+    balances = True
+
     def __init__(
         self,
         *,
         alpha: float = 0.3,
         num_classes: int | None = None,
-        balance: str = "exact",
+        variant: Literal["paper", "authors"] = "paper",
         per_row: bool = False,
+        batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
         self.alpha = alpha
         self.num_classes = num_classes
-        self.balance = balance
+        self.variant = variant
         self.per_row = per_row
+        self.batch_dims = batch_dims
         self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
@@ -94,11 +103,11 @@ class ReMix(MixingTransform):
         Raises
         ------
         ValueError
-            If ``balance`` is neither ``"exact"`` nor ``"authors"``.
+            If ``variant`` is neither ``"paper"`` nor ``"authors"``.
         """
-        if self.balance not in _BALANCE:
-            raise ValueError(f"balance must be 'exact' or 'authors', but balance={self.balance!r}.")
-        balanced = _BALANCE[self.balance](ClassRows(labels, num_classes), generator)
+        if self.variant not in _BALANCE:
+            raise ValueError(f"variant must be 'paper' or 'authors', but variant={self.variant!r}.")
+        balanced = _BALANCE[self.variant](ClassRows(labels, num_classes), generator)
         partner = balanced.gather(-1, permutations(labels.shape, labels.device, generator))
         return Mixture(balanced, partner, draw_share(labels, self.alpha, self.per_row, generator))
 
@@ -134,4 +143,4 @@ def _balance_as_authors(classes: ClassRows, generator: torch.Generator | None) -
     return classes.row(of_class, pool.gather(-1, of_class * size + entry))
 
 
-_BALANCE = {"exact": _balance_exactly, "authors": _balance_as_authors}
+_BALANCE = {"paper": _balance_exactly, "authors": _balance_as_authors}

@@ -48,7 +48,7 @@ class AutoBalance(BaseEstimator):
         Of ``start="la"``; see `LogitAdjustedLoss`.
     gamma : float, default=0.2
         Of ``start="cdt"``; see `CDTLoss`.
-    parameters : sequence of {"w", "l", "delta"}, default=("l", "delta")
+    parameters : sequence of {"w", "offset", "delta"}, default=("offset", "delta")
         What is searched for; the others stay as they start.
     sharing : "auto", None, int or "dictionary", default="auto"
         Which classes share a departure from the start: none; each run of so many classes in order of frequency; or
@@ -63,7 +63,7 @@ class AutoBalance(BaseEstimator):
     n_batches : int, default=1
         Batches of either side that an outer step takes.
     learning_rate : float, default=0.05
-        Length of an outer step of each of w, l and delta, at most.
+        Length of an outer step of each of w, offset and delta, at most.
     validation_fraction : float, default=0.2
         In `NeuralClassifier`: share of the rows of each class, or class and group, that choose the loss, one of each
         at least; in a loop of your own you divide them yourself.
@@ -95,7 +95,7 @@ class AutoBalance(BaseEstimator):
     ...         search.step(train, validation)
     >>> search.n_outer_steps
     17
-    >>> offsets = search.parameters["l"]
+    >>> offsets = search.parameters["offset"]
     >>> bool(offsets[1] < offsets[0])  # an error on the rare class has come to cost more
     True
     """
@@ -122,7 +122,7 @@ class AutoBalance(BaseEstimator):
         start: str = "la",
         tau: float = 1.0,
         gamma: float = 0.2,
-        parameters: Sequence[str] = ("l", "delta"),
+        parameters: Sequence[str] = ("offset", "delta"),
         sharing: str | int | None = "auto",
         solver: str | Solver = "identity",
         warm_up: int | None = None,
@@ -220,7 +220,7 @@ class AutoBalance(BaseEstimator):
         names = list(self.parameters)
         if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
             raise ValueError(
-                f"parameters must be one or more of 'w', 'l' and 'delta', each once, but parameters={names!r}."
+                f"parameters must be one or more of 'w', 'offset' and 'delta', each once, but parameters={names!r}."
             )
 
     def _has_groups(self, counts: Tensor, lead: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is searched for: departures of w, l and delta from a start, shared by classes of like frequency.
+"""What is searched for: departures of w, offset and delta from a start, shared by classes of like frequency.
 
 Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021), section 2 and appendix. Where
 the authors' parameter itself is shared by a run of classes, the departure from the start is shared here: each class
@@ -16,13 +16,13 @@ from torch import Tensor
 from equipoise.bilevel.vectors import Named
 from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
 
-NAMES = ("w", "l", "delta")
+NAMES = ("w", "offset", "delta")
 STARTS = ("ce", "la", "cdt")
 _OWN_UP_TO = 10  # classes that each have parameters of their own under sharing="auto", as the authors' CIFAR10 has
 
 
 class LossParameters:
-    """Makes w, l and delta of what is searched.
+    """Makes w, offset and delta of what is searched.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class LossParameters:
         Training rows of each class and group, G = 1 without groups. A cell without rows counts as one row; a class
         must have some.
     searched : sequence of str
-        Of ``"w"``, ``"l"`` and ``"delta"``; the others stay as they start.
+        Of ``"w"``, ``"offset"`` and ``"delta"``; the others stay as they start.
     start : {"ce", "la", "cdt"}
-        Plain cross-entropy; ``l = tau log pi``; or ``delta = (n / n_max)^gamma``. With groups, each group's own.
+        Plain cross-entropy; ``offset = tau log pi``; or ``delta = (n / n_max)^gamma``. With groups, each group's own.
     tau, gamma : float
     sharing : "auto", None, int or "dictionary"
         Which classes share: none; each run of so many in order of frequency; or all, through `dictionary`.
@@ -60,7 +60,7 @@ class LossParameters:
         self.start = {name: torch.full_like(self._counts, value) for name, value in zip(NAMES, (1.0, 0.0, 1.0))}
         by_group = self._counts.mT
         if start == "la":
-            self.start["l"] = _centred(tau * log_priors(by_group).mT)
+            self.start["offset"] = _centred(tau * log_priors(by_group).mT)
         if start == "cdt":
             self.start["delta"] = shares_of_largest(by_group, gamma).mT
 
@@ -71,22 +71,22 @@ class LossParameters:
         return {name: self._counts.new_zeros(*lead, n_shared, G) for name in self._searched}
 
     def values(self, departures: Named) -> Named:
-        """Return w, l and delta, each (..., K, G); l with mean 0 over classes, w with mean 1 over training rows."""
+        """Return w, offset and delta, each (..., K, G); offsets have mean 0 over classes, w mean 1 over rows."""
         moved = {name: d if self._basis is None else self._basis @ d for name, d in departures.items()}
         values = dict(self.start)
         if "w" in moved:
             weights = moved["w"].exp()
             mean = (self._counts * weights).sum((-2, -1), keepdim=True) / self._counts.sum((-2, -1), keepdim=True)
             values["w"] = weights / mean
-        if "l" in moved:
-            values["l"] = _centred(self.start["l"] + moved["l"])
+        if "offset" in moved:
+            values["offset"] = _centred(self.start["offset"] + moved["offset"])
         if "delta" in moved:
             values["delta"] = 2 * torch.sigmoid(torch.logit(self.start["delta"] / 2) + moved["delta"])
         return values
 
 
-def _centred(l: Tensor) -> Tensor:  # noqa: E741
-    return l - l.mean(-2, keepdim=True)
+def _centred(offset: Tensor) -> Tensor:
+    return offset - offset.mean(-2, keepdim=True)
 
 
 def shared_basis(class_counts: Tensor, sharing: str | int | None) -> Tensor | None:

@@ -74,7 +74,7 @@ class LossSearch:
 
     @property
     def parameters(self) -> dict[str, Tensor]:
-        """``w``, ``l`` and ``delta`` of the moment, each (K,), or (K, G) with groups; l has mean 0 over classes."""
+        """``w``, ``offset`` (mean 0 over classes) and ``delta`` of the moment, each (K,), or (K, G) with groups."""
         return {name: value.clone() for name, value in self._values.items()}
 
     def loss(self, logits: Tensor, target: Tensor, group: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
@@ -96,8 +96,10 @@ class LossSearch:
         self._check_groups(group)
         self.n_steps += torch.is_grad_enabled()
         w = self._values["w"] if "w" in self._departures else None  # weights of 1 take a quarter of the time
-        l, delta = self._values["l"], self._values["delta"]  # noqa: E741
-        return parametric_cross_entropy(logits, target, w=w, l=l, delta=delta, group=group, reduction=reduction)
+        offset, delta = self._values["offset"], self._values["delta"]
+        return parametric_cross_entropy(
+            logits, target, w=w, offset=offset, delta=delta, group=group, reduction=reduction
+        )
 
     def retraining_loss(self, *, reduction: str = "mean") -> ParametricCrossEntropy:
         """Return the loss found: the mean of the parameters over the later half of the outer steps.
@@ -105,9 +107,9 @@ class LossSearch:
         For a network that trains anew on all rows, those of the validation too.
         """
         means = self._course.later_means()
-        w, l, delta = (means[name].to(self._values[name].device) for name in NAMES)  # noqa: E741
-        n_groups = l.shape[-1] if self._grouped else None
-        return ParametricCrossEntropy(w=w, l=l, delta=delta, num_groups=n_groups, reduction=reduction)
+        w, offset, delta = (means[name].to(self._values[name].device) for name in NAMES)
+        n_groups = offset.shape[-1] if self._grouped else None
+        return ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=n_groups, reduction=reduction)
 
     def found(self) -> list[FoundLoss]:
         """Return, for each replica of a stack, what `retraining_loss` has and how it came to be."""
@@ -118,7 +120,7 @@ class LossSearch:
                 steps,
                 {name: values[:, r] for name, values in course.items()},
             )
-            for r in range(len(means["l"]))
+            for r in range(len(means["offset"]))
         ]
 
     # The outer step
@@ -160,7 +162,7 @@ class LossSearch:
         self._course.add(self.n_steps, self._values, measured)
 
     def _hypergradient(self, train: Sequence[Batch], validation: Sequence[Batch]) -> tuple[Named, Named]:
-        *_, K, G = self._map.start["l"].shape
+        *_, K, G = self._map.start["offset"].shape
         theta = self._theta()
         v, value = outer_gradient(self._plain_losses, self._objective, theta, validation, (K, G), lead=self._lead)
         found = hypergradient(self._problem, theta, self._values, train, v, self._solver, lead=self._lead)
@@ -170,7 +172,7 @@ class LossSearch:
 
     @torch.enable_grad()
     def _by_departures(self, slopes: Named) -> Named:
-        """Carry derivatives by w, l and delta over to what is searched."""
+        """Carry derivatives by w, offset and delta over to what is searched."""
         departures = leaves(self._departures)
         values = self._shaped(self._map.values(departures))
         moving = [name for name in values if values[name].requires_grad]

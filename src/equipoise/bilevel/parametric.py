@@ -11,15 +11,15 @@ from equipoise.losses.reduction import by_row
 
 
 def row_losses(z: Tensor, alpha: Named, batch: Batch) -> Tensor:
-    """Losses of rows, for ``alpha = {"w": ..., "l": ..., "delta": ...}``; see `parametric_cross_entropy`."""
+    """Losses of rows, for ``alpha = {"w": ..., "offset": ..., "delta": ...}``; see `parametric_cross_entropy`."""
     losses = parametric_cross_entropy(
-        z, batch.target, w=alpha["w"], l=alpha["l"], delta=alpha["delta"], group=batch.group, reduction="none"
+        z, batch.target, w=alpha["w"], offset=alpha["offset"], delta=alpha["delta"], group=batch.group, reduction="none"
     )
     return losses if batch.weight is None else losses * batch.weight
 
 
 def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named:
-    """Derivative by w, l and delta of the sum over rows of ``<d loss / dz, dz>``.
+    """Derivative by w, offset and delta of the sum over rows of ``<d loss / dz, dz>``.
 
     With ``a = delta z + l``, ``q = softmax(a)``, ``u = delta dz`` and a row's weight ``W = sum_k w_k Y_k`` for its
     target Y (one 1 for a class index) the slope of a row is ``sum_k u_k (W q_k - w_k Y_k)``, and::
@@ -34,23 +34,23 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
     z, dz : Tensor of shape (..., B, K)
         Logits, and how they move along some direction of the weights.
     alpha : dict of Tensor of shape (..., K), or (..., K, G) with groups
-        ``w``, ``l`` and ``delta``.
+        ``w``, ``offset`` and ``delta``.
     batch : Batch
 
     Returns
     -------
     dict of Tensor of the shapes of `alpha`
     """
-    z, dz = z.to(alpha["l"]), dz.to(alpha["l"])  # half precision is widened
-    w, l, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "l", "delta"))  # noqa: E741
+    z, dz = z.to(alpha["offset"]), dz.to(alpha["offset"])  # half precision is widened
+    w, offset, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "offset", "delta"))
     soft = batch.target.is_floating_point()
     Y = batch.target.to(z) if soft else functional.one_hot(batch.target, z.shape[-1]).to(z)
     Y = Y if batch.weight is None else Y * batch.weight.unsqueeze(-1)
     weight = (w * Y).sum(-1, keepdim=True)
-    q, u = (delta * z + l).softmax(-1), delta * dz
+    q, u = (delta * z + offset).softmax(-1), delta * dz
     mean = (q * u).sum(-1, keepdim=True)
     dq = weight * q * (u - mean)
-    of_rows = {"w": Y * (mean - u), "l": dq, "delta": dq * z + dz * (weight * q - w * Y)}
+    of_rows = {"w": Y * (mean - u), "offset": dq, "delta": dq * z + dz * (weight * q - w * Y)}
     return {name: _by_column(values, batch.group, alpha[name]) for name, values in of_rows.items()}
 
 

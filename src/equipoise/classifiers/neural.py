@@ -21,7 +21,7 @@ from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.bilevel.course import long_frame
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import Loss
-from equipoise.samplers import carry_weights, resample
+from equipoise.samplers import resample
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, FoundLoss, LossSearchRows, Settings, Table, Task, TrainedNetwork, fit
 
@@ -107,7 +107,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     n_steps_ : list of int
         Gradient steps that each member made.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
-        With an `AutoBalance`: ``w``, ``l`` and ``delta`` that each member trained with.
+        With an `AutoBalance`: ``w``, ``offset`` and ``delta`` that each member trained with.
     groups_ : ndarray of shape (n_groups,) or None
         Groups, if `fit` was told of any.
     sampler_diagnostics_ : list of dict
@@ -391,13 +391,13 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         if self.sampler is not None:
             labels = self.classes_[table.y[rows]]
             drawn = resample(self.sampler, table.X[rows], labels, seed)
-            self.sampler_diagnostics_ += drawn.health
+            self.sampler_diagnostics_ += drawn.diagnostics
             if row_weights is not None:
-                row_weights = carry_weights(drawn, row_weights, labels)
-            if drawn.made.any():
-                made_codes = np.searchsorted(self.classes_, drawn.y[drawn.made])
-                made = Table(drawn.X[drawn.made].astype(self.dtype), made_codes, table.n_classes)
-            rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), rows[drawn.sources])
+                row_weights = drawn.weights(row_weights, labels)
+            if drawn.synthetic.any():
+                made_codes = np.searchsorted(self.classes_, drawn.y[drawn.synthetic])
+                made = Table(drawn.X[drawn.synthetic].astype(self.dtype), made_codes, table.n_classes)
+            rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), rows[drawn.sources])
         if row_weights is not None:
             row_weights = row_weights / row_weights.mean()
         return rows, made, row_weights

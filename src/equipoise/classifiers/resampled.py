@@ -5,7 +5,6 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
@@ -22,8 +21,9 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from equipoise.containers import readable
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
-from equipoise.samplers import Resampled, carry_weights, resample
+from equipoise.samplers.resample import Resampled, resample
 
 
 def _has(method: str) -> Callable[["ResampledClassifier"], bool]:
@@ -126,9 +126,9 @@ class ResampledClassifier(ClassifierWrapper):
         given = labels[rows]
         to_sampler = _check_method_params(X, routed.sampler.fit_resample, indices=rows)
         drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
-        self.sample_indices_ = np.where(drawn.made, -1, rows[drawn.sources])
-        self.sample_weight_ = None if sample_weight is None else carry_weights(drawn, weights[rows], given)
-        self.sampler_diagnostics_ = drawn.health
+        self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
+        self.sample_weight_ = None if sample_weight is None else drawn.weights(weights[rows], given)
+        self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
         return self
@@ -139,10 +139,10 @@ class ResampledClassifier(ClassifierWrapper):
         others = {name: value for name, value in params.items() if name != "sample_weight"}
         chosen = _check_method_params(X, others, indices=self.sample_indices_)
         by_row = [name for name in others if chosen[name] is not others[name]]
-        if by_row and drawn.made.any():
+        if by_row and drawn.synthetic.any():
             raise ValueError(
-                f"{by_row[0]} has a value for each given row, but {self.sampler!r} made {drawn.made.sum()} rows, "
-                f"which have none: use a sampler that selects rows."
+                f"{by_row[0]} has one value a row, but {self.sampler!r} made {drawn.synthetic.sum()} synthetic rows, "
+                f"which have none. Use a sampler that selects rows."
             )
         return {**chosen, **carried}
 
@@ -175,7 +175,7 @@ class ResampledClassifier(ClassifierWrapper):
         ndarray of shape (n,)
         """
         check_is_fitted(self)
-        return self.classifier_.predict(_table(X))
+        return np.ravel(self.classifier_.predict(_table(X)))  # CatBoost gives a column for several classes
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -220,10 +220,8 @@ class ResampledClassifier(ClassifierWrapper):
 
 
 def _table(X: Any) -> Any:
-    """Return what a sampler reads: any data frame as pandas has it, sparse rows that can be indexed, else arrays."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        return frame.to_pandas()
-    if issparse(X):
-        return X.tocsr()
-    return X if hasattr(X, "shape") else np.asarray(X)
+    """Return rows that samplers can read and index."""
+    rows = readable(X)
+    if issparse(rows):
+        return rows.tocsr()
+    return rows if hasattr(rows, "shape") else np.asarray(rows)

@@ -57,7 +57,7 @@ class WeighedLoss(nn.Module):
 
 _LEGAL: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "w": ("zero or more", lambda values: values >= 0),
-    "l": ("finite", torch.isfinite),
+    "offset": ("finite", torch.isfinite),
     "delta": ("positive", lambda values: values > 0),
 }
 

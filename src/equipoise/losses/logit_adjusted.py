@@ -31,8 +31,8 @@ def logit_adjusted_loss(
     >>> logit_adjusted_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
     tensor(2.3026)
     """
-    l = tau * log_priors(checked_counts(class_counts))  # noqa: E741
-    return parametric_cross_entropy(logits, target, l=l, reduction=reduction, ignore_index=ignore_index)
+    offset = tau * log_priors(checked_counts(class_counts))
+    return parametric_cross_entropy(logits, target, offset=offset, reduction=reduction, ignore_index=ignore_index)
 
 
 class LogitAdjustedLoss(ParametricCrossEntropy):
@@ -77,5 +77,5 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
         ignore_index: int = -100,
     ) -> None:
         counts = checked_counts(class_counts)
-        super().__init__(l=tau * log_priors(counts), reduction=reduction, ignore_index=ignore_index)
+        super().__init__(offset=tau * log_priors(counts), reduction=reduction, ignore_index=ignore_index)
         self.class_counts = counts

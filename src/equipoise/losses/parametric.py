@@ -17,7 +17,7 @@ def parametric_cross_entropy(
     target: Tensor,
     *,
     w: Tensor | None = None,
-    l: Tensor | None = None,  # noqa: E741 - the paper's name
+    offset: Tensor | None = None,
     delta: Tensor | None = None,
     group: Tensor | None = None,
     reduction: str = "mean",
@@ -37,9 +37,9 @@ def parametric_cross_entropy(
         Leading axes, if any, are replicas.
     target : Tensor of shape (..., B), integer, or (..., B, K), floating
         Class indices or probabilities.
-    w, l, delta : Tensor of shape (K,) or (..., K), optional
-        Weights, offsets and multipliers, for all replicas or for each; 1, 0 and 1 by default. With `group` they
-        have a last axis of groups, ``(K, G)`` or ``(..., K, G)``. Gradients reach them.
+    w, offset, delta : Tensor of shape (K,) or (..., K), optional
+        Weights w, offsets l and multipliers delta, for all replicas or for each; 1, 0 and 1 by default. With `group`
+        they have a last axis of groups, ``(K, G)`` or ``(..., K, G)``. Gradients reach them.
     group : Tensor of shape (..., B), integer, optional
         Group of each row, 0 to G - 1. All logits of a row are adjusted by its group's column.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -60,7 +60,7 @@ def parametric_cross_entropy(
 
     Notes
     -----
-    A constant added to all ``l`` changes nothing, and a common factor of all ``delta`` is a temperature. With equal
+    A constant added to all offsets changes nothing, and a common factor of all ``delta`` is a temperature. With equal
     ``delta`` the minimiser is optimal for the balanced error if and only if ``w_y exp(-l_y)`` is proportional to
     ``1 / pi_y``. A smaller ``delta`` gives a class a larger margin once all training rows are fitted.
 
@@ -68,16 +68,16 @@ def parametric_cross_entropy(
     --------
     >>> import torch
     >>> from equipoise.losses import parametric_cross_entropy
-    >>> l = torch.tensor([0.9, 0.1]).log()
-    >>> parametric_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1]), l=l, reduction="none")
+    >>> offset = torch.tensor([0.9, 0.1]).log()
+    >>> parametric_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1]), offset=offset, reduction="none")
     tensor([0.1054, 2.3026])
     """
     rows = accept(logits, target, ignore_index)
     adjusted = rows.logits
     if delta is not None:
         adjusted = adjusted * by_row(delta, adjusted, "delta", group)
-    if l is not None:
-        adjusted = adjusted + by_row(l, adjusted, "l", group)
+    if offset is not None:
+        adjusted = adjusted + by_row(offset, adjusted, "offset", group)
     weights = None if w is None else by_row(w, adjusted, "w", group)
     return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
 
@@ -93,8 +93,8 @@ class ParametricCrossEntropy(WeighedLoss):
     ----------
     w : array-like of shape (K,), not negative, optional
         Weights; 1 by default.
-    l : array-like of shape (K,), optional
-        Offsets; 0 by default.
+    offset : array-like of shape (K,), optional
+        Offsets, l in the formula; 0 by default.
     delta : array-like of shape (K,), positive, optional
         Multipliers; 1 by default.
     num_groups : int, optional
@@ -118,29 +118,29 @@ class ParametricCrossEntropy(WeighedLoss):
     --------
     >>> import torch
     >>> from equipoise import ParametricCrossEntropy
-    >>> loss = ParametricCrossEntropy(w=[1.0, 2.0], l=[0.0, -1.0], delta=[1.0, 0.5])
+    >>> loss = ParametricCrossEntropy(w=[1.0, 2.0], offset=[0.0, -1.0], delta=[1.0, 0.5])
     >>> loss(torch.tensor([[2.0, 1.0]]), torch.tensor([1]))
     tensor(5.1578)
     """
 
-    l: Tensor | None  # noqa: E741
+    offset: Tensor | None
     delta: Tensor | None
 
     def __init__(
         self,
         *,
         w: ArrayLike | Tensor | None = None,
-        l: ArrayLike | Tensor | None = None,  # noqa: E741 - the paper's name
+        offset: ArrayLike | Tensor | None = None,
         delta: ArrayLike | Tensor | None = None,
         num_groups: int | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
     ) -> None:
         super().__init__(None, w, reduction=reduction, ignore_index=ignore_index)
-        self.register_buffer("l", checked_values(l, "l"))
+        self.register_buffer("offset", checked_values(offset, "offset"))
         self.register_buffer("delta", checked_values(delta, "delta"))
         self.num_groups = num_groups
-        for name in ("w", "l", "delta"):
+        for name in ("w", "offset", "delta"):
             values = getattr(self, name)
             if num_groups is not None and values is not None and values.shape[1:][-1:] != (num_groups,):
                 raise ValueError(
@@ -177,5 +177,5 @@ class ParametricCrossEntropy(WeighedLoss):
                 f"{'no groups came' if group is None else 'groups came'}: give both or neither."
             )
         return parametric_cross_entropy(
-            logits, target, w=self.w, l=self.l, delta=self.delta, group=group, **self._options()
+            logits, target, w=self.w, offset=self.offset, delta=self.delta, group=group, **self._options()
         )

@@ -33,8 +33,10 @@ def vs_loss(
     tensor(4.2948)
     """
     counts = checked_counts(class_counts)
-    l, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)  # noqa: E741
-    return parametric_cross_entropy(logits, target, l=l, delta=delta, reduction=reduction, ignore_index=ignore_index)
+    offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
+    return parametric_cross_entropy(
+        logits, target, offset=offset, delta=delta, reduction=reduction, ignore_index=ignore_index
+    )
 
 
 class VSLoss(ParametricCrossEntropy):
@@ -82,6 +84,6 @@ class VSLoss(ParametricCrossEntropy):
         ignore_index: int = -100,
     ) -> None:
         counts = checked_counts(class_counts)
-        l, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)  # noqa: E741
-        super().__init__(l=l, delta=delta, reduction=reduction, ignore_index=ignore_index)
+        offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
+        super().__init__(offset=offset, delta=delta, reduction=reduction, ignore_index=ignore_index)
         self.class_counts = counts

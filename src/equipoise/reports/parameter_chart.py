@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from equipoise.reports.plots import WIDTH, calm, new_figure
 from equipoise.reports.svg import MUTED
 
-_TITLES = {"w": "weight w", "l": "offset l", "delta": "multiplier delta"}
+_TITLES = {"w": "weight", "offset": "offset", "delta": "multiplier"}
 _LABELLED = 12  # lines that each have their name beside them, at most
 
 
@@ -29,7 +29,7 @@ def parameter_chart(history: pd.DataFrame) -> Figure:
     --------
     >>> import pandas as pd
     >>> from equipoise.reports.parameter_chart import parameter_chart
-    >>> rows = [(step, "l", k, sign * step / 10) for step in (0, 5, 10) for k, sign in enumerate((1, -1))]
+    >>> rows = [(step, "offset", k, sign * step / 10) for step in (0, 5, 10) for k, sign in enumerate((1, -1))]
     >>> figure = parameter_chart(pd.DataFrame(rows, columns=["step", "parameter", "class", "value"]))
     >>> [line.get_ydata().tolist() for line in figure.axes[0].lines]
     [[0.0, 0.5, 1.0], [0.0, -0.5, -1.0]]

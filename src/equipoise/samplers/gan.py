@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.over_sampling.base import BaseOverSampler
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight
 
 from equipoise.progress import ProgressBars
+from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.gan_health import (
     UnhealthyGANWarning,
     caution,
@@ -56,7 +56,7 @@ class _RareClass:
     starts: list[Rows]  # what each GAN makes its rows from
 
 
-class GANOverSampler(BaseOverSampler):
+class GANOverSampler(AnyContainer, BaseOverSampler):
     """Base of the GAN over-samplers, which differ in what the generator starts from."""
 
     _parameter_constraints = {
@@ -97,31 +97,6 @@ class GANOverSampler(BaseOverSampler):
         self.max_time = max_time
         self.verbose = verbose
         self.random_state = random_state
-
-    def fit_resample(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> tuple[Any, Any]:
-        """Train the GANs, and make the rows that the classes lack.
-
-        Parameters
-        ----------
-        X : array-like, data frame or sparse matrix of shape (n, n_features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-            Weights of the rows, which `sample_weight_` carries on. What is made does not depend on them.
-
-        Returns
-        -------
-        (X, y) : of the kinds given
-            The given rows, then the made ones.
-
-        Raises
-        ------
-        ValueError
-            If rows, labels or weights do not serve.
-        """
-        if sample_weight is None:
-            return super().fit_resample(X, y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return super().fit_resample(X, y, sample_weight=weights)
 
     @abstractmethod
     def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:

@@ -16,18 +16,18 @@ import joblib
 import numpy as np
 import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
 
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_rows, train_chains
 from equipoise.bilevel.rows import Chain, RowProblem, class_codes, rows_of
 from equipoise.progress import ProgressBars
+from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_modes import MODES, Mode
 from equipoise.training import FittedEnsemble, TrainedNetwork
 
@@ -37,7 +37,7 @@ _MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to 
 _MEASURED_ON = 10  # held-out rows of a larger class, in units of the rare rows, at most
 
 
-class MUBO(BaseCleaningSampler):
+class MUBO(AnyContainer, BaseCleaningSampler):
     """Under-sample the larger classes by a bilevel search over their rows.
 
     Starting from the rare rows alone, each outer step proposes a few rows of the larger classes, trains a network on
@@ -106,7 +106,8 @@ class MUBO(BaseCleaningSampler):
     sample_indices_ : ndarray of shape (n_new,)
         Rows kept, in ascending order; all rare rows are (in ``"authors"`` as bootstrapped).
     sample_weight_ : ndarray of shape (n_new,) or None
-        Weights of the rows kept; None if none were given.
+        Weights of the rows kept; None if none were given. The inner loop and the objective weigh rows by them, rows of
+        weight 0 are left out, and sizes of micro-samples count rows.
     chains_ : list of ndarray
         Rows kept by each chain.
     history_ : DataFrame
@@ -204,32 +205,6 @@ class MUBO(BaseCleaningSampler):
         self.checkpoint = checkpoint
         self.verbose = verbose
         self.random_state = random_state
-
-    def fit_resample(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> tuple[Any, Any]:
-        """Search rows, and return those that the best chain kept.
-
-        Parameters
-        ----------
-        X : array-like, data frame or sparse matrix of shape (n, n_features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-            Weights of the rows in the inner loop and in the objective; rows of weight 0 are not there. Sizes of
-            micro-samples count rows.
-
-        Returns
-        -------
-        (X, y) : of the kinds given
-            All rows of the classes that are not under-sampled, and the rows kept of the others.
-
-        Raises
-        ------
-        ValueError
-            If rows, labels or weights do not serve, or the checkpoint is that of another search.
-        """
-        if sample_weight is None:
-            return super().fit_resample(X, y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return super().fit_resample(X, y, sample_weight=weights)
 
     def _fit_resample(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None

@@ -1,22 +1,18 @@
-"""Call an imbalanced-learn sampler: which given rows are kept, which rows are made, and what they weigh.
+"""Call any sampler: which rows it keeps, which rows are synthetic, and what all of them weigh."""
 
-Samplers that look for neighbours within a class fail where a class has too few rows. Here they are
-called with fewer neighbours, or replaced by a simpler sampler, with a warning that names the class.
-"""
-
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE, SVMSMOTE, RandomOverSampler
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import _safe_indexing
+
+from equipoise.containers import readable
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,22 +23,45 @@ class Resampled:
     ----------
     X : ndarray of shape (n_new, *features), data frame or sparse matrix
     y : ndarray of shape (n_new,)
-    made : ndarray of bool, of shape (n_new,)
-        Whether the row was not there before.
+    synthetic : ndarray of bool, of shape (n_new,)
+        Whether a row is synthetic, so none of the given rows.
     sources : ndarray of int, of shape (n_new,)
-        The given row that the row is or was made from; -1 where the sampler does not tell.
+        Position of the given row that the row repeats, or that the sampler started from; -1 where it is unknown.
     sample_weight : ndarray of shape (n_new,) or None
-        What the sampler itself made of the weights.
-    health : list of dict
-        Diagnostics of the sampler's synthetic rows, one entry a class; empty if it has none.
+        The sampler's own weights of the rows.
+    diagnostics : list of dict
+        Diagnostics of the synthetic rows, one entry a class; empty if the sampler has none.
     """
 
     X: Any
     y: NDArray[Any]
-    made: NDArray[np.bool_]
+    synthetic: NDArray[np.bool_]
     sources: NDArray[np.int64]
     sample_weight: NDArray[np.float64] | None = None
-    health: list[dict[str, Any]] = field(default_factory=list)
+    diagnostics: list[dict[str, Any]] = field(default_factory=list)
+
+    def weights(self, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """Weights of the resampled rows.
+
+        A given row keeps its weight. A synthetic row gets the sampler's weight (the mean of its parents, where the
+        sampler knows them), the weight of the row that it started from, or else the mean weight of its class.
+
+        Parameters
+        ----------
+        sample_weight : ndarray of shape (n,)
+            Weights of the given rows.
+        y : ndarray of shape (n,)
+            Their labels.
+
+        Returns
+        -------
+        ndarray of shape (n_new,)
+        """
+        if self.sample_weight is not None:
+            return self.sample_weight
+        classes, codes = np.unique(y, return_inverse=True)
+        means = np.bincount(codes, weights=sample_weight) / np.bincount(codes)
+        return np.where(self.sources < 0, means[np.searchsorted(classes, self.y)], sample_weight[self.sources])
 
 
 def resample(
@@ -53,10 +72,10 @@ def resample(
     Parameters
     ----------
     sampler : imbalanced-learn sampler
-    X : ndarray of shape (n, *features), or pandas data frame or sparse matrix of shape (n, n_features)
+    X : ndarray of shape (n, *features), or data frame or sparse matrix of shape (n, n_features)
     y : ndarray of shape (n,)
     random_state : int, default=None
-        Given to the sampler, if it takes one; None leaves it its own.
+        Random seed in place of the sampler's own.
     **params : dict
         Passed on to `fit_resample`.
 
@@ -68,100 +87,61 @@ def resample(
     ------
     TypeError
         If the sampler has no ``fit_resample``.
+    ValueError
+        If a class has too few rows for the sampler, or the sampler refuses the rows.
     """
     if not hasattr(sampler, "fit_resample"):
         raise TypeError(f"sampler must have fit_resample, as imbalanced-learn's do, but sampler={sampler!r}.")
+    from equipoise.samplers.class_sizes import fit_resample  # imports imbalanced-learn, which is slow
+
+    X, own = readable(X), clone(sampler)
+    if random_state is not None and "random_state" in own.get_params():
+        own.set_params(random_state=random_state)
     flat = X.reshape(len(X), -1) if np.ndim(X) > 2 else X
-    fitted, X_out, y_out = _fit_resample(_for_class_sizes(sampler, y), flat, y, random_state, params)
+    fitted, X_out, y_out = fit_resample(own, flat, y, params)
     indices = getattr(fitted, "sample_indices_", None)
-    if indices is None or getattr(fitted, "shrinkage_", None):  # a smoothed bootstrap moves the rows that it repeats
-        found = _find(X_out, y_out, flat, y)
-        made, sources = found < 0, found if indices is None else np.where(found < 0, indices, found)
+    if indices is None:
+        sources = _find(X_out, y_out, flat, y)
+        synthetic = sources < 0
     else:
-        made, sources = np.zeros(len(indices), dtype=bool), np.asarray(indices, dtype=np.int64)
+        sources = np.asarray(indices, dtype=np.int64)
+        # A smoothed bootstrap (RandomOverSampler with shrinkage) moves the rows that it repeats.
+        moves = bool(getattr(fitted, "shrinkage_", None))
+        synthetic = _differ(X_out, _safe_indexing(flat, sources)) if moves else np.zeros(len(sources), dtype=bool)
     X_out = X_out.reshape(-1, *X.shape[1:]) if flat is not X else X_out
-    health = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
-    return Resampled(X_out, y_out, made, sources, getattr(fitted, "sample_weight_", None), health)
+    diagnostics = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
+    return Resampled(X_out, y_out, synthetic, sources, getattr(fitted, "sample_weight_", None), diagnostics)
 
 
-def carry_weights(drawn: Resampled, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-    """Weights of resampled rows: those of the given rows that they are.
-
-    Rows that were made get what the sampler says (the mean of their parents, where it knows them), the weight
-    of the row that they were made from, or else the mean weight of their class.
-
-    Parameters
-    ----------
-    drawn : Resampled
-    sample_weight : ndarray of shape (n,)
-        Of the given rows.
-    y : ndarray of shape (n,)
-        Their labels.
-
-    Returns
-    -------
-    ndarray of shape (n_new,)
-    """
-    if drawn.sample_weight is not None:
-        return drawn.sample_weight
-    classes, codes = np.unique(y, return_inverse=True)
-    means = np.bincount(codes, weights=sample_weight) / np.bincount(codes)
-    return np.where(drawn.sources < 0, means[np.searchsorted(classes, drawn.y)], sample_weight[drawn.sources])
+def _differ(X: Any, others: Any) -> NDArray[np.bool_]:
+    """Return which rows differ from the ones beside them."""
+    if issparse(X):
+        return np.asarray((others != X).sum(axis=1)).ravel() > 0
+    left, right = (np.asarray(rows) for rows in (X, others))
+    return ~((left == right) | (pd.isna(left) & pd.isna(right))).all(axis=1)
 
 
 def _find(X: Any, y: NDArray[Any], among: Any, labels: NDArray[Any]) -> NDArray[np.int64]:
     """Find each row with its label among others, or -1: the second of equal rows is the second of them, and so on."""
     places = defaultdict(list)
-    for place, key in enumerate(_keys(among, labels)):
+    for place, key in enumerate(_keys(among, labels, like=X)):
         places[key].append(place)
     found, times = np.full(len(y), -1, dtype=np.int64), Counter[Any]()
-    for i, key in enumerate(_keys(X, y)):
+    for i, key in enumerate(_keys(X, y, like=among)):
         if equal := places.get(key):
             found[i] = equal[times[key] % len(equal)]
             times[key] += 1
     return found
 
 
-def _keys(X: Any, y: NDArray[Any]) -> Iterator[tuple[Any, Any]]:
+def _keys(X: Any, y: NDArray[Any], like: Any) -> Iterator[tuple[Any, Any]]:
+    """Return a key for each row, equal for equal values: of the type that both tables can be brought to."""
     if isinstance(X, pd.DataFrame):
         return zip(pd.util.hash_pandas_object(X, index=False), y.tolist())
+    dtype = np.result_type(X.dtype, like.dtype)
     if issparse(X):
-        rows = X.tocsr().sorted_indices()
+        rows = X.tocsr().astype(dtype).sorted_indices()
         return zip(((row.indices.tobytes(), row.data.tobytes()) for row in rows), y.tolist())
-    return zip((row.tobytes() for row in X), y.tolist())
-
-
-def _fit_resample(
-    sampler: BaseEstimator, X: Any, y: NDArray[Any], random_state: int | None, params: dict[str, Any]
-) -> tuple[BaseEstimator, Any, NDArray[Any]]:
-    sampler = clone(sampler)
-    if random_state is not None and "random_state" in sampler.get_params():
-        sampler.set_params(random_state=random_state)
-    try:
-        return (sampler, *sampler.fit_resample(X, y, **params))
-    except ValueError as error:
-        # Support vectors that are all surrounded by other classes count as noise, and then none is left.
-        if not isinstance(sampler, SVMSMOTE) or "noise" not in str(error):
-            raise
-        warnings.warn(f"SVMSMOTE could not be used ({error}); SMOTE was used instead.", UserWarning, stacklevel=4)
-        smote = SMOTE(**{name: getattr(sampler, name) for name in ("sampling_strategy", "k_neighbors", "random_state")})
-        return _fit_resample(smote, X, y, None, params)
-
-
-def _for_class_sizes(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:
-    """Lower the numbers of neighbours to what the rows allow; a class of one row can only be repeated."""
-    k, m = (sampler.get_params().get(name) for name in ("k_neighbors", "m_neighbors"))
-    classes, counts = np.unique(y, return_counts=True)
-    smallest, fewest = classes.tolist()[counts.argmin()], int(counts.min())
-    name = type(sampler).__name__
-    if isinstance(m, Integral) and len(y) <= int(m):
-        sampler = clone(sampler).set_params(m_neighbors=len(y) - 1)
-    if not isinstance(k, Integral) or fewest > int(k):
-        return sampler
-    too_few = f"Class {smallest!r} has {fewest} training rows, too few for {name} with {k} neighbours"
-    if fewest == 1:
-        warnings.warn(f"{too_few}; random over-sampling was used instead.", UserWarning, stacklevel=4)
-        shared = ("sampling_strategy", "random_state")
-        return RandomOverSampler(**{name: sampler.get_params()[name] for name in shared})
-    warnings.warn(f"{too_few}; {fewest - 1} neighbours were used.", UserWarning, stacklevel=4)
-    return clone(sampler).set_params(k_neighbors=fewest - 1)
+    if dtype.kind == "O":
+        return zip(map(tuple, X.tolist()), y.tolist())
+    return zip((row.tobytes() for row in X.astype(dtype)), y.tolist())

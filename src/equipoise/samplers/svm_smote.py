@@ -51,7 +51,7 @@ class BoundedSVC(SVC):
     support_: NDArray[np.int32]
 
     def __init__(self, label: Any, seed: int) -> None:
-        super().__init__(gamma="scale")
+        super().__init__(gamma="scale", random_state=seed)  # else libsvm moves numpy's global state
         self.label = label
         self.seed = seed
 

@@ -143,8 +143,10 @@ class _StackTraining:
         self.settings, self.tell = settings, tell
         seeds = [Seed(task.seed).spawn(4) for task in tasks]
         d = tasks[0].real.shape[1]
-        self.generator = _stack(Generator(d), [s[0] for s in seeds], settings)
-        self.discriminator = _stack(Discriminator(d), [s[1] for s in seeds], settings)
+        with torch.random.fork_rng(devices=[]):  # a new module draws weights, which `fresh_copy` draws again
+            patterns = Generator(d), Discriminator(d)
+        self.generator = _stack(patterns[0], [s[0] for s in seeds], settings)
+        self.discriminator = _stack(patterns[1], [s[1] for s in seeds], settings)
         self.averaged = self.generator if settings.averaging is None else copy.deepcopy(self.generator)
         adam = Settings(optimizer="adam", weight_decay=0.0)
         self.to_discriminate, self.to_generate = Adam(self.discriminator, adam), Adam(self.generator, adam)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.batch_smote import with_neighbours
-from equipoise.batches.mixture import MixingTransform, Mixture, mix_labels
+from equipoise.batches.mixture import Mixture, weighted
+from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
 
 INITIAL_WEIGHTS, ROWS, DROPOUT, LOOKS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
@@ -110,14 +111,13 @@ class RowDraws:
             return Block(self.rows[order], weights=weights)
         labels = self.labels[order]
         mixture = self.transform.draw(labels, self.generator)
-        if mixture.label_share is None:
-            mixture = mixture._replace(label_share=mixture.share)
+        mixture = mixture._replace(label_share=mixture.of_labels)
         if self.transform.looks_at_features:
             weights = None if weights is None else weights.gather(1, mixture.first)
             return Block(self.rows[order], weights=weights, within=mixture, labels=labels)
-        first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
         if weights is not None:
-            weights = mix_labels(weights, mixture)
+            mixture, weights = weighted(mixture, weights)
+        first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
         return Block(self.rows[first], mixture._replace(first=self.rows[first], second=self.rows[second]), weights)
 
 
@@ -132,7 +132,7 @@ class Block:
     mixture : Mixture or None
         Mixes rows of the pool, instead of taking `rows` as they are.
     weights : Tensor or None
-        Of the rows as they train: mixed, or those of the first row.
+        Of the rows as they train: those of `equipoise.batches.mixture.weighted`, or of the first row.
     within : Mixture or None
         Mixes rows within the batch once its features are known: ``second`` holds ranks of neighbours.
     labels : Tensor or None

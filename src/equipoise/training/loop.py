@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equipoise.batches.transform import transformed
 from equipoise.losses.rows import StackLoss, row_losses
 from equipoise.networks import MLPStack, Stack
 from equipoise.training.draws import DROPOUT, LOOKS, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
@@ -163,7 +164,7 @@ class StackTraining:
 
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor | None]) -> None:
         if self.transforms is not None:
-            x, target = self._transformed(x, target)
+            x, target, weights = self._transformed(x, target, weights)
         losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights
@@ -173,10 +174,14 @@ class StackTraining:
         if isinstance(self.losses, SearchingLoss):
             self.losses.after_step(x, target, weights)
 
-    def _transformed(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _transformed(self, x: Tensor, target: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         assert self.transforms is not None
-        pairs = [self.transforms[r](x[i], target[i]) for i, r in enumerate(self.replicas)]
-        return torch.stack([rows for rows, _ in pairs]), torch.stack([soft for _, soft in pairs])
+        parts = [
+            transformed(self.transforms[replica], x[i], target[i], None if weights is None else weights[i])
+            for i, replica in enumerate(self.replicas)
+        ]
+        rows, soft, of_rows = zip(*parts, strict=True)
+        return torch.stack(rows), torch.stack(soft), None if weights is None else torch.stack(of_rows)
 
     def _progress(self, steps: int) -> float:
         share = steps / self.settings.max_steps

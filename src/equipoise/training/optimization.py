@@ -37,7 +37,7 @@ class Adam:
     def __init__(self, stack: nn.Module, settings: Settings) -> None:
         self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
         self._kernel, self._weight_decay = _KERNELS[settings.optimizer], settings.weight_decay
-        self._epsilon = settings.epsilon
+        self._eps = settings.eps
         self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
         like = self.parameters[0] if self.parameters else torch.zeros(1)
@@ -75,7 +75,7 @@ class Adam:
             beta1=_BETA1,
             beta2=_BETA2,
             weight_decay=self._weight_decay,
-            eps=self._epsilon,
+            eps=self._eps,
             amsgrad=False,
             maximize=False,
         )

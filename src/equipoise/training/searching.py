@@ -120,9 +120,9 @@ class StackFoundLoss:
     def __init__(self, tasks: Sequence[Task], pool: Pool) -> None:
         self._n_groups = tasks[0].table.n_groups
         found = [task.found for task in tasks if task.found is not None]
-        w, l, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "l", "delta"))  # noqa: E741
+        w, offset, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "offset", "delta"))
         n_groups = self._n_groups if self._n_groups > 1 else None
-        loss = ParametricCrossEntropy(w=w, l=l, delta=delta, num_groups=n_groups, reduction="none")
+        loss = ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=n_groups, reduction="none")
         self._loss = loss.to(pool.X.device, pool.X.dtype)
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from equipoise.batches.mixture import MixingTransform
+from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Settings:
         See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
         what share of the run is done. Or a loss to be searched for, such as `AutoBalance`: see `Task.search`.
     batch_transform : callable or None
-        ``(x, y) -> (x, soft y)``.
+        ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights; see
+        `equipoise.batches.transform.transformed`.
     batch_sampler : callable or None
         ``(labels, batch_size, generator=...) -> sampler``, such as the class `BalancedBatchSampler`: of some
         length, and an iterable of batches of row positions. It is read again and again, with
@@ -78,7 +79,7 @@ class Settings:
         Steps between looks at the stopping rules.
     learning_rate, weight_decay : float
     optimizer : {"adamw", "adam"}
-    epsilon : float
+    eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau"}
         See `equipoise.training.schedules`.
@@ -112,7 +113,7 @@ class Settings:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     optimizer: str = "adamw"
-    epsilon: float = 1e-8
+    eps: float = 1e-8
     schedule: str = "one_cycle"
     initialization: str = "torch"
     dropout: float | tuple[float, ...] = 0.0
@@ -192,7 +193,7 @@ class FoundLoss:
     Attributes
     ----------
     parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        ``w``, ``l`` and ``delta`` that the network trained with.
+        ``w``, ``offset`` and ``delta`` that the network trained with.
     steps : ndarray of shape (S,)
         Training steps of the search after which each value of `course` came to be.
     course : dict of str to ndarray of shape (S, K), or (S, K, G)

@@ -39,6 +39,8 @@ CLASSES = (
 FULL = Effort(n_folds=3, n_members=1, most_rows=60_000, most_steps=1500)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=2000, most_steps=30, quick=True)
 
+_SYMBOLS = {"offset": "l", "delta": "delta"}  # the paper's, in what is stored and shown
+
 Pixels = NDArray[np.uint8]
 Codes = NDArray[np.int64]
 
@@ -113,7 +115,7 @@ def _chosen(model: ClassifierMixin) -> dict[str, float | list[float]]:
     if hasattr(model, "tau_"):
         return {"tau": model.tau_, "gamma": model.gamma_}
     found = getattr(model, "loss_parameters_", {})
-    return {name: found[name].mean(axis=0).tolist() for name in found if name != "w"}
+    return {symbol: found[name].mean(axis=0).tolist() for name, symbol in _SYMBOLS.items() if name in found}
 
 
 def by_class(path: Path) -> pd.DataFrame:
@@ -130,7 +132,7 @@ def by_class(path: Path) -> pd.DataFrame:
 def _of_cell(cell: Cell, counts: list[int], chosen: dict[str, list[float]]) -> pd.DataFrame | None:
     if cell.confusion is None:
         return None
-    searched = {name: chosen.get(name, np.nan) for name in ("l", "delta")}
+    searched = {name: chosen.get(name, np.nan) for name in _SYMBOLS.values()}
     error = 1 - np.diag(cell.confusion) / cell.confusion.sum(axis=1)
     return pd.DataFrame(
         {

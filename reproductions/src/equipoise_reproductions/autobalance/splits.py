@@ -30,7 +30,7 @@ from equipoise_reproductions.autobalance.tails import SETS, long_tailed
 from equipoise_reproductions.suite import OnProgress
 
 SHARES = {"1/4": 1 / 4, "1/8": 1 / 8, "1/40": 1 / 40}
-SEARCHED = {"w": ("w",), "l": ("l",), "delta": ("delta",), "w, l, delta": ("w", "l", "delta")}
+SEARCHED = {"w": ("w",), "l": ("offset",), "delta": ("delta",), "w, l, delta": ("w", "offset", "delta")}
 SIDES = ("training", "validation", "test")
 RETRAINED = "test, retrained"
 _HIDDEN, _BATCH, _RATE = (256, 128), 64, 3e-3

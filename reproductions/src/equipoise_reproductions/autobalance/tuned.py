@@ -110,6 +110,6 @@ def _with_loss(tasks: Iterable[Task], strengths: Strengths) -> Iterable[Task]:
     tau, gamma = strengths
     for task in tasks:
         counts = torch.from_numpy(np.bincount(task.labels(), minlength=task.table.n_classes))
-        l, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)  # noqa: E741
-        found = {"w": np.ones(len(counts)), "l": l.numpy(), "delta": delta.numpy()}
+        offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
+        found = {"w": np.ones(len(counts)), "offset": offset.numpy(), "delta": delta.numpy()}
         yield replace(task, found=FoundLoss(found, np.empty(0, dtype=np.int64), {}))

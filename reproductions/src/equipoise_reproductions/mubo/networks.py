@@ -107,8 +107,8 @@ def _resampled(table: Table, fold: Fold, sampler: Any) -> tuple[Ints, Table | No
     if sampler is None:
         return fold.train, None
     drawn = resample(sampler, table.X[fold.train], table.y[fold.train], fold.seed + _SAMPLERS * 10_000)
-    rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), fold.train[drawn.sources])
-    made = Table(drawn.X[drawn.made], drawn.y[drawn.made], 2) if drawn.made.any() else None
+    rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), fold.train[drawn.sources])
+    made = Table(drawn.X[drawn.synthetic], drawn.y[drawn.synthetic], 2) if drawn.synthetic.any() else None
     return rows, made
 
 

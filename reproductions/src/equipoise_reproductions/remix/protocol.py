@@ -125,7 +125,7 @@ class Method:
 
 def remix_at(alpha: float) -> Method:
     """Return ReMix as the authors draw it, at another Beta parameter."""
-    transform = ReMix(alpha=alpha, balance="authors")
+    transform = ReMix(alpha=alpha, variant="authors")
     return Method(f"remix@{alpha:g}", f"ReMix, alpha {alpha:g}", {"batch_transform": transform})
 
 
@@ -134,7 +134,7 @@ BASELINE, COST, SMOTE, MIXUP, REMIX = PAPER = (
     Method("cost", "Cost adjusted", {}, weighted=True),
     Method("batch-smote", "SMOTE (in batch)", {"batch_transform": BatchSMOTE()}),
     Method("mixup", "MixUp", {"batch_transform": MixUp(alpha=ALPHA)}),
-    Method("remix", "ReMix", {"batch_transform": ReMix(alpha=ALPHA, balance="authors")}),
+    Method("remix", "ReMix", {"batch_transform": ReMix(alpha=ALPHA, variant="authors")}),
 )
 """The five methods of Table 2."""
 
@@ -201,7 +201,7 @@ def settings(problem: Problem, n_features: int, n_rows: int, method: Method, eff
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="plateau",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),

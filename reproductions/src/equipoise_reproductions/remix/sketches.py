@@ -18,7 +18,7 @@ from scipy.spatial import ConvexHull
 from scipy.stats import gaussian_kde
 
 from equipoise.batches import BatchSMOTE, ReMix
-from equipoise.batches.mixture import MixingTransform
+from equipoise.batches.transform import MixingTransform
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import GROUND, INK, MUTED, SERIES
 from equipoise.reports.text import percent

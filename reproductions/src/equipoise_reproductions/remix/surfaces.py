@@ -37,7 +37,7 @@ Ints = NDArray[np.int64]
 TREATMENTS = {
     "imbalanced": None,
     "in-batch SMOTE": BatchSMOTE(),
-    "ReMix": ReMix(alpha=0.5, balance="authors"),
+    "ReMix": ReMix(alpha=0.5, variant="authors"),
 }
 TRUTH = "truth at equal shares"
 
@@ -122,7 +122,7 @@ def _task(ring: Ring, treatment: str, seed: int, n_epochs: int) -> Task:
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="constant",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),

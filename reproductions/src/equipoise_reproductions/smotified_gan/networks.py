@@ -61,7 +61,7 @@ def settings(loss: str, epochs: int, n_rows: int) -> Settings:
         learning_rate=1e-3,
         weight_decay=0.0,
         optimizer="adam",
-        epsilon=1e-7,
+        eps=1e-7,
         schedule="constant",
     )
 

@@ -1,0 +1,222 @@
+"""What the mixing transforms share: checks of a batch, replicas, and the call itself.
+
+A transform only describes how a `Mixture` is drawn. A transform that looks at features, such as BatchSMOTE, draws
+all but the partners ahead.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, ClassVar, Self, overload
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from equipoise.batches.mixture import Mixture, mix, mix_labels, weighted
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+_ROUNDING = 0.05  # of a row of probabilities, in half precision
+
+
+class MixingTransform(BaseEstimator, ABC):
+    """Base of the transforms that mix rows of a batch.
+
+    A transform of your own needs `draw`, and the parameters of its constructor as attributes.
+
+    Attributes
+    ----------
+    balances : bool
+        Whether the classes of a batch come out equally common.
+    looks_at_classes : bool
+        Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
+        probabilities whose largest is taken.
+    looks_at_features : bool
+        Whether features decide too. Then ``second`` of a drawn mixture is not yet a position, but a rank among the
+        neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
+    """
+
+    balances: ClassVar[bool] = False
+    looks_at_classes: ClassVar[bool] = True
+    looks_at_features: ClassVar[bool] = False
+    num_classes: int | None = None
+    generator: Generators = None
+    batch_dims: int = 0
+
+    @abstractmethod
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
+        """Draw which rows are mixed, for any number of batches at once.
+
+        Parameters
+        ----------
+        labels : Tensor of shape (..., B), integer
+            Class of each row of each batch.
+        generator : torch.Generator, optional
+            On the device of ``labels``; torch's global one by default.
+        num_classes : int, optional
+            K; read off the labels by default, where it is needed.
+
+        Returns
+        -------
+        Mixture
+            Of tensors of shape (..., B).
+        """
+
+    def bound(self, class_counts: Tensor) -> Self:
+        """Return the transform for training rows of these class counts, a tensor of shape (K,)."""
+        return self
+
+    @overload
+    def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    @overload
+    def __call__(self, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
+
+    def __call__(self, x: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Mix a batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, *features), floating
+            Rows. With ``batch_dims`` or one generator a replica, all three arguments have the replicas' axes first.
+        y : Tensor of shape (B,), integer, or (B, K), floating
+            Class indices or probabilities.
+        weight : Tensor of shape (B,), optional
+            Weight of each row in the loss.
+
+        Returns
+        -------
+        x : Tensor of the same shape, dtype, device and memory format
+        y : Tensor of shape (B, K), float32 or wider
+        weight : Tensor of shape (B,), float32 or wider
+            Only if weights are given. ``weight * loss(model(x), y)``, with a loss by row that is linear in the labels
+            as cross-entropy is, then counts the label of each mixed row with the weight of that row.
+
+        Raises
+        ------
+        ValueError
+            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, floating labels are no
+            probabilities where classes decide (both are not looked at in a graph compiled by ``torch.compile``, and
+            end in a device assertion on a GPU), or shapes do not belong together.
+        TypeError
+            If ``x`` is not a floating tensor, or ``y`` or ``weight`` not a tensor.
+        """
+        self._check(x, y, weight)
+        soft = self._soft(y)
+        labels = soft.argmax(dim=-1) if y.is_floating_point() else y.long()
+        mixture = self._resolved(x, labels, self._draw_each(labels, soft.shape[-1]))
+        if weight is None:
+            return mix(x, mixture), mix_labels(soft, mixture)
+        mixture, weight = weighted(mixture, weight.to(torch.promote_types(weight.dtype, torch.float32)))
+        return mix(x, mixture), mix_labels(soft, mixture), weight.to(soft.dtype)
+
+    def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
+        """Turn what was drawn into positions, by features where they decide."""
+        return mixture
+
+    def _n_batch_dims(self) -> int:
+        one = self.generator is None or isinstance(self.generator, torch.Generator)
+        return self.batch_dims or (0 if one else 1)
+
+    def _check(self, x: Tensor, y: Tensor, weight: Tensor | None) -> None:
+        for name, value in (("x", x), ("y", y), ("weight", weight)):
+            if not isinstance(value, Tensor) and (value is not None or name != "weight"):
+                raise TypeError(f"{name} must be a torch.Tensor, but is a {type(value).__name__}: convert it first.")
+        if not x.is_floating_point():
+            raise TypeError(
+                f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats; mix token ids "
+                f"and other codes behind their embedding."
+            )
+        ndim = self._n_batch_dims() + 1
+        rows = tuple(x.shape[:ndim])
+        fits = y.ndim == ndim + y.is_floating_point() and x.ndim >= ndim and y.shape[:ndim] == rows
+        if not fits or (weight is not None and weight.shape != rows):
+            axes = "B" if ndim == 1 else f"{ndim - 1} of batch_dims, B"
+            raise ValueError(
+                f"Rows ({axes}, ...), class indices ({axes}) or floating probabilities ({axes}, K), and weights "
+                f"({axes}) are needed, but x has shape {tuple(x.shape)}, y {tuple(y.shape)} ({y.dtype})"
+                f"{'' if weight is None else f' and weight {tuple(weight.shape)}'}: batch_dims={self.batch_dims!r} is "
+                f"the number of axes before the rows."
+            )
+
+    def _soft(self, y: Tensor) -> Tensor:
+        if y.is_floating_point():
+            if self.looks_at_classes:
+                _expect(
+                    ((y >= 0).all(-1) & ((y.sum(-1) - 1).abs() < _ROUNDING)).all(),
+                    f"{type(self).__name__} needs one class a row, but y has rows that are no probabilities: give "
+                    f"rows that sum to 1. Rows with several labels can be mixed by MixUp only.",
+                )
+            return y if y.dtype == torch.float64 else y.float()
+        if self.num_classes is None:
+            raise ValueError(
+                f"num_classes is needed with integer labels, since a batch may lack a class, but it is None: "
+                f"give {type(self).__name__}(num_classes=...)."
+            )
+        y = y.long()
+        looked_at = y.numel() and y.device.type == "cpu" and not torch.compiler.is_compiling()
+        if looked_at and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+            raise ValueError(
+                f"Labels must lie in 0 to num_classes - 1 = {self.num_classes - 1}, but y holds "
+                f"{int(y.min())} to {int(y.max())}: encode them first."
+            )
+        return one_hot(y, self.num_classes).float()
+
+    def _draw_each(self, labels: Tensor, num_classes: int) -> Mixture:
+        if self.generator is None or isinstance(self.generator, torch.Generator):
+            return self.draw(labels, self.generator, num_classes)
+        if len(self.generator) != labels.shape[0]:
+            raise ValueError(
+                f"One generator a replica is needed, but {len(self.generator)} came for {labels.shape[0]} replicas."
+            )
+        draws = [self.draw(row, own, num_classes) for row, own in zip(labels, self.generator, strict=True)]
+        joined = (None if parts[0] is None else torch.stack(parts) for parts in zip(*draws, strict=True))
+        return Mixture(*joined)  # type: ignore[arg-type]
+
+
+def _expect(condition: Tensor, message: str) -> None:
+    """Refuse a batch without waiting for the device that it is on."""
+    if torch.compiler.is_compiling():
+        return
+    if condition.is_cuda:
+        torch._assert_async(condition, message)
+    elif not condition:
+        raise ValueError(message)
+
+
+def transformed(
+    transform: Callable[..., Any], x: Tensor, y: Tensor, weight: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Call any transform of a batch whose rows may have weights.
+
+    A transform with a parameter named ``weight`` is given the weights and returns three tensors. Any other must
+    leave every label at its row, as image augmentation does.
+
+    Parameters
+    ----------
+    transform : callable
+        ``(x, y) -> (x, y)`` or ``(x, y, weight) -> (x, y, weight)``.
+    x : Tensor of shape (B, *features)
+    y : Tensor of shape (B,), integer, or (B, K), floating
+    weight : Tensor of shape (B,), optional
+
+    Raises
+    ------
+    ValueError
+        If there are weights, and the transform does not take them but changes labels.
+    """
+    if weight is None:
+        return (*transform(x, y), None)
+    if "weight" in signature(getattr(transform, "forward", transform)).parameters:
+        return transform(x, y, weight=weight)
+    rows, labels = transform(x, y)
+    given = one_hot(y, labels.shape[-1]) if labels.ndim > y.ndim else y
+    if labels.shape != given.shape or bool((labels != given).any()):
+        raise ValueError(
+            f"batch_transform={transform!r} changes the labels of a batch whose rows have weights, so that it is not "
+            f"known which weight belongs to which label: give it a third parameter `weight`, and let it return the "
+            f"weights of the new rows as a third tensor."
+        )
+    return rows, labels, weight

@@ -1,0 +1,95 @@
+"""Rows in any container: data frames of any library and torch tensors as pandas and numpy, and back."""
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+
+def as_array(values: Any) -> Any:
+    """Return a torch tensor as an array, from any device and with gradients or not; anything else as it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.containers import as_array
+    >>> as_array(torch.tensor([1.5, 2.5]))
+    array([1.5, 2.5], dtype=float32)
+    """
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
+
+
+def readable(values: Any) -> Any:
+    """Return rows or labels in a container that scikit-learn and imbalanced-learn read.
+
+    Parameters
+    ----------
+    values : array-like, sparse matrix, torch tensor, or data frame or series of any library
+        Rows or labels.
+
+    Returns
+    -------
+    object
+        Data frames and series as pandas holds them, tensors as arrays, numbers in an array of objects or of foreign
+        byte order as float64 or in the machine's order. Other containers come back as they are.
+
+    Raises
+    ------
+    TypeError
+        For a lazy frame.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from equipoise.containers import readable
+    >>> readable(pl.DataFrame({"a": [1.5, 2.5]})).mean().to_dict()
+    {'a': 2.0}
+    """
+    values = as_array(values)
+    frame = nw.from_native(values, pass_through=True, allow_series=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(f"Expected rows in memory, got a {type(values).__name__}. Call its collect() first.")
+    if isinstance(frame, (nw.DataFrame, nw.Series)):
+        return frame.to_pandas()
+    return _native(values) if isinstance(values, np.ndarray) else values
+
+
+def _native(array: Any) -> Any:
+    if array.dtype != object:
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    columns = pd.DataFrame(array) if array.ndim == 2 else pd.DataFrame()
+    dtypes = columns.infer_objects().dtypes
+    numeric = len(dtypes) > 0 and all(dtype.kind in "biuf" for dtype in dtypes)
+    return array.astype(np.float64) if numeric else array
+
+
+def restored(values: Any, given: Any) -> Any:
+    """Return rows or labels that came from `readable` in the container that was given.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from equipoise.containers import readable, restored
+    >>> given = pl.Series("y", [1, 0])
+    >>> restored(readable(given)[:1], given).to_list()
+    [1]
+    """
+    if hasattr(given, "new_tensor"):
+        return given.new_tensor(np.asarray(values))
+    frame = nw.from_native(given, pass_through=True, allow_series=True)
+    native = isinstance(values, (pd.DataFrame, pd.Series)) and not isinstance(given, (pd.DataFrame, pd.Series))
+    if isinstance(frame, nw.Series) and native:
+        new = nw.new_series(frame.name, np.asarray(values), backend=frame.implementation)
+        return new.cast(frame.dtype).to_native()
+    if isinstance(frame, nw.DataFrame) and native:
+        columns = {name: np.asarray(values[name]) for name in frame.columns}
+        return (
+            nw.from_dict(columns, backend=frame.implementation)
+            .select(nw.col(name).cast(dtype) for name, dtype in frame.schema.items())
+            .to_native()
+        )
+    return values
