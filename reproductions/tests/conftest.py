@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits, load_wine
 
+from equipoise import datasets
 from equipoise.datasets import split_target
+from equipoise.experiments import engine
 from equipoise_reproductions.remix import pages, protocol, ranking, runs
 from equipoise_reproductions.remix.protocol import PAPER, Effort, Source
 
@@ -49,6 +51,29 @@ def stand_ins(monkeypatch):
 
     use.sources = STAND_INS
     return use
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serve tables under the names of the suite's sets, in this process."""
+
+    def use(load, suite):
+        monkeypatch.setattr(datasets, "load", load)
+        monkeypatch.setattr(datasets, "suite", lambda: suite)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+    return use
+
+
+@pytest.fixture
+def nothing_is_left_to_fit(monkeypatch):
+    """From when it is called, nothing can be fitted."""
+
+    def forbid():
+        monkeypatch.setattr(engine, "fit_cells", None)
+        monkeypatch.setattr(engine, "fit", None)
+
+    return forbid
 
 
 Score = Callable[[str, str, float, str, int, int], float]

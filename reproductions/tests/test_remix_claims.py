@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise.experiments.statistics import corrected_interval
 from equipoise_reproductions.remix import pages, ranking, spread_claim
 from equipoise_reproductions.remix.claims import alpha_claim, by_alpha, table_claims
 from equipoise_reproductions.remix.protocol import ALPHA, ALPHAS, PAPER
-from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED
 
 NAMES = [method.name for method in PAPER]
 MILD, EXTREME = {"binary": 0.05, "multi-class": 0.25}, {"binary": 0.01, "multi-class": 0.05}

@@ -15,6 +15,7 @@ from equipoise import recipes
 from equipoise.datasets import fetching, split_target
 from equipoise.decisions import correct_prior
 from equipoise.experiments import Store
+from equipoise.experiments.study import open_store
 from equipoise.training import TrainedNetwork
 from equipoise.training.stacks import build_stack
 from equipoise_reproductions.remix import results, runs
@@ -33,7 +34,6 @@ from equipoise_reproductions.remix.protocol import (
 )
 from equipoise_reproductions.remix.ranking import Scoreboard
 from equipoise_reproductions.remix.runs import Rows, obtainable, run_boosting_on, run_jobs
-from equipoise.experiments.study import open_store
 
 BRIEF = Effort(epochs=2, repeats=2)
 

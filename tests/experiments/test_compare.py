@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
 from equipoise.experiments import Comparison, Store, compare, refit
-from equipoise.experiments.compare import fingerprint
 from equipoise.experiments.arms import Arm, make_recipe
+from equipoise.experiments.compare import fingerprint
 from equipoise.experiments.engine import fit_cells
 from equipoise.experiments.prepared import PreparedFold
 

@@ -46,9 +46,7 @@ def test_a_killed_worker_and_a_lack_of_memory_cost_their_cells_alone(dataset, fa
     protocol, codes, wanted = faulty_arms
     told = []
     with Store(tmp_path / "results.sqlite") as store:
-        run_cells(
-            wanted, partial(PreparedFold.of, dataset, codes), protocol, store, lambda *news: told.append(news)
-        )
+        run_cells(wanted, partial(PreparedFold.of, dataset, codes), protocol, store, lambda *news: told.append(news))
         cells = {(cell.arm, cell.fold): cell for cell in store.cells()}
     assert len(cells) == 6
     assert cells["gbdt", 0].error.startswith("ChildProcessError: The process that computed this was ended from outside")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equipoise.experiments import Comparison, Store
 from equipoise.datasets import Dataset
+from equipoise.experiments import Comparison, Store
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Cell

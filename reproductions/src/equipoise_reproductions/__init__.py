@@ -24,7 +24,7 @@ _PAGES = {
     "smotified-gan": "smotified_gan.study:notebooks",
     "gan-suite": "gans.study:gans",
     "auto-suite": "auto_suite.study:auto",
-    "autobalance-tables": "autobalance.study:tables",
+    "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
 }
@@ -91,6 +91,9 @@ def parts_of(name: str) -> tuple[Callable[[Path, bool, OnProgress], Iterator[Fac
 
 def _write(out: Path, name: str, facts: Facts, command: str) -> None:
     context = facts | parts_of(name)[1](**facts)
+    texts = dict(context.get("files", {}))
     if claims := context.get("claims"):
-        replace_file(out / f"{name}-claims.md", as_markdown(claims, command))
+        texts[f"{name}-claims.md"] = as_markdown(claims, command)
+    for file, text in texts.items():
+        replace_file(out / file, text)
     write_page(out / f"{name}.html", command=command, **context)

@@ -19,10 +19,16 @@ def paper(name: str) -> dict[str, Any]:
     return tomllib.loads((files("equipoise_reproductions") / "papers" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def judged(name: str, **statements: Iterable[Statement]) -> list[Claim]:
-    """Return claims of a paper by their names, each judged by its statements."""
-    claims = paper(name)["claims"]
-    return [Claim(name, statements=list(found), **claims[name]) for name, found in statements.items()]
+def printed(name: str) -> pd.DataFrame:
+    """Read ``papers/<name>.csv``, a table as a paper prints it."""
+    with (files("equipoise_reproductions") / "papers" / f"{name}.csv").open(encoding="utf-8") as text:
+        return pd.read_csv(text)
+
+
+def judged(name: str, part: str = "claims", /, **statements: Iterable[Statement]) -> list[Claim]:
+    """Return claims of a part of a paper by their names, each judged by its statements."""
+    claims = paper(name)[part]
+    return [Claim(claim, statements=list(found), **claims[claim]) for claim, found in statements.items()]
 
 
 def write_frames(out: Path, facts: dict[str, Any]) -> None:

@@ -15,16 +15,7 @@ _WIDTH = 860
 
 
 def gain_dots(scores: pd.DataFrame, metrics: Sequence[str], pairs: Mapping[str, tuple[str, str]]) -> Figure:
-    """Draw the gain of a method over a rival on each source, a panel a metric; right of the line it is better.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Of `equipoise_reproductions.suite.scores`.
-    metrics : sequence of str
-    pairs : mapping of str to (str, str)
-        What each gain is called, the method and the rival; the first gain of the first metric orders the sources.
-    """
+    """Draw the gain of a method over a rival on each source, a panel a metric; right of the line it is better."""
     n = scores["family"].nunique()
     figure = new_figure(110 + 17 * n, _WIDTH)
     methods = sorted({method for pair in pairs.values() for method in pair})

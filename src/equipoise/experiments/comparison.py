@@ -174,4 +174,3 @@ class Comparison:
     def winner(self) -> str:
         """The recipe with the best mean of the chosen metric."""
         return str(self.leaderboard["recipe"].iloc[0])
-

@@ -36,6 +36,8 @@ def run_cells(
     protocol: Protocol,
     store: Store,
     on_progress: OnProgress = lambda kind, done, total: None,
+    *,
+    stacked: bool = True,
 ) -> None:
     """Run the cells that are not yet stored; every result is stored as it arrives.
 
@@ -50,6 +52,8 @@ def run_cells(
     on_progress : callable, optional
         Called with a kind of work ("alone" in processes, "resampling", "training"), how much is done and how much
         there is.
+    stacked : bool, default=True
+        False fits every cell in a process of its own, so that the time that it takes is known.
     """
     done = store.done()
     pending = [(arm, fold) for arm, fold in wanted if (arm.name, fold.repeat, fold.number) not in done]
@@ -57,7 +61,7 @@ def run_cells(
     for fold, numbers in ready.items():
         store.add_fold(fold, numbers.y_test, numbers.counts)
     pairs = [(arm, ready[fold]) for arm, fold in pending]
-    in_stacks = {arm.name: hasattr(arm.make(fold, protocol), "tasks") for arm, fold in pairs}
+    in_stacks = {arm.name: stacked and hasattr(arm.make(fold, protocol), "tasks") for arm, fold in pairs}
     _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, store, on_progress)
     _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, store, on_progress)
 

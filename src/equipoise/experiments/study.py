@@ -68,6 +68,8 @@ class Study:
         The source that each set was cut from, where it is not the set itself: a source counts once.
     splits : callable
         ``(n_folds) -> Splits``, by default folds that keep the class shares and the groups of rows.
+    stacked : bool
+        False where the time of each fit matters, see `run_cells`.
     """
 
     sets: Mapping[str, Callable[[], Dataset]]
@@ -75,6 +77,7 @@ class Study:
     effort: Effort
     families: Mapping[str, str] | None = None
     splits: Callable[[int], Splits] = StratifiedFolds
+    stacked: bool = True
 
     def run(self, folder: Path, on_progress: OnProgress = lambda kind, done, total: None) -> list[str]:
         """Run what is not yet stored, the smallest sets first; return the names of those that cannot be had.
@@ -112,7 +115,7 @@ class Study:
             for arm in self.arms
             if arm.runs_on(n_rows, n_rows * n_columns, repeat)
         ]
-        run_cells(wanted, partial(PreparedFold.of, dataset, codes), protocol, store)
+        run_cells(wanted, partial(PreparedFold.of, dataset, codes), protocol, store, stacked=self.stacked)
 
 
 def describe_set(store: Store, name: str, dataset: Dataset, family: str) -> NDArray[np.int64]:
@@ -172,16 +175,19 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is none; of a single one, the error of loading it.
     """
-    found, missing = [], []
+    found, missing, errors = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of each failed download
         for name, load in loaders.items():
             try:
                 found.append((name, load()))
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 missing.append(name)
+                errors.append(error)
+    if len(errors) == len(loaders) == 1:
+        raise errors[0]
     if not found:
         raise FileNotFoundError(
             "None of the data sets can be had: connect to the internet, or name the folder that holds them in "

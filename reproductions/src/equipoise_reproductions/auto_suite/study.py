@@ -32,7 +32,7 @@ def auto(
     """
     chosen = [arm for arm in arms(quick=quick) if only is None or arm.name in only]
     run = [arm for arm in chosen if not missing_packages(arm.name)]
-    study, cells = Study(loaders(), run, QUICK if quick else FULL, datasets.suite()), out / "cells"
+    study, cells = Study(loaders(), run, QUICK if quick else FULL, datasets.suite(), stacked=False), out / "cells"
     missing = study.run(cells, on_progress)
     by_fold = scores_by_fold(cells)
     yield {

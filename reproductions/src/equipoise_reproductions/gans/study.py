@@ -40,7 +40,7 @@ def _gan(name: str, changes: dict[str, Any]) -> Any:
 def gans(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
     """Run GAN over-samplers and their rivals over the smaller sets of the comparison suite."""
     effort, cells = QUICK if quick else FULL, out / "cells"
-    missing = Study(loaders(), arms(quick=quick), effort, datasets.suite()).run(cells, on_progress)
+    missing = Study(loaders(), arms(quick=quick), effort, datasets.suite(), stacked=False).run(cells, on_progress)
     health = figures(cells).rename(columns={"arm": "method"}).drop(columns="repeat")
     yield {"scores": scores(cells), "health": health, "effort": effort, "missing": missing, "quick": quick}
 
