@@ -13,7 +13,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from equipoise import relevance
-from equipoise.classifiers import auto
+from equipoise.classifiers import auto_job
 
 Problem = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -54,4 +54,4 @@ def problem() -> Callable[..., Problem]:
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `AutoClassifier` grow an eighth of its trees on three folds: the same code, seven times as fast."""
     monkeypatch.setattr(relevance, "_TREES", 25)
-    monkeypatch.setattr(auto, "_FOLDS", 3)
+    monkeypatch.setattr(auto_job, "_FOLDS", 3)

@@ -5,10 +5,11 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, chains, compare, gan, scale, steps, transforms
+from benchmarks import auto, autobalance, chains, compare, gan, scale, start, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {
+    "start": start.run,
     "steps": steps.run,
     "transforms": transforms.run,
     "gan": gan.run,

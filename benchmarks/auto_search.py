@@ -104,13 +104,13 @@ class Answers:
         held_out, test = {}, {}
         for model, names in ((_EveryKind, list(KINDS)), (_QuantileKind, [QUANTILE])):
             classifier = model(standardize=False, random_state=fold.fold.seed)
-            networks = fit(classifier.tasks(fold.X_train, fold.y_train, groups=groups))
-            rows, codes, _, unseen = classifier._held_out
-            classifier.adopt(networks)
+            job = classifier.prepare(fold.X_train, fold.y_train, groups=groups)
+            rows, codes, unseen = job.rows, job.codes, job.held_out
+            job.finish(fit(job.tasks))
             answers = np.empty((len(names), len(rows), fold.n_classes))
             for number, part in enumerate(unseen):
-                answers[:, part] = classifier._fold_probabilities(number, rows[part])
-            of_test = np.mean([classifier._fold_probabilities(n, fold.X_test) for n in range(len(unseen))], axis=0)
+                answers[:, part] = classifier.fold_probabilities(number, rows[part])
+            of_test = np.mean([classifier.fold_probabilities(n, fold.X_test) for n in range(len(unseen))], axis=0)
             held_out |= dict(zip(names, answers, strict=True))
             test |= dict(zip(names, of_test, strict=True))
         return cls(codes, fold.y_test, held_out, test)

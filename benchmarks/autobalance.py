@@ -140,7 +140,7 @@ def _repeated(work: Callable[[], object], times: int) -> None:
 
 def _steps(case: _Case, accurate: ConjugateGradient) -> tuple[Works, int]:
     """Return a training step and an outer step by each solver, the rivals', and the bytes held between steps."""
-    tasks = case.classifier(_TRAINED).tasks(*case.rows())
+    tasks = case.classifier(_TRAINED).prepare(*case.rows()).tasks
     training = StackTraining(build_stack(tasks), tasks, None, lambda steps: None)
     training.run()
     train, validation = _batches(training, 2)
@@ -185,14 +185,14 @@ def _searches(case: _Case) -> list[Contestant]:
     X, y = case.rows()
 
     def plain(times: int) -> object:
-        return fit(case.classifier(times * _SEARCH_STEPS).tasks(X, y))
+        return fit(case.classifier(times * _SEARCH_STEPS).prepare(X, y).tasks)
 
     def search(times: int) -> object:
-        tasks = case.classifier(times * _SEARCH_STEPS, AutoBalance()).tasks(X, y)
-        return fit([replace(task, search=None, **vars(task.search)) for task in tasks])
+        tasks = case.classifier(times * _SEARCH_STEPS, AutoBalance()).prepare(X, y).tasks
+        return fit([replace(task, inner=None, **vars(task.inner)) for task in tasks])
 
     def both(times: int) -> object:
-        return fit(case.classifier(times * _SEARCH_STEPS, AutoBalance()).tasks(X, y))
+        return fit(case.classifier(times * _SEARCH_STEPS, AutoBalance()).prepare(X, y).tasks)
 
     n = case.n_replicas * _SEARCH_STEPS
     return [Contestant(_TRAINING, plain, n), Contestant(_SEARCH, search, n), Contestant(_BOTH, both, 2 * n)]

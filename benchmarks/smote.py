@@ -44,7 +44,7 @@ def _called(X: Tensor, y: Tensor, n_replicas: int) -> Callable[[int], None]:
     labels = y.repeat(n_replicas, 1)
 
     def make(batches: int) -> None:
-        smote = BatchSMOTE(num_classes=2)
+        smote = BatchSMOTE(num_classes=2, batch_dims=1)
         for x in islice(cycle(stacks), batches):
             smote(x, labels)
 

@@ -1,13 +1,18 @@
 """Printed unit values, scikit-learn and imbalanced-learn as witnesses, weights, absent classes, errors."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as skm
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import f1_score
 
 from equipoise import metrics
 
@@ -400,7 +405,7 @@ def test_single_precision_rounding_is_accepted_and_removed():
             r"y_pred must be .* labels=\[0, 1\], got 2;",
         ),
         (lambda: metrics.g_mean([0, 1], [0, 1], labels=[0, 1, 1]), "each class once"),
-        (lambda: metrics.g_mean(["a", "b"], [0, 1]), "[Mm]ix"),
+        (lambda: metrics.g_mean(["a", "b"], [0, 1]), "of one kind, got numbers and text"),
         (lambda: metrics.g_mean([0, 1], [0, 1], sample_weight=[1, -1]), "sample_weight must hold"),
         (lambda: metrics.g_mean([0, 1], [0, 1], sample_weight=[0, 0]), "not only zeros"),
         (lambda: metrics.g_mean([0, 1], [0, 1], sample_weight=[1, np.nan]), "sample_weight must hold"),
@@ -424,9 +429,53 @@ def test_single_precision_rounding_is_accepted_and_removed():
         (lambda: metrics.deo([0, 1], [0, 1], ["a", None]), "groups must not have missing values, got 1"),
         (lambda: metrics.g_mean([0.0, np.nan], [0, 1]), "y_true must not have missing values, got 1"),
         (lambda: metrics.macro_f1_score(["a", "b"], ["a", None]), "y_pred must not have missing values"),
-        (lambda: metrics.deo([0, 1], ["0", "1"], ["a", "b"]), "[Mm]ix"),
+        (lambda: metrics.deo([0, 1], ["0", "1"], ["a", "b"]), "of one kind, got numbers and text"),
     ],
 )
 def test_bad_input_is_said_in_a_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+LABELS = {
+    "numbers": lambda y: y,
+    "a column": lambda y: y[:, None],
+    "truth values": lambda y: y.astype(bool),
+    "truth values as objects": lambda y: y.astype(bool).astype(object),
+    "a list": lambda y: y.tolist(),
+    "small numbers": lambda y: y.astype(np.uint8),
+    "big-endian numbers": lambda y: y.astype(">i4"),
+    "floats": lambda y: y.astype(np.float32),
+    "objects": lambda y: y.astype(object),
+    "a series": lambda y: pd.Series(y, index=np.arange(len(y)) + 7),
+    "nullable numbers": lambda y: pd.Series(y, dtype="Int64"),
+    "nullable truth values": lambda y: pd.Series(y.astype(bool), dtype="boolean"),
+    "categories": lambda y: pd.Series(pd.Categorical(y)),
+    "polars": lambda y: pl.Series(y),
+    "a tensor": lambda y: torch.tensor(y),
+    "a truthful tensor": lambda y: torch.tensor(y, dtype=torch.bool),
+}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=2, max_size=12),
+    st.sampled_from(sorted(LABELS)),
+    st.sampled_from(sorted(LABELS)),
+)
+@settings(max_examples=150)
+def test_labels_in_any_container_against_any_other(pairs, of_true, of_predicted):
+    y, predicted = np.array(pairs).T
+    given_y, given_predicted = LABELS[of_true](y), LABELS[of_predicted](predicted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = f1_score(y, predicted, average="macro", zero_division=0)
+        assert metrics.macro_f1_score(given_y, given_predicted) == pytest.approx(expected)
+        assert metrics.g_mean(given_y, given_predicted) == metrics.g_mean(y, predicted)
+        assert metrics.matthews_corrcoef(given_y, given_predicted) == metrics.matthews_corrcoef(y, predicted)
+        recalls = metrics.balanced_accuracy(given_y, given_predicted, labels=[0, 1])
+        assert recalls == metrics.balanced_accuracy(y, predicted)
+        cells = metrics.cell_errors(given_y, given_predicted, LABELS[of_predicted](1 - y))
+        np.testing.assert_array_equal(cells, metrics.cell_errors(y, predicted, 1 - y))
+        proba = torch.tensor(np.linspace(0.1, 0.9, len(y)), requires_grad=True)
+        brier = metrics.brier_score(given_y, proba, labels=[False, True])
+        assert brier == metrics.brier_score(y, proba.detach().numpy(), labels=[0, 1])

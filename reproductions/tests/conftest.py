@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_wine
 from equipoise import datasets
 from equipoise.datasets import split_target
 from equipoise.experiments import engine
-from equipoise_reproductions.remix import pages, protocol, ranking, runs
+from equipoise_reproductions.remix import protocol, ranking, runs, study
 from equipoise_reproductions.remix.protocol import PAPER, Effort, Source
 
 BRIEF = Effort(epochs=2, repeats=2)
@@ -44,8 +44,8 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> list[protocol.Problem]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(runs.datasets, "load", stand_in)
-        monkeypatch.setattr(runs, "n_workers", lambda: 1)
-        monkeypatch.setattr(pages, "QUICK", effort)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        monkeypatch.setattr(study, "QUICK", effort)
         monkeypatch.setattr(ranking, "_DRAWS", 20)
         return list(protocol.problems())
 

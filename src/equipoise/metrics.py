@@ -20,6 +20,7 @@ Bad input raises ``ValueError``, hard labels passed as scores ``TypeError``.
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import unique_labels
+
+from equipoise.containers import as_array, readable
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -45,7 +48,7 @@ def _aligned(sample_weight: Weights, *arrays: Any) -> list[Any]:
     """Return the arrays and the weights, all of one length, without the rows of weight 0."""
     check_consistent_length(*arrays, sample_weight)
     n = len(arrays[0])
-    weights = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = np.ones(n) if sample_weight is None else np.asarray(as_array(sample_weight), dtype=np.float64)
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise ValueError(
             "sample_weight must hold one finite, not negative number a row, and not only zeros; "
@@ -55,21 +58,31 @@ def _aligned(sample_weight: Weights, *arrays: Any) -> list[Any]:
 
 
 def _column(y: ArrayLike, name: str) -> NDArray[Any]:
-    column = np.asarray(column_or_1d(y))
+    column = np.asarray(column_or_1d(readable(y)))
     if pd.isna(column).any():
         raise ValueError(f"{name} must not have missing values, got {pd.isna(column).sum()}; drop those rows")
-    return column
+    return pd.Series(column).infer_objects().to_numpy() if column.dtype.kind == "O" else column
+
+
+def comparable(*columns: NDArray[Any]) -> list[NDArray[Any]]:
+    """Labels that can be compared: truth values are 0 and 1 beside numbers."""
+    numbers = any(column.dtype.kind in "iuf" for column in columns)
+    return [column.astype(np.int64) if numbers and column.dtype.kind == "b" else column for column in columns]
 
 
 def _class_order(labels: Labels, *seen: NDArray[Any]) -> pd.Index:
-    order = pd.Index(unique_labels(*seen) if labels is None else np.asarray(labels))
+    if labels is None and len({column.dtype.kind in "biuf" for column in seen}) > 1:
+        examples = " and ".join(repr(column[:1].tolist()[0]) for column in seen)
+        raise ValueError(f"true and predicted labels must be of one kind, got numbers and text, such as {examples}")
+    order = pd.Index(unique_labels(*comparable(*seen)) if labels is None else _column(labels, "labels"))
     if not order.is_unique:
         raise ValueError(f"labels must name each class once, got {order.tolist()!r}")
     return order
 
 
 def _class_indices(y: NDArray[Any], order: pd.Index, name: str) -> Indices:
-    indices = order.get_indexer(pd.Index(y))
+    classes, column = comparable(order.to_numpy(), y)
+    indices = pd.Index(classes).get_indexer(pd.Index(column))
     if (indices < 0).any():
         raise ValueError(
             f"every value of {name} must be one of labels={order.tolist()!r}, "
@@ -80,7 +93,7 @@ def _class_indices(y: NDArray[Any], order: pd.Index, name: str) -> Indices:
 
 def as_columns(y_proba: ArrayLike) -> Floats:
     """Return probabilities or scores as ``(..., K)``, a column a class; ``(n,)`` is the second of two."""
-    columns = np.asarray(y_proba, dtype=np.float64)
+    columns = np.asarray(as_array(y_proba), dtype=np.float64)
     columns = np.stack([1 - columns, columns], axis=-1) if columns.ndim == 1 else columns
     if columns.ndim == 0 or not np.isfinite(columns).all():
         bad = np.count_nonzero(~np.isfinite(columns))
@@ -144,44 +157,67 @@ def _f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
     return 2 * hits / np.maximum(true + predicted, _LEAST)
 
 
-def _accuracy(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    return hits.sum(-1) / true.sum(-1)
+def _recall(hits: Floats, true: Floats) -> Floats:
+    return hits / np.maximum(true, _LEAST)
 
 
-def _balanced_accuracy(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    return (hits / np.maximum(true, _LEAST)).sum(-1) / np.count_nonzero(true, axis=-1)
+def _log_recall(hits: Floats, true: Floats) -> tuple[Floats, Floats]:
+    """Logarithms of recalls, 0 where the recall is 0, and whether it is."""
+    missed = (true > 0) & (hits == 0)
+    found = (true > 0) & (hits > 0)
+    return np.log(np.where(found, hits, 1) / np.where(found, true, 1)), missed
 
 
-def _g_mean(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    with np.errstate(divide="ignore"):  # the logarithm of a recall of 0 is -inf, and the mean 0
-        logs = np.log(np.where(true > 0, hits, 1) / np.where(true > 0, true, 1))
-    return np.exp(logs.sum(-1) / np.count_nonzero(true, axis=-1))
+def _spread(sizes: Floats, total: Floats) -> Floats:
+    """Summed over the classes: total squared less the sum of squares, exactly 0 where one class has everything."""
+    return sizes * (total - sizes)
 
 
-def _macro_f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    return _f1(hits, true, predicted).mean(-1)
+def _correlation(hits: Floats, true: Floats, both: Floats, spread: Floats, predicted_spread: Floats) -> Floats:
+    return _ratio(hits * true - both, np.sqrt(spread * predicted_spread), 0.0)
 
 
-def _spread(sizes: Floats) -> Floats:
-    """Total squared less the sum of squares, exactly 0 where one class has everything."""
-    return (sizes * (sizes.sum(-1, keepdims=True) - sizes)).sum(-1)
+@dataclass(frozen=True)
+class MarginMetric:
+    """A score of the margins of a confusion matrix that is made of sums over the classes.
 
+    Sums follow a row from one class to another at a cost that does not depend on the number of classes, so that
+    thresholds for many classes can be tuned.
 
-def _matthews_corrcoef(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    covariance = hits.sum(-1) * true.sum(-1) - (true * predicted).sum(-1)
-    return _ratio(covariance, np.sqrt(_spread(true) * _spread(predicted)), 0.0)
+    Attributes
+    ----------
+    terms : callable
+        ``(hits, true, predicted, total) -> tuple of arrays``, all of shape ``(..., K)`` but the total ``(..., 1)``.
+    combine : callable
+        From the sums of these terms over the classes to the score ``(...)``.
 
+    Examples
+    --------
+    >>> recalls = MARGIN_METRICS["balanced_accuracy"]
+    >>> float(recalls(np.array([8.0, 1]), np.array([10.0, 2]), np.array([9.0, 3])))
+    0.65
+    """
 
-MarginMetric = Callable[[Floats, Floats, Floats], Floats]
+    terms: Callable[[Floats, Floats, Floats, Floats], tuple[NDArray[Any], ...]]
+    combine: Callable[..., Floats]
+
+    def __call__(self, hits: Floats, true: Floats, predicted: Floats) -> Floats:
+        """Score margins ``(..., K)``."""
+        total = true.sum(-1, keepdims=True)
+        return self.combine(*(term.sum(-1) for term in self.terms(hits, true, predicted, total)))
+
 
 MARGIN_METRICS: dict[str, MarginMetric] = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "g_mean": _g_mean,
-    "macro_f1": _macro_f1,
-    "matthews_corrcoef": _matthews_corrcoef,
+    "accuracy": MarginMetric(lambda h, t, p, n: (h, t), lambda hits, true: hits / true),
+    "balanced_accuracy": MarginMetric(lambda h, t, p, n: (_recall(h, t), t > 0), lambda recalls, k: recalls / k),
+    "g_mean": MarginMetric(
+        lambda h, t, p, n: (*_log_recall(h, t), t > 0),
+        lambda logs, missed, k: np.where(missed > 0, 0.0, np.exp(logs / k)),
+    ),
+    "macro_f1": MarginMetric(lambda h, t, p, n: (_f1(h, t, p), np.ones_like(h)), lambda f1, k: f1 / k),
+    "matthews_corrcoef": MarginMetric(lambda h, t, p, n: (h, t, t * p, _spread(t, n), _spread(p, n)), _correlation),
 }
-"""Scores by name, each a function of hits, true and predicted rows of the classes, ``(..., K)``, to ``(...)``."""
+"""Scores by name: functions of hits, true and predicted rows of the classes ``(..., K)``."""
 
 
 def _confusion(y_true: ArrayLike, y_pred: ArrayLike, labels: Labels, sample_weight: Weights) -> Floats:
@@ -203,7 +239,7 @@ def g_mean(y_true: ArrayLike, y_pred: ArrayLike, *, labels: Labels = None, sampl
     >>> round(g_mean([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.84327
     """
-    return float(_g_mean(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
+    return float(MARGIN_METRICS["g_mean"](*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def macro_f1_score(
@@ -219,7 +255,7 @@ def macro_f1_score(
     >>> round(macro_f1_score([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.75083
     """
-    return float(_macro_f1(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
+    return float(MARGIN_METRICS["macro_f1"](*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def balanced_accuracy(
@@ -232,7 +268,7 @@ def balanced_accuracy(
     >>> balanced_accuracy([0, 0, 0, 1], [0, 0, 0, 0])
     0.5
     """
-    return float(_balanced_accuracy(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
+    return float(MARGIN_METRICS["balanced_accuracy"](*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def matthews_corrcoef(
@@ -245,7 +281,7 @@ def matthews_corrcoef(
     >>> round(matthews_corrcoef([0] * 90 + [1] * 10, [0] * 80 + [1] * 18 + [0] * 2), 5)
     0.53793
     """
-    return float(_matthews_corrcoef(*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
+    return float(MARGIN_METRICS["matthews_corrcoef"](*_margins(_confusion(y_true, y_pred, labels, sample_weight))))
 
 
 def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
@@ -278,7 +314,8 @@ def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
     if not ((counts >= 0) & (counts < np.inf)).all() or not counts.any((-2, -1)).all():
         raise ValueError(f"confusion must hold counts, not negative and not all 0, got {counts!r}")
     hits, true, predicted = _margins(counts)
-    no_correlation = _spread(true) * _spread(predicted) == 0
+    total = true.sum(-1, keepdims=True)
+    no_correlation = _spread(true, total).sum(-1) * _spread(predicted, total).sum(-1) == 0
     return {
         "support": true,
         "precision": _ratio(hits, predicted, 0.0),
@@ -427,10 +464,11 @@ def _one_against_rest(
     sample_weight: Weights,
 ) -> float:
     """Score the second of two classes, or average over all classes that some but not all rows have."""
-    if np.asarray(y_score).dtype.kind not in "f":
+    y_score = np.asarray(as_array(y_score))
+    if y_score.dtype.kind != "f":
         raise TypeError(
-            "this metric ranks rows by scores of type float, got "
-            f"{np.asarray(y_score).dtype} values, which look like labels; pass predict_proba's output"
+            f"this metric ranks rows by scores of type float, got {y_score.dtype} values, which look like labels; "
+            "pass predict_proba's output"
         )
     indices, scores, weights = _check_scores(y_true, y_score, labels, sample_weight)
     classes = [1] if scores.shape[1] == 2 else range(scores.shape[1])

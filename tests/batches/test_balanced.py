@@ -1,8 +1,11 @@
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, TensorDataset
 
 from equipoise import BalancedBatchSampler, MixUp, NeuralClassifier, load, recipes, save
@@ -49,10 +52,10 @@ def test_ranks_share_one_plan_and_take_different_batches_of_it():
 
 def test_epochs_differ_and_repeat():
     sampler, twin = (BalancedBatchSampler(Y, 10, generator=seeded()) for _ in range(2))
-    zero = list(sampler)
-    assert zero == list(sampler) == list(twin)
+    zero, one = list(sampler), list(sampler)
+    assert zero != one and [zero, one] == [list(twin), list(twin)]
     sampler.set_epoch(1)
-    assert list(sampler) != zero
+    assert torch.equal(sampler.plan(), torch.tensor(one)) and list(sampler) == one
     sampler.set_epoch(0)
     assert list(sampler) == zero
     assert list(BalancedBatchSampler(Y, 10, generator=seeded(1))) != zero
@@ -66,10 +69,111 @@ def test_it_serves_a_data_loader():
     assert all(len(rows) == 10 and labels.sum() == 5 for rows, labels in batches)
 
 
+def test_epochs_of_a_loader_reach_every_row():
+    sampler = BalancedBatchSampler([0] * 90 + [1] * 10, 20, generator=seeded())
+    loader = DataLoader(torch.arange(100), batch_sampler=sampler)
+    seen = {row for _ in range(30) for batch in loader for row in batch.tolist()}
+    assert len(seen) > 95 and sampler.epoch == 30
+
+
+def test_thousands_of_classes_are_drawn_a_few_batches_at_a_time():
+    """Memory of the first batch, and of any: no more than a few megabytes, where a plan at once took 1.3 GB."""
+    y = np.concatenate([np.arange(8142), np.random.default_rng(0).integers(0, 8142, 100_000)])
+    sampler = BalancedBatchSampler(y, 64, generator=seeded())
+    parts = sampler._parts(0)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as measured:
+        batches = next(parts)
+    assert sum(max(0, event.self_cpu_memory_usage) for event in measured.events()) < 50e6
+    assert all(len(set(y[batch])) == 64 for batch in batches)
+
+
+@pytest.mark.parametrize("num_replicas", [1, 3])
+def test_parts_of_a_plan_join(num_replicas, monkeypatch):
+    def plans():
+        samplers = [
+            BalancedBatchSampler(Y, 3, generator=seeded(), rank=r, num_replicas=num_replicas)
+            for r in range(num_replicas)
+        ]
+        return [sampler.plan() for sampler in samplers]
+
+    whole = plans()
+    monkeypatch.setattr("equipoise.batches.balanced._DRAWN", 12)
+    assert all(map(torch.equal, whole, plans()))
+
+
+CONTAINERS = {
+    "list": list,
+    "array": np.asarray,
+    "objects": lambda y: np.asarray(y, dtype=object),
+    "series": lambda y: pd.Series(y, index=np.arange(len(y))[::-1]),
+    "categories": lambda y: pd.Series(y, dtype="category"),
+    "polars": lambda y: pl.Series("y", list(y)),
+}
+NUMBERS = {
+    **{
+        str(kind): (lambda y, kind=kind: torch.tensor(y, dtype=kind))
+        for kind in (
+            torch.bool,
+            torch.int8,
+            torch.uint8,
+            torch.int64,
+            torch.uint16,
+            torch.float16,
+            torch.bfloat16,
+            torch.float64,
+        )
+    },
+    **{kind: (lambda y, kind=kind: np.asarray(y, dtype=kind)) for kind in ("?", "i1", "u1", ">i4", "f2", ">f8")},
+    "nullable": lambda y: pd.Series(y, dtype="Int64"),
+    **CONTAINERS,
+}
+
+
+@pytest.mark.parametrize("held", CONTAINERS.values(), ids=CONTAINERS)
+def test_labels_come_in_any_container(held):
+    plan = BalancedBatchSampler(Y, 10, generator=seeded()).plan()
+    assert torch.equal(BalancedBatchSampler(held(Y.tolist()), 10, generator=seeded()).plan(), plan)
+
+
+@pytest.mark.parametrize("held", NUMBERS.values(), ids=NUMBERS)
+def test_numbers_come_in_any_container(held):
+    codes = [0] * 95 + [1] * 5
+    plan = BalancedBatchSampler(codes, 10, generator=seeded()).plan()
+    assert torch.equal(BalancedBatchSampler(held(codes), 10, generator=seeded()).plan(), plan)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.eye(2)[[0, 1, 0]], [[0], [1]], pd.DataFrame({"y": [0, 1]}), torch.zeros(3, 1), 3],
+    ids=["one-hot", "column", "frame", "tensor", "number"],
+)
+def test_labels_that_are_not_one_a_row_are_refused(y):
+    with pytest.raises(ValueError, match=r"one class a row, of shape \(n,\), but its shape is"):
+        BalancedBatchSampler(y, 2)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0.0, float("nan")],
+        ["a", None],
+        pd.Series(["a", None], dtype="string"),
+        pd.Series([1, None], dtype="Int64"),
+        np.array(["2020", "NaT"], dtype="datetime64[D]"),
+        ["a", 1],
+    ],
+    ids=["nan", "none", "string", "nullable", "dates", "two kinds"],
+)
+def test_labels_with_gaps_are_refused(y):
+    with pytest.raises(ValueError, match="one kind without gaps"):
+        BalancedBatchSampler(np.array(y, dtype=object) if isinstance(y, list) else y, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ({"y": []}, "there are 0 rows"),
+        ({"num_replicas": 0}, "num_replicas=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"rank": 2, "num_replicas": 2}, "rank=2 and num_replicas=2"),
     ],

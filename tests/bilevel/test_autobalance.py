@@ -374,14 +374,26 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
     state = search.state_dict()
     kept = copy.deepcopy(state)
     search.step(*data)
-    assert state["course"]["steps"] == kept["course"]["steps"] == [0, 0]
+    assert state["history"]["steps"] == kept["history"]["steps"] == [0, 0]
     assert all(torch.equal(kept["departures"][name], value) for name, value in state["departures"].items())
 
 
-def test_a_state_of_another_problem_is_refused(network):
-    state = AutoBalance().begin(nn.Linear(4, 5), [5] * 5).state_dict()
-    with pytest.raises(ValueError, match=r"must have parameters of shapes .*\(3, 1\).* but it has .*\(5, 1\)"):
-        AutoBalance().begin(network, COUNTS).load_state_dict(state)
+@pytest.mark.parametrize(
+    ("settings", "counts", "message"),
+    [
+        ({}, [5] * 5, r"parameters=\{'offset': \(5, 1\).* this one has parameters=\{'offset': \(3, 1\)"),
+        ({}, [160, 10, 30], r"class_counts=\[\[160.0\], \[10.0\], \[30.0\]\], but this one has"),
+        ({"start": "ce"}, COUNTS, "start='ce', but this one has start='la': begin with the same"),
+        ({"tau": 2.0}, COUNTS, "tau=2.0, but this one has tau=1.0"),
+        ({"parameters": ("w",)}, COUNTS, r"parameters=\{'w': \(3, 1\)\}, but"),
+    ],
+)
+def test_a_state_of_another_problem_is_refused(settings, counts, message, network):
+    state = AutoBalance(**settings).begin(network, counts).state_dict()
+    search = AutoBalance().begin(network, COUNTS)
+    with pytest.raises(ValueError, match=message):
+        search.load_state_dict(state)
+    assert search.n_steps == 0
 
 
 def test_the_history_holds_every_parameter_from_the_start(data, network):

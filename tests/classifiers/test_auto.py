@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from equipoise import AutoClassifier, metrics
-from equipoise.classifiers import auto
-from equipoise.classifiers.neural import LEAST_STEPS
+from equipoise.classifiers import auto, auto_job, base
+from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
 from equipoise.training import FittedEnsemble, fit
@@ -32,17 +32,17 @@ class Halved:
 
     def __init__(self, X, y, **changes):
         self.classifier = quick(**changes)
-        self.tasks = self.classifier.tasks(X, y)
-        self.rows, self.codes, _, self.held_out = self.classifier._held_out
+        job = self.classifier.prepare(X, y)
+        self.tasks, self.rows, self.codes, self.held_out = job.tasks, job.rows, job.codes, job.held_out
         self.networks = fit(self.tasks)
-        self.classifier.adopt(self.networks)
+        job.finish(self.networks)
 
     def answers(self):
         """Probabilities (n_kinds, n, K) of each row by the networks that did not train on it."""
         kinds = self.classifier.kinds_
         answers = np.full((len(kinds), len(self.rows), len(self.classifier.classes_)), np.nan)
         for fold, unseen in enumerate(self.held_out):
-            inputs = self.classifier._inputs[fold]
+            inputs = self.classifier.fold_inputs_[fold]
             for i, kind in enumerate(kinds):
                 network = FittedEnsemble([self.networks[fold * len(kinds) + i]], self.classifier.classes_)
                 seen = self.rows[unseen]
@@ -101,7 +101,7 @@ class TestProbabilities:
     def test_rows_in_parts_and_alone_are_answered_alike(self, binary, monkeypatch):
         X, _, halved = binary
         whole = halved.classifier.predict_proba(X)
-        monkeypatch.setattr(auto, "_ROWS_AT_ONCE", 50)
+        monkeypatch.setattr(base, "_ROWS_AT_ONCE", 50)
         np.testing.assert_allclose(halved.classifier.predict_proba(X), whole, rtol=1e-6)
         np.testing.assert_allclose(halved.classifier.predict_proba(X[:1]), whole[:1], rtol=1e-6)
 
@@ -109,9 +109,9 @@ class TestProbabilities:
         X, _, halved = binary
         model = halved.classifier
         means = np.zeros((len(model.kinds_), len(X), 2))
-        for inputs, stacks in zip(model._inputs, model._members, strict=True):
+        for inputs, stacks in zip(model.fold_inputs_, model.fold_ensembles_, strict=True):
             for i, (kind, stack) in enumerate(zip(model.kinds_, stacks, strict=True)):
-                means[i] += stack.predict_proba(inputs.view(halved.rows, kind)) / len(model._members)
+                means[i] += stack.predict_proba(inputs.view(halved.rows, kind)) / len(model.fold_ensembles_)
         product = np.prod((means + 1e-12) ** model.pool_weights_[:, None, None], axis=0)
         expected = product / product.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
@@ -132,7 +132,7 @@ class TestHeldOutRows:
             trained = np.delete(halved.rows, unseen, axis=0)
             kind = halved.classifier.kinds_[number % n_kinds]
             np.testing.assert_array_equal(
-                task.table.X, halved.classifier._inputs[number // n_kinds].view(trained, kind)
+                task.table.X, halved.classifier.fold_inputs_[number // n_kinds].view(trained, kind)
             )
             np.testing.assert_array_equal(task.table.y, np.delete(halved.codes, unseen))
 
@@ -148,14 +148,15 @@ class TestHeldOutRows:
     def test_labels_of_held_out_rows_do_not_reach_the_inputs_of_their_fold(self, problem, monkeypatch):
         X, y = problem((60, 20))
         folds = [(np.delete(np.arange(80), part), part) for part in np.array_split(np.arange(80), 4)]
-        monkeypatch.setattr(AutoClassifier, "_split", lambda self, codes, groups, seed: folds)
+        monkeypatch.setattr(auto_job, "_split", lambda codes, groups, seed: folds)
         changed_X, changed_y = X.copy(), y.copy()
         changed_X[folds[1][1]], changed_y[folds[1][1]] = 9.0, 1 - y[folds[1][1]]
-        before, after = quick(standardize=False), quick(standardize=False)
-        tasks = before.tasks(X, y), after.tasks(changed_X, changed_y)
+        before, after = quick(standardize=False, max_steps=1), quick(standardize=False, max_steps=1)
+        jobs = before.prepare(X, y), after.prepare(changed_X, changed_y)
+        before, after = (job.finish(fit(job.tasks)) for job in jobs)
 
         def seen(classifier, fold):
-            inputs = classifier._inputs[fold]
+            inputs = classifier.fold_inputs_[fold]
             encoder = inputs.encoder_
             return [
                 array.tobytes()
@@ -164,32 +165,29 @@ class TestHeldOutRows:
 
         assert seen(before, 1) == seen(after, 1)
         n_kinds = len(before.kinds_)
-        for task, other in zip(*(part[n_kinds : 2 * n_kinds] for part in tasks), strict=True):
+        for task, other in zip(*(job.tasks[n_kinds : 2 * n_kinds] for job in jobs), strict=True):
             assert task.table.X.tobytes() == other.table.X.tobytes() and task.seed == other.seed
         assert all(seen(before, fold) != seen(after, fold) for fold in (0, 2, 3))
 
     def test_groups_stay_together(self, problem):
         X, y = problem((70, 20))
         groups = np.random.default_rng(0).integers(12, size=90)
-        classifier = quick()
-        classifier.tasks(X, y, groups=groups)
-        held_out = classifier._held_out[-1]
+        held_out = quick().prepare(X, y, groups=groups).held_out
         assert sorted(np.concatenate(held_out)) == list(range(90)) and len(held_out) > 2
         assert sum(len(np.unique(groups[part])) for part in held_out) == len(np.unique(groups))
 
     def test_few_groups_are_few_folds(self, problem):
         X, y = problem((70, 20))
         model = quick().fit(X, y, groups=pd.Series(["a", "b", "c"] * 30))
-        assert len(model._members) == 3
+        assert len(model.fold_ensembles_) == 3
 
     def test_a_fold_that_no_group_falls_into_is_left_out(self, problem):
         rng = np.random.default_rng(310)
         n = rng.integers(6, 60)
         y = (rng.random(n) < rng.uniform(0.05, 0.5)).astype(int)
         groups = rng.integers(0, rng.integers(2, 12), n) ** rng.integers(1, 3)
-        classifier = quick(max_steps=2, random_state=1)
         for seed in range(200):
-            folds = classifier._split(y, groups, seed)
+            folds = auto_job._split(y, groups, seed)
             assert all(len(train) and len(held_out) for train, held_out in folds)
             assert sorted(np.concatenate([held_out for _, held_out in folds])) == list(range(n))
 
@@ -252,22 +250,26 @@ class TestHalves:
         X, y, halved = binary
         assert same_bytes(quick(max_steps=60).fit(X, y), halved.classifier, X)
         joined, other = quick(max_steps=60), quick(max_steps=5)
-        tasks, others = joined.tasks(X, y), other.tasks(*problem((40, 10, 9)))
-        networks = fit([*others, *tasks])
-        other.adopt(networks[: len(others)])
-        joined.adopt(networks[len(others) :])
+        job, another = joined.prepare(X, y), other.prepare(*problem((40, 10, 9)))
+        networks = fit([*another.tasks, *job.tasks])
+        another.finish(networks[: len(another.tasks)])
+        job.finish(networks[len(another.tasks) :])
         np.testing.assert_allclose(joined.predict_proba(X), halved.classifier.predict_proba(X), atol=1e-3)
         assert other.predict_proba(X).shape == (180, 3)
 
     @pytest.mark.usefixtures("few_trees")
-    def test_between_the_halves_it_is_not_fitted(self, problem):
+    def test_between_the_halves_it_stays_as_it_was(self, problem):
         X, y = problem()
         classifier = quick(max_steps=2)
-        for _ in range(2):
-            tasks = classifier.tasks(X, y)
-            with pytest.raises(NotFittedError):
-                classifier.predict(X)
-            classifier.adopt(fit(tasks)).predict(X)
+        job = classifier.prepare(X, y)
+        with pytest.raises(NotFittedError):
+            classifier.predict(X)
+        assert vars(job.finish(fit(job.tasks))).keys() > classifier.get_params().keys()
+        before, kept = classifier.predict_proba(X), dict(vars(classifier))
+        again = classifier.prepare(X[:, :2], y)
+        np.testing.assert_array_equal(classifier.predict_proba(X), before)
+        assert vars(classifier) == kept
+        assert again.finish(fit(again.tasks)).n_features_in_ == 2
 
 
 @pytest.mark.usefixtures("few_trees")
@@ -284,13 +286,13 @@ class TestFit:
         model = binary[2].classifier
         assert model.feature_importances_.shape == (4,) and model.feature_importances_.mean() == pytest.approx(1)
         np.testing.assert_allclose(
-            model.feature_importances_, np.mean([i.feature_importances_ for i in model._inputs], axis=0), rtol=1e-6
+            model.feature_importances_, np.mean([i.feature_importances_ for i in model.fold_inputs_], axis=0), rtol=1e-6
         )
         assert model.pool_weights_.shape == (len(model.kinds_),) and (model.pool_weights_ >= 0).all()
         assert model.offsets_.keys() == set(auto.DECISIONS)
         steps = [max(1, int(60 * kind.share_of_steps)) for kind in model.kinds_]
-        assert model.n_steps_ == steps * len(model._members)
-        assert not hasattr(model, "_held_out")  # the training rows are not kept
+        assert model.n_steps_ == steps * len(model.fold_ensembles_)
+        assert not vars(copy.copy(model.held_out_)).keys() - {"macro_f1_offsets"}  # a stored model holds no rows
 
     def test_rows_of_weight_zero_are_absent(self, problem):
         X, y = problem((60, 12))
@@ -325,14 +327,14 @@ class TestFit:
 
     def test_steps_follow_from_the_rows(self, problem):
         def steps(n_rows):
-            return [quick(max_steps=None)._settings(kind, n_rows).max_steps for kind in AutoClassifier.kinds]
+            return [auto_job._settings(kind, n_rows, None, "cpu").max_steps for kind in AutoClassifier.kinds]
 
-        assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto._EPOCHS * 32  # batches of an epoch
-        assert max(steps(30_000)) == max(steps(300_000)) == auto._MOST_STEPS
+        assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto_job._EPOCHS * 32  # batches of an epoch
+        assert max(steps(30_000)) == max(steps(300_000)) == auto_job._MOST_STEPS
         for n_rows in (50, 2000, 30_000):
             shares = [kind.share_of_steps for kind in AutoClassifier.kinds]
             assert steps(n_rows) == [int(share * max(steps(n_rows))) for share in shares]
-        assert quick()._settings(AutoClassifier.kinds[0], 30).batch_size == 30
+        assert auto_job._settings(AutoClassifier.kinds[0], 30, None, "cpu").batch_size == 30
 
     def test_any_labels(self, problem):
         X, codes = problem()
@@ -398,10 +400,11 @@ class TestBadInput:
 
     def test_training_that_diverged(self, problem):
         classifier = quick(max_steps=2)
-        networks = fit(classifier.tasks(*problem()))
+        job = classifier.prepare(*problem())
+        networks = fit(job.tasks)
         networks[3].weights["biases.0"][:] = np.inf
         with pytest.raises(ValueError, match="Training diverged: see that the features are finite"):
-            classifier.adopt(networks)
+            job.finish(networks)
 
     @pytest.mark.parametrize("counts", [(2, 1), (3, 3), (8, 1), (2, 1, 1, 1), (9, 2)])
     def test_the_fewest_rows_are_answered_without_a_warning(self, counts, problem):

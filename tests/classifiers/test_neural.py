@@ -87,14 +87,13 @@ class TestLearning:
         for name, weights in one.ensemble_.weights_.items():
             np.testing.assert_allclose(four.ensemble_.weights_[name][:1], weights, rtol=1e-6, atol=1e-9)
 
-    def test_tasks_and_adopt_are_the_halves_of_fit(self, problem):
+    def test_jobs_of_several_classifiers_train_in_one_call(self, problem):
         (X, y), (X2, y2) = problem(), problem((40, 10, 9), seed=1)
         apart = quick(n_members=2).fit(X, y), quick(dropout=0.0, batch_transform=None).fit(X2, y2)
         joined = quick(n_members=2), quick()
-        tasks = [classifier.tasks(*data) for classifier, data in zip(joined, ((X, y), (X2, y2)))]
-        networks = fit([task for part in tasks for task in part])
-        joined[0].adopt(networks[:2])
-        joined[1].adopt(networks[2:])
+        jobs = [classifier.prepare(*data) for classifier, data in zip(joined, ((X, y), (X2, y2)))]
+        networks = fit([task for job in jobs for task in job.tasks])
+        assert jobs[0].finish(networks[:2]) is joined[0] and jobs[1].finish(networks[2:]) is joined[1]
         for classifier, other, rows in zip(joined, apart, (X, X2)):
             np.testing.assert_allclose(classifier.predict_proba(rows), other.predict_proba(rows), atol=1e-3)
 
@@ -164,7 +163,7 @@ class TestWeights:
 
     def test_class_weights_do_not_change_the_scaling(self, problem):
         X, y = problem()
-        (plain,), (weighed,) = (quick(class_weight=w).tasks(X, y) for w in (None, {1: 9.0}))
+        (plain,), (weighed,) = (quick(class_weight=w).prepare(X, y).tasks for w in (None, {1: 9.0}))
         np.testing.assert_array_equal(plain.table.X, weighed.table.X)
 
     def test_both_multiply(self, problem):
@@ -210,7 +209,7 @@ class TestWeights:
     def test_made_rows_weigh_as_the_mean_of_their_class(self, sampler, problem):
         X, y = problem((40, 20))
         weights = np.random.default_rng(0).uniform(1, 3, 60)
-        (task,) = quick(sampler=sampler).tasks(X, y, weights)
+        (task,) = quick(sampler=sampler).prepare(X, y, weights).tasks
         class_mean = [weights[y == code].mean() for code in (0, 1)]
         rows = task.training_rows().tolist()
         expected = np.array([weights[r] if r < 60 else class_mean[task.made.y[r - 60]] for r in rows])
@@ -219,7 +218,7 @@ class TestWeights:
     def test_sampler_early_stopping_and_weights_together(self, problem):
         X, y = problem((160, 40))
         weights = np.random.default_rng(0).uniform(1, 3, 200)
-        tasks = quick(sampler=SMOTE(), early_stopping=True, n_members=3).tasks(X, y, weights)
+        tasks = quick(sampler=SMOTE(), early_stopping=True, n_members=3).prepare(X, y, weights).tasks
         for task in tasks:
             kept = task.rows[task.rows < 200]
             assert len(task.validation_rows) == 20 and y[task.validation_rows].sum() == 4
@@ -240,7 +239,7 @@ class TestSamplers:
     def test_strategy_by_label(self, problem):
         X, codes = problem()
         y = np.array(["fine", "fraud"])[codes]
-        (task,) = quick(sampler=RandomOverSampler(sampling_strategy={"fraud": 30})).tasks(X, y)
+        (task,) = quick(sampler=RandomOverSampler(sampling_strategy={"fraud": 30})).prepare(X, y).tasks
         assert np.bincount(task.labels()).tolist() == [54, 30]
 
     def test_warning_names_the_label(self, problem):
@@ -249,13 +248,14 @@ class TestSamplers:
             quick(sampler=SMOTE()).fit(X, np.array(["fine", "fraud"])[codes])
 
     def test_members_resample_anew(self, problem):
-        tasks = quick(sampler=RandomUnderSampler(), n_members=3).tasks(*problem())
+        tasks = quick(sampler=RandomUnderSampler(), n_members=3).prepare(*problem()).tasks
         assert len({tuple(sorted(task.rows)) for task in tasks}) == 3
 
     def test_gradient_steps_do_not_depend_on_the_treatment(self, problem):
         X, y = problem((300, 20))
         steps = [
-            NeuralClassifier(random_state=0, **parts).tasks(X, y)[0].settings.max_steps for parts in TREATMENTS.values()
+            NeuralClassifier(random_state=0, **parts).prepare(X, y).tasks[0].settings.max_steps
+            for parts in TREATMENTS.values()
         ]
         assert set(steps) == {300}
 
@@ -263,11 +263,11 @@ class TestSamplers:
 class TestSteps:
     def test_epochs_are_passes_over_the_given_rows(self, problem):
         X, y = problem((900, 100))
-        (task,) = NeuralClassifier(max_epochs=20, batch_size=48, sampler=RandomUnderSampler()).tasks(X, y)
+        (task,) = NeuralClassifier(max_epochs=20, batch_size=48, sampler=RandomUnderSampler()).prepare(X, y).tasks
         assert (task.settings.epoch_steps, task.settings.max_steps) == (21, 420)
 
     def test_small_tables_get_three_hundred_steps(self, problem):
-        (task,) = NeuralClassifier().tasks(*problem())
+        (task,) = NeuralClassifier().prepare(*problem()).tasks
         assert (task.settings.batch_size, task.settings.epoch_steps, task.settings.max_steps) == (60, 1, 300)
 
     def test_max_steps_rules(self, problem):
@@ -412,7 +412,7 @@ class TestCodes:
         weights = np.arange(len(y)) % 3 + 0.0
         whole = quick(n_bins=3).fit(X, y, weights)
         kept = quick(n_bins=3).fit(X[weights > 0], y[weights > 0], weights[weights > 0])
-        np.testing.assert_allclose(whole._encoder.starts_, kept._encoder.starts_, rtol=1e-5)
+        np.testing.assert_allclose(whole.encoder_.starts_, kept.encoder_.starts_, rtol=1e-5)
 
     def test_images_have_none(self):
         with pytest.raises(ValueError, match=r"n_bins=4 is for rows of numbers, but X has shape \(20, 1, 4, 4\)"):
@@ -592,7 +592,7 @@ class TestErrors:
             ({"batch_transform": "remix"}, "batch_transform.*'remix'"),
             ({"sampler": "smote"}, "sampler.*'smote'"),
             ({"batch_transform": MixUp(alpha=-2.0)}, r"alpha=-2\.0"),
-            ({"batch_transform": ReMix(balance="half")}, "balance='half'"),
+            ({"batch_transform": ReMix(variant="half")}, "variant='half'"),
         ],
         ids=str,
     )

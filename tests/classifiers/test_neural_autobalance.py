@@ -64,24 +64,24 @@ def test_fits_repeat_and_clones_and_pickles_are_the_same(data):
 
 
 def test_members_choose_by_rows_of_their_own_that_do_not_train_in_the_search(data):
-    tasks = classifier(n_members=3).tasks(*data)
+    tasks = classifier(n_members=3).prepare(*data).tasks
     for task in tasks:
-        assert not set(task.search.rows) & set(task.search.validation_rows)
-        assert sorted([*task.search.rows, *task.search.validation_rows]) == sorted(task.rows) == list(range(132))
-        np.testing.assert_array_equal(np.bincount(task.table.y[task.search.validation_rows]), [18, 6, 2])
-    assert len({tuple(task.search.validation_rows) for task in tasks}) == 3
+        assert not set(task.inner.rows) & set(task.inner.validation_rows)
+        assert sorted([*task.inner.rows, *task.inner.validation_rows]) == sorted(task.rows) == list(range(132))
+        np.testing.assert_array_equal(np.bincount(task.table.y[task.inner.validation_rows]), [18, 6, 2])
+    assert len({tuple(task.inner.validation_rows) for task in tasks}) == 3
 
 
 @pytest.mark.parametrize("sampler", [RandomOverSampler(), SMOTE(k_neighbors=3)])
 def test_rows_are_resampled_without_those_that_choose(sampler, data):
     """A copy of a validation row, or a row made of one, would tell on it."""
-    task = classifier(sampler=sampler).tasks(*data)[0]
-    assert not set(task.search.rows) & set(task.search.validation_rows)
-    assert (np.bincount(task.table.y[task.search.validation_rows])).tolist() == [18, 6, 2]
-    known = task.table.X[np.setdiff1d(np.arange(132), task.search.validation_rows)]
-    if task.search.made is not None:
-        assert len(task.search.made) < len(task.made)
-        for row in task.search.made.X:  # between two rows that train in the search
+    task = classifier(sampler=sampler).prepare(*data).tasks[0]
+    assert not set(task.inner.rows) & set(task.inner.validation_rows)
+    assert (np.bincount(task.table.y[task.inner.validation_rows])).tolist() == [18, 6, 2]
+    known = task.table.X[np.setdiff1d(np.arange(132), task.inner.validation_rows)]
+    if task.inner.made is not None:
+        assert len(task.inner.made) < len(task.made)
+        for row in task.inner.made.X:  # between two rows that train in the search
             gaps = row - known
             pairs = np.abs(np.einsum("id,jd->ij", gaps, gaps) + np.outer(*[np.linalg.norm(gaps, axis=1)] * 2))
             assert pairs[~np.eye(len(known), dtype=bool)].min() < 1e-4
@@ -89,8 +89,8 @@ def test_rows_are_resampled_without_those_that_choose(sampler, data):
 
 
 def test_early_stopping_has_rows_besides(data):
-    (task,) = classifier(early_stopping=True, validation_fraction=0.2).tasks(*data)
-    assert not set(task.validation_rows) & {*task.search.rows, *task.search.validation_rows}
+    (task,) = classifier(early_stopping=True, validation_fraction=0.2).prepare(*data).tasks
+    assert not set(task.validation_rows) & {*task.inner.rows, *task.inner.validation_rows}
     fitted = classifier(early_stopping=True, validation_fraction=0.2).fit(*data)
     assert fitted.loss_parameters_["offset"].shape == (1, 3)
 
@@ -98,9 +98,9 @@ def test_early_stopping_has_rows_besides(data):
 def test_weights_go_along(data):
     X, y = data
     weights = np.where(y == "common", 1.0, 0.0) + np.where(y == "rare", 3.0, 0.0)
-    (task,) = classifier().tasks(X, y, weights)
-    assert len(task.table) == 102 and task.search.weights.mean() == pytest.approx(1)
-    of_class = {k: task.search.weights[task.table.y[task.search.rows] == k] for k in (0, 2)}
+    (task,) = classifier().prepare(X, y, weights).tasks
+    assert len(task.table) == 102 and task.inner.weights.mean() == pytest.approx(1)
+    of_class = {k: task.inner.weights[task.table.y[task.inner.rows] == k] for k in (0, 2)}
     assert np.ptp(of_class[0]) == np.ptp(of_class[2]) == 0
     assert of_class[2][0] == pytest.approx(3 * of_class[0][0])
 

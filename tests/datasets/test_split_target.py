@@ -145,10 +145,30 @@ def test_a_position_beyond_the_table(frame, position):
         split_target(frame, position)
 
 
-def test_a_target_with_missing_values(frame):
-    frame.loc[[0, 3], "is_fraud"] = None
-    with pytest.raises(ValueError, match=r"'is_fraud' of table misses 2 of 5 values: .*dropna"):
-        split_target(frame, "is_fraud")
+@pytest.mark.parametrize(
+    ("labels", "kept"),
+    [([None, "a", "b", " ", "a", "b"], ["a", "b", "a", "b"]), ([np.nan, 0, 1, np.nan, 0, 1], [0, 1, 0, 1])],
+)
+def test_rows_without_a_label_are_left_out_and_kept_beside(labels, kept):
+    task = split_target(pd.DataFrame({"x": range(6), "y": labels}), "y")
+    assert task.y.tolist() == kept and task.y.dtype in (np.int64, object, "str")
+    assert task.X["x"].tolist() == [1, 2, 4, 5] and task.unlabelled["x"].tolist() == [0, 3]
+    assert task.notes[0] == "2 of 6 rows have no label: they are left out."
+
+
+def test_a_target_without_any_label():
+    with pytest.raises(ValueError, match=r"column 'y' of table is empty"):
+        split_target(pd.DataFrame({"x": range(3), "y": [None, " ", ""]}), "y")
+
+
+def test_names_of_several_levels_are_joined():
+    task = split_target(
+        pd.DataFrame(
+            [[1, 2, 0], [3, 4, 1]] * 2, columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("t", "")])
+        ),
+        "t",
+    )
+    assert list(task.X.columns) == ["a x", "a y"]
 
 
 @pytest.mark.parametrize("values", [[0.1, 0.2, 0.3, 0.4, 0.5], [1.5, 1.5, 2.0, 2.0, 2.0], [np.inf, 1, 0, 1, 0]])

@@ -3,12 +3,15 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise import metrics
-from equipoise.decisions import correct_prior, decide, tune_offsets
+from equipoise.decisions import correct_prior, decide, thresholds, tune_offsets
+from equipoise.decisions.costs import cost_matrix
+from equipoise.decisions.objective import Objective
 
 SCORES = {
     "accuracy": lambda y, predicted: np.mean(y == predicted),
@@ -198,7 +201,7 @@ def test_many_classes_keep_their_floors():
 
 def test_floors_out_of_reach_are_missed_least_and_told():
     y, p = [0, 1, 0, 1], [0.1, 0.3, 0.4, 0.9]
-    with pytest.warns(UserWarning, match=r"min_recall=\{1: 1.0\} and min_precision=\{1: 1.0\}.*by 0.333 in sum"):
+    with pytest.warns(UserWarning, match=r"min_recall=\{1: 1.0\} and min_precision=\{1: 1.0\}.* by 0.333 in sum"):
         offsets = tune_offsets(y, p, metric="macro_f1", min_recall={1: 1.0}, min_precision={1: 1.0})
     assert decide(p, offsets).tolist() == [0, 1, 1, 1]
 
@@ -257,10 +260,10 @@ def test_decide_takes_the_first_class_at_a_tie_and_any_leading_axes():
     ("call", "message"),
     [
         (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="f1"), "metric must be one of .*'g_mean'.*got 'f1'"),
-        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 1]]), r"costs must be .* of shape \(2, 2\)"),
-        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 0], [0, 0]]), "costs must be finite and not all 0"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 1]]), r"Costs must be .* of shape \(2, 2\)"),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric=[[0, 0], [0, 0]]), "Costs must be finite numbers, not all 0"),
         (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="g_mean", min_recall={2: 0.5}), r"such as \{1: 0.9\}"),
-        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="g_mean", min_precision={1: 90}), "shares in .0, 1."),
+        (lambda: tune_offsets([0, 1], [0.1, 0.9], metric="g_mean", min_precision={1: 90}), "floors in .0, 1."),
         (lambda: tune_offsets([0, 1], [0.1, 1.9], metric="g_mean"), "sum to 1"),
         (lambda: decide([0.1, 0.9], [0.0, 0.0, 0.0]), "each of 2 classes"),
         (lambda: decide([0.1, 0.9], [0.0, np.inf]), "finite number"),
@@ -269,3 +272,61 @@ def test_decide_takes_the_first_class_at_a_tie_and_any_leading_axes():
 def test_bad_input_is_said_in_a_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("metric", [*sorted(SCORES), 1.0 - np.eye(5)], ids=str)
+def test_values_of_cuts_are_those_of_the_confusion_matrices(metric):
+    """Sums kept up row by row, against each decision counted from the start."""
+    y, proba = multiclass_rows(5, 60, 5)
+    weight = np.random.default_rng(1).random(60)
+    rows = thresholds._Rows(np.log(proba), y, weight, Objective.of(metric, np.arange(5), {3: 0.4}, {1: 0.2}))
+    offsets = np.array([0.0, 0.5, -0.3, 1.0, 0.2])
+    for k in range(5):
+        offset, value = rows.best_cut(k, thresholds._Leaders(rows.log_proba, offsets.copy()))
+        tried = np.concatenate([np.linspace(-9, 9, 501), [offset]])
+        values = [rows.value(np.where(np.arange(5) == k, b, offsets)) for b in tried]
+        assert values[-1] == pytest.approx(value, abs=1e-9) and max(values) <= value + 1e-9
+
+
+def test_leaders_follow_every_move():
+    _, proba = multiclass_rows(7, 90, 6)
+    proba[::9, 2] = 0
+    rng, offsets = np.random.default_rng(0), np.zeros(6)
+    leaders = thresholds._Leaders(np.log(np.maximum(proba, 1e-9)), offsets)
+    for k in rng.integers(6, size=40):
+        leaders.move(k, rng.normal())
+        scores = leaders.log_proba + offsets
+        for j in range(6):
+            without = np.delete(scores, j, axis=1).max(axis=1)
+            np.testing.assert_array_equal(scores[np.arange(90), leaders.rivals(j)], without)
+
+
+class TestCostsByLabel:
+    @pytest.mark.parametrize("names", [[0, 1], ["no", "yes"], ["ok", "fraud"], [False, True], [2.5, -1.0]], ids=str)
+    def test_decisions_do_not_depend_on_the_spelling(self, names):
+        y, proba = multiclass_rows(5, 300, 2)
+        plain = decide(proba, tune_offsets(y, proba, metric=[[0, 1], [20, 0]]))
+        common, rare = names
+        keyed = {rare: {common: 20.0}, common: {rare: 1, common: 0}}
+        classes = np.array(sorted(names))
+        columns = proba[:, np.argsort(np.argsort(names))] if names == sorted(names) else proba[:, ::-1]
+        for costs in (keyed, pd.DataFrame({common: {rare: 20, common: 0}, rare: {common: 1, rare: 0}})):
+            offsets = tune_offsets(np.array(names)[y], columns, metric=costs, labels=classes)
+            assert (classes[decide(columns, offsets)] == np.array(names)[plain]).all()
+
+    @pytest.mark.parametrize(
+        "costs",
+        [
+            {"ok": {"fraud": 1}},
+            {"ok": {"fraud": 1}, "fraud": {"oj": 2}},
+            {"ok": {"fraud": 1}, "fraud": {"ok": np.nan}},
+            {"ok": 1, "fraud": 2},
+            pd.DataFrame([[0, 1], [2, 0]]),
+            [[0, 1], [2, "much"]],
+        ],
+        ids=str,
+    )
+    def test_other_labels_are_refused(self, costs):
+        message = r"for the classes \['fraud', 'ok'\]: a matrix of shape \(2, 2\) in this order \(rows = true class"
+        with pytest.raises(ValueError, match=message):
+            cost_matrix(costs, np.array(["fraud", "ok"]))

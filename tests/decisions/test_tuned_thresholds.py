@@ -189,9 +189,12 @@ class TestRouting:
     ("parameters", "message"),
     [
         ({"metric": "f1"}, "The 'metric' parameter .* must be"),
-        ({"metric": [[0, 1], [1, 0]]}, r"costs must be .* shape \(3, 3\) for the classes \['fault', 'fine', 'fraud'\]"),
-        ({"min_recall": {"theft": 0.5}}, "min_recall must map labels to shares"),
-        ({"min_precision": {"fraud": 1.5}}, "min_precision must map labels to shares"),
+        (
+            {"metric": [[0, 1], [1, 0]]},
+            r"Costs must be .* \['fault', 'fine', 'fraud'\]: a matrix of shape \(3, 3\)",
+        ),
+        ({"min_recall": {"theft": 0.5}}, "min_recall must map labels to floors"),
+        ({"min_precision": {"fraud": 1.5}}, "min_precision must map labels to floors"),
         ({"min_precision": 0.5}, "The 'min_precision' parameter .* must be"),
     ],
 )

@@ -56,7 +56,7 @@ def test_unknown_target_with_names_near_it(refused, table, tmp_path):
     [
         ({"class": "a"}, "class"),
         ({"class": ["a"] * 39 + ["b"]}, "'b'"),
-        ({"class": [None] + ["a"] * 29 + ["b"] * 10}, "misses 1 of 40"),
+        ({"class": [None] * 40}, "'class' of t is empty"),
         ({"class": np.linspace(0, 1, 40)}, "continuous"),
         ({"x": [np.inf] + [0.0] * 39}, "'x'"),
         ({"x": [*map(str, range(39)), "oops"]}, "--missing-values oops"),
@@ -72,8 +72,13 @@ def test_tables_that_cannot_be_compared_on(refused, table, tmp_path, change, sai
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "empty"), ("a,b,a\n1,2,3\n", "'a'"), ("x,class\n1,a\n2", "line 3"), ("x,class\n1,\xe9\n", "--encoding")],
-    ids=["empty", "duplicate names", "cut short", "encoding"],
+    [
+        ("", "empty"),
+        ("a,b,a\n1,2,3\n", "'a'"),
+        ("x,class\n1,a\n2", "line 3"),
+        ('x,class\n1,a\n1,b\n2,"b\n', "quotation"),
+    ],
+    ids=["empty", "duplicate names", "cut short", "open quote"],
 )
 def test_files_that_cannot_be_read(refused, tmp_path, text, said):
     (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
@@ -106,9 +111,9 @@ def test_unknown_recipe_metric_and_data_set(refused, table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--recipe", "under", "--decision", "macro_f1"], "--decision macro_f1 says nothing to under"),
-        (["--recipe", "gbdt", "--members", "3"], "--members 3 says nothing to gbdt"),
-        (["--members", "3"], "--members 3 says nothing to auto"),
+        (["--recipe", "under", "--decision", "macro_f1"], "--decision applies to the recipe 'auto' only"),
+        (["--recipe", "gbdt", "--members", "3"], "--members applies to neural recipes only, and 'gbdt' is not one"),
+        (["--members", "3"], "--members applies to neural recipes only"),
         (["--recipe", "auto+remix"], "'auto'"),
     ],
 )
@@ -142,3 +147,23 @@ def test_fewer_rare_rows_than_folds_is_no_error_but_is_said(here, table, tmp_pat
         tmp_path / "out",
     )
     assert "3 folds instead of 5: the rarest class has only 3 rows" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--budget", "nan"], "positive number of minutes"),
+        (["--budget", "-1"], "positive number of minutes"),
+        (["--members", "0"], "--members"),
+        (["--seed", "-1"], "--seed"),
+        (["--seed", str(2**32)], "--seed"),
+        (["--folds", "1"], "--folds"),
+        (["--repeats", "0"], "--repeats"),
+        (["--metric", "g_maen"], "g_mean"),
+        (["--recipes", "smoet"], "smote"),
+    ],
+)
+def test_options_out_of_range(refused, table, tmp_path, options, said):
+    path = write(table, tmp_path / "t.csv")
+    assert said in refused("compare", path, "--target", "class", *options, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equipoise import metrics, recipes, relevance
-from equipoise.classifiers import AutoClassifier, auto
+from equipoise.classifiers import AutoClassifier, auto_job
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Store, compare, engine, refit
 from equipoise.experiments.arms import make_recipe
@@ -25,7 +25,7 @@ def brief():
     """Two folds of auto's own, few trees and no workers: the same, in less time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        patch.setattr(auto, "_FOLDS", 2)
+        patch.setattr(auto_job, "_FOLDS", 2)
         patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
         yield
 
@@ -33,14 +33,14 @@ def brief():
 @pytest.fixture(scope="module")
 def groups_seen():
     """Groups that auto was given, in order."""
-    seen, tasks = [], AutoClassifier.tasks
+    seen, prepare = [], AutoClassifier.prepare
 
     def watched(self, X, y, sample_weight=None, groups=None):
         seen.append(groups)
-        return tasks(self, X, y, sample_weight, groups)
+        return prepare(self, X, y, sample_weight, groups)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AutoClassifier, "tasks", watched)
+        patch.setattr(AutoClassifier, "prepare", watched)
         yield seen
 
 
@@ -139,9 +139,9 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
 
 def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
     protocol = replace(comparison.protocol, auto_steps=123)
-    tasks = make_recipe("auto", protocol, 0).tasks(prepared[0].X_train, prepared[0].y_train)
+    tasks = make_recipe("auto", protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
     assert max(task.settings.max_steps for task in tasks) == 123
-    whole = make_recipe("auto", comparison.protocol, 0).tasks(prepared[0].X_train, prepared[0].y_train)
+    whole = make_recipe("auto", comparison.protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
     assert max(task.settings.max_steps for task in whole) == 300
 
 

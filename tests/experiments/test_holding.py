@@ -1,9 +1,12 @@
 """A folder is held by one run at a time, and let go however that run ends."""
 
+import getpass
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -35,3 +38,12 @@ def test_a_folder_is_let_go_after_an_error(tmp_path):
         raise KeyError
     with held(tmp_path):
         pass
+
+
+def test_locks_are_the_users_own_and_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with held(tmp_path / "report"):
+        (folder,) = tmp_path.iterdir()
+        assert getpass.getuser() in folder.name and stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert list(folder.iterdir())
+    assert not list(folder.iterdir())

@@ -6,6 +6,7 @@ import torch
 
 from equipoise import ReMix, recipes
 from equipoise.experiments.priors import learned_priors
+from equipoise.losses import class_balanced_weights
 
 COUNTS = (300, 60, 40)
 
@@ -15,7 +16,7 @@ COUNTS = (300, 60, 40)
 )
 def test_shares_are_those_of_the_rows_and_weights_of_a_task(recipe, problem):
     X, y = problem(COUNTS, apart=1.0)
-    (task,) = recipes.classifier(recipe, random_state=0).tasks(X, y)
+    (task,) = recipes.classifier(recipe, random_state=0).prepare(X, y).tasks
     seen = np.bincount(task.labels(), weights=task.weights)
     np.testing.assert_allclose(learned_priors(recipe, COUNTS), seen / seen.sum())
 
@@ -25,7 +26,8 @@ def test_shares_are_those_of_the_rows_and_weights_of_a_task(recipe, problem):
 def test_shares_are_those_of_batches_that_lack_rare_rows(recipe, counts):
     generator = torch.Generator().manual_seed(0)
     y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    transform = recipes.classifier(recipe).batch_transform.__class__(num_classes=len(counts), generator=generator)
+    transform = recipes.classifier(recipe).batch_transform
+    transform.set_params(num_classes=len(counts), batch_dims=1, generator=generator)
     batches = torch.stack([y[torch.randperm(len(y), generator=generator)[:64]] for _ in range(1500)])
     _, labels = transform(torch.zeros(*batches.shape, 1), batches)
     expected = labels.reshape(-1, len(counts)).mean(dim=0)
@@ -40,12 +42,15 @@ def test_two_classes_have_a_formula():
 def test_sums_compose():
     np.testing.assert_allclose(learned_priors("under+remix", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_priors("la", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(learned_priors("under+cdt", [90, 10]), [0.5, 0.5])  # of equal counts, nothing is bent
+    weights = class_balanced_weights(torch.tensor([90.0, 10.0])).numpy() * [90, 10]
+    np.testing.assert_allclose(learned_priors("class-balanced", [90, 10]), weights / weights.sum(), rtol=1e-6)
     np.testing.assert_allclose(learned_priors("under+la", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_priors("mubo", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_priors("cost+remix-dataset", [90, 10]), [0.1, 0.9])
 
 
-@pytest.mark.parametrize("recipe", ["focal", "ldam", "vs", "rebalanced-mixup", "under+cdt", "mubo+remix"])
+@pytest.mark.parametrize("recipe", ["focal", "ldam", "vs", "rebalanced-mixup", "cdt", "mubo+remix"])
 def test_what_bends_probabilities_otherwise_has_none(recipe):
     assert recipes.is_neural(recipe) and learned_priors(recipe, [90, 10]) is None
 

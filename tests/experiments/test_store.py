@@ -86,5 +86,5 @@ def test_what_was_stored_is_there_for_the_next_process(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "results.sqlite"
     path.write_text("this is no database, but long enough to be looked at as one" * 20)
-    with pytest.raises(ValueError, match=r"results\.sqlite cannot be used"):
+    with pytest.raises(ValueError, match=r"results\.sqlite exists and holds no results"):
         Store(path)

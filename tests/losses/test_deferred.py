@@ -28,10 +28,16 @@ COUNTS = [50, 900, 7, 43]
 LOSSES = [LogitAdjustedLoss, CDTLoss, VSLoss, LDAMLoss, FocalLoss, partial(LDAMLoss, max_m=15.0, s=1.0)]
 
 
+def of_mean_one(weights):
+    """Weights whose mean over the training rows is 1."""
+    rows = torch.tensor(COUNTS)
+    return weights / ((rows * weights).sum() / rows.sum())
+
+
 def weighted(loss):
     """The loss with class-balanced weights from the start."""
     loss = copy.deepcopy(loss)
-    loss.w = class_balanced_weights(COUNTS)
+    loss.w = of_mean_one(class_balanced_weights(COUNTS))
     return loss
 
 
@@ -52,7 +58,18 @@ def test_weights_of_the_loss_itself_are_what_is_deferred(batch):
     loss = DeferredReweighting(partial(ClassBalancedLoss, beta=0.9), COUNTS, start=0.5)
     torch.testing.assert_close(loss(logits, target), ParametricCrossEntropy()(logits, target))
     loss.set_progress(0.5)
-    torch.testing.assert_close(loss(logits, target), ClassBalancedLoss(COUNTS, beta=0.9)(logits, target))
+    expected = ParametricCrossEntropy(w=of_mean_one(class_balanced_weights(COUNTS, beta=0.9)))
+    torch.testing.assert_close(loss(logits, target), expected(logits, target))
+
+
+@pytest.mark.parametrize("kind", [*LOSSES, ClassBalancedLoss, lambda counts: FocalLoss(w=[0.1, 0.2, 5.0, 9.0])])
+def test_the_scale_of_the_loss_stays_at_the_switch(kind):
+    """Of rows as they come, with a loss that is the same for every row, it does not change at all."""
+    target = torch.arange(4).repeat_interleave(torch.tensor(COUNTS))
+    loss = DeferredReweighting(kind, COUNTS)
+    assert loss.weights[target].mean().item() == pytest.approx(1, rel=1e-5)
+    by_replica = DeferredReweighting(VSLoss, [COUNTS, [1, 2, 3, 4]])
+    assert torch.equal(by_replica.weights[0], DeferredReweighting(VSLoss, COUNTS).weights)
 
 
 def test_replicas_have_weights_of_their_own(batch):
@@ -86,7 +103,7 @@ def test_reduction_is_that_of_the_loss(batch):
 def test_what_does_not_serve_is_refused():
     with pytest.raises(ValueError, match=r"share of the run, 0 to 1, but start=160"):
         DeferredReweighting(LDAMLoss, COUNTS, start=160)
-    with pytest.raises(TypeError, match=r"one of equipoise\.losses.*made a CrossEntropyLoss"):
+    with pytest.raises(TypeError, match=r"WeightedLoss.*made a CrossEntropyLoss"):
         DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
 
 
@@ -144,7 +161,9 @@ def test_weights_change_what_is_trained_from_their_step_on(problem):
     deferred = fit([Task(table, 0, Settings(**QUICK, loss=loss)) for loss in losses])
     distances = [np.abs(weights(network) - weights(plain)).max() for network in deferred]
     assert distances[0] < 1e-12 < distances[1] < distances[2] < distances[3]
-    always = fit([Task(table, 0, Settings(**QUICK, loss=ClassBalancedLoss))])[0]
+    w = class_balanced_weights(np.bincount(table.y))
+    scaled = partial(ParametricCrossEntropy, w=w * len(table) / (w * np.bincount(table.y)).sum())
+    always = fit([Task(table, 0, Settings(**QUICK, loss=lambda counts: scaled()))])[0]
     np.testing.assert_allclose(weights(deferred[3]), weights(always), rtol=1e-6)
 
 

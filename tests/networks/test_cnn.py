@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from equipoise import NeuralClassifier
-from equipoise.networks import CosineLinear, accepts_vmap
+from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
+from equipoise.networks.modules import accepts_vmap
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 7, 9), (2, 1, 4), (1, 5, 8)])

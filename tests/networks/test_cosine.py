@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from equipoise.networks import CosineLinear, CosineMLPStack, MLPStack, accepts_vmap
+from equipoise.networks import CosineLinear, CosineMLPStack, MLPStack
+from equipoise.networks.modules import accepts_vmap
 from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
 

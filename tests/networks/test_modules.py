@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from equipoise.networks import ModuleStack, ScalarHead, accepts_vmap, fresh_copy
+from equipoise.networks import ModuleStack, ScalarHead
+from equipoise.networks.modules import accepts_vmap, fresh_copy
 
 
 class Branching(nn.Module):

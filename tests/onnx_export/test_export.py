@@ -172,7 +172,7 @@ def test_equal_classes_are_one_decision(decision, pooled, problem, tmp_path):
 def test_the_graph_of_pooled_networks_holds_each_thing_once(pooled, problem, tmp_path):
     """One stack of the networks that see features alone, one view a fold for the others; none of a kind without say."""
     rows, coded = problem((60, 14, 9))[0], [kind.codes for kind in pooled.kinds_]
-    n_folds = len(pooled._members)
+    n_folds = len(pooled.fold_ensembles_)
 
     def products(model):
         check(model, rows, tmp_path / "model.onnx")
@@ -185,7 +185,9 @@ def test_the_graph_of_pooled_networks_holds_each_thing_once(pooled, problem, tmp
     features_alone = copy.deepcopy(every)
     features_alone.pool_weights_ = np.where(coded, 0.0, 0.7)
     assert products(features_alone) == (len(coded) - sum(coded), 0)
-    weights = sum(array.nbytes for stacks in every._members for stack in stacks for array in stack.weights_.values())
+    weights = sum(
+        array.nbytes for stacks in every.fold_ensembles_ for stack in stacks for array in stack.weights_.values()
+    )
     export_onnx(every, tmp_path / "model.onnx")
     assert weights < (tmp_path / "model.onnx").stat().st_size < 1.1 * weights
 

@@ -78,7 +78,7 @@ def test_pooled_networks_are_told(auto, tmp_path):
         {"decision": "balanced", "offsets": {"common": -np.log(7 / 9), "rare": -np.log(2 / 9)}}
     ]
     text = card_of(tmp_path / "model")
-    n_kinds, n_folds = len(auto[-1].kinds_), len(auto[-1]._members)
+    n_kinds, n_folds = len(auto[-1].kinds_), len(auto[-1].fold_ensembles_)
     for told in [
         f"AutoClassifier of {n_folds * n_kinds} networks, of {n_kinds} kinds on each of {n_folds} folds",
         f"Kind {n_kinds}: power {auto[-1].pool_weights_[-1]:.4g}, codes {auto[-1].kinds_[-1].codes}, ",

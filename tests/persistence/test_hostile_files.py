@@ -161,14 +161,14 @@ def test_tensors_that_do_not_fit(edit, reason, saved, tmp_path):
 
 
 def of_fold(**changes):
-    return lambda auto: vars(auto._inputs[1]).update(changes)
+    return lambda auto: vars(auto.fold_inputs_[1]).update(changes)
 
 
 def of_codes(name, change):
     """Change an array of the encoder of one fold."""
 
     def edit(auto):
-        encoder = auto._inputs[1].encoder_
+        encoder = auto.fold_inputs_[1].encoder_
         setattr(encoder, name, change(getattr(encoder, name)))
 
     return edit
@@ -185,19 +185,19 @@ def first(value):
 
 POOLED = {
     "relevance of a feature less": (
-        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_[:-1])(a),
+        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_[:-1])(a),
         "feature_importances_",
     ),
     "relevance of two axes": (
-        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_[None])(a),
+        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_[None])(a),
         "feature_importances_",
     ),
     "relevance below 0": (
-        lambda a: of_fold(feature_importances_=-a._inputs[1].feature_importances_)(a),
+        lambda a: of_fold(feature_importances_=-a.fold_inputs_[1].feature_importances_)(a),
         "feature_importances_ .*finite, 0 or more",
     ),
     "relevance that is no number": (
-        lambda a: of_fold(feature_importances_=a._inputs[1].feature_importances_ * np.nan)(a),
+        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_ * np.nan)(a),
         "feature_importances_",
     ),
     "a code past the columns": (of_codes("columns_", first(99)), "columns that are not there: .99"),
@@ -209,14 +209,14 @@ POOLED = {
     "a bin without width": (of_codes("widths_", first(0)), "widths_ of codes must be finite, above 0"),
     "an endless bin": (of_codes("widths_", first(np.inf)), "widths_ of codes must be finite, above 0"),
     "texts for starts": (of_codes("starts_", lambda a: a.astype(str)), "starts_ of codes must be numbers"),
-    "codes of other features": (lambda a: vars(a._inputs[1].encoder_).update(n_features_in_=99), "of 99 features"),
-    "two folds swapped": (lambda a: a._inputs.reverse(), "inputs|not answer as it did"),
-    "a fold without networks": (lambda a: a._members.pop(), "belong to no network"),
-    "inputs of a fold less": (lambda a: a._inputs.pop(), r"inputs of \d folds, but networks of \d"),
-    "no fold": (lambda a: (a._members.clear(), a._inputs.clear()), "belong to no network"),
-    "a network less": (lambda a: a._members[1].pop(), "belong to no network"),
-    "networks of a fold swapped": (lambda a: a._members[1].reverse(), r"1 network\(s\) of \d+ inputs"),
-    "networks of two folds swapped": (lambda a: a._members.reverse(), "inputs|not answer as it did"),
+    "codes of other features": (lambda a: vars(a.fold_inputs_[1].encoder_).update(n_features_in_=99), "of 99 features"),
+    "two folds swapped": (lambda a: a.fold_inputs_.reverse(), "inputs|not answer as it did"),
+    "a fold without networks": (lambda a: a.fold_ensembles_.pop(), "belong to no network"),
+    "inputs of a fold less": (lambda a: a.fold_inputs_.pop(), r"inputs of \d folds, but networks of \d"),
+    "no fold": (lambda a: (a.fold_ensembles_.clear(), a.fold_inputs_.clear()), "belong to no network"),
+    "a network less": (lambda a: a.fold_ensembles_[1].pop(), "belong to no network"),
+    "networks of a fold swapped": (lambda a: a.fold_ensembles_[1].reverse(), r"1 network\(s\) of \d+ inputs"),
+    "networks of two folds swapped": (lambda a: a.fold_ensembles_.reverse(), "inputs|not answer as it did"),
     "a kind more": (lambda a: vars(a).update(kinds_=(*a.kinds_, a.kinds_[0])), "pool_weights_ must be numbers"),
     "no kind": (lambda a: vars(a).update(kinds_=()), r"pool_weights_ .*shape \(0,\)"),
     "a kind without sharpness": (lambda a: vars(a.kinds_[0]).pop("sharpness"), "sharpness"),
@@ -225,10 +225,15 @@ POOLED = {
     "pool weights below 0": (lambda a: vars(a).update(pool_weights_=-a.pool_weights_ - 1), "finite, 0 or more"),
     "pool weights that are none": (lambda a: vars(a).update(pool_weights_=a.pool_weights_ * np.nan), "finite"),
     "no pool weights": (lambda a: vars(a).pop("pool_weights_"), "not fitted|AutoClassifier"),
-    "an offset less": (lambda a: a.offsets_.update(macro_f1=np.zeros(1)), r"offsets_ of macro_f1 .*shape \(2,\)"),
-    "endless offsets": (lambda a: a.offsets_.update(natural=np.full(2, np.inf)), "offsets_ of natural must be finite"),
-    "offsets lack": (lambda a: a.offsets_.pop("macro_f1"), "offsets_ must be those of"),
-    "offsets of no name": (lambda a: a.offsets_.update(other=np.zeros(2)), "offsets_ must be those of"),
+    "an offset less": (
+        lambda a: vars(a.held_out_).update(macro_f1_offsets=np.zeros(1)),
+        r"offsets_ of macro_f1 .*shape \(2,\)",
+    ),
+    "endless offsets": (
+        lambda a: vars(a.held_out_).update(macro_f1_offsets=np.full(2, np.inf)),
+        "offsets_ of macro_f1 must be finite",
+    ),
+    "no offsets": (lambda a: vars(a.held_out_).update(macro_f1_offsets=None), "offsets_ of macro_f1 must be numbers"),
     "shares of none": (lambda a: vars(a).update(priors_=np.zeros(2)), "priors_ .*above 0"),
     "a share more": (lambda a: vars(a).update(priors_=np.ones(3) / 3), r"priors_ .*shape \(2,\)"),
     "no decision": (lambda a: vars(a).update(decision="none"), "decision must be one of"),
@@ -236,11 +241,11 @@ POOLED = {
     "endless costs": (lambda a: vars(a).update(decision=[[0, np.inf], [1, 0]]), "Costs must be finite"),
     "classes of another number": (lambda a: vars(a).update(classes_=np.arange(3)), r"shape \(3,\)"),
     "a scaler of one feature": (
-        lambda a: vars(a).update(_scaler=StandardScaler().fit([[0.0], [1.0]])),
+        lambda a: vars(a).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
         "mean_ of the scaler must be numbers of",
     ),
     "a network with a scaler": (
-        lambda a: vars(a._members[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
+        lambda a: vars(a.fold_ensembles_[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
         r"1 network\(s\) of",
     ),
 }
@@ -263,7 +268,7 @@ def test_two_networks_in_the_place_of_one(saved_auto, tmp_path):
 @pytest.mark.parametrize("column", [-1, 99])
 def test_codes_of_one_network_s_numbers(column, table, tmp_path):
     model = recipes.make("none", max_steps=2, n_bins=3, random_state=0).fit(*table)
-    model[-1]._encoder.columns_[0] = column
+    model[-1].encoder_.columns_[0] = column
     with pytest.raises(ValueError, match="codes are of columns that are not there"):
         save(model, tmp_path / "model")
 

@@ -108,8 +108,8 @@ def test_pooled_networks_that_do_not_decide_by_their_parameter_are_not_saved(aut
         model = copy.deepcopy(auto).set_params(classifier__decision=decision)
         with pytest.raises(ValueError, match=reason):
             save(model, tmp_path / "model")
-    between = AutoClassifier(max_steps=1)  # it holds its training rows
-    between.tasks(np.arange(20.0)[:, None], np.arange(20) % 2)
+    between = AutoClassifier(max_steps=1)
+    between.prepare(np.arange(20.0)[:, None], np.arange(20) % 2)
     with pytest.raises(NotFittedError):
         save(between, tmp_path / "model")
     assert not list(tmp_path.iterdir())
@@ -252,15 +252,34 @@ def test_what_is_no_model_is_not_replaced(model, place):
     place.mkdir()
     (place / "model.json").write_text("{}")
     (place / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(ValueError, match="holds no model, or more than that"):
+    with pytest.raises(ValueError, match="is no model of equipoise"):
         save(model, place)
     assert (place / "thesis.txt").read_text() == "ten years of work"
+
+
+def test_other_files_in_the_folder_of_a_model_stay(model, table, tmp_path):
+    place = tmp_path / "model"
+    place.mkdir()
+    (place / ".DS_Store").write_text("not ours")
+    for which in ("older", "newer"):
+        save(model, place, about={"which": which})
+        assert read_card(place)["about"] == {"which": which}
+        assert (place / ".DS_Store").read_text() == "not ours"
+    np.testing.assert_array_equal(load(place).predict_proba(table[0]), model.predict_proba(table[0]))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_readme_of_the_users_is_not_replaced(model, tmp_path):
+    (tmp_path / "README.md").write_text("ten years of work")
+    with pytest.raises(ValueError, match=r"README\.md exists and is no model"):
+        save(model, tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["ten years of work"]
 
 
 def test_a_file_that_is_no_model_is_not_replaced(model, tmp_path):
     for name in ("model", "model.zip"):
         (tmp_path / name).write_text("ten years of work")
-        with pytest.raises(ValueError, match="holds no model"):
+        with pytest.raises(ValueError, match="is no model"):
             save(model, tmp_path / name)
         assert (tmp_path / name).read_text() == "ten years of work"
 
@@ -281,14 +300,6 @@ def test_what_cannot_be_saved_leaves_nothing_behind(model, table, tmp_path):
     with pytest.raises(TypeError):
         save(model, tmp_path / "model", about={"not json": object()})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_something_else_in_the_way_is_not_overwritten(model, tmp_path):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "precious.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="holds no model"):
-        save(model, tmp_path / "notes")
-    assert (tmp_path / "notes" / "precious.txt").read_text() == "keep me"
 
 
 def test_no_model_there(tmp_path):

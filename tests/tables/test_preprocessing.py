@@ -328,6 +328,31 @@ def test_summary_tells_what_was_found():
     pd.testing.assert_frame_equal(preprocessor.summary(), expected)
 
 
+# Numbers that stand apart
+
+
+@pytest.mark.parametrize("sentinels", [[1e9], [-999.0] * 8, [9999.0, 1e9, 1e9]])
+def test_sentinels_do_not_move_the_scale_and_are_named(sentinels):
+    values = np.random.default_rng(0).normal(size=400)
+    clean, spoilt = pd.DataFrame({"a": values}), pd.DataFrame({"a": np.r_[values, sentinels]})
+    with pytest.warns(UserWarning, match=rf"Column 'a': {len(sentinels)} of {len(spoilt)} value.*\({sentinels[0]:.0f}"):
+        preprocessor = TablePreprocessor().fit(spoilt)
+    rows = preprocessor.transform(clean)
+    assert_allclose(rows, TablePreprocessor().fit_transform(clean), atol=0.8)
+    assert abs(rows.std() - 1) < 0.3
+
+
+@pytest.mark.parametrize("power", [1, 2, 4])
+def test_heavy_tails_are_no_sentinels(power):
+    values = np.random.default_rng(0).exponential(size=500) ** power
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = TablePreprocessor(clip=1e9).fit_transform(
+            pd.DataFrame({"a": values, "b": np.where(values > 2, values, 0)})
+        )
+    assert_allclose(rows[:, 0], (values - values.mean()) / values.std(), rtol=1e-4, atol=1e-4)
+
+
 # Rows, weights, state
 
 
@@ -398,7 +423,7 @@ def test_pandas_polars_arrow_and_numpy_give_the_same_numbers():
     X = mixed_table()
     polars = pl.DataFrame({name: X[name].astype(object).where(X[name].notna(), None).tolist() for name in X})
     expected = TablePreprocessor().fit_transform(X)
-    assert expected.dtype == np.float32 and expected.shape == (60, 2 + 1 + 1 + 4 + 4)
+    assert expected.dtype == np.float32 and expected.shape == (60, 2 + 1 + 1 + 4 + 4 + 2)
     for table in (polars, polars.to_arrow(), X.astype(object), X.to_numpy(dtype=object)):
         assert_array_equal(TablePreprocessor().fit_transform(table), expected)
     assert_array_equal(TablePreprocessor().fit(X).transform(polars), expected)
@@ -466,12 +491,16 @@ def error(call, kind=ValueError):
     return str(caught.value)
 
 
-def test_text_in_a_column_of_numbers_is_named_with_its_row_and_the_remedy():
-    X = pd.DataFrame({"x": [*map(str, range(20)), "oops", "21", "oops", "n/a"]})
+def test_text_in_columns_of_numbers_is_named_with_its_rows_and_the_remedy():
+    X = pd.DataFrame({"x": [*map(str, range(20)), "oops", "21", "oops", "n/a"], "y": [*map(str, range(23)), "b b"]})
     message = error(lambda: TablePreprocessor().fit(X))
-    assert "'x'" in message and "3 cell(s)" in message and "'oops' in row 20 " in message
-    assert "missing_values=['oops']" in message and "--missing-values oops" in message
+    assert "'x' holds numbers, but 2 cell(s)" in message and "'oops' in row 20" in message
+    assert "'y' holds numbers, but 1 cell(s)" in message and "'b b' in row 23" in message
+    assert "missing_values=['oops', 'b b']" in message and "--missing-values oops 'b b'" in message
+    assert "--category x y" in message
     assert "'oops' in row 2 " in error(lambda: TablePreprocessor().fit([[1.0], [2.0], ["oops"], [4.0]]))
+    mended = TablePreprocessor(kinds={"x": "category", "y": "category"}).fit(pd.concat([X] * 5))
+    assert mended.kinds_ == {"x": "category", "y": "category"}
 
 
 def test_few_different_numbers_among_text_are_labels():

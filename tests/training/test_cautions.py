@@ -99,7 +99,9 @@ def test_nothing_is_said_where_all_is_well(changes):
 )
 def test_shares_corrected_twice_are_said_once(loss, changes, named):
     tasks = [task((60, 40), seed=seed, loss=loss, **changes) for seed in range(3)]
-    with pytest.warns(TwiceCorrectedWarning, match=rf"Loss corrects for the shares.*and so does {named}") as caught:
+    with pytest.warns(
+        TwiceCorrectedWarning, match=rf"Loss corrects for unequal class priors.*and so does {named}"
+    ) as caught:
         fit(tasks)
     assert len(caught) == 1
 
@@ -116,14 +118,14 @@ def test_class_weights_and_a_loss_correct_twice():
 
 
 def test_a_search_that_starts_from_logit_adjustment_corrects_twice():
-    said = r'AutoBalance\(start="la"\) corrects for the shares.*and so does '
+    said = r'AutoBalance\(start="la"\) corrects for unequal class priors.*and so does '
     X, y = np.random.default_rng(0).normal(size=(90, 2)), np.arange(90) < 30
     with pytest.warns(TwiceCorrectedWarning, match=said + "ReMix"):
         NeuralClassifier(loss=AutoBalance(), batch_transform=ReMix(), max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
     with pytest.warns(TwiceCorrectedWarning, match=said + "class weights"):
         NeuralClassifier(loss=AutoBalance(), class_weight="balanced", max_steps=2, hidden_layer_sizes=(4,)).fit(X, y)
-    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(start="ce"))]) is None
-    assert twice_corrected_caution([task((60, 40), loss=AutoBalance(), batch_transform=None)]) is None
+    for fine in ({"loss": AutoBalance(start="ce"), "batch_transform": ReMix()}, {"loss": AutoBalance()}):
+        assert twice_corrected_caution(NeuralClassifier(**fine).prepare(X, y).tasks) is None
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,32 @@ def test_a_search_that_starts_from_logit_adjustment_corrects_twice():
 )
 def test_one_correction_is_no_matter(changes):
     assert twice_corrected_caution([task((60, 40), **changes)]) is None
+
+
+class OwnLoss(torch.nn.CrossEntropyLoss):
+    corrects_priors = True
+
+
+class OwnTransform(MixUp):
+    balances = True
+
+
+def own_sampler(labels, batch_size, *, generator):
+    return BalancedBatchSampler(labels, batch_size, generator=generator)
+
+
+own_sampler.balances = True
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"batch_transform": OwnTransform(alpha=0.3)}, "OwnLoss corrects .*so does OwnTransform"),
+        ({"batch_transform": None, "batch_sampler": own_sampler}, "so does own_sampler"),
+        ({"batch_transform": None, "batch_sampler": partial(BalancedBatchSampler, rank=0)}, "so does Balanced"),
+    ],
+)
+def test_parts_of_a_users_own_describe_themselves(changes, named):
+    with pytest.warns(TwiceCorrectedWarning, match=named):
+        fit([task((60, 40), loss=OwnLoss(), **changes)])
+    assert share_without_rarest(task((990, 10), batch_transform=OwnTransform(alpha=0.3))) > 0.5

@@ -341,7 +341,7 @@ class TestErrors:
             ({"optimizer": "sgd"}, "optimizer.*'sgd'"),
             ({"schedule": "cosine"}, "schedule.*'cosine'"),
             ({"batch_transform": MixUp(alpha=-1.0)}, r"alpha=-1\.0"),
-            ({"batch_transform": ReMix(balance="half")}, "balance='half'"),
+            ({"batch_transform": ReMix(variant="half")}, "'half'"),
         ],
     )
     def test_settings(self, changes, message, table):

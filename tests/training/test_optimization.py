@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn import functional
 
 from equipoise.networks import MLPStack, ModuleStack
-from equipoise.training import Settings
 from equipoise.training.optimization import Adam, keep_replicas
 
 
@@ -17,7 +16,7 @@ def test_a_step_is_that_of_torch(name):
     torch.manual_seed(0)
     mine, theirs = (nn.Linear(3, 2, dtype=torch.float64) for _ in range(2))
     theirs.load_state_dict(mine.state_dict())
-    optimizer = Adam(mine, Settings(optimizer=name, weight_decay=0.3))
+    optimizer = Adam(mine, name, weight_decay=0.3)
     peer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](theirs.parameters(), weight_decay=0.3)
     for step in range(20):
         x = torch.randn(4, 3, dtype=torch.float64)
@@ -37,7 +36,7 @@ def test_replicas_move_at_rates_of_their_own():
         for replica in range(len(stack.weights[0])):
             seed = replica if number == 0 else number - 1
             stack.reset_replica(replica, 3, 2, torch.Generator().manual_seed(seed))
-    optimizers = [Adam(stack, Settings(weight_decay=0.1)) for stack in stacks]
+    optimizers = [Adam(stack, "adamw", weight_decay=0.1) for stack in stacks]
     for _ in range(4):
         optimizers[0].step(stacks[0].training_logits(x).square().sum(), rates)
         for r, rate in enumerate(rates):
@@ -51,14 +50,14 @@ def test_replicas_move_at_rates_of_their_own():
 def test_parameters_that_a_loss_does_not_use_stay_as_they_are():
     module = nn.ModuleDict({"used": nn.Linear(3, 1), "unused": nn.Linear(3, 1)})
     before = module["unused"].weight.clone()
-    Adam(module, Settings()).step(module["used"](torch.ones(2, 3)).sum(), rates=[0.1])
+    Adam(module).step(module["used"](torch.ones(2, 3)).sum(), rates=[0.1])
     assert torch.equal(module["unused"].weight, before)
 
 
 def test_replicas_left_go_on_as_if_nothing_happened():
     def training(n_replicas):
         stack = MLPStack([3, 4, 2], n_replicas, torch.float64)
-        return stack, Adam(stack, Settings())
+        return stack, Adam(stack)
 
     def step(stack, optimizer, x):
         optimizer.step(stack.training_logits(x).square().sum(), rates=[0.01])
@@ -92,7 +91,7 @@ def test_modules_in_a_stack_move_as_each_alone_under_torch(name, n_replicas):
     modules = [nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)) for _ in range(n_replicas)]
     alone = [copy.deepcopy(module) for module in modules]
     stack = ModuleStack(modules, vectorized=True)
-    ours = Adam(stack, Settings(optimizer=name, weight_decay=0.3))
+    ours = Adam(stack, name, weight_decay=0.3)
     peer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
     theirs = [peer(module.parameters(), lr=0.05, weight_decay=0.3) for module in alone]
     x, y = torch.randn(n_replicas, 20, 4), torch.randint(3, (n_replicas, 20))

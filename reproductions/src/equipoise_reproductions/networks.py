@@ -1,7 +1,7 @@
 """A network trained exactly by given settings, as an arm of a study has it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +41,16 @@ class Network(ClassifierMixin, BaseEstimator):
         self.draw = draw
         self.weigh = weigh
 
-    def tasks(self, X: NDArray[Any], y: NDArray[np.int64]) -> list[Task]:
-        """Return the task of the network."""
+    def prepare(self, X: NDArray[Any], y: NDArray[np.int64]) -> Self:
+        """Make the task of the network, as the first half of a fit; it is its own job."""
         self.classes_ = np.unique(y)
         table = Table(X, y, len(self.classes_))
         rows, made = (None, None) if self.draw is None else self.draw(table)
         weights = None if self.weigh is None else self.weigh(y)
-        return [Task(table, self.seed, self.settings, rows, made, weights)]
+        self.tasks = [Task(table, self.seed, self.settings, rows, made, weights)]
+        return self
 
-    def adopt(self, networks: Sequence[TrainedNetwork]) -> "Network":
+    def finish(self, networks: Sequence[TrainedNetwork]) -> Self:
         """Take the network that the task became; a ValueError if its training diverged."""
         if not all(network.is_finite() for network in networks):
             raise ValueError("training diverged")

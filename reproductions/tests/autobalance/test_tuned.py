@@ -23,7 +23,7 @@ def rows():
 def by_hand(X, y, pair):
     """Mean over members of the balanced error on the rows that choose, each trained on the others."""
     errors = []
-    for task in NeuralClassifier(standardize=False, **QUICK).tasks(X, y):
+    for task in NeuralClassifier(standardize=False, **QUICK).prepare(X, y).tasks:
         train, chooses = AutoBalance().split(y, task.seed)
         settings = replace(task.settings, loss=partial(VSLoss, tau=pair[0], gamma=pair[1]))
         network = fit([replace(task, rows=train, settings=settings)])

@@ -1,11 +1,5 @@
 """How a batch is formed: transforms ``(x, y) -> (x, soft y)`` for any training loop."""
 
-from equipoise.batches.balanced import BalancedBatchSampler
-from equipoise.batches.batch_smote import BatchSMOTE
-from equipoise.batches.mixture import Mixture
-from equipoise.batches.mixup import MixUp
-from equipoise.batches.rebalanced import RebalancedMixup
-from equipoise.batches.remix import ReMix
-from equipoise.batches.transform import MixingTransform
+import lazy_loader
 
-__all__ = ["BalancedBatchSampler", "BatchSMOTE", "MixUp", "MixingTransform", "Mixture", "ReMix", "RebalancedMixup"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
+
+_DRAWN = 1 << 18  # numbers drawn at once, about: two megabytes
 
 
 class BalancedBatchSampler(Sampler[list[int]]):
@@ -19,11 +21,11 @@ class BalancedBatchSampler(Sampler[list[int]]):
 
     A batch has B / K rows of each of the K classes, drawn with replacement from all rows of the class;
     what B / K leaves over goes to classes chosen at random. An epoch has as many batches as a pass over
-    the rows.
+    the rows, and every epoch has batches of its own.
 
     Parameters
     ----------
-    y : array-like of shape (n,)
+    y : array-like or tensor of shape (n,)
         Class of each row, of any type.
     batch_size : int
         B, the rows of a batch on one process.
@@ -31,14 +33,25 @@ class BalancedBatchSampler(Sampler[list[int]]):
         Read once, for a seed, when the sampler is made; torch's global one by default. In a distributed
         run give every process a generator of the same seed.
     rank, num_replicas : int, optional
-        Of the process and how many there are; those of ``torch.distributed`` if it is initialised, else 0
-        and 1. Every process draws the same plan and takes every ``num_replicas``-th batch of it; how
-        many they are decides on the length of the plan only.
+        Number of the process, and number of processes; those of ``torch.distributed`` if it is initialised,
+        else 0 and 1. Every process draws the same plan and takes every ``num_replicas``-th batch of it; the
+        number of processes decides on the length of the plan only.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the next epoch. Each pass over the sampler raises it by one; `set_epoch` overrides it.
+    balances : bool
+        Whether the classes of a batch come out equally common: true. A trainer reads it of any sampler.
 
     Raises
     ------
     ValueError
-        If there are no rows, the batch size is not positive, or the rank does not fit.
+        If ``y`` is not one class a row, has gaps or no rows, the batch size is not positive, or the rank does not fit.
+
+    Notes
+    -----
+    Batches are drawn a few at a time, so that thousands of classes cost no more memory than a few.
 
     Examples
     --------
@@ -50,9 +63,11 @@ class BalancedBatchSampler(Sampler[list[int]]):
     (5, [10, 10, 10, 10, 10])
     """
 
+    balances = True
+
     def __init__(
         self,
-        y: ArrayLike,
+        y: ArrayLike | Tensor,
         batch_size: int,
         *,
         generator: torch.Generator | None = None,
@@ -60,41 +75,74 @@ class BalancedBatchSampler(Sampler[list[int]]):
         num_replicas: int | None = None,
     ) -> None:
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self.rank = rank if rank is not None else (torch.distributed.get_rank() if distributed else 0)
-        self.num_replicas = num_replicas or (torch.distributed.get_world_size() if distributed else 1)
-        _, codes = np.unique(np.asarray(y), return_inverse=True)
-        if not len(codes) or batch_size < 1 or not 0 <= self.rank < self.num_replicas:
+        if rank is None:
+            rank = torch.distributed.get_rank() if distributed else 0
+        if num_replicas is None:
+            num_replicas = torch.distributed.get_world_size() if distributed else 1
+        codes, counts = _class_codes(y)
+        if not len(codes) or batch_size < 1 or not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Rows, a batch size of 1 or more and a rank below num_replicas are needed, but there are {len(codes)} "
-                f"rows, batch_size={batch_size}, rank={self.rank} and num_replicas={self.num_replicas}."
+                f"rows, batch_size={batch_size}, rank={rank} and num_replicas={num_replicas}."
             )
-        self.batch_size = batch_size
+        self.batch_size, self.rank, self.num_replicas = batch_size, rank, num_replicas
         self.epoch = 0
         self._n_rows = len(codes)
         self._order = torch.from_numpy(np.argsort(codes, kind="stable"))
-        self._counts = torch.from_numpy(np.bincount(codes))
+        self._counts = torch.from_numpy(counts)
         self._starts = self._counts.cumsum(0) - self._counts
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose which epoch is drawn next; the same number gives the same batches again."""
+        """Choose the epoch of the next pass; the same number gives the same batches again."""
         self.epoch = epoch
 
     def plan(self) -> Tensor:
-        """Draw the epoch's batches of this process: row numbers of shape (len(self), batch_size)."""
+        """Draw all batches of the next epoch of this process: row numbers of shape (len(self), batch_size)."""
+        return torch.cat(list(self._parts(self.epoch)))
+
+    def _parts(self, epoch: int) -> Iterator[Tensor]:
+        """Draw the batches of an epoch, some at a time: row numbers of shape (n, batch_size)."""
         n_batches, n_classes = len(self) * self.num_replicas, len(self._counts)
-        state = np.random.SeedSequence([self._seed, self.epoch]).generate_state(1, np.uint64)[0]
+        state = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
-        # All chance of a batch is one row: where processes need a plan rounded up to their number, it is prolonged.
-        chance = torch.rand(n_batches, n_classes + self.batch_size, dtype=torch.float64, generator=generator)
-        lottery, share = chance.split([n_classes, self.batch_size], dim=1)
-        # A random order of the classes, repeated along the batch: the first B mod K of it get one row more.
-        of_class = lottery.argsort(dim=1).repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
-        rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
-        return rows[self.rank :: self.num_replicas]
+        at_once = max(1, _DRAWN // (n_classes + self.batch_size))
+        for start in range(0, n_batches, at_once):
+            # All chance of a batch is one row: where processes need a plan rounded up to their number, it is prolonged.
+            shape = min(at_once, n_batches - start), n_classes + self.batch_size
+            chance = torch.rand(shape, dtype=torch.float64, generator=generator)
+            lottery, share = chance.split([n_classes, self.batch_size], dim=1)
+            # A random order of the classes, repeated along the batch: the first B mod K of it get one row more.
+            drawn = lottery.topk(min(n_classes, self.batch_size), dim=1).indices
+            of_class = drawn.repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
+            rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
+            yield rows[(self.rank - start) % self.num_replicas :: self.num_replicas]
 
     def __iter__(self) -> Iterator[list[int]]:
-        yield from self.plan().tolist()
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        for part in self._parts(epoch):
+            yield from part.tolist()
 
     def __len__(self) -> int:
         return -(-self._n_rows // (self.batch_size * self.num_replicas))
+
+
+def _class_codes(y: ArrayLike | Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a code of each row's class, and the rows of each class."""
+    if isinstance(y, Tensor):
+        y = y.detach().cpu()
+        y = (y.double() if y.is_floating_point() else y).numpy()
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise ValueError(
+            f"y must hold one class a row, of shape (n,), but its shape is {labels.shape}: rows of several labels "
+            f"cannot be balanced; give a column as y.ravel()."
+        )
+    try:
+        classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        missing = bool((classes != classes).any())
+    except TypeError:
+        missing = True
+    if missing:
+        raise ValueError("y must hold labels of one kind without gaps, but some are missing or cannot be compared.")
+    return codes, counts

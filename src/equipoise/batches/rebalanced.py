@@ -7,12 +7,12 @@ from copy import copy
 from typing import Self
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.mixture import Mixture
 from equipoise.batches.transform import Generators, MixingTransform
+from equipoise.losses.counts import ByClass, by_class
 
 
 class RebalancedMixup(MixingTransform):
@@ -38,9 +38,9 @@ class RebalancedMixup(MixingTransform):
         Ratio of class sizes, 1 or more, from which on the rule applies; infinity makes it MixUp.
     tau : float, default=0.5
         Share of features, 0 to 1, below which the larger class loses its share of the label; 0 makes it MixUp.
-    class_counts : array-like of shape (K,), optional
-        Rows of each class in the training set, not in the batch. A trainer that knows them gives them
-        by `bound`.
+    class_counts : array-like of shape (K,) or mapping, optional
+        Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels.
+        A trainer that knows them gives them by `bound`.
     num_classes : int, optional
         K, needed when labels are integers.
     per_row : bool, default=False
@@ -77,13 +77,15 @@ class RebalancedMixup(MixingTransform):
     tensor([2., 2.])
     """
 
+    balances = None
+
     def __init__(
         self,
         *,
         alpha: float = 1.0,
         kappa: float = 3.0,
         tau: float = 0.5,
-        class_counts: ArrayLike | Tensor | None = None,
+        class_counts: ByClass | None = None,
         num_classes: int | None = None,
         per_row: bool = False,
         batch_dims: int = 0,
@@ -114,7 +116,7 @@ class RebalancedMixup(MixingTransform):
         ValueError
             If there are no class counts, or not one a class, or ``alpha``, ``kappa`` or ``tau`` is out of range.
         """
-        counts = self._counts(num_classes).to(labels.device)
+        counts = self._counts(num_classes).to(labels.device, non_blocking=True)
         partner = permutations(labels.shape, labels.device, generator)
         share = draw_share(labels, self.alpha, self.per_row, generator)
         size = counts[labels.long()]
@@ -138,7 +140,7 @@ class RebalancedMixup(MixingTransform):
                 "class_counts are needed, the rows of each class in the training set, but class_counts=None: "
                 "give RebalancedMixup(class_counts=...), for example numpy.bincount(y_train)."
             )
-        counts = torch.as_tensor(self.class_counts, dtype=torch.float64)
+        counts = by_class(self.class_counts, "class_counts").double()
         if counts.ndim != 1 or num_classes not in (None, len(counts)):
             raise ValueError(
                 f"class_counts must hold one number for each of the {num_classes or 'K'} classes, but its shape is "

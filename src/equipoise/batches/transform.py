@@ -10,26 +10,27 @@ from inspect import signature
 from typing import Any, ClassVar, Self, overload
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from equipoise.batches.mixture import Mixture, mix, mix_labels, weighted
+from equipoise.parameters import Parametrized
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 _ROUNDING = 0.05  # of a row of probabilities, in half precision
 
 
-class MixingTransform(BaseEstimator, ABC):
+class MixingTransform(Parametrized, ABC):
     """Base of the transforms that mix rows of a batch.
 
     A transform of your own needs `draw`, and the parameters of its constructor as attributes.
 
     Attributes
     ----------
-    balances : bool
-        Whether the classes of a batch come out equally common.
+    balances : bool or None
+        Whether the classes of a batch come out equally common. None if class priors change by another rule. A trainer
+        reads it of any transform.
     looks_at_classes : bool
         Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
         probabilities whose largest is taken.
@@ -38,7 +39,7 @@ class MixingTransform(BaseEstimator, ABC):
         neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
     """
 
-    balances: ClassVar[bool] = False
+    balances: ClassVar[bool | None] = False
     looks_at_classes: ClassVar[bool] = True
     looks_at_features: ClassVar[bool] = False
     num_classes: int | None = None

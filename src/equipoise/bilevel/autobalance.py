@@ -19,11 +19,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
+from equipoise.bilevel.found_loss import FoundLoss, found_losses
 from equipoise.bilevel.loss_parameters import NAMES, STARTS, LossParameters
 from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
 from equipoise.bilevel.solvers import SOLVERS, Solver
+from equipoise.bilevel.stack_loss_search import StackLossSearch
+from equipoise.losses.counts import by_class
+from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
+from equipoise.training import InnerTraining
 
 _WARM_UP, _WARM_UP_SHARE = 200, 0.4
 
@@ -173,7 +178,7 @@ class AutoBalance(BaseEstimator):
             raise ValueError(f"The model must have weights that train, but {type(model).__name__} has none.")
         lead = int(isinstance(model, (MLPStack, ModuleStack)))
         dtype = torch.promote_types(weights.dtype, torch.float32)
-        counts = torch.as_tensor(class_counts).detach().to(weights.device, dtype)
+        counts = by_class(class_counts, "class_counts").detach().to(weights.device, dtype)
         grouped = self._has_groups(counts, lead)
         parameters = LossParameters(
             counts if grouped else counts.unsqueeze(-1),
@@ -215,6 +220,22 @@ class AutoBalance(BaseEstimator):
             rows = rng.permutation(np.flatnonzero(cells == cell))
             validation[rows[: min(len(rows) - 1, max(1, round(self.validation_fraction * len(rows))))]] = True
         return np.flatnonzero(~validation), np.flatnonzero(validation)
+
+    # As the outer problem of our own trainer; see `equipoise.training.outer`
+
+    @property
+    def prior_correction(self) -> str | None:
+        """Name of the correction for the class priors that the search begins with, for warnings; None without."""
+        return 'AutoBalance(start="la")' if self.start == "la" else None
+
+    def drive(self, training: InnerTraining) -> StackLossSearch:
+        """Begin a search beside the training of a stack."""
+        search = self.begin(training.stack, training.class_counts, max_steps=training.max_steps)
+        return StackLossSearch(search, training)
+
+    def losses(self, found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
+        """Return the losses of networks that train with the losses found, one a replica."""
+        return found_losses(found, training)
 
     def _check_parameters(self) -> None:
         names = list(self.parameters)

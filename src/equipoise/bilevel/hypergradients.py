@@ -48,6 +48,7 @@ def hypergradient(
     solver: Solver,
     *,
     lead: int = 0,
+    summed: Callable[[Tensor], Tensor] = lambda values: values,
 ) -> Hypergradient:
     """Differentiate an outer objective by outer parameters, through the weights that an inner problem ends with.
 
@@ -67,6 +68,8 @@ def hypergradient(
         Such as ``ConjugateGradient()``.
     lead : {0, 1}, default=0
         Number of replica axes.
+    summed : callable, optional
+        Sums a tensor over the processes that each hold batches of their own.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def hypergradient(
     >>> hypergradient(problem, theta, alpha, rows, v, ConjugateGradient(damping=0)).alpha["alpha"]
     tensor(-0.7680)
     """
-    point = InnerPoint(problem, theta, alpha, batches, lead)
+    point = InnerPoint(problem, theta, alpha, batches, lead, summed)
     p, residual, n_products = solver.solve(point, v)
     return Hypergradient({name: -slope for name, slope in point.mixed_product(p).items()}, residual, n_products)
 
@@ -105,6 +108,7 @@ def outer_gradient(
     shape: tuple[int, int],
     *,
     lead: int = 0,
+    summed: Callable[[Tensor], Tensor] = lambda values: values,
 ) -> tuple[Tensor, Tensor]:
     """Differentiate an outer objective by theta.
 
@@ -123,6 +127,8 @@ def outer_gradient(
         Numbers K of classes and G of groups, 1 without groups.
     lead : {0, 1}, default=0
         Number of replica axes.
+    summed : callable, optional
+        Sums a tensor over the processes that each hold batches of their own.
 
     Returns
     -------
@@ -136,7 +142,8 @@ def outer_gradient(
     at = leaves(theta)
     with torch.enable_grad():
         of_last = losses(at, last)
-        sums, counts = (torch.stack(parts).sum(0) for parts in zip(*of_cells, _by_cell(of_last, last, shape)))
+        cells = zip(*of_cells, _by_cell(of_last, last, shape))
+        sums, counts = (summed(torch.stack(parts).sum(0)) for parts in cells)
         sums = sums.detach().requires_grad_()
         value = objective(sums, counts)
         weights = torch.autograd.grad(value.sum(), sums)[0].flatten(-2)
@@ -147,7 +154,7 @@ def outer_gradient(
             return flat(gradients((row_losses * slopes).sum(), at), lead)
 
         parts = [of_rows(of_last, last), *(of_rows(losses(at, batch), batch) for batch in others)]
-    return reduce(torch.add, parts), value.detach()
+    return summed(reduce(torch.add, parts)), value.detach()
 
 
 def _cells(batch: Batch, n_groups: int) -> Tensor:

@@ -1,19 +1,30 @@
 """An inner problem at a point: products with its second derivatives, batch by batch, no graph kept.
 
 All products are of the mean loss over the rows of all batches; a vector holds the n weights end to end, ``(..., n)``.
-Each batch is run anew for each product, so that the memory needed is that of one batch.
+Each batch is run again for each product, so that the memory needed is that of one batch.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from equipoise.bilevel.vectors import Named, flat, forward_product, gradients, leaves, slope_product, unflat
+from equipoise.bilevel.vectors import (
+    Named,
+    difference,
+    flat,
+    forward_product,
+    gradients,
+    leaves,
+    slope_product,
+    unflat,
+)
+
+T = TypeVar("T")
 
 _COLUMNS_AT_ONCE = 256
 
@@ -70,23 +81,41 @@ class InnerPoint:
     batches : sequence of Batch
     lead : {0, 1}, default=0
         Number of replica axes.
+    summed : callable, optional
+        Sums a tensor over the processes that each hold batches of their own.
     """
 
     def __init__(
-        self, problem: InnerProblem, theta: Named, alpha: Named, batches: Sequence[Batch], lead: int = 0
+        self,
+        problem: InnerProblem,
+        theta: Named,
+        alpha: Named,
+        batches: Sequence[Batch],
+        lead: int = 0,
+        summed: Callable[[Tensor], Tensor] = lambda values: values,
     ) -> None:
         self.problem, self.theta, self.alpha, self.batches, self.lead = problem, theta, alpha, batches, lead
-        self._n_rows = sum(batch.target.shape[lead] for batch in batches)
+        self._summed = summed
+        n_rows = sum(batch.target.shape[lead] for batch in batches)
+        self._n_rows = summed(torch.tensor(float(n_rows), device=next(iter(theta.values())).device))
+        self._without: set[str] = set()  # derivatives that torch does not have for this network
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Hessian of the mean loss by theta, times a vector (..., n)."""
+
+        def slope(theta: Named, batch: Batch) -> Tensor:
+            theta = leaves(theta)
+            return self._flat(gradients(self._losses(theta, self.alpha, batch).sum(), theta))
 
         def of_batch(batch: Batch) -> Tensor:
             theta = leaves(self.theta)
             value = self._losses(theta, self.alpha, batch).sum()
             return self._flat(slope_product(value, theta, self._named(v), theta))
 
-        return self._mean(of_batch)
+        def by_difference(batch: Batch) -> Tensor:
+            return difference(lambda theta: slope(theta, batch), self.theta, v, self.lead)
+
+        return self._mean(lambda batch: self._either("second", of_batch, by_difference, batch))
 
     def gauss_newton_product(self, v: Tensor) -> Tensor:
         """``J' G J v``, J the outputs by theta and G the Hessian of the loss by the outputs: never negative."""
@@ -123,6 +152,17 @@ class InnerPoint:
 
         return unflat(self._mean(differentiated if self.problem.mixed is None else closed), self.alpha)
 
+    def _either(self, kind: str, exact: Callable[..., T], by_difference: Callable[..., T], *args: Any) -> T:
+        """Differentiate, or take differences where torch lacks the derivative: attention, recurrent layers, ..."""
+        if kind not in self._without:
+            try:
+                return exact(*args)
+            except torch.OutOfMemoryError:
+                raise
+            except (NotImplementedError, RuntimeError):
+                self._without.add(kind)
+        return by_difference(*args)
+
     def _outputs(self, theta: Named, batch: Batch) -> Tensor:
         return self.problem.outputs(theta, self.alpha, batch)
 
@@ -130,7 +170,17 @@ class InnerPoint:
         return self.problem.losses(self.problem.outputs(theta, alpha, batch), alpha, batch)
 
     def _pushed(self, v: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        return forward_product(lambda theta: self._outputs(theta, batch), self.theta, self._named(v))
+        def outputs(theta: Named) -> Tensor:
+            return self._outputs(theta, batch)
+
+        def exact() -> tuple[Tensor, Tensor]:
+            return forward_product(outputs, self.theta, self._named(v))
+
+        @torch.no_grad()
+        def by_difference() -> tuple[Tensor, Tensor]:
+            return outputs(self.theta), difference(outputs, self.theta, v, self.lead)
+
+        return self._either("forward", exact, by_difference)
 
     def _curved(self, z: Tensor, dz: Tensor, batch: Batch) -> Tensor:
         """Multiply by G: one direction, or several along a leading axis."""
@@ -158,4 +208,4 @@ class InnerPoint:
     @torch.enable_grad()
     def _mean(self, of_batch: Callable[[Batch], Tensor]) -> Tensor:
         """Replicas are summed as rows are: none depends on another's weights, so that derivatives stay apart."""
-        return reduce(torch.add, map(of_batch, self.batches)) / self._n_rows
+        return self._summed(reduce(torch.add, map(of_batch, self.batches))) / self._n_rows

@@ -41,6 +41,8 @@ class LossParameters:
     ----------
     start : dict of Tensor of shape (..., K, G)
         Values before any step.
+    settings : dict
+        Plain parameters that the start and the sharing follow from.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class LossParameters:
         sharing: str | int | None,
     ) -> None:
         checked_counts(class_counts.sum(-1))
+        self.class_counts = class_counts
         self._counts = class_counts.clamp(min=1)
         self._basis = shared_basis(class_counts.sum(-1), sharing)
         self._searched = searched
+        self.settings = {"start": start, "tau": float(tau), "gamma": float(gamma), "sharing": sharing}
         self.start = {name: torch.full_like(self._counts, value) for name, value in zip(NAMES, (1.0, 0.0, 1.0))}
         by_group = self._counts.mT
         if start == "la":

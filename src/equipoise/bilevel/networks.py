@@ -1,11 +1,23 @@
-"""A network as a bilevel search looks at it: as it predicts, or its last layer alone."""
+"""A network as a bilevel search reads it: without wrappers, as it predicts, as a function of its weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
-from torch import nn
+import torch
+import torch.distributed
+import torch.utils.checkpoint
+from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from equipoise.bilevel.vectors import Named
 from equipoise.networks import MLPStack, ModuleStack
+
+Group = torch.distributed.ProcessGroup | None
+
+
+class Keywords(dict[str, Any]):
+    """Input of a network that is called with keyword arguments."""
 
 
 def head_parameters(model: nn.Module) -> list[str]:
@@ -28,14 +40,96 @@ def head_parameters(model: nn.Module) -> list[str]:
     return [n.replace(".", "/") for n in names] if isinstance(model, ModuleStack) else names
 
 
+def unwrapped(model: nn.Module) -> tuple[nn.Module, Group]:
+    """Return a network without the wrappers of DDP, Fabric or ``torch.compile``, and the processes that share it.
+
+    The wrappers act on a training step: they expect a backward pass after each forward pass, and average gradients.
+    """
+    group: Group = None
+    while True:
+        if isinstance(model, DistributedDataParallel):
+            group = model.process_group
+        inner = model.module if isinstance(model, (DistributedDataParallel, DataParallel)) else None
+        for name in ("_orig_mod", "_forward_module"):
+            inner = model._modules.get(name) if inner is None else inner
+        if inner is None:
+            return model, group
+        model = inner
+
+
+def summed_over(group: Group) -> Callable[[Tensor], Tensor]:
+    """Return a function that sums a tensor over the processes of a group; without one, it returns the tensor."""
+
+    def summed(values: Tensor) -> Tensor:
+        if group is None:
+            return values
+        values = values.detach().clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(values, group=group)
+        return values
+
+    return summed
+
+
 @contextmanager
-def as_predicting(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode, and each of its parts back as it was."""
-    training = [(module, module.training) for module in model.modules()]
-    model.eval()
+def predicting(model: nn.Module) -> Iterator[Callable[[Named, Any], Tensor]]:
+    """Open a network as a function ``(weights, x) -> logits``, in evaluation mode and full precision.
+
+    At the end every part of the network is as it was: its mode, its parameters and their gradients. A weight of
+    several names, or a layer of several, is one weight.
+    """
+    bare, _ = unwrapped(model)
+    names = {id(parameter): name for name, parameter in bare.named_parameters()}
+    places = [
+        (names[id(parameter)], part._parameters, attribute, parameter)
+        for part in bare.modules()
+        for attribute, parameter in part._parameters.items()
+        if parameter is not None
+    ]
+    like = places[0][3]
+    converts = bare is not model or torch.is_autocast_enabled(like.device.type)
+
+    def logits(weights: Named, x: Any) -> Tensor:
+        for name, parameters, attribute, _ in places:
+            if name in weights:  # also in a backward pass that runs a checkpointed part again
+                parameters[attribute] = weights[name]  # type: ignore[assignment]
+        x = _converted(x, like.dtype) if converts else x
+        out = bare(**x) if isinstance(x, Keywords) else bare(x)
+        return out["logits"] if isinstance(out, Mapping) else getattr(out, "logits", out)
+
+    modes = [(part, part.training) for part in model.modules()]
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.autocast(like.device.type, enabled=False))
+            stack.enter_context(_checkpoints_with_graphs())
+            model.eval()
+            yield logits
+    finally:
+        for _, parameters, attribute, parameter in places:
+            parameters[attribute] = parameter
+        model.train(modes[0][1])  # a stack passes this on to its pattern
+        for part, was in modes:
+            part.training = was
+
+
+def _converted(x: Any, dtype: torch.dtype) -> Any:
+    if isinstance(x, Tensor):
+        return x.to(dtype) if x.is_floating_point() else x
+    return type(x)({key: _converted(value, dtype) for key, value in x.items()}) if isinstance(x, dict) else x
+
+
+@contextmanager
+def _checkpoints_with_graphs() -> Iterator[None]:
+    """Have reentrant checkpoints, whose weights ``torch.autograd.grad`` cannot see, run as the other kind does."""
+
+    class NotReentrant:
+        @staticmethod
+        def apply(function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
+            checkpoint = torch.utils.checkpoint.checkpoint
+            return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=preserve_rng_state)
+
+    before = torch.utils.checkpoint.CheckpointFunction
+    torch.utils.checkpoint.CheckpointFunction = NotReentrant  # type: ignore[assignment, misc]
     try:
         yield
     finally:
-        model.train(training[0][1])  # a stack passes this on to its pattern
-        for module, was in training:
-            module.training = was
+        torch.utils.checkpoint.CheckpointFunction = before  # type: ignore[misc]

@@ -175,15 +175,20 @@ class Exact:
         ValueError
             If there are more than 5,000 unknowns.
         """
-        if v.shape[-1] > _MOST_UNKNOWNS:
-            raise ValueError(
-                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {v.shape[-1]}: take 'cg', "
-                f"which needs no matrix."
-            )
+        self.check_size(v.shape[-1])
         matrix = point.gauss_newton_matrix()
         matrix.diagonal(dim1=-2, dim2=-1).add_(self.damping)
         p = torch.linalg.solve(matrix, v)
         return Solution(p, _share((matrix @ p.unsqueeze(-1)).squeeze(-1) - v, v), 0)
+
+    @staticmethod
+    def check_size(n_weights: int) -> None:
+        """Refuse systems of more than 5,000 unknowns with a `ValueError`."""
+        if n_weights > _MOST_UNKNOWNS:
+            raise ValueError(
+                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {n_weights}: take 'cg', "
+                f"which needs no matrix."
+            )
 
 
 SOLVERS: dict[str, Solver] = {

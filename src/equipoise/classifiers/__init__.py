@@ -1,8 +1,5 @@
 """scikit-learn classifiers: one without choices, the trainer's networks, searches, any classifier resampled."""
 
-from equipoise.classifiers.auto import AutoClassifier
-from equipoise.classifiers.mubo import MUBOClassifier
-from equipoise.classifiers.neural import NeuralClassifier
-from equipoise.classifiers.resampled import ResampledClassifier
+import lazy_loader
 
-__all__ = ["AutoClassifier", "MUBOClassifier", "NeuralClassifier", "ResampledClassifier"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

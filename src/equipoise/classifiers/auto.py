@@ -8,39 +8,26 @@ Decaestecker, 2002). `benchmarks/auto_search.py` is the search by which its cons
 """
 
 import time
-import warnings
-from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from equipoise.batches import MixUp
+from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
 from equipoise.classifiers.auto_members import FoldInputs, Kind
-from equipoise.classifiers.neural import CLIP, LEAST_STEPS
-from equipoise.decisions import decide, tune_offsets
-from equipoise.decisions.pool import fit_pool, pool
-from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
+from equipoise.classifiers.base import NetworkClassifier
+from equipoise.decisions import decide
+from equipoise.decisions.pool import pool
+from equipoise.sklearn_private import Interval, StrOptions, fit_context
+from equipoise.training import FittedEnsemble, fit
+from equipoise.training.scaling import Standardizer
 
 DECISIONS = ("balanced", "macro_f1", "natural")
 
-_FOLDS, _FOLDS_OF_MANY = 8, 4
-_MANY_ROWS = 5000  # from which on there are fewer folds
-_EPOCHS, _MOST_STEPS = 40, 2000  # of the longest kind
-_TREES_SHARE = 0.25  # of the time that the search for relevance may take
-_ROWS_AT_ONCE = 1 << 13  # of a prediction: codes are many columns
 
-
-class AutoClassifier(ClassifierMixin, BaseEstimator):
+class AutoClassifier(NetworkClassifier):
     """A model without choosing: pooled networks, honest probabilities, and a decision that is chosen by name.
 
     The rows are divided into eight stratified folds (four from 5,000 rows on). For each fold, networks of several
@@ -72,10 +59,16 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         Class priors of the training rows, by weight, under which the probabilities hold.
     kinds_ : tuple of Kind
         Kinds of networks that were trained.
+    scaler_ : Standardizer or None
+        Moments of the features, if ``standardize``.
+    fold_inputs_ : list of FoldInputs
+        For each fold: what its networks see of a row.
+    fold_ensembles_ : list of list of FittedEnsemble
+        For each fold: a network of each kind.
     pool_weights_ : ndarray of shape (n_kinds,)
         Exponent of each kind's probabilities in the pool.
     offsets_ : dict of str to ndarray of shape (K,)
-        What each named decision adds to log probabilities.
+        What each named decision adds to log probabilities; those of macro F1 are found when first asked for.
     feature_importances_ : ndarray of shape (n_features,)
         How much each feature tells of the classes, of mean 1; the mean over folds.
     n_steps_ : list of int
@@ -99,6 +92,16 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
     >>> clf.set_params(decision=[[0, 1], [20, 0]]).predict(X).mean() > y.mean()  # a miss costs 20 false alarms
     np.True_
     """
+
+    priors_: NDArray[np.float64]
+    kinds_: tuple[Kind, ...]
+    scaler_: Standardizer | None
+    fold_inputs_: list[FoldInputs]
+    fold_ensembles_: list[list[FittedEnsemble]]
+    pool_weights_: NDArray[np.float64]
+    feature_importances_: NDArray[np.float64]
+    n_steps_: list[int]
+    held_out_: HeldOutAnswers
 
     _parameter_constraints = {
         "decision": [StrOptions(set(DECISIONS)), "array-like"],
@@ -134,10 +137,9 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "AutoClassifier":
+    ) -> Self:
         """Train the networks.
 
         Parameters
@@ -160,158 +162,49 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
             If rows or labels do not serve, or costs do not fit the classes.
         """
         started = time.monotonic()
-        tasks = self.tasks(X, y, sample_weight, groups)
+        job = self.prepare(X, y, sample_weight, groups)
         left = None
         if self.max_time is not None:
             left = max(0.05 * self.max_time, self.max_time - (time.monotonic() - started))
-        return self.adopt(fit(tasks, max_time=left))
+        return job.finish(fit(job.tasks, max_time=left))
 
-    def tasks(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> list[Task]:
-        """Return the first half of `fit`: the training tasks, for `equipoise.training.fit`.
+    @fit_context(prefer_skip_nested_validation=True)
+    def prepare(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> AutoJob:
+        """Return the first half of `fit`: a job with the training tasks, whose `finish` is the second half.
 
-        Parameters are those of `fit`. Tasks of many classifiers may train in one call; `adopt` takes the networks
-        back.
-        """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
-        self._costs()  # so that it fails now
-        weights, held_together = None, None if groups is None else column_or_1d(groups)
-        check_consistent_length(X, held_together)
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            X, codes = X[weights > 0], codes[weights > 0]
-            held_together = None if held_together is None else held_together[weights > 0]
-            weights = weights[weights > 0] / weights[weights > 0].mean()
-        counts = np.bincount(codes, weights=weights, minlength=len(self.classes_))
-        if not (counts > 0).all():
-            raise ValueError("Each class needs a row of positive weight, but all of one have weight zero.")
-        self.priors_ = counts / counts.sum()
-        self._scaler = StandardScaler().fit(X, sample_weight=weights) if self.standardize else None
-        rows = self._scaled(X)
-        rng = check_random_state(self.random_state)
-        folds = self._split(codes, held_together, rng.randint(1 << 31))
-        self.kinds_ = self.kinds  # so that a model that is kept knows its own
-        settings = [self._settings(kind, len(folds[0][0])) for kind in self.kinds_]
-        seconds = None if self.max_time is None else _TREES_SHARE * self.max_time / len(folds)
-        self._inputs, tasks = [], []
-        for train, _ in folds:
-            of_rows = None if weights is None else weights[train]
-            inputs = self.fold_inputs.of(rows[train], codes[train], of_rows, rng.randint(1 << 31), seconds)
-            self._inputs.append(inputs)
-            for kind, how in zip(self.kinds_, settings, strict=True):
-                table = Table(inputs.view(rows[train], kind), codes[train], len(self.classes_))
-                tasks.append(Task(table, rng.randint(1 << 31), how, weights=of_rows))
-        self._held_out = rows, codes, weights, [held_out for _, held_out in folds]
-        return tasks
-
-    def _split(
-        self, codes: NDArray[np.int64], groups: NDArray[Any] | None, seed: int
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        n_folds = min(_FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
-        if groups is not None:
-            names = np.unique(groups)
-            if len(names) < 2:
-                raise ValueError(
-                    f"Two groups are needed, but groups holds one only: {names.tolist()[0]!r}; leave it out."
-                )
-            n_folds = min(n_folds, len(names))
-        if n_folds < 2:
-            raise ValueError(f"A class of two rows is needed, but each of the {len(codes)} classes has one row only.")
-        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of classes that not every fold has: pooled, they need not
-            folds = splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
-            return [(train, held_out) for train, held_out in folds if len(held_out)]  # of few groups, some go without
-
-    def _settings(self, kind: Kind, n_rows: int) -> Settings:
-        batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
-        epoch_steps = -(-n_rows // batch_size)
-        steps = self.max_steps or min(max(LEAST_STEPS, _EPOCHS * epoch_steps), _MOST_STEPS)
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return Settings(
-            batch_transform=MixUp(alpha=kind.alpha),
-            batch_size=batch_size,
-            max_steps=max(1, int(kind.share_of_steps * steps)),
-            epoch_steps=epoch_steps,
-            dropout=kind.dropout,
-            device=device,
-        )
-
-    def adopt(self, networks: Sequence[TrainedNetwork]) -> "AutoClassifier":
-        """Return the second half of `fit`: take the networks that `tasks` became, and learn to pool them.
-
-        Parameters
-        ----------
-        networks : sequence of TrainedNetwork
-            One a task, in the order of `tasks`.
+        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
 
         Returns
         -------
-        AutoClassifier
-            Itself, fitted.
-
-        Raises
-        ------
-        ValueError
-            If training diverged.
+        AutoJob
         """
-        if not all(network.is_finite() for network in networks):
-            raise ValueError("Training diverged: see that the features are finite and of like scale.")
-        self.n_steps_ = [network.n_steps for network in networks]
-        self.feature_importances_ = np.mean([inputs.feature_importances_ for inputs in self._inputs], axis=0)
-        stacks = [FittedEnsemble([network], self.classes_) for network in networks]
-        self._members = [stacks[i : i + len(self.kinds_)] for i in range(0, len(stacks), len(self.kinds_))]
-        rows, codes, weights, held_out = self.__dict__.pop("_held_out")
-        answers = np.empty((len(self.kinds_), len(rows), len(self.classes_)))
-        for fold, unseen in enumerate(held_out):
-            answers[:, unseen] = self._fold_probabilities(fold, rows[unseen])
-        self.pool_weights_ = fit_pool(answers, codes, weights)
-        pooled = pool(answers, self.pool_weights_)
-        numbers = np.arange(len(self.classes_))
-        macro_f1 = tune_offsets(codes, pooled, metric="macro_f1", labels=numbers, sample_weight=weights)
-        self.offsets_ = {
-            "balanced": -np.log(self.priors_),
-            "macro_f1": macro_f1,
-            "natural": np.zeros(len(numbers)),
-        }
-        return self
+        return AutoJob(self, X, y, sample_weight, groups)
 
-    def __sklearn_is_fitted__(self) -> bool:  # between the halves of `fit` it is not
-        return hasattr(self, "pool_weights_") and not hasattr(self, "_held_out")
+    @property
+    def offsets_(self) -> dict[str, NDArray[np.float64]]:
+        """What each named decision adds to log probabilities; those of macro F1 are found when first asked for."""
+        return {name: self._offsets(name) for name in DECISIONS}
 
-    def _scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        if self._scaler is not None:
-            X = self._scaler.transform(X).clip(-CLIP, CLIP)
-        return X.astype(np.float32)
+    def _offsets(self, decision: str) -> NDArray[np.float64]:
+        if decision == "macro_f1":
+            return self.held_out_.macro_f1_offsets
+        return -np.log(self.priors_) if decision == "balanced" else np.zeros(len(self.classes_))
 
-    def _fold_probabilities(self, fold: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (n_kinds, n, K) of the networks of a fold."""
-        pairs = zip(self.kinds_, self._members[fold], strict=True)
-        return np.stack([stack.predict_proba(self._inputs[fold].view(rows, kind)) for kind, stack in pairs])
+    def scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
+        """Return checked rows standardised, as `fold_inputs_` take them."""
+        return (X if self.scaler_ is None else self.scaler_.transform(X)).astype(np.float32)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities of the classes, for the shares that they have in the training rows.
+    def fold_probabilities(self, fold: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities (n_kinds, n, n_classes) by the networks of a fold, for scaled rows."""
+        inputs, ensembles = self.fold_inputs_[fold], self.fold_ensembles_[fold]
+        pairs = zip(self.kinds_, ensembles, strict=True)
+        return np.stack([ensemble.predict_proba(inputs.view(rows, kind)) for kind, ensemble in pairs])
 
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        checked: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        rows, folds = self._scaled(checked), range(len(self._members))
-        parts = np.array_split(rows, max(1, -(-len(rows) // _ROWS_AT_ONCE)))
-        means = [np.mean([self._fold_probabilities(fold, part) for fold in folds], axis=0) for part in parts]
-        return pool(np.concatenate(means, axis=1), self.pool_weights_)
+    def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        scaled, folds = self.scaled(rows), range(len(self.fold_inputs_))
+        return pool(np.mean([self.fold_probabilities(fold, scaled) for fold in folds], axis=0), self.pool_weights_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label that is decided for, by `decision`.
@@ -347,13 +240,13 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         decision = self.decision if decision is None else decision
-        costs = self._costs(decision)
+        costs = self.costs(decision)
         if costs is not None:
             return self.classes_[(np.asarray(y_proba) @ costs).argmin(axis=1)]
-        return self.classes_[decide(y_proba, self.offsets_[str(decision)])]
+        return self.classes_[decide(y_proba, self._offsets(str(decision)))]
 
-    def _costs(self, decision: str | ArrayLike | None = None) -> NDArray[np.float64] | None:
-        """Costs (K, K), if they decide."""
+    def costs(self, decision: str | ArrayLike | None = None) -> NDArray[np.float64] | None:
+        """Return costs (K, K), or None where a named decision rules; checked."""
         decision = self.decision if decision is None else decision
         if isinstance(decision, str):
             if decision not in DECISIONS:

@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
+from equipoise.classifiers.base import NetworkClassifier
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.samplers import MUBO
+from equipoise.sklearn_private import Interval, fit_context
+from equipoise.training import FittedEnsemble
 
 OUTER_STEPS = 20
 """Of the search by default; `max_steps` is divided among them."""
 
 
-class MUBOClassifier(ClassifierMixin, BaseEstimator):
+class MUBOClassifier(NetworkClassifier):
     """Classifies with the networks of MUBO's search over rows, one a chain.
 
     The search trains its networks as it goes, so that they cost nothing beyond it; a network trained anew on the rows
@@ -67,6 +68,10 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
     ((500, 2), True)
     """
 
+    ensemble_: FittedEnsemble
+    history_: pd.DataFrame
+    sample_indices_: NDArray[np.int64]
+
     _parameter_constraints = {
         "search": [None, MUBO],
         "hidden_layer_sizes": ["array-like"],
@@ -93,8 +98,8 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "MUBOClassifier":
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Search rows, and train on what is found.
 
         Parameters
@@ -113,11 +118,8 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If rows or labels do not serve.
         """
-        rows, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        check_classification_targets(labels)
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
+        draft = self._new_draft()
+        rows, codes = draft._checked(X, y)
         search = MUBO(max_iter=OUTER_STEPS) if self.search is None else clone(self.search)
         search.set_params(
             n_restarts=self.n_members,
@@ -126,37 +128,10 @@ class MUBOClassifier(ClassifierMixin, BaseEstimator):
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
         )
-        search.fit_resample(rows, labels)
-        self.ensemble_, self.history_ = search.classifier_, search.history_
-        self.sample_indices_ = search.sample_indices_
-        return self
+        search.fit_resample(rows, draft.classes_[codes])
+        draft.ensemble_, draft.history_ = search.classifier_, search.history_
+        draft.sample_indices_ = search.sample_indices_
+        return self.become(draft)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Mean probabilities of the chains' networks, which are trained as if classes were equally frequent.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        rows: Any = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+    def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return self.ensemble_.predict_proba(rows)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Most probable label of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
 
+from equipoise.tables.reading import plain_names
+
 __all__ = ["Dataset", "split_target"]
 
 TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
@@ -36,6 +38,8 @@ class Dataset:
         Where the rows come from and on what terms.
     notes : tuple of str
         What was found in the rows or done to them, one sentence each.
+    unlabelled : DataFrame or None
+        Rows of the table whose target is missing, which are no rows of the task.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Dataset:
     source: str
     licence: str
     notes: tuple[str, ...]
+    unlabelled: pd.DataFrame | None = None
 
 
 def split_target(frame: Any, target: str | int, *, name: str = "table") -> Dataset:
@@ -70,7 +75,7 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
     Raises
     ------
     ValueError
-        If there is no such column, or it is no usable target: missing values, a continuous quantity, a single
+        If there is no such column, or it is no usable target: empty, a continuous quantity, a single
         class, or a class with a single row; and if column names repeat or hold lists.
     TypeError
         If `frame` is no table.
@@ -87,7 +92,16 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
     table = _as_pandas(frame)
     _check_columns(table, name)
     column = _target_column(table, target, name)
+    labelled = _is_labelled(table[column])
+    if len(table) == 0:
+        raise ValueError(f"{name} has no rows.")
+    if not labelled.any():
+        raise ValueError(f"the target must be known in some rows, but column {column!r} of {name} is empty.")
+    unlabelled = table[~labelled].reset_index(drop=True).drop(columns=column)
+    table = table[labelled].reset_index(drop=True)
     y = _labels(table[column], name)
+    if len(unlabelled) and is_float_dtype(y.dtype):
+        y = y.astype("int64")  # floats only because labels are missing
     counts = y.value_counts()
     _check_classes(counts, len(y), column, name)
     X = table.drop(columns=column)
@@ -97,7 +111,10 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
             "was read from a text file, name what separates its columns, for example delimiter=';'."
         )
     rare = min(counts.index[counts == counts.min()])
-    return Dataset(name, X, y, rare, None, None, name, "not stated", _notes(table, X))
+    notes = _notes(table, X)
+    if len(unlabelled):
+        notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label: they are left out.", *notes)
+    return Dataset(name, X, y, rare, None, None, name, "not stated", notes, unlabelled)
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:
@@ -113,7 +130,7 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
                 f"a table must be a pandas or polars DataFrame or a 2-D array, got {type(frame).__name__}: "
                 "collect a lazy frame first."
             ) from None
-    return table.set_axis(table.columns.map(str), axis=1)
+    return table.set_axis(plain_names(table.columns), axis=1)
 
 
 def _check_columns(table: pd.DataFrame, name: str) -> None:
@@ -150,13 +167,11 @@ def _target_column(table: pd.DataFrame, target: str | int, name: str) -> str:
     )
 
 
+def _is_labelled(column: pd.Series) -> pd.Series:
+    return column.notna() & (column.astype(str).str.strip() != "") if infer_dtype(column) in TEXT else column.notna()
+
+
 def _labels(column: pd.Series, name: str) -> pd.Series:
-    missing = int(column.isna().sum())
-    if missing:
-        raise ValueError(
-            f"the target must be known in every row, but column {column.name!r} of {name} misses {missing} "
-            f"of {len(column)} values: drop those rows, as in frame.dropna(subset=[{column.name!r}])."
-        )
     if is_float_dtype(column.dtype) and not (column % 1 == 0).all():
         raise ValueError(
             f"the target must name classes, but column {column.name!r} of {name} is continuous "
@@ -170,8 +185,6 @@ def _labels(column: pd.Series, name: str) -> pd.Series:
 
 
 def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> None:
-    if n_rows == 0:
-        raise ValueError(f"{name} has no rows.")
     if len(counts) == 1:
         raise ValueError(
             f"the target needs two classes or more, but column {column!r} of {name} holds only {_listed(counts.index)}."

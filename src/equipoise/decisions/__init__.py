@@ -1,15 +1,5 @@
 """What probabilities mean, and where the line is drawn: prior correction and thresholds."""
 
-from equipoise.decisions.prior import correct_prior, estimate_priors
-from equipoise.decisions.prior_corrected import PriorCorrectedClassifier
-from equipoise.decisions.thresholds import decide, tune_offsets
-from equipoise.decisions.tuned_thresholds import TunedThresholdsClassifier
+import lazy_loader
 
-__all__ = [
-    "PriorCorrectedClassifier",
-    "TunedThresholdsClassifier",
-    "correct_prior",
-    "decide",
-    "estimate_priors",
-    "tune_offsets",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

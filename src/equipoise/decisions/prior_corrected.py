@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from equipoise.containers import as_array
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
 
@@ -105,11 +106,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         ValueError
             If priors do not fit the classes, or the classifier refuses the rows.
         """
-        labels = checked_labels(y)
+        labels, X = checked_labels(y), as_array(X)
         routed = self._routed(sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        observed = np.array([weights[labels == label].sum() for label in self.classes_]) / weights.sum()
+        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True)
+        observed = np.bincount(self._codes(labels), weights, minlength=len(self.classes_)) / weights.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
         correct_prior(self.priors_, self.priors_, self.target_priors_)  # so that it fails now

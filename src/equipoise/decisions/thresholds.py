@@ -4,14 +4,15 @@ For two classes an offset is a cut on the probability, and `tune_offsets` looks 
 more it is coordinate ascent: one offset at a time, over every cut that changes a decision, until a pass over
 the classes improves nothing. It starts from no offsets, and again from those that make all classes equally
 probable on average, since while two classes are never chosen no single offset lifts a G-mean of 0. Raising
-b_k only moves rows from their best other class to class k, so the margins of the confusion matrices of all
-cuts are cumulative sums, and one call scores them all.
+b_k only moves rows from their best other class to class k. Each row so moved changes the terms of two classes in
+the metric (`MarginMetric`), so the values at all cuts are cumulative sums, whatever the number of classes.
 
 The optimum of macro F1 or G-mean depends on the rows at hand: tune on rows that the model was not fitted to.
 """
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle, islice
 
 import numpy as np
@@ -19,10 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from sklearn.utils.multiclass import unique_labels
 
+from equipoise.decisions.costs import Costs
 from equipoise.decisions.objective import Floors, Objective
 from equipoise.metrics import Floats, Indices, as_columns, check_probabilities, tally
 
-_SAME = 1e-12  # scores, probabilities and shares nearer than this are one value: rounding must not decide
+_SAME = 1e-12  # scores, probabilities and weights nearer than this are one value: rounding must not decide
 _MAX_PASSES = 20  # over the classes; two to six suffice in practice
 
 
@@ -60,7 +62,7 @@ def tune_offsets(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    metric: str | ArrayLike,
+    metric: str | Costs,
     min_recall: Floors = None,
     min_precision: Floors = None,
     labels: ArrayLike | None = None,
@@ -72,9 +74,10 @@ def tune_offsets(
     ----------
     y_true : array-like of shape (n,)
     y_proba : array-like of shape (n, K), or (n,) for the probability of the second label
-    metric : str or array-like of shape (K, K)
+    metric : str, array-like of shape (K, K), DataFrame or dict of dict
         A name in `equipoise.metrics.MARGIN_METRICS`, such as ``"macro_f1"`` or ``"g_mean"``, to be as large
-        as possible; or costs, rows = true class, columns = decided class, whose sum is to be small.
+        as possible; or costs, whose sum is to be small: rows = true class, columns = decided class. An array has
+        the order of ``labels``; a data frame or ``{true: {decided: cost}}`` names the classes itself.
     min_recall, min_precision : dict of label to float, default=None
         Floors in [0, 1]. Only where all are met does the metric count.
     labels : array-like of shape (K,), default=None
@@ -92,16 +95,16 @@ def tune_offsets(
     Warns
     -----
     UserWarning
-        If no offsets were found that meet the floors; those that miss them least are returned.
+        If no offsets meet the floors; the nearest ones are returned.
 
     Raises
     ------
     ValueError
-        If metric or floors do not serve, or for input that `equipoise.metrics` refuses.
+        If metric, costs or floors do not fit the classes, or for input that `equipoise.metrics` refuses.
 
     Notes
     -----
-    A sweep of one class takes O(n K) time and about 60 n K bytes.
+    A pass over the K classes takes O(n K log n) time.
 
     Examples
     --------
@@ -117,11 +120,13 @@ def tune_offsets(
     rows = _Rows(_log(proba), indices, weights, objective)
     common = np.log(np.maximum(np.average(proba, axis=0, weights=weights), _SAME))
     starts = (np.zeros(proba.shape[1]), common[0] - common)
-    offsets, value = max((_ascend(rows, start) for start in starts), key=lambda found: found[1])
+    (offsets, value), other = (_ascend(rows, start) for start in starts)
+    if other[1] > value + _SAME:
+        offsets, value = other
     if value < -2:
         warnings.warn(
-            f"No thresholds were found that reach min_recall={min_recall!r} and min_precision={min_precision!r} on "
-            f"these rows; those that miss them least, by {-2 - value:.3g} in sum, were taken.",
+            f"No thresholds reach min_recall={min_recall!r} and min_precision={min_precision!r} on these rows. The "
+            f"nearest ones were taken, which miss the floors by {-2 - value:.3g} in sum.",
             UserWarning,
             stacklevel=2,
         )
@@ -133,9 +138,36 @@ def _log(proba: Floats) -> Floats:
         return np.log(proba)
 
 
+class _Leaders:
+    """The two best classes of each row, kept up to date while offsets change."""
+
+    def __init__(self, log_proba: Floats, offsets: Floats) -> None:
+        self.log_proba, self.offsets = log_proba, offsets
+        self._rows = np.arange(len(log_proba))
+        self._first, self._second = np.empty((2, len(log_proba)), dtype=np.intp)
+        self._rank(self._rows)
+
+    def _rank(self, rows: Indices) -> None:
+        scores = self.log_proba[rows] + self.offsets
+        first = self._first[rows] = scores.argmax(axis=1)
+        scores[np.arange(len(rows)), first] = -np.inf
+        self._second[rows] = scores.argmax(axis=1)
+
+    def rivals(self, k: int) -> Indices:
+        """Return the best class of each row but k."""
+        return np.where(self._first == k, self._second, self._first)
+
+    def move(self, k: int, offset: float) -> None:
+        """Change the offset of class k."""
+        self.offsets[k] = offset
+        seconds = self.log_proba[self._rows, self._second] + self.offsets[self._second]
+        touched = (self.log_proba[:, k] + offset >= seconds) | (self._first == k) | (self._second == k)
+        self._rank(np.flatnonzero(touched))
+
+
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows to decide on: log probabilities (n, K), true classes and weights (n,), and what is wanted of them."""
+    """Rows to decide on: log probabilities (n, K), true classes and weights (n,), and the objective."""
 
     log_proba: Floats
     indices: Indices
@@ -149,34 +181,55 @@ class _Rows:
         cost = 0.0 if self.objective.costs is None else float((counts * self.objective.costs).sum())
         return float(self.objective.value(np.diagonal(counts), counts.sum(1), counts.sum(0), cost))
 
-    def best_cut(self, k: int, offsets: Floats) -> tuple[float, float]:
+    def best_cut(self, k: int, leaders: _Leaders) -> tuple[float, float]:
         """Return the best offset of class k, given those of the others, and the value there."""
-        rivals = self.log_proba + offsets
-        rivals[:, k] = -np.inf
-        rival = rivals.argmax(axis=1)
-        share = expit(self.log_proba[:, k] - rivals[np.arange(len(rival)), rival])  # of k against its best rival
+        rival = leaders.rivals(k)
+        scores = self.log_proba[np.arange(len(rival)), rival] + leaders.offsets[rival]
+        share = expit(self.log_proba[:, k] - scores)  # of k against its best rival
         order = share.argsort()
         edges = np.concatenate([[0.0], share[order], [1.0]])
         apart = np.flatnonzero(np.diff(edges) > _SAME)
         cuts = (edges[apart] + edges[apart + 1]) / 2
         values = self._values(k, self.indices[order], rival[order], self.weights[order])[apart]
         best = cuts[values >= values.max() - _SAME]
-        cut = best[np.abs(best - expit(-offsets[k])).argmin()]
+        cut = best[np.abs(best - expit(-leaders.offsets[k])).argmin()]
         return float(-logit(cut)), float(values.max())
 
     def _values(self, k: int, true: Indices, rival: Indices, weights: Floats) -> Floats:
         """Values at the n + 1 cuts in rising order: the first gives all rows to k, each hands one to its rival."""
-        n_rows, n_classes = self.log_proba.shape
-        sizes = tally(weights, (n_classes,), true)
-        margins = np.zeros((2, n_classes, n_rows + 1))  # of classes first: they are summed along the rows
-        hits, predicted = margins
-        handed = rival, np.arange(1, n_rows + 1)
-        hits[handed], predicted[handed] = weights * (true == rival), weights
-        hits[k, 0], predicted[k, 0] = sizes[k], sizes.sum()
-        hits[k, 1:], predicted[k, 1:] = -weights * (true == k), -weights
-        np.cumsum(margins, axis=-1, out=margins)
-        margins[margins < _SAME * sizes.sum()] = 0  # what is left of sums of float weights that cancel
-        return self.objective.value(hits.T, sizes, predicted.T, self._cost(k, true, rival, weights))
+        sizes, total, classes = self.sizes, self.weights.sum(), np.arange(self.log_proba.shape[1])
+        none = np.zeros(len(classes))
+        others = self.objective.terms(none, sizes, none, total, classes)
+        others[:, k] = 0
+        handed = np.stack([weights * (true == k), weights])
+        kept = np.array([[sizes[k]], [total]]) - np.cumsum(np.pad(handed, ((0, 0), (1, 0))), axis=1)
+        hits, predicted = np.where(kept < _SAME * total, 0, kept)  # sums of float weights do not cancel to 0
+        of_k = self.objective.terms(hits, np.full(len(hits), sizes[k]), predicted, total, np.full(len(hits), k))
+        gained = np.pad(self._gains(true, rival, weights, total), ((0, 0), (1, 0)))
+        sums = others.sum(axis=1, keepdims=True) + np.cumsum(gained, axis=1) + of_k
+        return self.objective.combine(sums, self._cost(k, true, rival, weights), total)
+
+    def _gains(self, true: Indices, rival: Indices, weights: Floats, total: float) -> Floats:
+        """By how much each row in turn changes the terms ``(P, n)`` of the class that it is handed to."""
+        by_class = rival.argsort(kind="stable")
+        classes, added = rival[by_class], weights[by_class]
+        margins = np.stack([added * (true[by_class] == classes), added])
+        first = np.flatnonzero(np.diff(classes, prepend=-1))  # row of each class
+        after = np.cumsum(margins, axis=1)
+        before = after - margins
+        start = np.repeat(before[:, first], np.diff(first, append=len(classes)), axis=1)
+        pairs = [np.where(m - start < _SAME * total, 0, m - start) for m in (before, after)]
+        old, new = (
+            self.objective.terms(hits, self.sizes[classes], predicted, total, classes) for hits, predicted in pairs
+        )
+        gains = np.empty_like(new)
+        gains[:, by_class] = new - old
+        return gains
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """Rows of each class."""
+        return tally(self.weights, self.log_proba.shape[1:], self.indices)
 
     def _cost(self, k: int, true: Indices, rival: Indices, weights: Floats) -> Floats | float:
         costs = self.objective.costs
@@ -187,14 +240,15 @@ class _Rows:
 
 
 def _ascend(rows: _Rows, offsets: Floats) -> tuple[Floats, float]:
-    """Sweep one class after the other until none of them improves; of two, one says it all."""
+    """Sweep one class after the other until none of them improves; of two, one is enough."""
     swept = range(len(offsets)) if len(offsets) > 2 else range(1, len(offsets))
-    best, unmoved = rows.value(offsets), 0
+    best, unmoved, leaders = rows.value(offsets), 0, _Leaders(rows.log_proba, offsets)
     for k in islice(cycle(swept), _MAX_PASSES * len(swept)):
-        offset, value = rows.best_cut(k, offsets)
+        offset, value = rows.best_cut(k, leaders)
         unmoved = 1 if value > best + _SAME else unmoved + 1
         if value >= best - _SAME:  # an equal value still moves the cut off the edge of its interval
-            offsets[k], best = offset, value
+            leaders.move(k, offset)
+            best = value
         if unmoved == len(swept):
             break
-    return offsets - offsets[0], best
+    return offsets - offsets[0], rows.value(offsets)

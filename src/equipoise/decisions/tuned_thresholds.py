@@ -9,14 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
 
+from equipoise.containers import as_array
+from equipoise.decisions.costs import Costs
+from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
-from equipoise.decisions.thresholds import decide, tune_offsets
+from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
 from equipoise.metrics import MARGIN_METRICS
 
@@ -32,10 +36,11 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``;
         `fit` then takes rows that it was not fitted to.
-    metric : str or array-like of shape (K, K), default="macro_f1"
-        What is to be large: ``"accuracy"``, ``"balanced_accuracy"``, ``"g_mean"``, ``"macro_f1"`` or
-        ``"matthews_corrcoef"``. Or costs that are to be small, rows = true class, columns = decided class, in
-        the order of `classes_`.
+    metric : str, array-like of shape (K, K), DataFrame or dict of dict, default="macro_f1"
+        Score to maximise: ``"accuracy"``, ``"balanced_accuracy"``, ``"g_mean"``, ``"macro_f1"`` or
+        ``"matthews_corrcoef"``. Or costs to minimise, rows = true class, columns = decided class: an array in the
+        order of `classes_` (sorted labels), a data frame with labels as index and columns, or
+        ``{true: {decided: cost}}``.
     min_recall, min_precision : dict of label to float, default=None
         Floors in [0, 1], such as ``{"fraud": 0.9}``. The metric counts among thresholds that meet them all.
     cv : int, cross-validation splitter or iterable, default=None
@@ -80,7 +85,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "metric": [StrOptions(set(MARGIN_METRICS)), "array-like"],
+        "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],
         "min_recall": [None, dict],
         "min_precision": [None, dict],
         "cv": ["cv_object"],
@@ -91,7 +96,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         self,
         estimator: BaseEstimator,
         *,
-        metric: str | ArrayLike = "macro_f1",
+        metric: str | Costs = "macro_f1",
         min_recall: Floors = None,
         min_precision: Floors = None,
         cv: Any = None,
@@ -126,26 +131,35 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         Raises
         ------
         ValueError
-            If metric or floors do not fit the classes, or splitter or classifier refuse the rows.
+            If metric, costs or floors do not fit the classes, if a fitted classifier knows other classes, or if
+            splitter or classifier refuse the rows.
+
+        Warns
+        -----
+        UserWarning
+            If a fold trains without a class: such classes or rows are left out of tuning. Or if no thresholds meet
+            the floors.
         """
-        labels = checked_labels(y)
+        labels, X = checked_labels(y), as_array(X)
         X, labels = indexable(X, labels)
         routed = self._routed(sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
+        codes = self._codes(labels)
         splits = list(check_cv(self.cv, labels, classifier=True).split(X, labels, **routed.splitter.split))
         held_out = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(clone(self.estimator), X, labels, split, routed.estimator.fit, self.classes_)
+            delayed(_held_out)(self.estimator, X, labels, split, routed.estimator.fit, self.classes_)
             for split in splits
         )
         rows = np.concatenate([test for _, test in splits])
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)[rows]
-        self.offsets_ = tune_offsets(
-            labels[rows],
-            np.concatenate(held_out),
+        folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        weights = None if sample_weight is None else _check_sample_weight(as_array(sample_weight), X)[rows]
+        probabilities, trained = zip(*held_out, strict=True)
+        self.offsets_ = HeldOutRows(codes[rows], folds, np.stack(trained)).tune(
+            np.concatenate(probabilities),
+            self.classes_,
             metric=self.metric,
             min_recall=self.min_recall,
             min_precision=self.min_precision,
-            labels=self.classes_,
             sample_weight=weights,
         )
         return self
@@ -172,7 +186,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         """Of two classes, the second is decided where its probability is greater than this."""
         check_is_fitted(self)
         if len(self.offsets_) != 2:
-            raise AttributeError(f"threshold_ is for two classes; offsets_ says it for these {len(self.offsets_)}.")
+            raise AttributeError(f"threshold_ needs two classes, but there are {len(self.offsets_)}. Use offsets_.")
         return float(expit(-self.offsets_[1]))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -196,10 +210,16 @@ class TunedThresholdsClassifier(ClassifierWrapper):
 
 def _held_out(
     estimator: ClassifierMixin, X: Any, y: NDArray[Any], split: Any, fit_params: dict[str, Any], classes: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Probabilities of the test rows; 0 for a class that the training rows lack."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Probabilities of the test rows, and which classes the classifier knows; 0 for the others."""
     train, test = split
-    estimator.fit(_safe_indexing(X, train), y[train], **_check_method_params(X, fit_params, indices=train))
     proba = np.zeros((len(test), len(classes)))
-    proba[:, np.searchsorted(classes, estimator.classes_)] = estimator.predict_proba(_safe_indexing(X, test))
-    return proba
+    known = np.unique(y[train])
+    if len(known) > 1 or isinstance(estimator, FrozenEstimator):
+        own = _check_method_params(X, fit_params, indices=train)
+        fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **own)
+        known = np.asarray(fitted.classes_)
+        proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(_safe_indexing(X, test))
+    else:  # of one class there is nothing to learn
+        proba[:, np.searchsorted(classes, known)] = 1
+    return proba, np.isin(classes, known)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
@@ -11,6 +12,9 @@ from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
+
+from equipoise.containers import as_array
+from equipoise.metrics import comparable
 
 
 class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -54,6 +58,18 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return proba.argmax(axis=1)
 
+    def _codes(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the position of each label in `classes_`."""
+        classes, given = comparable(np.asarray(self.classes_), labels)
+        codes = pd.Index(classes).get_indexer(pd.Index(given))
+        if (codes < 0).any():
+            unknown = np.unique(labels[codes < 0]).tolist()
+            raise ValueError(
+                f"y has the classes {unknown!r}, but the fitted {self._wrapped} knows only "
+                f"{np.asarray(self.classes_).tolist()!r}. Fit it on all classes, or leave those rows out."
+            )
+        return codes
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell scikit-learn where metadata given to `fit` go.
 
@@ -81,6 +97,6 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def checked_labels(y: ArrayLike) -> NDArray[Any]:
     """Return class labels as one column."""
-    labels = column_or_1d(y, warn=True)
+    labels = column_or_1d(as_array(y), warn=True)
     check_classification_targets(labels)
     return labels

@@ -27,8 +27,8 @@ class Arm:
     name, title : str
         As it is stored, and as it is shown.
     make : callable
-        ``(fold, protocol) -> unfitted classifier`` of numbers, with the seed of the fold. A classifier that has
-        ``tasks`` and ``adopt`` trains in one stack with the networks of others, any other in a process of its own.
+        ``(fold, protocol) -> unfitted classifier`` of numbers, with the seed of the fold. A classifier whose
+        fit has a first half, ``prepare``, trains in stacks with others' networks, any other in a process of its own.
     priors : callable
         ``counts -> priors``, of shape (K,) each: the class priors that its probabilities stand for when it is trained
         on so many rows a class; None where they are not known.
@@ -59,7 +59,7 @@ class Arm:
         return all(most is None or value <= most for most, value in limits)
 
     def fit_parameters(self, fold: PreparedFold) -> dict[str, Any]:
-        """What its ``fit`` and ``tasks`` take beside rows and classes."""
+        """What its ``fit`` and ``prepare`` take beside rows and classes."""
         return {"groups": fold.groups} if self.by_group and fold.groups is not None else {}
 
 

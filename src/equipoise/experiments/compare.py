@@ -86,11 +86,7 @@ def compare(
         named.classifier(name)  # raises for names that are not known
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
-    if n_folds < 2 or n_members < 1 or (n_repeats is not None and n_repeats < 1) or budget <= 0:
-        raise ValueError(
-            f"Two folds, one repeat, one member and a positive budget are the least, but n_folds={n_folds}, "
-            f"n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
-        )
+    _check_options(n_folds, n_repeats, n_members, budget, random_state)
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
@@ -113,6 +109,16 @@ def compare(
     _check_same(store, request)
     _run(store, dataset, codes, started, budget, on_progress)
     return Comparison(store)
+
+
+def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:
+    if n_folds < 2 or n_members < 1 or (n_repeats is not None and n_repeats < 1) or not budget > 0:
+        raise ValueError(
+            "n_folds must be at least 2, n_repeats and n_members at least 1 and budget positive, got "
+            f"n_folds={n_folds}, n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
+        )
+    if not 0 <= random_state < 2**32:
+        raise ValueError(f"random_state must be an integer from 0 to {2**32 - 1}, got {random_state}.")
 
 
 def _run(
@@ -184,7 +190,11 @@ def versions() -> dict[str, str]:
 
 def _check_same(store: Store, request: dict[str, Any]) -> None:
     stored = store.get("request")
-    differing = [key for key in request if stored.get(key) != _as_json(request[key])]
+    try:
+        Protocol.from_json(store.get("protocol"))
+        differing = [key for key in request if stored.get(key) != _as_json(request[key])]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise store.damaged(error) from error
     if differing:
         raise ValueError(
             f"{store.path.parent} holds another comparison, which differs in {', '.join(differing)}: "

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.classifiers.jobs import FitJob
 from equipoise.experiments.arms import Arm
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
@@ -61,7 +62,7 @@ def run_cells(
     for fold, numbers in ready.items():
         store.add_fold(fold, numbers.y_test, numbers.counts)
     pairs = [(arm, ready[fold]) for arm, fold in pending]
-    in_stacks = {arm.name: stacked and hasattr(arm.make(fold, protocol), "tasks") for arm, fold in pairs}
+    in_stacks = {arm.name: stacked and hasattr(arm.make(fold, protocol), "prepare") for arm, fold in pairs}
     _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, store, on_progress)
     _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, store, on_progress)
 
@@ -102,20 +103,23 @@ class _PendingCell:
 
     arm: Arm
     fold: PreparedFold
-    model: Any
-    tasks: list[Task]
+    job: FitJob[Any]
     notes: list[str]
     seconds: float
     networks: dict[int, TrainedNetwork] = field(default_factory=dict)
 
+    @property
+    def tasks(self) -> list[Task]:
+        return self.job.tasks
+
     def finish(self) -> list[Cell]:
         started = time.perf_counter()
         try:
-            self.model.adopt([self.networks[number] for number in sorted(self.networks)])
+            model = self.job.finish([self.networks[number] for number in sorted(self.networks)])
         except ValueError as error:
             return [self.fold.failed(self.arm.name, error)]
         seconds = self.seconds + time.perf_counter() - started
-        return _scored(self.arm, self.model, self.fold, seconds, self.notes)
+        return _scored(self.arm, model, self.fold, seconds, self.notes)
 
 
 def _run_in_stacks(pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress) -> None:
@@ -177,12 +181,12 @@ def _prepare_cell(arm: Arm, fold: PreparedFold, protocol: Protocol) -> "_Pending
         warnings.simplefilter("always")
         try:
             fold.check_classes()
-            tasks = model.tasks(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
+            job = model.prepare(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
         except Exception as error:
             return fold.failed(arm.name, error)
-    cautions = (missing_class_caution(tasks), twice_corrected_caution(tasks))
+    cautions = (missing_class_caution(job.tasks), twice_corrected_caution(job.tasks))
     notes = [*_sentences(caught), *filter(None, cautions)]
-    return _PendingCell(arm, fold, model, tasks, notes, time.perf_counter() - started)
+    return _PendingCell(arm, fold, job, notes, time.perf_counter() - started)
 
 
 def _sentences(caught: list[Any]) -> list[str]:

@@ -1,10 +1,11 @@
 """One run at a time writes to a folder of results."""
 
+import getpass
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder while results are written to it; the system lets go of it however this process ends.
+    """Lock a folder while results are written to it; the lock ends with this process, however that ends.
 
-    The lock lies among the machine's temporary files, so it keeps apart runs on one machine.
+    The lock lies in a folder of the user's own among the machine's temporary files, so it keeps apart runs on one
+    machine. It is removed when the context ends.
 
     Parameters
     ----------
@@ -24,10 +26,10 @@ def held(folder: Path) -> Iterator[None]:
     Raises
     ------
     BlockingIOError
-        If another run holds the folder; says which.
+        If another run holds the folder; the message names it.
     """
     place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-    path = Path(tempfile.gettempdir()) / f"equipoise-{place}.lock"
+    path = _lock_folder() / f"{place}.lock"
     holder = path.with_suffix(".holder")
     lock = FileLock(path)
     try:
@@ -43,4 +45,14 @@ def held(folder: Path) -> Iterator[None]:
             yield
         finally:
             holder.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps open files
+                path.unlink()
             lock.release()
+
+
+def _lock_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"equipoise-locks-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and folder.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user: remove it or set TMPDIR to another folder.")
+    return folder

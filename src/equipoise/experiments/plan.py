@@ -10,13 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 
 from equipoise import recipes
-from equipoise.classifiers.neural import LEAST_STEPS
+from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.datasets import Dataset
 from equipoise.experiments.arms import make_recipe, recipe_arms
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
-from equipoise.samplers import resample
 from equipoise.samplers.gan import GANOverSampler
+from equipoise.samplers.resample import resample
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 
@@ -84,7 +84,7 @@ def _repeats(number: int) -> str:
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     """Time a gradient step of one network on the real rows."""
     probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
-    tasks = make_recipe("none", probe, 0).tasks(fold.X_train, fold.y_train)
+    tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
     return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
 
 
@@ -102,15 +102,15 @@ def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
     (arm,), started = recipe_arms([recipes.AUTO]), time.perf_counter()
     model = arm.make(fold, protocol)
     try:
-        tasks = model.tasks(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
+        job = model.prepare(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
     except ValueError:  # it will fail on this fold, at once
         return AutoFit()
-    around, networks = time.perf_counter() - started, _probes(tasks)
+    around, networks = time.perf_counter() - started, _probes(job.tasks)
     started = time.perf_counter()
-    model.adopt(networks)
+    job.finish(networks)
     around += time.perf_counter() - started
-    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, tasks, strict=True))
-    steps = max(task.planned_steps for task in tasks)
+    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, job.tasks, strict=True))
+    steps = max(task.planned_steps for task in job.tasks)
     return AutoFit(around, seconds / (_PROBE_STEPS * n_workers()), steps)
 
 

@@ -1,19 +1,17 @@
-"""The class priors that a recipe's loss sees: what its probabilities speak of, before they are corrected."""
+"""The class priors that a recipe's probabilities assume before they are corrected, read off its parts."""
+
+from typing import Any
 
 import numpy as np
+import torch
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.under_sampling.base import BaseUnderSampler
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
+from torch import nn
 
 from equipoise import recipes
-
-_AS_THEY_COME = {"auto", "none", "mixup", "gbdt"}
-_EQUAL_ROWS = {"under", "over", "smote", "borderline-smote", "svm-smote", "smotified-gan", "gbo", "ssg"}
-_EQUAL_BATCHES = {"remix-dataset"}
-_EQUAL_WITHIN_BATCHES = {"remix", "batch-smote"}
-_WEIGHED_BY_ROWS = {"cost", "gbdt-balanced"}
-_WEIGHED_BY_SAMPLE = {"mubo"}  # within the rows that it chooses; the networks of a sum take these as they come
-_ADJUSTED = {"la"}
-_KNOWN = _AS_THEY_COME | _EQUAL_ROWS | _EQUAL_BATCHES | _EQUAL_WITHIN_BATCHES | _WEIGHED_BY_ROWS | _ADJUSTED
+from equipoise.classifiers import MUBOClassifier, NeuralClassifier
 
 
 def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None:
@@ -38,22 +36,39 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     >>> learned_priors("under", [95, 5])
     array([0.5, 0.5])
     """
-    parts, observed = set(recipe.split("+")), np.asarray(counts, dtype=np.float64)
-    if parts == _WEIGHED_BY_SAMPLE:
+    observed = np.asarray(counts, dtype=np.float64)
+    model = recipes.classifier(recipe)
+    parts = model.get_params(deep=False)
+    if isinstance(model, MUBOClassifier):  # its rows are weighted to balance
         return np.full(len(observed), 1 / len(observed))
-    if not parts <= _KNOWN:
+    rows = _rows(parts.get("sampler"), observed)
+    transform, loss = parts.get("batch_transform"), parts.get("loss")
+    if rows is None or getattr(transform, "balances", False) is None:
         return None
-    rows = np.full(len(observed), observed.max()) if parts & _EQUAL_ROWS else observed
     seen = rows
-    if parts & _EQUAL_BATCHES:
+    if getattr(parts.get("batch_sampler"), "balances", False):
         seen = np.ones(len(observed))
-    elif parts & _EQUAL_WITHIN_BATCHES:
+    elif getattr(transform, "balances", False):
         seen = _equal_among_present(rows)
-    if parts & _WEIGHED_BY_ROWS:
+    if parts.get("class_weight") == "balanced":
         seen = seen / observed
-    if parts & _ADJUSTED:
-        seen = seen / rows
-    return seen / seen.sum()
+    return _seen_by(loss, rows, seen / seen.sum()) if isinstance(model, NeuralClassifier) else seen / seen.sum()
+
+
+def _rows(sampler: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Rows of each class after resampling; None where a sampler follows no rule."""
+    if sampler is None:
+        return counts
+    equal = isinstance(sampler, (BaseOverSampler, BaseUnderSampler)) and sampler.sampling_strategy == "auto"
+    return np.full(len(counts), counts.max()) if equal else None
+
+
+def _seen_by(loss: Any, rows: NDArray[np.float64], priors: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    if loss == "cross_entropy":
+        return priors
+    made = loss(torch.from_numpy(rows)) if callable(loss) and not isinstance(loss, nn.Module) else loss
+    learned = made.learned_priors(torch.from_numpy(priors)) if hasattr(made, "learned_priors") else None
+    return None if learned is None else learned.double().numpy()
 
 
 def _equal_among_present(counts: NDArray[np.float64]) -> NDArray[np.float64]:

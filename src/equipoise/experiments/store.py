@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.experiments.splits import Fold
+from equipoise.files import first_bytes
 
+_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 2  # in the header of the file
 _CELL = "arm, repeat, fold, seconds, probabilities, confusion, notes, error, made, decided, priors"
 _SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS folds (
     repeat INTEGER, fold INTEGER, seed INTEGER, test_rows BLOB, test_codes BLOB, train_counts TEXT, test_counts TEXT,
@@ -119,7 +123,14 @@ class Store:
     def get(self, key: str) -> Any:
         """Read a value kept under a key; None if there is none."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError as error:
+            raise self.damaged(f"{key}: {error}") from error
+
+    def damaged(self, reason: object) -> ValueError:
+        """Return the error of a file whose content cannot be read as results."""
+        return ValueError(f"{self.path} is damaged ({reason}): choose another folder (--out).")
 
     def put(self, key: str, value: Any) -> None:
         """Keep a value that json can hold."""
@@ -168,16 +179,35 @@ class Store:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    new = not _holds_results(path)
     try:
         database = sqlite3.connect(path, isolation_level=None)
         try:
-            database.executescript(_SCHEMA)
+            if new:
+                database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            database.execute("SELECT * FROM meta")
         except sqlite3.DatabaseError:
             database.close()
             raise
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{path} cannot be used as a results store ({error}): choose another folder.") from error
     return database
+
+
+def _holds_results(path: Path) -> bool:
+    """Whether a file holds results; one of another origin is refused by its header alone, so that it stays as it is."""
+    header = first_bytes(path, 100)
+    if not header:
+        return False
+    version, application = (int.from_bytes(header[start : start + 4], "big") for start in (60, 68))
+    if not header.startswith(b"SQLite format 3\0") or application != _APPLICATION:
+        raise ValueError(f"{path} exists and holds no results of equipoise: choose another folder (--out).")
+    if version != _VERSION:
+        raise ValueError(
+            f"{path} was written by another version of equipoise (format {version}, this one reads {_VERSION}): "
+            "choose another folder (--out)."
+        )
+    return True
 
 
 def _row(cell: Cell) -> tuple[Any, ...]:

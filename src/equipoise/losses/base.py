@@ -1,22 +1,21 @@
-"""What the modules share: class weights and counts as buffers, a reduction, and a replica axis."""
+"""What the losses share: class weights and counts as buffers, a reduction, and a replica axis."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from equipoise.losses.counts import checked_counts
+from equipoise.losses.counts import ByClass, by_class, checked_counts
 
 
-class WeighedLoss(nn.Module):
+class WeightedLoss(nn.Module):
     """Base of the losses that weigh classes.
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), optional
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping, optional
+        Training rows of each class, in the order of class codes or keyed by labels.
     w : array-like of shape (K,) or (R, K), not negative, optional
         Weight of each class.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -24,19 +23,23 @@ class WeighedLoss(nn.Module):
 
     Attributes
     ----------
+    corrects_priors : bool
+        Whether the loss makes up for unequal class counts, so that balanced batches beside it would do so twice.
+        A trainer reads it of any loss.
     takes_replicas : bool
         Whether counts with a leading replica axis give one loss for all replicas. The trainer then makes
         one module of the class (or of a ``functools.partial`` of it) in place of one a replica.
     """
 
-    takes_replicas = True
+    corrects_priors: ClassVar[bool] = False
+    takes_replicas: ClassVar[bool] = True
     class_counts: Tensor | None
     w: Tensor | None
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor | None = None,
-        w: ArrayLike | Tensor | None = None,
+        class_counts: ByClass | None = None,
+        w: ByClass | None = None,
         *,
         reduction: str = "mean",
         ignore_index: int = -100,
@@ -47,11 +50,26 @@ class WeighedLoss(nn.Module):
         self.reduction = reduction
         self.ignore_index = ignore_index
 
+    def learned_priors(self, priors: Tensor) -> Tensor | None:
+        """Class priors that the probabilities of a network assume, once it has minimised the loss.
+
+        Parameters
+        ----------
+        priors : Tensor of shape (K,)
+            Class priors of the rows, or of the batches, that it trains on.
+
+        Returns
+        -------
+        Tensor of shape (K,) or None
+            None if the loss bends probabilities in other ways, as margins do.
+        """
+        return None
+
     def _options(self) -> dict[str, Any]:
         return {"reduction": self.reduction, "ignore_index": self.ignore_index}
 
     def extra_repr(self) -> str:
-        """Say how values are reduced."""
+        """Return the reduction, for ``repr``."""
         return f"reduction={self.reduction!r}"
 
 
@@ -62,11 +80,11 @@ _LEGAL: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 }
 
 
-def checked_values(values: ArrayLike | Tensor | None, name: str) -> Tensor | None:
+def checked_values(values: ByClass | None, name: str) -> Tensor | None:
     """Return the values by class of a parameter as a floating tensor; None stays None."""
     if values is None:
         return None
-    tensor = torch.as_tensor(values)
+    tensor = by_class(values, name)
     tensor = tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
     kind, legal = _LEGAL[name]
     if not tensor.ndim or not (legal(tensor) & tensor.isfinite()).all():

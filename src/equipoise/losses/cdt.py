@@ -4,17 +4,16 @@ Ye, Chen, Zhan and Chao, "Identifying and Compensating for Feature Deviation in 
 (arXiv 2001.01385), which divides by ``(n_max / n_k) ** gamma``: the same thing.
 """
 
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, shares_of_largest
+from equipoise.losses.counts import ByClass, checked_counts, shares_of_largest
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
 def cdt_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     gamma: float = 0.2,
     reduction: str = "mean",
@@ -44,8 +43,8 @@ class CDTLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     gamma : float, default=0.2
         Strength, 0 or more; 0 is plain cross-entropy.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -70,7 +69,7 @@ class CDTLoss(ParametricCrossEntropy):
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         gamma: float = 0.2,
         reduction: str = "mean",

@@ -7,20 +7,19 @@ arXiv 1901.05555), with the weights scaled to sum K, as there.
 import math
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, derived
+from equipoise.losses.counts import ByClass, checked_counts, derived
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
-def class_balanced_weights(class_counts: ArrayLike | Tensor, *, beta: float = 0.9999) -> Tensor:
+def class_balanced_weights(class_counts: ByClass, *, beta: float = 0.9999) -> Tensor:
     """Weights in proportion to ``(1 - beta) / (1 - beta ** n_k)``, with sum K.
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     beta : float, default=0.9999
         In [0, 1). 0 gives equal weights; near 1 they approach ``1 / n_k``.
 
@@ -53,7 +52,7 @@ def class_balanced_weights(class_counts: ArrayLike | Tensor, *, beta: float = 0.
 def class_balanced_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     beta: float = 0.9999,
     reduction: str = "mean",
@@ -82,8 +81,8 @@ class ClassBalancedLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     beta : float, default=0.9999
         In [0, 1). 0 is plain cross-entropy; near 1 the weights approach those of recipe ``cost``, ``1 / n_k``.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -106,9 +105,11 @@ class ClassBalancedLoss(ParametricCrossEntropy):
     tensor(0.6931)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         beta: float = 0.9999,
         reduction: str = "mean",

@@ -1,21 +1,97 @@
-"""Class counts, and what losses derive from them."""
+"""Values by class, such as class counts, and what losses derive from counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+ByClass: TypeAlias = ArrayLike | Tensor | Mapping[Any, float]
+"""One value a class: a sequence in the order of class codes, or a mapping or series keyed by labels."""
 
-def checked_counts(class_counts: ArrayLike | Tensor) -> Tensor:
-    """Return class counts as a tensor of shape (K,), or (R, K) with a row a replica.
+
+def by_class(values: ByClass, name: str) -> Tensor:
+    """Return values by class as a tensor, in the order of class codes.
+
+    Parameters
+    ----------
+    values : array-like, tensor, mapping, series or data frame
+        A mapping, and a series or frame of pandas, are read by their keys, the labels of the classes, as
+        ``value_counts()`` gives them: the ascending order of labels is that of class codes. So is the frame of two
+        columns, label and ``count``, of polars. All else is in the order of class codes.
+    name : str
+        Of the values, for an error.
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, repeated or cannot be ordered, or values are no numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from equipoise.losses.counts import by_class
+    >>> by_class(pd.Series(["yes", "no", "yes"]).value_counts(), "class_counts")
+    tensor([1, 2])
+    """
+    if isinstance(values, Tensor):
+        return values if values.is_floating_point() else values.long()
+    given: Any = values
+    if list(getattr(given, "columns", ()))[1:] == ["count"]:
+        given = dict(zip(*(given[column] for column in given.columns), strict=True))
+    if isinstance(given, Mapping):
+        array = _numbers(list(given.values()), name)[_ascending(given, name)]
+    elif hasattr(given, "iloc"):
+        array = _numbers(given, name)[_ascending(given.index, name)]
+        array = array[:, _ascending(given.columns, name)] if array.ndim == 2 else array
+    else:
+        array = _numbers(given, name)
+    tensor = torch.from_numpy(array.copy())
+    return (
+        tensor if hasattr(values, "dtype") or not tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    )
+
+
+def _ascending(labels: Iterable[Any], name: str) -> list[int]:
+    """Positions of labels in ascending order."""
+    known = list(labels)
+    try:
+        order = sorted(range(len(known)), key=known.__getitem__)
+        clear = all(known[a] < known[b] for a, b in pairwise(order)) and all(label == label for label in known)
+    except TypeError:
+        clear = False
+    if not clear:
+        raise ValueError(
+            f"{name} must be keyed by labels of one kind, each once, but its labels are {known!r}: leave out missing "
+            f"labels, or give an array in the order of class codes."
+        )
+    return order
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold one number a class, but {name}={values!r}.") from None
+    if array.dtype.kind != "f":
+        return array.astype(np.int64)
+    return array.astype(array.dtype.newbyteorder("=") if array.itemsize <= 8 else np.float64)
+
+
+def checked_counts(class_counts: ByClass) -> Tensor:
+    """Return class counts as a tensor of shape (K,), or (R, K) with a row a replica; see `by_class`.
 
     Raises
     ------
     ValueError
         If a class has no rows: nothing can be said of the loss of its errors.
     """
-    counts = torch.as_tensor(class_counts)
+    counts = by_class(class_counts, "class_counts")
     if not counts.ndim:
         raise ValueError(f"class_counts must hold one number a class, but class_counts={class_counts!r}.")
     bad = ~((counts > 0) & counts.isfinite())
@@ -29,12 +105,13 @@ def checked_counts(class_counts: ArrayLike | Tensor) -> Tensor:
 
 def derived(formula: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
     """Apply a formula to counts in double precision; the result is of torch's default dtype, or the counts' own."""
-    dtype = counts.dtype if counts.is_floating_point() else torch.get_default_dtype()
+    own = torch.promote_types(counts.dtype, torch.float32)
+    dtype = own if counts.is_floating_point() else torch.get_default_dtype()
     return formula(counts.cpu().double()).to(counts.device, dtype)
 
 
 def log_priors(counts: Tensor) -> Tensor:
-    """Logarithm of the classes' shares of the rows, ``log pi_k``."""
+    """Logarithm of the class priors, ``log pi_k``."""
     return derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
 
 

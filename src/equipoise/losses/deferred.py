@@ -7,47 +7,47 @@ Algorithm 1: weights from the start spoil the features that a network learns, we
 from collections.abc import Callable
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from equipoise.losses.base import WeighedLoss
+from equipoise.losses.base import WeightedLoss
 from equipoise.losses.class_balanced import class_balanced_weights
-from equipoise.losses.counts import checked_counts
+from equipoise.losses.counts import ByClass, checked_counts
 
 
 class DeferredReweighting(nn.Module):
     """Any loss of this package, its classes weighed only in the last part of a run.
 
-    Until `set_progress` is told of ``start`` all classes weigh 1; from then on as the loss's own weights say, or, if
-    it has none, as `class_balanced_weights`.
+    All classes weigh 1 until `set_progress` reaches ``start``. From then on they have the loss's own weights or, if it
+    has none, `class_balanced_weights`, scaled to a mean of 1 over the training rows: the loss keeps its scale, as in
+    the paper.
 
     Parameters
     ----------
     loss : callable
         Makes a loss of class counts: a class such as `LDAMLoss`, or ``partial(LDAMLoss, max_m=0.3)``.
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     start : float, default=0.8
-        Share of the run, 0 to 1, after which weights apply; the authors' is epoch 160 of 200.
+        Share of the run, 0 to 1, after which weights apply; epoch 160 of 200 in the authors' code.
     beta : float, default=0.9999
-        Of `class_balanced_weights`.
+        Parameter of `class_balanced_weights`.
 
     Attributes
     ----------
-    loss : WeighedLoss
-        Its ``w`` holds the weights of the moment.
+    loss : WeightedLoss
+        Its ``w`` holds the current weights.
 
     Raises
     ------
     TypeError
-        If the loss made is not one of this package.
+        If the loss is not a `WeightedLoss`, as those of this package are.
     ValueError
         If ``start`` is outside 0 to 1.
 
     Notes
     -----
-    In `NeuralClassifier` it is ``loss=partial(DeferredReweighting, VSLoss)``; the trainer tells the progress before
-    each step. Early stopping may end a member before its weights apply: give it patience, or none.
+    With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, VSLoss)``; the trainer calls `set_progress`
+    before each step. Early stopping can end a member before its weights apply: give it more patience, or leave it out.
 
     References
     ----------
@@ -64,16 +64,17 @@ class DeferredReweighting(nn.Module):
     ...     if epoch in (159, 160):
     ...         print(value)
     tensor(1.2040)
-    tensor(2.0749)
+    tensor(5.6721)
     """
 
     takes_replicas = True
+    corrects_priors = True
     weights: Tensor
 
     def __init__(
         self,
-        loss: Callable[..., WeighedLoss],
-        class_counts: ArrayLike | Tensor,
+        loss: Callable[..., WeightedLoss],
+        class_counts: ByClass,
         *,
         start: float = 0.8,
         beta: float = 0.9999,
@@ -83,13 +84,13 @@ class DeferredReweighting(nn.Module):
             raise ValueError(f"start must be a share of the run, 0 to 1, but start={start!r}.")
         counts = checked_counts(class_counts)
         self.loss = loss(counts)
-        if not isinstance(self.loss, WeighedLoss):
+        if not isinstance(self.loss, WeightedLoss):
             raise TypeError(
-                f"The loss must be one of equipoise.losses, whose weights can change, but {loss!r} made a "
+                f"The loss must be a WeightedLoss, as those of equipoise.losses are, but {loss!r} made a "
                 f"{type(self.loss).__name__}."
             )
-        own = self.loss.w
-        self.register_buffer("weights", class_balanced_weights(counts, beta=beta) if own is None else own)
+        weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w
+        self.register_buffer("weights", _of_mean_one(weights, counts))
         self.start = start
         self.set_progress(0.0)
 
@@ -103,9 +104,15 @@ class DeferredReweighting(nn.Module):
         self.loss.reduction = reduction
 
     def set_progress(self, progress: float) -> None:
-        """Take note of the share of the run that is done, 0 to 1."""
+        """Choose the weights for a share of the run, 0 at its start to 1 at its end."""
         self.loss.w = self.weights if progress >= self.start else torch.ones_like(self.weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
         return self.loss(logits, target)
+
+
+def _of_mean_one(weights: Tensor, counts: Tensor) -> Tensor:
+    """Scale weights of classes to a mean of 1 over training rows."""
+    rows = counts.to(weights)
+    return weights * (rows.sum(-1, keepdim=True) / (rows * weights).sum(-1, keepdim=True))

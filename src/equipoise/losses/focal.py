@@ -6,10 +6,10 @@ equation 4, on a softmax. ``p_y`` is the network's probability: not, as in the c
 """
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss
+from equipoise.losses.base import WeightedLoss
+from equipoise.losses.counts import ByClass
 from equipoise.losses.reduction import accept, by_row, expected, reduced
 
 
@@ -18,7 +18,7 @@ def focal_loss(
     target: Tensor,
     *,
     gamma: float = 2.0,
-    w: Tensor | None = None,
+    w: ByClass | None = None,
     reduction: str = "mean",
     ignore_index: int = -100,
 ) -> Tensor:
@@ -47,15 +47,16 @@ def focal_loss(
     return reduced(expected(value, rows.logits.log_softmax(-1), rows, weights), rows, reduction)
 
 
-class FocalLoss(WeighedLoss):
+class FocalLoss(WeightedLoss):
     """Cross-entropy times ``(1 - p_y) ** gamma``, so that sure rows count for little.
 
     It attends to hard rows, which are not always rows of rare classes.
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), optional
-        Training rows of each class. The formula does not use them; `DeferredReweighting` does.
+    class_counts : array-like of shape (K,) or (R, K), or mapping, optional
+        Training rows of each class, in the order of class codes or keyed by labels. The formula does not
+        use them; `DeferredReweighting` does.
     gamma : float, default=2.0
         Strength, 0 or more; 0 is plain cross-entropy.
     w : array-like of shape (K,), not negative, optional
@@ -78,10 +79,10 @@ class FocalLoss(WeighedLoss):
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor | None = None,
+        class_counts: ByClass | None = None,
         *,
         gamma: float = 2.0,
-        w: ArrayLike | Tensor | None = None,
+        w: ByClass | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
     ) -> None:

@@ -6,23 +6,21 @@ Cao, Wei, Gaidon, Arechiga and Ma, "Learning Imbalanced Datasets with Label-Dist
 
 from typing import Any
 
-import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss
-from equipoise.losses.counts import checked_counts, derived
-from equipoise.losses.reduction import accept, by_row, expected, reduced
+from equipoise.losses.base import WeightedLoss
+from equipoise.losses.counts import ByClass, checked_counts, derived
+from equipoise.losses.reduction import accept, by_row, cross_entropy
 
 
 def ldam_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     max_m: float = 0.5,
     s: float = 30.0,
-    w: Tensor | None = None,
+    w: ByClass | None = None,
     reduction: str = "mean",
     ignore_index: int = -100,
 ) -> Tensor:
@@ -49,19 +47,23 @@ def _margins(counts: Tensor, max_m: float) -> Tensor:
 
 
 def _with_margins(
-    logits: Tensor, target: Tensor, margins: Tensor, s: float, w: Tensor | None, *, ignore_index: int, reduction: str
+    logits: Tensor, target: Tensor, margins: Tensor, s: float, w: ByClass | None, *, ignore_index: int, reduction: str
 ) -> Tensor:
     if s <= 0:
         raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
     rows = accept(logits, target, ignore_index)
-    classes = torch.arange(rows.logits.shape[-1], device=rows.logits.device)
-    share = rows.target if rows.soft else rows.target.unsqueeze(-1) == classes
-    adjusted = s * (rows.logits - by_row(margins, rows.logits, "class_counts") * share)
+    adjusted = rows.logits * s
+    drop = by_row(margins, adjusted, "class_counts") * -s
+    if rows.soft:
+        adjusted = adjusted + drop * rows.target
+    else:  # a single logit of each row has a margin
+        true = rows.target.clamp(0, adjusted.shape[-1] - 1).unsqueeze(-1)  # whatever rows do not count
+        adjusted = adjusted.scatter_add_(-1, true, drop.expand_as(adjusted).gather(-1, true))
     weights = None if w is None else by_row(w, adjusted, "w")
-    return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
+    return cross_entropy(adjusted, rows, weights, reduction)
 
 
-class LDAMLoss(WeighedLoss):
+class LDAMLoss(WeightedLoss):
     """Cross-entropy of scaled logits, the true one less a margin that is larger for rare classes.
 
     With ``m_k = max_m (n_min / n_k) ** (1/4)`` a row with label y loses ``-log softmax_y(s (z - m_y [k = y]))``.
@@ -70,8 +72,8 @@ class LDAMLoss(WeighedLoss):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     max_m : float, default=0.5
         Margin of the rarest class, 0 or more, in units of the logits given.
     s : float, default=30.0
@@ -109,11 +111,11 @@ class LDAMLoss(WeighedLoss):
 
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         max_m: float = 0.5,
         s: float = 30.0,
-        w: ArrayLike | Tensor | None = None,
+        w: ByClass | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
     ) -> None:

@@ -4,17 +4,16 @@ Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Ad
 arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren et al. (NeurIPS 2020).
 """
 
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, log_priors
+from equipoise.losses.counts import ByClass, checked_counts, log_priors
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
 def logit_adjusted_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     tau: float = 1.0,
     reduction: str = "mean",
@@ -43,8 +42,8 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     tau : float, default=1.0
         Strength; 0 is plain cross-entropy.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -68,9 +67,11 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
     tensor(1.2040)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         tau: float = 1.0,
         reduction: str = "mean",

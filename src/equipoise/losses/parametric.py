@@ -5,20 +5,20 @@ Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions
 weighted cross-entropy of adjusted logits, which exist in training only: prediction uses the logits as they are.
 """
 
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.base import WeighedLoss, checked_values
-from equipoise.losses.reduction import accept, by_row, expected, reduced
+from equipoise.losses.base import WeightedLoss, checked_values
+from equipoise.losses.counts import ByClass
+from equipoise.losses.reduction import accept, by_row, cross_entropy
 
 
 def parametric_cross_entropy(
     logits: Tensor,
     target: Tensor,
     *,
-    w: Tensor | None = None,
-    offset: Tensor | None = None,
-    delta: Tensor | None = None,
+    w: ByClass | None = None,
+    offset: ByClass | None = None,
+    delta: ByClass | None = None,
     group: Tensor | None = None,
     reduction: str = "mean",
     ignore_index: int = -100,
@@ -79,10 +79,10 @@ def parametric_cross_entropy(
     if offset is not None:
         adjusted = adjusted + by_row(offset, adjusted, "offset", group)
     weights = None if w is None else by_row(w, adjusted, "w", group)
-    return reduced(expected(Tensor.neg, adjusted.log_softmax(-1), rows, weights), rows, reduction)
+    return cross_entropy(adjusted, rows, weights, reduction)
 
 
-class ParametricCrossEntropy(WeighedLoss):
+class ParametricCrossEntropy(WeightedLoss):
     """Weighted cross-entropy of adjusted logits, by class, or by class and group.
 
     The loss of a row with logits z and label y is ``-w_y log softmax_y(delta * z + l)``: see
@@ -129,9 +129,9 @@ class ParametricCrossEntropy(WeighedLoss):
     def __init__(
         self,
         *,
-        w: ArrayLike | Tensor | None = None,
-        offset: ArrayLike | Tensor | None = None,
-        delta: ArrayLike | Tensor | None = None,
+        w: ByClass | None = None,
+        offset: ByClass | None = None,
+        delta: ByClass | None = None,
         num_groups: int | None = None,
         reduction: str = "mean",
         ignore_index: int = -100,
@@ -147,6 +147,17 @@ class ParametricCrossEntropy(WeighedLoss):
                     f"With num_groups={num_groups!r}, {name} must have shape (K, {num_groups}), but its shape is "
                     f"{tuple(values.shape)}."
                 )
+
+    def learned_priors(self, priors: Tensor) -> Tensor | None:
+        """Class priors that the network's probabilities assume; see `WeightedLoss.learned_priors`.
+
+        At the minimum ``softmax(z)`` is in proportion to ``w exp(-l) P(y|x)``, if all multipliers are 1.
+        """
+        if self.num_groups is not None or (self.delta is not None and (self.delta != 1).any()):
+            return None
+        seen = priors if self.w is None else priors * self.w
+        seen = seen if self.offset is None else seen * (-self.offset).exp()
+        return seen / seen.sum()
 
     def forward(self, logits: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch; see `parametric_cross_entropy`.

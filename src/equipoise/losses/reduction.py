@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from equipoise.losses.counts import ByClass, by_class
+
 
 class Rows(NamedTuple):
     """Accepted rows.
@@ -67,12 +69,13 @@ def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
     return Rows(logits, target, ignore_index)
 
 
-def by_row(values: Tensor, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
+def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
     """Bring values by class to what broadcasts with logits ``(..., B, K)``.
 
     Parameters
     ----------
     values : Tensor of shape (K,) or (..., K); with groups (K, G) or (..., K, G)
+        Or anything that `by_class` reads.
     logits : Tensor of shape (..., B, K)
     name : str
         Of the values, for the sentence that refuses them.
@@ -83,9 +86,10 @@ def by_row(values: Tensor, logits: Tensor, name: str, group: Tensor | None = Non
     ValueError
         If they do not fit the classes and replicas of the logits, or the groups its rows.
     """
-    *lead, _, n_classes = logits.shape
+    *batch_dims, _, n_classes = logits.shape
+    values = by_class(values, name)
     *own, of_classes = values.shape if group is None else values.shape[:-1]
-    if of_classes != n_classes or own not in ([], lead):
+    if of_classes != n_classes or own not in ([], batch_dims):
         raise ValueError(
             f"{name} must hold one value a class{'' if group is None else ' and group'}, for all replicas or for "
             f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
@@ -98,7 +102,7 @@ def by_row(values: Tensor, logits: Tensor, name: str, group: Tensor | None = Non
             f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
             f"{tuple(group.shape)} and its dtype {group.dtype}."
         )
-    columns = values.mT.expand(*lead, values.shape[-1], n_classes)
+    columns = values.mT.expand(*batch_dims, values.shape[-1], n_classes)
     return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
 
 
@@ -117,6 +121,14 @@ def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Te
     if w is None:
         return values
     return values * w.expand_as(log_p).gather(-1, rows.classes().unsqueeze(-1)).squeeze(-1)
+
+
+def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: str) -> Tensor:
+    """Weighted cross-entropy of adjusted logits ``(..., B, K)``, reduced as in `reduced`."""
+    if w is None and not rows.soft and logits.ndim == 2 and reduction in ("mean", "sum"):  # torch has a fast path
+        total = functional.cross_entropy(logits, rows.target, reduction="sum", ignore_index=rows.ignore_index)
+        return total if reduction == "sum" else total / rows.counted().sum().clamp(min=1)
+    return reduced(expected(Tensor.neg, logits.log_softmax(-1), rows, w), rows, reduction)
 
 
 def reduced(values: Tensor, rows: Rows, reduction: str) -> Tensor:

@@ -4,17 +4,16 @@ Kini, Paraskevas, Oymak and Thrampoulidis, "Label-Imbalanced and Group-Sensitive
 Overparameterization" (NeurIPS 2021, arXiv 2103.01550).
 """
 
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
+from equipoise.losses.counts import ByClass, checked_counts, log_priors, shares_of_largest
 from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
 
 
 def vs_loss(
     logits: Tensor,
     target: Tensor,
-    class_counts: ArrayLike | Tensor,
+    class_counts: ByClass,
     *,
     tau: float = 1.0,
     gamma: float = 0.2,
@@ -47,8 +46,8 @@ class VSLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K)
-        Training rows of each class.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     tau : float, default=1.0
         Strength of the offset; with 0 the loss is `CDTLoss`.
     gamma : float, default=0.2
@@ -74,9 +73,11 @@ class VSLoss(ParametricCrossEntropy):
     tensor(1.3875)
     """
 
+    corrects_priors = True
+
     def __init__(
         self,
-        class_counts: ArrayLike | Tensor,
+        class_counts: ByClass,
         *,
         tau: float = 1.0,
         gamma: float = 0.2,

@@ -1,20 +1,5 @@
 """Networks with a leading replica axis: R of them train as one."""
 
-from equipoise.networks.cosine import CosineLinear, CosineMLPStack
-from equipoise.networks.mlp import MLPStack
-from equipoise.networks.modules import ModuleStack, accepts_vmap, fresh_copy
-from equipoise.networks.scalar_head import ScalarHead, factored_perceptron
+import lazy_loader
 
-Stack = MLPStack | ModuleStack
-
-__all__ = [
-    "CosineLinear",
-    "CosineMLPStack",
-    "MLPStack",
-    "ModuleStack",
-    "ScalarHead",
-    "Stack",
-    "accepts_vmap",
-    "factored_perceptron",
-    "fresh_copy",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from equipoise.networks.mlp import MLPStack
+
 _BY_VALUE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Identity)
 
 
@@ -140,3 +142,6 @@ def accepts_vmap(module: nn.Module, rows: Tensor) -> bool:
     except Exception:
         return False
     return True
+
+
+Stack = MLPStack | ModuleStack

@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
-from equipoise.classifiers.neural import CLIP
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.decisions.pool import TINY
 from equipoise.networks.cosine import LEAST_NORM
@@ -18,6 +17,7 @@ from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
 from equipoise.tables import PiecewiseLinearEncoder, TablePreprocessor
 from equipoise.training import FittedEnsemble
+from equipoise.training.scaling import Standardizer
 
 Weights = dict[str, np.ndarray]
 
@@ -73,9 +73,9 @@ def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
-    value = _clipped(graph, _matrix(graph, model, rows), model._scaler)
-    if model._encoder is not None:
-        value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model._encoder)
+    value = _clipped(graph, _matrix(graph, model, rows), model.scaler_)
+    if model.encoder_ is not None:
+        value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model.encoder_)
     return _stack(graph, model.ensemble_, value)
 
 
@@ -86,14 +86,14 @@ def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
     What scales a fold's inputs goes into the first layers, so that folds differ by their codes alone: networks without
     codes see the same rows, and those of all folds are one stack. A kind of power 0 says nothing, and is left out.
     """
-    value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model._scaler), np.float32)
+    value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
     told = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
     kinds = {i: model.kinds_[i] for i in told}
     coded = any(kind.codes for kind in kinds.values())
-    views = [_with_codes(graph, value, inputs.encoder_) for inputs in model._inputs] if coded else []
+    views = [_with_codes(graph, value, inputs.encoder_) for inputs in model.fold_inputs_] if coded else []
     powers = []
     for i, kind in kinds.items():
-        folds = zip(model._inputs, model._members, strict=True)
+        folds = zip(model.fold_inputs_, model.fold_ensembles_, strict=True)
         networks = [_with_scales(stacks[i].weights_, inputs.scales(kind)) for inputs, stacks in folds]
         if kind.codes:
             of_folds = [_networks(graph, weights, view) for weights, view in zip(networks, views, strict=True)]
@@ -147,19 +147,22 @@ def _matrix(graph: Graph, model: Any, rows: str | None) -> str:
     return graph.input("X", "matrix", model.n_features_in_) if rows is None else graph.cast(rows, np.float64)
 
 
-def _standardized(graph: Graph, value: str, scaler: StandardScaler) -> str:
-    if scaler.mean_ is not None and scaler.with_mean:
+def _standardized(graph: Graph, value: str, scaler: StandardScaler | Standardizer) -> str:
+    if scaler.mean_ is not None and getattr(scaler, "with_mean", True):
         value = graph.add("Sub", value, graph.constant(scaler.mean_, np.float64))
     if scaler.scale_ is not None:
         value = graph.add("Div", value, graph.constant(scaler.scale_, np.float64))
     return value
 
 
-def _clipped(graph: Graph, value: str, scaler: StandardScaler | None) -> str:
+def _clipped(graph: Graph, value: str, scaler: Standardizer | None) -> str:
     if scaler is None:
         return value
-    bounds = graph.constant(-CLIP, np.float64), graph.constant(CLIP, np.float64)
-    return graph.add("Clip", _standardized(graph, value, scaler), *bounds)
+    value = _standardized(graph, value, scaler)
+    if scaler.clip_ is None:
+        return value
+    bounds = graph.constant(-scaler.clip_, np.float64), graph.constant(scaler.clip_, np.float64)
+    return graph.add("Clip", value, *bounds)
 
 
 def _with_scales(weights: Weights, scales: np.ndarray) -> Weights:
@@ -183,7 +186,7 @@ def _stack(graph: Graph, stack: FittedEnsemble, rows: str) -> str:
             "network='mlp' or 'cosine_mlp'."
         )
     if stack.scaler_ is not None:
-        rows = _standardized(graph, rows, stack.scaler_)
+        rows = _clipped(graph, rows, stack.scaler_)
     return _networks(graph, stack.weights_, rows)
 
 

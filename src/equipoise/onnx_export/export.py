@@ -30,8 +30,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     dates as days since 1970-01-01 (UTC), both as double; categories as strings, empty where missing. A classifier for
     numbers has one input, ``X``, of shape (n, n_features), double. `onnx_inputs` makes them of a table.
 
-    Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata tell ``classes`` and ``columns``
-    (kinds by name) as json.
+    Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata tell ``classes``, ``columns``
+    (kinds by name) and ``formats`` (of text that reads as numbers or dates) as json.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     }
     kinds = {name: kind for name, (kind, _) in graph.inputs.items()}
     metadata = {"equipoise": __version__, "classes": json.dumps(classes.tolist()), "columns": json.dumps(kinds)}
+    metadata["formats"] = json.dumps({name: graph.formats[name] for name in kinds if name in graph.formats})
     written = graph.finish(outputs, metadata)
     target = Path(path)
     draft = target.with_name(f".{target.name}.part")
@@ -111,7 +112,8 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
         If a column lacks, or a cell does not read as its column's kind.
     """
     model = onnx.load(path)
-    kinds = json.loads({entry.key: entry.value for entry in model.metadata_props}["columns"])
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    kinds, formats = json.loads(metadata["columns"]), json.loads(metadata["formats"])
     if kinds == {"X": "matrix"}:
         return {"X": np.asarray(X, dtype=np.float64)}
     if not nw.dependencies.is_into_dataframe(X):
@@ -120,12 +122,12 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
     frame = nw.from_native(X, eager_only=True)
     if lacking := sorted(kinds.keys() - set(frame.columns)):
         raise ValueError(f"The table lacks columns that the model uses: {', '.join(map(repr, lacking))}; add them.")
-    return {name: _cells(read_column(name, frame[name]), kind) for name, kind in kinds.items()}
+    return {name: _cells(read_column(name, frame[name]), kind, formats.get(name, "")) for name, kind in kinds.items()}
 
 
-def _cells(column: NumericColumn | TextColumn, kind: Kind) -> NDArray[Any]:
+def _cells(column: NumericColumn | TextColumn, kind: Kind, written: str) -> NDArray[Any]:
     if kind != "category":
-        return column.as_numbers(kind)[:, None]
+        return column.as_numbers(kind, written)[:, None]
     levels = column.as_levels()
     return np.where(levels == MISSING_LEVEL, "", levels).astype(object)[:, None]
 

@@ -20,10 +20,13 @@ class Graph:
     ----------
     inputs : dict of str to (kind, width)
         Kinds are those of `TablePreprocessor`, or ``"matrix"``.
+    formats : dict of str to str
+        How columns of text write numbers or dates.
     """
 
     def __init__(self) -> None:
         self.inputs: dict[str, tuple[str, int]] = {}
+        self.formats: dict[str, str] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}

@@ -20,6 +20,7 @@ _BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
 def table_graph(graph: Graph, table: TablePreprocessor) -> str:
     """Add the preprocessing; the result is (n, n_features_out), float32."""
     blocks = []
+    graph.formats |= table.formats_
     for part, columns in table._layout.items():
         fitted = table._parts[part]
         if part == "category":
@@ -28,6 +29,8 @@ def table_graph(graph: Graph, table: TablePreprocessor) -> str:
         cells = graph.add("Concat", *(graph.input(name, table.kinds_[name]) for name in columns), axis=1)
         if part == "number":
             blocks.append(_numbers(graph, cells, fitted, table.clip))
+        elif part == "date":
+            blocks.append(_turns(graph, _filled(graph, cells, fitted), table.periods()))
         elif part == "boolean":
             blocks.append(graph.cast(_filled(graph, cells, fitted), np.float32))
         else:
@@ -45,6 +48,19 @@ def _numbers(graph: Graph, cells: str, fitted: Pipeline, clip: float) -> str:
     scaled = graph.add("Div", centred, graph.constant(scaler.scale_, np.float64))
     bounds = graph.constant(-clip, np.float64), graph.constant(clip, np.float64)
     return graph.cast(graph.add("Clip", scaled, *bounds), np.float32)
+
+
+def _turns(graph: Graph, days: str, periods: list[tuple[int, float]]) -> str:
+    """Sine and cosine of the place of each date in each of its periods, given as (column, length)."""
+    columns, lengths = zip(*periods)
+    turns = graph.add("Gather", days, graph.constant(columns, np.int64), axis=1)
+    turns = graph.add("Div", turns, graph.constant(lengths, np.float64))
+    turns = graph.add("Sub", turns, graph.add("Floor", turns))
+    angles = graph.add(
+        "Unsqueeze", graph.add("Mul", turns, graph.constant(2 * np.pi, np.float64)), graph.constant([2], np.int64)
+    )
+    pairs = graph.add("Concat", graph.add("Sin", angles), graph.add("Cos", angles), axis=2)
+    return graph.cast(graph.add("Flatten", pairs, axis=1), np.float32)
 
 
 def _categories(graph: Graph, columns: list[str], encoder: OneHotEncoder) -> list[str]:

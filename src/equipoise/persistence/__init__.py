@@ -5,6 +5,6 @@ A model is a folder, or one zip file: ``model.json`` (versions, data schema, wha
 card to read. Loading makes objects of a fixed list of types only, so that a file from elsewhere cannot run code.
 """
 
-from equipoise.persistence.model import FORMAT, load, read_card, save
+import lazy_loader
 
-__all__ = ["FORMAT", "load", "read_card", "save"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

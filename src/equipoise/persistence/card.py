@@ -60,7 +60,7 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
 
 
 def _pooled(auto: AutoClassifier) -> Iterable[str]:
-    n_kinds, n_folds = len(auto.kinds_), len(auto._members)
+    n_kinds, n_folds = len(auto.kinds_), len(auto.fold_ensembles_)
     yield (
         f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds of the "
         "rows. Those of a fold were trained on the others; by what they answered for it, probabilities of the kinds "

@@ -3,8 +3,8 @@
 Nothing of a zip file is unpacked to the disk, so that names in it lead nowhere.
 """
 
+import json
 import os
-import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -19,10 +19,40 @@ LIMITS = {CARD: 16 * _MIB, README: 16 * _MIB, ESTIMATOR: 512 * _MIB, WEIGHTS: 40
 _PACKED = 100  # times its size that a member of a zip file may unpack to, beyond the first MiB: text packs to a tenth
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place where a model would replace what is none.
+
+    Files of other names in a model's folder stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If the place is taken.
+    """
+    if not os.path.lexists(path):
+        return
+    if path.suffix.lower() == ".zip" or not path.is_dir():
+        taken = None if path.is_file() and CARD in _names(path) else path
+    else:
+        taken = next((path / name for name in LIMITS if (path / name).exists()), None)
+        taken = None if taken is None or _holds_card(path) else taken
+    if taken is not None:
+        raise ValueError(f"{taken} exists and is no model of equipoise: choose another place or remove it.")
+
+
+def _holds_card(folder: Path) -> bool:
+    try:
+        card = json.loads((folder / CARD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(card, dict) and card.keys() >= {"format", "sha256"}
+
+
 def write_files(path: Path, files: dict[str, bytes]) -> None:
     """Write a model's files to a folder, or to a zip file if the path ends in ``.zip``.
 
-    A model that is there already is replaced. If writing fails, what was there stays.
+    A model that is there already is replaced; other files of the folder stay. If writing fails, everything stays as
+    it was.
 
     Raises
     ------
@@ -32,37 +62,42 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         if len(content) > LIMITS[name]:
             raise ValueError(f"{name} would have {len(content):,} bytes, but no more than {LIMITS[name]:,} are read.")
-    if os.path.lexists(path) and not _is_model(path):
-        raise ValueError(f"{path} is there already and holds no model, or more than that: name another place.")
+    check_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        draft = workshop / path.name
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as workshop:
+        draft = Path(workshop) / "draft"
         if path.suffix.lower() == ".zip":
             _write_zip(draft, files)
+            os.replace(draft, path)
         else:
             draft.mkdir()
             for name, content in files.items():
                 (draft / name).write_bytes(content)
-        if path.is_dir():  # unlike a file, a folder is not replaced in one step
-            os.replace(path, workshop / "former")
-        os.replace(draft, path)
-    finally:
-        if (workshop / "former").exists() and not path.exists():
-            os.replace(workshop / "former", path)
-        shutil.rmtree(workshop, ignore_errors=True)
+            _move_in(draft, path, former=Path(workshop) / "former")
+
+
+def _move_in(draft: Path, folder: Path, former: Path) -> None:
+    """Move the files of a draft into a folder, and files of the same names out of it; undone if a move fails."""
+    former.mkdir()
+    made, moved = not folder.exists(), list[tuple[Path, Path]]()
+    folder.mkdir(exist_ok=True)
+    old = [(path, former / path.name) for path in folder.iterdir() if (draft / path.name).exists()]
+    try:
+        for move in (*old, *((path, folder / path.name) for path in sorted(draft.iterdir()))):
+            os.replace(*move)
+            moved.append(move)
+    except BaseException:
+        for source, target in reversed(moved):
+            os.replace(target, source)
+        if made:
+            folder.rmdir()
+        raise
 
 
 def _write_zip(path: Path, files: dict[str, bytes]) -> None:
     with ZipFile(path, "w", ZIP_STORED) as archive:  # the large files do not pack
         for name, content in files.items():
             archive.writestr(name, content)
-
-
-def _is_model(path: Path) -> bool:
-    if path.suffix.lower() == ".zip":
-        return path.is_file() and CARD in _names(path)
-    return path.is_dir() and {CARD} <= {child.name for child in path.iterdir()} <= LIMITS.keys()
 
 
 def _names(path: Path) -> list[str]:

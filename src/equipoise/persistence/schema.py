@@ -66,7 +66,7 @@ def _decision(part: Any, classes: list[Any]) -> dict[str, Any]:
 
 def _own_decision(auto: AutoClassifier, classes: list[str]) -> dict[str, Any]:
     """Offsets to log probabilities by class; or costs by true, then by decided class."""
-    costs = auto._costs()
+    costs = auto.costs()
     if costs is None:
         name = str(auto.decision)
         return {"decision": name, "offsets": dict(zip(classes, auto.offsets_[name].tolist(), strict=True))}

@@ -41,19 +41,21 @@ def _check_encoder(encoder: PiecewiseLinearEncoder) -> None:
 
 def _check_pooled(auto: AutoClassifier) -> None:
     of_features, of_classes = (auto.n_features_in_,), (len(auto.classes_),)
-    auto._costs()
+    auto.costs()
+    _check_numbers("priors_", auto.priors_, of_classes, above=0)
     if auto.offsets_.keys() != set(DECISIONS):
         raise ValueError(f"offsets_ must be those of {DECISIONS}, but there are {list(auto.offsets_)!r:.100}")
     for name, offsets in auto.offsets_.items():
         _check_numbers(f"offsets_ of {name}", offsets, of_classes)
-    _check_numbers("priors_", auto.priors_, of_classes, above=0)
     _check_numbers("pool_weights_", auto.pool_weights_, (len(auto.kinds_),), least=0)
-    if auto._scaler is not None:
-        _check_numbers("mean_ of the scaler", auto._scaler.mean_, of_features)
-        _check_numbers("scale_ of the scaler", auto._scaler.scale_, of_features, above=0)
-    if not len(auto._inputs) == len(auto._members) > 0:
-        raise ValueError(f"there are inputs of {len(auto._inputs)} folds, but networks of {len(auto._members)}")
-    for inputs, stacks in zip(auto._inputs, auto._members, strict=True):
+    if auto.scaler_ is not None:
+        _check_numbers("mean_ of the scaler", auto.scaler_.mean_, of_features)
+        _check_numbers("scale_ of the scaler", auto.scaler_.scale_, of_features, above=0)
+    if not len(auto.fold_inputs_) == len(auto.fold_ensembles_) > 0:
+        raise ValueError(
+            f"there are inputs of {len(auto.fold_inputs_)} folds, but networks of {len(auto.fold_ensembles_)}"
+        )
+    for inputs, stacks in zip(auto.fold_inputs_, auto.fold_ensembles_, strict=True):
         _check_numbers("feature_importances_ of a fold", inputs.feature_importances_, of_features, least=0)
         if inputs.encoder_.n_features_in_ != auto.n_features_in_:
             raise ValueError(f"codes are of {inputs.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")

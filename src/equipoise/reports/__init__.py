@@ -1,5 +1,5 @@
 """What a comparison found, as one self-contained HTML page and as a table."""
 
-from equipoise.reports.page import leaderboard_csv, write_report
+import lazy_loader
 
-__all__ = ["leaderboard_csv", "write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,10 +8,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.files import first_bytes
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import DEFINITIONS, MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.verdict import MOVED, verdict
+
+REPORT, LEADERBOARD = "report.html", "leaderboard.csv"
+_MARKS = {REPORT: b'<meta name="generator" content="equipoise', LEADERBOARD: b"recipe,"}
+
+
+def check_places(folder: Path) -> None:
+    """Refuse a folder where the report or the leaderboard would replace a file of another origin.
+
+    Raises
+    ------
+    FileExistsError
+        If it would.
+    """
+    for name, mark in _MARKS.items():
+        path = folder / name
+        if path.is_dir() or (path.exists() and mark not in first_bytes(path, 1000)):
+            raise FileExistsError(f"{path} exists and was not written by equipoise: choose another folder (--out).")
 
 
 def write_report(comparison: Comparison, path: Path, *, command: str) -> None:

@@ -19,7 +19,6 @@ from imblearn.under_sampling.base import BaseCleaningSampler
 from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -30,6 +29,7 @@ from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_modes import MODES, Mode
 from equipoise.training import FittedEnsemble, TrainedNetwork
+from equipoise.training.scaling import Standardizer
 
 _FEWEST_TO_HOLD_OUT = 10  # rare rows; fewer all train and measure
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
@@ -227,12 +227,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
-    def _scaler(self, X: Any, mode: Mode, rng: np.random.Generator) -> StandardScaler | None:
+    def _scaler(self, X: Any, mode: Mode, rng: np.random.Generator) -> Standardizer | None:
         if not (mode.standardize if self.standardize is None else self.standardize):
             return None
         n = X.shape[0]
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
-        return StandardScaler().fit(_Scaled(X, None)[rows])
+        return Standardizer.of(_Scaled(X, None)[rows])
 
     def _problem(
         self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any], weights: NDArray[np.float64] | None
@@ -340,7 +340,7 @@ def _said(value: Any) -> str:
 class _Scaled:
     """Rows of a table, dense and scaled as they are read."""
 
-    def __init__(self, X: Any, scaler: StandardScaler | None) -> None:
+    def __init__(self, X: Any, scaler: Standardizer | None) -> None:
         self._X, self._scaler, self.shape = X.tocsr() if issparse(X) else X, scaler, X.shape
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:

@@ -1,7 +1,5 @@
 """Tables as people have them: reading files, kinds of columns, cells to numbers."""
 
-from equipoise.tables.piecewise_linear import PiecewiseLinearEncoder
-from equipoise.tables.preprocessing import TablePreprocessor
-from equipoise.tables.reading import read_table
+import lazy_loader
 
-__all__ = ["PiecewiseLinearEncoder", "TablePreprocessor", "read_table"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

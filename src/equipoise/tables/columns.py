@@ -9,27 +9,44 @@ Missing is whatever the frame calls missing (None, NaN, NaT, pandas.NA, null), a
 or reads "nan", which is how numpy spells a missing cell in an array of strings.
 """
 
-import re
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Number
-from typing import Literal
+from typing import Literal, get_args
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from equipoise.tables.formats import (
+    DATES,
+    PLAIN,
+    Cells,
+    Style,
+    are_codes,
+    as_cells,
+    find_date_format,
+    find_number_format,
+    is_mark,
+    read_dates,
+    read_numbers,
+)
+
 Kind = Literal["number", "category", "boolean", "date"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MISSING_LEVEL = "(missing)"
 """The level that stands for the missing cells of a category column."""
 
 _MICROSECONDS_A_DAY = 86_400e6
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d|$)")
 _LARGEST = float(np.finfo(np.float32).max)
 _FEW_NUMBERS = 10
+_MOST = 8  # texts that an error lists
+_ANY_STYLE = Style()
 
 
 @dataclass(frozen=True)
@@ -48,11 +65,15 @@ class NumericColumn:
     kind: Kind
     values: NDArray[np.float64]
 
-    def find_kind(self) -> Kind:
-        """Return the kind that the type declares."""
-        return self.kind
+    def find_kind(self, style: Style = _ANY_STYLE) -> tuple[Kind, str]:
+        """Return the kind that the type declares, and no format."""
+        return self.kind, ""
 
-    def as_numbers(self, kind: Kind) -> NDArray[np.float64]:
+    def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
+        """Return no format: the type declares how cells read."""
+        return ""
+
+    def as_numbers(self, kind: Kind, written: str = "") -> NDArray[np.float64]:
         """Return the values where they can stand for `kind`; a ValueError says why they cannot."""
         known = ~np.isnan(self.values)
         if "date" in (kind, self.kind) and kind != self.kind and known.any():
@@ -63,7 +84,7 @@ class NumericColumn:
         if kind == "boolean":
             strange = np.flatnonzero(known & ~np.isin(self.values, (0, 1)))
             if strange.size:
-                raise ValueError(_misfit(self.name, kind, f"{self.values[strange[0]]:g}", strange))
+                raise MisfitError(self.name, kind, [(f"{self.values[row]:g}", int(row)) for row in strange])
         return _finite(self.name, self.values)
 
     def as_levels(self) -> NDArray[np.object_]:
@@ -71,7 +92,7 @@ class NumericColumn:
         cells = self.values.astype(bool) if self.kind == "boolean" else self.values
         known = ~np.isnan(self.values)
         levels = np.full(len(cells), MISSING_LEVEL, dtype=object)
-        levels[known] = [_spelling(cell) for cell in cells[known].tolist()]
+        levels[known] = [spelling(cell) for cell in cells[known].tolist()]
         return levels
 
 
@@ -95,33 +116,78 @@ class TextColumn:
     codes: NDArray[np.intp]
     levels: NDArray[np.object_]
 
-    def find_kind(self) -> Kind:
-        """Return what all known cells read as, tried in turn: truth values, numbers, ISO dates.
+    @cached_property
+    def cells(self) -> Cells:
+        """The levels as an arrow array, trimmed."""
+        return as_cells(self.levels)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each level occurs."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
+
+    @cached_property
+    def marks(self) -> list[str]:
+        """Levels that stand for a missing cell among numbers and dates."""
+        return self.levels[is_mark(self.cells)].tolist()
+
+    def find_kind(self, style: Style = _ANY_STYLE) -> tuple[Kind, str]:
+        """Return what nearly all known cells read as, and by which format: truth values, numbers, dates.
 
         A column most of whose cells are numbers, and many different ones, counts as numbers too:
-        `as_numbers` then names the stray text, which is better than a thousand meaningless categories.
+        `as_numbers` then names the stray texts, which is better than a thousand meaningless categories.
+
+        Raises
+        ------
+        Ambiguous
+            If the cells read as numbers or dates in two ways that disagree.
         """
         if self.declared or not len(self.levels):
-            return "category"
-        for kind, parse in _PARSERS.items():
-            if not np.isnan(parse(self.levels)).any():
-                return kind
-        return "number" if self._is_mostly_numbers() else "category"
+            return "category", ""
+        if not np.isnan(_parse_booleans(self.levels)).any():
+            return "boolean", ""
+        written = find_number_format(self.cells, self.counts, style.number_choices)
+        if written is not None:
+            return ("category", "") if are_codes(self.cells) else ("number", written)
+        written = find_date_format(self.cells, self.counts, style.date_choices)
+        if written is not None:
+            return "date", written
+        return ("number", PLAIN) if self._is_mostly_numbers() else ("category", "")
+
+    def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
+        """Return the format that reads most cells as a kind that is known.
+
+        Raises
+        ------
+        Ambiguous
+            If two formats read equally many, and some differently.
+        """
+        if kind == "number":
+            return find_number_format(self.cells, self.counts, style.number_choices, 0.0) or style.number_choices[0]
+        if kind == "date":
+            return find_date_format(self.cells, self.counts, style.date_choices, 0.0) or style.date_choices[0]
+        return ""
 
     def _is_mostly_numbers(self) -> bool:
-        is_number = ~np.isnan(_parse_numbers(self.levels))
-        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
-        cells = counts[is_number].sum()
+        is_number = ~np.isnan(read_numbers(self.cells, PLAIN))
+        cells = self.counts[is_number].sum()
         # Few different numbers are labels, as in the doors of a car: "2", "3", "4", "5more".
-        return cells > counts.sum() / 2 and is_number.sum() > min(_FEW_NUMBERS, cells / 2)
+        return cells > self.counts.sum() / 2 and is_number.sum() > min(_FEW_NUMBERS, cells / 2)
 
-    def as_numbers(self, kind: Kind) -> NDArray[np.float64]:
-        """Return the cells read as `kind`; a ValueError names the first that does not read so."""
-        parsed = _PARSERS[kind](self.levels)
-        strange = np.flatnonzero(np.append(np.isnan(parsed), False)[self.codes])
+    def as_numbers(self, kind: Kind, written: str = "") -> NDArray[np.float64]:
+        """Return the cells read as `kind` by a format; a `MisfitError` names those that do not read so."""
+        parsed = self._parsed(kind, written)
+        strange = np.flatnonzero(np.append(np.isnan(parsed) & ~is_mark(self.cells), False)[self.codes])
         if strange.size:
-            raise ValueError(_misfit(self.name, kind, self.levels[self.codes[strange[0]]], strange))
+            raise MisfitError(self.name, kind, [(self.levels[self.codes[row]], int(row)) for row in strange])
         return _finite(self.name, np.append(parsed, np.nan)[self.codes])  # code -1 takes the last
+
+    def _parsed(self, kind: Kind, written: str) -> NDArray[np.float64]:
+        if kind == "boolean":
+            return _parse_booleans(self.levels)
+        if kind == "date":
+            return read_dates(self.cells, written or DATES[0])
+        return read_numbers(self.cells, written or PLAIN)
 
     def as_levels(self) -> NDArray[np.object_]:
         """Return each cell as text, missing cells as `MISSING_LEVEL`."""
@@ -154,6 +220,8 @@ def read_column(name: str, series: nw.Series) -> NumericColumn | TextColumn:
         return NumericColumn(name, "number", days)
     if isinstance(dtype, nw.Date | nw.Datetime):
         return NumericColumn(name, "date", _days_since_epoch(series))
+    if dtype == nw.String:
+        return _read_texts(name, series)
     return _read_objects(name, series.to_numpy().astype(object), isinstance(dtype, nw.Categorical | nw.Enum))
 
 
@@ -177,18 +245,29 @@ def _read_objects(name: str, cells: NDArray[np.object_], declared: bool) -> Nume
         values[known] = cells[known].astype(np.float64)
         return NumericColumn(name, "number", values)
     if set(examples) != {str}:
-        cells[known] = [_spelling(cell) for cell in cells[known]]
+        cells[known] = [spelling(cell) for cell in cells[known]]
     return TextColumn(name, declared, *_distinct_texts(cells))
 
 
+def _read_texts(name: str, series: nw.Series) -> TextColumn:
+    texts = series.to_arrow()
+    encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return TextColumn(name, False, *_known_texts(codes, encoded.dictionary.drop_null().to_pylist()))
+
+
 def _distinct_texts(cells: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    codes, levels = pd.factorize(cells)
+    return _known_texts(*pd.factorize(cells))
+
+
+def _known_texts(codes: NDArray[np.intp], levels: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+    levels = list(levels)
     kept = np.array([level.strip().lower() not in ("", "nan") for level in levels], dtype=bool)
     positions = np.where(kept, np.cumsum(kept) - 1, -1)
     return np.append(positions, -1)[codes], np.asarray(levels, dtype=object)[kept]
 
 
-def _spelling(cell: object) -> str:
+def spelling(cell: object) -> str:
     """Spell a cell as text; 3.0 as "3", since a missing cell turns a column of integers into floats."""
     return str(int(cell)) if isinstance(cell, float | np.floating) and cell.is_integer() else str(cell)
 
@@ -196,30 +275,6 @@ def _spelling(cell: object) -> str:
 def _parse_booleans(levels: Iterable[str]) -> NDArray[np.float64]:
     truth = {"true": 1.0, "false": 0.0}
     return np.array([truth.get(level.strip().lower(), np.nan) for level in levels], dtype=np.float64)
-
-
-def _parse_numbers(levels: Iterable[str]) -> NDArray[np.float64]:
-    return np.array([_parse_number(level) for level in levels], dtype=np.float64)
-
-
-def _parse_number(level: str) -> float:
-    try:
-        return float(level)
-    except ValueError:
-        return np.nan
-
-
-def _parse_dates(levels: Iterable[str]) -> NDArray[np.float64]:
-    dates = [level if _ISO_DATE.match(level) else None for level in levels]
-    parsed = pd.to_datetime(pd.Series(dates, dtype=object), format="ISO8601", errors="coerce", utc=True)
-    return _days_since_epoch(nw.from_native(parsed, series_only=True))
-
-
-_PARSERS: dict[Kind, Callable[[Iterable[str]], NDArray[np.float64]]] = {
-    "boolean": _parse_booleans,
-    "number": _parse_numbers,
-    "date": _parse_dates,
-}
 
 
 def _days_since_epoch(dates: nw.Series) -> NDArray[np.float64]:
@@ -237,10 +292,33 @@ def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _misfit(name: str, kind: Kind, text: str, rows: NDArray[np.intp]) -> str:
+class MisfitError(ValueError):
+    """Cells that do not read as the kind that their column holds: (text, row) of each."""
+
+    def __init__(self, name: str, kind: Kind, strays: Sequence[tuple[str, int]]) -> None:
+        self.name, self.kind, self.strays = name, kind, strays
+        super().__init__(misfits([self]))
+
+
+def misfits(errors: Sequence[MisfitError]) -> str:
+    """Say of all columns which texts do not fit, and what to do."""
+    first = {text: row for error in errors for text, row in reversed(error.strays)}
+    said = [
+        f"Column {error.name!r} holds {error.kind}s, but {len(error.strays)} cell(s) cannot be read as one: "
+        + _some(f"{text!r} in row {row}" for text, row in dict(reversed(error.strays)).items())
+        for error in errors
+    ]
+    texts = list(first)[:_MOST]
+    options = " ".join(shlex.quote(text) for text in texts)
+    columns = {error.name: "category" for error in errors}
     return (
-        f"Column {name!r} holds {kind}s, but {rows.size} cell(s) cannot be read as one, the first being "
-        f"{text!r} in row {rows[0]} (the first row is 0). If it stands for a missing value, say so when "
-        f"reading the table: missing_values=[{text!r}], on the command line --missing-values "
-        f"{shlex.quote(text)}. Otherwise mend the cell."
+        f"{'; '.join(said)} (the first row is 0). If they stand for missing values, say so when reading the table: "
+        f"missing_values={texts}, on the command line --missing-values {options}. If the cells are codes, "
+        f"not numbers: kinds={columns}, on the command line --category {' '.join(map(shlex.quote, columns))}. "
+        "Otherwise mend the cells."
     )
+
+
+def _some(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    return ", ".join(texts[:_MOST]) + (f" and {len(texts) - _MOST} more texts" if len(texts) > _MOST else "")

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -10,16 +10,30 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import Tags, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from equipoise.tables.columns import MISSING_LEVEL, NumericColumn, TextColumn, read_column
+from equipoise.tables.columns import (
+    KINDS,
+    MISSING_LEVEL,
+    Kind,
+    MisfitError,
+    NumericColumn,
+    TextColumn,
+    misfits,
+    read_column,
+    spelling,
+)
+from equipoise.tables.formats import Style
+from equipoise.tables.kinds import find_kinds, is_plain
+from equipoise.tables.outliers import reach, within_reach
 
 _NEARLY_ALL = 0.9
+_PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):
@@ -27,15 +41,23 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
     The kind of each column is found at fit:
 
-    - *number* (integers, floats, decimals, durations in days, text that reads as numbers throughout):
-      standardised by the mean and standard deviation of the known cells, missing cells at the median,
-      clipped to `clip` standard deviations;
-    - *date* (dates, timestamps, text that is ISO 8601 throughout): days since 1970-01-01 in UTC, with the
-      time of day as a fraction, then as a number;
+    - *number* (integers, floats, decimals, durations in days, text nearly all of which reads as numbers in one
+      format): standardised by the mean and standard deviation of the known cells, missing cells at the median,
+      clipped to `clip` standard deviations. Numbers that stand far apart from all others, such as a 1e9 that means
+      "missing", count for mean and deviation as the nearest number that does not, with a warning;
+    - *date* (dates, timestamps, text nearly all of which reads as dates in one format): days since 1970-01-01 in UTC,
+      with the time of day as a fraction, then as a number. Beside it stand sine and cosine of the place in the year, in
+      the week and in the day, where dates span as much;
     - *boolean* (also the texts "true" and "false"): 0 and 1, missing cells at the more frequent value;
     - *category* (everything else, and whatever the frame's type declares to be categorical): one 0/1 column
       a level. Missing is a level of its own, rare levels share one column. A level unseen at fit goes to that
       shared column, and is zero in all columns where there is none.
+
+    Formats are found too: decimal comma or point, separators of thousands, currency, percent (12 % is 0.12), brackets
+    for negatives; days or months first, month names, times and zones. One format must read 95% of the cells; texts
+    such as "?" or "n/a" are missing cells then. Where two formats read a column differently ("1,234", "01/02/2024"),
+    another column that leaves no doubt decides, or `decimal` and `dates`; otherwise a warning names the column, and it
+    is a category. Numbers with a leading zero ("007") and the like of "1E5" are codes, which are categories.
 
     A number, date or boolean column with cells missing at fit gets a 0/1 column beside it that tells which.
     Left out, with a warning that says so: columns without a single value, constant columns, and category
@@ -49,11 +71,25 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Most columns that one category column may turn into; the rarest levels are pooled beyond it.
     clip : float, default=5.0
         Bound on the size of a standardised number, in standard deviations.
+    kinds : dict of str to {"number", "category", "boolean", "date"}, default=None
+        Kinds of columns by name, instead of what would be found.
+    formats : dict of str to str, default=None
+        Formats of columns by name, as in `formats_`, instead of what would be found.
+    decimal : {".", ","}, default=None
+        Decimal mark of numbers in text; None finds it.
+    thousands : {",", ".", "'", " ", ""}, default=None
+        Separator of thousands of numbers in text; None finds it.
+    dates : {"dayfirst", "monthfirst"} or str, default=None
+        Order of dates in text, or a format such as ``"%d.%m.%Y"``; None finds it.
 
     Attributes
     ----------
     kinds_ : dict of str to {"number", "category", "boolean", "date"}
         The kind of each input column.
+    formats_ : dict of str to str
+        The format by which each column of text is read as numbers ("1.234,5") or dates ("dayfirst").
+    notes_ : list of str
+        What was found and is not plain, a sentence each; `fit` warns of them.
     dropped_ : dict of str to str
         The input columns left out, and why.
     n_features_in_ : int
@@ -82,10 +118,26 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     ['age', 'age_missing', 'smokes_no', 'smokes_yes']
     """
 
-    def __init__(self, *, min_frequency: int = 5, max_categories: int = 100, clip: float = 5.0) -> None:
+    def __init__(
+        self,
+        *,
+        min_frequency: int = 5,
+        max_categories: int = 100,
+        clip: float = 5.0,
+        kinds: dict[str, Kind] | None = None,
+        formats: dict[str, str] | None = None,
+        decimal: str | None = None,
+        thousands: str | None = None,
+        dates: str | None = None,
+    ) -> None:
         self.min_frequency = min_frequency
         self.max_categories = max_categories
         self.clip = clip
+        self.kinds = kinds
+        self.formats = formats
+        self.decimal = decimal
+        self.thousands = thousands
+        self.dates = dates
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the kinds of the columns and the statistics of the transformation.
@@ -112,17 +164,27 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        columns = [read_column(name, frame[:, i]) for i, name in enumerate(self._input_names())]
-        self.kinds_ = {column.name: column.find_kind() for column in columns}
-        values = {column.name: self._cells(column) for column in columns}
+        columns = self._read(frame, set())
+        self.kinds_, self.formats_, self.notes_ = find_kinds(
+            columns, self.kinds or {}, self.formats or {}, Style(self.decimal, self.thousands, self.dates)
+        )
+        values = self._values(columns)
         if weight is not None:
             values = {name: cells[weight > 0] for name, cells in values.items()}
             weight = weight[weight > 0]
         self._n_rows = len(next(iter(values.values())))
         self._counts = {name: _count(cells) for name, cells in values.items()}
         self._drop_useless()
+        self._note_outliers(values)
+        for note in self.notes_:
+            warnings.warn(note, stacklevel=2)
         self._fit_parts(values, weight)
         return self
+
+    def pinned(self) -> Self:
+        """Return an unfitted copy that keeps the kinds and formats found, whatever rows it is fitted on."""
+        check_is_fitted(self)
+        return clone(self).set_params(kinds=dict(self.kinds_), formats=dict(self.formats_))
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Turn rows into numbers.
@@ -145,11 +207,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = self._as_frame(X, reset=False)
-        values = {
-            name: self._cells(read_column(name, frame[:, i]))
-            for i, name in enumerate(self._input_names())
-            if name not in self.dropped_
-        }
+        values = self._values(self._read(frame, self.dropped_))
         return np.hstack([self._transform_part(part, values) for part in self._parts], dtype=np.float32)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -163,7 +221,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,), object
-            A number's own name, `<name>_missing`, `<name>_<level>`; `<name>_infrequent_sklearn` for the pool.
+            A number's own name, `<name>_missing`, `<name>_<level>`, `<name>_week_sin` and its like for dates;
+            `<name>_infrequent_sklearn` for the pool.
         """
         given = OneToOneFeatureMixin.get_feature_names_out(self, input_features)  # checks them, as all do
         rename = dict(zip(self._input_names(), given))
@@ -172,6 +231,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             renamed = [rename[column] for column in columns]
             if part == "category":
                 renamed = self._parts[part].get_feature_names_out(renamed).tolist()
+            if part == "date":
+                renamed = [f"{rename[c]}_{p}_{w}" for c in columns for p in self._periods[c] for w in ("sin", "cos")]
             names += [f"{name}_missing" for name in renamed] if part == "missing" else renamed
         return np.array(names, dtype=object)
 
@@ -186,12 +247,20 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         dropped = {name: f"left out: {reason}" for name, reason in self.dropped_.items()}
-        notes = dropped | self._pooled_levels()
+        read = {name: f"read as {written}" for name, written in self.formats_.items() if not is_plain(written)}
+        pooled = self._pooled_levels()
+        notes = {name: "; ".join(filter(None, (each.get(name) for each in (read, pooled)))) for name in self.kinds_}
+        notes |= dropped
         rows = [
             (name, self.kinds_[name], missing / self._n_rows, distinct, notes.get(name, ""))
             for name, (missing, distinct, _) in self._counts.items()
         ]
         return pd.DataFrame(rows, columns=["column", "kind", "missing", "distinct", "note"])
+
+    def periods(self) -> list[tuple[int, float]]:
+        """Return the periods of date columns, as the column's place among those and the length in days."""
+        dates = self._layout.get("date", [])
+        return [(i, _PERIODS[period]) for i, name in enumerate(dates) for period in self._periods[name]]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -204,6 +273,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_scalar(self.min_frequency, "min_frequency", Integral, min_val=1)
         check_scalar(self.max_categories, "max_categories", Integral, min_val=2)
         check_scalar(self.clip, "clip", Real, min_val=0, include_boundaries="neither")
+        for name, kind in (self.kinds or {}).items():
+            if kind not in KINDS:
+                raise ValueError(f"The kind of column {name!r} must be one of {', '.join(KINDS)}, got {kind!r}.")
 
     def _input_names(self) -> list[str]:
         return list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
@@ -216,6 +288,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         except nw.exceptions.DuplicateError as error:
             told = " ".join(str(error).split())
             raise ValueError(f"Column names must be distinct; rename the repeated ones. {told}") from error
+        if not all(isinstance(name, str) for name in frame.columns) and any(isinstance(n, str) for n in frame.columns):
+            frame = nw.from_native(frame.to_native().rename(columns=str), eager_only=True)
         if 0 in frame.shape:
             raise ValueError(f"The table must have rows and columns; its shape is {frame.shape}.")
         if not reset and hasattr(self, "feature_names_in_"):
@@ -234,9 +308,41 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 "columns of their own."
             ) from error
 
-    def _cells(self, column: NumericColumn | TextColumn) -> NDArray:
-        kind = self.kinds_[column.name]
-        return column.as_levels() if kind == "category" else column.as_numbers(kind)
+    def _read(self, frame: nw.DataFrame, left_out: Container[str]) -> list[NumericColumn | TextColumn]:
+        """Read all columns but some."""
+        named = zip(self._input_names(), frame.iter_columns(), strict=True)
+        return [read_column(name, series) for name, series in named if name not in left_out]
+
+    def _values(self, columns: Iterable[NumericColumn | TextColumn]) -> dict[str, NDArray]:
+        """Return the cells of columns as levels or numbers; the texts that do not fit are named of all at once."""
+        values, errors = {}, []
+        for column in columns:
+            kind = self.kinds_[column.name]
+            try:
+                written = self.formats_.get(column.name, "")
+                values[column.name] = column.as_levels() if kind == "category" else column.as_numbers(kind, written)
+            except MisfitError as error:
+                errors.append(error)
+        if errors:
+            raise ValueError(misfits(errors))
+        return values
+
+    def _note_outliers(self, values: dict[str, NDArray]) -> None:
+        names = [name for name in values if name not in self.dropped_ and self.kinds_[name] in ("number", "date")]
+        if not names:
+            return
+        block = _side_by_side(values, names)
+        for name, column, low, high in zip(names, block.T, *reach(block)):
+            apart = column[(column < low) | (column > high)]
+            if apart.size:
+                shown = _listed(map(spelling, pd.unique(apart)[:5]))
+                self.notes_.append(
+                    f"Column {name!r}: {apart.size} of {np.sum(~np.isnan(column))} value(s) stand far apart from the "
+                    f"others ({shown}, where the others lie between {column[column >= low].min():g} and "
+                    f"{column[column <= high].max():g}): they count as the nearest of those. If they stand for "
+                    f"missing values, say so: missing_values=[{shown.split(', ')[0]!r}], on the command line "
+                    f"--missing-values {shown.split(', ')[0]}."
+                )
 
     def _drop_useless(self) -> None:
         reasons = {name: self._reason_to_drop(name) for name in self.kinds_}
@@ -261,6 +367,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
     def _fit_parts(self, values: dict[str, NDArray], weight: NDArray[np.float64] | None) -> None:
         self._layout = self._lay_out([name for name in values if name not in self.dropped_])
+        dates = [name for name in self._layout.get("number", ()) if self.kinds_[name] == "date"]
+        self._periods = {name: periods for name in dates if (periods := _periods(values[name]))}
+        if self._periods:
+            self._layout["date"] = list(self._periods)
         self._parts = {  # arrays inside, whatever the user's set_config asks of our own output
             part: self._fit_part(part, _side_by_side(values, columns), weight).set_output(transform="default")
             for part, columns in self._layout.items()
@@ -282,7 +392,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if part == "number":
             # Each is fitted on the known cells: medians filled in would make the spread look smaller.
             imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
-            return make_pipeline(imputer.fit(block), scaler.fit(block, sample_weight=weight))
+            return make_pipeline(imputer.fit(block), scaler.fit(within_reach(block), sample_weight=weight))
+        if part == "date":
+            return SimpleImputer(strategy="median").fit(block)
         if part == "boolean":
             return SimpleImputer(strategy="most_frequent").fit(block)
         if part == "missing":
@@ -297,6 +409,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
     def _transform_part(self, part: str, values: dict[str, NDArray]) -> NDArray:
         block = self._parts[part].transform(_side_by_side(values, self._layout[part]))
+        if part == "date":
+            columns, lengths = zip(*self.periods())
+            angles = 2 * np.pi * (block[:, columns] / np.array(lengths) % 1)
+            return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(block), -1)
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
 
     def _pooled_levels(self) -> dict[str, str]:
@@ -304,6 +420,17 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             return {}
         pools = zip(self._layout["category"], self._parts["category"].infrequent_categories_)
         return {name: f"pooled: {_listed(map(repr, pool))}" for name, pool in pools if pool is not None}
+
+
+def _periods(days: NDArray[np.float64]) -> list[str]:
+    """Name the periods that dates go through, and tell rows apart by."""
+    known = days[~np.isnan(days)]
+    span = known.max() - known.min()
+    return [
+        name
+        for name, length in _PERIODS.items()
+        if span >= 2 * min(length, 183) and np.unique((known if length == 1 else np.floor(known)) % length).size > 1
+    ]
 
 
 def _match_columns(frame: nw.DataFrame, names: list[str]) -> nw.DataFrame:

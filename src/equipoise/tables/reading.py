@@ -1,25 +1,41 @@
-"""Read a table from a file as a user brings it: text, parquet or feather, with errors that say what to do."""
+"""Read a table from a file as a user brings it, with errors that say what to do."""
 
-import codecs
-import csv
 import gzip
-import io
+import re
+import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 from pyarrow import ArrowException
-from pyarrow.parquet import read_schema
+from pyarrow.parquet import ParquetFile, read_schema
 
-__all__ = ["read_table"]
+from equipoise.files import check_input
+from equipoise.tables.arff import read_arff
+from equipoise.tables.formats import PLAIN, Ambiguous, as_cells, find_number_format, plain_numbers
+from equipoise.tables.text_files import (
+    NULLS,
+    Opener,
+    check_names,
+    check_quotes,
+    find_dialect,
+    read_texts,
+    text_batches,
+)
+
+__all__ = ["read_table", "table_batches"]
 
 TEXT = (".csv", ".tsv", ".txt")
-DELIMITERS = (",", ";", "\t", "|")
+_KNOWN = (*TEXT, ".parquet", ".feather", ".xlsx", ".arff")
+_ROWS_AT_ONCE = 1 << 16
+_BROKEN = (ArrowException, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 def read_table(
@@ -29,11 +45,15 @@ def read_table(
     delimiter: str | None = None,
     encoding: str | None = None,
     missing_values: Sequence[str] = (),
+    target: str | int | None = None,
+    as_text: bool = False,
 ) -> pd.DataFrame:
-    r"""Read a csv, tsv, txt, parquet or feather file; text files may be gzipped.
+    r"""Read a csv, tsv, txt, parquet, feather, xlsx or arff file; text files may be gzipped, or alone in a zip file.
 
-    Blanks around text cells and column names are dropped. `header`, `delimiter` and `encoding` concern text
-    files only.
+    Of a text file delimiter, encoding, a ``sep=`` line and comment lines at the beginning are found; what is guessed is
+    said in a warning. Blanks around text cells and column names are dropped. A column is one of numbers where all its
+    cells are written as programs write numbers; everything else stays text ("007", "1_2", "1.234,50 €"), which
+    `TablePreprocessor` looks into. Empty cells are missing, and unquoted words such as NA or None.
 
     Parameters
     ----------
@@ -44,9 +64,14 @@ def read_table(
     delimiter : str, default=None
         What separates cells. None finds out: comma, semicolon, tab or bar.
     encoding : str, default=None
-        None means UTF-8.
+        None finds out: UTF-8, UTF-16, or one byte a character.
     missing_values : sequence of str
         Cells to take for missing beside the usual ones (empty, NA, NaN, null, ...), for example ["?"].
+    target : str or int, default=None
+        The column that holds the classes, or its position. In it words such as NA and None are classes; only empty
+        cells are missing, and `missing_values`.
+    as_text : bool, default=False
+        Whether all columns of a text file stay text, each cell as it stands there.
 
     Returns
     -------
@@ -59,6 +84,8 @@ def read_table(
         If there is no such file; the message names files like it.
     TypeError
         If `missing_values` is one text.
+    ImportError
+        If an xlsx file needs the package python-calamine.
     ValueError
         If the format is unknown, the file is empty, cut short or in another encoding, or column names repeat.
 
@@ -74,160 +101,210 @@ def read_table(
     0  39  State-gov  <=50K
     1  50        NaN   >50K
     """
-    if isinstance(missing_values, str):
-        raise TypeError(f"missing_values must be a list of cells, such as ['?'], got {missing_values!r}.")
-    path = Path(path)
-    _check_exists(path)
-    if path.suffix.lower() in (".parquet", ".feather"):
-        frame = _read_binary(path)
-    elif _text_kind(path) in TEXT:
-        frame = _read_text(path, header, delimiter, encoding or "utf-8-sig", list(missing_values))
-    else:
+    path, ending = _checked(path, missing_values)
+    try:
+        if ending in TEXT:
+            open_file = _opener(path)
+            dialect = find_dialect(
+                open_file, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
+            )
+            check_quotes(open_file, dialect, str(path))
+            table = read_texts(open_file, dialect, str(path), literal=_literal(target, dialect.names))
+            frame = _frame(table, missing_values, _literal(target, dialect.names), as_text)
+        else:
+            frame = _without_blanks(_with_plain_names(_read_typed(path, ending, header), path), list(missing_values))
+    except UnicodeError as error:
         raise ValueError(
-            f"a table must be a csv, tsv, txt, parquet or feather file, got {str(path)!r}: save it as one."
-        )
+            f"{path} is not {encoding or 'utf-8'} text ({error}): leave the encoding out, or name another."
+        ) from error
+    except (*_BROKEN, OSError) as error:
+        raise ValueError(
+            f"{path} cannot be read as {'a table' if ending in TEXT else ending[1:]} ({error}): it is empty, cut "
+            "short or in another format; copy it or write it again."
+        ) from error
     if len(frame) == 0:
         raise ValueError(f"{path} has column names but no rows.")
-    return _without_blanks(frame, list(missing_values))
-
-
-def _check_exists(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"a table must be a file, but {path} is a folder: name a file in it.")
-    if path.exists():
-        return
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no file {path}: the folder {path.parent} does not exist.")
-    near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()])
-    hint = f"did you mean {' or '.join(near)}?" if near else "no file there has a name like it."
-    raise FileNotFoundError(f"there is no file {path}: {hint}")
-
-
-def _text_kind(path: Path) -> str:
-    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
-
-
-def _read_binary(path: Path) -> pd.DataFrame:
-    try:
-        frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_feather(path)
-    except (ArrowException, OSError, EOFError) as error:
-        raise ValueError(
-            f"{path} cannot be read as {path.suffix[1:]} ({error}): it is empty, cut short or in another "
-            "format; copy it or write it again."
-        ) from error
-    frame = frame.reset_index(drop=frame.index.name is None)  # a named index was a column of the file
-    _check_names(list(frame.columns), path, "")
     return frame
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    _check_names(read_schema(path).names, path, "")  # pandas fails on repeated names with a message of its own
+def table_batches(
+    path: str | Path,
+    *,
+    header: bool = True,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing_values: Sequence[str] = (),
+) -> Iterator[pd.DataFrame]:
+    """Read a table part by part, the cells of text files as text; parameters and errors are those of `read_table`.
+
+    Text files and parquet files need memory for one part only.
+    """
+    path, ending = _checked(path, missing_values)
+    if ending in TEXT:
+        open_file = _opener(path)
+        dialect = find_dialect(
+            open_file, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
+        )
+        check_quotes(open_file, dialect, str(path))
+        for batch in text_batches(open_file, dialect, str(path)):
+            yield _frame(pa.Table.from_batches([batch]), missing_values, None, as_text=True)
+    elif ending == ".parquet":
+        for batch in ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
+            yield _without_blanks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
+    else:
+        yield read_table(path, header=header, missing_values=missing_values)
+
+
+def _checked(path: str | Path, missing_values: Sequence[str]) -> tuple[Path, str]:
+    if isinstance(missing_values, str):
+        raise TypeError(f"missing_values must be a list of cells, such as ['?'], got {missing_values!r}.")
+    path = Path(path)
+    check_input(path)
+    ending = path.suffix.lower()
+    if ending == ".gz":
+        ending = path.with_suffix("").suffix.lower()
+    elif ending == ".zip":
+        ending = Path(_zipped_name(path)).suffix.lower()
+    if ending not in _KNOWN or (ending not in TEXT and path.suffix.lower() in (".gz", ".zip")):
+        raise ValueError(
+            f"a table must be a csv, tsv, txt, parquet, feather, xlsx or arff file, got {str(path)!r}: save it as one "
+            "(csv, tsv and txt may be gzipped, or alone in a zip file)."
+        )
+    return path, ending
+
+
+def _opener(path: Path) -> Opener:
+    kind = path.suffix.lower()
+    if kind == ".gz":
+        return lambda: cast(BinaryIO, gzip.open(path, "rb"))
+    if kind == ".zip":
+        return lambda: cast(BinaryIO, zipfile.ZipFile(path).open(_zipped_name(path)))
+    return lambda: open(path, "rb")
+
+
+def _zipped_name(path: Path) -> str:
+    try:
+        names = [name for name in zipfile.ZipFile(path).namelist() if not name.endswith("/")]
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} cannot be read as zip ({error}): it is cut short, or in another format.") from error
+    tables = [name for name in names if not name.startswith("__MACOSX/") and not Path(name).name.startswith(".")]
+    if len(tables) != 1:
+        raise ValueError(
+            f"a zip file must hold one table, but {path} holds {len(tables)} files: {', '.join(tables[:5])}; unpack it."
+        )
+    return tables[0]
+
+
+def _literal(target: str | int | None, names: list[str]) -> str | None:
+    """Return the name of the target, where the file has it; what else is wrong with it is said when it is used."""
+    if target is None or str(target) in names:
+        return None if target is None else str(target)
+    wanted = str(target)
+    if wanted.removeprefix("-").isdecimal() and 1 <= abs(int(wanted)) <= len(names):
+        return names[int(wanted) - 1 if int(wanted) > 0 else int(wanted)]
+    return None
+
+
+def _frame(table: pa.Table, missing_values: Sequence[str], literal: str | None, as_text: bool) -> pd.DataFrame:
+    """Trim the cells, and turn columns of plain numbers and truth values into such."""
+    columns: dict[str, Any] = {}
+    for name in table.column_names:
+        raw = table[name].combine_chunks()
+        cells = as_cells(raw)
+        padded = pc.and_(pc.not_equal(cells, raw), pc.is_in(cells, pa.array(NULLS, pa.large_string())))
+        absent = pc.or_(pc.equal(cells, ""), pc.is_in(cells, pa.array(list(missing_values), pa.large_string())))
+        if name != literal:
+            absent = pc.or_(absent, padded)
+        columns[name] = pc.if_else(absent, pa.scalar(None, pa.large_string()), cells)
+    if not as_text:
+        typed = {name: _typed(cells) for name, cells in columns.items()}
+        if any(_like_thousands(columns[name]) for name in typed if typed[name] is not None):
+            commas = any(_has_decimal_comma(columns[name]) for name in typed if typed[name] is None)
+            typed = {n: None if commas and _like_thousands(columns[n]) else values for n, values in typed.items()}
+        marks = [float(text) for text in missing_values if re.fullmatch(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text)]
+        columns |= {name: _without(values, marks) for name, values in typed.items() if values is not None}
+    return pd.DataFrame(
+        {name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in columns.items()}
+    )
+
+
+def _without(values: NDArray[Any], marks: list[float]) -> NDArray[Any]:
+    """Take numbers away that stand for missing, however they are written."""
+    found = np.isin(values, marks) if values.dtype != bool else np.zeros(len(values), dtype=bool)
+    return np.where(found, np.nan, values) if found.any() else values
+
+
+def _typed(cells: pa.LargeStringArray) -> Any:
+    """Return integers, floats or truth values where all cells are written as such, else None."""
+    if len(cells) == cells.null_count:
+        return np.full(len(cells), np.nan) if len(cells) else None
+    values = plain_numbers(cells)
+    if values is not None:
+        if cells.null_count or pc.any(pc.match_substring_regex(cells, r"[^-+\d]|\d{19}")).as_py():
+            return values if not pc.any(pc.match_substring_regex(cells, r"^[-+]?\d{17,}$")).as_py() else None
+        return pc.cast(pc.replace_substring(cells, "+", ""), pa.int64()).to_numpy(zero_copy_only=False)
+    if not cells.null_count and pc.all(pc.is_in(cells, pa.array(_TRUTH, pa.large_string()))).as_py():
+        return pc.equal(pc.utf8_lower(cells), "true").to_numpy(zero_copy_only=False)
+    return None
+
+
+_TRUTH = ["True", "False", "TRUE", "FALSE", "true", "false"]
+
+
+def _like_thousands(cells: Any) -> bool:
+    """Tell whether every point of a column could separate thousands."""
+    known = cells.drop_null()
+    pointed = known.filter(pc.match_substring(known, "."))
+    return bool(len(pointed)) and pc.all(pc.match_substring_regex(pointed, r"^[-+]?[1-9]\d{0,2}(?:\.\d{3})+$")).as_py()
+
+
+def _has_decimal_comma(cells: pa.LargeStringArray) -> bool:
+    encoded = cells.drop_null().dictionary_encode()
+    levels = as_cells(encoded.dictionary)
+    counts = np.bincount(encoded.indices.to_numpy(), minlength=len(levels))
+    try:
+        return "," in (find_number_format(levels, counts) or PLAIN)[-2:]
+    except Ambiguous:
+        return False
+
+
+def _read_typed(path: Path, ending: str, header: bool) -> pd.DataFrame:
+    if ending == ".arff":
+        return read_arff(path.read_text(encoding="utf-8-sig", errors="surrogateescape"), str(path))
+    if ending == ".xlsx":
+        return _read_excel(path, header)
+    if ending == ".feather":
+        return pd.read_feather(path)
+    check_names(read_schema(path).names, str(path))  # pandas fails on repeated names with a message of its own
     return pd.read_parquet(path)
 
 
-def _read_text(
-    path: Path, header: bool, delimiter: str | None, encoding: str, missing_values: list[str]
-) -> pd.DataFrame:
-    _check_dialect(delimiter, encoding)
+def _read_excel(path: Path, header: bool) -> pd.DataFrame:
     try:
-        delimiter = delimiter or _find_delimiter(path, encoding)
-        names = _column_names(path, header, delimiter, encoding)
-        _check_records(path, len(names), delimiter, encoding)
-        return pd.read_csv(
-            path,
-            sep=delimiter,
-            header=0 if header else None,
-            names=names,
-            index_col=False,
-            skipinitialspace=True,
-            na_values=missing_values,
-            encoding=encoding,
-            low_memory=False,
-        )
-    except UnicodeError as error:
-        raise ValueError(
-            f"{path} is not {encoding.removesuffix('-sig')} text ({error}): name its encoding, for example "
-            f"encoding={_likely_encoding(path)!r} (on the command line --encoding {_likely_encoding(path)})."
-        ) from error
-    except (csv.Error, pd.errors.ParserError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"{path} cannot be read as a table ({error}): it is cut short, or a quotation mark is left open."
-        ) from error
-
-
-def _check_dialect(delimiter: str | None, encoding: str) -> None:
-    if delimiter is not None and len(delimiter) != 1:
-        raise ValueError(f"delimiter must be a single character, got {delimiter!r}.")
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise ValueError(f"encoding must be one that Python knows, such as 'utf-8', got {encoding!r}.") from None
-
-
-def _open(path: Path, encoding: str) -> io.TextIOBase:
-    opener = gzip.open if path.suffix == ".gz" else open
-    return opener(path, "rt", encoding=encoding, newline="")
-
-
-def _records(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of every record that is not blank."""
-    with _open(path, encoding) as lines:
-        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")
-        for cells in reader:
-            if any(cells) or len(cells) > 1:
-                yield reader.line_num, cells
-
-
-def _find_delimiter(path: Path, encoding: str) -> str:
-    if _text_kind(path) == ".tsv":
-        return "\t"
-
-    def agreement(delimiter: str) -> tuple[int, int]:
-        widths = Counter(len(cells) for _, cells in islice(_records(path, delimiter, encoding), 50))
-        width, n_records = max(widths.items(), key=lambda item: item[1], default=(0, 0))
-        return (n_records, width) if width > 1 else (0, 0)
-
-    return max(DELIMITERS, key=agreement)
-
-
-def _column_names(path: Path, header: bool, delimiter: str, encoding: str) -> list[str]:
-    _, first = next(_records(path, delimiter, encoding), (0, []))
-    if not first:
-        raise ValueError(f"{path} is empty: a table needs a row of names and rows of data.")
-    names = [str(i) for i in range(1, len(first) + 1)]
-    if header:
-        names = [cell.strip() or position for cell, position in zip(first, names)]
-    _check_names(names, path, "; or, if its first line is data, read it with header=False (--no-header)")
-    return names
-
-
-def _check_names(names: list[str], path: Path, remedy: str) -> None:
-    repeated = [repr(name) for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise ValueError(f"column names must be unique, but {path} repeats {', '.join(repeated)}: rename them{remedy}.")
-
-
-def _check_records(path: Path, width: int, delimiter: str, encoding: str) -> None:
-    """Refuse records that are too short or too long: pandas would fill or shift them without a word."""
-    wrong = None
-    for line, cells in _records(path, delimiter, encoding):
-        if wrong:
+        frame = pd.read_excel(path, engine="calamine", header=0 if header else None)
+    except ImportError as error:
+        raise ImportError(f"{path} needs the package python-calamine: pip install 'equipoise[excel]'.") from error
+    except Exception as error:  # calamine's own, which pandas does not name
+        if type(error).__module__.startswith("python_calamine"):
             raise ValueError(
-                f"line {wrong[0]} of {path} has {wrong[1]} cell(s) where the first line has {width} "
-                f"(separated by {delimiter!r}): repair it, or name another delimiter."
-            )
-        wrong = (line, len(cells)) if len(cells) != width else None
-    if wrong:
-        raise ValueError(
-            f"line {wrong[0]}, the last of {path}, has {wrong[1]} cell(s) where the first line has {width}: "
-            "the file is cut short, or a quotation mark is left open."
-        )
+                f"{path} cannot be read as xlsx ({error}): it is cut short or in another format."
+            ) from error
+        raise
+    return frame if header else frame.rename(columns=lambda i: str(i + 1))
 
 
-def _likely_encoding(path: Path) -> str:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+def plain_names(columns: pd.Index) -> list[str]:
+    """Return names as text; those of several levels joined by blanks."""
+    return [" ".join(map(str, n)).strip() if isinstance(n, tuple) else str(n).strip() for n in columns]
+
+
+def _with_plain_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Turn levels of a named index, which were columns of the file, back into such, and names of any kind into text."""
+    named = [name for name in frame.index.names if name is not None]
+    kept = frame.reset_index(level=named) if named else frame
+    names = plain_names(kept.columns)
+    check_names(names, str(path))
+    return kept.reset_index(drop=True).set_axis(names, axis=1)
 
 
 def _without_blanks(frame: pd.DataFrame, missing_values: list[str]) -> pd.DataFrame:

@@ -1,7 +1,20 @@
 """The inner problem: R networks trained at once. `fit` is the only entry."""
 
 from equipoise.training.fit import fit
-from equipoise.training.fitted import FittedEnsemble, TrainedNetwork
-from equipoise.training.task import FoundLoss, LossSearchRows, Settings, Table, Task
+from equipoise.training.fitted import FittedEnsemble
+from equipoise.training.outer import InnerTraining, OuterProblem, OuterSearch
+from equipoise.training.results import TrainedNetwork
+from equipoise.training.task import InnerRows, Settings, Table, Task
 
-__all__ = ["FittedEnsemble", "FoundLoss", "LossSearchRows", "Settings", "Table", "Task", "TrainedNetwork", "fit"]
+__all__ = [
+    "FittedEnsemble",
+    "InnerRows",
+    "InnerTraining",
+    "OuterProblem",
+    "OuterSearch",
+    "Settings",
+    "Table",
+    "Task",
+    "TrainedNetwork",
+    "fit",
+]

@@ -21,8 +21,8 @@ from equipoise.networks.modules import ModuleStack, fresh_copy
 from equipoise.training.gan_draws import Seed, gan_batches, number
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 from equipoise.training.optimization import Adam, keep_replicas
-from equipoise.training.stopping import State, replica_state
-from equipoise.training.task import Settings
+from equipoise.training.results import State
+from equipoise.training.stopping import replica_state
 
 _TOGETHER = 1024  # rows of a step of a stack: beyond, a core is busy with one GAN, and vmap's batch-norm only costs
 _LOOKED_AT = 256  # rows of each kind that a score is of
@@ -148,8 +148,7 @@ class _StackTraining:
         self.generator = _stack(patterns[0], [s[0] for s in seeds], settings)
         self.discriminator = _stack(patterns[1], [s[1] for s in seeds], settings)
         self.averaged = self.generator if settings.averaging is None else copy.deepcopy(self.generator)
-        adam = Settings(optimizer="adam", weight_decay=0.0)
-        self.to_discriminate, self.to_generate = Adam(self.discriminator, adam), Adam(self.generator, adam)
+        self.to_discriminate, self.to_generate = Adam(self.discriminator), Adam(self.generator)
         self.batches = [gan_batches(task, settings, s[2]) for task, s in zip(tasks, seeds, strict=True)]
         self.looks = [_Looks(task, settings, s[3]) for task, s in zip(tasks, seeds, strict=True)]
         self.n_steps = [settings.n_steps(task) for task in tasks]

@@ -6,12 +6,8 @@ from functools import partial
 import numpy as np
 from scipy.stats import hypergeom
 
-from equipoise.batches import BalancedBatchSampler, BatchSMOTE, ReMix
-from equipoise.losses import ClassBalancedLoss, LogitAdjustedLoss, VSLoss
 from equipoise.training.task import Task
 
-_BALANCE_THE_BATCH = (ReMix, BatchSMOTE)
-_CORRECT_THE_PRIOR = (ClassBalancedLoss, LogitAdjustedLoss, VSLoss)
 _TOLERATED = 0.1  # share of the batches without a row of the rarest class
 
 
@@ -20,7 +16,7 @@ class MissingClassWarning(UserWarning):
 
 
 class TwiceCorrectedWarning(UserWarning):
-    """Batches and loss both make up for the shares of the classes."""
+    """Batches and loss both make up for unequal class priors."""
 
 
 def share_without_rarest(task: Task) -> float:
@@ -31,7 +27,7 @@ def share_without_rarest(task: Task) -> float:
     sampler draws.
     """
     settings = task.settings
-    if settings.batch_sampler is not None or not isinstance(settings.batch_transform, _BALANCE_THE_BATCH):
+    if settings.batch_sampler is not None or not _has(settings.batch_transform, "balances"):
         return 0.0
     counts = np.bincount(task.labels())
     return float(hypergeom.pmf(0, counts.sum(), counts[counts > 0].min(), min(settings.batch_size, counts.sum())))
@@ -57,7 +53,7 @@ def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
     for task in tasks:
         if (loss := _correcting_loss(task)) is not None and (balance := _balance(task)) is not None:
             return (
-                f"{loss} corrects for the shares of the classes, and so does {balance}: together they favour rare "
+                f"{loss} corrects for unequal class priors, and so does {balance}: together they favour minority "
                 f"classes twice. Leave one of them out."
             )
     return None
@@ -65,21 +61,28 @@ def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
 
 def _correcting_loss(task: Task) -> str | None:
     """Name the loss if it corrects for class counts, or a search that begins with one that does."""
-    loss = task.settings.loss
-    if task.settings.searches:
-        return f'{type(loss).__name__}(start="la")' if getattr(loss, "start", None) == "la" else None
-    made = loss.func if isinstance(loss, partial) else loss
-    kind = made if isinstance(made, type) else type(made)
-    return kind.__name__ if issubclass(kind, _CORRECT_THE_PRIOR) else None
+    loss, outer = task.settings.loss, task.settings.outer
+    if outer is not None:
+        return getattr(outer, "prior_correction", None)
+    return _name(loss) if _has(loss, "corrects_priors") else None
 
 
 def _balance(task: Task) -> str | None:
     """Name what makes the classes weigh alike where their counts differ; None if nothing does."""
-    if isinstance(task.settings.batch_transform, _BALANCE_THE_BATCH):
-        return type(task.settings.batch_transform).__name__
-    if task.settings.batch_sampler is BalancedBatchSampler:
-        return BalancedBatchSampler.__name__
+    for part in (task.settings.batch_transform, task.settings.batch_sampler):
+        if _has(part, "balances"):
+            return _name(part)
     counts = np.bincount(task.labels())
     weights = counts if task.weights is None else np.bincount(task.labels(), weights=task.weights)
     present = counts > 0
     return "class weights" if np.ptp(counts[present]) and np.allclose(weights[present], weights.max()) else None
+
+
+def _has(part: object, trait: str) -> bool:
+    """Whether a loss, transform or batch sampler, or the class that a partial makes, describes itself so."""
+    return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
+
+
+def _name(part: object) -> str:
+    made = part.func if isinstance(part, partial) else part
+    return getattr(made, "__name__", type(made).__name__)

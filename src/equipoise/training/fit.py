@@ -14,10 +14,9 @@ from equipoise.training.cautions import (
     missing_class_caution,
     twice_corrected_caution,
 )
-from equipoise.training.fitted import TrainedNetwork
 from equipoise.training.loop import StackTraining
 from equipoise.training.processes import outcome_of, side_by_side
-from equipoise.training.searching import SearchingLoss
+from equipoise.training.results import TrainedNetwork
 from equipoise.training.stacks import build_stack, plan_stacks
 from equipoise.training.task import Task
 
@@ -162,24 +161,22 @@ def _side_by_side(
 def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None) -> Networks:
     members = list(stack.values())
     with _denormals_flushed():
-        if members[0].search is not None:
+        if members[0].inner is not None:
             seconds = seconds if seconds is None else seconds / 2
-            members = _with_losses_found(members, seconds, on_steps)
+            members = _with_found(members, seconds, on_steps)
         return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))
 
 
-def _with_losses_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]) -> list[Task]:
-    """Search for the loss of each task, all at once, on networks that are then forgotten."""
+def _with_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]) -> list[Task]:
+    """Solve the outer problem of each task, all at once, on networks that are then forgotten."""
     to_the_end = replace(tasks[0].settings, early_stopping=None, gradient_tolerance=None)
     first = []
     for task in tasks:
-        assert task.search is not None
+        assert task.inner is not None
         settings = replace(to_the_end, batch_transform=task.settings.batch_transform)
-        first.append(replace(task, settings=settings, search=None, start=None, **vars(task.search)))
-    training = StackTraining(build_stack(first), first, seconds, on_steps)
-    training.run()
-    assert isinstance(training.losses, SearchingLoss)
-    return [replace(task, found=found) for task, found in zip(tasks, training.losses.found(), strict=True)]
+        first.append(replace(task, settings=settings, inner=None, start=None, **vars(task.inner)))
+    networks = StackTraining(build_stack(first), first, seconds, on_steps).run()
+    return [replace(task, found=network.found) for task, network in zip(tasks, networks, strict=True)]
 
 
 @contextmanager

@@ -1,83 +1,17 @@
-"""What a fit leaves: weights as numpy arrays, and the networks that they make again."""
+"""Trained networks that predict together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
-from equipoise.training.optimization import AdamState
-from equipoise.training.task import FoundLoss, Task
+from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack
+from equipoise.training.results import TrainedNetwork
 
 _ROWS_AT_ONCE = 1 << 14  # rows of all members sent through the stack at once
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """One trained network, as numpy arrays.
-
-    Attributes
-    ----------
-    weights : dict of str to ndarray
-    pattern : nn.Module or None
-        The module that the weights belong to; None for the multi-layer perceptron.
-    vectorized : bool
-        Whether ``torch.func.vmap`` can run the pattern.
-    seconds : float
-        Its share of the time that its stack took.
-    n_steps : int
-        Gradient steps made.
-    stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
-    history : list of (int, float)
-        Step and value of each look of the first stopping rule: held-out score, or norm of the gradient.
-    optimizer : AdamState or None
-        Where the optimiser ended, if `Settings.keep_optimizer`.
-    found : FoundLoss or None
-        The loss that it trained with, if that was searched for.
-    """
-
-    weights: dict[str, NDArray[Any]]
-    pattern: nn.Module | None
-    vectorized: bool
-    seconds: float
-    n_steps: int
-    stopped_by: str
-    history: list[tuple[int, float]] = field(default_factory=list)
-    optimizer: AdamState | None = None
-    found: FoundLoss | None = None
-
-    @classmethod
-    def of(
-        cls,
-        stack: Stack,
-        task: Task,
-        state: dict[str, Tensor],
-        seconds: float,
-        n_steps: int,
-        stopped_by: str,
-        history: list[tuple[int, float]],
-        optimizer: AdamState | None = None,
-    ) -> "TrainedNetwork":
-        """Cut one replica out of a stack, without the padding that a wider neighbour brought."""
-        weights = {name: value.cpu().numpy() for name, value in state.items()}
-        pattern, vectorized = None, True
-        if isinstance(stack, MLPStack):
-            last = len(stack.weights) - 1
-            weights["weights.0"] = weights["weights.0"][: task.table.X.shape[1]]
-            for name in weights.keys() & {f"weights.{last}", f"biases.{last}"}:
-                weights[name] = weights[name][:, : task.table.n_classes]
-            weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-        else:
-            pattern, vectorized = stack.pattern, stack.vectorized
-        return cls(weights, pattern, vectorized, seconds, n_steps, stopped_by, history, optimizer, task.found)
-
-    def is_finite(self) -> bool:
-        """Whether training left numbers only; a rate that is too high ends in infinities."""
-        return all(np.isfinite(value).all() for value in self.weights.values())
 
 
 class FittedEnsemble:

@@ -10,15 +10,26 @@ import torch
 from torch import Tensor
 
 from equipoise.batches.transform import transformed
-from equipoise.losses.rows import StackLoss, row_losses
-from equipoise.networks import MLPStack, Stack
-from equipoise.training.draws import DROPOUT, LOOKS, ROWS, Block, DropoutMasks, RowDraws, block_lengths, stream
-from equipoise.training.fitted import TrainedNetwork
-from equipoise.training.optimization import Adam, AdamState, keep_replicas
+from equipoise.losses.rows import RowLosses, row_losses
+from equipoise.networks import MLPStack, ModuleStack, Stack
+from equipoise.training.draws import (
+    DROPOUT,
+    LOOKS,
+    ROWS,
+    VALIDATION,
+    Block,
+    DropoutMasks,
+    RowDraws,
+    block_lengths,
+    stream,
+)
+from equipoise.training.optimization import Adam, keep_replicas
+from equipoise.training.outer import InnerTraining, OuterSearch
 from equipoise.training.pool import Pool
+from equipoise.training.results import AdamState, State, TrainedNetwork
 from equipoise.training.schedules import make_schedule
-from equipoise.training.searching import SearchingLoss, StackFoundLoss
-from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, State, replica_state
+from equipoise.training.stacks import unpadded
+from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, replica_state
 from equipoise.training.task import Settings, Task
 
 
@@ -52,10 +63,15 @@ class StackTraining:
         self.masks = self._dropout_masks()
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
         self.class_counts = torch.tensor(np.stack(counts), device=device)
-        self.losses = self._losses()
+        self._set_losses()
         self.class_mask = self._class_mask(dtype, device)
         self.transforms = self._step_transforms()
-        self.optimizer = Adam(stack, self.settings)
+        self.optimizer = Adam(
+            stack,
+            self.settings.optimizer,
+            weight_decay=self.settings.weight_decay,
+            eps=self.settings.eps,
+        )
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
                 self.optimizer.load(replica, task.start.optimizer)
@@ -66,14 +82,35 @@ class StackTraining:
         self.started, self.seconds = time.monotonic(), seconds
         self.done = 0
 
-    def _losses(self) -> StackLoss | SearchingLoss | StackFoundLoss:
-        """Losses of the replicas that still train."""
-        tasks = [self.tasks[replica] for replica in self.replicas]
+    def _set_losses(self) -> None:
+        """Take the losses of the replicas that still train: those of the settings, or of an outer problem."""
+        self.inner_losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
+        self.losses: RowLosses = self.inner_losses
+        self.search: OuterSearch | None = None
+        if self.settings.outer is None:
+            return
+        tasks, training = [self.tasks[replica] for replica in self.replicas], self._inner_training()
         if tasks[0].found is not None:
-            return StackFoundLoss(tasks, self.pool)
-        if self.settings.searches:
-            return SearchingLoss(self.stack, tasks, self.pool)
-        return row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
+            self.losses = self.settings.outer.losses([task.found for task in tasks], training)
+        else:
+            self.losses = self.search = self.settings.outer.drive(training)
+
+    def _inner_training(self) -> InnerTraining:
+        tasks = [self.tasks[replica] for replica in self.replicas]
+        K, G = tasks[0].table.n_classes, tasks[0].table.n_groups
+        cells = [task.table.cells()[task.training_rows()] for task in tasks] if G > 1 else []
+        counts = [torch.from_numpy(np.bincount(c, minlength=K * G)).view(K, G) for c in cells]
+        return InnerTraining(
+            stack=self.stack,
+            losses=self.inner_losses,
+            gather=lambda rows: (self.pool.X[rows], self.pool.target[rows]),
+            rows=[self.rows[replica] for replica in self.replicas],
+            validation_rows=[self.pool.validation_rows(task) for task in tasks],
+            class_counts=torch.stack(counts) if G > 1 else self.class_counts[self.replicas],
+            generators=[stream(task, VALIDATION) for task in tasks],
+            batch_size=self.settings.batch_size,
+            max_steps=self.settings.max_steps,
+        )
 
     def _row_weights(self) -> list[Tensor | None]:
         if all(task.weights is None for task in self.tasks):
@@ -129,7 +166,7 @@ class StackTraining:
         return rules
 
     def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        self.losses.set_progress(self._progress(self.done))
+        self.inner_losses.set_progress(self._progress(self.done))
         return self.losses(logits if self.class_mask is None else logits + self.class_mask, target)
 
     def run(self) -> list[TrainedNetwork]:
@@ -171,8 +208,8 @@ class StackTraining:
         losses = losses.sum(dim=1) / losses.shape[1]
         self.schedule.watch(losses.detach())
         self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
-        if isinstance(self.losses, SearchingLoss):
-            self.losses.after_step(x, target, weights)
+        if self.search is not None:
+            self.search.after_step(x, target, weights)
 
     def _transformed(self, x: Tensor, target: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         assert self.transforms is not None
@@ -216,12 +253,22 @@ class StackTraining:
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
         if positions:
-            self.losses = self._losses()
+            self._set_losses()
             keep_replicas(self.stack, positions)
             self.optimizer.keep_replicas(positions)
             self.schedule.keep_replicas(positions)
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
         state, steps, reason, optimizer = self.finished[replica]
-        history = self.rules[0].history[replica] if self.rules else []
-        return TrainedNetwork.of(self.stack, self.tasks[replica], state, seconds, steps, reason, history, optimizer)
+        module = self.stack if isinstance(self.stack, ModuleStack) else None
+        return TrainedNetwork(
+            weights=unpadded(self.stack, self.tasks[replica], state),
+            pattern=None if module is None else module.pattern,
+            vectorized=module is None or module.vectorized,
+            seconds=seconds,
+            n_steps=steps,
+            stopped_by=reason,
+            history=self.rules[0].history[replica] if self.rules else [],
+            optimizer=optimizer,
+            found=self.tasks[replica].found if self.search is None else self.search.found()[replica],
+        )

@@ -1,24 +1,15 @@
 """The optimiser of a stack."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.training.task import Settings
+from equipoise.training.results import AdamState
 
 _BETA1, _BETA2 = 0.9, 0.999
 _KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
-
-
-class AdamState(NamedTuple):
-    """Moments of each trainable parameter of one replica, in their order, and the steps made."""
-
-    first: list[NDArray[Any]]
-    second: list[NDArray[Any]]
-    n_steps: int
 
 
 class Adam:
@@ -31,13 +22,22 @@ class Adam:
     ----------
     stack : nn.Module
         Its trainable parameters carry a leading replica axis.
-    settings : Settings
+    kind : {"adam", "adamw"}
+    weight_decay, eps : float
+        Decay, and the number added to the root of the second moment.
     """
 
-    def __init__(self, stack: nn.Module, settings: Settings) -> None:
+    def __init__(
+        self,
+        stack: nn.Module,
+        kind: Literal["adam", "adamw"] = "adam",
+        *,
+        weight_decay: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
         self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
-        self._kernel, self._weight_decay = _KERNELS[settings.optimizer], settings.weight_decay
-        self._eps = settings.eps
+        self._kernel, self._weight_decay = _KERNELS[kind], weight_decay
+        self._eps = eps
         self._first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
         like = self.parameters[0] if self.parameters else torch.zeros(1)

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack, accepts_vmap, fresh_copy
+from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
+from equipoise.networks.modules import accepts_vmap, fresh_copy
+from equipoise.parameters import Parametrized
 from equipoise.training.draws import INITIAL_WEIGHTS, stream
+from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
 _STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the bound
@@ -34,7 +38,8 @@ def plan_stacks(tasks: Sequence[Task], n_jobs: int = 1) -> list[list[int]]:
 def _key(task: Task) -> tuple[Any, ...]:
     settings = task.settings.shared()
     # Absent classes can be kept out of a softmax, but not out of any loss.
-    classes = () if settings.loss == "cross_entropy" else (task.table.n_classes, task.table.n_groups)
+    plain = settings.loss == "cross_entropy" and settings.outer is None
+    classes = () if plain else (task.table.n_classes, task.table.n_groups)
     values = (getattr(settings, f.name) for f in fields(Settings))
     key = tuple(map(_identity, values))
     shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
@@ -46,7 +51,7 @@ def _identity(value: Any) -> Any:
     if isinstance(value, partial):
         keywords = ((name, _identity(part)) for name, part in sorted(value.keywords.items()))
         return (_identity(value.func), *map(_identity, value.args), *keywords)
-    if isinstance(value, BaseEstimator):
+    if isinstance(value, (BaseEstimator, Parametrized)):
         return type(value), *((name, _identity(part)) for name, part in sorted(value.get_params(deep=False).items()))
     if is_dataclass(value) and not isinstance(value, type):
         return type(value), *(_identity(getattr(value, f.name)) for f in fields(value))
@@ -140,3 +145,15 @@ def _check_outputs(module: nn.Module, rows: torch.Tensor, n_classes: int) -> Non
             f"The network must map {len(rows)} rows to logits of shape {(len(rows), n_classes)}, one a class, "
             f"but gave shape {shape}: set its last layer to {n_classes} outputs."
         )
+
+
+def unpadded(stack: Stack, task: Task, state: State) -> dict[str, NDArray[Any]]:
+    """Return the weights of one replica without the padding that a wider neighbour brought."""
+    weights = {name: value.cpu().numpy() for name, value in state.items()}
+    if not isinstance(stack, MLPStack):
+        return weights
+    last = len(stack.weights) - 1
+    weights["weights.0"] = weights["weights.0"][: task.table.X.shape[1]]
+    for name in weights.keys() & {f"weights.{last}", f"biases.{last}"}:
+        weights[name] = weights[name][:, : task.table.n_classes]
+    return {name: np.ascontiguousarray(value) for name, value in weights.items()}

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from equipoise.losses.rows import RowLosses
 from equipoise.training.pool import Pool
+from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
-
-State = dict[str, Tensor]
 
 _ROWS_AT_ONCE = 1 << 15  # rows of all replicas that a look sends through the stack at once
 

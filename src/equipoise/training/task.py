@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
-
-if TYPE_CHECKING:
-    from equipoise.training.fitted import TrainedNetwork
+from equipoise.training.outer import OuterProblem
+from equipoise.training.results import TrainedNetwork
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -52,6 +51,11 @@ class Table:
         return (self.y.argmax(axis=1) if self.y.ndim == 2 else self.y).astype(np.int64)
 
 
+def classes_and_groups(target: Tensor, n_groups: int) -> tuple[Tensor, Tensor | None]:
+    """Take apart the numbers of `Table.cells`; without groups, class codes or probabilities stay as they are."""
+    return (target, None) if n_groups == 1 else (target // n_groups, target % n_groups)
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a network is trained. Tasks that differ in nothing but the mixing transform share a stack.
@@ -65,7 +69,9 @@ class Settings:
         Of the perceptron: logits as a linear layer gives them, or 30 times cosines, as margins need them.
     loss : "cross_entropy", nn.Module or callable
         See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
-        what share of the run is done. Or a loss to be searched for, such as `AutoBalance`: see `Task.search`.
+        what share of the run is done.
+    outer : OuterProblem or None
+        Searches for what to train with, such as `AutoBalance` for a loss; see `Task.inner`.
     batch_transform : callable or None
         ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights; see
         `equipoise.batches.transform.transformed`.
@@ -103,8 +109,9 @@ class Settings:
     """
 
     network: tuple[int, ...] | nn.Module | NetworkFactory = (256, 128)
-    head: str = "linear"
+    head: Literal["linear", "cosine"] = "linear"
     loss: Loss = "cross_entropy"
+    outer: OuterProblem | None = None
     batch_transform: Callable[..., Any] | None = None
     batch_sampler: Callable[..., Any] | None = None
     batch_size: int = 64
@@ -112,10 +119,10 @@ class Settings:
     epoch_steps: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "adam"] = "adamw"
     eps: float = 1e-8
-    schedule: str = "one_cycle"
-    initialization: str = "torch"
+    schedule: Literal["one_cycle", "constant", "plateau"] = "one_cycle"
+    initialization: Literal["torch", "glorot_uniform"] = "torch"
     dropout: float | tuple[float, ...] = 0.0
     early_stopping: Callable[..., float] | None = None
     patience: int = 10
@@ -129,11 +136,6 @@ class Settings:
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, but {name}={value!r}.")
-
-    @property
-    def searches(self) -> bool:
-        """Whether the loss is one to be searched for."""
-        return hasattr(self.loss, "begin")
 
     @property
     def mixing(self) -> MixingTransform | None:
@@ -152,12 +154,7 @@ class Settings:
         return replace(self, batch_transform=_SOFTENS if self.softens else _LOOKS_AT_FEATURES)
 
 
-_CHOICES = {
-    "optimizer": ("adamw", "adam"),
-    "schedule": ("one_cycle", "constant", "plateau"),
-    "head": ("linear", "cosine"),
-    "initialization": ("torch", "glorot_uniform"),
-}
+_CHOICES = {name: get_args(kind) for name, kind in get_type_hints(Settings).items() if get_origin(kind) is Literal}
 
 
 def _SOFTENS() -> None:
@@ -169,39 +166,21 @@ def _LOOKS_AT_FEATURES() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class LossSearchRows:
-    """What a loss is searched for on, before the network of a task trains with it.
+class InnerRows:
+    """Rows of the inner problem while an outer one is solved, before the network of a task trains with the result.
 
     Attributes
     ----------
     validation_rows : ndarray of int
-        Rows of the task's table that choose the loss; none of them trains the search's network.
+        Rows of the task's table that the outer problem judges by; none of them trains the network of the search.
     rows, made, weights
-        What the search's network trains on, as in `Task`.
+        Training rows of the network of the search, as in `Task`.
     """
 
     validation_rows: NDArray[np.int64]
     rows: NDArray[np.int64]
     made: Table | None = None
     weights: NDArray[Any] | None = None
-
-
-@dataclass(frozen=True)
-class FoundLoss:
-    """A loss that was searched for.
-
-    Attributes
-    ----------
-    parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        ``w``, ``offset`` and ``delta`` that the network trained with.
-    steps : ndarray of shape (S,)
-        Training steps of the search after which each value of `course` came to be.
-    course : dict of str to ndarray of shape (S, K), or (S, K, G)
-    """
-
-    parameters: dict[str, NDArray[Any]]
-    steps: NDArray[np.int64]
-    course: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,13 +201,15 @@ class Task:
         Weight of each training row. The loss of a batch is the sum of weighted losses divided by its
         number of rows, so weights of mean one keep the scale of the loss.
     validation_rows : ndarray of int or None
-        Rows of ``table`` that early stopping looks at.
+        Rows of ``table`` for early stopping; without it, those that an outer problem judges by.
     start : TrainedNetwork or None
         Goes on from these weights, and from the optimiser's moments if it has them, instead of new ones.
-    search : LossSearchRows or None
-        Where a loss to be searched for is: a network of the same seed and number of steps first trains on these.
-    found : FoundLoss or None
-        What came of it.
+    inner : InnerRows or None
+        With `Settings.outer`: a network of the same seed and number of steps first trains on these while the outer
+        problem is solved; the network of the task then trains with the result. Without it, the network of the task is
+        the one that trains during the search.
+    found : object or None
+        Result of an outer problem that is solved, to train with.
     """
 
     table: Table
@@ -238,22 +219,37 @@ class Task:
     made: Table | None = None
     weights: NDArray[Any] | None = None
     validation_rows: NDArray[np.int64] | None = None
-    start: "TrainedNetwork | None" = None
-    search: LossSearchRows | None = None
-    found: FoundLoss | None = None
+    start: TrainedNetwork | None = None
+    inner: InnerRows | None = None
+    found: Any = None
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))
         rows = self.training_rows()
         if not len(rows) or rows.min() < 0 or rows.max() >= n:
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
-        if self.search is not None and not self.settings.searches:
-            raise ValueError(
-                f"search is for a loss to be searched for, but loss={self.settings.loss!r}: leave one of them out."
-            )
+        self._check_outer()
         if self.weights is not None and len(self.weights) != len(rows):
             raise ValueError(
                 f"One weight a training row is needed, but {len(self.weights)} weights came for {len(rows)}."
+            )
+
+    def _check_outer(self) -> None:
+        if self.settings.outer is None:
+            if self.inner is not None:
+                raise ValueError("inner names the rows of a search, but Settings.outer is None: give an outer problem.")
+            return
+        if self.inner is not None or self.found is not None:
+            return
+        if self.validation_rows is None or not len(self.validation_rows):
+            raise ValueError(
+                f"{type(self.settings.outer).__name__} needs rows to judge by, but the task has none: give it "
+                f"inner=InnerRows(...), or validation_rows."
+            )
+        if self.settings.early_stopping is not None or self.settings.gradient_tolerance is not None:
+            raise ValueError(
+                "A network that trains during a search makes all its steps: set early_stopping and gradient_tolerance "
+                "to None, or give inner=InnerRows(...)."
             )
 
     def training_rows(self) -> NDArray[np.int64]:
@@ -263,7 +259,7 @@ class Task:
     @property
     def planned_steps(self) -> int:
         """Gradient steps, those of the search included."""
-        return self.settings.max_steps * (1 if self.search is None else 2)
+        return self.settings.max_steps * (1 if self.inner is None else 2)
 
     def labels(self) -> NDArray[np.int64]:
         """Class of each training row, in the order of `training_rows`."""

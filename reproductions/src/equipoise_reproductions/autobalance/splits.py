@@ -18,6 +18,7 @@ from torch import Tensor
 
 from equipoise import AutoBalance, datasets, metrics
 from equipoise.bilevel import inner
+from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
 from equipoise.experiments.engine import OnProgress
@@ -25,7 +26,6 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise.networks import MLPStack
 from equipoise.reports.files import replace_file
-from equipoise.training.searching import CellDraws
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
 

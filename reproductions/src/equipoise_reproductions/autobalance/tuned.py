@@ -12,10 +12,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
 from equipoise import AutoBalance, NeuralClassifier
+from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses.counts import log_priors, shares_of_largest
 from equipoise.metrics import balanced_accuracy
-from equipoise.training import FittedEnsemble, FoundLoss, Task, fit
+from equipoise.training import FittedEnsemble, Task, fit
 
 Strengths = tuple[float, float]
 Network = str | nn.Module | Callable[..., nn.Module]
@@ -71,12 +72,12 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
             standardize=False,
             random_state=self.random_state,
         )
-        tasks = self._model.tasks(X, y)
-        self.classes_ = self._model.classes_
+        job = self._model.prepare(X, y)
+        self.classes_ = np.unique(y)
         pairs = list(product(self.taus, self.gammas))
-        self.tau_, self.gamma_ = self._best(tasks, pairs)
+        self.tau_, self.gamma_ = self._best(job.tasks, pairs)
         self.n_trainings_ = len(pairs) + 1
-        self._model.adopt(fit(list(_with_loss(tasks, (self.tau_, self.gamma_)))))
+        job.finish(fit(list(_with_loss(job.tasks, (self.tau_, self.gamma_)))))
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
@@ -112,4 +113,5 @@ def _with_loss(tasks: Iterable[Task], strengths: Strengths) -> Iterable[Task]:
         counts = torch.from_numpy(np.bincount(task.labels(), minlength=task.table.n_classes))
         offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
         found = {"w": np.ones(len(counts)), "offset": offset.numpy(), "delta": delta.numpy()}
-        yield replace(task, found=FoundLoss(found, np.empty(0, dtype=np.int64), {}))
+        settings = replace(task.settings, outer=AutoBalance())
+        yield replace(task, settings=settings, found=FoundLoss(found, np.empty(0, dtype=np.int64), {}))

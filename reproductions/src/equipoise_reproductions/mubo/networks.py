@@ -14,8 +14,9 @@ from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
-from equipoise.samplers import UnhealthyGANWarning, resample
+from equipoise.samplers import UnhealthyGANWarning
 from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.resample import resample
 from equipoise.training import Settings, Table
 from equipoise_reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
 from equipoise_reproductions.mubo.rows import Ints, Rows
@@ -125,8 +126,8 @@ class GANRows:
 def resampled(sampler: Any, seed: int, table: Table) -> Drawn:
     """Rows to train on, and those that the sampler made."""
     drawn = resample(sampler, table.X, table.y, seed)
-    rows = np.where(drawn.made, len(table) - 1 + drawn.made.cumsum(), drawn.sources)
-    made = Table(drawn.X[drawn.made], drawn.y[drawn.made], 2) if drawn.made.any() else None
+    rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), drawn.sources)
+    made = Table(drawn.X[drawn.synthetic], drawn.y[drawn.synthetic], 2) if drawn.synthetic.any() else None
     return rows, made
 
 

@@ -77,7 +77,7 @@ def connect4() -> Dataset:
     return Dataset(**(vars(data) | {"X": data.X.loc[rows], "y": data.y.loc[rows]}))
 
 
-_LOADERS = {
+_LOADERS: dict[str, Callable[[], Dataset]] = {
     "connect4": connect4,
     "gisette_like": gisette_like,
     "abalone": lambda: datasets.load("abalone_rings_7"),

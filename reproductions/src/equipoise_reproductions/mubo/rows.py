@@ -44,8 +44,8 @@ class Rows:
 
     def prepared(self, fold: Fold) -> PreparedFold:
         """Return the rows of a run as its networks see them."""
-        X, sides = self.scaled[fold.repeat], (fold.train, fold.test)
-        return PreparedFold(fold, *(X[side] for side in sides), *(self.y[side] for side in sides), 2)
+        X, train, test = self.scaled[fold.repeat], fold.train, fold.test
+        return PreparedFold(fold, X[train], X[test], self.y[train], self.y[test], 2)
 
     @cached_property
     def scaled(self) -> list[NDArray[np.float32]]:

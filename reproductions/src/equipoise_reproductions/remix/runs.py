@@ -63,7 +63,8 @@ class Rows:
 
     def prepared(self, fold: Fold) -> PreparedFold:
         """Return a fold as its networks see it."""
-        return PreparedFold(fold, *self.scaled(fold), self.y[fold.train], self.y[fold.test], len(self.classes))
+        X_train, X_test = self.scaled(fold)
+        return PreparedFold(fold, X_train, X_test, self.y[fold.train], self.y[fold.test], len(self.classes))
 
     def scaled(self, fold: Fold) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Standardise by the training half, monitoring rows too, and clip: training and test rows."""

@@ -53,8 +53,8 @@ def gaussian_classes(
 def made_rows(*, n_batches: int = 1, alpha: float = 0.3, random_state: int = 4) -> Figure:
     """Draw a mini-batch as it is, after in-batch SMOTE and after ReMix, coloured by label."""
     X, y = gaussian_classes([(0, 0), (3.2, 1.6)], [1.0, 0.55], [56, 8], 3)
-    smote = BatchSMOTE(num_classes=2, generator=torch.Generator().manual_seed(random_state))
-    remix = ReMix(alpha=alpha, num_classes=2, generator=torch.Generator().manual_seed(random_state))
+    smote = BatchSMOTE(num_classes=2, batch_dims=1, generator=torch.Generator().manual_seed(random_state))
+    remix = ReMix(alpha=alpha, num_classes=2, batch_dims=1, generator=torch.Generator().manual_seed(random_state))
     drawn = {
         "mini-batch": (X, y.astype(float)),
         "in-batch SMOTE": _made(smote, X, y, n_batches),
@@ -112,7 +112,7 @@ def densities(*, alphas: Sequence[float] = ALPHAS, n_batches: int = 1000, random
     X, y = gaussian_classes([(0,), (5,)], [1.0, 0.6], [57, 7], 0)
     mixed = []
     for alpha in alphas:
-        remix = ReMix(alpha=alpha, num_classes=2, generator=torch.Generator().manual_seed(random_state))
+        remix = ReMix(alpha=alpha, num_classes=2, batch_dims=1, generator=torch.Generator().manual_seed(random_state))
         mixed.append(_made(remix, X, y, n_batches))
     features, labels = zip(*mixed)
     figure = wide_figure(330)

@@ -123,9 +123,9 @@ def _transforms(labels: NDArray[np.int64], alpha: float, random_state: int) -> d
 
     n_classes = int(labels.max()) + 1
     return {
-        "over-sampling": ReMix(alpha=0.0, num_classes=n_classes, generator=generator()),
-        "SMOTE": BatchSMOTE(num_classes=n_classes, generator=generator()),
-        "ReMix": ReMix(alpha=alpha, num_classes=n_classes, generator=generator()),
+        "over-sampling": ReMix(alpha=0.0, num_classes=n_classes, batch_dims=1, generator=generator()),
+        "SMOTE": BatchSMOTE(num_classes=n_classes, batch_dims=1, generator=generator()),
+        "ReMix": ReMix(alpha=alpha, num_classes=n_classes, batch_dims=1, generator=generator()),
     }
 
 

@@ -103,5 +103,5 @@ def _beside(made: Rows, table: Table) -> Drawn:
 def prepared(splits: Sequence[Split], fold: Fold) -> PreparedFold:
     """Return the rows of a split as networks see them."""
     split = next(split for split in splits if split.fold.number == fold.number)
-    sides = (split.scaled[rows].astype(np.float32) for rows in (fold.train, fold.test))
-    return PreparedFold(fold, *sides, split.y[fold.train], split.y[fold.test], 2)
+    X_train, X_test = (split.scaled[rows].astype(np.float32) for rows in (fold.train, fold.test))
+    return PreparedFold(fold, X_train, X_test, split.y[fold.train], split.y[fold.test], 2)

@@ -6,6 +6,7 @@ Sharma, Singh and Chandra, "SMOTified-GAN for class imbalanced pattern classific
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from imblearn.over_sampling import SMOTE, SVMSMOTE
 from sklearn.base import BaseEstimator
@@ -73,15 +74,11 @@ class Source:
     tolerance: float = 0.1
 
 
-def _sources() -> tuple[Source, ...]:
-    rows = paper("smotified-gan")["sources"]
-    return tuple(
-        Source(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
-        for row in rows
-    )
+def _source(row: dict[str, Any]) -> Source:
+    return Source(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
 
 
-SOURCES = _sources()
+SOURCES = tuple(map(_source, paper("smotified-gan")["sources"]))
 """The data sets, in the order that they are run."""
 
 

@@ -7,11 +7,11 @@ from sklearn.base import clone
 from torch import nn
 
 from equipoise import AutoBalance, MixUp, ParametricCrossEntropy, ReMix
+from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.outer_objectives import Blend, balanced
 from equipoise.bilevel.solvers import ConjugateGradient
 from equipoise.classifiers.scores import SCORES
-from equipoise.training import LossSearchRows, Settings, Table, Task, fit
-from equipoise.training.searching import CellDraws
+from equipoise.training import InnerRows, Settings, Table, Task, fit
 from equipoise.training.stacks import plan_stacks
 
 QUICK = {
@@ -28,8 +28,8 @@ SEARCH = AutoBalance(start="ce", warm_up=20, interval=4)
 def searched(table, seed=0, loss=SEARCH, weights=None, **settings):
     """Return a task that searches on four fifths of its rows."""
     train, validation = loss.split(table.cells(), seed)
-    search = LossSearchRows(validation, train, weights=None if weights is None else weights[train])
-    return Task(table, seed, Settings(**{**QUICK, **settings}, loss=loss), weights=weights, search=search)
+    search = InnerRows(validation, train, weights=None if weights is None else weights[train])
+    return Task(table, seed, Settings(**{**QUICK, **settings}, outer=loss), weights=weights, inner=search)
 
 
 def with_counts(table):
@@ -96,7 +96,7 @@ def test_a_replica_searches_as_it_does_alone(tasks, table, assert_same):
         assert_same(network, alone)
         for name, value in network.found.parameters.items():
             np.testing.assert_allclose(value, alone.found.parameters[name], rtol=1e-6, atol=1e-8)
-        moved = [np.ptp(values, axis=0).max() for values in network.found.course.values()]
+        moved = [np.ptp(values, axis=0).max() for values in network.found.history.values()]
         assert max(moved) > 0.01
 
 
@@ -116,8 +116,8 @@ def test_validation_rows_lead_the_search(table):
     easy.X[rare] += 4 * (base.X[base.y == 1].mean(axis=0) - base.X[base.y == 0].mean(axis=0))
     offsets = []
     for each in (base, easy):
-        settings = Settings(**QUICK | {"max_steps": 200}, loss=SEARCH)
-        network = fit([Task(each, 0, settings, rows=train, search=LossSearchRows(validation, train))])[0]
+        settings = Settings(**QUICK | {"max_steps": 200}, outer=SEARCH)
+        network = fit([Task(each, 0, settings, rows=train, inner=InnerRows(validation, train))])[0]
         offsets.append(np.diff(network.found.parameters["offset"]).item())
     assert offsets[0] < -1 and offsets[1] > offsets[0] + 0.5
 
@@ -125,15 +125,15 @@ def test_validation_rows_lead_the_search(table):
 def test_the_course_is_told_from_the_start(table):
     found = fit([searched(table())])[0].found
     assert found.steps.tolist() == [0, *range(20, 61, 4)]
-    assert (found.course["offset"][0] == 0).all() and (found.course["delta"][0] == 1).all()
+    assert (found.history["offset"][0] == 0).all() and (found.history["delta"][0] == 1).all()
     for name, values in found.parameters.items():
-        np.testing.assert_allclose(values, found.course[name][6:].mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(values, found.history[name][6:].mean(axis=0), rtol=1e-12)
 
 
 def test_tasks_of_equal_settings_share_a_stack_though_their_objects_differ(table):
     one = AutoBalance(objective=Blend("balanced", "worst_class", 0.2), solver=ConjugateGradient(max_iter=2))
     tasks = [searched(table(), seed, clone(one)) for seed in range(3)]
-    assert len({id(task.settings.loss) for task in tasks}) == 3
+    assert len({id(task.settings.outer) for task in tasks}) == 3
     assert len(plan_stacks(tasks)) == 1
     assert len(plan_stacks([*tasks, searched(table(), 0, clone(one).set_params(tau=2.0))])) == 2
     other = clone(one).set_params(objective=Blend("balanced", "worst_class", 0.3))
@@ -163,12 +163,13 @@ def test_under_remix_the_search_begins_where_batches_are_balanced(table):
 
 
 def test_a_task_says_what_its_search_needs(table):
-    with pytest.raises(
-        ValueError, match=r"needs rows that choose it, but a task has none: give it search=LossSearchRows"
-    ):
-        fit([Task(table(), 0, Settings(**QUICK, loss=SEARCH))])
-    with pytest.raises(ValueError, match="search is for a loss to be searched for, but loss='cross_entropy'"):
-        Task(table(), 0, Settings(**QUICK), search=LossSearchRows(np.arange(5), np.arange(5, 60)))
+    with pytest.raises(ValueError, match=r"AutoBalance needs rows to judge by, but the task has none: give it inner="):
+        Task(table(), 0, Settings(**QUICK, outer=SEARCH))
+    with pytest.raises(ValueError, match=r"inner names the rows of a search, but Settings.outer is None"):
+        Task(table(), 0, Settings(**QUICK), inner=InnerRows(np.arange(5), np.arange(5, 60)))
+    with pytest.raises(ValueError, match="makes all its steps: set early_stopping and gradient_tolerance to None"):
+        settings = Settings(**QUICK, outer=SEARCH, gradient_tolerance=0.1)
+        Task(table(), 0, settings, validation_rows=np.arange(5), rows=np.arange(5, 60))
 
 
 # Which rows
@@ -216,7 +217,7 @@ def test_groups_count_by_their_share_of_the_validation_rows(table):
 
     task = searched(grouped(table((48, 12))), 0, AutoBalance(objective=objective, warm_up=20, interval=10))
     fit([task])
-    cells = task.table.cells()[task.search.validation_rows]
+    cells = task.table.cells()[task.inner.validation_rows]
     assert len(seen) > 2 and len(set(np.bincount(cells))) > 2
     for counts in seen:
         np.testing.assert_allclose(counts.flatten(), np.bincount(cells, minlength=counts.numel()))

@@ -1,0 +1,31 @@
+from . import datasets as datasets
+from . import metrics as metrics
+from . import recipes as recipes
+from .batches import BalancedBatchSampler as BalancedBatchSampler
+from .batches import BatchSMOTE as BatchSMOTE
+from .batches import MixUp as MixUp
+from .batches import RebalancedMixup as RebalancedMixup
+from .batches import ReMix as ReMix
+from .bilevel.autobalance import AutoBalance as AutoBalance
+from .classifiers import AutoClassifier as AutoClassifier
+from .classifiers import MUBOClassifier as MUBOClassifier
+from .classifiers import NeuralClassifier as NeuralClassifier
+from .classifiers import ResampledClassifier as ResampledClassifier
+from .decisions import PriorCorrectedClassifier as PriorCorrectedClassifier
+from .decisions import TunedThresholdsClassifier as TunedThresholdsClassifier
+from .losses import CDTLoss as CDTLoss
+from .losses import ClassBalancedLoss as ClassBalancedLoss
+from .losses import DeferredReweighting as DeferredReweighting
+from .losses import FocalLoss as FocalLoss
+from .losses import LDAMLoss as LDAMLoss
+from .losses import LogitAdjustedLoss as LogitAdjustedLoss
+from .losses import ParametricCrossEntropy as ParametricCrossEntropy
+from .losses import VSLoss as VSLoss
+from .persistence import load as load
+from .persistence import save as save
+from .samplers import GBO as GBO
+from .samplers import MUBO as MUBO
+from .samplers import SSG as SSG
+from .samplers import SMOTifiedGAN as SMOTifiedGAN
+
+__version__: str

@@ -1,0 +1,83 @@
+"""The batches of an outer step: rows in the forms that loops and loaders have them in."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from itertools import islice
+from typing import Any
+
+from equipoise.bilevel.inner import Batch
+from equipoise.bilevel.networks import Keywords
+
+_TARGETS = ("labels", "label", "target", "y")
+
+
+def as_batch(batch: Any) -> Batch:
+    """Return a batch given as a tuple ``(x, y)``, ``(x, y, group)`` or ``(x, y, group, weight)``, or as a dict.
+
+    A dict has its target under "labels", "label", "target" or "y", and may have "group" and "weight"; the rest goes to
+    the network as keyword arguments.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(batch, Mapping):
+        rest = dict(batch)
+        names = [name for name in _TARGETS if name in rest]
+        if len(names) != 1:
+            raise ValueError(
+                f"A batch that is a dict needs its target under one of the keys {', '.join(map(repr, _TARGETS))}, but "
+                f"its keys are {', '.join(map(repr, rest))}."
+            )
+        target, group, weight = rest.pop(names[0]), rest.pop("group", None), rest.pop("weight", None)
+        return Batch(Keywords(rest), target, group, weight)
+    if isinstance(batch, (tuple, list)) and 2 <= len(batch) <= 4:
+        return Batch(*batch)
+    raise ValueError(
+        f"A batch must be (x, y), (x, y, group), (x, y, group, weight) or a dict, but a batch is of type "
+        f"{type(batch).__name__}{f' with {len(batch)} parts' if isinstance(batch, (tuple, list)) else ''}."
+    )
+
+
+class BatchSource:
+    """Batches of one side for outer steps; a loader is passed over once from step to step, with its workers kept.
+
+    Parameters
+    ----------
+    name : str
+        Of the side, for errors.
+    n_batches : int
+        Batches of an outer step.
+    """
+
+    def __init__(self, name: str, n_batches: int) -> None:
+        self._name, self._n_batches = name, n_batches
+        self._of: Iterable[Any] | None = None
+        self._going: Iterator[Any] = iter(())
+
+    def take(self, batches: Iterable[Any]) -> list[Batch]:
+        """Take the next batches; where a pass over a list or a loader ends, the next one begins.
+
+        Raises
+        ------
+        ValueError
+            If there are too few.
+        """
+        if batches is not self._of:
+            self._of, self._going = batches, iter(batches)
+        taken = list(islice(self._going, self._n_batches))
+        enough = not isinstance(batches, Sized) or len(batches) >= self._n_batches
+        if len(taken) < self._n_batches and self._going is not batches and enough:
+            self._going = iter(batches)
+            more = list(islice(self._going, self._n_batches - len(taken)))
+            taken = [*taken, *more]
+        if len(taken) < self._n_batches:
+            raise ValueError(
+                f"n_batches={self._n_batches} batches are taken in an outer step, but {self._name} gave {len(taken)}: "
+                f"give a loader, a list of enough batches, or an iterator that does not end."
+            )
+        return [as_batch(batch) for batch in taken]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the loader and its iterator out of copies and pickles."""
+        return {**vars(self), "_of": None, "_going": iter(())}

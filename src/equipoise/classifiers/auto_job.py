@@ -1,0 +1,166 @@
+"""The first half of `AutoClassifier.fit`, folds and their training tasks, and what the held-out rows then decide."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+
+from equipoise.batches import MixUp
+from equipoise.classifiers.auto_members import Kind
+from equipoise.classifiers.base import CLIP, LEAST_STEPS, Codes, training_device
+from equipoise.classifiers.jobs import FitJob
+from equipoise.decisions import tune_offsets
+from equipoise.decisions.pool import fit_pool, pool
+from equipoise.sklearn_private import check_sample_weight
+from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
+from equipoise.training.scaling import Standardizer
+
+if TYPE_CHECKING:
+    from equipoise.classifiers.auto import AutoClassifier
+
+_FOLDS, _FOLDS_OF_MANY = 8, 4
+_MANY_ROWS = 5000  # from which on there are fewer folds
+_EPOCHS, _MOST_STEPS = 40, 2000  # of the longest kind
+_TREES_SHARE = 0.25  # of the time that the search for relevance may take
+
+Weights = NDArray[np.float64]
+
+
+@dataclass(eq=False, repr=False)
+class HeldOutAnswers:
+    """Pooled probabilities of the rows by networks that had not seen them.
+
+    Once copied or stored, it holds what was learned from the rows, and no longer the rows.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,)
+    proba : ndarray of shape (n, n_classes)
+    weights : ndarray of shape (n,) or None
+    """
+
+    codes: Codes
+    proba: NDArray[np.float64]
+    weights: Weights | None
+
+    @cached_property
+    def macro_f1_offsets(self) -> NDArray[np.float64]:
+        """Offsets to log probabilities that are best for macro F1 on the rows."""
+        labels = np.arange(self.proba.shape[1])
+        return tune_offsets(self.codes, self.proba, metric="macro_f1", labels=labels, sample_weight=self.weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"macro_f1_offsets": self.macro_f1_offsets}
+
+
+class AutoJob(FitJob["AutoClassifier"]):
+    """A fit of an `AutoClassifier` whose networks are not trained yet; parameters are those of its `fit`.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, n_features)
+        Standardised rows of positive weight.
+    codes : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+    held_out : list of ndarray of int
+        Rows that the networks of each fold do not see.
+    """
+
+    def __init__(
+        self,
+        classifier: "AutoClassifier",
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> None:
+        draft = classifier._new_draft()
+        super().__init__(classifier, draft, [])
+        device = training_device(draft.device)
+        rows, self.codes = draft._checked(X, y)
+        draft.costs()  # refused now, rather than after the work
+        held_together = None if groups is None else column_or_1d(groups)
+        check_consistent_length(rows, held_together)
+        self.weights = None
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+            seen = weights > 0
+            rows, self.codes, self.weights = rows[seen], self.codes[seen], weights[seen] / weights[seen].mean()
+            held_together = None if held_together is None else held_together[seen]
+        counts = np.bincount(self.codes, weights=self.weights, minlength=len(draft.classes_))
+        if not (counts > 0).all():
+            raise ValueError("Each class needs a row of positive weight, but all of one have weight zero.")
+        draft.priors_ = counts / counts.sum()
+        draft.scaler_ = Standardizer.of(rows, self.weights, CLIP) if draft.standardize else None
+        self.rows = draft.scaled(rows)
+        rng = check_random_state(draft.random_state)
+        folds = _split(self.codes, held_together, rng.randint(1 << 31))
+        self.held_out = [held_out for _, held_out in folds]
+        draft.kinds_ = draft.kinds  # so that a model that is kept knows its own
+        settings = [_settings(kind, len(folds[0][0]), draft.max_steps, device) for kind in draft.kinds_]
+        seconds = None if draft.max_time is None else _TREES_SHARE * draft.max_time / len(folds)
+        draft.fold_inputs_ = []
+        for train, _ in folds:
+            self._add_fold(train, settings, rng, seconds)
+
+    def _add_fold(
+        self, train: Codes, settings: Sequence[Settings], rng: np.random.RandomState, seconds: float | None
+    ) -> None:
+        draft, weights = self._draft, None if self.weights is None else self.weights[train]
+        inputs = draft.fold_inputs.of(self.rows[train], self.codes[train], weights, rng.randint(1 << 31), seconds)
+        draft.fold_inputs_.append(inputs)
+        for kind, how in zip(draft.kinds_, settings, strict=True):
+            table = Table(inputs.view(self.rows[train], kind), self.codes[train], len(draft.classes_))
+            self.tasks.append(Task(table, rng.randint(1 << 31), how, weights=weights))
+
+    def _take(self, networks: Sequence[TrainedNetwork]) -> None:
+        draft = self._draft
+        draft.n_steps_ = [network.n_steps for network in networks]
+        draft.feature_importances_ = np.mean([inputs.feature_importances_ for inputs in draft.fold_inputs_], axis=0)
+        ensembles, n = [FittedEnsemble([network], draft.classes_) for network in networks], len(draft.kinds_)
+        draft.fold_ensembles_ = [ensembles[i : i + n] for i in range(0, len(ensembles), n)]
+        answers = np.empty((n, len(self.rows), len(draft.classes_)))
+        for fold, unseen in enumerate(self.held_out):
+            answers[:, unseen] = draft.fold_probabilities(fold, self.rows[unseen])
+        draft.pool_weights_ = fit_pool(answers, self.codes, self.weights)
+        draft.held_out_ = HeldOutAnswers(self.codes, pool(answers, draft.pool_weights_), self.weights)
+
+    def _diverged(self) -> str:
+        return "Training diverged: see that the features are finite and of like scale."
+
+
+def _split(codes: Codes, groups: NDArray[Any] | None, seed: int) -> list[tuple[Codes, Codes]]:
+    """Return training and held-out rows of each fold."""
+    n_folds = min(_FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
+    if groups is not None:
+        names = np.unique(groups)
+        if len(names) < 2:
+            raise ValueError(f"Two groups are needed, but groups holds one only: {names.tolist()[0]!r}; leave it out.")
+        n_folds = min(n_folds, len(names))
+    if n_folds < 2:
+        raise ValueError(f"A class of two rows is needed, but each of the {len(codes)} classes has one row only.")
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes that not every fold has: pooled, they need not
+        folds = splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
+        return [(train, held_out) for train, held_out in folds if len(held_out)]  # of few groups, some go without
+
+
+def _settings(kind: Kind, n_rows: int, max_steps: int | None, device: str) -> Settings:
+    batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
+    epoch_steps = -(-n_rows // batch_size)
+    steps = max_steps or min(max(LEAST_STEPS, _EPOCHS * epoch_steps), _MOST_STEPS)
+    return Settings(
+        batch_transform=MixUp(alpha=kind.alpha),
+        batch_size=batch_size,
+        max_steps=max(1, int(kind.share_of_steps * steps)),
+        epoch_steps=epoch_steps,
+        dropout=kind.dropout,
+        device=device,
+    )

@@ -1,0 +1,123 @@
+"""What the classifiers that train networks share: checks of rows and labels, the device, prediction."""
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from equipoise.containers import as_array
+
+Codes = NDArray[np.int64]
+
+CLIP = 5.0
+"""Bound of standardised features, in standard deviations."""
+
+LEAST_STEPS = 300
+"""Gradient steps of a network on a small table, at least."""
+
+_NUMBERS_AT_ONCE = 1 << 22  # of rows that are predicted at once
+_ROWS_AT_ONCE = 1 << 13
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that train networks.
+
+    A subclass fits a draft, an unfitted twin of itself, and gives `_probabilities` of checked rows.
+    """
+
+    classes_: NDArray[Any]
+    _allow_nd = False
+
+    def _new_draft(self) -> Self:
+        """Return a twin with the same parameters and without fitted attributes."""
+        draft = copy.copy(self)
+        draft._forget()
+        return draft
+
+    def _forget(self) -> None:
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+
+    def become(self, draft: Self) -> Self:
+        """Take the fitted attributes of a draft in place of one's own, and return oneself."""
+        self._forget()
+        self.__dict__.update(vars(draft))
+        return self
+
+    def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
+        """Return training rows and class codes; set `classes_` and what scikit-learn keeps of features."""
+        rows, labels = validate_data(
+            self, as_array(X), as_array(y), dtype=[np.float64, np.float32], allow_nd=self._allow_nd
+        )
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
+        return rows, codes
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        rows: Any = validate_data(
+            self, as_array(X), reset=False, dtype=[np.float64, np.float32], allow_nd=self._allow_nd
+        )
+        at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
+        parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities (n, n_classes) of checked rows."""
+        raise NotImplementedError
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+
+def training_device(name: str) -> str:
+    """Return the device that a parameter ``device`` names.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` is CUDA where there is one, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or this machine has none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name).item()
+    except Exception as error:
+        there = ["'auto'", "'cpu'", *(["'cuda'"] if torch.cuda.is_available() else [])]
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device={name!r} is not there ({reason}): choose one of {', '.join(there)}.") from error
+    return name

@@ -1,0 +1,205 @@
+"""The first half of `NeuralClassifier.fit`: rows scaled, encoded and resampled, and one training task a member."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+
+from equipoise.bilevel.found_loss import FoundLoss
+from equipoise.classifiers.base import CLIP, Codes, training_device
+from equipoise.classifiers.jobs import FitJob
+from equipoise.classifiers.scores import SCORES
+from equipoise.samplers.resample import resample
+from equipoise.sklearn_private import check_sample_weight
+from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
+from equipoise.training.scaling import Standardizer
+
+if TYPE_CHECKING:
+    from equipoise.classifiers.neural import NeuralClassifier
+
+Weights = NDArray[np.float64]
+
+
+class NeuralJob(FitJob["NeuralClassifier"]):
+    """A fit of a `NeuralClassifier` whose networks are not trained yet; parameters are those of its `fit`."""
+
+    def __init__(
+        self,
+        classifier: "NeuralClassifier",
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> None:
+        draft = classifier._new_draft()
+        super().__init__(classifier, draft, [])
+        device = training_device(draft.device)
+        rows, codes = draft._checked(X, y)
+        weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
+        _fit_inputs(draft, rows, sample_weight)
+        if weights is not None:
+            group = None if group is None else group[weights > 0]
+            rows, codes, weights = rows[weights > 0], codes[weights > 0], weights[weights > 0]
+        table = Table(draft.inputs(rows), codes, len(draft.classes_), group)
+        draft.sampler_diagnostics_ = []
+        seeds = check_random_state(draft.random_state).randint(np.iinfo(np.int32).max, size=draft.n_members)
+        settings = _settings(draft, table, device)
+        self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
+
+    def _take(self, networks: Sequence[TrainedNetwork]) -> None:
+        draft = self._draft
+        draft.ensemble_ = FittedEnsemble(networks, draft.classes_)
+        draft.n_steps_ = [network.n_steps for network in networks]
+        if found := [network.found for network in networks if isinstance(network.found, FoundLoss)]:
+            names = found[0].parameters
+            draft.loss_parameters_ = {name: np.stack([each.parameters[name] for each in found]) for name in names}
+            draft.loss_histories_ = [{"step": each.steps, **each.history} for each in found]
+
+    def _diverged(self) -> str:
+        return (
+            f"Training diverged with learning_rate={self._draft.learning_rate!r}: lower it, or see that the features "
+            f"are finite and of like scale (standardize=True does that)."
+        )
+
+
+def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: int) -> Codes | None:
+    draft.groups_ = None
+    if groups is None:
+        return None
+    if not isinstance(draft.loss, OuterProblem):
+        raise ValueError("groups are for a loss that tells them apart, but loss is none: give loss=AutoBalance().")
+    for name in ("sampler", "batch_transform"):
+        if getattr(draft, name) is not None:
+            raise ValueError(
+                f"groups and {name}={getattr(draft, name)!r} do not go together: synthetic or mixed rows belong to no "
+                f"group. Leave one of them out."
+            )
+    labels = column_or_1d(groups)
+    if len(labels) != n_rows:
+        raise ValueError(f"groups must hold one group a row, but there are {len(labels)} for {n_rows} rows.")
+    draft.groups_, codes = np.unique(labels, return_inverse=True)
+    if len(draft.groups_) < 2:
+        raise ValueError(f"Two groups are needed, but groups holds one only: {draft.groups_.tolist()[0]!r}.")
+    return codes
+
+
+def _row_weights(
+    draft: "NeuralClassifier", X: NDArray[Any], codes: Codes, sample_weight: ArrayLike | None
+) -> Weights | None:
+    if sample_weight is None and draft.class_weight is None:
+        return None
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+    if draft.class_weight is not None:
+        weights *= compute_sample_weight(draft.class_weight, draft.classes_[codes])
+    if not weights.any():
+        raise ValueError("Some sample weights must be positive, but all are zero.")
+    return weights
+
+
+def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
+    """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
+    given = None if sample_weight is None else check_sample_weight(sample_weight, X, dtype=np.float64)
+    draft.scaler_ = Standardizer.of(X, given, CLIP) if draft.standardize else None
+    draft.encoder_ = None
+    if draft.n_bins is not None:
+        if X.ndim != 2:
+            raise ValueError(
+                f"n_bins={draft.n_bins!r} is for rows of numbers, but X has shape {X.shape}: flatten it, or leave "
+                f"n_bins out."
+            )
+        seen = draft.inputs(X if given is None else X[given > 0])
+        draft.encoder_ = PiecewiseLinearEncoder(draft.n_bins).fit(seen)
+
+
+def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
+    batch_size = min(draft.batch_size, len(table))
+    stop = "log_loss" if draft.early_stopping is True else draft.early_stopping
+    return Settings(
+        network=_hidden_layers(draft, table) if isinstance(draft.network, str) else draft.network,
+        head="cosine" if draft.network == "cosine_mlp" else "linear",
+        loss="cross_entropy" if isinstance(draft.loss, OuterProblem) else draft.loss,
+        outer=draft.loss if isinstance(draft.loss, OuterProblem) else None,
+        batch_transform=draft.batch_transform,
+        batch_sampler=draft.batch_sampler,
+        batch_size=batch_size,
+        max_steps=draft.planned_steps(len(table)),
+        epoch_steps=-(-len(table) // batch_size),
+        learning_rate=draft.learning_rate,
+        weight_decay=draft.weight_decay,
+        optimizer=draft.optimizer,
+        schedule=draft.schedule,
+        dropout=draft.dropout,
+        early_stopping=SCORES[stop] if stop else None,
+        patience=draft.patience,
+        gradient_tolerance=draft.gradient_tolerance,
+        device=device,
+        dtype=draft.dtype,
+    )
+
+
+def _hidden_layers(draft: "NeuralClassifier", table: Table) -> tuple[int, ...]:
+    sizes = tuple(draft.hidden_layer_sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be integers of 1 or more, but hidden_layer_sizes={draft.hidden_layer_sizes!r}."
+        )
+    if table.X.ndim != 2:
+        raise ValueError(
+            f"network={draft.network!r} reads rows of numbers, but X has shape {table.X.shape}: flatten it, or give a "
+            f"network."
+        )
+    return tuple(map(int, sizes))
+
+
+def _task(draft: "NeuralClassifier", table: Table, weights: Weights | None, settings: Settings, seed: int) -> Task:
+    rows, held_out = np.arange(len(table)), None
+    if settings.early_stopping is not None:
+        rows, held_out = _held_out(draft, table, seed)
+    inner = None
+    if settings.outer is not None:
+        train, chooses = settings.outer.split(table.cells()[rows], seed)
+        inner = InnerRows(rows[chooses], *_resampled(draft, table, rows[train], weights, seed))
+    trained = _resampled(draft, table, rows, weights, seed)
+    return Task(table, seed, settings, *trained, validation_rows=held_out, inner=inner)
+
+
+def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes, Codes]:
+    """Divide the rows, by class, into those that train and those that early stopping scores."""
+    rng = np.random.default_rng(seed)
+    kept = []
+    for code, label in enumerate(draft.classes_.tolist()):
+        rows = rng.permutation(np.flatnonzero(table.y == code))
+        if len(rows) < 2:
+            raise ValueError(
+                f"early_stopping={draft.early_stopping!r} holds out rows of each class, but class {label!r} has "
+                f"{len(rows)} row(s): give it two or more, leave it out, or set early_stopping=False."
+            )
+        size = min(len(rows) - 1, max(1, round(draft.validation_fraction * len(rows))))
+        kept.append((rows[size:], rows[:size]))
+    train, held_out = (np.sort(np.concatenate(parts)) for parts in zip(*kept, strict=True))
+    return train, held_out
+
+
+def _resampled(
+    draft: "NeuralClassifier", table: Table, rows: Codes, weights: Weights | None, seed: int
+) -> tuple[Codes, Table | None, Weights | None]:
+    """Return the rows that train, the synthetic ones, and a weight each."""
+    made = None
+    row_weights = None if weights is None else weights[rows]
+    if draft.sampler is not None:
+        labels = draft.classes_[table.y[rows]]
+        drawn = resample(draft.sampler, table.X[rows], labels, seed)
+        draft.sampler_diagnostics_ += drawn.diagnostics
+        if row_weights is not None:
+            row_weights = drawn.weights(row_weights, labels)
+        if drawn.synthetic.any():
+            made_codes = np.searchsorted(draft.classes_, drawn.y[drawn.synthetic])
+            made = Table(drawn.X[drawn.synthetic].astype(draft.dtype), made_codes, table.n_classes)
+        rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), rows[drawn.sources])
+    if row_weights is not None:
+        row_weights = row_weights / row_weights.mean()
+    return rows, made, row_weights

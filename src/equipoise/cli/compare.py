@@ -1,0 +1,214 @@
+"""``equipoise compare``: every treatment on a table, a report, and the winner's model."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from equipoise.cli.fit import about_model
+from equipoise.cli.options import AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Count, Machines, Reading, Seed
+from equipoise.cli.output import announce, command_line, resumable, say
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+    from equipoise.experiments import Comparison, Store
+
+_DEMO = "digits"
+
+
+def _check_minutes(_: Any, value: float) -> None:
+    if not value > 0:  # NaN neither
+        raise ValueError("Must be a positive number of minutes.")
+
+
+def compare(
+    table: Path | None = None,
+    /,
+    *,
+    target: str | None = None,
+    out: Path = Path("report"),
+    demo: bool = False,
+    dataset: str | None = None,
+    recipes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    folds: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    repeats: Count | None = None,
+    members: Count = MEMBERS,
+    metric: str = "g_mean",
+    budget: Annotated[float, Parameter(validator=_check_minutes)] = 15.0,
+    seed: Seed = 0,
+    track: Literal["mlflow"] | None = None,
+    machines: Machines = THIS_MACHINE,
+    reading: Reading = AS_IN_A_FILE,
+) -> None:
+    """Compare every treatment on a table: a leaderboard, a report and the winner's model.
+
+    Stopped at any point, the same command goes on where it was.
+
+    Parameters
+    ----------
+    table
+        csv, tsv, parquet or feather file.
+    target
+        Column of the classes: its name, its position from 1, or -1 for the last.
+    out
+        Folder for report.html, leaderboard.csv, results.sqlite and model/.
+    demo
+        Use a table that scikit-learn ships, instead of a file.
+    dataset
+        Use a data set by name (see `equipoise datasets list`), instead of a file.
+    recipes
+        Treatments to compare, all by default.
+    folds
+        Number of folds; each is the test set once a repeat.
+    repeats
+        Number of divisions into folds; 2 by default, 4 for small tables.
+    members
+        Number of networks that each neural recipe averages; auto chooses its own.
+    metric
+        Metric that ranks the recipes, and the aim of auto's decisions.
+    budget
+        Time limit in minutes. If needed, repeats, steps or slow samplers are cut; the report lists every cut.
+    seed
+        Random seed.
+    track
+        Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
+    """
+    data = _task(table, target, demo, dataset, reading)
+
+    from equipoise import persistence
+    from equipoise.cli.leaderboard import print_leaderboard
+    from equipoise.experiments import compare as run_comparison
+    from equipoise.progress import ProgressBars
+    from equipoise.reports import check_places, leaderboard_csv, write_report
+    from equipoise.training.machines import backend
+
+    console = Console()
+    check_places(out)
+    persistence.check_place(out / "model")
+    log = None if track is None else _tracker(data)
+    announce(data)
+    with _results(out) as store, resumable(lambda: _so_far(store, out)):
+        with backend(machines.backend, machines.address), ProgressBars(console) as bars:
+            comparison = run_comparison(
+                data,
+                store,
+                recipes=recipes,
+                n_folds=folds,
+                n_repeats=repeats,
+                n_members=members,
+                metric=metric,
+                budget=60 * budget,
+                random_state=seed,
+                on_progress=bars.advance,
+            )
+        if not comparison.recipes:
+            raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
+        with console.status("Scoring"):
+            comparison.leaderboard  # noqa: B018 - derived once, and kept
+        print_leaderboard(console, comparison)
+        write_report(comparison, out / "report.html", command=command_line())
+        leaderboard_csv(comparison, out / "leaderboard.csv")
+        with console.status("Fitting the winner on all rows"):
+            not_saved = _save_winner(comparison, data, target, reading, out / "model")
+        if log is not None:
+            with console.status("Logging to MLflow"):
+                log(comparison, out, command_line())
+    for note in comparison.protocol.notes:
+        say(f"Note: {note}")
+    model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
+    say(f"Report: {out / 'report.html'}{model}")
+    if not_saved:
+        say(f"No model was saved: {not_saved}")
+
+
+def _task(table: Path | None, target: str | None, demo: bool, dataset: str | None, reading: Reading) -> "Dataset":
+    if sum((table is not None, demo, dataset is not None)) != 1:
+        raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
+    if table is not None and target is None:
+        raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
+    frame = None if table is None else reading.table(table, target)
+
+    from equipoise import datasets
+
+    if table is None or frame is None or target is None:
+        return datasets.load(dataset or _DEMO)
+    return datasets.split_target(frame, target, name=table.stem)
+
+
+def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
+    """Return the function that logs a comparison; a store that cannot be used is refused before hours of work."""
+    from equipoise.tracking import MLflowTracker  # the packages that it needs are an extra
+
+    return MLflowTracker(data.name).log
+
+
+def _save_winner(
+    comparison: "Comparison", data: "Dataset", target: str | None, reading: Reading, path: Path
+) -> str | None:
+    """Fit the winner on all rows and save it; where its parts cannot be saved, return the reason."""
+    from equipoise import persistence
+    from equipoise.experiments import refit
+
+    model = refit(comparison, data)
+    about = about_model(data, target, reading, comparison.winner, model) | _figures(comparison)
+    try:
+        persistence.save(model, path, about=about)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return None
+
+
+def _figures(comparison: "Comparison") -> dict[str, Any]:
+    """Return the winner's metrics by title, and how they were measured."""
+    from equipoise.experiments import METRICS
+    from equipoise.text import counted
+
+    protocol = comparison.protocol
+    row: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
+    figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
+    return {
+        "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
+        "measured": f"on held-out rows, {protocol.n_folds} folds, {counted(protocol.n_repeats, 'repeat')}",
+    }
+
+
+def _so_far(store: "Store", out: Path) -> str:
+    from equipoise.experiments import Comparison
+
+    of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
+    return f"{len(store.done())}{of_all} results are in {out}"
+
+
+@contextmanager
+def _results(out: Path) -> Iterator["Store"]:
+    """Open a folder's results; if the comparison never begins, remove again the files and folders made here."""
+    from equipoise.experiments import Store, results_path
+    from equipoise.experiments.holding import held
+
+    path = results_path(out)
+    made = [place for place in (path, out, *out.parents) if not place.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    begun = False
+    try:
+        with held(out), Store(path) as store:
+            try:
+                yield store
+            finally:
+                begun = store.get("request") is not None
+    finally:
+        if not begun:
+            _remove(made)
+
+
+def _remove(made: list[Path]) -> None:
+    for place in made:
+        if place.is_dir():
+            if not any(place.iterdir()):
+                place.rmdir()
+        else:
+            place.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""``equipoise fit``: one recipe on all rows, saved as a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+
+from equipoise.cli.options import AS_IN_A_FILE, MEMBERS, Count, Reading, Seed
+from equipoise.cli.output import announce, say
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+
+
+def fit(
+    table: Path,
+    /,
+    *,
+    target: str,
+    recipe: str = "auto",
+    decision: Literal["balanced", "macro_f1", "natural"] | None = None,
+    out: Path = Path("model"),
+    members: Count | None = None,
+    seed: Seed = 0,
+    reading: Reading = AS_IN_A_FILE,
+) -> None:
+    """Fit one recipe on all rows of a table and save the model.
+
+    Parameters
+    ----------
+    table
+        csv, tsv, parquet or feather file.
+    target
+        Column of the classes: its name, its position from 1, or -1 for the last.
+    recipe
+        Name of a treatment, or several joined by +; `auto` needs no choice.
+    decision
+        Aim of auto's decisions: equal recall of the classes (balanced, the default), macro F1, or the fewest errors
+        (natural).
+    out
+        Folder for the model.
+    members
+        Number of networks that a neural recipe averages, 4 by default; auto chooses its own.
+    seed
+        Random seed.
+    """
+    frame = reading.table(table, target)
+
+    from equipoise import datasets, persistence, recipes
+
+    parameters = _parameters(recipe, members, decision)
+    model = recipes.make(recipe, random_state=seed, **parameters)
+    data = datasets.split_target(frame, target, name=table.stem)
+    persistence.check_place(out)
+    announce(data)
+    with Console().status(f"Fitting {recipe}"):
+        model.fit(data.X, data.y)
+    persistence.save(model, out, about=about_model(data, target, reading, recipe, model))
+    say(f"Model: {out}")
+
+
+def about_model(data: "Dataset", target: str | None, reading: Reading, recipe: str, model: Any) -> dict[str, Any]:
+    """Return the facts that a saved model keeps about its data and its training."""
+    counts = data.y.value_counts()
+    return {
+        "recipe": recipe,
+        "decision": getattr(model[-1], "decision", None),
+        "data": data.name,
+        "target": str(data.y.name) if target is not None else None,
+        "rows": len(data.y),
+        "class_counts": {str(label): int(count) for label, count in counts.items()},
+        "reading": reading.as_dict(),
+    }
+
+
+def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:
+    """Return the parameters of a recipe's classifier, and refuse options that it does not have."""
+    from equipoise.recipes import AUTO, is_neural
+
+    if members is not None and not is_neural(recipe):
+        raise ValueError(
+            f"--members applies to neural recipes only, and {recipe!r} is not one. Remove it or choose another recipe."
+        )
+    if decision is not None and recipe != AUTO:
+        raise ValueError(
+            f"--decision applies to the recipe '{AUTO}' only, but --recipe is {recipe!r}. Remove it or choose "
+            f"--recipe {AUTO}."
+        )
+    if recipe == AUTO:
+        return {"decision": decision or "balanced"}
+    return {"n_members": members or MEMBERS} if is_neural(recipe) else {}

@@ -1,0 +1,44 @@
+"""Lines that several commands print."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+
+
+def say(line: str) -> None:
+    """Print a line as it is, without colours or markup."""
+    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def announce(data: "Dataset") -> None:
+    """Print the size of a data set, its rare class, and the notes of its reading."""
+    counts = data.y.value_counts()
+    share = counts.min() / counts.sum()
+    say(
+        f"{data.name}: {len(data.y):,} rows, {data.X.shape[1]} columns, {len(counts)} classes; "
+        f"the rare class is {data.rare!r} with {counts.min():,} rows ({share:.2%})."
+    )
+    for note in data.notes:
+        say(f"  {note}")
+
+
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["equipoise", *sys.argv[1:]])
+
+
+@contextmanager
+def resumable(so_far: Callable[[], str]) -> Iterator[None]:
+    """When the work is stopped by Ctrl-C, print what is there so far and the command that goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\nStopped: {so_far()}. To go on:\n{command_line()}")
+        raise

@@ -1,0 +1,10 @@
+from .dataset import Dataset as Dataset
+from .dataset import split_target as split_target
+from .entries import catalogue as catalogue
+from .entries import names as names
+from .entries import suite as suite
+from .home import data_home as data_home
+from .imbalance import make_imbalance as make_imbalance
+from .memory_mapped import map_parquet as map_parquet
+from .named import fetch as fetch
+from .named import load as load

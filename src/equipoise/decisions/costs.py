@@ -1,0 +1,63 @@
+"""Costs of wrong decisions, as a matrix or keyed by labels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Costs = ArrayLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
+
+
+def cost_matrix(costs: Costs, labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return costs as a matrix, rows = true class, columns = decided class.
+
+    Parameters
+    ----------
+    costs : array-like of shape (K, K), DataFrame, or dict of dict
+        An array has the order of ``labels``. A data frame has true labels as its index and decided labels as its
+        columns, a dict maps true labels to dicts of decided labels, both in any order; in a dict a right decision
+        may be left out and costs 0.
+    labels : ndarray of shape (K,)
+        Classes, sorted as `classes_` of a classifier.
+
+    Returns
+    -------
+    ndarray of shape (K, K)
+
+    Raises
+    ------
+    ValueError
+        If the labels or the shape do not fit the classes, or a cost is not a finite number, or all are 0.
+
+    Examples
+    --------
+    >>> from equipoise.decisions.costs import cost_matrix
+    >>> cost_matrix({"ok": {"fraud": 1}, "fraud": {"ok": 20}}, np.array(["fraud", "ok"]))
+    array([[ 0., 20.],
+           [ 1.,  0.]])
+    """
+    names = labels.tolist()
+    try:
+        matrix = np.asarray(_by_labels(costs, names), dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (len(names),) * 2 or not np.isfinite(matrix).all() or not matrix.any():
+        raise ValueError(
+            f"Costs must be finite numbers, not all 0, for the classes {names!r}: a matrix of shape "
+            f"{(len(names),) * 2} in this order (rows = true class, columns = decided class), or a data frame or dict "
+            f"of dicts with these labels, as {{true: {{decided: cost}}}}; got {costs!r}."
+        )
+    return matrix
+
+
+def _by_labels(costs: Costs, names: list[Any]) -> ArrayLike:
+    """Return the costs in the order of the names."""
+    if isinstance(costs, pd.DataFrame):
+        costs = costs.to_dict(orient="index")
+    if not isinstance(costs, Mapping):
+        return costs
+    if set(costs) != set(names) or any(set(row) | {true} != set(names) for true, row in costs.items()):
+        raise ValueError("other labels")
+    return [[costs[true].get(decided, 0.0) for decided in names] for true in names]

@@ -1,0 +1,146 @@
+"""Rows predicted by models that were fitted without them: which of them can be tuned on.
+
+A model whose training rows lack a class gives it a probability that means nothing. With sorted labels, groups or very
+small classes that happens in cross-validation, so such classes and rows are left out, with a warning.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.decisions.costs import Costs, cost_matrix
+from equipoise.decisions.objective import Floors, Objective
+from equipoise.decisions.thresholds import tune_offsets
+from equipoise.metrics import Floats, Indices
+
+Flags = NDArray[np.bool_]
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutRows:
+    """Rows of the folds of a cross-validation, one fold after the other or in any order.
+
+    Attributes
+    ----------
+    codes : ndarray of int, of shape (n,)
+        Class of each row, 0 to K - 1.
+    folds : ndarray of int, of shape (n,)
+        Fold that each row is held out in.
+    trained : ndarray of bool, of shape (n_folds, K)
+        Classes among the training rows of each fold.
+
+    Examples
+    --------
+    >>> trained = np.array([[True, True, True], [True, True, False]])  # the second fold trains without class 2
+    >>> rows = HeldOutRows(np.array([0, 1, 2, 0, 1, 2]), np.array([0, 0, 0, 1, 1, 1]), trained)
+    >>> rows.comparable()
+    (array([ True,  True,  True, False, False, False]), array([ True,  True,  True]))
+    """
+
+    codes: Indices
+    folds: Indices
+    trained: Flags
+
+    def comparable(self) -> tuple[Flags, Flags]:
+        """Rows ``(n,)`` and classes ``(K,)`` whose probabilities mean something.
+
+        A class stays if a fold that trains with it holds some of its rows out; a row stays if its class does and its
+        fold trains with all classes that stay.
+        """
+        known = self.trained[self.folds, self.codes]
+        classes = np.bincount(self.codes[known], minlength=self.trained.shape[1]) > 0
+        while True:
+            whole: Flags = np.all(self.trained[:, classes], axis=1)
+            rows = classes[self.codes] & whole[self.folds]
+            left = np.bincount(self.codes[rows], minlength=len(classes)) > 0
+            if left[classes].all():
+                return rows, classes
+            classes &= left
+
+    def tune(
+        self,
+        proba: Floats,
+        labels: NDArray[Any],
+        *,
+        metric: str | Costs,
+        min_recall: Floors = None,
+        min_precision: Floors = None,
+        sample_weight: Floats | None = None,
+    ) -> Floats:
+        """Offsets for `decide` that are best on the rows that can be compared.
+
+        Parameters are those of `tune_offsets`. A class that was left out gets the mean offset of the others.
+
+        Warns
+        -----
+        UserWarning
+            If a fold trains without a class.
+        """
+        Objective.of(metric, labels, min_recall, min_precision)  # so that it fails now
+        rows, classes = self.comparable()
+        kept = labels[classes]
+        costs = None if isinstance(metric, str) else cost_matrix(metric, labels)[np.ix_(classes, classes)]
+        if len(kept) < 2 or (costs is not None and not costs.any()):
+            self.warn(labels.tolist(), "No thresholds were tuned: the most probable class is decided.", stacklevel=3)
+            return np.zeros(len(labels))
+        left_out = labels[~classes].tolist()
+        self.warn(
+            labels.tolist(),
+            f"Thresholds were not tuned for {', '.join(map(repr, left_out))}, which got the mean offset of the others."
+            if left_out
+            else "The rows of these folds were left out of tuning.",
+            stacklevel=3,
+        )
+        floors = [
+            None if given is None else {label: floor for label, floor in given.items() if label not in left_out}
+            for given in (min_recall, min_precision)
+        ]
+        offsets = tune_offsets(
+            labels[self.codes[rows]],
+            _restricted(proba[rows], classes),
+            metric=metric if costs is None else costs,
+            min_recall=floors[0],
+            min_precision=floors[1],
+            labels=kept,
+            sample_weight=None if sample_weight is None else sample_weight[rows],
+        )
+        everywhere = np.full(len(labels), offsets.mean())
+        everywhere[classes] = offsets
+        return everywhere - everywhere[0]
+
+    def warn(self, labels: Sequence[Any], consequence: str, *, stacklevel: int = 2) -> None:
+        """Warn of the classes that folds train without.
+
+        Parameters
+        ----------
+        labels : sequence of length K
+            The classes.
+        consequence : str
+            Sentence on what follows.
+        stacklevel : int, default=2
+        """
+        lacking = [(fold + 1, labels[k]) for fold, k in np.argwhere(~self.trained)]
+        if lacking:
+            named = ", ".join(f"fold {fold} without class {label!r}" for fold, label in lacking[:_MOST_NAMED])
+            more = f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
+            warnings.warn(
+                f"Some folds have no training rows of a class: {named}{more}. {consequence} Stratified or fewer folds, "
+                "or more rows of these classes, avoid this.",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+
+def _restricted(proba: Floats, classes: Flags) -> Floats:
+    """Probabilities ``(n, K)`` among some of the classes; equal ones where a row has none for them."""
+    if classes.all():
+        return proba
+    chosen = proba[:, classes]
+    sums = chosen.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, chosen / np.where(sums > 0, sums, 1), 1 / chosen.shape[1])

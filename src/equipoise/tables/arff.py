@@ -1,0 +1,48 @@
+"""Weka's ARFF files: attributes with types, then cells between commas."""
+
+import io
+import re
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+_ATTRIBUTE = re.compile(r"""(?i)^@attribute\s+('(?:[^'\\]|\\.)*'|"[^"]*"|\S+)\s+(.+?)\s*$""")
+
+
+def read_arff(text: str, path: str) -> pd.DataFrame:
+    """Read a table; nominal attributes become categories, numeric ones numbers, all others text.
+
+    Raises
+    ------
+    ValueError
+        If the file has no attributes or no data, or is sparse.
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("%")]
+    start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)
+    declared = dict(_attribute(match) for line in lines[:start] if (match := _ATTRIBUTE.match(line.strip())))
+    if start is None or not declared:
+        raise ValueError(f"{path} is no ARFF file: it needs @attribute lines, then @data.")
+    rows = lines[start + 1 :]
+    if rows and rows[0].lstrip().startswith("{"):
+        raise ValueError(f"{path} is a sparse ARFF file, which is not read: write it as csv.")
+    table = arrow_csv.read_csv(
+        io.BytesIO(re.sub(r"(?m),[ \t]+|^[ \t]+", lambda m: m[0].strip(), "\n".join(rows)).encode()),
+        arrow_csv.ReadOptions(column_names=list(declared)),
+        arrow_csv.ParseOptions(quote_char="'", escape_char="\\"),
+        arrow_csv.ConvertOptions(
+            column_types={
+                name: pa.float64() if kind.lower() in ("numeric", "real", "integer") else pa.string()
+                for name, kind in declared.items()
+            },
+            null_values=["?", ""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    frame = table.to_pandas()
+    return frame.astype({name: "category" for name, kind in declared.items() if kind.startswith("{")})
+
+
+def _attribute(match: re.Match[str]) -> tuple[str, str]:
+    return match[1].strip("'\"").replace("\\'", "'"), match[2]

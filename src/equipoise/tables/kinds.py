@@ -1,0 +1,118 @@
+"""The kind and the format of every column of a table: columns that leave no doubt decide for those that do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.compute as pc
+
+from equipoise.tables.columns import Kind, NumericColumn, TextColumn
+from equipoise.tables.formats import DATES, PLAIN, Ambiguous, Style
+
+Column = NumericColumn | TextColumn
+Found = tuple[Kind, str]
+
+
+def is_plain(written: str) -> bool:
+    """Tell whether a format is what anyone would read without being told."""
+    return written in ("", PLAIN, DATES[0])
+
+
+def find_kinds(
+    columns: Sequence[Column], kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style
+) -> tuple[dict[str, Kind], dict[str, str], list[str]]:
+    """Find kinds and formats of columns.
+
+    Parameters
+    ----------
+    columns : sequence of NumericColumn or TextColumn
+    kinds, formats : mapping of str to str
+        Those of columns that are known, by name.
+    style : Style
+        What is known of all.
+
+    Returns
+    -------
+    kinds, formats : dict of str to str
+        By name; formats only of columns of text that have one.
+    notes : list of str
+        Columns whose format is not plain, texts taken for missing, and columns that stay in doubt.
+    """
+    found: dict[str, Found] = {}
+    doubtful: dict[str, tuple[Callable[[Style], Found], Ambiguous]] = {}
+    for column in columns:
+        finder = _finder(column, kinds.get(column.name), formats.get(column.name))
+        try:
+            found[column.name] = finder(style)
+        except Ambiguous as error:
+            doubtful[column.name] = finder, error
+    notes = []
+    if doubtful:
+        style = _style_of([column for column in columns if column.name in found], found, style)
+        for name, (finder, doubt) in doubtful.items():
+            found[name], note = _settled(name, finder, style, doubt, forced=name in kinds)
+            notes += note
+    found = {column.name: found[column.name] for column in columns}
+    written = {name: how for name, (_, how) in found.items() if how}
+    return {name: kind for name, (kind, _) in found.items()}, written, [*_read_notes(columns, found), *notes]
+
+
+def _finder(column: Column, kind: Kind | None, written: str | None) -> Callable[[Style], Found]:
+    if kind is None:
+        return column.find_kind
+    known = kind
+    return lambda style: (known, column.find_format(known, style) if written is None else written)
+
+
+def _style_of(columns: Sequence[Column], found: Mapping[str, Found], style: Style) -> Style:
+    """Add to what is known of all columns what those without doubt agree on."""
+    marks, orders = set(), set()
+    for column in columns:
+        kind, written = found[column.name]
+        if kind == "number" and _shows_decimals(column, written):
+            marks.add("." if not written else written[-2])
+        elif kind == "date" and written in DATES[1:]:
+            orders.add(written)
+    decimal = style.decimal or (marks.pop() if len(marks) == 1 else None)
+    return replace(style, decimal=decimal, dates=style.dates or (orders.pop() if len(orders) == 1 else None))
+
+
+def _shows_decimals(column: Column, written: str) -> bool:
+    if isinstance(column, NumericColumn):
+        known = column.values[~np.isnan(column.values)]
+        return bool((known != np.rint(known)).any())
+    return bool(pc.any(pc.match_substring_regex(column.cells, r"\d[.,]\d")).as_py())
+
+
+def _settled(
+    name: str, finder: Callable[[Style], Found], style: Style, doubt: Ambiguous, forced: bool
+) -> tuple[Found, list[str]]:
+    try:
+        return finder(style), []
+    except Ambiguous:
+        pass
+    dates = doubt.formats[0] in DATES
+    if not dates and PLAIN in doubt.formats:  # a point is a decimal point unless something speaks against it
+        return finder(replace(style, decimal=".")), []
+    option = "dates='dayfirst' or 'monthfirst' (--dates)" if dates else "decimal=',' or '.' (--decimal)"
+    said = (
+        f"Column {name!r} reads as {'dates' if dates else 'numbers'} in two ways, as {' or '.join(doubt.formats)} "
+        f"(such as {doubt.cell!r})"
+    )
+    if forced:
+        raise ValueError(f"{said}: name one with {option}.")
+    return ("category", ""), [f"{said}, so it counts as categories: settle it with {option}."]
+
+
+def _read_notes(columns: Sequence[Column], found: Mapping[str, Found]) -> list[str]:
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    by_format: dict[str, list[str]] = {}
+    for column in texts:
+        kind, written = found[column.name]
+        if not is_plain(written):
+            by_format.setdefault(f"{kind}s as {written}", []).append(repr(column.name))
+    notes = [f"Read as {how}: {', '.join(names)}." for how, names in by_format.items()]
+    for column in texts:
+        if found[column.name][0] in ("number", "date") and column.marks:
+            notes.append(f"Column {column.name!r}: taken for missing: {', '.join(map(repr, column.marks))}.")
+    return notes
