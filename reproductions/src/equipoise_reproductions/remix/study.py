@@ -137,7 +137,7 @@ def figures_page(
     """Return what the page speaks of, beside its facts."""
     of_alpha = scores[scores["problem"].str.startswith(tuple(_ALPHA_SETS))]
     sets = {start: title for start, title in _ALPHA_SETS.items() if of_alpha["problem"].str.startswith(start).any()}
-    alpha, made = claims.alpha_claim(of_alpha), _spread_claim(counts)
+    alpha, made = claims.alpha_claim(of_alpha), spread_claim(counts)
     with drawing():
         drawn = {
             "decision_surfaces": surfaces.decision_surfaces(ring),
@@ -183,7 +183,7 @@ def _counted_on(X: np.ndarray, y: np.ndarray, seed: int) -> Counted:
     }
 
 
-def _spread_claim(counted: dict[str, list[Counted]]) -> Claim:
+def spread_claim(counted: dict[str, list[Counted]]) -> Claim:
     """Judge R10 by what was counted."""
     statements = []
     for name, folds in counted.items():

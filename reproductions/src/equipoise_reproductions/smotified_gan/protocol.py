@@ -75,7 +75,8 @@ class Source:
 
 
 def _source(row: dict[str, Any]) -> Source:
-    return Source(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+    return Source(**values)
 
 
 SOURCES = tuple(map(_source, paper("smotified-gan")["sources"]))
