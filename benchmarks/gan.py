@@ -1,4 +1,4 @@
-"""GANs: a faithful epoch against a plain loop, and how soon the default makes rows as healthy as the faithful mode's.
+"""GANs: an epoch of the published variant against a plain loop, and how soon the default makes rows as healthy.
 
 Both on the 19 features of spambase that SMOTified-GAN's authors kept, scaled to 0..1, an 80/20 split's training rows:
 1,430 spam mails against 2,250 others, so 820 latent rows in every step, 12 steps an epoch. Without the data set, on
@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.measure import Contestant, Effort, machine, race, save, threads
 from equipoise import datasets
-from equipoise.samplers.gan import FAITHFUL, SOUND
-from equipoise.samplers.gan_health import energy_distance, spread_ratio, two_sample_accuracy
+from equipoise.samplers.gan import DEFAULT, PUBLISHED
+from equipoise.samplers.gan_diagnostics import energy_distance, spread_ratio, two_sample_accuracy
 from equipoise.training.adversarial import train_gans
 from equipoise.training.gans import GANTask, TrainedGAN
 
@@ -33,8 +33,8 @@ _KEPT = [5, 6, 7, 8, 9, 11, 16, 17, 18, 19, 21, 23, 24, 25, 26, 52, 53, 56, 57] 
 _COUNTS = (2250, 1430)
 _EPOCHS, _QUICK_EPOCHS = 1500, 100  # the authors', on this set; and for a first look
 _LOOK_STEPS = 50
-_LATEST = 2  # the default is given up after so many times the faithful mode's seconds
-_PLAIN, _OURS = "plain PyTorch", "equipoise, faithful"
+_LATEST = 2  # the default is given up after so many times the published variant's seconds
+_PLAIN, _OURS = "plain PyTorch", "equipoise, published"
 _SPEED_UP, _TO_HEALTH = 1.0, 5.0
 
 Rows = NDArray[np.float64]
@@ -76,7 +76,7 @@ def _rows() -> tuple[Rows, Rows, bool]:
 
 
 def _epoch_steps(real: Rows) -> int:
-    return math.ceil(len(real) / FAITHFUL.batch_size)
+    return math.ceil(len(real) / PUBLISHED.batch_size)
 
 
 def _contestants(real: Rows, latent: Rows) -> list[Contestant]:
@@ -84,12 +84,12 @@ def _contestants(real: Rows, latent: Rows) -> list[Contestant]:
     each = _epoch_steps(real)
     return [
         Contestant(_PLAIN, lambda steps: _plain_loop(real, latent, steps // each)),
-        Contestant(_OURS, lambda steps: _faithful(real, latent, steps // each)),
+        Contestant(_OURS, lambda steps: _published(real, latent, steps // each)),
     ]
 
 
-def _faithful(real: Rows, latent: Rows, epochs: int) -> TrainedGAN:
-    return train_gans([GANTask(real, latent, 0)], replace(FAITHFUL, max_epochs=epochs))[0]
+def _published(real: Rows, latent: Rows, epochs: int) -> TrainedGAN:
+    return train_gans([GANTask(real, latent, 0)], replace(PUBLISHED, max_epochs=epochs))[0]
 
 
 def _plain_loop(real: Rows, latent: Rows, epochs: int) -> None:
@@ -102,10 +102,10 @@ def _plain_loop(real: Rows, latent: Rows, epochs: int) -> None:
     generator = nn.Sequential(*itertools.chain(*blocks), nn.Linear(1024, d), nn.Sigmoid())
     leaky = [(nn.Linear(i, o), nn.LeakyReLU(0.2, inplace=True)) for i, o in itertools.pairwise((d, 512, 256, 128))]
     discriminator = nn.Sequential(*itertools.chain(*leaky), nn.Linear(128, 1))
-    to_generate = torch.optim.Adam(generator.parameters(), lr=FAITHFUL.learning_rate)
-    to_discriminate = torch.optim.Adam(discriminator.parameters(), lr=FAITHFUL.learning_rate)
+    to_generate = torch.optim.Adam(generator.parameters(), lr=PUBLISHED.learning_rate)
+    to_discriminate = torch.optim.Adam(discriminator.parameters(), lr=PUBLISHED.learning_rate)
     criterion, starts = nn.BCEWithLogitsLoss(), torch.tensor(latent, dtype=torch.float32)
-    loader = DataLoader(TensorDataset(torch.tensor(real, dtype=torch.float32)), FAITHFUL.batch_size, shuffle=True)
+    loader = DataLoader(TensorDataset(torch.tensor(real, dtype=torch.float32)), PUBLISHED.batch_size, shuffle=True)
     for _ in range(epochs):
         for (rows,) in loader:
             to_discriminate.zero_grad()
@@ -133,22 +133,22 @@ def _as_healthy(health: dict[str, float], other: dict[str, float]) -> bool:
 
 
 def _to_health(real: Rows, latent: Rows, epochs: int) -> dict[str, Any]:
-    """Time the faithful mode, and the default until its rows are as healthy; looks count as the default's time."""
+    """Time the published variant, and the default until its rows are as healthy; looks count as the default's time."""
     start = time.perf_counter()
-    gan = _faithful(real, latent, epochs)
+    gan = _published(real, latent, epochs)
     seconds = time.perf_counter() - start
     score = _UntilAsHealthy(gan.generate(latent, batch_statistics=True))
-    settings = replace(SOUND, max_steps=1 << 40, look_steps=_LOOK_STEPS, n_iter_no_change=1, score=score)
+    settings = replace(DEFAULT, max_steps=1 << 40, look_steps=_LOOK_STEPS, n_iter_no_change=1, score=score)
     train_gans([GANTask(real, latent, 0)], settings, max_time=_LATEST * seconds)
     ratio = seconds / score.seconds if score.reached else None
     return {
         "epochs": epochs,
-        "faithful_seconds": seconds,
-        "faithful": score.target,
+        "published_seconds": seconds,
+        "published": score.target,
         "default": score.health,
         "default_seconds": score.seconds,
         "reached": score.reached,
-        "speed / faithful": ratio,
+        "speed / published": ratio,
         "target": _TO_HEALTH,
         "met": ratio is not None and ratio >= _TO_HEALTH,
     }
@@ -175,13 +175,13 @@ class _UntilAsHealthy:
 def _told(outcome: dict[str, Any] | None, epochs: int) -> str:
     if outcome is None:
         return "To the same health: skipped, since EQUIPOISE_DATA_HOME names no folder with spambase."
-    faithful, default = (
+    published, default = (
         f"{o['two_sample_accuracy']:.3f} told apart, spread {o['spread_ratio']:.2f}"
-        for o in (outcome["faithful"], outcome["default"])
+        for o in (outcome["published"], outcome["default"])
     )
     ended = f"in {outcome['default_seconds']:.0f} s" if outcome["reached"] else "never"
-    ratio = f", {outcome['speed / faithful']:.1f} times faster (target: {_TO_HEALTH:g})" if outcome["reached"] else ""
+    ratio = f", {outcome['speed / published']:.1f} times faster (target: {_TO_HEALTH:g})" if outcome["reached"] else ""
     return (
-        f"faithful, {epochs} epochs: {outcome['faithful_seconds']:.0f} s, {faithful}\n"
+        f"published, {epochs} epochs: {outcome['published_seconds']:.0f} s, {published}\n"
         f"default: as healthy {ended}{ratio}; last look {default}"
     )

@@ -153,13 +153,15 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     return NeuralClassifier(standardize=False, **settings, **parameters)
 
 
-def make(name: str, **parameters: Any) -> Pipeline:
+def make(name: str, *, preprocessor: TablePreprocessor | None = None, **parameters: Any) -> Pipeline:
     """Return a recipe as an unfitted classifier for tables: data frames with gaps and categories, or arrays.
 
     Parameters
     ----------
     name : str
         One of `names`, or several joined by ``+``.
+    preprocessor : TablePreprocessor, default=None
+        Unfitted; None is one of default settings.
     **parameters
         Further parameters of the classifier, such as ``random_state`` or ``n_members``.
 
@@ -182,7 +184,7 @@ def make(name: str, **parameters: Any) -> Pipeline:
     >>> model.predict_proba(X).shape
     (569, 2)
     """
-    return Pipeline([("table", TablePreprocessor()), ("classifier", classifier(name, **parameters))])
+    return Pipeline([("table", preprocessor or TablePreprocessor()), ("classifier", classifier(name, **parameters))])
 
 
 def _split(name: str) -> list[str]:

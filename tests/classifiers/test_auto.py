@@ -358,9 +358,9 @@ class TestBadInput:
             ({"decision": 3}, "decision"),
             (
                 {"decision": [[0, 1, 1], [1, 0, 1], [1, 1, 0]]},
-                r"Costs must be finite, of shape \(2, 2\) for the classes",
+                r"Costs must be finite numbers, .*: a matrix of shape \(2, 2\)",
             ),
-            ({"decision": [0, 1]}, "Costs must be finite, of shape"),
+            ({"decision": [0, 1]}, "Costs must be finite numbers"),
             ({"decision": [[0, np.nan], [1, 0]]}, "Costs must be finite"),
             ({"decision": [[0, np.inf], [1, 0]]}, "Costs must be finite"),
             ({"max_steps": 0}, "max_steps"),
@@ -377,7 +377,7 @@ class TestBadInput:
         proba = halved.classifier.predict_proba(X)
         with pytest.raises(ValueError, match=r"one of \('balanced', 'macro_f1', 'natural'\) or a matrix.*'best'"):
             halved.classifier.predict_from_proba(proba, "best")
-        with pytest.raises(ValueError, match=r"Costs must be finite, of shape \(2, 2\)"):
+        with pytest.raises(ValueError, match=r"Costs must be .* shape \(2, 2\)"):
             halved.classifier.predict_from_proba(proba, [[0, 1]])
         with pytest.raises(ValueError, match="Costs must be finite"):
             copy.copy(halved.classifier).set_params(decision=[[0, np.nan], [1, 0]]).predict(X)
@@ -407,10 +407,30 @@ class TestBadInput:
             job.finish(networks)
 
     @pytest.mark.parametrize("counts", [(2, 1), (3, 3), (8, 1), (2, 1, 1, 1), (9, 2)])
-    def test_the_fewest_rows_are_answered_without_a_warning(self, counts, problem):
+    def test_the_fewest_rows_are_answered_and_warned_of_only_where_a_class_has_one_row(self, counts, problem):
         X, y = problem(counts)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
             proba = quick(max_steps=2).fit(X, y).predict_proba(X)
+        texts = [str(each.message) for each in caught if each.category is UserWarning]
+        assert all("no training rows of a class" in text for text in texts) and len(texts) == (1 in counts)
         np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+def test_a_class_that_a_fold_trains_without_is_named_and_left_out(problem):
+    X, y = problem((60, 20, 1))
+    with pytest.warns(UserWarning, match=r"without class 'fault'\. Thresholds were not tuned for 'fault'"):
+        clf = AutoClassifier(max_steps=3, random_state=0).fit(X, np.array(["fine", "fraud", "fault"])[y])
+    assert clf.offsets_["macro_f1"][1:].sum() == pytest.approx(0, abs=1e-12)  # about the class left out, the first
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+def test_costs_by_label_do_not_depend_on_their_order(problem):
+    X, y = problem((60, 20))
+    clf = AutoClassifier(max_steps=3, random_state=0).fit(X, np.array(["ok", "fraud"])[y])
+    decided = clf.predict_from_proba(proba := clf.predict_proba(X), [[0, 20], [1, 0]])  # fraud comes first
+    keyed = {"ok": {"fraud": 1}, "fraud": {"ok": 20}}
+    frame = pd.DataFrame({"ok": {"ok": 0, "fraud": 20}, "fraud": {"ok": 1, "fraud": 0}})
+    for costs in (keyed, frame):
+        assert clf.set_params(decision=costs).predict(X).tolist() == decided.tolist()
+    assert clf.predict_from_proba(proba, keyed).tolist() == decided.tolist()

@@ -2,7 +2,9 @@
 
 from functools import partial
 
+import pytest
 from imblearn.over_sampling import SMOTE
+from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from equipoise import MUBO, AutoClassifier, LDAMLoss, MixUp, MUBOClassifier, NeuralClassifier, ReMix, VSLoss
@@ -45,3 +47,17 @@ def expected_failed_checks(classifier):
 )
 def test_scikit_learn(estimator, check, few_trees):
     check(estimator)
+
+
+@pytest.mark.parametrize("transform", [MixUp(alpha=0.3), ReMix()], ids=repr)
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_class_weight_classifiers,
+        checks.check_sample_weights_pandas_series,
+        checks.check_sample_weights_list,
+        checks.check_classifiers_one_label_sample_weights,
+    ],
+)
+def test_weights_count_under_mixing_at_default_settings(check, transform):
+    check("NeuralClassifier", NeuralClassifier(batch_transform=transform))

@@ -69,7 +69,7 @@ def test_decisions_are_told(table, tmp_path):
     assert tuned["thresholds"]["rare"] == model.offsets_[1]
     assert corrected == {"from_priors": {"common": 0.5, "rare": 0.5}, "to_priors": {"common": 0.9, "rare": 0.1}}
     text = card_of(tmp_path / "model")
-    assert "to shares common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
+    assert "to priors common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
 
 
 def test_pooled_networks_are_told(auto, tmp_path):
@@ -141,3 +141,52 @@ def test_class_counts_must_be_counts(counts, model, tmp_path):
     with pytest.raises(ValueError, match=r"class_counts.*rows"):
         save(model, tmp_path / "model", about={"class_counts": counts})
     assert not list(tmp_path.iterdir())
+
+
+MARKDOWN = {
+    "[click](https://evil.example)": r"\[click\](https:\//evil.example)",
+    "![](http://a/b.png)": r"!\[\](http:\//a/b.png)",
+    "<a href=x>": "&lt;a href=x>",
+    "&lt;b>": "&amp;lt;b>",
+    "**bold** `code` ~~gone~~": r"\*\*bold\*\* \`code\` \~\~gone\~\~",
+    "_leading __dunder__ snake_case": r"\_leading \_\_dunder\_\_ snake_case",
+    "www.evil.example me@evil.example": r"www\.evil.example me\@evil.example",
+    "back\\slash|pipe": r"back\\slash\|pipe",
+    "a\u202eb\x00c": "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c",
+}
+
+
+def test_markdown_in_labels_and_levels_stays_text(table, tmp_path):
+    names = list(MARKDOWN)
+    X = table[0].assign(kind=[names[i % len(names)] for i in range(90)])
+    y = np.array([names[i] for i in np.arange(90) % 3])
+    save(recipes.make("none", max_steps=5).fit(X, y), tmp_path / "model", about={"target": names[3]})
+    text = card_of(tmp_path / "model")
+    title = next(line for line in text.splitlines() if line.startswith("# "))
+    for name in names[:3]:
+        assert MARKDOWN[name] in title
+    assert f"Target: {MARKDOWN[names[3]]}" in text
+    (levels,) = (line for line in text.splitlines() if line.startswith("| kind "))
+    assert all(written in levels for written in MARKDOWN.values())
+
+
+@pytest.mark.parametrize(
+    "labels, told",
+    [([0, 1], [0, 1]), ([False, True], [False, True]), ([-1.0, 2.0], [-1.0, 2.0]), (["None", "nan"], ["None", "nan"])],
+    ids=str,
+)
+def test_labels_of_any_kind(labels, told, problem, tmp_path):
+    X, codes = problem()
+    y = np.array(labels)[codes]
+    model = TunedThresholdsClassifier(NeuralClassifier(max_steps=3), cv=2).fit(X, y)
+    counts = dict(zip(*np.unique(y, return_counts=True)))  # numpy's labels and numbers
+    save(model, tmp_path / "model", about={"class_counts": counts, "figures": {"AUC": np.float64("nan")}})
+    card = read_card(tmp_path / "model")
+    names = [str(label) for label in labels]
+    assert card["schema"]["classes"] == told
+    assert card["about"]["class_counts"] == dict(zip(names, [54, 6])) and card["about"]["figures"] == {"AUC": None}
+    assert card["schema"]["class_priors"] == {names[0]: 0.9, names[1]: 0.1}
+    assert card["schema"]["decision"][0]["thresholds"].keys() == set(names)
+    text = card_of(tmp_path / "model")
+    assert f"| {names[1]} | 6 | 10.00% |" in text and f"Class {names[1]} had 6 rows only" in text
+    assert f"a classifier of {names[0]}, {names[1]}" in text

@@ -11,14 +11,37 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from imblearn.ensemble import BalancedRandomForestClassifier
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from safetensors.numpy import load_file
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, RobustScaler, StandardScaler
+from sklearn.svm import SVC, LinearSVC
 from torch import nn
 
 from equipoise import (
@@ -33,11 +56,13 @@ from equipoise import (
     recipes,
     save,
 )
-from equipoise.persistence import read_card
+from equipoise.persistence import check_place, read_card
 from equipoise.persistence.files import LIMITS, read_file
-from equipoise.persistence.stacks import parts
+from equipoise.persistence.walk import walk
 from equipoise.tables import TablePreprocessor
 from equipoise.training import FittedEnsemble
+
+QUICK = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (8,), "random_state": 0}
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -165,7 +190,6 @@ AROUND = {
         "none", max_steps=5, hidden_layer_sizes=(3,) * 11, dtype="float64", random_state=0
     ),
 }
-QUICK = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (8,), "random_state": 0}
 
 
 @pytest.mark.parametrize("make", AROUND.values(), ids=AROUND.keys())
@@ -179,7 +203,7 @@ def test_every_network_goes_into_the_weights(make, table, place):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     np.testing.assert_array_equal(model.predict_proba(X), before)
     skops_bytes = read_file(place, "estimator.skops")
-    stacks = [part for part in parts(model) if isinstance(part, FittedEnsemble)]
+    stacks = [part for part in walk(model) if isinstance(part, FittedEnsemble)]
     assert stacks
     for stack in stacks:
         assert all(array.tobytes() not in unpacked(skops_bytes) for array in stack.weights_.values() if array.size > 2)
@@ -211,16 +235,124 @@ def test_a_classifier_without_probabilities_is_saved(problem, place):
     np.testing.assert_array_equal(load(place).predict(X), model.predict(X))
 
 
-def test_what_would_not_be_loaded_again_is_not_saved(problem, place):
-    with pytest.raises(ValueError, match=r"types that would not be loaded again.*sklearn\.tree\._tree\.Tree"):
-        save(DecisionTreeClassifier().fit(*problem()), place)
+UNSAFE = {
+    "neighbours": (KNeighborsClassifier(3), r"KNeighborsClassifier \(sklearn\)"),
+    "a support vector machine": (SVC(), r"SVC \(sklearn\)"),
+    "gradient boosting": (GradientBoostingClassifier(n_estimators=1), r"GradientBoostingClassifier \(sklearn\)"),
+    "a search": (GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2), "of a search, best_estimator_"),
+    "a function": (make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression()), "a function of numpy"),
+}
+
+
+@pytest.mark.parametrize("classifier, reason", UNSAFE.values(), ids=UNSAFE.keys())
+def test_what_no_file_can_hold_safely_is_not_saved(classifier, reason, problem, place):
+    with pytest.raises(ValueError, match=rf"cannot be saved.*{reason}|{reason}"):
+        save(classifier.fit(*problem()), place)
     assert not list(place.parent.iterdir())
+
+
+SCIKIT_LEARN = {
+    "forest": lambda: RandomForestClassifier(3, random_state=0),
+    "trees": lambda: ExtraTreesClassifier(3, random_state=0),
+    "balanced forest": lambda: BalancedRandomForestClassifier(2, random_state=0),
+    "bagging": lambda: BaggingClassifier(n_estimators=2, random_state=0),
+    "boosted trees": lambda: AdaBoostClassifier(n_estimators=2, random_state=0),
+    "vote with a network": lambda: VotingClassifier(
+        [("net", NeuralClassifier(**QUICK)), ("trees", HistGradientBoostingClassifier(max_iter=2))], voting="soft"
+    ),
+    "stack": lambda: StackingClassifier([("net", NeuralClassifier(**QUICK)), ("bayes", GaussianNB())], cv=2),
+    "columns": lambda: make_pipeline(
+        ColumnTransformer([("codes", KBinsDiscretizer(3), [0]), ("numbers", RobustScaler(), [1, 2])]),
+        LogisticRegression(),
+    ),
+    "a sampler in a pipeline": lambda: make_imblearn_pipeline(
+        SMOTE(random_state=0), StandardScaler(), NeuralClassifier(**QUICK)
+    ),
+}
+
+
+@pytest.mark.parametrize("make", SCIKIT_LEARN.values(), ids=SCIKIT_LEARN.keys())
+def test_classifiers_of_scikit_learn_are_saved(make, problem, place):
+    X, y = problem()
+    model = make().fit(X, y)
+    save(model, place)
+    np.testing.assert_array_equal(load(place).predict_proba(X), model.predict_proba(X))
+
+
+SPLITTERS = {
+    "folds": StratifiedKFold(3, shuffle=True, random_state=0),
+    "of groups": GroupKFold(2),
+    "repeated": RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0),
+    "drawn": StratifiedShuffleSplit(2, random_state=0),
+    "a list": [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))],
+}
+
+
+@pytest.mark.parametrize("cv", SPLITTERS.values(), ids=SPLITTERS.keys())
+def test_cross_validation_splitters_are_saved(cv, problem, tmp_path):
+    X, y = problem((40, 20))
+    model = TunedThresholdsClassifier(GaussianNB(), cv=cv).fit(X, y, groups=np.arange(60) % 4)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(again.fit(X, y, groups=np.arange(60) % 4).offsets_, model.offsets_)
+
+
+class OwnLoss(nn.Module):
+    reduction = "none"
+
+    def __init__(self, counts=None):
+        super().__init__()
+
+    def forward(self, logits, target):
+        return nn.functional.cross_entropy(logits, target, reduction=self.reduction)
+
+
+class OwnSampler(RandomUnderSampler):
+    pass
+
+
+class OwnFolds(StratifiedKFold):
+    pass
+
+
+OWN = {
+    "a loss": (NeuralClassifier(loss=OwnLoss, max_steps=3), {"loss": "cross_entropy"}, "loss=OwnLoss"),
+    "a module": (NeuralClassifier(loss=OwnLoss(), max_steps=3), {"loss": "cross_entropy"}, "loss=OwnLoss"),
+    "a function": (
+        NeuralClassifier(batch_transform=lambda x, y: (x, y), max_steps=3),
+        {"batch_transform": None},
+        "batch_transform=<lambda>",
+    ),
+    "a sampler": (ResampledClassifier(OwnSampler(), GaussianNB()), {"sampler": OwnSampler()}, "sampler=OwnSampler"),
+    "a splitter": (TunedThresholdsClassifier(GaussianNB(), cv=OwnFolds(2)), {"cv": 2}, "cv=OwnFolds"),
+    "a loss of a calibrated classifier": (
+        PriorCorrectedClassifier(NeuralClassifier(loss=OwnLoss, max_steps=3)),
+        {"estimator__loss": "cross_entropy"},
+        "loss=OwnLoss",
+    ),
+}
+
+
+@pytest.mark.parametrize("model, instead, told", OWN.values(), ids=OWN.keys())
+def test_a_model_is_saved_without_a_users_own_part_that_only_fit_needs(model, instead, told, problem, tmp_path):
+    X, y = problem()
+    model.fit(X, y)
+    with pytest.warns(UserWarning, match=f"saved without {told}, .*predicts as before") as caught:
+        save(model, tmp_path / "model")
+    assert len(caught) == 1 and caught[0].filename == __file__
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="was not saved with this model; set it again with set_params before fitting"):
+        again.fit(X, y)
+    again.set_params(**instead).fit(X, y).predict_proba(X)
+    assert all(model.get_params()[name] is not None for name in instead)  # the model itself is as it was
 
 
 def test_a_failed_save_leaves_the_older_model(model, table, place, monkeypatch):
     save(model, place)
     before = sorted(place.parent.rglob("*")), load(place).predict_proba(table[0])
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="`about` holds texts"):
         save(model, place, about={"not json": object()})
     monkeypatch.setitem(LIMITS, "weights.safetensors", 10)
     with pytest.raises(ValueError, match=r"weights\.safetensors would have .* bytes"):
@@ -248,40 +380,62 @@ def test_a_disk_that_fails_midway_leaves_the_older_model(model, table, tmp_path,
     assert read_card(place)["about"] == {"which": "older"}
 
 
-def test_what_is_no_model_is_not_replaced(model, place):
-    place.mkdir()
-    (place / "model.json").write_text("{}")
-    (place / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(ValueError, match="is no model of equipoise"):
-        save(model, place)
-    assert (place / "thesis.txt").read_text() == "ten years of work"
-
-
-def test_other_files_in_the_folder_of_a_model_stay(model, table, tmp_path):
+def test_files_beside_a_model_are_kept(model, table, tmp_path):
     place = tmp_path / "model"
     place.mkdir()
-    (place / ".DS_Store").write_text("not ours")
-    for which in ("older", "newer"):
-        save(model, place, about={"which": which})
-        assert read_card(place)["about"] == {"which": which}
-        assert (place / ".DS_Store").read_text() == "not ours"
+    (place / ".DS_Store").write_text("a file manager's")
+    save(model, place)
+    (place / "model.onnx").write_text("exported")
+    (place / "notes").mkdir()
+    (place / "notes" / "thesis.txt").write_text("ten years of work")
+    save(model, place, about={"which": "newer"})
+    assert read_card(place)["about"] == {"which": "newer"}
     np.testing.assert_array_equal(load(place).predict_proba(table[0]), model.predict_proba(table[0]))
+    assert {path.name for path in place.iterdir()} == {*LIMITS, ".DS_Store", "model.onnx", "notes"}
+    assert (place / "notes" / "thesis.txt").read_text() == "ten years of work"
+    assert (place / "model.onnx").read_text() == "exported"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_readme_of_the_users_is_not_replaced(model, tmp_path):
-    (tmp_path / "README.md").write_text("ten years of work")
-    with pytest.raises(ValueError, match=r"README\.md exists and is no model"):
-        save(model, tmp_path)
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["ten years of work"]
+def test_a_link_to_a_model_stays_a_link(model, tmp_path):
+    save(model, tmp_path / "first")
+    (tmp_path / "current").symlink_to("first")
+    save(model, tmp_path / "current", about={"which": "newer"})
+    assert (tmp_path / "current").is_symlink() and read_card(tmp_path / "first")["about"] == {"which": "newer"}
 
 
-def test_a_file_that_is_no_model_is_not_replaced(model, tmp_path):
-    for name in ("model", "model.zip"):
-        (tmp_path / name).write_text("ten years of work")
-        with pytest.raises(ValueError, match="is no model"):
-            save(model, tmp_path / name)
-        assert (tmp_path / name).read_text() == "ten years of work"
+TAKEN = {
+    "a file": lambda place: place.write_text("ten years of work"),
+    "a folder of others": lambda place: (place.mkdir(), (place / "README.md").write_text("ten years of work")),
+    "another program's model": lambda place: (
+        place.mkdir(),
+        (place / "model.json").write_text('{"format": "layers", "weights": "ten years of work"}'),
+    ),
+    "a link to nowhere": lambda place: place.symlink_to(place.parent / "nowhere"),
+}
+
+
+@pytest.mark.parametrize("take", TAKEN.values(), ids=TAKEN.keys())
+def test_a_place_that_is_taken_is_refused_and_left_alone(take, model, place):
+    take(place)
+    before = {path: path.read_bytes() if path.is_file() else None for path in place.parent.rglob("*")}
+    for refuse in (check_place, partial(save, model)):
+        with pytest.raises(ValueError, match=r"exists and is no model of equipoise: choose another place"):
+            refuse(place)
+    assert {path: path.read_bytes() if path.is_file() else None for path in place.parent.rglob("*")} == before
+
+
+def test_a_place_within_a_file_is_refused(tmp_path):
+    (tmp_path / "table.csv").write_text("a,b")
+    with pytest.raises(ValueError, match=r"table\.csv is no folder that can be written to"):
+        check_place(tmp_path / "table.csv" / "deep" / "model")
+
+
+def test_a_free_place_is_left_as_it_is(model, place):
+    check_place(place.parent / "new" / place.name)
+    assert not list(place.parent.iterdir())
+    save(model, place)
+    check_place(place)
 
 
 def test_a_zip_file_of_the_folder_is_a_model_too(model, table, tmp_path):
@@ -297,7 +451,7 @@ def test_what_cannot_be_saved_leaves_nothing_behind(model, table, tmp_path):
     own = recipes.make("none", network=lambda shape, k: nn.Linear(shape[0], k), max_steps=5).fit(X, y)
     with pytest.raises(ValueError, match="network of your own"):
         save(own, tmp_path / "model")
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="`about` holds texts"):
         save(model, tmp_path / "model", about={"not json": object()})
     assert list(tmp_path.iterdir()) == []
 
@@ -307,18 +461,19 @@ def test_no_model_there(tmp_path):
         load(tmp_path)
 
 
-def test_another_process_answers_with_the_same_bytes(model, auto, table, place):
+def test_another_process_answers_with_the_same_bytes(model, auto, table, tmp_path):
     """Nothing of the session that made a model is needed, and nothing of its state is in the answer."""
     X, _ = table
-    save(model, place)
-    save(auto, place.with_name(f"auto{place.suffix}"))
-    X.to_parquet(place.with_name("table.parquet"))
+    places = {name: tmp_path / name for name in ("model", "model.zip", "auto", "auto.zip")}
+    for name, place in places.items():
+        save(auto if "auto" in name else model, place)
+    X.to_parquet(tmp_path / "table.parquet")
     code = (
         "import sys, pandas, equipoise\n"
         "X = pandas.read_parquet(sys.argv[-1])\n"
         "for path in sys.argv[1:-1]:\n"
         "    sys.stdout.buffer.write(equipoise.load(path).predict_proba(X).tobytes())\n"
     )
-    paths = [place, place.with_name(f"auto{place.suffix}"), place.with_name("table.parquet")]
-    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, check=True, timeout=120)
-    assert done.stdout == model.predict_proba(X).tobytes() + auto.predict_proba(X).tobytes()
+    run = [sys.executable, "-c", code, *places.values(), tmp_path / "table.parquet"]
+    done = subprocess.run(run, capture_output=True, check=True, timeout=120)
+    assert done.stdout == 2 * model.predict_proba(X).tobytes() + 2 * auto.predict_proba(X).tobytes()

@@ -52,12 +52,12 @@ def test_the_kernel_machine_sees_no_more(long_table):
     np.testing.assert_array_equal(bounded.predict(X[:500]), plain.predict(X[:500]))
 
 
-def test_ssg_cuts_long_tables_unless_faithful(long_table):
+def test_ssg_cuts_long_tables_by_default(long_table):
     X, y = long_table
     cut = by_library(X, y, "rare", 7, BoundedSVC("rare", 7))[:600]
     whole = by_library(X, y, "rare", 7)[:600]
     np.testing.assert_array_equal(latent(SSG(), X, y, "rare", 7), cut)
-    np.testing.assert_array_equal(latent(SSG(faithful=True), X, y, "rare", 7), whole)
+    np.testing.assert_array_equal(latent(SSG(variant="paper"), X, y, "rare", 7), whole)
     assert not np.array_equal(cut, whole)
 
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from equipoise.tables import TablePreprocessor
 from equipoise.tables.formats import NUMBERS, as_cells, read_dates, read_numbers
 
-pytestmark = pytest.mark.filterwarnings("ignore:Read as")
+pytestmark = pytest.mark.filterwarnings("ignore:.*are written")
 
 
 def written_number(value: float, style: str, digits: int, decoration: str) -> str:

@@ -69,7 +69,7 @@ def test_the_rows_that_the_rare_class_lacks_are_made(stand_ins, name, place):
 def test_gans_run_faithful_on_the_authors_split_and_repaired_on_folds(stand_ins):
     """The rows and the figures are those of the sampler itself."""
     sources, effort = stand_ins()
-    ways = ({"faithful": True, "max_epochs": 2, "batch_size": 128}, {"max_epochs": 2})
+    ways = ({"variant": "authors", "max_epochs": 2, "batch_size": 128}, {"max_epochs": 2})
     for split, params in zip(splits(sources[0], effort)[:2], ways, strict=True):
         X, y = split.raw[split.fold.train], split.y[split.fold.train]
         sampler = SMOTifiedGAN(**params, random_state=split.fold.seed)

@@ -162,10 +162,10 @@ def with_neighbours(x: Tensor, labels: Tensor, mixture: Mixture, depth: int | No
     by_batch = labels.reshape(-1, labels.shape[-1])
     first, rank = mixture.first.reshape(by_batch.shape), mixture.second.reshape(by_batch.shape)
     row = first + torch.arange(0, first.numel(), first.shape[1], device=first.device).unsqueeze(1)
-    # Few rows are the base of made ones, and picking the nearest costs more than all distances. How many they
-    # are is known only by reading it back, which would break a compiled graph.
-    compiled = torch.compiler.is_compiling()
-    bases = torch.arange(first.numel(), device=first.device) if compiled else row[rank > 0].unique()
+    # Few rows are the base of synthetic ones, and the search for the nearest costs more than all distances. Their
+    # number is known only once it is read back, which breaks a compiled graph and makes the program wait for a GPU.
+    every = torch.compiler.is_compiling() or first.device.type != "cpu"
+    bases = torch.arange(first.numel(), device=first.device) if every else row[rank > 0].unique()
     nearest = row.new_zeros(first.numel(), depth)
     nearest[bases] = _nearest(x.detach().reshape(*by_batch.shape, -1), by_batch, bases, depth)
     second = torch.where(rank > 0, nearest[row, (rank - 1).clamp(min=0)], first)

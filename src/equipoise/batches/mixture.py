@@ -34,15 +34,19 @@ class Mixture(NamedTuple):
         return self.share if self.label_share is None else self.label_share
 
 
-def mix(values: Tensor, mixture: Mixture) -> Tensor:
-    """Mix rows ``(..., B, *features)``; the result has their memory format, such as ``channels_last``."""
+def mix(values: Tensor, mixture: Mixture, *, first_in_place: bool = False) -> Tensor:
+    """Mix rows ``(..., B, *features)``; the result has their memory format, such as ``channels_last``.
+
+    ``first_in_place`` asserts that the first row of every pair is the row in its own place, which saves a copy.
+    """
     ndim = mixture.share.ndim
     # Rows are gathered fastest with their features in the order in which these lie in memory.
     strides = values.stride()
     order = [*range(ndim), *sorted(range(ndim, values.ndim), key=strides.__getitem__, reverse=True)]
     dense = values.permute(order)
     share = mixture.share.to(values.dtype).reshape(*mixture.share.shape, *(1,) * (values.ndim - ndim))
-    mixed = torch.lerp(take_rows(dense, mixture.second), take_rows(dense, mixture.first), share)
+    first = dense if first_in_place else take_rows(dense, mixture.first)
+    mixed = take_rows(dense, mixture.second).lerp_(first, share)
     return mixed.permute([order.index(axis) for axis in range(values.ndim)])
 
 

@@ -59,6 +59,7 @@ class MixUp(MixingTransform):
     """
 
     looks_at_classes = False
+    first_in_place = True
 
     def __init__(
         self,

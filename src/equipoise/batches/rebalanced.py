@@ -78,6 +78,7 @@ class RebalancedMixup(MixingTransform):
     """
 
     balances = None
+    first_in_place = True
 
     def __init__(
         self,

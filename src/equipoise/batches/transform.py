@@ -34,6 +34,8 @@ class MixingTransform(Parametrized, ABC):
     looks_at_classes : bool
         Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
         probabilities whose largest is taken.
+    first_in_place : bool
+        Whether the first row of every mixed pair is the row in its own place.
     looks_at_features : bool
         Whether features decide too. Then ``second`` of a drawn mixture is not yet a position, but a rank among the
         neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
@@ -41,6 +43,7 @@ class MixingTransform(Parametrized, ABC):
 
     balances: ClassVar[bool | None] = False
     looks_at_classes: ClassVar[bool] = True
+    first_in_place: ClassVar[bool] = False
     looks_at_features: ClassVar[bool] = False
     num_classes: int | None = None
     generator: Generators = None
@@ -108,10 +111,11 @@ class MixingTransform(Parametrized, ABC):
         soft = self._soft(y)
         labels = soft.argmax(dim=-1) if y.is_floating_point() else y.long()
         mixture = self._resolved(x, labels, self._draw_each(labels, soft.shape[-1]))
+        rows = mix(x, mixture, first_in_place=self.first_in_place)
         if weight is None:
-            return mix(x, mixture), mix_labels(soft, mixture)
+            return rows, mix_labels(soft, mixture)
         mixture, weight = weighted(mixture, weight.to(torch.promote_types(weight.dtype, torch.float32)))
-        return mix(x, mixture), mix_labels(soft, mixture), weight.to(soft.dtype)
+        return rows, mix_labels(soft, mixture), weight.to(soft.dtype)
 
     def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
         """Turn what was drawn into positions, by features where they decide."""

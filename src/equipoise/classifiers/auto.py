@@ -19,6 +19,7 @@ from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
 from equipoise.classifiers.auto_members import FoldInputs, Kind
 from equipoise.classifiers.base import NetworkClassifier
 from equipoise.decisions import decide
+from equipoise.decisions.costs import Costs, cost_matrix
 from equipoise.decisions.pool import pool
 from equipoise.sklearn_private import Interval, StrOptions, fit_context
 from equipoise.training import FittedEnsemble, fit
@@ -37,11 +38,13 @@ class AutoClassifier(NetworkClassifier):
 
     Parameters
     ----------
-    decision : {"balanced", "macro_f1", "natural"} or array-like of shape (K, K), default="balanced"
+    decision : {"balanced", "macro_f1", "natural"}, array-like of shape (K, K), DataFrame or dict, default="balanced"
         What `predict` decides for. ``"balanced"``: the class that is most probable if all were equally frequent, which
         is best for balanced accuracy and G-mean. ``"macro_f1"``: by offsets that are best for macro F1 on the held-out
         rows. ``"natural"``: the most probable class. Costs, rows = true class, columns = decided class: the class of
-        the lowest expected cost. It changes no probability, and may be set after `fit`.
+        the lowest expected cost. An array of costs has the order of `classes_` (sorted labels); a data frame with
+        labels as index and columns, or ``{true: {decided: cost}}``, names the classes itself. The decision changes no
+        probability, and may be set after `fit`.
     standardize : bool, default=True
         Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
     max_steps : int, default=None
@@ -104,7 +107,7 @@ class AutoClassifier(NetworkClassifier):
     held_out_: HeldOutAnswers
 
     _parameter_constraints = {
-        "decision": [StrOptions(set(DECISIONS)), "array-like"],
+        "decision": [StrOptions(set(DECISIONS)), "array-like", dict],
         "standardize": ["boolean"],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
@@ -123,7 +126,7 @@ class AutoClassifier(NetworkClassifier):
     def __init__(
         self,
         *,
-        decision: str | ArrayLike = "balanced",
+        decision: str | Costs = "balanced",
         standardize: bool = True,
         max_steps: int | None = None,
         max_time: float | None = None,
@@ -219,14 +222,14 @@ class AutoClassifier(NetworkClassifier):
         """
         return self.predict_from_proba(self.predict_proba(X))
 
-    def predict_from_proba(self, y_proba: ArrayLike, decision: str | ArrayLike | None = None) -> NDArray[Any]:
+    def predict_from_proba(self, y_proba: ArrayLike, decision: str | Costs | None = None) -> NDArray[Any]:
         """Label that is decided for where the probabilities are known already.
 
         Parameters
         ----------
         y_proba : array-like of shape (n, K)
             As `predict_proba` gives them.
-        decision : str or array-like of shape (K, K), optional
+        decision : str, array-like of shape (K, K), DataFrame or dict, optional
             The parameter's value by default.
 
         Returns
@@ -245,7 +248,7 @@ class AutoClassifier(NetworkClassifier):
             return self.classes_[(np.asarray(y_proba) @ costs).argmin(axis=1)]
         return self.classes_[decide(y_proba, self._offsets(str(decision)))]
 
-    def costs(self, decision: str | ArrayLike | None = None) -> NDArray[np.float64] | None:
+    def costs(self, decision: str | Costs | None = None) -> NDArray[np.float64] | None:
         """Return costs (K, K), or None where a named decision rules; checked."""
         decision = self.decision if decision is None else decision
         if isinstance(decision, str):
@@ -254,10 +257,4 @@ class AutoClassifier(NetworkClassifier):
                     f"decision must be one of {DECISIONS} or a matrix of costs, but decision={decision!r}."
                 )
             return None
-        costs, shape = np.asarray(decision, dtype=np.float64), (len(self.classes_),) * 2
-        if costs.shape != shape or not np.isfinite(costs).all():
-            raise ValueError(
-                f"Costs must be finite, of shape {shape} for the classes {self.classes_.tolist()!r}, rows = true "
-                f"class, columns = decided class; got {decision!r}."
-            )
-        return costs
+        return cost_matrix(decision, self.classes_)

@@ -15,7 +15,7 @@ from equipoise.batches import MixUp
 from equipoise.classifiers.auto_members import Kind
 from equipoise.classifiers.base import CLIP, LEAST_STEPS, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
-from equipoise.decisions import tune_offsets
+from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.pool import fit_pool, pool
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
@@ -40,12 +40,13 @@ class HeldOutAnswers:
 
     Attributes
     ----------
-    codes : ndarray of shape (n,)
+    rows : HeldOutRows
+        Classes and folds of the rows.
     proba : ndarray of shape (n, n_classes)
     weights : ndarray of shape (n,) or None
     """
 
-    codes: Codes
+    rows: HeldOutRows
     proba: NDArray[np.float64]
     weights: Weights | None
 
@@ -53,7 +54,7 @@ class HeldOutAnswers:
     def macro_f1_offsets(self) -> NDArray[np.float64]:
         """Offsets to log probabilities that are best for macro F1 on the rows."""
         labels = np.arange(self.proba.shape[1])
-        return tune_offsets(self.codes, self.proba, metric="macro_f1", labels=labels, sample_weight=self.weights)
+        return self.rows.tune(self.proba, labels, metric="macro_f1", sample_weight=self.weights)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"macro_f1_offsets": self.macro_f1_offsets}
@@ -128,8 +129,23 @@ class AutoJob(FitJob["AutoClassifier"]):
         answers = np.empty((n, len(self.rows), len(draft.classes_)))
         for fold, unseen in enumerate(self.held_out):
             answers[:, unseen] = draft.fold_probabilities(fold, self.rows[unseen])
-        draft.pool_weights_ = fit_pool(answers, self.codes, self.weights)
-        draft.held_out_ = HeldOutAnswers(self.codes, pool(answers, draft.pool_weights_), self.weights)
+        held_out = self._held_out_rows()
+        held_out.warn(draft.classes_.tolist(), stacklevel=6)
+        seen, _ = held_out.comparable()
+        if not seen.any():
+            seen[:] = True
+        weights = None if self.weights is None else self.weights[seen]
+        draft.pool_weights_ = fit_pool(answers[:, seen], self.codes[seen], weights)
+        draft.held_out_ = HeldOutAnswers(held_out, pool(answers, draft.pool_weights_), self.weights)
+
+    def _held_out_rows(self) -> HeldOutRows:
+        folds, n_classes = np.empty(len(self.rows), dtype=np.intp), len(self._draft.classes_)
+        trained = np.empty((len(self.held_out), n_classes), dtype=bool)
+        everywhere = np.bincount(self.codes, minlength=n_classes)
+        for fold, unseen in enumerate(self.held_out):
+            folds[unseen] = fold
+            trained[fold] = everywhere > np.bincount(self.codes[unseen], minlength=n_classes)
+        return HeldOutRows(self.codes, folds, trained)
 
     def _diverged(self) -> str:
         return "Training diverged: see that the features are finite and of like scale."

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -68,6 +68,7 @@ class MUBOClassifier(NetworkClassifier):
     ((500, 2), True)
     """
 
+    fit_only: ClassVar = ("search", "history_")
     ensemble_: FittedEnsemble
     history_: pd.DataFrame
     sample_indices_: NDArray[np.int64]

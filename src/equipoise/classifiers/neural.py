@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -129,6 +129,7 @@ class NeuralClassifier(NetworkClassifier):
     (500, 2)
     """
 
+    fit_only: ClassVar = ("sampler", "batch_transform", "batch_sampler", "loss")
     ensemble_: FittedEnsemble
     scaler_: Standardizer | None
     encoder_: PiecewiseLinearEncoder | None

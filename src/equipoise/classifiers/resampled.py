@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,6 +82,7 @@ class ResampledClassifier(ClassifierWrapper):
     True
     """
 
+    fit_only: ClassVar = ("sampler",)
     _wrapped = "classifier"
     _parameter_constraints = {
         "sampler": [HasMethods(["fit_resample"])],

@@ -11,8 +11,9 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from equipoise.cli.fit import about_model
-from equipoise.cli.options import AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Count, Machines, Reading, Seed
+from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Columns, Count, Machines, Reading, Seed
 from equipoise.cli.output import announce, command_line, resumable, say
+from equipoise.cli.task import load_task
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -44,6 +45,7 @@ def compare(
     track: Literal["mlflow"] | None = None,
     machines: Machines = THIS_MACHINE,
     reading: Reading = AS_IN_A_FILE,
+    columns: Columns = AS_FOUND,
 ) -> None:
     """Compare every treatment on a table: a leaderboard, a report and the winner's model.
 
@@ -78,7 +80,7 @@ def compare(
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     """
-    data = _task(table, target, demo, dataset, reading)
+    data = _task(table, target, demo, dataset, reading, columns)
 
     from equipoise import persistence
     from equipoise.cli.leaderboard import print_leaderboard
@@ -114,7 +116,7 @@ def compare(
         write_report(comparison, out / "report.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
         with console.status("Fitting the winner on all rows"):
-            not_saved = _save_winner(comparison, data, target, reading, out / "model")
+            not_saved = _save_winner(comparison, data, target, reading, columns, out / "model")
         if log is not None:
             with console.status("Logging to MLflow"):
                 log(comparison, out, command_line())
@@ -126,18 +128,19 @@ def compare(
         say(f"No model was saved: {not_saved}")
 
 
-def _task(table: Path | None, target: str | None, demo: bool, dataset: str | None, reading: Reading) -> "Dataset":
+def _task(
+    table: Path | None, target: str | None, demo: bool, dataset: str | None, reading: Reading, columns: Columns
+) -> "Dataset":
     if sum((table is not None, demo, dataset is not None)) != 1:
         raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
     if table is not None and target is None:
         raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
-    frame = None if table is None else reading.table(table, target)
+    if table is not None and target is not None:
+        return load_task(table, target, reading, columns)
 
     from equipoise import datasets
 
-    if table is None or frame is None or target is None:
-        return datasets.load(dataset or _DEMO)
-    return datasets.split_target(frame, target, name=table.stem)
+    return datasets.load(dataset or _DEMO)
 
 
 def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
@@ -148,14 +151,14 @@ def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
 
 
 def _save_winner(
-    comparison: "Comparison", data: "Dataset", target: str | None, reading: Reading, path: Path
+    comparison: "Comparison", data: "Dataset", target: str | None, reading: Reading, columns: Columns, path: Path
 ) -> str | None:
     """Fit the winner on all rows and save it; where its parts cannot be saved, return the reason."""
     from equipoise import persistence
     from equipoise.experiments import refit
 
     model = refit(comparison, data)
-    about = about_model(data, target, reading, comparison.winner, model) | _figures(comparison)
+    about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     try:
         persistence.save(model, path, about=about)
     except (ValueError, TypeError) as error:

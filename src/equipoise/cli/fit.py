@@ -1,12 +1,15 @@
 """``equipoise fit``: one recipe on all rows, saved as a model."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from equipoise.cli.options import AS_IN_A_FILE, MEMBERS, Count, Reading, Seed
+from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Reading, Seed
 from equipoise.cli.output import announce, say
+from equipoise.cli.task import load_task
+from equipoise.files import check_input
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -23,6 +26,7 @@ def fit(
     members: Count | None = None,
     seed: Seed = 0,
     reading: Reading = AS_IN_A_FILE,
+    columns: Columns = AS_FOUND,
 ) -> None:
     """Fit one recipe on all rows of a table and save the model.
 
@@ -44,22 +48,27 @@ def fit(
     seed
         Random seed.
     """
-    frame = reading.table(table, target)
+    check_input(table)  # before the slow imports
 
-    from equipoise import datasets, persistence, recipes
+    from equipoise import persistence, recipes
+    from equipoise.tables.preprocessing import TableWarning
 
     parameters = _parameters(recipe, members, decision)
-    model = recipes.make(recipe, random_state=seed, **parameters)
-    data = datasets.split_target(frame, target, name=table.stem)
+    recipes.classifier(recipe)  # raises for names that are not known
     persistence.check_place(out)
+    data = load_task(table, target, reading, columns)
+    model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     announce(data)
-    with Console().status(f"Fitting {recipe}"):
+    with Console().status(f"Fitting {recipe}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         model.fit(data.X, data.y)
-    persistence.save(model, out, about=about_model(data, target, reading, recipe, model))
+    persistence.save(model, out, about=about_model(data, target, reading, columns, recipe, model))
     say(f"Model: {out}")
 
 
-def about_model(data: "Dataset", target: str | None, reading: Reading, recipe: str, model: Any) -> dict[str, Any]:
+def about_model(
+    data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
+) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
     counts = data.y.value_counts()
     return {
@@ -70,6 +79,7 @@ def about_model(data: "Dataset", target: str | None, reading: Reading, recipe: s
         "rows": len(data.y),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
+        "id": columns.id or [],
     }
 
 

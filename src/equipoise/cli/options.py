@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,13 +13,17 @@ from equipoise.files import check_input
 if TYPE_CHECKING:
     import pandas as pd
 
+    from equipoise.tables.columns import Kind
+
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
 
 MEMBERS = 4
 """Networks that a neural recipe averages over by default."""
 
 _reading = Group("How the file is read")
+_columns = Group("How columns are read and used")
 _where = Group("Where it runs")
 
 
@@ -36,17 +41,49 @@ class Reading:
     missing_values: Annotated[list[str], Parameter(consume_multiple=True, allow_leading_hyphen=True)] | None = None
     """Texts that mark a missing cell, beside empty cells."""
 
-    def table(self, path: Path, target: str | None = None) -> "pd.DataFrame":
+    def table(self, path: Path, target: str | None = None, as_text: bool = False) -> "pd.DataFrame":
         """Read a file; words such as None are classes in the target's column."""
         check_input(path)  # before the slow import
 
         from equipoise.tables import read_table
 
-        return read_table(path, **{**asdict(self), "missing_values": self.missing_values or ()}, target=target)
+        return read_table(
+            path, **{**asdict(self), "missing_values": self.missing_values or ()}, target=target, as_text=as_text
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as a saved model keeps them, to read later files alike."""
         return asdict(self)
+
+
+@Parameter(name="*", group=_columns)
+@dataclass(frozen=True)
+class Columns:
+    """How columns are read and used."""
+
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark of numbers; detected by default."""
+    thousands: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """Separator of thousands: comma, point, apostrophe or blank; detected by default."""
+    dates: str | None = None
+    """Order of dates, dayfirst or monthfirst, or a format such as %d.%m.%Y; detected by default."""
+    number: Names = None
+    """Columns of numbers."""
+    category: Names = None
+    """Columns of categories, such as codes written with digits."""
+    date: Names = None
+    """Columns of dates."""
+    drop: Names = None
+    """Columns to leave out."""
+    id: Names = None
+    """Columns that name a row: never a feature, kept by `predict`."""
+    keep: Names = None
+    """Columns to use although they look like row numbers or identifiers."""
+
+    def kinds(self, left_out: Sequence[str] = ()) -> "dict[str, Kind]":
+        """Return the kind of each column that an option names, but for some columns."""
+        named: dict[Kind, list[str] | None] = {"number": self.number, "category": self.category, "date": self.date}
+        return {name: kind for kind, names in named.items() for name in names or () if name not in left_out}
 
 
 @Parameter(name="*", group=_where)
@@ -61,4 +98,5 @@ class Machines:
 
 
 AS_IN_A_FILE = Reading()
+AS_FOUND = Columns()
 THIS_MACHINE = Machines()

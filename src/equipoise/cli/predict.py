@@ -1,96 +1,185 @@
 """``equipoise predict``: predictions and probabilities beside the rows of a table."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from equipoise.cli.options import Reading
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from equipoise.cli.options import Count, Names
 from equipoise.cli.output import say
-from equipoise.files import check_input, check_output, replacing
+from equipoise.cli.scored import ENDINGS, columns_of, write
+from equipoise.files import check_input, check_output
 from equipoise.text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+Share = Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))]
 
 
-def predict(model: Path, table: Path, /, *, out: Path) -> None:
+def predict(
+    model: Path,
+    table: Path,
+    /,
+    *,
+    out: Path,
+    id: Names = None,
+    keep_columns: Names = None,
+    threshold: Share = None,
+    top: Count | None = None,
+    allow_missing: bool = False,
+) -> None:
     """Add a prediction and the probability of each class to the rows of a table.
 
-    The file is read like the one that the model was fitted on; its target column, if there, is kept but not used.
+    The file is read like the one that the model was fitted on, part by part, and its cells are kept as they stand. The
+    order of columns does not matter; columns that the model does not know, such as the target, are kept but not used.
 
     Parameters
     ----------
     model
         Folder or zip file of a model that `fit` or `compare` saved.
     table
-        csv, tsv, parquet or feather file with the columns of the training table.
+        File with the columns of the training table.
     out
-        File to write: csv, tsv or parquet, by its ending.
+        File to write: csv, tsv, parquet or xlsx, by its ending.
+    id
+        Columns that name a row: only these are kept beside the predictions.
+    keep_columns
+        Columns to keep beside the predictions; all by default.
+    threshold
+        Probability of the rarest class from which on it is predicted, of two classes.
+    top
+        Number of rows to write: those in which the rarest class is most probable, the most probable first.
+    allow_missing
+        Whether columns may be missing; their cells count as missing, which costs quality.
     """
     _check_places(table, out)
 
     from equipoise import persistence
+    from equipoise.tables.reading import table_batches
 
     about = persistence.read_card(model)["about"]
-    pipeline = persistence.load(model)
-    rows = Reading(**about.get("reading", {})).table(table)
-    features = rows.drop(columns=[about.get("target")], errors="ignore")
-    found = {"prediction": pipeline.predict(features)}
-    proba = pipeline.predict_proba(features)
-    found |= {f"probability_{label}": column for label, column in zip(pipeline.classes_, proba.T, strict=True)}
-    names = _free_names(list(found), rows)
-    _check_replaceable(out, list(names.values()))
-    _write(rows.assign(**{names[name]: column for name, column in found.items()}), out)
-    say(f"{len(rows):,} rows: {out}")
-    if renamed := [name for name in names if names[name] != name]:
-        say(
-            f"Note: {table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
-            f"model are {listed(repr(names[name]) for name in renamed)}."
-        )
+    scorer = _Scorer(persistence.load(model), about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
+    reading = about.get("reading") or {}
+    reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
+    scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))
+    first = next(scored)
+    _check_replaceable(out, list(scorer.names.values()))
+    parts: Iterable[pd.DataFrame] = chain([first], scored)
+    if top is not None:
+        parts = [_most_probable(parts, scorer.names[scorer.rarest], top)]
+    n_rows = write(parts, out)
+    for note in scorer.notes:
+        say(f"Note: {note}")
+    say(f"{n_rows:,} rows: {out}")
 
 
 def _check_places(table: Path, out: Path) -> None:
     check_input(table)
     check_output(out)
-    if out.suffix.lower() not in (*_SEPARATORS, ".parquet"):
-        raise ValueError(f"The file to write must end in .csv, .tsv or .parquet, got {str(out)!r}.")
+    if out.suffix.lower() not in ENDINGS:
+        raise ValueError(f"The file to write must end in {listed(ENDINGS, 'or')}, got {str(out)!r}.")
     if out.exists() and out.samefile(table):
         raise FileExistsError(f"{out} is the table to read: name another file to write (--out).")
 
 
-def _free_names(names: list[str], rows: "pd.DataFrame") -> dict[str, str]:
-    """Return a name for each column of the model, all with one suffix where the table has one of the names."""
-    taken, suffix, number = set(rows.columns), "", 0
-    while taken & {name + suffix for name in names}:
-        number += 1
-        suffix = "_model" if number == 1 else f"_model{number}"
-    return {name: name + suffix for name in names}
-
-
 def _check_replaceable(out: Path, names: list[str]) -> None:
     """Refuse to replace a file that is no earlier output of the same model."""
-    if out.exists() and _columns(out)[-len(names) :] != names:
+    if out.exists() and columns_of(out)[-len(names) :] != names:
         raise FileExistsError(
             f"{out} exists and was not written with this model: name another file (--out) or remove it."
         )
 
 
-def _columns(path: Path) -> list[str]:
-    import pandas as pd
-    from pyarrow.parquet import read_schema
+@dataclass
+class _Scorer:
+    """Scores parts of a table; names and notes are those of the first part."""
 
-    try:
-        if path.suffix.lower() == ".parquet":
-            return read_schema(path).names
-        return list(pd.read_csv(path, sep=_SEPARATORS[path.suffix.lower()], nrows=0).columns)
-    except (ValueError, OSError):  # not a table, so not ours
-        return []
+    pipeline: Any
+    about: dict[str, Any]
+    threshold: float | None
+    allow_missing: bool
+    kept: list[str]
+    names: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
+    @property
+    def rarest(self) -> str:
+        """Name of the column with the probability of the rarest class."""
+        return f"probability_{self.pipeline.classes_[self._rarest()]}"
 
-def _write(frame: "pd.DataFrame", out: Path) -> None:
-    with replacing(out) as draft:
-        if out.suffix.lower() == ".parquet":
-            frame.to_parquet(draft, index=False)
+    def _rarest(self) -> int:
+        labels, counts = self.pipeline.classes_.tolist(), self.about.get("class_counts") or {}
+        return min(range(len(labels)), key=lambda i: counts.get(str(labels[i]), 0))
+
+    def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
+        """Return the rows, predictions and probabilities beside them."""
+        if not self.names:
+            self._look_at(rows, table)
+        wanted = self._features(rows)
+        features = rows.reindex(columns=wanted) if wanted else rows
+        proba = self.pipeline.predict_proba(features)
+        classes = self.pipeline.classes_
+        if self.threshold is None:
+            predicted = self.pipeline.predict(features)
         else:
-            frame.to_csv(draft, index=False, sep=_SEPARATORS[out.suffix.lower()])
+            rarest = self._rarest()
+            predicted = classes[(rarest, 1 - rarest),][(proba[:, rarest] < self.threshold).astype(int)]
+        found = {"prediction": predicted}
+        found |= {f"probability_{label}": column for label, column in zip(classes, proba.T, strict=True)}
+        beside = rows[self.kept] if self.kept else rows
+        return beside.assign(**{self.names[name]: column for name, column in found.items()})
+
+    def _features(self, rows: "pd.DataFrame") -> list[str]:
+        known = getattr(self.pipeline, "feature_names_in_", None)
+        return [name for name in rows.columns if name != self.about.get("target")] if known is None else list(known)
+
+    def _look_at(self, rows: "pd.DataFrame", table: Path) -> None:
+        if self.threshold is not None and len(self.pipeline.classes_) != 2:
+            raise ValueError(f"--threshold is for two classes, but the model has {len(self.pipeline.classes_)}.")
+        if absent := [name for name in self.kept if name not in rows.columns]:
+            raise ValueError(f"{table} has no column {listed(map(repr, absent))} to keep.")
+        wanted = self._features(rows)
+        unused = getattr(self.pipeline[0], "dropped_", {}) if hasattr(self.pipeline, "steps") else {}
+        lacking = [name for name in wanted if name not in rows.columns and name not in unused]
+        if lacking and not self.allow_missing:
+            raise ValueError(
+                f"{table} lacks columns that the model uses: {listed(map(repr, lacking))}. Add them, or use "
+                "--allow-missing, at the cost of quality."
+            )
+        if lacking:
+            self.notes.append(f"Columns {listed(map(repr, lacking))} are missing: predictions are worse than measured.")
+        known = {*wanted, self.about.get("target"), *self.about.get("id", ()), *self.kept}
+        if extra := [name for name in rows.columns if name not in known]:
+            self.notes.append(
+                f"Columns that the model does not know are not used: {listed(map(repr, extra), most=10)}."
+            )
+        made = ["prediction", *(f"probability_{label}" for label in self.pipeline.classes_)]
+        self.names = _free_names(made, self.kept or list(rows.columns))
+        if renamed := [name for name in made if self.names[name] != name and name in rows.columns]:
+            self.notes.append(
+                f"{table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
+                f"model are {listed(repr(self.names[name]) for name in renamed)}."
+            )
+
+
+def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) -> "pd.DataFrame":
+    import pandas as pd
+
+    best: list[pd.DataFrame] = []
+    for part in parts:
+        best = [pd.concat([*best, part.nlargest(number, column)]).nlargest(number, column)]
+    return best[0]
+
+
+def _free_names(names: list[str], taken: list[str]) -> dict[str, str]:
+    """Return a name for each column of the model, all with one suffix where the table has one of the names."""
+    suffix, number = "", 0
+    while set(taken) & {name + suffix for name in names}:
+        number += 1
+        suffix = "_model" if number == 1 else f"_model{number}"
+    return {name: name + suffix for name in names}

@@ -8,7 +8,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
+from sklearn.base import clone
 
+from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
 
 __all__ = ["Dataset", "split_target"]
@@ -40,6 +42,8 @@ class Dataset:
         What was found in the rows or done to them, one sentence each.
     unlabelled : DataFrame or None
         Rows of the table whose target is missing, which are no rows of the task.
+    preprocessor : TablePreprocessor or None
+        Unfitted, with what is known of the columns; None where nothing is.
     """
 
     name: str
@@ -52,6 +56,11 @@ class Dataset:
     licence: str
     notes: tuple[str, ...]
     unlabelled: pd.DataFrame | None = None
+    preprocessor: TablePreprocessor | None = None
+
+    def table_preprocessor(self) -> TablePreprocessor:
+        """Return the unfitted preprocessing of the table."""
+        return TablePreprocessor() if self.preprocessor is None else clone(self.preprocessor)
 
 
 def split_target(frame: Any, target: str | int, *, name: str = "table") -> Dataset:

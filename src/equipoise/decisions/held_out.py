@@ -75,28 +75,15 @@ class HeldOutRows:
     ) -> Floats:
         """Offsets for `decide` that are best on the rows that can be compared.
 
-        Parameters are those of `tune_offsets`. A class that was left out gets the mean offset of the others.
-
-        Warns
-        -----
-        UserWarning
-            If a fold trains without a class.
+        Parameters are those of `tune_offsets`. A class that was left out gets the mean offset of the others; all
+        offsets are 0 where fewer than two classes are left.
         """
         Objective.of(metric, labels, min_recall, min_precision)  # so that it fails now
         rows, classes = self.comparable()
-        kept = labels[classes]
+        kept, left_out = labels[classes], labels[~classes].tolist()
         costs = None if isinstance(metric, str) else cost_matrix(metric, labels)[np.ix_(classes, classes)]
         if len(kept) < 2 or (costs is not None and not costs.any()):
-            self.warn(labels.tolist(), "No thresholds were tuned: the most probable class is decided.", stacklevel=3)
             return np.zeros(len(labels))
-        left_out = labels[~classes].tolist()
-        self.warn(
-            labels.tolist(),
-            f"Thresholds were not tuned for {', '.join(map(repr, left_out))}, which got the mean offset of the others."
-            if left_out
-            else "The rows of these folds were left out of tuning.",
-            stacklevel=3,
-        )
         floors = [
             None if given is None else {label: floor for label, floor in given.items() if label not in left_out}
             for given in (min_recall, min_precision)
@@ -114,27 +101,27 @@ class HeldOutRows:
         everywhere[classes] = offsets
         return everywhere - everywhere[0]
 
-    def warn(self, labels: Sequence[Any], consequence: str, *, stacklevel: int = 2) -> None:
-        """Warn of the classes that folds train without.
-
-        Parameters
-        ----------
-        labels : sequence of length K
-            The classes.
-        consequence : str
-            Sentence on what follows.
-        stacklevel : int, default=2
-        """
-        lacking = [(fold + 1, labels[k]) for fold, k in np.argwhere(~self.trained)]
-        if lacking:
-            named = ", ".join(f"fold {fold} without class {label!r}" for fold, label in lacking[:_MOST_NAMED])
-            more = f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
-            warnings.warn(
-                f"Some folds have no training rows of a class: {named}{more}. {consequence} Stratified or fewer folds, "
-                "or more rows of these classes, avoid this.",
-                UserWarning,
-                stacklevel=stacklevel + 1,
-            )
+    def warn(self, labels: Sequence[Any], *, stacklevel: int = 2) -> None:
+        """Warn of the classes that folds train without, and of what is left out for it."""
+        lacking = [f"fold {fold + 1} without class {labels[k]!r}" for fold, k in np.argwhere(~self.trained)]
+        if not lacking:
+            return
+        _, classes = self.comparable()
+        left_out = [repr(label) for label, stays in zip(labels, classes, strict=True) if not stays]
+        if classes.sum() < 2:
+            consequence = "No thresholds were tuned: the most probable class is decided."
+        elif left_out:
+            names = ", ".join(left_out)
+            consequence = f"Thresholds were not tuned for {names}: the mean offset of the other classes was taken."
+        else:
+            consequence = "The rows of these folds were left out of tuning."
+        more = f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
+        warnings.warn(
+            f"Some folds have no training rows of a class: {', '.join(lacking[:_MOST_NAMED])}{more}. {consequence} "
+            "Stratified or fewer folds, or more rows of these classes, avoid this.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _restricted(proba: Floats, classes: Flags) -> Floats:

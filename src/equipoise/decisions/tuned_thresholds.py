@@ -1,7 +1,7 @@
 """`TunedThresholdsClassifier`: a classifier whose thresholds are tuned by cross-validation on its training rows."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -83,6 +83,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     True
     """
 
+    fit_only: ClassVar = ("cv",)
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],
@@ -154,7 +155,9 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
         weights = None if sample_weight is None else _check_sample_weight(as_array(sample_weight), X)[rows]
         probabilities, trained = zip(*held_out, strict=True)
-        self.offsets_ = HeldOutRows(codes[rows], folds, np.stack(trained)).tune(
+        held_out_rows = HeldOutRows(codes[rows], folds, np.stack(trained))
+        held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=3)
+        self.offsets_ = held_out_rows.tune(
             np.concatenate(probabilities),
             self.classes_,
             metric=self.metric,

@@ -27,7 +27,6 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
-from equipoise.tables import TablePreprocessor
 
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
@@ -161,7 +160,7 @@ def _begin(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # columns left out are in the summary
-        table = TablePreprocessor().fit(dataset.X)
+        table = dataset.table_preprocessor().fit(dataset.X)
     counts = np.bincount(codes)
     columns = table.summary().astype(object)
     store.put(
@@ -218,7 +217,12 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     """Fit a recipe, the winner by default, on all rows, as the comparison trained it."""
     name = recipe or comparison.winner
     protocol = comparison.protocol
-    model = named.make(name, random_state=protocol.random_state, **recipe_parameters(name, protocol))
+    model = named.make(
+        name,
+        preprocessor=dataset.table_preprocessor(),
+        random_state=protocol.random_state,
+        **recipe_parameters(name, protocol),
+    )
     kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they have been told fold by fold

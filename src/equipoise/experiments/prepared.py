@@ -11,7 +11,6 @@ from sklearn.base import ClassifierMixin
 from equipoise.datasets import Dataset
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
-from equipoise.tables import TablePreprocessor
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class PreparedFold:
         """Fit the preprocessing of tables on the training rows and apply it to both sides."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
-            table = TablePreprocessor().fit(dataset.X.iloc[fold.train])
+            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train])
         X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
         groups = None if dataset.groups is None else dataset.groups[fold.train]
         return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)

@@ -1,5 +1,6 @@
 """The model card: a page for people that says what a model is, what it was trained on, its figures and its limits."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from equipoise.batches import BalancedBatchSampler, ReMix
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
-from equipoise.persistence.stacks import parts
+from equipoise.persistence.walk import walk
 
 _FEW = 100  # rows of a class below which a figure about it says little
 _MOST = 12  # levels of a column that are listed
+_MARKS = re.compile(r"[\\`*\[\]|~@$]|(?<![^\W_])_|_(?![^\W_])")  # marks of Markdown; _ is one at the ends of words only
 _DECISIONS = {
     "balanced": "that is most probable if all were equally frequent",
     "macro_f1": "that is best for macro F1, by offsets found on rows that no network had seen",
@@ -46,7 +48,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
-    for part in parts(model):
+    for part in walk(model):
         if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "ensemble_"):
             sizes = [f"{name} {array.shape}" for name, array in part.ensemble_.weights_.items() if "weights" in name]
             yield f"{type(part).__name__} of {part.ensemble_.n_members} network(s): {', '.join(sizes)}."
@@ -121,8 +123,8 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
     for label, count in (about.get("class_counts") or {}).items():
         if count < _FEW:
             yield f"Class {_cell(label)} had {count} rows only: what is known of it is uncertain."
-    leaning = dict.fromkeys(told for part in parts(model) for told in _balancing(part))
-    corrected = any(isinstance(part, PriorCorrectedClassifier) for part in parts(model))
+    leaning = dict.fromkeys(told for part in walk(model) for told in _balancing(part))
+    corrected = any(isinstance(part, PriorCorrectedClassifier) for part in walk(model))
     if leaning and not corrected:
         yield (
             f"It was trained with {', '.join(leaning)}: its probabilities lean towards rare classes. "
@@ -131,11 +133,11 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
     if corrected:
         yield "Its probabilities hold where the classes have the shares that they were corrected to."
     if not leaning and not corrected:
-        for part in parts(model):
+        for part in walk(model):
             if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
                 shares = dict(zip(schema["classes"], part.priors_.tolist(), strict=True))
                 yield f"Its probabilities are natural: they hold where the classes have the shares {_shares(shares)}."
-    if any(isinstance(part, TunedThresholdsClassifier) for part in parts(model)):
+    if any(isinstance(part, TunedThresholdsClassifier) for part in walk(model)):
         yield "It does not always decide for the most probable class: its thresholds were tuned."
     if any("categories" in column for column in schema["columns"]):
         yield "Categories that it never saw count as rare ones, or as none."
@@ -167,7 +169,7 @@ def _shares(values: dict[str, float]) -> str:
 
 def _few(levels: Sequence[str]) -> str:
     more = f" and {len(levels) - _MOST} more" if len(levels) > _MOST else ""
-    return ", ".join(map(_cell, levels[:_MOST])) + more
+    return ", ".join(levels[:_MOST]) + more
 
 
 def _number(value: Any) -> str:
@@ -184,6 +186,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    """Text that stays in its place: names of columns and classes come from anywhere."""
-    text = " ".join(str(value).split()).replace("\\", "\\\\")
-    return text.replace("|", "\\|").replace("<", "&lt;")[:200]
+    """Text that stays text in its place: names of columns and classes come from anywhere."""
+    text = " ".join(str(value).split())[:200]
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    text = _MARKS.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return text.replace("://", r":\//").replace("www.", r"www\.")

@@ -19,25 +19,35 @@ LIMITS = {CARD: 16 * _MIB, README: 16 * _MIB, ESTIMATOR: 512 * _MIB, WEIGHTS: 40
 _PACKED = 100  # times its size that a member of a zip file may unpack to, beyond the first MiB: text packs to a tenth
 
 
-def check_place(path: Path) -> None:
-    """Refuse a place where a model would replace what is none.
+def check_place(path: str | Path) -> None:
+    """Refuse a place that cannot take a model.
 
-    Files of other names in a model's folder stay as they are.
+    A model that is there would be replaced; files of other names in its folder stay as they are.
 
     Raises
     ------
     ValueError
-        If the place is taken.
+        If the place is taken by something else, or no file can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from equipoise.persistence import check_place
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_place(f"{folder}/model")
     """
-    if not os.path.lexists(path):
-        return
-    if path.suffix.lower() == ".zip" or not path.is_dir():
-        taken = None if path.is_file() and CARD in _names(path) else path
+    path = Path(path)
+    if path.suffix.lower() == ".zip" or (os.path.lexists(path) and not path.is_dir()):
+        taken = path if os.path.lexists(path) and not (path.is_file() and CARD in _names(path)) else None
     else:
         taken = next((path / name for name in LIMITS if (path / name).exists()), None)
         taken = None if taken is None or _holds_card(path) else taken
     if taken is not None:
         raise ValueError(f"{taken} exists and is no model of equipoise: choose another place or remove it.")
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    folder = there.parent if there.is_file() and there == path else there
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise ValueError(f"{folder} is no folder that can be written to: choose another place than {path}.")
 
 
 def _holds_card(folder: Path) -> bool:

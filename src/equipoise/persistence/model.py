@@ -3,23 +3,24 @@
 import hashlib
 import io
 import json
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import safetensors.numpy
-import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.persistence.card import model_card
 from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS, check_member, read_file, write_files
+from equipoise.persistence.native import check_native
 from equipoise.persistence.schema import answer, describe, probe
 from equipoise.persistence.stacks import put_in, take_out
-from equipoise.persistence.trusted import TRUSTED, check_trees, foreign_types
+from equipoise.persistence.trusted import read_objects, write_objects
 from equipoise.persistence.whole import check_whole
 
 FORMAT = 3
@@ -36,7 +37,8 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     model : classifier
         Fitted: from `equipoise.recipes.make`, a classifier of ours, or one of scikit-learn's around or inside them.
     path : str or Path
-        Folder to write, or zip file if it ends in ``.zip``; a model that is there already is replaced.
+        Folder to write, or zip file if it ends in ``.zip``. A model that is there is replaced, other files beside it
+        are kept.
     about : dict, optional
         What json can hold, for the model card: ``recipe``, ``data``, ``target``, ``rows``, ``class_counts`` (rows by
         label), ``figures`` (numbers by name), ``measured`` (how) and whatever else is worth keeping.
@@ -44,8 +46,8 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     Raises
     ------
     ValueError
-        If the model holds a network of the user's own or types that are not loaded again, or the path is taken by
-        something else.
+        If the model holds a network of the user's own or types that cannot be loaded safely, `about` holds more than
+        json can, or the path is taken by something else.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -63,23 +65,21 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     True
     """
     check_is_fitted(model)
-    about = about or {}
-    check_whole(model)
+    about = _plain(about or {})
     bare, tensors = take_out(model)
-    check_trees(bare)
-    estimator = skops.io.dumps(bare, compression=ZIP_DEFLATED)
-    if foreign := foreign_types(estimator):
-        raise ValueError(
-            f"The model holds types that would not be loaded again, since they may hide code: {', '.join(foreign)}. "
-            "Save it with a tool for it, or use parts of equipoise and scikit-learn."
-        )
-    files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: estimator}
+    check_native(bare)
+    files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: write_objects(bare)}
+    tried = probe(model)
+    try:
+        _restore(files, tried)  # so that what is written can be read
+    except Exception as error:
+        raise ValueError(f"The model cannot be saved ({_reason(error)}).") from error
     card = {
         "format": FORMAT,
         "versions": _versions(),
         "about": about,
         "schema": describe(model, about),
-        "probe": probe(model),
+        "probe": tried,
         "sha256": {name: _digest(content) for name, content in files.items()},
     }
     files[CARD] = (json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -156,18 +156,30 @@ def _check_card(card: Any) -> None:
             raise ValueError(f"{CARD} lacks {name!r}, or has something else in its place")
 
 
+def _plain(value: Any) -> Any:
+    """Return what json can hold: numbers of numpy as Python's, labels as texts, None for a number that is none."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"`about` holds texts, numbers, lists and dicts, but not {value!r:.80}.")
+    return value
+
+
 def _restore(files: dict[str, bytes], expected: list[float] | None) -> Any:
     _check_packed(files[ESTIMATOR])
-    if foreign := foreign_types(files[ESTIMATOR]):
-        raise ValueError(f"it holds types that no model has: {', '.join(foreign)[:500]}")
     tensors = safetensors.numpy.load(files[WEIGHTS])
-    model = put_in(skops.io.loads(files[ESTIMATOR], trusted=sorted(TRUSTED)), tensors)
+    bare = read_objects(files[ESTIMATOR])
+    check_native(bare)
+    model = put_in(bare, tensors)
     if not (isinstance(model, BaseEstimator) and is_classifier(model)):
         raise ValueError(f"it holds no classifier, but {type(model).__name__}")
-    check_trees(model)
     check_whole(model)
-    if expected is None and tensors:
-        raise ValueError(f"{CARD} lacks the probabilities to try its networks with")
     if expected is not None and not np.allclose(answer(model), expected, rtol=0, atol=_SAME):
         raise ValueError("it does not answer as it did when it was saved")
     return model
@@ -189,8 +201,11 @@ def _unloadable(path: str | Path, error: Exception, versions: dict[str, Any] | N
         if versions and (saved := versions.get(name)) not in (None, here)
     ]
     told = f"; it was saved with {', '.join(others)}" if others else ""
-    reason = " ".join(str(error).split())[:700] or type(error).__name__
-    return ValueError(f"The model at {path} cannot be loaded ({reason}{told}): save it again from its source.")
+    return ValueError(f"The model at {path} cannot be loaded ({_reason(error)}{told}): save it again from its source.")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:700] or type(error).__name__
 
 
 def _digest(content: bytes) -> str:

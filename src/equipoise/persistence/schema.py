@@ -10,13 +10,15 @@ from sklearn.utils.validation import _is_fitted
 from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.decider import decider
 from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
-from equipoise.persistence.stacks import parts
+from equipoise.persistence.walk import walk
 from equipoise.tables import TablePreprocessor
 
 
 def describe(model: Any, about: dict[str, Any]) -> dict[str, Any]:
     """Describe a model's data: ``columns``, ``classes``, ``class_priors`` and, where set, ``decision``."""
-    classes = [label if isinstance(label, str | int | float) else str(label) for label in model.classes_.tolist()]
+    classes = [
+        label if isinstance(label, int | float) and label == label else str(label) for label in model.classes_.tolist()
+    ]
     counts = about.get("class_counts") or {}
     rows = sum(_checked(counts).values())
     described = {
@@ -24,7 +26,7 @@ def describe(model: Any, about: dict[str, Any]) -> dict[str, Any]:
         "classes": classes,
         "class_priors": {label: count / rows for label, count in counts.items()} if rows else None,
     }
-    decisions = [_decision(part, classes) for part in parts(model) if _is_decision(part)]
+    decisions = [_decision(part, classes) for part in walk(model) if _is_decision(part)]
     if isinstance(last := decider(model), AutoClassifier):
         decisions.append(_own_decision(last, list(map(str, classes))))
     return described | ({"decision": decisions} if decisions else {})
@@ -37,7 +39,7 @@ def _checked(counts: Any) -> dict[str, float]:
 
 
 def _columns(model: Any) -> list[dict[str, Any]]:
-    tables = [part for part in parts(model) if isinstance(part, TablePreprocessor) and _is_fitted(part)]
+    tables = [part for part in walk(model) if isinstance(part, TablePreprocessor) and _is_fitted(part)]
     if not tables:
         names = getattr(model, "feature_names_in_", range(getattr(model, "n_features_in_", 0)))
         return [{"name": str(name), "kind": "number"} for name in names]
@@ -87,7 +89,7 @@ def probe(model: Any) -> list[float] | None:
 
 def answer(model: Any) -> list[float]:
     """Probabilities of one row: all cells missing for a table, zeros for numbers."""
-    is_table = any(isinstance(part, TablePreprocessor) for part in parts(model))
+    is_table = any(isinstance(part, TablePreprocessor) for part in walk(model))
     row = np.full((1, model.n_features_in_), None) if is_table else np.zeros((1, model.n_features_in_))
     names = getattr(model, "feature_names_in_", None)
     with warnings.catch_warnings():

@@ -1,13 +1,17 @@
 """The networks of a model, wherever they are in it, taken out as plain tensors and put in again."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from imblearn.base import SamplerMixin
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from equipoise.classifiers import MUBOClassifier
+from equipoise.persistence.absent import NotSaved
+from equipoise.persistence.trusted import write_objects
 from equipoise.training import FittedEnsemble
 
 Tensors = dict[str, NDArray[Any]]
@@ -45,13 +49,6 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
     return twin
 
 
-def parts(model: Any) -> list[Any]:
-    """Return every object that `rebuild` finds, the outermost first."""
-    found: list[Any] = []
-    rebuild(model, found.append)
-    return found
-
-
 def take_out(model: Any) -> tuple[Any, Tensors]:
     """Return a model without weights, each stack holding its number in their place, and the tensors by number.
 
@@ -62,11 +59,12 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
     """
     tensors: Tensors = {}
     stacks: list[FittedEnsemble] = []
+    lost: dict[str, str] = {}
 
     def swap(value: Any) -> Any:
-        if isinstance(value, MUBOClassifier) and hasattr(value, "history_"):
-            bare = copy.copy(value)
-            del bare.history_  # a table of how the model came to be
+        if isinstance(value, SamplerMixin):
+            return _unfitted(value)
+        if (bare := _without_fit(value, lost)) is not None:
             return rebuild(bare, swap)
         if not isinstance(value, FittedEnsemble):
             return None
@@ -81,7 +79,47 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
         stacks.append(twin)
         return twin
 
-    return rebuild(model, swap), tensors
+    bare = rebuild(model, swap)
+    if lost:
+        told = ", ".join(f"{parameter}={name}" for parameter, name in lost.items())
+        warnings.warn(
+            f"The model is saved without {told}, which a file that is safe to open cannot hold. It predicts as before; "
+            "to fit it again, set the parameter again.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return bare, tensors
+
+
+def _unfitted(sampler: SamplerMixin) -> Any:
+    """Return a sampler without the rows that it resampled, which only they are for; a pipeline asks for the names."""
+    kept = {name: value for name, value in vars(sampler).items() if name in ("n_features_in_", "feature_names_in_")}
+    bare = clone(sampler)
+    vars(bare).update(kept)
+    return bare
+
+
+def _without_fit(value: Any, names: dict[str, str]) -> Any:
+    """Return a copy without what only `fit` needs and no file can hold, whose names are noted; None if nothing is."""
+    held = {name: vars(value)[name] for name in getattr(value, "fit_only", ()) if name in vars(value)}
+    lost = {name: part for name, part in held.items() if not isinstance(part, NotSaved) and not _is_savable(part)}
+    if not lost:
+        return None
+    bare = copy.copy(value)
+    for name, part in lost.items():
+        if name.endswith("_"):  # a record of how the fit went
+            delattr(bare, name)
+        else:
+            names[name] = getattr(part, "__name__", type(part).__name__)
+            setattr(bare, name, NotSaved(names[name]))
+    return bare
+
+
+def _is_savable(part: Any) -> bool:
+    try:
+        return bool(write_objects(part))
+    except ValueError:
+        return False
 
 
 def put_in(model: Any, tensors: Tensors) -> Any:

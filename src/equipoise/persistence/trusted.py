@@ -1,98 +1,178 @@
-"""The types that a model file may hold, beside scikit-learn's own estimators and numpy's arrays.
+"""The types that a model file may hold: ours, and those of other libraries whose prediction is sound or checked.
 
-skops makes objects of listed types only, and without calling anything but their constructor or ``__setstate__``.
-So that a file from elsewhere can do nothing but be wrong, what is made is looked at before it is used, too.
+skops makes objects of listed types only, and calls nothing but their constructor or ``__setstate__``. It trusts all
+estimators of scikit-learn, though, and some of them (support vector machines, neighbours, topic models) hand what a
+file holds to compiled code that trusts it: a crafted file could make the process read or write memory that is not
+its own. So the list here is shorter, and what it keeps of that kind is looked at by `equipoise.persistence.native`.
 """
 
-from itertools import chain
+import importlib
+import io
+import json
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
-import numpy as np
-import skops.io
-from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+_PLAIN = {"DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "NdArrayNode", "DTypeNode", "TypeNode"}
+_VALUES = ("builtins.", "numpy.", "collections.")
+_LOOKED_AT_BY_SKOPS = {"JsonNode", "FunctionNode", "LossNode"}  # text and numbers, ufuncs, losses of scikit-learn
+_OBJECTS = {
+    "ObjectNode",
+    "PartialNode",
+    "RandomGeneratorNode",
+    "RandomStateNode",
+    "TreeNode",
+    "ConstructorFromReduceNode",
+}
 
-from equipoise.persistence.stacks import parts
-
-TRUSTED = frozenset(
+_OURS = tuple(
+    f"equipoise.{package}."
+    for package in ("batches", "bilevel", "classifiers", "decisions", "losses", "samplers", "tables", "training")
+)
+_IMBLEARN = (
+    "imblearn.over_sampling.",
+    "imblearn.under_sampling.",
+    "imblearn.combine.",
+    "imblearn.ensemble.",
+    "imblearn.pipeline.",
+)
+_SKLEARN = (
+    "sklearn._loss.",
+    "sklearn.calibration.",
+    "sklearn.compose._column_transformer.",
+    "sklearn.decomposition._pca.",
+    "sklearn.decomposition._truncated_svd.",
+    "sklearn.discriminant_analysis.",
+    "sklearn.dummy.",
+    "sklearn.ensemble._bagging.",
+    "sklearn.ensemble._forest.ExtraTrees",
+    "sklearn.ensemble._forest.RandomForest",
+    "sklearn.ensemble._hist_gradient_boosting.",
+    "sklearn.ensemble._stacking.",
+    "sklearn.ensemble._voting.",
+    "sklearn.ensemble._weight_boosting.",
+    "sklearn.feature_selection._from_model.",
+    "sklearn.feature_selection._variance_threshold.",
+    "sklearn.frozen.",
+    "sklearn.impute.",
+    "sklearn.isotonic.",
+    "sklearn.linear_model.",
+    "sklearn.model_selection.",
+    "sklearn.multiclass.",
+    "sklearn.naive_bayes.",
+    "sklearn.neighbors._nearest_centroid.",
+    "sklearn.neural_network._multilayer_perceptron.MLP",
+    "sklearn.pipeline.",
+    "sklearn.preprocessing._data.",
+    "sklearn.preprocessing._discretization.",
+    "sklearn.preprocessing._encoders.",
+    "sklearn.preprocessing._function_transformer.",
+    "sklearn.preprocessing._label.Label",
+    "sklearn.preprocessing._polynomial.PolynomialFeatures",
+    "sklearn.preprocessing._target_encoder.",
+    "sklearn.svm._classes.Linear",
+    "sklearn.tree._classes.",
+)
+_BEYOND_SKOPS = frozenset(
     {
-        "equipoise.batches.balanced.BalancedBatchSampler",
-        "equipoise.batches.batch_smote.BatchSMOTE",
-        "equipoise.batches.mixup.MixUp",
-        "equipoise.batches.rebalanced.RebalancedMixup",
-        "equipoise.batches.remix.ReMix",
-        "equipoise.classifiers.auto.AutoClassifier",
-        "equipoise.classifiers.auto_job.HeldOutAnswers",
-        "equipoise.classifiers.auto_members.FoldInputs",
-        "equipoise.classifiers.auto_members.Kind",
-        "equipoise.classifiers.mubo.MUBOClassifier",
-        "equipoise.bilevel.autobalance.AutoBalance",
-        "equipoise.bilevel.outer_objectives.Blend",
-        "equipoise.bilevel.solvers.ConjugateGradient",
-        "equipoise.bilevel.solvers.Exact",
-        "equipoise.bilevel.solvers.Identity",
-        "equipoise.bilevel.solvers.Neumann",
-        "equipoise.classifiers.neural.NeuralClassifier",
-        "equipoise.classifiers.resampled.ResampledClassifier",
-        "equipoise.decisions.prior_corrected.PriorCorrectedClassifier",
-        "equipoise.decisions.tuned_thresholds.TunedThresholdsClassifier",
-        "equipoise.losses.cdt.CDTLoss",
-        "equipoise.losses.class_balanced.ClassBalancedLoss",
-        "equipoise.losses.deferred.DeferredReweighting",
-        "equipoise.losses.focal.FocalLoss",
-        "equipoise.losses.ldam.LDAMLoss",
-        "equipoise.losses.logit_adjusted.LogitAdjustedLoss",
-        "equipoise.losses.parametric.ParametricCrossEntropy",
-        "equipoise.losses.vs.VSLoss",
-        "equipoise.tables.piecewise_linear.PiecewiseLinearEncoder",
-        "equipoise.tables.preprocessing.TablePreprocessor",
-        "equipoise.samplers.gbo_ssg.GBO",
-        "equipoise.samplers.gbo_ssg.SSG",
-        "equipoise.samplers.mubo.MUBO",
-        "equipoise.samplers.smotified_gan.SMOTifiedGAN",
-        "equipoise.training.fitted.FittedEnsemble",
-        "equipoise.training.scaling.Standardizer",
         "functools.partial",
-        "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
-        "imblearn.over_sampling._smote.base.SMOTE",
-        "imblearn.over_sampling._smote.filter.BorderlineSMOTE",
-        "imblearn.over_sampling._smote.filter.SVMSMOTE",
-        "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
         "numpy.dtype",
+        "numpy.random._generator.Generator",
+        "numpy.random.mtrand.RandomState",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
     }
 )
 
+_REMEDY = (
+    "Use parts of equipoise, or of scikit-learn its linear models, naive Bayes, perceptrons, forests, histogram "
+    "boosting, preprocessing, pipelines and splitters (of a search, best_estimator_); or keep the model with joblib, "
+    "whose files must be trusted."
+)
 
-def foreign_types(data: bytes) -> list[str]:
-    """Return the types in a skops file that no model has."""
-    return sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
 
-
-def check_trees(model: Any) -> None:
-    """Refuse boosted trees that would make scikit-learn read memory that is not theirs; it trusts their indices.
+def write_objects(model: Any) -> bytes:
+    """Return a skops file of a model without its networks' weights.
 
     Raises
     ------
     ValueError
-        If a node points back, or past the nodes or features that there are; or splits by category, since the
-        tables of categories that it points into cannot be told to be whole.
+        If it holds what would not be read again.
     """
-    for part in parts(model):
-        if isinstance(part, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
-            for tree in chain.from_iterable(getattr(part, "_predictors", ())):
-                _check_nodes(tree.nodes, part.n_features_in_)
+    import skops.io  # costs more than all else here, and few of those who import this package save or load
+
+    try:
+        data = skops.io.dumps(model, compression=ZIP_DEFLATED)
+        foreign = foreign_types(data)
+    except Exception as error:  # whatever an object of another library does when it is asked for its state
+        raise ValueError(f"{type(model).__name__} cannot be saved without pickle ({error}). {_REMEDY}") from error
+    if foreign:
+        readable = ", ".join(f"{name.rpartition('.')[2]} ({name.partition('.')[0]})" for name in foreign)
+        raise ValueError(
+            f"The model holds {readable}, which cannot be saved: a file with such objects could run code or crash the "
+            f"process that loads it. {_REMEDY}"
+        )
+    return data
 
 
-def _check_nodes(nodes: NDArray[Any], n_features: int) -> None:
-    splits = np.flatnonzero(nodes["is_leaf"] == 0)
-    inner = nodes[splits]
-    if inner["is_categorical"].any():
-        raise ValueError("boosting that splits by categories of its own is not kept: let TablePreprocessor turn them")
-    ahead = all((splits < inner[side]).all() and (inner[side] < len(nodes)).all() for side in ("left", "right"))
-    feature = inner["feature_idx"]
-    if not (len(nodes) and ahead and (feature >= 0).all() and (feature < n_features).all()):
-        raise ValueError("the nodes of a tree point to where nothing is")
+def read_objects(data: bytes) -> Any:
+    """Make the object of a skops file.
+
+    Raises
+    ------
+    ValueError
+        If it holds types that no model has.
+    """
+    import skops.io
+
+    if foreign := foreign_types(data):
+        raise ValueError(f"the file holds types that no model has: {', '.join(foreign)[:500]}")
+    return skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+
+
+def foreign_types(data: bytes) -> list[str]:
+    """Return the types in a skops file that no model has."""
+    import skops.io
+
+    asked = {name for name in skops.io.get_untrusted_types(data=data) if not _is_trusted(name)}
+    return sorted(asked | {name for loader, name in _nodes(data) if not _is_known(loader, name)})
+
+
+def _nodes(data: bytes) -> Iterator[tuple[str, str]]:
+    """Loader and type of each node that skops would make an object of."""
+    with ZipFile(io.BytesIO(data)) as archive:
+        waiting = [json.loads(archive.read("schema.json"))]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("__loader__"), str):
+                yield value["__loader__"], f"{value.get('__module__')}.{value.get('__class__')}"
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _is_known(loader: str, name: str) -> bool:
+    if loader in _LOOKED_AT_BY_SKOPS or (loader in _PLAIN and name.startswith(_VALUES)):
+        return True
+    return loader in _PLAIN | _OBJECTS and (name.startswith(_SKLEARN) or _is_trusted(name))
+
+
+@cache
+def _is_trusted(name: str) -> bool:
+    """Whether a type that skops does not trust may be in a model."""
+    if name in _BEYOND_SKOPS:
+        return True
+    if not name.startswith((*_OURS, *_IMBLEARN, "sklearn.model_selection._split.", "equipoise.persistence.absent.")):
+        return False
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return isinstance(found, type) and found.__module__ == module

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.auto import DECISIONS
-from equipoise.persistence.stacks import parts
+from equipoise.persistence.walk import walk
 from equipoise.tables import PiecewiseLinearEncoder
 
 
@@ -22,7 +22,7 @@ def check_whole(model: Any) -> None:
     ValueError
         If some do not.
     """
-    found = parts(model)
+    found = list(walk(model))
     for part in found:
         if isinstance(part, PiecewiseLinearEncoder) and hasattr(part, "columns_"):
             _check_encoder(part)

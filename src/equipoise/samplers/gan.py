@@ -1,4 +1,4 @@
-"""What the GAN over-samplers share: a GAN a rare class, trained on its rows, makes the rows that it lacks."""
+"""Base of the GAN over-samplers: one GAN for each minority class, trained on its rows, makes synthetic rows."""
 
 import warnings
 from abc import abstractmethod
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
-from equipoise.samplers.gan_health import (
+from equipoise.samplers.gan_diagnostics import (
     UnhealthyGANWarning,
     caution,
     energy_distance,
@@ -33,35 +33,35 @@ from equipoise.samplers.unit_scale import UnitScale
 from equipoise.training.adversarial import train_gans
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 
-_FEWEST = 6  # different rows: SMOTE's five neighbours, and fewer cannot be learned from
-_LATENT = 512  # rows that a generator of the default mode learns to start from, at least
-_LOOKED_AT = 4096  # rows of a kind that health figures are of, at most
+_FEWEST = 6  # different rows of a class with a GAN: SMOTE needs five neighbours
+_LATENT = 512  # latent rows of a generator of the default variant, at least
+_LOOKED_AT = 4096  # real and synthetic rows behind the diagnostics, at most
 
-FAITHFUL = GANSettings(learning_rate=1e-5, max_epochs=1000, whole_latent=True)
-"""How the authors of SMOTified-GAN train, but for the epochs, which they chose by data set."""
-SOUND = GANSettings(learning_rate=5e-5, batch_size=32, averaging=0.99)
-"""How GANs train by default; batches are GBO's, smaller and so cheaper than those of SMOTified-GAN."""
+PUBLISHED = GANSettings(learning_rate=1e-5, max_epochs=1000, whole_latent=True)
+"""Settings of SMOTified-GAN's authors, except for the epochs, which they chose by data set."""
+DEFAULT = GANSettings(learning_rate=5e-5, batch_size=32, averaging=0.99)
+"""Default settings, with GBO's batch size, which is smaller and cheaper than SMOTified-GAN's."""
 
 Rows = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class _RareClass:
-    """A class that lacks rows, as its GANs see it."""
+class _MinorityClass:
+    """A minority class and the tasks of its GANs."""
 
     label: Any
     inputs: Rows
     n_wanted: int
     tasks: list[GANTask]
-    starts: list[Rows]  # what each GAN makes its rows from
+    starts: list[Rows]  # latent rows of each GAN
 
 
 class GANOverSampler(AnyContainer, BaseOverSampler):
-    """Base of the GAN over-samplers, which differ in what the generator starts from."""
+    """Base of the GAN over-samplers, which differ in the latent rows of the generator."""
 
     _parameter_constraints = {
         **BaseOverSampler._parameter_constraints,
-        "faithful": ["boolean"],
+        "variant": [StrOptions({"default", "paper"})],
         "n_gans": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
         "batch_size": [None, Interval(Integral, 2, None, closed="left")],
@@ -71,13 +71,15 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
-    _faithful_batch_size = 128
+    published: ClassVar[str] = "paper"
+    """Name of the published variant."""
+    _published_batch_size = 32
 
     def __init__(
         self,
         *,
         sampling_strategy: Any = "auto",
-        faithful: bool = False,
+        variant: str = "default",
         n_gans: int = 1,
         max_epochs: int | None = None,
         batch_size: int | None = None,
@@ -88,7 +90,7 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
-        self.faithful = faithful
+        self.variant = variant
         self.n_gans = n_gans
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -98,9 +100,13 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         self.verbose = verbose
         self.random_state = random_state
 
+    @property
+    def _as_published(self) -> bool:
+        return self.variant != "default"
+
     @abstractmethod
     def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:
-        """Return what a GAN of a class trains on, with so many latent rows if it starts from any."""
+        """Return the task of one GAN of a class, with ``n_latent`` latent rows unless it starts from noise."""
 
     def _fit_resample(self, X: Any, y: Rows, sample_weight: Rows | None = None) -> tuple[Any, Rows]:
         if issparse(X):
@@ -108,7 +114,7 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
             return type(X)(X_new), y_new
         rng = np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
         scale = UnitScale(X)
-        inputs = X if self.faithful else scale.to_unit(X)
+        inputs = X if self._as_published else scale.to_unit(X)
         made: dict[Any, Rows] = {}
         records = {}
         rare = []
@@ -118,24 +124,26 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
             if len(np.unique(X[y == label], axis=0)) < _FEWEST:
                 made[label], records[label] = _without_gan(X, y, label, n_wanted, _seed(rng))
             else:
-                rare.append(self._rare_class(inputs, y, label, n_wanted, rng))
+                rare.append(self._minority_class(inputs, y, label, n_wanted, rng))
         gans = self._train([task for c in rare for task in c.tasks], scale)
         for number, c in enumerate(rare):
             of_class = gans[number * self.n_gans : (number + 1) * self.n_gans]
             rows = self._make(c, of_class)
-            made[c.label] = rows if self.faithful else scale.from_unit(rows)
+            made[c.label] = rows if self._as_published else scale.from_unit(rows)
             records[c.label] = _figures(c.inputs, rows, of_class)
-        self.diagnostics_ = self._health(X, y, made, records, scale)
+        self.diagnostics_ = self._diagnostics(X, y, made, records, scale)
         self.sample_weight_ = None if sample_weight is None else _weights(sample_weight, y, made)
         return self._joined(X, y, made)
 
-    def _rare_class(self, inputs: Rows, y: Rows, label: Any, n_wanted: int, rng: np.random.Generator) -> _RareClass:
-        n_latent = max(n_wanted, 2 if self.faithful else _LATENT)
+    def _minority_class(
+        self, inputs: Rows, y: Rows, label: Any, n_wanted: int, rng: np.random.Generator
+    ) -> _MinorityClass:
+        n_latent = max(n_wanted, 2 if self._as_published else _LATENT)
         seeds = [_seed(rng) for _ in range(self.n_gans)]
         tasks = list(map(partial(self._task, inputs, y, label, n_latent), seeds))
         shape = n_latent, inputs.shape[1]
         starts = [rng.standard_normal(shape) if task.latent is None else task.latent for task in tasks]
-        return _RareClass(label, inputs[y == label], n_wanted, tasks, starts)
+        return _MinorityClass(label, inputs[y == label], n_wanted, tasks, starts)
 
     def _train(self, tasks: list[GANTask], scale: UnitScale) -> list[TrainedGAN]:
         def score(real: Rows, made: Rows) -> float:
@@ -144,11 +152,11 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         given: dict[str, Any] = {
             "learning_rate": self.learning_rate,
             "max_epochs": self.max_epochs,
-            "batch_size": self.batch_size or (self._faithful_batch_size if self.faithful else None),
-            "score": None if self.faithful else score,
+            "batch_size": self.batch_size or (self._published_batch_size if self._as_published else None),
+            "score": None if self._as_published else score,
         }
         settings = replace(
-            FAITHFUL if self.faithful else SOUND,
+            PUBLISHED if self._as_published else DEFAULT,
             n_iter_no_change=self.n_iter_no_change,
             **{name: value for name, value in given.items() if value is not None},
         )
@@ -157,13 +165,13 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
                 tasks, settings, max_time=self.max_time, on_progress=lambda *steps: bars.advance("training", *steps)
             )
 
-    def _make(self, rare: _RareClass, gans: list[TrainedGAN]) -> Rows:
-        """Make the rows of a class, in equal parts by its GANs."""
+    def _make(self, rare: _MinorityClass, gans: list[TrainedGAN]) -> Rows:
+        """Make the synthetic rows of a class, in equal parts by its GANs."""
         parts = np.array_split(np.arange(rare.n_wanted), len(gans))
-        made = [gan.generate(start, batch_statistics=self.faithful) for gan, start in zip(gans, rare.starts)]
+        made = [gan.generate(start, batch_statistics=self._as_published) for gan, start in zip(gans, rare.starts)]
         return np.concatenate([rows[part] for rows, part in zip(made, parts, strict=True)])
 
-    def _health(
+    def _diagnostics(
         self, X: Rows, y: Rows, made: Mapping[Any, Rows], records: Mapping[Any, dict[str, Any]], scale: UnitScale
     ) -> pd.DataFrame:
         rng = np.random.default_rng(0)
@@ -185,8 +193,8 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:
-        """Put the made rows behind the given ones; integers stay integers where columns are snapped."""
-        dtype = X.dtype if np.issubdtype(X.dtype, np.floating) or not self.faithful else np.float64
+        """Append the synthetic rows; integers stay integers where columns are snapped."""
+        dtype = X.dtype if np.issubdtype(X.dtype, np.floating) or not self._as_published else np.float64
         labels = [np.full(len(rows), label, dtype=y.dtype) for label, rows in made.items()]
         X_new = np.concatenate([X.astype(dtype, copy=False), *(rows.astype(dtype) for rows in made.values())])
         return X_new, np.concatenate([y, *labels])
@@ -210,13 +218,13 @@ _COLUMNS = [
 
 
 def _weights(sample_weight: Rows, y: Rows, made: Mapping[Any, Rows]) -> Rows:
-    """Weights of the given rows, then of the made ones: what a row of their class weighs on average."""
+    """Weights of the given rows, then of the synthetic ones: the mean weight of their class."""
     means = [np.full(len(rows), sample_weight[y == label].mean()) for label, rows in made.items()]
     return np.concatenate([sample_weight, *means])
 
 
 def _figures(inputs: Rows, made: Rows, gans: list[TrainedGAN]) -> dict[str, Any]:
-    """Return what only the GANs of a class can tell of it."""
+    """Return the diagnostics that need the GANs of a class."""
     taken_for_real = [gan.finds_real(part) for gan, part in zip(gans, np.array_split(made, len(gans)), strict=True)]
     return {
         "made_by": "GAN",
@@ -238,7 +246,7 @@ def _without_gan(X: Rows, y: Rows, label: Any, n_wanted: int, seed: int) -> tupl
         k = min(5, n - 1)
         sampler, how = SMOTE(k_neighbors=k, **common), f"SMOTE was used, with k = {k}"
     warnings.warn(
-        f"Class {plain(label)!r} has fewer than {_FEWEST} different rows ({n} in all), too few for a GAN; {how}.",
+        f"Class {plain(label)!r} has fewer than {_FEWEST} different rows ({n} in all), too few for a GAN: {how}.",
         UserWarning,
         stacklevel=7,
     )
@@ -246,15 +254,15 @@ def _without_gan(X: Rows, y: Rows, label: Any, n_wanted: int, seed: int) -> tupl
 
 
 def appended(sampler: BaseOverSampler, X: Rows, y: Rows) -> Rows:
-    """Return only the rows that an over-sampler of imbalanced-learn makes."""
+    """Return only the synthetic rows of an over-sampler of imbalanced-learn."""
     with warnings.catch_warnings():
-        # A generator may need more rows to start from than the class will get.
+        # A generator may need more latent rows than the class gets synthetic ones.
         warnings.filterwarnings("ignore", "After over-sampling, the number of samples", UserWarning)
         return sampler.fit_resample(X, y)[0][len(X) :]
 
 
 def smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int) -> Rows:
-    """Return n rows made by SMOTE for a class of 6 rows or more."""
+    """Return n synthetic rows of SMOTE for a class of 6 rows or more."""
     target = {label: int((y == label).sum()) + n}
     return appended(SMOTE(sampling_strategy=target, random_state=seed), X, y)
 

@@ -6,6 +6,8 @@ Sharma, Singh and Chandra, "SMOTified-GAN for class imbalanced pattern classific
 
 from typing import Any
 
+from sklearn.utils._param_validation import StrOptions
+
 from equipoise.samplers.gan import GANOverSampler, Rows, smote_rows
 from equipoise.training.gans import GANTask
 
@@ -14,35 +16,35 @@ class SMOTifiedGAN(GANOverSampler):
     """Over-sample by a GAN that starts from SMOTE's rows in place of noise.
 
     SMOTE makes as many rows as a class lacks; a generator learns to turn them into rows that a discriminator takes
-    for real; what it makes of them is added, and SMOTE's own rows are dropped. Each rare class has a GAN of its own.
+    for real. The generator's rows are added, and SMOTE's own rows are dropped. Each minority class has its own GAN.
 
     Parameters
     ----------
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
-    faithful : bool, default=False
-        As the authors' code: features as they are, though the generator gives values within 0 and 1 only; all of
-        SMOTE's rows in every step; a fixed number of epochs at a rate of 1e-5; rows made with the batch-norm
-        statistics of one batch that holds them all, so that a row depends on the others; no snapping, so give
-        floating columns.
+    variant : {"default", "authors"}, default="default"
+        ``"authors"``: as in the authors' code, with raw features, though the generator's values lie within 0 and 1;
+        all of SMOTE's rows in every step; a fixed number of epochs at a learning rate of 1e-5; rows made in one batch
+        with its own batch-norm statistics, so that each row depends on the others; and no snapping, so columns
+        should be floating.
 
-        By default features are scaled to 0..1 by the range of all given rows, and back; a step takes as many of
-        SMOTE's rows as real ones; the generator is the moving average of about a hundred steps, at the look where
-        its rows had the least energy distance from real ones; rows are made one by one with the statistics of
-        training; columns of integers, of two values, and one-hot columns get values that they can have.
+        ``"default"``: features are scaled to 0..1 by the range of all given rows, and back; a step takes as many of
+        SMOTE's rows as real ones; the generator is the moving average of about a hundred steps, at the evaluation
+        with the smallest energy distance between synthetic and real rows; rows are made one by one with the
+        batch-norm statistics of training; integer, two-valued and one-hot columns get values of their kind.
     n_gans : int, default=1
-        GANs a class, which differ by chance and train as a stack; each makes an equal part of the rows.
+        Number of GANs for each class, which differ in their seeds; each makes an equal part of the rows.
     max_epochs : int, optional
-        Passes over the class's rows; 1000 if faithful (the authors took 150 to 2000, by data set), else as many as
-        3000 steps make.
+        Passes over the class's rows; 1000 in a published variant (the authors took 150 to 2000, by data set), else
+        those of 3000 steps.
     batch_size : int, optional
-        Real rows a step; 128 if faithful, else 32.
+        Real rows in a step; 128 for the authors, else 32.
     learning_rate : float, optional
-        Of both networks' Adam; 1e-5 if faithful, else 5e-5.
+        Learning rate of both networks' Adam; 1e-5 in a published variant, else 5e-5.
     n_iter_no_change : int, default=10
-        Looks, 100 steps apart, without better rows after which a GAN ends. Not used if faithful.
+        Evaluations without improvement, 100 steps apart, before a GAN stops. Default variant only.
     max_time : float, optional
-        Seconds after which no step is begun.
+        Time limit of the training in seconds.
     verbose : bool, default=False
         Show progress with the time left.
     random_state : int, RandomState or None, default=None
@@ -92,6 +94,13 @@ class SMOTifiedGAN(GANOverSampler):
     >>> int((y_more == 0).sum()) == int((y_more == 1).sum()), bool((X_more[:300] == X).all())
     (True, True)
     """
+
+    _parameter_constraints = {
+        **GANOverSampler._parameter_constraints,
+        "variant": [StrOptions({"default", "authors"})],
+    }
+    published = "authors"
+    _published_batch_size = 128
 
     def _task(self, X: Rows, y: Rows, label: Any, n_latent: int, seed: int) -> GANTask:
         return GANTask(X[y == label], smote_rows(X, y, label, n_latent, seed), seed)

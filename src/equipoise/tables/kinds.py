@@ -110,8 +110,8 @@ def _read_notes(columns: Sequence[Column], found: Mapping[str, Found]) -> list[s
     for column in texts:
         kind, written = found[column.name]
         if not is_plain(written):
-            by_format.setdefault(f"{kind}s as {written}", []).append(repr(column.name))
-    notes = [f"Read as {how}: {', '.join(names)}." for how, names in by_format.items()]
+            by_format.setdefault(f"{kind.capitalize()}s are written {written}", []).append(repr(column.name))
+    notes = [f"{how} in {', '.join(names)}." for how, names in by_format.items()]
     for column in texts:
         if found[column.name][0] in ("number", "date") and column.marks:
             notes.append(f"Column {column.name!r}: taken for missing: {', '.join(map(repr, column.marks))}.")

@@ -36,6 +36,10 @@ _NEARLY_ALL = 0.9
 _PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
 
 
+class TableWarning(UserWarning):
+    """What was found in a table, and is not plain."""
+
+
 class TablePreprocessor(TransformerMixin, BaseEstimator):
     """Turn a table of mixed columns into the float32 matrix that a network trains on.
 
@@ -177,7 +181,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self._drop_useless()
         self._note_outliers(values)
         for note in self.notes_:
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, TableWarning, stacklevel=2)
         self._fit_parts(values, weight)
         return self
 
@@ -351,7 +355,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if len(self.dropped_) == len(reasons):
             raise ValueError(f"No usable column is left in the table of {self._n_rows} sample(s): {told}.")
         if told:
-            warnings.warn(f"Columns left out: {told}.", stacklevel=3)
+            warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=3)
 
     def _reason_to_drop(self, name: str) -> str:
         missing, distinct, commonest = self._counts[name]

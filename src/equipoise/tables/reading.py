@@ -1,7 +1,6 @@
 """Read a table from a file as a user brings it, with errors that say what to do."""
 
 import gzip
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,14 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile, read_schema
 
 from equipoise.files import check_input
 from equipoise.tables.arff import read_arff
-from equipoise.tables.formats import PLAIN, Ambiguous, as_cells, find_number_format, plain_numbers
+from equipoise.tables.formats import PLAIN, Ambiguous, as_cells, find_number_format, plain_numbers, read_numbers
 from equipoise.tables.text_files import (
     NULLS,
     Opener,
@@ -134,6 +132,7 @@ def table_batches(
     delimiter: str | None = None,
     encoding: str | None = None,
     missing_values: Sequence[str] = (),
+    target: str | int | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a table part by part, the cells of text files as text; parameters and errors are those of `read_table`.
 
@@ -146,8 +145,9 @@ def table_batches(
             open_file, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
         )
         check_quotes(open_file, dialect, str(path))
-        for batch in text_batches(open_file, dialect, str(path)):
-            yield _frame(pa.Table.from_batches([batch]), missing_values, None, as_text=True)
+        literal = _literal(target, dialect.names)
+        for table in text_batches(open_file, dialect, str(path), literal=literal):
+            yield _frame(table, missing_values, literal, as_text=True)
     elif ending == ".parquet":
         for batch in ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
             yield _without_blanks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
@@ -208,6 +208,7 @@ def _literal(target: str | int | None, names: list[str]) -> str | None:
 def _frame(table: pa.Table, missing_values: Sequence[str], literal: str | None, as_text: bool) -> pd.DataFrame:
     """Trim the cells, and turn columns of plain numbers and truth values into such."""
     columns: dict[str, Any] = {}
+    sentinels = read_numbers(as_cells(list(missing_values)), PLAIN)
     for name in table.column_names:
         raw = table[name].combine_chunks()
         cells = as_cells(raw)
@@ -215,23 +216,18 @@ def _frame(table: pa.Table, missing_values: Sequence[str], literal: str | None, 
         absent = pc.or_(pc.equal(cells, ""), pc.is_in(cells, pa.array(list(missing_values), pa.large_string())))
         if name != literal:
             absent = pc.or_(absent, padded)
+        if not np.isnan(sentinels).all():  # numbers stand for missing however they are written
+            absent = pc.or_(absent, pa.array(np.isin(read_numbers(cells, PLAIN), sentinels[~np.isnan(sentinels)])))
         columns[name] = pc.if_else(absent, pa.scalar(None, pa.large_string()), cells)
     if not as_text:
         typed = {name: _typed(cells) for name, cells in columns.items()}
         if any(_like_thousands(columns[name]) for name in typed if typed[name] is not None):
             commas = any(_has_decimal_comma(columns[name]) for name in typed if typed[name] is None)
             typed = {n: None if commas and _like_thousands(columns[n]) else values for n, values in typed.items()}
-        marks = [float(text) for text in missing_values if re.fullmatch(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text)]
-        columns |= {name: _without(values, marks) for name, values in typed.items() if values is not None}
+        columns |= {name: values for name, values in typed.items() if values is not None}
     return pd.DataFrame(
         {name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in columns.items()}
     )
-
-
-def _without(values: NDArray[Any], marks: list[float]) -> NDArray[Any]:
-    """Take numbers away that stand for missing, however they are written."""
-    found = np.isin(values, marks) if values.dtype != bool else np.zeros(len(values), dtype=bool)
-    return np.where(found, np.nan, values) if found.any() else values
 
 
 def _typed(cells: pa.LargeStringArray) -> Any:

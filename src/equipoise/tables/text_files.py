@@ -97,9 +97,11 @@ def read_texts(open_file: Opener, dialect: Dialect, path: str, *, literal: str |
     block = _BLOCK
     while True:
         try:
-            table = _open_csv(open_file, dialect, path, block).read_all()
+            with open_file() as file:
+                table = _open_csv(file, dialect, block).read_all()
             if literal is not None:
-                own = _open_csv(open_file, dialect, path, block, only=literal).read_all()[literal]
+                with open_file() as file:
+                    own = _open_csv(file, dialect, block, only=literal).read_all()[literal]
                 table = table.set_column(dialect.names.index(literal), literal, own)
             return table
         except pa.ArrowInvalid as error:
@@ -108,18 +110,22 @@ def read_texts(open_file: Opener, dialect: Dialect, path: str, *, literal: str |
             block = _LARGEST_BLOCK
 
 
-def text_batches(open_file: Opener, dialect: Dialect, path: str) -> Iterator[pa.RecordBatch]:
-    """Read a file part by part, in memory that does not grow with it."""
+def text_batches(open_file: Opener, dialect: Dialect, path: str, *, literal: str | None = None) -> Iterator[pa.Table]:
+    """Read a file part by part, in memory that does not grow with it; otherwise as `read_texts`."""
     try:
-        yield from _open_csv(open_file, dialect, path, _BLOCK)
+        with open_file() as file, open_file() as again:
+            own = _open_csv(again, dialect, _BLOCK, only=literal or dialect.names[0])
+            for batch, cells in zip(_open_csv(file, dialect, _BLOCK), own, strict=True):
+                table = pa.Table.from_batches([batch])
+                if literal is not None:
+                    table = table.set_column(dialect.names.index(literal), literal, pa.chunked_array(cells.columns))
+                yield table
     except pa.ArrowInvalid as error:
         raise _in_other_words(error, open_file, dialect, path) from error
 
 
-def _open_csv(
-    open_file: Opener, dialect: Dialect, path: str, block: int, only: str | None = None
-) -> arrow_csv.CSVStreamingReader:
-    encoding, file = dialect.encoding, open_file()
+def _open_csv(file: BinaryIO, dialect: Dialect, block: int, only: str | None = None) -> arrow_csv.CSVStreamingReader:
+    encoding = dialect.encoding
     if dialect.padded:
         text = _without_padding(io.TextIOWrapper(file, encoding, newline="").read(), dialect.delimiter)
         encoding, file = "utf-8", io.BytesIO(text.encode())

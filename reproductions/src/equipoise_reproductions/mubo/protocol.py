@@ -123,8 +123,8 @@ class Method:
 
 NONE, SMOTIFIED_GAN, GBO, PAPER, UNDER, AUTHORS, SOUND = (
     Method("none", "w/o sampling", "w/o"),
-    Method("smotified-gan", "SMOTified-GAN", "SMO-GAN", samplers.SMOTifiedGAN(faithful=True)),
-    Method("gbo", "GBO", "GBO", samplers.GBO(faithful=True)),
+    Method("smotified-gan", "SMOTified-GAN", "SMO-GAN", samplers.SMOTifiedGAN(variant="authors")),
+    Method("gbo", "GBO", "GBO", samplers.GBO(variant="paper")),
     Method("mubo-paper", "MUBO as printed", "MUBO", mode="paper"),
     Method("under", "Random under-sampling", sampler=RandomUnderSampler()),
     Method("mubo-authors", "MUBO as its authors' code", "MUBO", mode="authors"),
@@ -138,7 +138,7 @@ COLUMNS = (
     Method("svm-smote", "SVM-SMOTE", "S-SMO", SVMSMOTE()),
     SMOTIFIED_GAN,
     GBO,
-    Method("ssg", "SSG", "SSG", samplers.SSG(faithful=True)),
+    Method("ssg", "SSG", "SSG", samplers.SSG(variant="paper")),
     PAPER,
     AUTHORS,
     SOUND,

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from equipoise.experiments import Store
-from equipoise.samplers.gan import SOUND
-from equipoise.samplers.gan_health import out_of_range, spread_ratio, two_sample_accuracy, unreachable
+from equipoise.samplers.gan import DEFAULT
+from equipoise.samplers.gan_diagnostics import out_of_range, spread_ratio, two_sample_accuracy, unreachable
 from equipoise.samplers.resample import resample
 from equipoise.samplers.unit_scale import UnitScale
 from equipoise_reproductions.smotified_gan.protocol import GAN_BATCH_SIZE, METHODS, MOST_FOR_ALL, Effort, Method, Source
@@ -55,8 +55,10 @@ def _sampler(source: Source, split: Split, method: Method, effort: Effort) -> Ba
         assert method.sampler is not None
         return method.sampler
     if not split.sound:
-        return method.gan(faithful=True, batch_size=GAN_BATCH_SIZE, max_epochs=effort.gan_epochs_of(source))
-    batches = math.ceil(int(split.y[split.fold.train].sum()) / SOUND.batch_size)
+        return method.gan(
+            variant=method.gan.published, batch_size=GAN_BATCH_SIZE, max_epochs=effort.gan_epochs_of(source)
+        )
+    batches = math.ceil(int(split.y[split.fold.train].sum()) / DEFAULT.batch_size)
     return method.gan(max_epochs=max(1, effort.gan_steps // batches))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from equipoise.samplers.gan_health import (
+from equipoise.samplers.gan_diagnostics import (
     caution,
     energy_distance,
     out_of_range,

@@ -1,0 +1,30 @@
+"""`NotSaved`: stands for a part that only `fit` needs and that a model file cannot hold."""
+
+from typing import Any, NoReturn
+
+from sklearn.base import BaseEstimator
+
+
+class NotSaved(BaseEstimator):
+    """A loss, sampler or transform of the user's own, of which a saved model keeps the name only.
+
+    Parameters
+    ----------
+    name : str
+        Name of the part.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse to serve.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        raise ValueError(f"{self.name} was not saved with this model; set it again with set_params before fitting.")
+
+    fit_resample = split = get_n_splits = __call__

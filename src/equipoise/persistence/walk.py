@@ -1,0 +1,38 @@
+"""Every object of a model, whatever holds it."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+
+def walk(model: Any) -> Iterator[Any]:
+    """Yield every object of a model once, the outermost first.
+
+    Parameters
+    ----------
+    model : object
+        Attributes, lists, tuples, sets, dicts, arrays of objects and partial calls are descended into: all that a
+        model file can hold (see `equipoise.persistence.trusted`).
+    """
+    waiting, seen = [model], {}
+    while waiting:
+        value = waiting.pop()
+        if id(value) not in seen:
+            seen[id(value)] = value
+            yield value
+            waiting.extend(reversed(_held(value)))
+
+
+def _held(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return list(value.flat) if value.dtype == object else []
+    held: list[Any] = []
+    if isinstance(value, dict):
+        held = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        held = list(value)
+    elif isinstance(value, partial):
+        held = [value.func, *value.args, *value.keywords.values()]
+    return held if isinstance(value, type) else [*held, *getattr(value, "__dict__", {}).values()]

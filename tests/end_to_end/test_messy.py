@@ -1,0 +1,119 @@
+"""Tables as people bring them, from the file to scored rows, by the command line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise import load
+from equipoise.cli import main
+from equipoise.tables import read_table
+from equipoise.tables.preprocessing import TablePreprocessor
+
+
+@pytest.fixture
+def messy(data_home):
+    return data_home / "files" / "messy"
+
+
+@pytest.fixture
+def command(capsys):
+    def run(*arguments, refused=False):
+        capsys.readouterr()
+        if refused:
+            with pytest.raises(SystemExit) as caught:
+                main([str(argument) for argument in arguments])
+            return str(caught.value.code)
+        main([str(argument) for argument in arguments])
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_european_contracts(messy, command, tmp_path):
+    table = messy / "contracts_eu.csv"
+    said = command("fit", table, "--target", "Status", "--recipe", "gbdt", "--out", tmp_path / "model")
+    assert "cp1252" in said and "Numbers are written 1.234,5 in 'Umsatz'" in said
+    assert "Dates are written dayfirst in 'Beginn'" in said and "'Vertrag'" in said
+    preprocessor = load(tmp_path / "model")[0]
+    assert preprocessor.formats_ == {"Beginn": "dayfirst", "Beitrag": "1234,5", "Umsatz": "1.234,5", "Rabatt": "1234,5"}
+    command("predict", tmp_path / "model", table, "--out", tmp_path / "scored.csv")
+    scored, rows = read_table(tmp_path / "scored.csv", as_text=True), read_table(table, as_text=True)
+    pd.testing.assert_frame_equal(scored[list(rows.columns)], rows)
+    assert set(scored["prediction"]) == {"bleibt", "gekündigt"}
+
+
+def test_a_format_of_the_fit_reads_rows_that_do_not_show_it(messy, command, tmp_path):
+    table = messy / "contracts_eu.csv"
+    command("fit", table, "--target", "Status", "--recipe", "gbdt", "--out", tmp_path / "model")
+    rows = read_table(table, as_text=True).drop(columns=["Vertrag", "Status"]).head(2)
+    rows.assign(Umsatz=["1.810", "1.810,00"], Beginn="01.02.2023", Beitrag="50", Monate="9", Tarif="Basis").to_csv(
+        tmp_path / "new.csv", index=False
+    )
+    command(
+        "predict",
+        tmp_path / "model",
+        tmp_path / "new.csv",
+        "--out",
+        tmp_path / "scored.csv",
+        "--keep-columns",
+        "Umsatz",
+    )
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    preprocessor = load(tmp_path / "model")[0]
+    same = preprocessor.transform(read_table(tmp_path / "new.csv", as_text=True).assign(Vertrag=None))
+    umsatz = list(preprocessor.get_feature_names_out()).index("Umsatz")
+    assert same[0, umsatz] == same[1, umsatz] and scored.columns[0] == "Umsatz"
+
+
+def test_american_accounts(messy, command, tmp_path):
+    table = messy / "accounts_us.csv"
+    options = ("--target", "Default", "--recipe", "gbdt", "--id", "Account No.")
+    said = command("fit", table, *options, "--out", tmp_path / "model")
+    assert "Numbers are written 1,234.5 in 'Balance', 'Credit limit'" in said
+    preprocessor = load(tmp_path / "model")[0]
+    kinds = {"Opened": "date", "Balance": "number", "Credit limit": "number", "Utilisation": "number"}
+    assert preprocessor.kinds_ == kinds | {"Late payments": "number"}
+    raw = read_table(table)
+    money = pd.to_numeric(raw["Balance"].str.replace(r"[$,)]", "", regex=True).str.replace("(", "-"))
+    features = raw[list(preprocessor.feature_names_in_)]
+    values = preprocessor.transform(features)[:, list(preprocessor.get_feature_names_out()).index("Balance")]
+    assert (
+        np.corrcoef(values[money.notna()], money.dropna().clip(money.quantile(0.001), money.quantile(0.999)))[0, 1]
+        > 0.99
+    )
+    top = ("--top", 3, "--id", "Account No.", "--out", tmp_path / "scored.parquet")
+    command("predict", tmp_path / "model", table, *top)
+    scored = pd.read_parquet(tmp_path / "scored.parquet")
+    assert len(scored) == 3 and scored["probability_Yes"].is_monotonic_decreasing
+    assert list(scored.columns) == ["Account No.", "prediction", "probability_No", "probability_Yes"]
+
+
+def test_open_cases(messy, command, tmp_path):
+    table = messy / "open_cases.csv"
+    said = command("fit", table, "--target", "finding", "--recipe", "gbdt", "--id", "case", "--out", tmp_path / "model")
+    assert "108 of 1,500 rows have no label" in said and "3 classes" in said
+    new = messy / "open_cases_to_score.csv"
+    said = command("predict", tmp_path / "model", new, "--out", tmp_path / "scored.csv")
+    assert "not used: 'handled_by' and 'received'" in said
+    scored = read_table(tmp_path / "scored.csv", target="prediction")
+    assert len(scored) == 200 and set(scored["prediction"]) >= {"None", "Mild"} and "case" in scored
+    shuffled = read_table(new, as_text=True).drop(columns=["region"])
+    shuffled.to_csv(tmp_path / "less.csv", index=False)
+    arguments = ("predict", tmp_path / "model", tmp_path / "less.csv", "--out", tmp_path / "less_scored.csv")
+    assert "lacks columns that the model uses: 'region'" in command(*arguments, refused=True)
+    assert "'region' are missing" in command(*arguments, "--allow-missing")
+
+
+def test_a_threshold_moves_decisions_of_two_classes_only(messy, command, tmp_path):
+    table = messy / "accounts_us.csv"
+    command("fit", table, "--target", "Default", "--recipe", "gbdt", "--out", tmp_path / "model")
+    command("predict", tmp_path / "model", table, "--out", tmp_path / "scored.csv", "--threshold", "0.3")
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert ((scored["prediction"] == "Yes") == (scored["probability_Yes"] >= 0.3)).all()
+
+
+def test_the_messy_marks_of_a_column_of_numbers(messy):
+    frame = read_table(messy / "leaks.csv", target="written_off")
+    with pytest.warns(UserWarning, match=r"'income': taken for missing: .*'unknown'"):
+        preprocessor = TablePreprocessor().fit(frame.drop(columns="written_off"))
+    assert preprocessor.kinds_["income"] == "number" and preprocessor.kinds_["opened"] == "date"
