@@ -19,6 +19,11 @@ def paper(name: str) -> dict[str, Any]:
     return tomllib.loads((files("equipoise_reproductions") / "papers" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def rows(name: str, part: str) -> list[dict[str, Any]]:
+    """Read the tables of a part of a paper, lists as tuples."""
+    return [{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()} for row in paper(name)[part]]
+
+
 def printed(name: str) -> pd.DataFrame:
     """Read ``papers/<name>.csv``, a table as a paper prints it."""
     with (files("equipoise_reproductions") / "papers" / f"{name}.csv").open(encoding="utf-8") as text:

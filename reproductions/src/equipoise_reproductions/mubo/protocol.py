@@ -17,7 +17,7 @@ from equipoise import datasets, samplers
 from equipoise.datasets import Dataset
 from equipoise.datasets.gisette_like import gisette_like
 from equipoise.samplers.gan import GANOverSampler
-from equipoise_reproductions.data import paper, printed
+from equipoise_reproductions.data import printed, rows
 
 HIDDEN = (256, 128)
 TEST_SHARE = 0.2
@@ -83,7 +83,7 @@ _LOADERS: dict[str, Callable[[], Dataset]] = {
     "abalone": lambda: datasets.load("abalone_rings_7"),
     **{name: partial(datasets.load, name) for name in ("ionosphere", "spambase")},
 }
-SOURCES = tuple(Source(**row, load=_LOADERS[row["name"]]) for row in paper("mubo")["sources"])
+SOURCES = tuple(Source(**row, load=_LOADERS[row["name"]]) for row in rows("mubo", "sources"))
 """The paper's data sets, the cheapest first. GANs train for their authors' epochs, 200, 5 and 150, on the first three;
 on Spambase that would be 1500, and the library's 1000 on Gisette, which take hours."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, ReMix
 from equipoise.training import Settings
-from equipoise_reproductions.data import paper
+from equipoise_reproductions.data import rows
 
 ALPHA = 0.1
 """The Beta parameter of the paper's tables."""
@@ -56,7 +56,7 @@ class Source:
     epochs: int = 500
 
 
-SOURCES = tuple(Source(**row) for row in paper("remix")["sources"])
+SOURCES = tuple(Source(**row) for row in rows("remix", "sources"))
 """Tabular sets of Table 1, the cheapest first."""
 
 

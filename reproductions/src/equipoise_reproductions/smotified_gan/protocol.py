@@ -6,7 +6,6 @@ Sharma, Singh and Chandra, "SMOTified-GAN for class imbalanced pattern classific
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from imblearn.over_sampling import SMOTE, SVMSMOTE
 from sklearn.base import BaseEstimator
@@ -14,7 +13,7 @@ from sklearn.base import BaseEstimator
 from equipoise.samplers.gan import GANOverSampler
 from equipoise.samplers.gbo_ssg import GBO, SSG
 from equipoise.samplers.smotified_gan import SMOTifiedGAN
-from equipoise_reproductions.data import paper
+from equipoise_reproductions.data import rows
 
 HIDDEN = (256, 128)
 BATCH_SIZE, GAN_BATCH_SIZE = 32, 128
@@ -74,12 +73,7 @@ class Source:
     tolerance: float = 0.1
 
 
-def _source(row: dict[str, Any]) -> Source:
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
-    return Source(**values)
-
-
-SOURCES = tuple(map(_source, paper("smotified-gan")["sources"]))
+SOURCES = tuple(Source(**row) for row in rows("smotified-gan", "sources"))
 """The data sets, in the order that they are run."""
 
 
@@ -92,7 +86,7 @@ class NotRun:
     why: str
 
 
-NOT_RUN = tuple(NotRun(**row) for row in paper("smotified-gan")["not_run"])
+NOT_RUN = tuple(NotRun(**row) for row in rows("smotified-gan", "not_run"))
 
 
 @dataclass(frozen=True)
