@@ -81,7 +81,7 @@ def _rows() -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
 def _mubo(X: NDArray[np.float64], y: NDArray[np.int64], chains: int) -> Any:
     def train(steps: int) -> object:
         search = MUBO(
-            mode="paper",
+            variant="paper",
             n_restarts=chains,
             max_iter=steps // _INNER,
             max_steps=steps,

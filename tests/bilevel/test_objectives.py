@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from equipoise.bilevel.acceptance import BelowPastMeans, NotAbove, past_means_bound
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare, MeanMajority
-from equipoise.bilevel.row_search import new_chain
-from equipoise.bilevel.rows import Chain, RowProblem
+from equipoise.bilevel.row_search import new_restart
+from equipoise.bilevel.rows import Restart, RowProblem
 from equipoise.networks import ScalarHead
-from equipoise.samplers.mubo_modes import DoubleSoftmaxLoss
+from equipoise.samplers.mubo_variants import DoubleSoftmaxLoss
 from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
 
@@ -40,8 +40,8 @@ def by_hand(network, problem, rows):
     return -np.log(proba[np.arange(len(rows)), problem.codes[rows]])
 
 
-def chains_of(problem, number):
-    return [new_chain(problem, seed) for seed in range(number)]
+def restarts_of(problem, number):
+    return [new_restart(problem, seed) for seed in range(number)]
 
 
 SAMPLES = [np.r_[2:12, 30:37], np.r_[2:12, 40, 40, 41, 50:53]]
@@ -49,7 +49,7 @@ SAMPLES = [np.r_[2:12, 30:37], np.r_[2:12, 40, 40, 41, 50:53]]
 
 @pytest.mark.parametrize("objective", [MajorityShare(), MeanMajority(), BalancedHeldOut()])
 def test_objectives_by_hand(objective, problem, networks):
-    measured = objective.measure(chains_of(problem, 2), SAMPLES, networks, "cross_entropy")
+    measured = objective.measure(restarts_of(problem, 2), SAMPLES, networks, "cross_entropy")
     for sample, network, worth in zip(SAMPLES, networks, measured):
         losses, larger = by_hand(network, problem, sample), problem.codes[sample] == 0
         held_out, codes = by_hand(network, problem, problem.held_out), problem.codes[problem.held_out]
@@ -59,8 +59,8 @@ def test_objectives_by_hand(objective, problem, networks):
             BalancedHeldOut: (held_out[codes == 0].mean() + held_out[codes == 1].mean()) / 2,
         }[type(objective)]
         assert worth.objective == pytest.approx(expected, rel=1e-5)
-        assert worth.larger == pytest.approx(losses[larger].mean(), rel=1e-5)
-        assert worth.rare == pytest.approx(losses[~larger].mean(), rel=1e-5)
+        assert worth.majority == pytest.approx(losses[larger].mean(), rel=1e-5)
+        assert worth.minority == pytest.approx(losses[~larger].mean(), rel=1e-5)
         if isinstance(objective, MajorityShare):  # J(S_m) + J(S_M) = L(S)
             assert worth.objective + losses[~larger].sum() / len(sample) == pytest.approx(losses.mean(), rel=1e-5)
 
@@ -69,7 +69,7 @@ def test_weighted_objectives_by_hand(problem, networks):
     weights = np.random.default_rng(3).uniform(0.1, 5, len(problem.codes))
     heavy = replace(problem, weights=weights)
     for objective in (MajorityShare(), MeanMajority(), BalancedHeldOut()):
-        (worth,) = objective.measure(chains_of(heavy, 1), SAMPLES[1:], networks[1:], "cross_entropy")
+        (worth,) = objective.measure(restarts_of(heavy, 1), SAMPLES[1:], networks[1:], "cross_entropy")
         sample, held_out = SAMPLES[1], problem.held_out
         losses, larger, w = by_hand(networks[1], problem, sample), problem.codes[sample] == 0, weights[sample]
         outside, v = by_hand(networks[1], problem, held_out), weights[held_out]
@@ -87,7 +87,7 @@ def test_weighted_objectives_by_hand(problem, networks):
 
 def test_a_rare_class_that_is_not_divided_counts_with_its_training_rows(problem, networks):
     alone = RowProblem(problem.X, problem.codes, 2, np.arange(12), problem.candidates, np.array([20, 21, 22]))
-    (worth,) = BalancedHeldOut().measure(chains_of(alone, 1), SAMPLES[:1], networks[:1], "cross_entropy")
+    (worth,) = BalancedHeldOut().measure(restarts_of(alone, 1), SAMPLES[:1], networks[:1], "cross_entropy")
     rare = by_hand(networks[0], alone, np.arange(12)).mean()
     larger = by_hand(networks[0], alone, np.array([20, 21, 22])).mean()
     assert worth.objective == pytest.approx((rare + larger) / 2, rel=1e-5)
@@ -102,7 +102,7 @@ def test_lemma_1(outputs):
     losses = functional.cross_entropy(logits, torch.zeros(len(outputs), dtype=torch.int64), reduction="none")
     proba = logits.softmax(dim=1)
     torch.testing.assert_close(proba[:, 1], torch.sigmoid(2 * logits[:, 1] - 1))
-    right = logits[:, 0] >= logits[:, 1]  # a tie counts as the larger class
+    right = logits[:, 0] >= logits[:, 1]  # a tie counts as the majority class
     assert torch.equal(right, losses <= np.log(2) + 1e-12)
     if right.any() and not right.all():
         assert losses[right].max() <= np.log(2) + 1e-12 < losses[~right].min() + 1e-9
@@ -114,9 +114,9 @@ def test_the_loss_of_two_softmaxes_is_confined(logits, label):
     assert np.log(1 + np.exp(-1)) - 1e-12 <= float(loss) <= np.log(1 + np.e) + 1e-12
 
 
-def chain(values=()):
+def restart(values=()):
     problem = RowProblem(np.zeros((4, 1)), np.array([1, 1, 1, 0]), 2, np.arange(3), {0: np.array([3])})
-    return Chain(
+    return Restart(
         problem,
         np.random.default_rng(0),
         np.arange(3),
@@ -128,12 +128,12 @@ def chain(values=()):
 
 def test_not_above():
     rule = NotAbove(start=10.0)
-    assert rule.accepts(10.0, chain()) and not rule.accepts(10.1, chain())
-    assert rule.accepts(0.3, chain([0.5, 0.3])) and not rule.accepts(0.3001, chain([0.5, 0.3]))  # a tie is accepted
-    assert NotAbove(tolerance=0.01).accepts(0.303, chain([0.3])) and not NotAbove(tolerance=0.01).accepts(
-        0.304, chain([0.3])
+    assert rule.accepts(10.0, restart()) and not rule.accepts(10.1, restart())
+    assert rule.accepts(0.3, restart([0.5, 0.3])) and not rule.accepts(0.3001, restart([0.5, 0.3]))  # a tie is accepted
+    assert NotAbove(tolerance=0.01).accepts(0.303, restart([0.3])) and not NotAbove(tolerance=0.01).accepts(
+        0.304, restart([0.3])
     )
-    assert NotAbove().accepts(1e9, chain())
+    assert NotAbove().accepts(1e9, restart())
 
 
 def test_bounds_of_the_authors_by_hand():
@@ -144,6 +144,6 @@ def test_bounds_of_the_authors_by_hand():
     values = [0.9, 0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5, 0.5, 0.5]
     assert past_means_bound(values, 10) == pytest.approx(0.5)  # the last five
     assert past_means_bound(values, 9) == pytest.approx(0.5)
-    one = chain([0.5, 0.25])
+    one = restart([0.5, 0.25])
     one.n_steps = 2
     assert BelowPastMeans().accepts(0.37, one) and not BelowPastMeans().accepts(0.375, one)

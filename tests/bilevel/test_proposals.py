@@ -8,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.bilevel.proposals import MicroSampleSize, RandomRows, RowsByLoss, SizeByAcceptances
-from equipoise.bilevel.rows import Chain, RowProblem, draw_new
+from equipoise.bilevel.rows import Restart, RowProblem, draw_new
 from equipoise.training import Settings, Table, Task, fit
 
 
-def problem(n_rare, n_larger, n_features=2, seed=0):
-    codes = np.repeat([1, 0], [n_rare, n_larger])
+def problem(n_minority, n_larger, n_features=2, seed=0):
+    codes = np.repeat([1, 0], [n_minority, n_larger])
     X = np.random.default_rng(seed).normal(size=(len(codes), n_features))
-    return RowProblem(X, codes, 2, np.arange(n_rare), {0: np.arange(n_rare, len(codes))})
+    return RowProblem(X, codes, 2, np.arange(n_minority), {0: np.arange(n_minority, len(codes))})
 
 
-def chain(rows, seed=0):
-    return Chain(rows, np.random.default_rng(seed), rows.kept, size_before=len(rows.kept))
+def restart(rows, seed=0):
+    return Restart(rows, np.random.default_rng(seed), rows.kept, size_before=len(rows.kept))
 
 
 @pytest.mark.parametrize("m", [1, 7, 10, 100, 125])
 def test_sizes_as_printed_when_all_is_accepted(m):
     """Nine samples of ceil(m / 10) while the sample before the last step has at most 7/4 m rows, then ceil(m / 100)."""
     rows, size = problem(m, 5 * m), MicroSampleSize()
-    one, accepted, sizes, before = chain(rows), 0, [], m
+    one, accepted, sizes, before = restart(rows), 0, [], m
     for _ in range(14):
         one.size_before = before
         sizes.append(size.of(one))
@@ -44,7 +44,7 @@ def test_sizes_as_printed_when_all_is_accepted(m):
 
 def test_sizes_of_the_authors():
     """.05 m at first, then m / 4 until five are accepted, m / 10, and m / 100 from 1.5 m accepted rows on."""
-    one, size = chain(problem(100, 1000)), SizeByAcceptances()
+    one, size = restart(problem(100, 1000)), SizeByAcceptances()
     one.accepted, one.values = np.arange(15), [0.5]  # the burn-in
     sizes = []
     for step in range(1, 13):
@@ -79,7 +79,7 @@ def test_new_rows_are_uniform(size):
 
 def test_random_rows():
     rows = problem(5, 40)
-    one = chain(rows)
+    one = restart(rows)
     (drawn,) = RandomRows(replacement=True).propose([one], [400])
     assert len(drawn) == 400 and set(drawn.tolist()) == set(range(5, 45))
     one.accepted = np.arange(5, 40)
@@ -90,13 +90,13 @@ def test_random_rows():
 
 
 def test_rows_by_loss_prefer_what_is_not_learned():
-    """Half of the larger class lies where the network says rare: these rows lose most, and are drawn most."""
+    """Half of the majority class lies where the network says rare: these rows lose most, and are drawn most."""
     rng = np.random.default_rng(0)
     codes = np.repeat([1, 0], [50, 400])
     X = np.where(codes == 1, 2.0, -2.0)[:, None] + 0.1 * rng.normal(size=(450, 1))
     X[250:] += 4.0
     rows = RowProblem(X, codes, 2, np.arange(50), {0: np.arange(50, 450)})
-    one = chain(rows)
+    one = restart(rows)
     first = RowsByLoss().propose([one], [100])[0]  # no network yet: at random
     assert abs((first >= 250).mean() - 0.5) < 5 * 0.5 / 10
     table = Table(X[:250].astype(np.float32), codes[:250], 2)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
@@ -110,3 +111,12 @@ def test_truth_values_and_columns_of_labels_serve(wrapper, problem):
     np.testing.assert_array_equal(truth.predict(X), plain.predict(X).astype(bool))
     frozen = wrapper(FrozenEstimator(LogisticRegression().fit(X, y))).fit(X, y.astype(bool))
     assert set(frozen.predict(X)) == {0, 1}
+
+
+@pytest.mark.parametrize("wrapper", [PriorCorrectedClassifier, TunedThresholdsClassifier])
+def test_tensors_objects_and_foreign_byte_order_serve(wrapper, problem):
+    X, y = problem((40, 20))
+    expected = wrapper(LogisticRegression()).fit(X, y).predict(X)
+    rows = torch.tensor(X, requires_grad=True)
+    for labels in (y.astype(object), y.astype(">i4"), torch.tensor(y)):
+        np.testing.assert_array_equal(wrapper(LogisticRegression()).fit(rows, labels).predict(rows), expected)

@@ -1,4 +1,4 @@
-"""The chart of a search: every step in its place, accepted apart from rejected, a line a chain."""
+"""The chart of a search: every step in its place, accepted apart from rejected, a line a restart."""
 
 import io
 
@@ -12,10 +12,10 @@ from equipoise.reports.svg import SERIES, inline
 
 
 def history(**changes):
-    """Two chains: one rejects its second step and ends, the other goes on."""
+    """Two restarts: one rejects its second step and ends, the other goes on."""
     frame = pd.DataFrame(
         {
-            "chain": [0, 0, 0, 1, 1, 1, 1],
+            "restart": [0, 0, 0, 1, 1, 1, 1],
             "step": [1, 2, 3, 1, 2, 3, 4],
             "proposed": 5,
             "accepted": [True, False, True, True, True, True, False],
@@ -64,7 +64,7 @@ def test_a_wide_range_of_positive_objectives_is_logarithmic(last, scale):
 
 def test_the_legend_names_both_once():
     (legend,) = search_chart(history()).legends
-    assert [text.get_text() for text in legend.texts] == ["accepted, a line a chain", "rejected"]
+    assert [text.get_text() for text in legend.texts] == ["accepted, a line a restart", "rejected"]
 
 
 def test_a_chart_to_keep_has_real_colours_and_a_page_its_own():

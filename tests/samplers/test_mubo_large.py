@@ -39,21 +39,21 @@ print(max(seen) - before)
 """
 
 
-def on_disk(folder, n, n_rare, n_features=4, dtype=np.int64):
+def on_disk(folder, n, n_minority, n_features=4, dtype=np.int64):
     rng = np.random.default_rng(0)
     X = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float32, (n, n_features))
     y = np.lib.format.open_memmap(folder / "y.npy", "w+", dtype, (n,))
-    y[rng.choice(n, n_rare, replace=False)] = 1
+    y[rng.choice(n, n_minority, replace=False)] = 1
     for part in np.array_split(np.arange(n), -(-n // 100_000)):
         X[part] = rng.standard_normal((len(part), n_features), dtype=np.float32) + y[part, None]
     X.flush(), y.flush()
     return X, y
 
 
-@pytest.mark.parametrize("mode", ["sound", "paper", "authors"])
-def test_a_table_on_disk_gives_the_rows_that_it_gives_in_memory(mode, tmp_path):
+@pytest.mark.parametrize("variant", ["default", "paper", "authors"])
+def test_a_table_on_disk_gives_the_rows_that_it_gives_in_memory(variant, tmp_path):
     X, y = on_disk(tmp_path, 5000, 40)
-    mapped, loaded = (MUBO(**QUICK, mode=mode, n_restarts=2) for _ in range(2))
+    mapped, loaded = (MUBO(**QUICK, variant=variant, n_restarts=2) for _ in range(2))
     X_small, y_small = mapped.fit_resample(X, y)
     loaded.fit_resample(np.array(X), np.array(y))
     np.testing.assert_array_equal(mapped.sample_indices_, loaded.sample_indices_)

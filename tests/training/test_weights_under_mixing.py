@@ -66,3 +66,25 @@ def test_a_transform_of_a_users_own():
     with pytest.raises(ValueError, match=r"changes the labels.*third parameter `weight`"):
         mean_proba(lambda x, y: own_mixing(x, y), weights)
     assert mean_proba(lambda x, y: (x + 0.01 * torch.randn_like(x), y), weights) < 0.02
+
+
+class Tokens(torch.nn.Module):
+    """Reads token ids."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.output = torch.nn.Embedding(20, 4), torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.output(self.embedding(x.long()).mean(-2))
+
+
+@pytest.mark.parametrize("transform", [None, *TRANSFORMS], ids=repr)
+def test_token_ids_are_never_mixed(transform):
+    X = np.random.default_rng(0).integers(0, 20, (60, 5))
+    classifier = NeuralClassifier(network=Tokens(), standardize=False, batch_transform=transform, max_steps=3)
+    if transform is None:
+        assert classifier.fit(X, X[:, 0] > 9).predict(X).shape == (60,)
+    else:
+        with pytest.raises(TypeError, match=r"mixes rows, but X holds whole numbers \(int64\)"):
+            classifier.fit(X, X[:, 0] > 9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from equipoise.datasets import data_home
-from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise_reproductions.mubo.protocol import (
     BASELINES,
     COLUMNS,
@@ -26,7 +26,7 @@ BY_TITLE = {source.title: source for source in SOURCES}
 def test_columns_are_known_and_named_once():
     assert len({method.name for method in COLUMNS}) == len(COLUMNS)
     assert {method.printed for method in COLUMNS if method.printed} == set(PRINTED_1)
-    assert {method.mode for method in SEARCHES} == set(MODES)
+    assert {method.mode for method in SEARCHES} == set(VARIANTS)
     assert [method.title for method in GANS] == ["SMOTified-GAN", "GBO", "SSG"]
     assert len(BASELINES) + len(SEARCHES) == len(COLUMNS)
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from equipoise.bilevel.row_search import new_chain, search_rows
+from equipoise.bilevel.row_search import new_restart, search_rows
 from equipoise.bilevel.rows import RowProblem
-from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.training import FittedEnsemble
 from equipoise_reproductions.mubo import watch as watching
 from equipoise_reproductions.mubo.watch import Watch
@@ -21,17 +21,17 @@ def searched(mode, watched=True, seeds=(1, 2)):
     X[y == 1] += 1
     train, test = np.arange(80), np.arange(80, 120)
     problem = RowProblem(X, y, 2, train[y[train] == 1], {0: train[y[train] == 0]})
-    chains = [new_chain(problem, seed, bootstrap=mode.bootstrap) for seed in seeds]
+    chains = [new_restart(problem, seed, bootstrap=mode.bootstrap) for seed in seeds]
     watch = Watch(mode.search.objective, chains, [test] * len(chains)) if watched else mode.search.objective
     settings = replace(mode.search.settings, network=mode.network((8, 4), 2), learning_rate=0.01)
-    plan = replace(mode.search, settings=settings, objective=watch, max_epochs=3, look_epochs=1, max_iter=12)
+    plan = replace(mode.search, settings=settings, objective=watch, max_epochs=3, evaluation_epochs=1, max_iter=12)
     return chains, watch, search_rows(plan, chains), (X, y, test)
 
 
 @pytest.mark.parametrize("name", ["paper", "authors"])
 def test_a_search_goes_as_it_would_unwatched(name):
-    chains, _, records, _ = searched(MODES[name])
-    alone, _, unseen, _ = searched(MODES[name], watched=False)
+    chains, _, records, _ = searched(VARIANTS[name])
+    alone, _, unseen, _ = searched(VARIANTS[name], watched=False)
     for chain, other in zip(chains, alone, strict=True):
         np.testing.assert_array_equal(chain.accepted, other.accepted)
     assert [r["objective"] for r in records] == [r["objective"] for r in unseen]
@@ -39,7 +39,7 @@ def test_a_search_goes_as_it_would_unwatched(name):
 
 @pytest.mark.parametrize("name", ["paper", "authors"])
 def test_every_step_is_seen(name):
-    _, watch, records, (_, y, test) = searched(MODES[name])
+    _, watch, records, (_, y, test) = searched(VARIANTS[name])
     history = watch.history(records)
     assert len(history) == len(records)
     assert (history[["tn", "fp"]].sum(axis=1) == (y[test] == 0).sum()).all()
@@ -50,7 +50,7 @@ def test_every_step_is_seen(name):
 @pytest.mark.parametrize(("name", "network"), [("paper", "best"), ("authors", "network")])
 def test_confusion_counts_are_those_of_the_networks(name, network):
     """The last accepted step's in one mode, the last step's in the other."""
-    chains, watch, records, (X, y, test) = searched(MODES[name])
+    chains, watch, records, (X, y, test) = searched(VARIANTS[name])
     history = watch.history(records)
     for place, chain in enumerate(chains):
         own = history[history["chain"] == place]
@@ -63,7 +63,7 @@ def test_confusion_counts_are_those_of_the_networks(name, network):
 @pytest.mark.parametrize("name", ["paper", "authors"])
 def test_distances_are_to_the_nearest_row_accepted_before(name):
     """The rows that a burn-in begins with count from the first step on."""
-    chains, watch, records, (X, _, _) = searched(MODES[name], seeds=(1,))
+    chains, watch, records, (X, _, _) = searched(VARIANTS[name], seeds=(1,))
     proposed = [seen["rows"] for seen in watch._seen]
     history = watch.history(records)
     assert history["accepted"].iloc[0] and history.loc[0, ["distance_proposed", "distance_any"]].isna().all()
@@ -81,7 +81,7 @@ def test_distances_are_to_the_nearest_row_accepted_before(name):
 
 def test_losses_are_those_of_the_network_before_the_step(monkeypatch):
     """Before the first step there is no network; then its loss on what it was trained on is seen as it was."""
-    _, watch, records, _ = searched(MODES["paper"], seeds=(1,))
+    _, watch, records, _ = searched(VARIANTS["paper"], seeds=(1,))
     history = watch.history(records)
     assert np.isnan(history["loss_proposed"].iloc[0]) and history["loss_proposed"].iloc[1:].gt(0).all()
     rejected = history.index[~history["accepted"]].to_numpy()
@@ -93,6 +93,6 @@ def test_losses_are_those_of_the_network_before_the_step(monkeypatch):
 
 def test_few_rows_stand_for_any_where_there_are_many(monkeypatch):
     monkeypatch.setattr(watching, "_ANY_ROWS", 7)
-    _, watch, records, _ = searched(MODES["paper"])
+    _, watch, records, _ = searched(VARIANTS["paper"])
     assert [len(rows) for rows in watch._any] == [7, 7]
     assert isinstance(watch.history(records), pd.DataFrame)

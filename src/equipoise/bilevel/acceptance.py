@@ -5,13 +5,13 @@ from typing import Protocol
 
 import numpy as np
 
-from equipoise.bilevel.rows import Chain
+from equipoise.bilevel.rows import Restart
 
 
 class Acceptance(Protocol):
-    """Decides on a step by its objective and the chain's past."""
+    """Decides on a step by its objective and the restart's past."""
 
-    def accepts(self, value: float, chain: Chain) -> bool:
+    def accepts(self, value: float, restart: Restart) -> bool:
         """Whether the step's rows are kept."""
 
 
@@ -32,9 +32,9 @@ class NotAbove:
     tolerance: float = 0.0
     start: float = np.inf
 
-    def accepts(self, value: float, chain: Chain) -> bool:
+    def accepts(self, value: float, restart: Restart) -> bool:
         """See `Acceptance`."""
-        last = chain.objective if chain.values else self.start
+        last = restart.objective if restart.values else self.start
         return value <= last + self.tolerance * abs(last) if np.isfinite(last) else True
 
 
@@ -47,9 +47,9 @@ class BelowPastMeans:
     burn-in's value counts unless it lies below that of the first step.
     """
 
-    def accepts(self, value: float, chain: Chain) -> bool:
+    def accepts(self, value: float, restart: Restart) -> bool:
         """See `Acceptance`."""
-        return value < past_means_bound(chain.values, chain.n_steps)
+        return value < past_means_bound(restart.values, restart.n_steps)
 
 
 def past_means_bound(values: list[float], step: int) -> float:

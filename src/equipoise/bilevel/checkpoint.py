@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from equipoise.bilevel.row_search import Record
-from equipoise.bilevel.rows import Chain
+from equipoise.bilevel.rows import Restart
 from equipoise.training import TrainedNetwork
 from equipoise.training.optimization import AdamState
 
@@ -20,7 +20,7 @@ _ROLES = ("network", "best")
 _PLAIN_OF_NETWORK = ("vectorized", "seconds", "n_steps", "stopped_by", "history")
 
 
-def save_search(path: Path, request: str, chains: Sequence[Chain], records: Sequence[Record]) -> None:
+def save_search(path: Path, request: str, restarts: Sequence[Restart], records: Sequence[Record]) -> None:
     """Write where a search stands; a file that is there is replaced by a whole one only.
 
     Parameters
@@ -29,21 +29,21 @@ def save_search(path: Path, request: str, chains: Sequence[Chain], records: Sequ
         Its folder must exist.
     request : str
         What is searched, and how; `load_search` refuses another.
-    chains : sequence of Chain
+    restarts : sequence of Restart
     records : sequence of dict
         Of the steps made.
     """
     arrays: dict[str, Any] = {}
     states = []
-    for number, chain in enumerate(chains):
-        arrays |= {f"{number}/kept": chain.kept, f"{number}/accepted": chain.accepted}
-        state = {name: getattr(chain, name) for name in _PLAIN} | {"rng": chain.rng.bit_generator.state}
+    for number, restart in enumerate(restarts):
+        arrays |= {f"{number}/kept": restart.kept, f"{number}/accepted": restart.accepted}
+        state = {name: getattr(restart, name) for name in _PLAIN} | {"rng": restart.rng.bit_generator.state}
         for role in _ROLES:
-            if (network := getattr(chain, role)) is not None:
+            if (network := getattr(restart, role)) is not None:
                 state[role] = {name: getattr(network, name) for name in _PLAIN_OF_NETWORK}
                 arrays |= _arrays(f"{number}/{role}", network)
         states.append(state)
-    arrays["state"] = np.array(json.dumps({"request": request, "chains": states, "records": list(records)}))
+    arrays["state"] = np.array(json.dumps({"request": request, "restarts": states, "records": list(records)}))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
@@ -53,16 +53,16 @@ def save_search(path: Path, request: str, chains: Sequence[Chain], records: Sequ
         unfinished.unlink(missing_ok=True)
 
 
-def load_search(path: Path, request: str, chains: Sequence[Chain], pattern: nn.Module | None) -> list[Record]:
-    """Bring chains to where a search stood, and return the records of its steps.
+def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: nn.Module | None) -> list[Record]:
+    """Bring restarts to where a search stood, and return the records of its steps.
 
     Parameters
     ----------
     path : Path
         As `save_search` wrote it.
     request : str
-    chains : sequence of Chain
-        Of the same problems, as `equipoise.bilevel.row_search.new_chain` makes them.
+    restarts : sequence of Restart
+        Of the same problems, as `equipoise.bilevel.row_search.new_restart` makes them.
     pattern : nn.Module or None
         The module that the networks' weights belong to; None for the multi-layer perceptron.
 
@@ -82,14 +82,14 @@ def load_search(path: Path, request: str, chains: Sequence[Chain], pattern: nn.M
             f"{str(path)!r} holds another search, of other rows or with other parameters: remove it, or name another "
             f"file."
         )
-    for number, (chain, kept) in enumerate(zip(chains, state["chains"], strict=True)):
-        chain.kept, chain.accepted = arrays[f"{number}/kept"], arrays[f"{number}/accepted"]
-        chain.rng.bit_generator.state = kept["rng"]
+    for number, (restart, kept) in enumerate(zip(restarts, state["restarts"], strict=True)):
+        restart.kept, restart.accepted = arrays[f"{number}/kept"], arrays[f"{number}/accepted"]
+        restart.rng.bit_generator.state = kept["rng"]
         for name in _PLAIN:
-            setattr(chain, name, kept[name])
+            setattr(restart, name, kept[name])
         for role in _ROLES:
             if role in kept:
-                setattr(chain, role, _network(f"{number}/{role}", kept[role], arrays, pattern))
+                setattr(restart, role, _network(f"{number}/{role}", kept[role], arrays, pattern))
     return state["records"]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.bilevel.evaluation import losses_on
-from equipoise.bilevel.rows import Chain, RowProblem, Rows
+from equipoise.bilevel.rows import Restart, RowProblem, Rows
 from equipoise.losses import Loss
 from equipoise.training import TrainedNetwork
 
@@ -24,66 +24,66 @@ class Measured:
     Attributes
     ----------
     objective : float
-    larger, rare : float
-        Mean loss of the training rows of the larger classes and of the others.
+    majority, minority : float
+        Mean loss of the training rows of the majority classes and of the others.
     """
 
     objective: float
-    larger: float
-    rare: float
+    majority: float
+    minority: float
 
 
 class Objective(Protocol):
     """Measures networks, each trained on rows of its own."""
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
-        """Return a value for each chain's network, trained on a sample of its rows."""
+        """Return a value for each restart's network, trained on a sample of its rows."""
 
 
 @dataclass(frozen=True)
 class MajorityShare:
-    """J of Definition 3: the sum of losses of the larger classes' rows in the sample, over its size (or weight)."""
+    """J of Definition 3: the sum of losses of the majority classes' rows in the sample, over its size (or weight)."""
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
         return [
-            Measured(float((losses * weights)[larger].sum() / weights.sum()), *_means(losses, weights, larger))
-            for losses, weights, larger in _on_samples(chains, samples, networks, loss)
+            Measured(float((losses * weights)[majority].sum() / weights.sum()), *_means(losses, weights, majority))
+            for losses, weights, majority in _on_samples(restarts, samples, networks, loss)
         ]
 
 
 @dataclass(frozen=True)
 class MeanMajority:
-    """The mean loss of the larger classes' rows in the sample, which does not grow with their share."""
+    """The mean loss of the majority classes' rows in the sample, which does not grow with their share."""
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
-        means = [_means(*sample) for sample in _on_samples(chains, samples, networks, loss)]
-        return [Measured(larger, larger, rare) for larger, rare in means]
+        means = [_means(*sample) for sample in _on_samples(restarts, samples, networks, loss)]
+        return [Measured(majority, majority, minority) for majority, minority in means]
 
 
 @dataclass(frozen=True)
 class BalancedHeldOut:
     """The mean over classes of their mean loss on rows that never train.
 
-    A class without held-out rows counts with its training rows: a handful of rare rows is not divided.
+    A class without held-out rows counts with its training rows: a handful of minority rows is not divided.
     """
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
-        rows = [_measured_on(chain.problem) for chain in chains]
-        codes = [chain.problem.codes[part] for chain, part in zip(chains, rows, strict=True)]
-        measured = losses_on(networks, _tables(chains, rows), codes, chains[0].problem.n_classes, loss)
-        weights = [chain.problem.weights_of(part) for chain, part in zip(chains, rows, strict=True)]
-        on_samples = _on_samples(chains, samples, networks, loss)
+        rows = [_measured_on(restart.problem) for restart in restarts]
+        codes = [restart.problem.codes[part] for restart, part in zip(restarts, rows, strict=True)]
+        measured = losses_on(networks, _tables(restarts, rows), codes, restarts[0].problem.n_classes, loss)
+        weights = [restart.problem.weights_of(part) for restart, part in zip(restarts, rows, strict=True)]
+        on_samples = _on_samples(restarts, samples, networks, loss)
         return [
             Measured(_balanced(losses, w, c), *_means(*sample))
             for losses, w, c, sample in zip(measured, weights, codes, on_samples, strict=True)
@@ -91,19 +91,19 @@ class BalancedHeldOut:
 
 
 def _on_samples(
-    chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+    restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]]:
-    """Losses of each network on its sample, the weights of its rows, and which of them are of a larger class."""
-    codes = [chain.problem.codes[rows] for chain, rows in zip(chains, samples, strict=True)]
-    losses = losses_on(networks, _tables(chains, samples), codes, chains[0].problem.n_classes, loss)
+    """Losses of each network on its sample, the weights of its rows, and which of them are of a majority class."""
+    codes = [restart.problem.codes[rows] for restart, rows in zip(restarts, samples, strict=True)]
+    losses = losses_on(networks, _tables(restarts, samples), codes, restarts[0].problem.n_classes, loss)
     return [
-        (values, chain.problem.weights_of(rows), np.isin(c, list(chain.problem.candidates)))
-        for values, rows, c, chain in zip(losses, samples, codes, chains, strict=True)
+        (values, restart.problem.weights_of(rows), np.isin(c, list(restart.problem.candidates)))
+        for values, rows, c, restart in zip(losses, samples, codes, restarts, strict=True)
     ]
 
 
-def _tables(chains: Sequence[Chain], rows: Sequence[Rows]) -> list[NDArray[np.float32]]:
-    return [chain.problem.gather(part) for chain, part in zip(chains, rows, strict=True)]
+def _tables(restarts: Sequence[Restart], rows: Sequence[Rows]) -> list[NDArray[np.float32]]:
+    return [restart.problem.gather(part) for restart, part in zip(restarts, rows, strict=True)]
 
 
 def _measured_on(problem: RowProblem) -> Rows:
@@ -116,9 +116,11 @@ def _balanced(losses: NDArray[np.float64], weights: NDArray[np.float64], codes: 
     return float(np.mean([_mean(losses, weights, codes == code) for code in np.unique(codes)]))
 
 
-def _means(losses: NDArray[np.float64], weights: NDArray[np.float64], larger: NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean losses of the larger classes' rows, and of the others."""
-    return _mean(losses, weights, larger), _mean(losses, weights, ~larger)
+def _means(
+    losses: NDArray[np.float64], weights: NDArray[np.float64], majority: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Mean losses of the majority classes' rows, and of the others."""
+    return _mean(losses, weights, majority), _mean(losses, weights, ~majority)
 
 
 def _mean(losses: NDArray[np.float64], weights: NDArray[np.float64], part: NDArray[np.bool_]) -> float:

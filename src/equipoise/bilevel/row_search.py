@@ -2,7 +2,7 @@
 
 Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
 Algorithm 1. What is proposed, what is measured and when it is accepted are three parts that can be swapped.
-Chains run in lockstep: at each step the networks of all chains train as one stack.
+Restarts run in lockstep: at each step the networks of all restarts train as one stack.
 """
 
 import time
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
 from equipoise.bilevel.proposals import MicroSampleSize, Proposal, SizeByAcceptances
-from equipoise.bilevel.rows import Chain, RowProblem, Rows
+from equipoise.bilevel.rows import Restart, RowProblem, Rows
 from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
 OnStep = Callable[[int, int], None]
@@ -33,8 +33,8 @@ class RowSearch:
         Of the inner loop; its numbers of steps are set from the epochs and rows of each outer step.
     max_epochs : int
         Of the inner loop in an outer step.
-    look_epochs : int
-        Epochs between looks at the gradient.
+    evaluation_epochs : int
+        Epochs between evaluations of the gradient.
     inner_steps : int or None
         Gradient steps of the inner loop in an outer step, in place of epochs.
     balanced : bool
@@ -44,17 +44,17 @@ class RowSearch:
     max_iter : int
         Outer steps.
     n_iter_no_change : int or None
-        Steps without an acceptance after which a chain ends.
+        Steps without an acceptance after which a restart ends.
     restore : bool
         Whether a rejection undoes the training on the rejected rows, too.
     burn_in : (float, float) or None
-        Shares of m of larger and of rare rows, drawn with replacement, to train on before the first step; the former
-        stay in the sample.
+        Shares of m of majority and of minority rows, drawn with replacement, to train on before the first step; the
+        former stay in the sample.
     """
 
     settings: Settings
     max_epochs: int
-    look_epochs: int
+    evaluation_epochs: int
     proposal: Proposal
     objective: Objective
     acceptance: Acceptance
@@ -69,21 +69,21 @@ class RowSearch:
 
 def search_rows(
     search: RowSearch,
-    chains: Sequence[Chain],
+    restarts: Sequence[Restart],
     records: list[Record] | None = None,
     *,
     max_time: float | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> list[Record]:
-    """Run a search on chains, which then hold what they accepted.
+    """Run a search on restarts, which then hold what they accepted.
 
     Parameters
     ----------
     search : RowSearch
-    chains : sequence of Chain
-        As `new_chain` makes them, of problems with as many classes each.
+    restarts : sequence of Restart
+        As `new_restart` makes them, of problems with as many classes each.
     records : list of dict, optional
-        Of the steps that the chains have made before, if they have; those to come are added to it.
+        Of the steps that the restarts have made before, if they have; those to come are added to it.
     max_time : float, optional
         Seconds after which no further step is begun.
     on_step : callable, optional
@@ -92,35 +92,38 @@ def search_rows(
     Returns
     -------
     list of dict
-        One for each step of each chain: ``step``, ``chain``, ``proposed`` rows, ``accepted``, ``objective``, the mean
-        losses ``larger_loss`` and ``rare_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size`` (accepted rows
-        of the larger classes after the step) and ``seconds``.
+        One for each step of each restart: ``step``, ``restart``, ``proposed`` rows, ``accepted``, ``objective``, the
+        mean losses ``majority_loss`` and ``minority_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``
+        (accepted rows of the majority classes after the step) and ``seconds``.
     """
     started = time.monotonic()
     records = [] if records is None else records
     if search.burn_in and not records:
-        records += _burnt_in(search, chains)
-    first = 1 + max(chain.n_steps for chain in chains)
+        records += _burnt_in(search, restarts)
+    first = 1 + max(restart.n_steps for restart in restarts)
     for step in range(first, search.max_iter + 1):
-        active = [chain for chain in chains if not chain.done]
+        active = [restart for restart in restarts if not restart.done]
         if not active or (step > first and max_time is not None and time.monotonic() - started >= max_time):
             break
-        for chain in active:
-            chain.n_steps = step
+        for restart in active:
+            restart.n_steps = step
         begun = time.monotonic()
-        sizes = [search.size.of(chain) for chain in active]
+        sizes = [search.size.of(restart) for restart in active]
         proposed = search.proposal.propose(active, sizes)
-        for chain, more, size in zip(active, proposed, sizes, strict=True):
-            chain.done = size > 0 and not len(more)  # nothing is left to propose
-        trials = [(chain, more) for chain, more in zip(active, proposed, strict=True) if not chain.done]
+        for restart, more, size in zip(active, proposed, sizes, strict=True):
+            restart.done = size > 0 and not len(more)  # nothing is left to propose
+        trials = [(restart, more) for restart, more in zip(active, proposed, strict=True) if not restart.done]
         if not trials:
             break
-        tried, samples = [chain for chain, _ in trials], [chain.rows(more) for chain, more in trials]
-        networks = train_chains(search, tried, samples)
+        tried, samples = [restart for restart, _ in trials], [restart.rows(more) for restart, more in trials]
+        networks = train_restarts(search, tried, samples)
         measured = search.objective.measure(tried, samples, networks, search.settings.loss)
-        for (chain, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
-            accepted = _decide(search, chain, more, network, worth)
-            record = _record(chain, network, worth, len(sample), search) | {"chain": chains.index(chain), "step": step}
+        for (restart, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
+            accepted = _decide(search, restart, more, network, worth)
+            record = _record(restart, network, worth, len(sample), search) | {
+                "restart": restarts.index(restart),
+                "step": step,
+            }
             records.append(
                 record
                 | {"proposed": len(more), "accepted": accepted, "seconds": (time.monotonic() - begun) / len(trials)}
@@ -129,29 +132,29 @@ def search_rows(
     return records
 
 
-def new_chain(problem: RowProblem, seed: int, *, bootstrap: bool = False) -> Chain:
-    """Start a chain; with ``bootstrap`` its rare rows are drawn with replacement, as the authors do."""
+def new_restart(problem: RowProblem, seed: int, *, bootstrap: bool = False) -> Restart:
+    """Start a restart; with ``bootstrap`` its minority rows are drawn with replacement, as the authors do."""
     rng = np.random.default_rng(seed)
     kept = rng.choice(problem.kept, size=len(problem.kept)) if bootstrap else problem.kept
-    return Chain(problem, rng, kept, size_before=len(kept))
+    return Restart(problem, rng, kept, size_before=len(kept))
 
 
-def train_chains(search: RowSearch, chains: Sequence[Chain], samples: Sequence[Rows]) -> list[TrainedNetwork]:
-    """Run the inner loop: train the networks of all chains on their samples, each from where it stands."""
+def train_restarts(search: RowSearch, restarts: Sequence[Restart], samples: Sequence[Rows]) -> list[TrainedNetwork]:
+    """Run the inner loop: train the networks of all restarts on their samples, each from where it stands."""
     batch_size = min(search.settings.batch_size, *map(len, samples))
     an_epoch = -(-max(map(len, samples)) // batch_size)
     settings = replace(
         search.settings,
         batch_size=batch_size,
-        epoch_steps=search.look_epochs * an_epoch,
+        epoch_steps=search.evaluation_epochs * an_epoch,
         max_steps=search.inner_steps or search.max_epochs * an_epoch,
     )
     tasks = []
-    for chain, rows in zip(chains, samples, strict=True):
-        of = chain.problem
+    for restart, rows in zip(restarts, samples, strict=True):
+        of = restart.problem
         table = Table(of.gather(rows), of.codes[rows].astype(np.int64), of.n_classes)
-        seed = int(chain.rng.integers(1 << 31))
-        tasks.append(Task(table, seed, settings, weights=_weights(search, of, rows), start=chain.network))
+        seed = int(restart.rng.integers(1 << 31))
+        tasks.append(Task(table, seed, settings, weights=_weights(search, of, rows), start=restart.network))
     return fit(tasks)
 
 
@@ -166,56 +169,56 @@ def _weights(search: RowSearch, problem: RowProblem, rows: Rows) -> NDArray[np.f
     return weights / weights.mean()
 
 
-def _decide(search: RowSearch, chain: Chain, more: Rows, network: TrainedNetwork, worth: Measured) -> bool:
-    accepted = search.acceptance.accepts(worth.objective, chain)
-    chain.size_before = len(chain.kept) + len(chain.accepted)
+def _decide(search: RowSearch, restart: Restart, more: Rows, network: TrainedNetwork, worth: Measured) -> bool:
+    accepted = search.acceptance.accepts(worth.objective, restart)
+    restart.size_before = len(restart.kept) + len(restart.accepted)
     if accepted:
-        chain.accepted = np.concatenate([chain.accepted, more])
-        chain.objective, chain.best, chain.unchanged = worth.objective, network, 0
-        chain.values.append(worth.objective)
+        restart.accepted = np.concatenate([restart.accepted, more])
+        restart.objective, restart.best, restart.unchanged = worth.objective, network, 0
+        restart.values.append(worth.objective)
     else:
-        chain.unchanged += 1
+        restart.unchanged += 1
     if accepted or not search.restore:
-        chain.network = network
-    chain.done = search.n_iter_no_change is not None and chain.unchanged >= search.n_iter_no_change
+        restart.network = network
+    restart.done = search.n_iter_no_change is not None and restart.unchanged >= search.n_iter_no_change
     return accepted
 
 
-def _record(chain: Chain, network: TrainedNetwork, worth: Measured, n_rows: int, search: RowSearch) -> Record:
+def _record(restart: Restart, network: TrainedNetwork, worth: Measured, n_rows: int, search: RowSearch) -> Record:
     return {
         "objective": worth.objective,
-        "larger_loss": worth.larger,
-        "rare_loss": worth.rare,
+        "majority_loss": worth.majority,
+        "minority_loss": worth.minority,
         "gradient_norm": network.history[-1][1] if network.history else np.nan,
         "epochs": network.n_steps * min(search.settings.batch_size, n_rows) / n_rows,
-        "size": len(chain.accepted),
+        "size": len(restart.accepted),
     }
 
 
-def _burnt_in(search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
-    """Train on a few rows of each side first; the larger classes' rows stay in the sample."""
+def _burnt_in(search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
+    """Train on a few rows of each side first; the majority classes' rows stay in the sample."""
     assert search.burn_in is not None
     begun, samples = time.monotonic(), []
-    for chain in chains:
-        of_larger, of_rare = (max(1, round(share * chain.problem.n_rare())) for share in search.burn_in)
-        parts = [c[chain.rng.integers(len(c), size=of_larger)] for c in chain.problem.candidates.values()]
-        chain.accepted = np.concatenate(parts).astype(np.int64)
-        rare = chain.kept[chain.rng.integers(len(chain.kept), size=of_rare)]
-        samples.append(np.concatenate([rare, chain.accepted]))
-    networks = train_chains(search, chains, samples)
-    measured = search.objective.measure(chains, samples, networks, search.settings.loss)
+    for restart in restarts:
+        of_majority, of_minority = (max(1, round(share * restart.problem.n_minority())) for share in search.burn_in)
+        parts = [c[restart.rng.integers(len(c), size=of_majority)] for c in restart.problem.candidates.values()]
+        restart.accepted = np.concatenate(parts).astype(np.int64)
+        minority = restart.kept[restart.rng.integers(len(restart.kept), size=of_minority)]
+        samples.append(np.concatenate([minority, restart.accepted]))
+    networks = train_restarts(search, restarts, samples)
+    measured = search.objective.measure(restarts, samples, networks, search.settings.loss)
     records = []
-    for number, (chain, sample, network, worth) in enumerate(zip(chains, samples, networks, measured, strict=True)):
-        chain.network = chain.best = network
-        chain.values.append(worth.objective)
+    for number, (restart, sample, network, worth) in enumerate(zip(restarts, samples, networks, measured, strict=True)):
+        restart.network = restart.best = network
+        restart.values.append(worth.objective)
         records.append(
-            _record(chain, network, worth, len(sample), search)
+            _record(restart, network, worth, len(sample), search)
             | {
-                "chain": number,
+                "restart": number,
                 "step": 0,
-                "proposed": len(chain.accepted),
+                "proposed": len(restart.accepted),
                 "accepted": True,
-                "seconds": (time.monotonic() - begun) / len(chains),
+                "seconds": (time.monotonic() - begun) / len(restarts),
             }
         )
     return records

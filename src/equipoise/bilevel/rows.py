@@ -16,7 +16,7 @@ _LABELS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class RowProblem:
-    """A table whose larger classes are to be under-sampled.
+    """A table whose majority classes are to be under-sampled.
 
     Attributes
     ----------
@@ -54,24 +54,24 @@ class RowProblem:
         """Return the weights of rows."""
         return np.ones(len(rows)) if self.weights is None else self.weights[rows]
 
-    def n_rare(self) -> int:
+    def n_minority(self) -> int:
         """Rows that the sizes of micro-samples are shares of: m."""
         return len(self.kept)
 
 
 @dataclass(eq=False)
-class Chain:
+class Restart:
     """One search: what it has accepted, and where it stands.
 
     Attributes
     ----------
     problem : RowProblem
-        Chains of different problems run side by side if their networks can train as one stack.
+        Restarts of different problems run side by side if their networks can train as one stack.
     rng : numpy.random.Generator
     kept : ndarray of int
-        Rows that always train, as this chain trains on them.
+        Rows that always train, as this restart trains on them.
     accepted : ndarray of int
-        Rows of the larger classes that were accepted; repeated where they were drawn twice.
+        Rows of the majority classes that were accepted; repeated where they were drawn twice.
     size_before : int
         Rows of all classes before the last step.
     objective : float
@@ -103,12 +103,12 @@ class Chain:
     done: bool = False
 
     def new_rows(self, size: int) -> list[Rows]:
-        """Draw rows of each larger class that were not accepted, at random; fewer if fewer are left."""
+        """Draw rows of each majority class that were not accepted, at random; fewer if fewer are left."""
         taken = np.concatenate([self.accepted, self.problem.held_out])
         return [draw_new(candidates, size, taken, self.rng) for candidates in self.problem.candidates.values()]
 
     def rows(self, more: Rows | None = None) -> Rows:
-        """Rows that the chain trains on, with a micro-sample if one is given."""
+        """Rows that the restart trains on, with a micro-sample if one is given."""
         parts: Sequence[Rows] = (self.kept, self.accepted) if more is None else (self.kept, self.accepted, more)
         return np.concatenate(parts)
 

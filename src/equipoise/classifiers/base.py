@@ -11,6 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.containers import as_array
+from equipoise.describing import Description
+from equipoise.text import counted
 
 Codes = NDArray[np.int64]
 
@@ -79,6 +81,25 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def describe(self) -> Description:
+        """Describe the networks, once there are some, and treatments of the imbalance.
+
+        Returns
+        -------
+        Description
+        """
+        ensemble = getattr(self, "ensemble_", None)
+        if ensemble is None:
+            return Description(balancing=self._balancing())
+        layers = [array.shape for name, array in ensemble.weights_.items() if name.startswith("weights.")]
+        sizes = " x ".join(map(str, [layers[0][1], *(shape[2] for shape in layers)])) if layers else "own design"
+        nature = f"{type(self).__name__} of {counted(ensemble.n_members, 'network')}: {sizes}."
+        return Description(nature=(nature,), balancing=self._balancing())
+
+    def _balancing(self) -> tuple[str, ...]:
+        """Names of the treatments under which the networks see their classes as more even than they are."""
+        return ()
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities (n, n_classes) of checked rows."""

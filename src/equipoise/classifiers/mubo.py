@@ -21,7 +21,7 @@ OUTER_STEPS = 20
 
 
 class MUBOClassifier(NetworkClassifier):
-    """Classifies with the networks of MUBO's search over rows, one a chain.
+    """Classifies with the networks of MUBO's search over rows, one a restart.
 
     The search trains its networks as it goes, so that they cost nothing beyond it; a network trained anew on the rows
     found is ``NeuralClassifier(sampler=MUBO())``.
@@ -34,9 +34,9 @@ class MUBOClassifier(NetworkClassifier):
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers.
     n_members : int, default=1
-        Number of chains.
+        Number of restarts.
     max_steps : int, default=None
-        Gradient steps of each chain; as many as `NeuralClassifier` makes on the same rows by default.
+        Gradient steps of each restart; as many as `NeuralClassifier` makes on the same rows by default.
     standardize : bool, default=True
         Bring each feature to mean 0 and deviation 1 over the training rows.
     random_state : int, RandomState or None, default=None
@@ -49,14 +49,14 @@ class MUBOClassifier(NetworkClassifier):
     history_ : DataFrame
         Steps of the search, as `MUBO.history_` has them.
     sample_indices_ : ndarray of int
-        Rows that the chain with the lowest objective kept.
+        Rows that the restart with the lowest objective kept.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If `X` had them.
 
     See Also
     --------
-    equipoise.MUBO : The search, its modes and its parameters.
+    equipoise.MUBO : The search, its variants and its parameters.
 
     Examples
     --------
@@ -136,3 +136,6 @@ class MUBOClassifier(NetworkClassifier):
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return self.ensemble_.predict_proba(rows)
+
+    def _balancing(self) -> tuple[str, ...]:
+        return ("MUBO",)

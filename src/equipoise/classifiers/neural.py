@@ -15,6 +15,7 @@ from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.neural_job import NeuralJob
 from equipoise.classifiers.scores import SCORES
+from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, fit_context
 from equipoise.tables import PiecewiseLinearEncoder
@@ -309,3 +310,9 @@ class NeuralClassifier(NetworkClassifier):
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return self.ensemble_.predict_proba(self.inputs(rows))
+
+    def _balancing(self) -> tuple[str, ...]:
+        rows = () if self.sampler is None else (self.sampler,)
+        batches = tuple(part for part in (self.batch_transform, self.batch_sampler) if has_trait(part, "balances"))
+        errors = () if isinstance(self.loss, str) else (self.loss,)
+        return tuple(map(name_of, (*rows, *batches, *errors)))

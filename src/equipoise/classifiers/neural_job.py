@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 
+from equipoise.batches.transform import MixingTransform
 from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
+from equipoise.containers import as_array
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
@@ -38,6 +40,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
+        _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
@@ -63,6 +66,18 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         return (
             f"Training diverged with learning_rate={self._draft.learning_rate!r}: lower it, or see that the features "
             f"are finite and of like scale (standardize=True does that)."
+        )
+
+
+def _refuse_mixed_codes(draft: "NeuralClassifier", X: ArrayLike) -> None:
+    """Refuse whole numbers, which may be codes, where a network of the user's own gets them mixed."""
+    if draft.standardize or isinstance(draft.network, str) or not isinstance(draft.batch_transform, MixingTransform):
+        return
+    dtype = np.asarray(as_array(X)).dtype
+    if dtype.kind in "iu" and dtype.itemsize > 1:  # bytes are pixels
+        raise TypeError(
+            f"batch_transform={draft.batch_transform!r} mixes rows, but X holds whole numbers ({dtype}), perhaps token "
+            f"ids, for a network of your own: give quantities as floats; codes cannot be mixed."
         )
 
 

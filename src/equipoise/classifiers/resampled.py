@@ -23,6 +23,7 @@ from sklearn.utils.validation import (
 
 from equipoise.containers import readable
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
 
 
@@ -210,6 +211,15 @@ class ResampledClassifier(ClassifierWrapper):
         """
         check_is_fitted(self)
         return self.classifier_.decision_function(_table(X))
+
+    def describe(self) -> Description:
+        """Name the sampler, which leaves the classes more even than they are.
+
+        Returns
+        -------
+        Description
+        """
+        return Description(balancing=(name_of(self.sampler),))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from equipoise.containers import as_array
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.describing import Description, by_label
 
 Priors = str | Mapping[Any, float] | ArrayLike
 
@@ -143,7 +144,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
+        proba = self.estimator_.predict_proba(as_array(X))
         self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
         return self
 
@@ -160,4 +161,16 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(X), self.priors_, self.target_priors_)
+        return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)
+
+    def describe(self) -> Description:
+        """Give the class priors that the probabilities are corrected from and to, once fitted.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "priors_"):
+            return Description()
+        priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
+        return Description(correction={name: by_label(self.classes_, values) for name, values in priors.items()})

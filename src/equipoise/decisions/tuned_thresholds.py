@@ -22,6 +22,7 @@ from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
 from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.describing import Description, Rule, by_label
 from equipoise.metrics import MARGIN_METRICS
 
 
@@ -205,7 +206,22 @@ class TunedThresholdsClassifier(ClassifierWrapper):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(as_array(X))
+
+    def decision_rule(self) -> Rule:
+        """Return the offsets to log probabilities that decide."""
+        return Rule(offsets=self.offsets_)
+
+    def describe(self) -> Description:
+        """Give the thresholds, once they are tuned.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "offsets_"):
+            return Description()
+        return Description(decision={"thresholds": by_label(self.classes_, self.offsets_)})
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(proba, self.offsets_)

@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from equipoise.containers import as_array
+from equipoise.containers import readable
 from equipoise.metrics import comparable
 
 
@@ -97,6 +97,8 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def checked_labels(y: ArrayLike) -> NDArray[Any]:
     """Return class labels as one column."""
-    labels = column_or_1d(as_array(y), warn=True)
+    labels = column_or_1d(readable(y), warn=True)
+    if labels.dtype.kind == "O":
+        labels = pd.Series(labels).infer_objects().to_numpy()
     check_classification_targets(labels)
     return labels

@@ -54,7 +54,7 @@ def compare(
     store : Store
         Where results go; what it holds already is not computed again.
     recipes : sequence of str, optional
-        All of `equipoise.recipes.names` but those that are `equipoise.recipes.SLOW` by default.
+        Names as `equipoise.recipes.get` takes them; by default all that are not slow.
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
@@ -80,7 +80,7 @@ def compare(
     ValueError
         If an option does not serve, or the store holds another comparison.
     """
-    wanted = tuple(dict.fromkeys(recipes or [name for name in named.names() if name not in named.SLOW]))
+    wanted = tuple(dict.fromkeys(recipes or [name for name, recipe in named.RECIPES.items() if not recipe.slow]))
     for name in wanted:
         named.classifier(name)  # raises for names that are not known
     if metric not in METRICS:

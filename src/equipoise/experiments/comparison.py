@@ -138,7 +138,7 @@ class Comparison:
     def leaderboard(self) -> pd.DataFrame:
         """One row a recipe, best first by the chosen metric; equals in the order of the protocol.
 
-        Columns: ``recipe``, ``meaning``, the mean of every column of `scores`; ``low`` and
+        Columns: ``recipe``, ``description``, the mean of every column of `scores`; ``low`` and
         ``high``, the 95% interval of the chosen metric; ``rank``, its mean rank over folds;
         ``difference_low`` and ``difference_high``, the interval of the paired difference to the winner;
         ``seconds`` a fit.
@@ -159,7 +159,7 @@ class Comparison:
             rows.append(
                 {
                     "recipe": recipe,
-                    "meaning": recipes.describe(recipe),
+                    "description": recipes.describe(recipe),
                     **means.loc[recipe].to_dict(),
                     "low": low,
                     "high": high,

@@ -26,13 +26,13 @@ _ON_PAPER = {
 def search_chart(history: pd.DataFrame) -> Figure:
     """Draw the history of a search over rows, such as MUBO's.
 
-    Above, the objective of every outer step: accepted steps are joined by a line, a line a chain; rejected ones are
-    crosses. Below, the rows of the larger classes that each chain has accepted.
+    Above, the objective of every outer step: accepted steps are joined by a line, a line a restart; rejected ones are
+    crosses. Below, the rows of the majority classes that each restart has accepted.
 
     Parameters
     ----------
     history : DataFrame
-        As `equipoise.MUBO.history_`: a row a step of a chain, with columns ``chain``, ``step``, ``accepted``,
+        As `equipoise.MUBO.history_`: a row a step of a restart, with columns ``restart``, ``step``, ``accepted``,
         ``objective`` and ``size``.
 
     Returns
@@ -70,10 +70,10 @@ def search_figure(history: pd.DataFrame) -> Figure:
     with drawing():
         figure = new_figure(_HEIGHT, _WIDTH)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1])
-        for panel, title in ((above, "objective"), (below, "rows of the larger classes accepted")):
+        for panel, title in ((above, "objective"), (below, "rows of the majority classes accepted")):
             calm(panel)
             panel.set_title(title, fontsize=FONT, color=INK, loc="left")
-        for number, (_, steps) in enumerate(history.groupby("chain")):
+        for number, (_, steps) in enumerate(history.groupby("restart")):
             _objective(above, steps.sort_values("step"), first=number == 0)
             _size(below, steps.sort_values("step"))
         below.set_xlabel("outer step", color=MUTED)
@@ -86,7 +86,7 @@ def search_figure(history: pd.DataFrame) -> Figure:
 
 
 def _check(history: pd.DataFrame) -> None:
-    lacking = {"chain", "step", "accepted", "objective", "size"} - set(history.columns)
+    lacking = {"restart", "step", "accepted", "objective", "size"} - set(history.columns)
     if lacking:
         raise ValueError(f"history must be that of a search, but it has no column {', '.join(sorted(lacking))}.")
     if history.empty:
@@ -104,7 +104,7 @@ def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
         linewidth=1.4,
         markersize=5,
         alpha=0.8,
-        label="accepted, a line a chain" if first else None,
+        label="accepted, a line a restart" if first else None,
     )
     panel.plot(
         x[~accepted],
@@ -119,7 +119,7 @@ def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
 
 
 def _size(panel: Axes, steps: pd.DataFrame) -> None:
-    """The size stands after a step, so it changes there; chains that end early end with a dot."""
+    """The size stands after a step, so it changes there; restarts that end early end with a dot."""
     x, y = steps["step"].to_numpy(), steps["size"].to_numpy()
     panel.step(
         np.r_[x[0] - 1, x], np.r_[y[0] - _first_rows(steps), y], where="post", color=SERIES[0], linewidth=1.4, alpha=0.8

@@ -7,19 +7,12 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.definitions import DEFINITIONS
 from equipoise.reports.text import between, count, listed, number, signed
 
 UNTREATED = "none"
 MOVED = ("g_mean", "macro_f1")
 """Metrics that are also scored with thresholds tuned on the other folds."""
 
-_MOVED_FOR = {
-    "g_mean": "g_mean",
-    "balanced_accuracy": "g_mean",
-    "macro_f1": "macro_f1",
-    "matthews_corrcoef": "macro_f1",
-}
 _CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
 _HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class priors"}
 _DECISIONS = {"balanced": "all classes alike", "macro_f1": "a high macro F1", "natural": "the most probable class"}
@@ -71,7 +64,7 @@ def _tried(comparison: Comparison) -> str:
     tried = (
         f"{who} trained on {count(comparison.problem['n_rows'])} rows of {len(comparison.classes)} classes in "
         f"{'the same ' if len(found) > 1 else ''}{protocol.n_folds} folds{times}, and scored on the rows left out, by "
-        f"{metric.title} ({DEFINITIONS[metric.name]})."
+        f"{metric.title} ({metric.definition})."
     )
     unfinished = (
         ""
@@ -140,9 +133,13 @@ def _lead(comparison: Comparison, other: str, named: str) -> str:
 
 def _threshold(comparison: Comparison) -> str:
     """Whether the untreated network does as well by a moved threshold, or by corrected probabilities."""
-    title = METRICS[comparison.metric].title
-    if comparison.metric not in (*_MOVED_FOR, _CORRECTED):
-        return f"A moved threshold changes nothing here: {title} scores probabilities, not decisions."
+    metric = METRICS[comparison.metric]
+    if metric.tuned_for is None and metric.name != _CORRECTED:
+        return (
+            f"No thresholds are tuned for {metric.title}."
+            if metric.at_threshold
+            else f"A moved threshold changes nothing here: {metric.title} scores probabilities, not decisions."
+        )
     if UNTREATED not in comparison.recipes:
         return "The untreated network (none) has no results here, so nothing says what its threshold alone can do."
     return _moved(comparison) + _auto_corrected(comparison)
@@ -182,7 +179,8 @@ def _auto_corrected(comparison: Comparison) -> str:
 
 def _reading(comparison: Comparison) -> tuple[str, str]:
     """Return the metric by which an untreated network is read anew, and the reading."""
-    return (_CORRECTED, "prior") if comparison.metric == _CORRECTED else (_MOVED_FOR[comparison.metric], "moved")
+    tuned_for = METRICS[comparison.metric].tuned_for
+    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "moved")
 
 
 def _as_good(comparison: Comparison) -> int:
@@ -212,7 +210,7 @@ def _decides(comparison: Comparison) -> str:
 
 def _simpler(comparison: Comparison) -> str:
     """Name what does as well with one network and a tuned threshold, where that is so."""
-    if comparison.metric not in _MOVED_FOR or UNTREATED not in comparison.recipes or comparison.winner == UNTREATED:
+    if METRICS[comparison.metric].tuned_for is None or UNTREATED not in {*comparison.recipes} - {comparison.winner}:
         return ""
     metric, reading = _reading(comparison)
     low = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading).low

@@ -70,13 +70,14 @@ class SSG(GANOverSampler):
     Parameters
     ----------
     role : {"latent", "real"}, default="latent"
-        What Role of SVM-SMOTE's rows: The paper's abstract allows both readings.
+        Role of SVM-SMOTE's rows: latent rows, from which the generator starts as from SMOTE's in `SMOTifiedGAN`; or
+        more real rows, with a generator that starts from noise. The paper's abstract allows both readings.
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     variant : {"default", "paper"}, default="default"
-        ``"paper"``: the paper's training, as far as it is known: raw features, SVM-SMOTE fitted on all rows, a fixed number of epochs at a
-        learning rate of 1e-5, and rows made in one batch with its own batch-norm statistics. ``"default"``: the
-        repairs of `SMOTifiedGAN`.
+        ``"paper"``: the paper's training, as far as it is known: raw features, SVM-SMOTE fitted on all rows,
+        a fixed number of epochs at a learning rate of 1e-5, and rows made in one batch with its own batch-norm
+        statistics. ``"default"``: the repairs of `SMOTifiedGAN`.
     n_gans, max_epochs, batch_size, learning_rate, n_iter_no_change, max_time, verbose, random_state
         As in `SMOTifiedGAN`, but for the batch size of 32 in both variants. The time limit excludes SVM-SMOTE.
 
@@ -93,8 +94,8 @@ class SSG(GANOverSampler):
     Notes
     -----
     The kernel machine that finds SVM-SMOTE's support vectors takes time that grows with the square of its rows.
-    In the default variant it is fitted on all rows of the minority class and on at most 10,000 of the others, drawn by the seed;
-    the neighbours that tell which support vectors are noise are sought among all rows.
+    In the default variant it is fitted on all rows of the minority class and on at most 10,000 of the others, drawn by
+    the seed; neighbours, which show whether a support vector is noise, are sought among all rows.
 
     References
     ----------

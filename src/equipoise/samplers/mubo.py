@@ -1,7 +1,7 @@
 """MUBO: majority under-sampling by bilevel optimisation.
 
 Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
-Algorithm 1. An outer loop proposes micro-samples of the larger classes and keeps those that do not raise an
+Algorithm 1. An outer loop proposes micro-samples of the majority classes and keeps those that do not raise an
 objective; an inner loop trains a network on what is kept.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
@@ -23,73 +23,73 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from equipoise.bilevel.checkpoint import load_search, save_search
-from equipoise.bilevel.row_search import Record, RowSearch, new_chain, search_rows, train_chains
-from equipoise.bilevel.rows import Chain, RowProblem, class_codes, rows_of
+from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
+from equipoise.bilevel.rows import Restart, RowProblem, class_codes, rows_of
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
-from equipoise.samplers.mubo_modes import MODES, Mode
+from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.training import FittedEnsemble, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
-_FEWEST_TO_HOLD_OUT = 10  # rare rows; fewer all train and measure
+_FEWEST_TO_HOLD_OUT = 10  # minority rows; fewer all train and measure
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
 _MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
-_MEASURED_ON = 10  # held-out rows of a larger class, in units of the rare rows, at most
+_MEASURED_ON = 10  # held-out rows of a majority class, in units of the minority rows, at most
 
 
 class MUBO(AnyContainer, BaseCleaningSampler):
-    """Under-sample the larger classes by a bilevel search over their rows.
+    """Under-sample the majority classes by a bilevel search over their rows.
 
-    Starting from the rare rows alone, each outer step proposes a few rows of the larger classes, trains a network on
-    all that was accepted and these, and keeps them if an objective does not rise. The network is at hand afterwards.
+    The search starts from the minority rows alone. Each outer step proposes a few rows of the majority classes, trains
+    a network on the accepted and the proposed rows, and accepts the proposal if an objective does not rise. The network
+    remains as `classifier_`.
 
     Parameters
     ----------
     sampling_strategy : str, list or callable, default="auto"
         Classes to under-sample, as in imbalanced-learn's cleaning samplers; all but the rarest by default. With
         several, a micro-sample has rows of each.
-    mode : {"sound", "paper", "authors"}, default="sound"
-        ``"sound"``: the inner loop weighs classes equally, so that a growing sample does not shift the decision; the
-        objective is the class-balanced loss on held-out rows, which each chain draws for itself; a rejection undoes
+    variant : {"default", "paper", "authors"}, default="default"
+        ``"default"``: the inner loop weighs classes equally, so that a growing sample does not shift the decision; the
+        objective is the class-balanced loss on held-out rows, which each restart draws for itself; a rejection undoes
         the training on the rejected rows. Micro-samples of ceil(m / 2) new rows, of ceil(m / 10) later, preferring
-        rows of a large loss. Last, the inner loop runs once more, with the rare rows that were held out.
+        rows of a large loss. Last, the inner loop runs once more, with the minority rows that were held out.
 
         ``"paper"``: Algorithm 1 to the letter. Rows at random with replacement; the objective J is the sum of the
-        larger classes' losses over the size of the sample, and must not rise; J starts at 10; micro-samples of
+        majority classes' losses over the size of the sample, and must not rise; J starts at 10; micro-samples of
         ceil(m / 10) rows, of ceil(m / 100) after the sample had more than 7/4 m; one output by Definition 1.
 
-        ``"authors"``: as their code runs, where it differs from the paper: rare rows are a bootstrap of the rare rows;
-        a burn-in on 0.15 m and 0.07 m rows comes first, and its larger rows stay; micro-samples of m / 4, m / 10 and
-        m / 100 rows by what was accepted; J need only be below a mean of past values; the softmax is applied twice; no
-        rectifier after the first layer; training stops by the gradient of one batch; weights and optimiser keep what
-        they learned from rejected rows; the network returned is the last, accepted or not; inputs are not scaled.
-        (The gradient is that of a batch drawn after the step, not of the last one before it, and incomplete
-        batches are filled up.)
+        ``"authors"``: the authors' code, where it differs from the paper: minority rows are bootstrapped; a burn-in on
+        0.15 m majority and 0.07 m minority rows comes first, and its majority rows stay; micro-samples have m / 4, then
+        m / 10, then m / 100 rows, by the number of acceptances; J need only lie below a mean of past values; softmax
+        is applied twice; the first layer has no rectifier; training stops by the gradient of one batch (here a batch
+        drawn after the step; theirs is the last one before it, and may be incomplete); weights and optimiser keep their
+        state after a rejection; the network returned is that of the last step; inputs are not scaled.
     n_restarts : int, default=1
         Searches run in lockstep, which differ by chance; the rows returned are those of the one with the lowest
         objective, and `classifier_` is the mean of all.
     max_iter : int, default=100
         Outer steps, at most.
     max_epochs : int, optional
-        Epochs of the inner loop in each outer step; 10 in ``"sound"``, else 2000.
+        Epochs of the inner loop in each outer step; 10 in ``"default"``, else 2000.
     max_steps : int, optional
-        Gradient steps of each chain in the whole search, divided among the outer steps, in place of epochs.
+        Gradient steps of each restart in the whole search, divided among the outer steps, in place of epochs.
     tol : float, default=1e-3
         Norm of the gradient at which the inner loop stops.
     hidden_layer_sizes : sequence of int, default=(256, 128)
     batch_size : int, optional
-        64 in ``"sound"``, else 32.
+        64 in ``"default"``, else 32.
     learning_rate : float, optional
-        1e-3 in ``"sound"``, else 1e-4.
+        1e-3 in ``"default"``, else 1e-4.
     n_iter_no_change : int, optional
-        Outer steps without an acceptance after which a chain ends; 20 in ``"sound"``, else none.
+        Outer steps without an acceptance after which a restart ends; 20 in ``"default"``, else none.
     validation_fraction : float, default=0.1
-        Share of the rows that ``"sound"`` holds out to measure on; they do not train in the search. A rare class of
-        fewer than 10 rows is not divided.
+        Share of the rows that ``"default"`` holds out for its objective; they do not train in the search. A minority
+        class of fewer than 10 rows is not divided.
     proposal, objective, acceptance : object, optional
-        Parts in place of the mode's; see `equipoise.bilevel`.
+        Parts in place of the variant's; see `equipoise.bilevel`.
     standardize : bool, optional
-        Bring features to mean 0 and deviation 1 for the networks; by default in all modes but ``"authors"``.
+        Bring features to mean 0 and deviation 1 for the networks; by default in all variants but ``"authors"``.
     max_time : float, optional
         Seconds after which no further outer step is begun.
     checkpoint : str or Path, optional
@@ -104,18 +104,18 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     sampling_strategy_ : dict
         Classes that were under-sampled.
     sample_indices_ : ndarray of shape (n_new,)
-        Rows kept, in ascending order; all rare rows are (in ``"authors"`` as bootstrapped).
+        Rows kept, in ascending order; all minority rows are (in ``"authors"`` as bootstrapped).
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows kept; None if none were given. The inner loop and the objective weigh rows by them, rows of
         weight 0 are left out, and sizes of micro-samples count rows.
-    chains_ : list of ndarray
-        Rows kept by each chain.
+    restarts_ : list of ndarray
+        Rows kept by each restart.
     history_ : DataFrame
-        A row a step of a chain: ``chain``, ``step``, ``proposed``, ``accepted``, ``objective``, mean losses
-        ``larger_loss`` and ``rare_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``, ``seconds``.
+        A row a step of a restart: ``restart``, ``step``, ``proposed``, ``accepted``, ``objective``, mean losses
+        ``majority_loss`` and ``minority_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``, ``seconds``.
     classifier_ : FittedEnsemble
-        The networks of the last accepted steps, one a chain (``"sound"``: trained on as said there; ``"authors"``:
-        of the last steps).
+        The networks of the last accepted steps, one a restart (``"default"``: trained once more; ``"authors"``: of
+        the last steps).
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -140,7 +140,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
-        "mode": [StrOptions(set(MODES))],
+        "variant": [StrOptions(set(VARIANTS))],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
@@ -165,7 +165,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self,
         *,
         sampling_strategy: Any = "auto",
-        mode: str = "sound",
+        variant: Literal["default", "paper", "authors"] = "default",
         n_restarts: int = 1,
         max_iter: int = 100,
         max_epochs: int | None = None,
@@ -186,7 +186,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
-        self.mode = mode
+        self.variant = variant
         self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.max_epochs = max_epochs
@@ -209,26 +209,29 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     def _fit_resample(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        mode, rng = MODES[self.mode], np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
+        variant, rng = (
+            VARIANTS[self.variant],
+            np.random.default_rng(check_random_state(self.random_state).randint(1 << 31)),
+        )
         classes, codes = class_codes(y)
-        scaler = self._scaler(X, mode, rng)
+        scaler = self._scaler(X, variant, rng)
         whole = self._problem(_Scaled(X, scaler), codes, classes, sample_weight)
-        chains = []
+        restarts = []
         for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
-            problem = self._held_out(whole, np.random.default_rng([seed])) if mode.holds_out else whole
-            chains.append(new_chain(problem, seed, bootstrap=mode.bootstrap))
-        search = self._search(mode, len(classes))
-        records = self._searched(search, chains)
+            problem = self._held_out(whole, np.random.default_rng([seed])) if variant.holds_out else whole
+            restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
+        search = self._search(variant, len(classes))
+        records = self._searched(search, restarts)
         self.history_ = pd.DataFrame(records)
-        self.chains_ = [self._rows(whole, chain) for chain in chains]
-        self.sample_indices_ = self.chains_[int(np.argmin([chain.objective for chain in chains]))]
+        self.restarts_ = [self._rows(whole, restart) for restart in restarts]
+        self.sample_indices_ = self.restarts_[int(np.argmin([restart.objective for restart in restarts]))]
         self.sample_weight_ = None if sample_weight is None else sample_weight[self.sample_indices_]
-        networks = self._networks(search, mode, chains, self.chains_)
+        networks = self._networks(search, variant, restarts, self.restarts_)
         self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
         return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
-    def _scaler(self, X: Any, mode: Mode, rng: np.random.Generator) -> Standardizer | None:
-        if not (mode.standardize if self.standardize is None else self.standardize):
+    def _scaler(self, X: Any, variant: Variant, rng: np.random.Generator) -> Standardizer | None:
+        if not (variant.standardize if self.standardize is None else self.standardize):
             return None
         n = X.shape[0]
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
@@ -237,9 +240,9 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     def _problem(
         self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any], weights: NDArray[np.float64] | None
     ) -> RowProblem:
-        larger = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
-        kept = rows_of(codes, [code for code in range(len(classes)) if code not in larger]).astype(np.int64)
-        candidates = {code: rows_of(codes, [code]) for code in larger}
+        majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
+        kept = rows_of(codes, [code for code in range(len(classes)) if code not in majority]).astype(np.int64)
+        candidates = {code: rows_of(codes, [code]) for code in majority}
         if weights is not None:
             kept = kept[weights[kept] > 0]
             candidates = {code: rows[weights[rows] > 0] for code, rows in candidates.items()}
@@ -248,10 +251,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         return RowProblem(X, codes, len(classes), kept, candidates, weights=weights)
 
     def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
-        """Hold out rows of every class that only measure; none of a rare class that has too few."""
-        rare = [problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])]
+        """Hold out rows of every class that only measure; none of a minority class that has too few."""
+        minority = [
+            problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])
+        ]
         few = np.concatenate(
-            [self._part(rows, len(rows), rng) for rows in rare if len(rows) >= _FEWEST_TO_HOLD_OUT]
+            [self._part(rows, len(rows), rng) for rows in minority if len(rows) >= _FEWEST_TO_HOLD_OUT]
             or [np.empty(0, dtype=np.int64)]
         )
         most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
@@ -262,11 +267,11 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         size = min(most, int(self.validation_fraction * len(rows)))
         return rng.choice(rows, size, replace=False).astype(np.int64)
 
-    def _search(self, mode: Mode, n_classes: int) -> RowSearch:
-        search, hidden = mode.search, tuple(int(size) for size in self.hidden_layer_sizes)
+    def _search(self, variant: Variant, n_classes: int) -> RowSearch:
+        search, hidden = variant.search, tuple(int(size) for size in self.hidden_layer_sizes)
         settings = replace(
             search.settings,
-            network=mode.network(hidden, n_classes),
+            network=variant.network(hidden, n_classes),
             gradient_tolerance=self.tol,
             batch_size=self.batch_size or search.settings.batch_size,
             learning_rate=self.learning_rate or search.settings.learning_rate,
@@ -277,7 +282,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
             settings=settings,
             max_iter=self.max_iter,
             max_epochs=max_epochs,
-            look_epochs=min(search.look_epochs, max_epochs),
+            evaluation_epochs=min(search.evaluation_epochs, max_epochs),
             inner_steps=None if self.max_steps is None else max(1, self.max_steps // self.max_iter),
             n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
             proposal=self.proposal or search.proposal,
@@ -285,45 +290,45 @@ class MUBO(AnyContainer, BaseCleaningSampler):
             acceptance=self.acceptance or search.acceptance,
         )
 
-    def _searched(self, search: RowSearch, chains: Sequence[Chain]) -> list[Record]:
+    def _searched(self, search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
         path, request, records = None, "", []
         if self.checkpoint is not None:
-            path, request = Path(self.checkpoint), self._request(search, chains)
+            path, request = Path(self.checkpoint), self._request(search, restarts)
             if path.exists():
-                network, problem = search.settings.network, chains[0].problem
+                network, problem = search.settings.network, restarts[0].problem
                 pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
-                records = load_search(path, request, chains, pattern)
+                records = load_search(path, request, restarts, pattern)
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
 
-            def told(done: int, total: int) -> None:
+            def keep(done: int, total: int) -> None:
                 bars.advance("searching", done, total)
                 if path is not None:
-                    save_search(path, request, chains, records)
+                    save_search(path, request, restarts, records)
 
-            return search_rows(search, chains, records, max_time=self.max_time, on_step=told)
+            return search_rows(search, restarts, records, max_time=self.max_time, on_step=keep)
 
-    def _request(self, search: RowSearch, chains: Sequence[Chain]) -> str:
+    def _request(self, search: RowSearch, restarts: Sequence[Restart]) -> str:
         """Say what is searched and how, as far as the steps of the search depend on it."""
         if not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"A search can only go on with the same draws, but random_state={self.random_state!r}: give an integer."
             )
         settings = {name: _said(value) for name, value in self.get_params().items() if name not in _MAY_DIFFER}
-        problem = chains[0].problem
-        rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in chains]
+        problem = restarts[0].problem
+        rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in restarts]
         return json.dumps([settings, search.inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
 
     def _networks(
-        self, search: RowSearch, mode: Mode, chains: Sequence[Chain], rows: Sequence[NDArray[np.int64]]
+        self, search: RowSearch, variant: Variant, restarts: Sequence[Restart], rows: Sequence[NDArray[np.int64]]
     ) -> Sequence[TrainedNetwork | None]:
-        if mode.holds_out:  # rows that only measured train now
-            return train_chains(search, chains, rows)
-        return [chain.best if mode.returns_best else chain.network for chain in chains]
+        if variant.holds_out:  # rows that only measured train now
+            return train_restarts(search, restarts, rows)
+        return [restart.best if variant.returns_best else restart.network for restart in restarts]
 
-    def _rows(self, whole: RowProblem, chain: Chain) -> NDArray[np.int64]:
-        """All rare rows, those that only measured too, and what the chain accepted."""
-        measured = np.intersect1d(whole.kept, chain.problem.held_out)
-        return np.sort(np.concatenate([chain.kept, measured, chain.accepted]))
+    def _rows(self, whole: RowProblem, restart: Restart) -> NDArray[np.int64]:
+        """All minority rows, those that only measured too, and what the restart accepted."""
+        measured = np.intersect1d(whole.kept, restart.problem.held_out)
+        return np.sort(np.concatenate([restart.kept, measured, restart.accepted]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -19,7 +19,7 @@ from equipoise.batches.mixture import Mixture, weighted
 from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
 
-INITIAL_WEIGHTS, ROWS, DROPOUT, LOOKS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
+INITIAL_WEIGHTS, ROWS, DROPOUT, EVALUATIONS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
 
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about

@@ -119,7 +119,7 @@ def _closed(trained: Generator[object, None, None]) -> Iterator[None]:
 
 
 class _Counter:
-    """Network steps done, told to whoever wants to know; a finished stack counts whole."""
+    """Network steps done, for progress reports; a finished stack counts whole."""
 
     def __init__(self, total: int, tell: Callable[[int, int], None] | None) -> None:
         self.total, self.settled, self.running, self._tell = total, 0, 0, tell

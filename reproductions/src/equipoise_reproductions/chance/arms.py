@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equipoise import MUBO, MUBOClassifier
 from equipoise.bilevel.objectives import MajorityShare, MeanMajority
 from equipoise.bilevel.proposals import RandomRows
-from equipoise.bilevel.rows import Chain
+from equipoise.bilevel.rows import Restart
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.experiments import Arm
 from equipoise.experiments.arms import Make, make_recipe, recipe_arms
@@ -21,7 +21,7 @@ RECIPES = ("none", "cost", "under", "mubo")
 class AlwaysAccepted:
     """Accept every micro-sample: the sample grows whatever training with it yields."""
 
-    def accepts(self, value: float, chain: Chain) -> bool:
+    def accepts(self, value: float, chain: Restart) -> bool:
         """See `equipoise.bilevel.acceptance.Acceptance`."""
         return True
 
@@ -70,7 +70,7 @@ def _stopped_early(recipe: str) -> Make:
 PARTS: dict[str, tuple[str, Make]] = {
     "cost-stopped": ("cost, stopped early", _stopped_early("cost")),
     "under-stopped": ("under, stopped early", _stopped_early("under")),
-    "mubo-paper": ("MUBO as printed", _searched(60, mode="paper", batch_size=64, learning_rate=1e-3)),
+    "mubo-paper": ("MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
     "mubo-printed": ("printed objective J", _searched(objective=MajorityShare())),
     "mubo-mean": ("mean majority loss as objective", _searched(objective=MeanMajority())),
     "mubo-random": ("rows proposed at random", _searched(proposal=RandomRows())),

@@ -16,11 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 from equipoise import datasets
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare, Measured
-from equipoise.bilevel.row_search import RowSearch, new_chain, search_rows, train_chains
-from equipoise.bilevel.rows import Chain, RowProblem, Rows
+from equipoise.bilevel.row_search import RowSearch, new_restart, search_rows, train_restarts
+from equipoise.bilevel.rows import Restart, RowProblem, Rows
 from equipoise.losses import Loss
 from equipoise.reports.files import replace_file
-from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.tables import TablePreprocessor
 from equipoise.training import TrainedNetwork
 
@@ -46,7 +46,7 @@ class Ledger:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `equipoise.bilevel.objectives.Objective`."""
         objective, held_out = MajorityShare(), BalancedHeldOut()
@@ -55,7 +55,7 @@ class Ledger:
         if self.search is None or any(network is None for network in before):
             return measured
         old, known = [chain.rows() for chain in chains], [network for network in before if network is not None]
-        waiting = train_chains(self.search, chains, old)
+        waiting = train_restarts(self.search, chains, old)
         values = np.array(
             [[m.objective for m in objective.measure(chains, old, nets, loss)] for nets in (known, waiting, networks)]
         )
@@ -80,12 +80,12 @@ class Ledger:
 def entries_of(name: str, *, n_steps: int = _STEPS, inner_steps: int = _INNER_STEPS) -> pd.DataFrame:
     """Book a search of Algorithm 1 on a set: a row a step of a chain after the first."""
     problem = _problem(datasets.load(name))
-    search = MODES["paper"].search
+    search = VARIANTS["paper"].search
     settings = replace(search.settings, network=(256, 128), learning_rate=1e-3, gradient_tolerance=None)
     ledger = Ledger()
     search = replace(search, settings=settings, max_iter=n_steps, inner_steps=inner_steps, objective=ledger)
     ledger.search = search
-    search_rows(search, [new_chain(problem, seed) for seed in range(_CHAINS)])
+    search_rows(search, [new_restart(problem, seed) for seed in range(_CHAINS)])
     return pd.DataFrame(ledger.entries).assign(set=name)
 
 

@@ -11,12 +11,12 @@ from equipoise.experiments import METRICS, Arm, Effort, Study, results
 from equipoise.experiments.arms import make_recipe, recipe_arms
 from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, figures
-from equipoise.recipes import SLOW
+from equipoise.recipes import RECIPES
 from equipoise_reproductions.gains import gain_dots
 from equipoise_reproductions.suite import loaders
 
 UNTREATED, MOVED = "none", "none-moved"
-GANS = SLOW
+GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow)
 METHODS = (UNTREATED, MOVED, "cost", "over", "smote", "svm-smote", *GANS)
 TITLES: dict[str, str] = {name: name for name in METHODS} | {MOVED: "none, decision moved"}
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")

@@ -15,7 +15,7 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.samplers import UnhealthyGANWarning
-from equipoise.samplers.mubo_modes import MODES
+from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.samplers.resample import resample
 from equipoise.training import Settings, Table
 from equipoise_reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
@@ -64,7 +64,7 @@ def training_settings(store: Store) -> Settings:
     told = history(store, PAPER)
     assert told is not None
     n_steps = int(told.loc[told["accepted"], "steps"].sum() / told["chain"].nunique())
-    mode = MODES["paper"]
+    mode = VARIANTS["paper"]
     return replace(
         mode.search.settings,
         network=search_network(mode),

@@ -128,7 +128,7 @@ NONE, SMOTIFIED_GAN, GBO, PAPER, UNDER, AUTHORS, SOUND = (
     Method("mubo-paper", "MUBO as printed", "MUBO", mode="paper"),
     Method("under", "Random under-sampling", sampler=RandomUnderSampler()),
     Method("mubo-authors", "MUBO as its authors' code", "MUBO", mode="authors"),
-    Method("mubo-sound", "MUBO, sound", mode="sound"),
+    Method("mubo-sound", "MUBO, sound", mode="default"),
 )
 
 COLUMNS = (

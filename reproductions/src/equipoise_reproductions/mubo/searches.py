@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from equipoise.bilevel.row_search import new_chain, search_rows
+from equipoise.bilevel.row_search import new_restart, search_rows
 from equipoise.bilevel.rows import RowProblem
 from equipoise.experiments import Store
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
 from equipoise.samplers import MUBO
-from equipoise.samplers.mubo_modes import MODES, Mode
+from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.training import FittedEnsemble
 from equipoise.training.task import NetworkFactory
 from equipoise_reproductions.mubo.protocol import HIDDEN, N_ITER_NO_CHANGE, SOUND, Effort, Method
@@ -46,10 +46,10 @@ def search(rows: Rows, method: Method, effort: Effort, store: Store, on_step: On
 
 def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnStep) -> Found:
     assert method.mode is not None
-    mode = MODES[method.mode]
+    mode = VARIANTS[method.mode]
     X = rows.scaled if mode.standardize else rows.as_authors()
     chains = [
-        new_chain(_problem(table, rows.y, fold), fold.seed, bootstrap=mode.bootstrap)
+        new_restart(_problem(table, rows.y, fold), fold.seed, bootstrap=mode.bootstrap)
         for table, fold in zip(X, rows.folds, strict=True)
     ]
     watch = Watch(mode.search.objective, chains, [fold.test for fold in rows.folds])
@@ -60,7 +60,7 @@ def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnS
         objective=watch,
         max_iter=effort.max_iter,
         max_epochs=epochs,
-        look_epochs=min(mode.search.look_epochs, epochs),
+        evaluation_epochs=min(mode.search.evaluation_epochs, epochs),
         n_iter_no_change=N_ITER_NO_CHANGE,
     )
     history = watch.history(search_rows(plan, chains, on_step=on_step))
@@ -69,7 +69,7 @@ def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnS
     return history, [chain.rows() for chain in chains], stacks, list(X)
 
 
-def search_network(mode: Mode) -> NetworkFactory:
+def search_network(mode: Variant) -> NetworkFactory:
     """Return what makes the networks of a mode, of the paper's size."""
     made = mode.network(HIDDEN, 2)
     assert callable(made)

@@ -13,7 +13,7 @@ from sklearn.metrics import pairwise_distances
 
 from equipoise.bilevel.evaluation import losses_on
 from equipoise.bilevel.objectives import Measured, Objective
-from equipoise.bilevel.rows import Chain, Rows
+from equipoise.bilevel.rows import Restart, Rows
 from equipoise.losses import Loss
 from equipoise.training import TrainedNetwork
 
@@ -29,18 +29,18 @@ class Watch:
     Parameters
     ----------
     objective : Objective
-    chains : sequence of Chain
+    chains : sequence of Restart
     tests : sequence of ndarray of int
         Test rows of each chain.
     """
 
-    def __init__(self, objective: Objective, chains: Sequence[Chain], tests: Sequence[Rows]) -> None:
+    def __init__(self, objective: Objective, chains: Sequence[Restart], tests: Sequence[Rows]) -> None:
         self._objective, self._chains, self._tests = objective, chains, tests
         self._any = [np.random.default_rng(0).permutation(_candidates(chain))[:_ANY_ROWS] for chain in chains]
         self._seen: list[dict[str, Any]] = []
 
     def measure(
-        self, chains: Sequence[Chain], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
+        self, chains: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
         places = [next(i for i, own in enumerate(self._chains) if own is chain) for chain in chains]
@@ -54,7 +54,7 @@ class Watch:
         return self._objective.measure(chains, samples, networks, loss)
 
     def _losses_before(
-        self, chains: Sequence[Chain], places: Sequence[int], proposed: Sequence[Rows]
+        self, chains: Sequence[Restart], places: Sequence[int], proposed: Sequence[Rows]
     ) -> list[dict[str, float]]:
         """Mean losses of proposed rows, and of any, under the networks that have not trained on the former."""
         networks = [chain.network for chain in chains if chain.network is not None]
@@ -78,7 +78,8 @@ class Watch:
             the step; mean distances ``distance_proposed`` and ``distance_any`` of the same to the nearest row of the
             larger class that was accepted before.
         """
-        table = pd.DataFrame(records).merge(pd.DataFrame(self._seen), on=["chain", "step"])
+        kept = {"restart": "chain", "majority_loss": "larger_loss", "minority_loss": "rare_loss"}  # names in stores
+        table = pd.DataFrame(records).rename(columns=kept).merge(pd.DataFrame(self._seen), on=["chain", "step"])
         table = table.sort_values(["chain", "step"], ignore_index=True)
         parts = [self._distances(place, table[table["chain"] == place]) for place in range(len(self._chains))]
         return table.join(pd.concat(parts)).drop(columns="rows")
@@ -97,17 +98,17 @@ class Watch:
         return pd.DataFrame(found, steps.index, columns).replace(np.inf, np.nan)
 
 
-def _proposed(chain: Chain, sample: Rows) -> Rows:
+def _proposed(chain: Restart, sample: Rows) -> Rows:
     """Rows of the larger class that a step adds; of a burn-in, which comes as step 0, those that it begins with."""
     return sample[len(chain.kept) + len(chain.accepted) :] if chain.n_steps else chain.accepted
 
 
-def _candidates(chain: Chain) -> NDArray[np.int64]:
+def _candidates(chain: Restart) -> NDArray[np.int64]:
     return np.sort(np.concatenate(list(chain.problem.candidates.values()))).astype(np.int64)
 
 
 def _losses(
-    chains: Sequence[Chain], rows: Sequence[Rows], networks: Sequence[TrainedNetwork]
+    chains: Sequence[Restart], rows: Sequence[Rows], networks: Sequence[TrainedNetwork]
 ) -> list[NDArray[np.float64]]:
     tables = [chain.problem.gather(part) for chain, part in zip(chains, rows, strict=True)]
     codes = [chain.problem.codes[part] for chain, part in zip(chains, rows, strict=True)]

@@ -33,8 +33,8 @@ class DoubleSoftmaxLoss(nn.Module):
 
 
 @dataclass(frozen=True)
-class Mode:
-    """What a mode fixes beside the search itself.
+class Variant:
+    """What a variant fixes beside the search itself.
 
     Attributes
     ----------
@@ -77,12 +77,12 @@ _INNER = Settings(
     keep_optimizer=True,
 )
 
-MODES = {
-    "paper": Mode(
+VARIANTS = {
+    "paper": Variant(
         RowSearch(
             _INNER,
             max_epochs=2000,
-            look_epochs=5,
+            evaluation_epochs=5,
             proposal=RandomRows(replacement=True),
             objective=MajorityShare(),
             acceptance=NotAbove(start=10.0),
@@ -93,11 +93,11 @@ MODES = {
         network=_printed_network,
         returns_best=True,
     ),
-    "authors": Mode(
+    "authors": Variant(
         RowSearch(
             Settings(**{**vars(_INNER), "loss": DoubleSoftmaxLoss(), "gradient_rows": 32}),
             max_epochs=2000,
-            look_epochs=1,
+            evaluation_epochs=1,
             proposal=RandomRows(replacement=True),
             objective=MajorityShare(),
             acceptance=BelowPastMeans(),
@@ -111,11 +111,11 @@ MODES = {
         network=_authors_network,
         returns_best=False,
     ),
-    "sound": Mode(
+    "default": Variant(
         RowSearch(
             Settings(**{**vars(_INNER), "learning_rate": 1e-3, "batch_size": 64}),
             max_epochs=10,
-            look_epochs=5,
+            evaluation_epochs=5,
             proposal=RowsByLoss(n_candidates=3),
             objective=BalancedHeldOut(),
             acceptance=NotAbove(),
