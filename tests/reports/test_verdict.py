@@ -92,7 +92,7 @@ def test_better_by_the_threshold_alone(stored):
     """A skilled network that never says the last class: all of its skill shows once its threshold moves."""
     comparison = stored((60, 60), ("none", "under"), skill={"none": 6.0, "under": 0.5}, n_folds=5)
     for cell in comparison.cells:
-        if cell.recipe == "none":
+        if cell.arm == "none":
             shifted = cell.probabilities * [1, 1e-5]
             cell.__dict__.update(probabilities=(shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32))
             cell.__dict__.update(decided=cell.probabilities.argmax(axis=1))

@@ -77,7 +77,7 @@ def _tried(comparison: Comparison) -> str:
 
 
 def _failed(comparison: Comparison) -> str:
-    names = list(dict.fromkeys(cell.recipe for cell in comparison.failures))
+    names = list(dict.fromkeys(cell.arm for cell in comparison.failures))
     wholly = [name for name in names if name not in comparison.recipes]
     partly = [name for name in names if name in comparison.recipes]
     said = f" {listed(wholly, most=_LISTED)} failed on every fold that was tried." if wholly else ""
