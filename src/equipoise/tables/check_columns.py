@@ -73,7 +73,9 @@ def contents(sample: Sample) -> Iterator[Finding]:
     values, constant, empty, sparse = sample.values, [], [], []
     for name, column in sample.columns.items():
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
-        if not known.any() and name not in sample.misfits:
+        if name in sample.misfits:
+            pass
+        elif not known.any():
             empty.append(name)
         elif known.all() and (values[name] == values[name][0]).all():
             constant.append(name)
