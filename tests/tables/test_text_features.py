@@ -74,7 +74,7 @@ def test_an_encoder_of_ones_own(table):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("recipe", ["gbdt", "remix", "smote"])
+@pytest.mark.parametrize("recipe", ["gbdt", "remix"])
 def test_recipes_with_text_are_kept_in_files(table, recipe, tmp_path):
     options = {} if recipe == "gbdt" else {"max_steps": 20, "n_members": 1}
     X = table.drop(columns="y")
