@@ -122,11 +122,9 @@ def results(
     FileNotFoundError
         If there are none.
     """
-    frames = []
+    frames, scored = [], list(METRICS.values()) if metrics is None else metrics
     for problem, store in stores(folder):
-        frame = Readings(store.cells(), store.folds(), problem["rare"]).frame(
-            list(METRICS.values()) if metrics is None else metrics, readings
-        )
+        frame = Readings(store.cells(), store.folds(), problem["rare"]).frame(scored, readings)
         frame.insert(0, "set", problem["name"])
         frame.insert(1, "family", problem["family"] or problem["name"])
         frames.append(frame)
