@@ -16,7 +16,7 @@ SAMPLERS = [
 ]
 NAMES = list("abcd")
 
-pytestmark = pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.gan_diagnostics import (
-    UnhealthyGANWarning,
+    GANDiagnosticsWarning,
     caution,
     energy_distance,
     out_of_range,
@@ -189,7 +189,7 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
                 }
             )
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
-                warnings.warn(text, UnhealthyGANWarning, stacklevel=7)
+                warnings.warn(text, GANDiagnosticsWarning, stacklevel=7)
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:

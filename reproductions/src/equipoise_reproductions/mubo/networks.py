@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 from equipoise.experiments import Store
 from equipoise.experiments.protocol import Fold
 from equipoise.experiments.store import Cell
-from equipoise.samplers import UnhealthyGANWarning
+from equipoise.samplers import GANDiagnosticsWarning
 from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.samplers.resample import resample
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
@@ -97,7 +97,7 @@ def _made_by_gan(table: Table, fold: Fold, sampler: Any, epochs: int) -> tuple[T
     sampler = clone(sampler).set_params(max_epochs=epochs, random_state=fold.seed + _SAMPLERS * 10_000)
     scaler, n = MinMaxScaler().fit(table.X[fold.train]), len(fold.train)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnhealthyGANWarning)  # the page has the figures
+        warnings.simplefilter("ignore", GANDiagnosticsWarning)  # the page has the figures
         X, y = sampler.fit_resample(scaler.transform(table.X[fold.train]), table.y[fold.train])
     made = Table(scaler.inverse_transform(X[n:]).astype(table.X.dtype), y[n:], 2)
     return made, sampler.diagnostics_.iloc[0].to_dict()
