@@ -174,7 +174,7 @@ def _spread(sizes: Floats, total: Floats) -> Floats:
 
 
 def _correlation(hits: Floats, true: Floats, both: Floats, spread: Floats, predicted_spread: Floats) -> Floats:
-    return _ratio(hits * true - both, np.sqrt(spread * predicted_spread), 0.0)
+    return _ratio(hits * true - both, np.sqrt(np.maximum(spread * predicted_spread, 0)), 0.0)
 
 
 @dataclass(frozen=True)
