@@ -465,6 +465,7 @@ def _one_against_rest(
 ) -> float:
     """Score the second of two classes, or average over all classes that some but not all rows have."""
     y_score = np.asarray(as_array(y_score))
+    y_score = np.array(y_score.tolist()) if y_score.dtype.kind == "O" else y_score  # of nullable columns, too
     if y_score.dtype.kind != "f":
         raise TypeError(
             f"this metric ranks rows by scores of type float, got {y_score.dtype} values, which look like labels; "
