@@ -138,7 +138,7 @@ def _to_health(real: Rows, latent: Rows, epochs: int) -> dict[str, Any]:
     gan = _published(real, latent, epochs)
     seconds = time.perf_counter() - start
     score = _UntilAsHealthy(gan.generate(latent, batch_statistics=True))
-    settings = replace(DEFAULT, max_steps=1 << 40, look_steps=_LOOK_STEPS, n_iter_no_change=1, score=score)
+    settings = replace(DEFAULT, max_steps=1 << 40, evaluation_steps=_LOOK_STEPS, n_iter_no_change=1, score=score)
     train_gans([GANTask(real, latent, 0)], settings, max_time=_LATEST * seconds)
     ratio = seconds / score.seconds if score.reached else None
     return {
@@ -158,7 +158,7 @@ class _UntilAsHealthy:
     """A score that rises from look to look until rows are as healthy as others, and then falls, which ends training."""
 
     def __init__(self, others: Rows) -> None:
-        self.others, self.looks, self.reached = others, 0, False
+        self.others, self.evaluations, self.reached = others, 0, False
         self.health: dict[str, float] = {}
         self.target: dict[str, float] = {}
         self.start = time.perf_counter()
@@ -167,9 +167,9 @@ class _UntilAsHealthy:
         """Compare both with the same real rows, and as many of each."""
         self.target, self.health = _health(real, self.others[: len(made)]), _health(real, made)
         self.seconds = time.perf_counter() - self.start
-        self.looks += 1
+        self.evaluations += 1
         self.reached = _as_healthy(self.health, self.target)
-        return -np.inf if self.reached else float(self.looks)
+        return -np.inf if self.reached else float(self.evaluations)
 
 
 def _told(outcome: dict[str, Any] | None, epochs: int) -> str:

@@ -198,3 +198,30 @@ def test_fresh_copy_resets_statistics():
     pattern = nn.BatchNorm1d(2)
     pattern(torch.randn(8, 2) + 9)
     assert not fresh_copy(pattern, 0).running_mean.any()
+
+
+class Tied(nn.Module):
+    """One layer under two names, and one weight in two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.second = self.first
+        self.third = nn.Linear(4, 4)
+        self.third.weight = self.first.weight
+
+    def forward(self, x):
+        return self.third(self.second(self.first(x).tanh()).tanh())
+
+
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_tied_weights_stay_tied_and_the_pattern_stays_whole(vectorized):
+    modules = [Tied() for _ in range(3)]
+    stack, x = ModuleStack(modules, vectorized=vectorized), torch.randn(3, 5, 4)
+    assert len(list(stack.parameters())) == 3
+    for _ in range(2):
+        torch.testing.assert_close(stack(x), torch.stack([m(rows) for m, rows in zip(modules, x, strict=True)]))
+        assert all(type(p) is nn.Parameter for p in stack.pattern.parameters())
+    stack(x).square().sum().backward()
+    modules[0](x[0]).square().sum().backward()
+    torch.testing.assert_close(getattr(stack, "first/weight").grad[0], modules[0].first.weight.grad)

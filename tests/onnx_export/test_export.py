@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -32,6 +33,7 @@ from equipoise import (
     save,
 )
 from equipoise.cli import main
+from equipoise.describing import Rule
 from equipoise.onnx_export import export_onnx, onnx_inputs
 from equipoise.tables import TablePreprocessor
 
@@ -141,7 +143,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
-def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path):
+def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path, few_trees):
     check(make().fit(table, make_labels(table, 2)), new_rows, tmp_path / "model.onnx")
 
 
@@ -163,7 +165,7 @@ def test_every_decision_of_pooled_networks(decision, pooled, problem, tmp_path):
 def test_equal_classes_are_one_decision(decision, pooled, problem, tmp_path):
     """Where the model cannot tell classes apart, the first is decided for, here and there."""
     undecided = copy.deepcopy(pooled).set_params(decision=decision)
-    undecided.pool_weights_, undecided.offsets_["balanced"] = 0 * pooled.pool_weights_, np.zeros(3)
+    undecided.pool_weights_, undecided.priors_ = 0 * pooled.pool_weights_, np.full(3, 1 / 3)
     check(undecided, problem()[0], tmp_path / "model.onnx")
     label, proba = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"X": problem()[0]})
     assert set(label) == {"a"} and (proba == 1 / 3).all()
@@ -311,6 +313,53 @@ def test_what_has_no_graph_says_so(model, reason, table, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+class OwnConstant(ClassifierMixin, BaseEstimator):
+    """A user's own classifier, which gives its own graph and rule."""
+
+    def fit(self, X, y):
+        self.classes_, self.n_features_in_ = np.unique(y), X.shape[1]
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+    def predict(self, X):
+        return self.classes_[np.ones(len(X), dtype=int)]
+
+    def decision_rule(self):
+        return Rule(offsets=np.array([0.0, 1.0]))
+
+    def onnx_graph(self, graph, rows):
+        rows = graph.input("X", "matrix", self.n_features_in_) if rows is None else rows
+        first = graph.add("Gather", rows, graph.constant([0, 1], np.int64), axis=1)
+        return graph.add("Add", graph.add("Mul", first, graph.constant(0.0)), graph.constant(0.5))
+
+
+def test_a_classifier_of_the_users_gives_its_own_graph(problem, tmp_path):
+    X, y = problem()
+    check(OwnConstant().fit(X, y), X, tmp_path / "model.onnx")
+    check(FrozenEstimator(OwnConstant().fit(X, y)), X, tmp_path / "model.onnx")
+    check(make_pipeline(StandardScaler(), OwnConstant()).fit(X, y), X, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "u8", "f4", "?", object])
+def test_labels_of_odd_types(kind, problem, tmp_path):
+    X, y = problem()
+    model = NeuralClassifier(**SMALL).fit(X, y.astype(kind) if kind is not object else y.astype(str).astype(object))
+    if kind is object:
+        model.classes_ = np.array([0, 1], dtype=object)  # as an object column of whole numbers gives them
+    check(model, X, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("value", [0.0, 1e300, -1e300, 5e-324, 1e-40, 3.4e38])
+def test_odd_numbers_and_no_rows(value, problem, tmp_path):
+    X, y = problem()
+    model = NeuralClassifier(**SMALL).fit(X, y)
+    check(model, np.full((2, 4), value), tmp_path / "model.onnx")
+    none = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"X": X[:0]})
+    assert [len(part) for part in none] == [0, 0]
+
+
 def test_bad_input_is_told(table, new_rows, tmp_path):
     with pytest.raises(NotFittedError):
         export_onnx(recipes.make("none"), tmp_path / "model.onnx")
@@ -322,7 +371,7 @@ def test_bad_input_is_told(table, new_rows, tmp_path):
         onnx_inputs(tmp_path / "model.onnx", new_rows.assign(amount="much"))
     mixed = np.array(["a", 1], dtype=object)
     model[-1].classes_ = mixed
-    with pytest.raises(ValueError, match="all texts or all numbers, but 1 is"):
+    with pytest.raises(ValueError, match=r"all texts, all numbers or all truth values, got \['a', 1\]: convert y"):
         export_onnx(model, tmp_path / "model.onnx")
     nameless = pd.DataFrame({"": np.arange(20.0), "b": np.arange(20.0)})
     with pytest.raises(ValueError, match="cannot be called ''"):

@@ -8,7 +8,10 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from equipoise import NeuralClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier, recipes, save
+from equipoise.describing import Description
 from equipoise.persistence import read_card
+from equipoise.persistence.card import model_card
+from equipoise.persistence.schema import schema_of
 
 ABOUT = {
     "recipe": "under+remix",
@@ -47,14 +50,14 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
     text = card_of(tmp_path / "model")
     for told in [
         "# under+remix: a classifier of common, rare",
-        "NeuralClassifier of 2 network(s)",
+        "NeuralClassifier of 2 networks: 5 x 6 x 6 x 6 x 2.",
         "| rare | 20 | 22.22% |",
         "| kind | category | 0.0% | b, ä |",
         "Measured on held-out rows.",
         "| G-mean | 0.8123 |",
         "Data: fraud\\|2025",
-        "Class rare had 20 rows only",
-        "trained with RandomUnderSampler, ReMix: its probabilities lean towards rare classes",
+        "Class rare had 20 training rows only",
+        "Trained with RandomUnderSampler, ReMix: the probabilities lean towards minority classes",
     ]:
         assert told in text, told
 
@@ -82,9 +85,9 @@ def test_pooled_networks_are_told(auto, tmp_path):
     for told in [
         f"AutoClassifier of {n_folds * n_kinds} networks, of {n_kinds} kinds on each of {n_folds} folds",
         f"Kind {n_kinds}: power {auto[-1].pool_weights_[-1]:.4g}, codes {auto[-1].kinds_[-1].codes}, ",
-        "decides for the class that is most probable if all were equally frequent; log probabilities are moved by "
+        "The decision is the most probable class if all classes were equally frequent; offsets to log probabilities: "
         "common 0.2513, rare 1.504.",
-        "natural: they hold where the classes have the shares common 0.7778, rare 0.2222.",
+        "natural: they hold under the class priors common 0.7778, rare 0.2222.",
     ]:
         assert told in text, told
     assert "lean towards" not in text
@@ -92,8 +95,8 @@ def test_pooled_networks_are_told(auto, tmp_path):
 
 def test_every_decision_of_pooled_networks_is_told(auto, tmp_path):
     told = {
-        "macro_f1": "best for macro F1, by offsets found on rows that no network had seen; log probabilities are moved",
-        "natural": "decides for the class that is most probable; log probabilities are moved by common 0, rare 0.",
+        "macro_f1": "best class for macro F1, by offsets found on held-out rows; offsets to log probabilities: common",
+        "natural": "The decision is the most probable class; offsets to log probabilities: common 0, rare 0.",
     }
     for decision, words in told.items():
         save(copy.deepcopy(auto).set_params(classifier__decision=decision), tmp_path / "model")
@@ -103,7 +106,7 @@ def test_every_decision_of_pooled_networks_is_told(auto, tmp_path):
     costs = {"common": {"common": 0, "rare": 1}, "rare": {"common": 20, "rare": 0.5}}
     assert read_card(tmp_path / "model")["schema"]["decision"] == [{"decision": "costs", "costs": costs}]
     text = card_of(tmp_path / "model")
-    assert "lowest expected cost; a row of common decided for costs common 0, rare 1; a row of rare decided" in text
+    assert "lowest expected cost; costs of decisions where the class is common: common 0, rare 1; costs of" in text
 
 
 def test_what_decides_around_pooled_networks_is_told_and_no_more(auto, table, tmp_path):
@@ -122,7 +125,7 @@ def test_a_model_of_numbers_that_nothing_was_told_of(problem, tmp_path):
     assert schema["columns"] == [{"name": str(i), "kind": "number"} for i in range(3)]
     assert schema["class_priors"] is None and schema["classes"] == [0, 1, 2]
     text = card_of(tmp_path / "model")
-    assert "Not told." in text and "None were told." in text
+    assert "Not recorded." in text and "No metrics were recorded." in text
 
 
 def test_names_stay_in_their_cells(table, tmp_path):
@@ -188,5 +191,27 @@ def test_labels_of_any_kind(labels, told, problem, tmp_path):
     assert card["schema"]["class_priors"] == {names[0]: 0.9, names[1]: 0.1}
     assert card["schema"]["decision"][0]["thresholds"].keys() == set(names)
     text = card_of(tmp_path / "model")
-    assert f"| {names[1]} | 6 | 10.00% |" in text and f"Class {names[1]} had 6 rows only" in text
+    assert f"| {names[1]} | 6 | 10.00% |" in text and f"Class {names[1]} had 6 training rows only" in text
     assert f"a classifier of {names[0]}, {names[1]}" in text
+
+
+class OwnClassifier(NeuralClassifier):
+    def describe(self):
+        return Description(("Written by *me*.",), ("OwnTreatment",), decision={"thresholds": {"common": 0, "rare": 2}})
+
+
+def test_a_users_own_classifier_describes_itself(table, tmp_path):
+    model = recipes.make("none", max_steps=3).fit(*table)
+    model.steps[-1] = ("own", OwnClassifier().become(model[-1]))
+    schema = schema_of(model, {})
+    assert schema["decision"] == [{"thresholds": {"common": 0, "rare": 2}}]
+    text = model_card(model, {"versions": {"equipoise": "1"}, "about": {}, "schema": schema})
+    for told in (r"Written by \*me\*.", "Trained with OwnTreatment:", "thresholds common 0, rare 2.", "were tuned"):
+        assert told in text, told
+
+
+def test_thresholds_within_a_correction_do_not_decide(table, tmp_path):
+    tuned = TunedThresholdsClassifier(recipes.make("none", max_steps=3), cv=2)
+    save(PriorCorrectedClassifier(tuned).fit(*table), tmp_path / "model")
+    (corrected,) = read_card(tmp_path / "model")["schema"]["decision"]
+    assert corrected.keys() == {"from_priors", "to_priors"} and "were tuned" not in card_of(tmp_path / "model")

@@ -332,7 +332,7 @@ def test_looks_are_at_rows_as_they_would_be_returned(asked, data):
     X = np.hstack([data[0], np.eye(2)[np.arange(80) % 2]])
     GBO(**QUICK, n_iter_no_change=3).fit_resample(X, data[1])
     [(_, settings)] = asked
-    assert settings.n_iter_no_change == 3 and settings.look_steps == 100
+    assert settings.n_iter_no_change == 3 and settings.evaluation_steps == 100
     real = np.random.default_rng(0).random((9, 6))
     real[:, 4:] = [0, 1]
     made = real + np.r_[np.zeros(4), 0.1, -0.2]

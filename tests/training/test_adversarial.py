@@ -89,7 +89,7 @@ def spread(real, made):
     [
         {"max_epochs": 2},
         {"max_epochs": 2, "whole_latent": True},
-        {"max_steps": 8, "averaging": 0.5, "score": spread, "look_steps": 2, "n_iter_no_change": 1},
+        {"max_steps": 8, "averaging": 0.5, "score": spread, "evaluation_steps": 2, "n_iter_no_change": 1},
     ],
 )
 def test_a_stack_is_each_alone(options):
@@ -142,7 +142,7 @@ def test_noise_is_new_and_standard_and_never_of_one_row():
 def test_early_stopping_ends_at_the_best_weights():
     scores = iter([1.0, 3.0, 2.0, 2.5, 9.0])
     settings = GANSettings(
-        **DOUBLE, max_steps=50, score=lambda real, made: next(scores), look_steps=2, n_iter_no_change=2
+        **DOUBLE, max_steps=50, score=lambda real, made: next(scores), evaluation_steps=2, n_iter_no_change=2
     )
     [gan] = train_gans([task()], settings)
     [best] = train_gans([task()], GANSettings(**DOUBLE, max_steps=4))
@@ -153,7 +153,7 @@ def test_early_stopping_ends_at_the_best_weights():
 
 def test_scores_are_of_equally_scaled_rows_made_one_by_one():
     seen = []
-    settings = GANSettings(**DOUBLE, max_steps=2, look_steps=2, score=lambda *rows: seen.append(rows) or 0.0)
+    settings = GANSettings(**DOUBLE, max_steps=2, evaluation_steps=2, score=lambda *rows: seen.append(rows) or 0.0)
     job = task(20, 15)
     [gan] = train_gans([job], settings)
     [(real, made)] = seen

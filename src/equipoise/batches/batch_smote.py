@@ -19,13 +19,13 @@ _FEWEST = 3  # rows of a class that are interpolated; fewer are repeated
 class BatchSMOTE(MixingTransform):
     """Over-sample the classes of a batch by SMOTE, then draw a batch from the old and new rows.
 
-    1. Each of the classes present is brought to the size of the largest by rows made of its own:
+    1. Each of the classes present is brought to the size of the largest by synthetic rows:
        ``x_i + u (x_j - x_i)``, i a random row of the class, j one of its k nearest rows of the class in the batch,
        ``u`` uniform in 0 to 1. k is ``k_neighbors``, or what the class has. A class of fewer than 3 rows in the batch
        has rows repeated instead.
     2. B rows are drawn without replacement from all of these, in their order.
 
-    A made row has the label of row i. A batch of one class only stays as it is.
+    A synthetic row has the label of row i. A batch of one class only stays as it is.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class BatchSMOTE(MixingTransform):
 
 
 def _drawn_from_pool(classes: ClassRows, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Draw B of the rows that balance the batch: base positions, and whether they are made, both (..., B).
+    """Draw B of the rows that balance the batch: base positions, and whether rows are synthetic, both (..., B).
 
     The pool is the B rows of the batch, then those made for each class. It need not be laid out: entries are
     drawn by number, and what a made row is made of is drawn for those entries alone.

@@ -61,7 +61,7 @@ class AutoBalance(BaseEstimator):
     solver : {"identity", "neumann", "cg", "exact"} or Solver, default="identity"
         How the curvature of the training loss is brought in; see `equipoise.bilevel.solvers`.
     warm_up : int, optional
-        Training steps before the first outer step; by default two fifths of the run if `begin` is told its length,
+        Training steps before the first outer step; by default two fifths of the run if `begin` knows its length,
         else 200.
     interval : int, default=5
         Training steps from one outer step to the next.
@@ -71,7 +71,7 @@ class AutoBalance(BaseEstimator):
         Length of an outer step of each of w, offset and delta, at most.
     validation_fraction : float, default=0.2
         In `NeuralClassifier`: share of the rows of each class, or class and group, that choose the loss, one of each
-        at least; in a loop of your own you divide them yourself.
+        at least; in your own loop you divide them yourself.
 
     See Also
     --------

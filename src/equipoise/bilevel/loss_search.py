@@ -96,7 +96,7 @@ class LossSearch:
         target : Tensor of shape (B,), integer, or (B, K), floating
             Class indices, or probabilities as `ReMix` gives them.
         group : Tensor of shape (B,), integer, optional
-            Group of each row, if `begin` was told of groups.
+            Group of each row, if `class_counts` has groups.
         reduction : {"mean", "sum", "none"}, default="mean"
 
         Returns
@@ -114,7 +114,7 @@ class LossSearch:
     def retraining_loss(self, *, reduction: str = "mean") -> ParametricCrossEntropy:
         """Return the loss found: the mean of the parameters over the later half of the outer steps.
 
-        For a network that trains anew on all rows, those of the validation too.
+        For a new network that trains on all rows, those of the validation too.
         """
         means = self._history.later_means()
         w, offset, delta = (means[name].to(self._values[name].device) for name in NAMES)

@@ -111,7 +111,7 @@ def outer_objective(objective: str | OuterObjective) -> OuterObjective:
 
 
 def needs_groups(objective: str | OuterObjective) -> bool:
-    """Whether an objective says something only of rows with groups."""
+    """Whether an objective needs rows with groups."""
     names = (objective.first, objective.second) if isinstance(objective, Blend) else (objective,)
     return any(name in OF_GROUPS for name in names)
 

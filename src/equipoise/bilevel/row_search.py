@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
-from equipoise.bilevel.proposals import MicroSampleSize, Proposal, SizeByAcceptances
+from equipoise.bilevel.proposals import MicroSampleSize, Proposal, Size
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
 from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
@@ -34,7 +34,7 @@ class RowSearch:
     max_epochs : int
         Of the inner loop in an outer step.
     evaluation_epochs : int
-        Epochs between looks at the gradient.
+        Epochs between evaluations of the gradient.
     inner_steps : int or None
         Gradient steps of the inner loop in an outer step, in place of epochs.
     balanced : bool
@@ -58,7 +58,7 @@ class RowSearch:
     proposal: Proposal
     objective: Objective
     acceptance: Acceptance
-    size: MicroSampleSize | SizeByAcceptances = field(default_factory=MicroSampleSize)
+    size: Size = field(default_factory=MicroSampleSize)
     inner_steps: int | None = None
     balanced: bool = False
     max_iter: int = 100

@@ -8,6 +8,7 @@ Decaestecker, 2002). `benchmarks/auto_search.py` is the search by which its cons
 """
 
 import time
+from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,7 @@ from equipoise.classifiers.base import NetworkClassifier
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
 from equipoise.decisions.pool import pool
+from equipoise.describing import Description, Rule, by_label
 from equipoise.sklearn_private import Interval, StrOptions, fit_context
 from equipoise.training import FittedEnsemble, fit
 from equipoise.training.scaling import Standardizer
@@ -50,7 +52,8 @@ class AutoClassifier(NetworkClassifier):
     max_steps : int, default=None
         Gradient steps of a network of the longest kind, in place of those that follow from the number of rows.
     max_time : float, default=None
-        Seconds that `fit` may take, about. A run cut short depends on the machine's speed.
+        Seconds that `fit` may take, about. Little time means fewer steps, then fewer folds and kinds of networks, with
+        a warning; networks make 100 steps at least. A fit with a time limit depends on the machine's speed.
     device : str, default="auto"
         As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -168,7 +171,7 @@ class AutoClassifier(NetworkClassifier):
         job = self.prepare(X, y, sample_weight, groups)
         left = None
         if self.max_time is not None:
-            left = max(0.05 * self.max_time, self.max_time - (time.monotonic() - started))
+            left = max(0.0, self.max_time - (time.monotonic() - started))
         return job.finish(fit(job.tasks, max_time=left))
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -258,3 +261,41 @@ class AutoClassifier(NetworkClassifier):
                 )
             return None
         return cost_matrix(decision, self.classes_)
+
+    def decision_rule(self) -> Rule:
+        """Return the costs or the offsets to log probabilities that decide, by `decision`."""
+        costs = self.costs()
+        return Rule(offsets=self._offsets(str(self.decision))) if costs is None else Rule(costs=costs)
+
+    def describe(self) -> Description:
+        """Describe the pool, its decision and its class priors, once fitted.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "pool_weights_"):
+            return Description()
+        decision: dict[str, Any]
+        costs = self.costs()
+        if costs is None:
+            offsets = by_label(self.classes_, self._offsets(str(self.decision)))
+            decision = {"decision": str(self.decision), "offsets": offsets}
+        else:
+            rows = [by_label(self.classes_, row) for row in costs]
+            decision = {"decision": "costs", "costs": dict(zip(map(str, self.classes_.tolist()), rows, strict=True))}
+        return Description(self._pool_in_words(), (), decision, priors=by_label(self.classes_, self.priors_))
+
+    def _pool_in_words(self) -> tuple[str, ...]:
+        n_kinds, n_folds = len(self.kinds_), len(self.fold_ensembles_)
+        pool = (
+            f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds. "
+            "Networks of a fold were trained on the other folds; the pool is a product of powers of the kinds' "
+            "probabilities, fitted on held-out predictions."
+        )
+        kinds = (
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(kind).items())
+            for kind in self.kinds_
+        )
+        powers = enumerate(zip(kinds, self.pool_weights_, strict=True), 1)
+        return pool, *(f"Kind {number}: power {power:.4g}, {kind}." for number, (kind, power) in powers)

@@ -136,3 +136,6 @@ class MUBOClassifier(NetworkClassifier):
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return self.ensemble_.predict_proba(rows)
+
+    def _balancing(self) -> tuple[str, ...]:
+        return ("MUBO",)

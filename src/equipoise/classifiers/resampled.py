@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights, has_method
+from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
 
 
@@ -148,6 +149,15 @@ class ResampledClassifier(ClassifierWrapper):
         """
         check_is_fitted(self)
         return self.classifier_.decision_function(self._read(X))
+
+    def describe(self) -> Description:
+        """Name the sampler, which leaves the classes more even than they are.
+
+        Returns
+        -------
+        Description
+        """
+        return Description(balancing=(name_of(self.sampler),))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

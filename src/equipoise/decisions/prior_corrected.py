@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
+from equipoise.describing import Description, by_label
 
 Priors = str | Mapping[Any, float] | ArrayLike
 
@@ -125,3 +126,15 @@ class PriorCorrectedClassifier(ClassifierWrapper):
 
     def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
         return correct_prior(proba, self.priors_, self.target_priors_)
+
+    def describe(self) -> Description:
+        """Give the class priors that the probabilities are corrected from and to, once fitted.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "priors_"):
+            return Description()
+        priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
+        return Description(correction={name: by_label(self.classes_, values) for name, values in priors.items()})

@@ -21,6 +21,7 @@ from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
 from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
+from equipoise.describing import Description, Rule, by_label
 from equipoise.metrics import MARGIN_METRICS
 
 
@@ -158,6 +159,21 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         if len(self.offsets_) != 2:
             raise AttributeError(f"threshold_ needs two classes, but there are {len(self.offsets_)}. Use offsets_.")
         return float(expit(-self.offsets_[1]))
+
+    def decision_rule(self) -> Rule:
+        """Return the offsets to log probabilities that decide."""
+        return Rule(offsets=self.offsets_)
+
+    def describe(self) -> Description:
+        """Give the thresholds, once they are tuned.
+
+        Returns
+        -------
+        Description
+        """
+        if not hasattr(self, "offsets_"):
+            return Description()
+        return Description(decision={"thresholds": by_label(self.classes_, self.offsets_)})
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(proba, self.offsets_)

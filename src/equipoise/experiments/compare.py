@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
+from equipoise.experiments.arms import recipe_arms, recipe_parameters
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.grid import OnProgress, parameters, run_repeat
+from equipoise.experiments.engine import OnProgress, run_cells
 from equipoise.experiments.plan import fit_to_budget
-from equipoise.experiments.protocol import Protocol, feasible_folds
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
+from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
@@ -50,7 +54,7 @@ def compare(
     store : Store
         Where results go; what it holds already is not computed again.
     recipes : sequence of str, optional
-        All of `equipoise.recipes.names` but those that are `equipoise.recipes.SLOW` by default.
+        Names as `equipoise.recipes.get` takes them; by default all that are not slow.
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
@@ -76,7 +80,7 @@ def compare(
     ValueError
         If an option does not serve, or the store holds another comparison.
     """
-    wanted = tuple(dict.fromkeys(recipes or [name for name in named.names() if name not in named.SLOW]))
+    wanted = tuple(dict.fromkeys(recipes or [name for name, recipe in named.RECIPES.items() if not recipe.slow]))
     for name in wanted:
         named.classifier(name)  # raises for names that are not known
     if metric not in METRICS:
@@ -126,9 +130,11 @@ def _run(
 ) -> None:
     """Run the repeats one after the other; leave out those that would end after the budget."""
     protocol = Protocol.from_json(store.get("protocol"))
+    arms, prepare = recipe_arms(protocol.recipes), partial(PreparedFold.of, dataset, codes)
     for repeat in range(protocol.n_repeats):
         before = time.monotonic()
-        run_repeat(dataset, codes, protocol, repeat, store, _of_all(on_progress, repeat, protocol.n_repeats))
+        wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, repeat) for arm in arms]
+        run_cells(wanted, prepare, protocol, store, _of_all(on_progress, repeat, protocol.n_repeats))
         store.put("seconds", time.monotonic() - started)
         a_repeat = time.monotonic() - before
         left = protocol.n_repeats - repeat - 1
@@ -161,6 +167,7 @@ def _begin(
         "problem",
         {
             "name": dataset.name,
+            "family": dataset.family,
             "n_rows": len(codes),
             "classes": [str(c) for c in classes],
             "counts": counts.tolist(),
@@ -214,7 +221,7 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
         name,
         preprocessor=dataset.table_preprocessor(),
         random_state=protocol.random_state,
-        **parameters(name, protocol),
+        **recipe_parameters(name, protocol),
     )
     kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():

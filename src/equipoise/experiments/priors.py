@@ -9,7 +9,6 @@ from scipy.stats import hypergeom
 from torch import nn
 
 from equipoise import recipes
-from equipoise.classifiers import MUBOClassifier, NeuralClassifier
 from equipoise.samplers import resampled_counts
 
 
@@ -19,14 +18,15 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     Parameters
     ----------
     recipe : str
-        A name of `equipoise.recipes.names`, or a sum of them.
+        A name as `equipoise.recipes.get` takes it.
     counts : array-like of shape (K,)
         Training rows of each class, one or more.
 
     Returns
     -------
     ndarray of shape (K,) or None
-        None if the recipe bends its probabilities in other ways, as losses with margins do.
+        None if they are not known: for losses with margins, other parts that follow no such rule, and models of
+        others.
 
     Examples
     --------
@@ -35,23 +35,25 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     >>> learned_priors("under", [95, 5])
     array([0.5, 0.5])
     """
-    observed = np.asarray(counts, dtype=np.float64)
-    model = recipes.classifier(recipe)
-    parts = model.get_params(deep=False)
-    if isinstance(model, MUBOClassifier):  # its rows are weighted to balance
-        return np.full(len(observed), 1 / len(observed))
-    rows = _rows(parts.get("sampler"), observed)
-    transform, loss = parts.get("batch_transform"), parts.get("loss")
-    if rows is None or getattr(transform, "balances", False) is None:
+    record, observed = recipes.get(recipe), np.asarray(counts, dtype=np.float64)
+    if record.priors is not None:
+        return record.priors(observed)
+    if record.parts is None:
         return None
-    seen = rows
-    if getattr(parts.get("batch_sampler"), "balances", False):
-        seen = np.ones(len(observed))
-    elif getattr(transform, "balances", False):
-        seen = _equal_among_present(rows)
-    if parts.get("class_weight") == "balanced":
-        seen = seen / observed
-    return _seen_by(loss, rows, seen / seen.sum()) if isinstance(model, NeuralClassifier) else seen / seen.sum()
+    parts = record.parts
+    rows = _rows(parts.get("sampler"), observed)
+    by_sampler, in_batch = _balances(parts.get("batch_sampler")), _balances(parts.get("batch_transform"))
+    weights = parts.get("class_weight")
+    if rows is None or by_sampler is None or in_batch is None or weights not in (None, "balanced"):
+        return None
+    seen = np.ones(len(rows)) if by_sampler else _equal_among_present(rows) if in_batch else rows
+    seen = seen / observed if weights else seen
+    return _seen_by(parts.get("loss", "cross_entropy"), rows, seen / seen.sum())
+
+
+def _balances(part: Any) -> bool | None:
+    """Whether a part balances batches; None where it does not declare that."""
+    return False if part is None else getattr(part, "balances", None)
 
 
 def _rows(sampler: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import metrics
+from equipoise.registry import Registry
 
 Codes = NDArray[np.int64]
 Probabilities = NDArray[np.floating[Any]]
@@ -20,6 +21,7 @@ class Metric:
     Attributes
     ----------
     name, title : str
+        As options and columns name it, and as a reader does.
     greater_is_better : bool
     at_threshold : bool
         Whether it scores decisions, which moving a threshold changes.
@@ -27,7 +29,12 @@ class Metric:
         ``(codes, probabilities, rare) -> float``; codes 0 to K - 1 index the columns, ``rare`` is the
         code of the rarest class. Decisions are scored as probabilities of 0 and 1.
     priors : {"equal", "observed"} or None
-        Class priors that probabilities should speak of to score well; None where only their order counts.
+        Class priors that probabilities should stand for to score well; None where only their order counts.
+    definition : str
+        A line for readers who meet it first in a report.
+    tuned_for : {"g_mean", "macro_f1"} or None
+        Metric for which thresholds are tuned when this one chooses the winner; None where thresholds change nothing,
+        or where no tuning is known.
     """
 
     name: str
@@ -35,11 +42,13 @@ class Metric:
     greater_is_better: bool
     at_threshold: bool
     score: Callable[[Codes, Probabilities, int], float]
-    priors: str | None = None
+    priors: Literal["equal", "observed"] | None = None
+    definition: str = ""
+    tuned_for: Literal["g_mean", "macro_f1"] | None = None
 
     @property
-    def decision(self) -> str:
-        """The decision that a recipe with honest probabilities should take to score well, by name."""
+    def decision(self) -> Literal["balanced", "macro_f1", "natural"]:
+        """Decision of `AutoClassifier` that scores well, by name."""
         if self.priors != "observed":
             return "balanced"
         return "macro_f1" if self.at_threshold else "natural"
@@ -64,20 +73,95 @@ def _ranking(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int
     return of
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in [
-        Metric("g_mean", "G-mean", True, True, _decided(metrics.g_mean), "equal"),
-        Metric("macro_f1", "macro F1", True, True, _decided(metrics.macro_f1_score), "observed"),
-        Metric("balanced_accuracy", "balanced accuracy", True, True, _decided(metrics.balanced_accuracy), "equal"),
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    [
         Metric(
-            "matthews_corrcoef", "Matthews correlation", True, True, _decided(metrics.matthews_corrcoef), "observed"
+            "g_mean",
+            "G-mean",
+            True,
+            True,
+            _decided(metrics.g_mean),
+            "equal",
+            "geometric mean of the classes' recalls; 0 when a class is never found",
+            "g_mean",
         ),
-        Metric("average_precision", "average precision", True, False, _ranking(metrics.average_precision)),
-        Metric("roc_auc", "ROC AUC", True, False, _ranking(metrics.roc_auc)),
-        Metric("balanced_brier", "balanced Brier", False, False, _proper(metrics.balanced_brier_score), "equal"),
-        Metric("brier", "Brier", False, False, _proper(metrics.brier_score), "observed"),
-        Metric("log_loss", "log loss", False, False, _proper(metrics.log_loss), "observed"),
+        Metric(
+            "macro_f1",
+            "macro F1",
+            True,
+            True,
+            _decided(metrics.macro_f1_score),
+            "observed",
+            "mean of the classes' F1, each 2 TP / (2 TP + FP + FN)",
+            "macro_f1",
+        ),
+        Metric(
+            "balanced_accuracy",
+            "balanced accuracy",
+            True,
+            True,
+            _decided(metrics.balanced_accuracy),
+            "equal",
+            "mean of the classes' recalls",
+            "g_mean",
+        ),
+        Metric(
+            "matthews_corrcoef",
+            "Matthews correlation",
+            True,
+            True,
+            _decided(metrics.matthews_corrcoef),
+            "observed",
+            "correlation of true and predicted class, from −1 to 1; 0 is guessing",
+            "macro_f1",
+        ),
+        Metric(
+            "average_precision",
+            "average precision",
+            True,
+            False,
+            _ranking(metrics.average_precision),
+            None,
+            "area under the precision–recall curve, of the rare class for two classes, else the mean over classes; "
+            "guessing scores the share of the class",
+        ),
+        Metric(
+            "roc_auc",
+            "ROC AUC",
+            True,
+            False,
+            _ranking(metrics.roc_auc),
+            None,
+            "probability that a row of the class ranks above a row of another; for more than two classes, the mean",
+        ),
+        Metric(
+            "balanced_brier",
+            "balanced Brier",
+            False,
+            False,
+            _proper(metrics.balanced_brier_score),
+            "equal",
+            "mean over classes of the squared error of the probabilities on that class's rows, halved",
+        ),
+        Metric(
+            "brier",
+            "Brier",
+            False,
+            False,
+            _proper(metrics.brier_score),
+            "observed",
+            "mean over rows of the squared error of the probabilities, halved",
+        ),
+        Metric(
+            "log_loss",
+            "log loss",
+            False,
+            False,
+            _proper(metrics.log_loss),
+            "observed",
+            "mean over rows of −log of the probability of the true class, in nats",
+        ),
         Metric(
             "calibration_error",
             "calibration error",
@@ -85,7 +169,9 @@ METRICS: dict[str, Metric] = {
             False,
             _proper(metrics.expected_calibration_error),
             "observed",
+            "mean gap between confidence and accuracy, over 15 bins of confidence",
         ),
-    ]
-}
-"""Metrics by name, in the order of the leaderboard's columns."""
+    ],
+    "equipoise.metrics",
+)
+"""Metrics by name, in the order of the leaderboard's columns; `register` adds one of your own."""

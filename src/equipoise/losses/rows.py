@@ -25,21 +25,21 @@ class StackLoss:
     losses : callable
         ``(R, B, K)`` logits and ``(R, B[, K])`` targets to ``(R, B)`` losses.
     modules : sequence of nn.Module
-        Those of them that have a method ``set_progress`` are told the progress of the run.
+        Modules with a method ``set_progress`` are given the progress of the run.
     """
 
     def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:
         self._losses = losses
-        self._told = [tell for module in modules if (tell := getattr(module, "set_progress", None)) is not None]
+        self._schedules = [module for module in modules if hasattr(module, "set_progress")]
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
         return self._losses(logits, target)
 
     def set_progress(self, progress: float) -> None:
-        """Tell the losses that follow a schedule the share of the run that is done, 0 to 1."""
-        for tell in self._told:
-            tell(progress)
+        """Pass the progress of the run, 0 to 1, to losses that follow a schedule."""
+        for module in self._schedules:
+            module.set_progress(progress)  # type: ignore[operator]
 
 
 def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = None) -> StackLoss:

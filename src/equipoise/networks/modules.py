@@ -76,6 +76,7 @@ class ModuleStack(nn.Module):
             self.register_buffer(self._names[name], value)
         # Held in a tuple, so that the pattern's own parameters are not registered beside the stacked ones.
         self._pattern = (copy.deepcopy(modules[0]),)
+        self._tied = _tied_names(self.pattern)
         self.vectorized = vectorized
         layers = _layers(self.pattern)
         named = {f"{prefix}{name}" for prefix, layer in layers for name, _ in layer.named_parameters()}
@@ -83,7 +84,7 @@ class ModuleStack(nn.Module):
 
     @property
     def pattern(self) -> nn.Module:
-        """The module that every replica is a copy of; its own weights say nothing."""
+        """The module that every replica is a copy of; its own weights are not used."""
         return self._pattern[0]
 
     @classmethod
@@ -100,7 +101,9 @@ class ModuleStack(nn.Module):
         return {name: getattr(self, key) for name, key in self._names.items()}
 
     def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(self._pattern[0], state, (x,))
+        tied = {name: state[first] for name, first in self._tied.items()}
+        # torch's own tying would put a layer of two names back wrongly.
+        return functional_call(self._pattern[0], state | tied, (x,), tie_weights=False)
 
     def forward(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
         """Logits ``(R, B, n_classes)`` of rows ``(R, B, *features)``; the modules drop out by themselves."""
@@ -122,6 +125,18 @@ class ModuleStack(nn.Module):
             else:
                 x = layer(x)
         return x
+
+
+def _tied_names(module: nn.Module) -> dict[str, str]:
+    """Map further names of a weight that several layers hold to its first; a layer of several names counts once."""
+    first: dict[int, str] = {}
+    names = [
+        (f"{prefix}.{attribute}" if prefix else attribute, id(value))
+        for prefix, layer in module.named_modules()
+        for attribute, value in (*layer._parameters.items(), *layer._buffers.items())
+        if value is not None
+    ]
+    return {name: first[key] for name, key in names if first.setdefault(key, name) != name}
 
 
 def _layers(module: nn.Module | None, prefix: str = "") -> list[tuple[str, nn.Module]]:

@@ -1,7 +1,7 @@
 """The graph of a classifier's probabilities, one function a type: networks, pipelines, decisions, calibration."""
 
 from functools import singledispatch
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
@@ -22,6 +22,14 @@ from equipoise.training.scaling import Standardizer
 Weights = dict[str, np.ndarray]
 
 _TINY = 1e-12  # what scikit-learn adds to probabilities before their logarithm
+
+
+@runtime_checkable
+class HasGraph(Protocol):
+    """A classifier that gives its own graph; one of a user's own is exported, too, and needs no file here."""
+
+    def onnx_graph(self, graph: Graph, rows: str | None) -> str:
+        """Add the probabilities (n, n_classes), double, of rows (n, n_features), or of the graph's input if None."""
 
 
 @singledispatch
@@ -45,6 +53,8 @@ def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
     ValueError
         If the model has no graph.
     """
+    if isinstance(model, HasGraph):
+        return model.onnx_graph(graph, rows)
     raise ValueError(
         f"{type(model).__name__} has no ONNX graph: export a recipe that trains networks, or one of equipoise's "
         "classifiers around it."
@@ -84,13 +94,13 @@ def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
     """Product of powers of the kinds' mean probabilities.
 
     What scales a fold's inputs goes into the first layers, so that folds differ by their codes alone: networks without
-    codes see the same rows, and those of all folds are one stack. A kind of power 0 says nothing, and is left out.
+    codes see the same rows, and those of all folds are one stack. A kind of power 0 is left out.
     """
     value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
     told = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
     kinds = {i: model.kinds_[i] for i in told}
-    coded = any(kind.codes for kind in kinds.values())
-    views = [_with_codes(graph, value, inputs.encoder_) for inputs in model.fold_inputs_] if coded else []
+    encoders = [inputs.encoder_ for inputs in model.fold_inputs_ if any(kind.codes for kind in kinds.values())]
+    views = [_with_codes(graph, value, encoder) for encoder in encoders if encoder is not None]
     powers = []
     for i, kind in kinds.items():
         folds = zip(model.fold_inputs_, model.fold_ensembles_, strict=True)

@@ -1,7 +1,6 @@
 """`export_onnx`: a model's file for onnxruntime; `onnx_inputs`: a table as that file takes it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise import __version__
-from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.decider import decider
-from equipoise.decisions import TunedThresholdsClassifier
+from equipoise.describing import Decides, Rule
+from equipoise.files import replacing
 from equipoise.onnx_export.classifiers import probabilities
 from equipoise.onnx_export.graph import Graph, element_type
 from equipoise.tables.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
@@ -84,12 +83,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     metadata["formats"] = json.dumps({name: graph.formats[name] for name in kinds if name in graph.formats})
     written = graph.finish(outputs, metadata)
     target = Path(path)
-    draft = target.with_name(f".{target.name}.part")
-    try:
+    with replacing(target) as draft:
         draft.write_bytes(written.SerializeToString())
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
@@ -134,16 +129,12 @@ def _cells(column: NumericColumn | TextColumn, kind: Kind, written: str) -> NDAr
 
 def _decision(graph: Graph, model: Any, proba: str) -> str:
     """Index of the class that is decided for: thresholds or costs of a classifier within a correction do not count."""
-    last, offsets = decider(model), None
-    if isinstance(last, AutoClassifier):
-        costs = last._costs()
-        if costs is not None:
-            return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(costs)), axis=1, keepdims=0)
-        offsets = last.offsets_[str(last.decision)]
-    elif isinstance(last, TunedThresholdsClassifier):
-        offsets = last.offsets_
-    if offsets is not None:
-        proba = graph.add("Add", graph.add("Log", proba), graph.constant(offsets, np.float64))
+    last = decider(model)
+    rule = last.decision_rule() if isinstance(last, Decides) else Rule()
+    if rule.costs is not None:
+        return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(rule.costs)), axis=1, keepdims=0)
+    if rule.offsets is not None:
+        proba = graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
     return graph.add("ArgMax", proba, axis=1, keepdims=0)
 
 
@@ -152,11 +143,13 @@ def _free(name: str, graph: Graph) -> str:
 
 
 def _labels(classes: NDArray[Any]) -> NDArray[Any]:
-    if classes.dtype.kind in "OUT":
-        strange = [label for label in classes.tolist() if not isinstance(label, str)]
-        if strange:
-            raise ValueError(f"Labels of a graph are all texts or all numbers, but {strange[0]!r} is among texts.")
+    labels = classes.tolist()
+    if all(isinstance(label, str) for label in labels):
         return classes.astype(object)
-    if classes.dtype.kind not in "iufb":
-        raise ValueError(f"Labels of a graph are texts, numbers or truth values, not {classes.dtype}.")
-    return classes
+    plain = np.array(labels) if len({type(label) for label in labels}) == 1 else classes
+    if plain.dtype.kind not in "iufb":
+        raise ValueError(
+            f"Labels of an ONNX graph are all texts, all numbers or all truth values, got {labels!r:.200}: convert y, "
+            "for example to texts, and fit again."
+        )
+    return classes if classes.dtype.kind in "iufb" else plain

@@ -1,23 +1,21 @@
-"""The model card: a page for people that says what a model is, what it was trained on, its figures and its limits."""
+"""The model card: a page for people on what a model is, its training data, its metrics and its limits."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from equipoise.batches import BalancedBatchSampler, ReMix
-from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
-from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
+from equipoise.persistence.schema import descriptions
 from equipoise.persistence.walk import walk
 
 _FEW = 100  # rows of a class below which a figure about it says little
 _MOST = 12  # levels of a column that are listed
+_LONGEST = 200  # letters of a name or a list of levels
 _MARKS = re.compile(r"[\\`*\[\]|~@$]|(?<![^\W_])_|_(?![^\W_])")  # marks of Markdown; _ is one at the ends of words only
 _DECISIONS = {
-    "balanced": "that is most probable if all were equally frequent",
-    "macro_f1": "that is best for macro F1, by offsets found on rows that no network had seen",
-    "natural": "that is most probable",
-    "costs": "of the lowest expected cost",
+    "balanced": "most probable class if all classes were equally frequent",
+    "macro_f1": "best class for macro F1, by offsets found on held-out rows",
+    "natural": "most probable class",
+    "costs": "class of the lowest expected cost",
 }
 
 
@@ -48,37 +46,20 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
-    for part in walk(model):
-        if isinstance(part, NeuralClassifier | MUBOClassifier) and hasattr(part, "ensemble_"):
-            sizes = [f"{name} {array.shape}" for name, array in part.ensemble_.weights_.items() if "weights" in name]
-            yield f"{type(part).__name__} of {part.ensemble_.n_members} network(s): {', '.join(sizes)}."
-        if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
-            yield from _pooled(part)
+    for description in descriptions(model):
+        yield from map(_escaped, description.nature)
     for decision in card["schema"].get("decision", ()):
         if "decision" in decision:
-            yield f"It decides for the class {_DECISIONS[decision['decision']]}{_terms(decision)}."
+            yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision)}."
         else:
-            yield "; ".join(f"{name.replace('_', ' ')} {_shares(values)}" for name, values in decision.items()) + "."
-
-
-def _pooled(auto: AutoClassifier) -> Iterable[str]:
-    n_kinds, n_folds = len(auto.kinds_), len(auto.fold_ensembles_)
-    yield (
-        f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds of the "
-        "rows. Those of a fold were trained on the others; by what they answered for it, probabilities of the kinds "
-        "are put together as a product of powers."
-    )
-    for number, (kind, power) in enumerate(zip(auto.kinds_, auto.pool_weights_, strict=True), 1):
-        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(kind).items())
-        yield f"Kind {number}: power {power:.4g}, {settings}."
+            yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
 
 
 def _terms(decision: dict[str, Any]) -> str:
     if "offsets" in decision:
-        return f"; log probabilities are moved by {_shares(decision['offsets'])}"
-    return "".join(
-        f"; a row of {_cell(true)} decided for costs {_shares(costs)}" for true, costs in decision["costs"].items()
-    )
+        return f"; offsets to log probabilities: {_values(decision['offsets'])}"
+    costs = decision["costs"].items()
+    return "".join(f"; costs of decisions where the class is {_cell(true)}: {_values(row)}" for true, row in costs)
 
 
 def _versions(versions: dict[str, str]) -> str:
@@ -94,7 +75,7 @@ def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
         rows = [(label, f"{counts[label]:,}", f"{share:.2%}") for label, share in schema["class_priors"].items()]
         yield from _table(("class", "rows", "share"), rows)
     elif not any(value is not None for value in told.values()):
-        yield "Not told."
+        yield "Not recorded."
 
 
 def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
@@ -112,7 +93,7 @@ def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
 
 def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:
     if not figures:
-        yield "None were told. A figure on the rows that it trained on would say nothing."
+        yield "No metrics were recorded. (Metrics on training rows would be misleading.)"
         return
     if measured:
         yield from (f"Measured {_cell(measured)}.", "")
@@ -122,48 +103,32 @@ def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:
 def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     for label, count in (about.get("class_counts") or {}).items():
         if count < _FEW:
-            yield f"Class {_cell(label)} had {count} rows only: what is known of it is uncertain."
-    leaning = dict.fromkeys(told for part in walk(model) for told in _balancing(part))
-    corrected = any(isinstance(part, PriorCorrectedClassifier) for part in walk(model))
-    if leaning and not corrected:
+            yield f"Class {_cell(label)} had {count} training rows only: metrics of this class are uncertain."
+    found, decisions = descriptions(model), schema.get("decision", ())
+    balancing = dict.fromkeys(name for description in found for name in description.balancing)
+    if any(getattr(part, "class_weight", None) is not None for part in walk(model)):
+        balancing |= {"class_weight": None}
+    if any(description.correction for description in found):
+        yield "The probabilities hold under the class priors that they were corrected to."
+    elif balancing:
         yield (
-            f"It was trained with {', '.join(leaning)}: its probabilities lean towards rare classes. "
-            "`PriorCorrectedClassifier` brings them back to the shares of your world."
+            f"Trained with {', '.join(map(_cell, balancing))}: the probabilities lean towards minority classes. "
+            "`PriorCorrectedClassifier` corrects them to the class priors of new data."
         )
-    if corrected:
-        yield "Its probabilities hold where the classes have the shares that they were corrected to."
-    if not leaning and not corrected:
-        for part in walk(model):
-            if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
-                shares = dict(zip(schema["classes"], part.priors_.tolist(), strict=True))
-                yield f"Its probabilities are natural: they hold where the classes have the shares {_shares(shares)}."
-    if any(isinstance(part, TunedThresholdsClassifier) for part in walk(model)):
-        yield "It does not always decide for the most probable class: its thresholds were tuned."
+    else:
+        for description in found:
+            if description.priors is not None:
+                yield f"The probabilities are natural: they hold under the class priors {_values(description.priors)}."
+    if any("thresholds" in decision for decision in decisions):
+        yield "The decision is not always the most probable class: thresholds were tuned."
     if any("categories" in column for column in schema["columns"]):
-        yield "Categories that it never saw count as rare ones, or as none."
+        yield "Categories that were not in the training rows count as rare ones, or as none."
     if any(column["kind"] in ("number", "date") for column in schema["columns"]):
-        yield "Numbers far beyond those that it was trained on are cut off where those end."
-    yield "It knows rows like those that it was trained on. Where the world changes, it does not notice."
+        yield "Numbers far outside the range of the training rows are clipped."
+    yield "The model does not detect distribution shift. Monitor its inputs and retrain when the data change."
 
 
-def _balancing(part: Any) -> Iterable[str]:
-    """Name what makes a classifier see its classes as more even than they are."""
-    if isinstance(part, MUBOClassifier | ResampledClassifier):
-        yield type(getattr(part, "sampler", part)).__name__
-    if isinstance(part, NeuralClassifier):
-        if part.sampler is not None:
-            yield type(part.sampler).__name__
-        if part.batch_sampler is BalancedBatchSampler:
-            yield "BalancedBatchSampler"
-        if isinstance(part.batch_transform, ReMix):
-            yield "ReMix"
-        if part.loss != "cross_entropy":
-            yield getattr(part.loss, "__name__", type(part.loss).__name__)
-    if getattr(part, "class_weight", None) is not None:
-        yield "class_weight"
-
-
-def _shares(values: dict[str, float]) -> str:
+def _values(values: dict[str, float]) -> str:
     return ", ".join(f"{_cell(label)} {value:.4g}" for label, value in values.items())
 
 
@@ -187,7 +152,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 def _cell(value: Any) -> str:
     """Text that stays text in its place: names of columns and classes come from anywhere."""
-    text = " ".join(str(value).split())[:200]
+    return _escaped(str(value)[:_LONGEST])
+
+
+def _escaped(text: str) -> str:
+    text = " ".join(text.split())
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     text = _MARKS.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))
     return text.replace("://", r":\//").replace("www.", r"www\.")

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise.persistence.card import model_card
 from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS, check_member, read_file, write_files
 from equipoise.persistence.native import check_native
-from equipoise.persistence.schema import answer, describe, probe
+from equipoise.persistence.schema import answer, probe, schema_of
 from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import read_objects, write_objects
 from equipoise.persistence.whole import check_whole
@@ -78,7 +78,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
         "format": FORMAT,
         "versions": _versions(),
         "about": about,
-        "schema": describe(model, about),
+        "schema": schema_of(model, about),
         "probe": tried,
         "sha256": {name: _digest(content) for name, content in files.items()},
     }
@@ -124,7 +124,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``format``, ``versions``, ``about`` (as told to `save`), ``schema`` (columns, classes, class priors,
+        ``format``, ``versions``, ``about`` (as given to `save`), ``schema`` (columns, classes, class priors,
         decision), ``probe`` (probabilities of an empty row), ``sha256``.
 
     Raises

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from equipoise.experiments import METRICS, Comparison
 from equipoise.files import first_bytes
 from equipoise.reports import figures, tables, text
-from equipoise.reports.definitions import DEFINITIONS, MADE_ROWS
+from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.verdict import MOVED, verdict
 
@@ -129,7 +129,6 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
         },
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
-        "definitions": DEFINITIONS,
         "made_definitions": MADE_ROWS,
         "failures": tables.failures(comparison),
         "warnings": tables.warnings(comparison),
@@ -152,7 +151,7 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "leaderboard": tables.leaderboard(comparison),
         "moved_metrics": MOVED,
         "readings": tables.three_readings(comparison),
-        "corrected_metrics": tables.CORRECTED,
+        "corrected_metrics": tables.corrected_metrics(),
         "corrected": tables.corrected_probabilities(comparison),
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},

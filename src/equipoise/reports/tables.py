@@ -14,8 +14,10 @@ from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import number
 from equipoise.reports.verdict import MOVED, near_best
 
-CORRECTED = [name for name, metric in METRICS.items() if metric.priors and not metric.at_threshold]
-"""Scores of probabilities that a prior correction changes."""
+
+def corrected_metrics() -> list[str]:
+    """Return the names of scores of probabilities that a prior correction changes."""
+    return [name for name, metric in METRICS.items() if metric.priors and not metric.at_threshold]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {
             "recipe": row["recipe"],
-            "meaning": row["meaning"],
+            "description": row["description"],
             "low": row["low"],
             "high": row["high"],
             "rank": row["rank"],
@@ -82,7 +84,7 @@ def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
 def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
     """One row a recipe: each score of probabilities as they are, and prior-corrected."""
     return [
-        {"recipe": row["recipe"], "scores": [(number(row[m]), number(row[f"prior_{m}"])) for m in CORRECTED]}
+        {"recipe": row["recipe"], "scores": [(number(row[m]), number(row[f"prior_{m}"])) for m in corrected_metrics()]}
         for _, row in comparison.leaderboard.iterrows()
     ]
 
@@ -90,7 +92,7 @@ def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
 def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     """Precision, recall, F1, Brier score and rows of each class, as means over repeats."""
     summary = counts_summary(comparison.confusion(recipe))
-    repeats = sorted({c.repeat for c in comparison.cells if c.recipe == recipe and c.error is None})
+    repeats = sorted({c.repeat for c in comparison.cells if c.arm == recipe and c.error is None})
     labels = np.arange(len(comparison.classes))
     brier = np.mean([class_brier_scores(*comparison.out_of_fold(recipe, r), labels=labels) for r in repeats], axis=0)
     return [
@@ -139,5 +141,5 @@ def warnings(comparison: Comparison) -> list[tuple[str, str, int]]:
 
 
 def _tally(cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]]) -> list[tuple[str, str, int]]:
-    tally = Counter((cell.recipe, message) for cell in cells for message in messages(cell))
+    tally = Counter((cell.arm, message) for cell in cells for message in messages(cell))
     return [(recipe, message or "", times) for (recipe, message), times in tally.items()]

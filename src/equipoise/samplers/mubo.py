@@ -300,12 +300,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
                 records = load_search(path, request, restarts, pattern)
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
 
-            def told(done: int, total: int) -> None:
+            def keep(done: int, total: int) -> None:
                 bars.advance("searching", done, total)
                 if path is not None:
                     save_search(path, request, restarts, records)
 
-            return search_rows(search, restarts, records, max_time=self.max_time, on_step=told)
+            return search_rows(search, restarts, records, max_time=self.max_time, on_step=keep)
 
     def _request(self, search: RowSearch, restarts: Sequence[Restart]) -> str:
         """Say what is searched and how, as far as the steps of the search depend on it."""

@@ -261,6 +261,15 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ]
         return pd.DataFrame(rows, columns=["column", "kind", "missing", "distinct", "note"])
 
+    def describe_columns(self) -> list[dict[str, Any]]:
+        """Return the rows of `summary` for a model card, without counts of values and with the levels of categories."""
+        rows: Any = self.summary().drop(columns="distinct").rename(columns={"column": "name"}).to_dict("records")
+        names = self._layout.get("category", [])
+        levels = dict(zip(names, self._parts["category"].categories_, strict=True)) if names else {}
+        return [
+            row | ({"categories": list(map(str, levels[row["name"]]))} if row["name"] in levels else {}) for row in rows
+        ]
+
     def periods(self) -> list[tuple[int, float]]:
         """Return the periods of date columns, as the column's place among those and the length in days."""
         dates = self._layout.get("date", [])

@@ -18,6 +18,7 @@ from torch.nn.functional import softplus
 
 from equipoise.networks.gan import Discriminator, Generator
 from equipoise.networks.modules import ModuleStack, fresh_copy
+from equipoise.training.autograd import trainable
 from equipoise.training.gan_draws import Seed, gan_batches, number
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 from equipoise.training.optimization import Adam, keep_replicas
@@ -25,7 +26,7 @@ from equipoise.training.results import State
 from equipoise.training.stopping import replica_state
 
 _TOGETHER = 1024  # rows of a step of a stack: beyond, a core is busy with one GAN, and vmap's batch-norm only costs
-_LOOKED_AT = 256  # rows of each kind that a score is of
+_EVALUATED = 256  # rows of each kind that a score is of
 
 
 def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
@@ -83,7 +84,8 @@ def train_gans(
 
     for done_stacks, stack in enumerate(stacks):
         left = None if max_time is None else (max_time - (time.monotonic() - started)) / (len(stacks) - done_stacks)
-        gans = _StackTraining([tasks[i] for i in stack], settings, left, tell).run()
+        with trainable():
+            gans = _StackTraining([tasks[i] for i in stack], settings, left, tell).run()
         trained.update(zip(stack, gans, strict=True))
     return [trained[i] for i in range(len(tasks))]
 
@@ -104,15 +106,15 @@ def _plan(tasks: Sequence[GANTask], settings: GANSettings) -> list[list[int]]:
     return stacks
 
 
-class _Looks:
+class _Evaluations:
     """The scores of one GAN, and its weights at the best."""
 
     def __init__(self, task: GANTask, settings: GANSettings, seed: Seed) -> None:
         rng = np.random.default_rng(seed)
-        latent = rng.standard_normal((_LOOKED_AT, task.real.shape[1])) if task.latent is None else task.latent
-        self.real, self.n_made = rng.permutation(task.real)[:_LOOKED_AT], min(len(latent), _LOOKED_AT)
+        latent = rng.standard_normal((_EVALUATED, task.real.shape[1])) if task.latent is None else task.latent
+        self.real, self.n_made = rng.permutation(task.real)[:_EVALUATED], min(len(latent), _EVALUATED)
         # As many for every GAN, so that a stack makes them at once.
-        rows = np.resize(latent, (_LOOKED_AT, latent.shape[1]))
+        rows = np.resize(latent, (_EVALUATED, latent.shape[1]))
         self.latent = torch.tensor(rows, dtype=getattr(torch, settings.dtype))
         self.settings = settings
         self.history: list[tuple[int, float]] = []
@@ -120,7 +122,7 @@ class _Looks:
         self._best_score, self._stale = -math.inf, 0
 
     def improved(self, step: int, made: Tensor) -> bool:
-        """Score made rows, and tell whether there was no better look."""
+        """Score synthetic rows, and return whether no evaluation was better."""
         assert self.settings.score is not None
         score = self.settings.score(self.real, made[: self.n_made].double().numpy())
         self.history.append((step, score))
@@ -150,7 +152,7 @@ class _StackTraining:
         self.averaged = self.generator if settings.averaging is None else copy.deepcopy(self.generator)
         self.to_discriminate, self.to_generate = Adam(self.discriminator), Adam(self.generator)
         self.batches = [gan_batches(task, settings, s[2]) for task, s in zip(tasks, seeds, strict=True)]
-        self.looks = [_Looks(task, settings, s[3]) for task, s in zip(tasks, seeds, strict=True)]
+        self.evaluations = [_Evaluations(task, settings, s[3]) for task, s in zip(tasks, seeds, strict=True)]
         self.n_steps = [settings.n_steps(task) for task in tasks]
         self.replicas = list(range(len(tasks)))
         self.finished: dict[int, TrainedGAN] = {}
@@ -190,11 +192,15 @@ class _StackTraining:
         """Take the GANs that are done after so many steps out of the stack."""
         over = [step >= self.n_steps[replica] for replica in self.replicas]
         late = time.monotonic() >= self.deadline
-        if self.settings.score is not None and step and (step % self.settings.look_steps == 0 or any(over) or late):
-            self._look(step)
+        if (
+            self.settings.score is not None
+            and step
+            and (step % self.settings.evaluation_steps == 0 or any(over) or late)
+        ):
+            self._evaluate(step)
         going = []
         for position, replica in enumerate(self.replicas):
-            if over[position] or late or self.looks[replica].done:
+            if over[position] or late or self.evaluations[replica].done:
                 reason = "max_epochs" if over[position] else "max_time" if late else "early_stopping"
                 self._finish(position, replica, step, reason)
             else:
@@ -202,21 +208,21 @@ class _StackTraining:
         self._keep(going)
 
     @torch.no_grad()
-    def _look(self, step: int) -> None:
+    def _evaluate(self, step: int) -> None:
         self.averaged.eval()
-        made = self.averaged(torch.stack([self.looks[replica].latent for replica in self.replicas]))
+        made = self.averaged(torch.stack([self.evaluations[replica].latent for replica in self.replicas]))
         self.averaged.train()
         for position, replica in enumerate(self.replicas):
-            if self.looks[replica].improved(step, made[position]):
-                self.looks[replica].best = self._states(position)
+            if self.evaluations[replica].improved(step, made[position]):
+                self.evaluations[replica].best = self._states(position)
 
     def _states(self, position: int) -> tuple[State, State]:
         return replica_state(self.averaged, position), replica_state(self.discriminator, position)
 
     def _finish(self, position: int, replica: int, step: int, reason: str) -> None:
-        states = self.looks[replica].best or self._states(position)
+        states = self.evaluations[replica].best or self._states(position)
         generator, discriminator = _alone(self.generator, states[0]), _alone(self.discriminator, states[1])
-        self.finished[replica] = TrainedGAN(generator, discriminator, step, reason, self.looks[replica].history)
+        self.finished[replica] = TrainedGAN(generator, discriminator, step, reason, self.evaluations[replica].history)
         self.tell(self.n_steps[replica] - step)
 
     def _keep(self, positions: list[int]) -> None:

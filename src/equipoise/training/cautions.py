@@ -1,11 +1,11 @@
 """What a user should know of a training before it begins."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from scipy.stats import hypergeom
 
+from equipoise.describing import has_trait, name_of
 from equipoise.training.task import Task
 
 _TOLERATED = 0.1  # share of the batches without a row of the rarest class
@@ -27,7 +27,7 @@ def share_without_rarest(task: Task) -> float:
     sampler draws.
     """
     settings = task.settings
-    if settings.batch_sampler is not None or not _has(settings.batch_transform, "balances"):
+    if settings.batch_sampler is not None or not has_trait(settings.batch_transform, "balances"):
         return 0.0
     counts = np.bincount(task.labels())
     return float(hypergeom.pmf(0, counts.sum(), counts[counts > 0].min(), min(settings.batch_size, counts.sum())))
@@ -64,25 +64,15 @@ def _correcting_loss(task: Task) -> str | None:
     loss, outer = task.settings.loss, task.settings.outer
     if outer is not None:
         return getattr(outer, "prior_correction", None)
-    return _name(loss) if _has(loss, "corrects_priors") else None
+    return name_of(loss) if has_trait(loss, "corrects_priors") else None
 
 
 def _balance(task: Task) -> str | None:
     """Name what makes the classes weigh alike where their counts differ; None if nothing does."""
     for part in (task.settings.batch_transform, task.settings.batch_sampler):
-        if _has(part, "balances"):
-            return _name(part)
+        if has_trait(part, "balances"):
+            return name_of(part)
     counts = np.bincount(task.labels())
     weights = counts if task.weights is None else np.bincount(task.labels(), weights=task.weights)
     present = counts > 0
     return "class weights" if np.ptp(counts[present]) and np.allclose(weights[present], weights.max()) else None
-
-
-def _has(part: object, trait: str) -> bool:
-    """Whether a loss, transform or batch sampler, or the class that a partial makes, describes itself so."""
-    return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
-
-
-def _name(part: object) -> str:
-    made = part.func if isinstance(part, partial) else part
-    return getattr(made, "__name__", type(made).__name__)

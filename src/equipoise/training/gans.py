@@ -60,9 +60,9 @@ class GANSettings:
         Training", 2019). None ends with the last weights.
     score : callable or None
         ``(real rows, made rows) -> score``, greater is better, looked at during training: a GAN ends with the weights
-        of its best look.
-    look_steps, n_iter_no_change : int
-        Steps between looks, and looks without a better score after which a GAN ends.
+        of its best evaluation.
+    evaluation_steps, n_iter_no_change : int
+        Steps between evaluations, and evaluations without a better score after which a GAN ends.
     dtype : str
         As torch names it.
     """
@@ -74,7 +74,7 @@ class GANSettings:
     whole_latent: bool = False
     averaging: float | None = None
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], float] | None = None
-    look_steps: int = 100
+    evaluation_steps: int = 100
     n_iter_no_change: int = 10
     dtype: str = "float32"
 
@@ -97,7 +97,7 @@ class TrainedGAN:
         Steps made.
     stopped_by : {"max_epochs", "max_time", "early_stopping"}
     history : list of (int, float)
-        Step and score of each look.
+        Step and score of each evaluation.
     """
 
     generator: nn.Module

@@ -14,7 +14,7 @@ from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.training.draws import (
     DROPOUT,
-    LOOKS,
+    EVALUATIONS,
     ROWS,
     VALIDATION,
     Block,
@@ -46,7 +46,7 @@ class StackTraining:
         Time budget; the learning rate then falls with the time that has passed, so that a run cut
         short still ends at a small rate.
     on_steps : callable
-        Told the number of network steps (replicas x steps) done since the last call.
+        Called with the number of network steps (replicas x steps) since its last call.
     """
 
     def __init__(
@@ -159,9 +159,9 @@ class StackTraining:
         if self.settings.early_stopping is not None:
             rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
         if self.settings.gradient_tolerance is not None:
-            looks = [stream(task, LOOKS) for task in self.tasks]
+            draws = [stream(task, EVALUATIONS) for task in self.tasks]
             rules.append(
-                GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses, looks)
+                GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses, draws)
             )
         return rules
 
@@ -180,7 +180,7 @@ class StackTraining:
                 self._block(length)
                 if epoch_ends:
                     self.schedule.end_epoch()
-                    self._look()
+                    self._evaluate()
                 if not self.replicas or self._out_of_time():
                     break
         reason = "max_time" if self._out_of_time() and self.done < self.settings.max_steps else "max_steps"
@@ -224,16 +224,20 @@ class StackTraining:
         share = steps / self.settings.max_steps
         if not self.seconds:
             return share
-        return max(share, (time.monotonic() - self.started) / self.seconds)
+        of_time = (time.monotonic() - self.started) / self.seconds
+        of_least = steps / self.settings.min_steps if self.settings.min_steps else of_time
+        return max(share, min(of_time, of_least))
 
     def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.started >= self.seconds
+        if self.seconds is None or self.done < self.settings.min_steps:
+            return False
+        return time.monotonic() - self.started >= self.seconds
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         for rule in self.rules:
             if not self.replicas:
                 return
-            done = rule.look(self.stack, self.replicas, self.done)
+            done = rule.evaluate(self.stack, self.replicas, self.done)
             for position in done:
                 self._finish(position, self.replicas[position], rule.name)
             if done:

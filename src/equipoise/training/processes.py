@@ -119,7 +119,7 @@ def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) 
 def _begin(driver: int, folder: str) -> None:
     """Have this worker end when its driver does, and then only: joblib's would stay for five minutes more.
 
-    Ctrl-C in a terminal goes to all its processes; what it means for the workers is for the driver to say.
+    Ctrl-C in a terminal goes to all its processes; the driver decides what it means for the workers.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

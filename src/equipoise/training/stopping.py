@@ -12,7 +12,7 @@ from equipoise.training.pool import Pool
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
-_ROWS_AT_ONCE = 1 << 15  # rows of all replicas that a look sends through the stack at once
+_ROWS_AT_ONCE = 1 << 15  # rows of all replicas that an evaluation sends through the stack at once
 
 
 def replica_state(stack: nn.Module, position: int) -> State:
@@ -21,12 +21,12 @@ def replica_state(stack: nn.Module, position: int) -> State:
 
 
 class Rule(Protocol):
-    """Looks at a stack at the end of an epoch and says which of its replicas are done."""
+    """Evaluates a stack at the end of an epoch, and names the replicas that are done."""
 
     name: str
     history: list[list[tuple[int, float]]]
 
-    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+    def evaluate(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
         """Return the positions in the stack (not the replicas' numbers) of those that stop now."""
 
     def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
@@ -48,7 +48,7 @@ class EarlyStopping:
     def __init__(self, tasks: Sequence[Task], pool: Pool, settings: Settings) -> None:
         assert settings.early_stopping is not None
         if any(task.validation_rows is None or not len(task.validation_rows) for task in tasks):
-            raise ValueError("Early stopping looks at validation_rows, but a task has none: name some.")
+            raise ValueError("Early stopping needs validation_rows, but a task has none: give it some.")
         self._score, self._patience, self._pool = settings.early_stopping, settings.patience, pool
         self._rows = [pool.validation_rows(task) for task in tasks]
         self._labels = [task.table.labels()[task.validation_rows] for task in tasks]
@@ -58,7 +58,7 @@ class EarlyStopping:
         self._states: list[State] = [{} for _ in tasks]
         self.history: list[list[tuple[int, float]]] = [[] for _ in tasks]
 
-    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+    def evaluate(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
         """Score every replica and keep the weights of those that improved."""
         probabilities = self._probabilities(stack, replicas)
         done = []
@@ -97,7 +97,7 @@ class EarlyStopping:
 class GradientTolerance:
     """Stop a replica once the gradient of its loss is small: over all of its training rows, or over a few.
 
-    The norm of each look is its history.
+    Its history holds the norm of each evaluation.
     """
 
     name = "gradient_tolerance"
@@ -122,7 +122,7 @@ class GradientTolerance:
         )
         self._weights = [torch.ones(len(r)) if w is None else w for r, w in zip(rows, weights, strict=True)]
 
-    def look(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
+    def evaluate(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
         """Compare the norm of each replica's full gradient with the tolerance."""
         norms = self.gradient_norms(stack, replicas).tolist()
         for replica, norm in zip(replicas, norms, strict=True):
@@ -134,13 +134,13 @@ class GradientTolerance:
         return replica_state(stack, position)
 
     def gradient_norms(self, stack: nn.Module, replicas: Sequence[int]) -> Tensor:
-        """Norm ``(R,)`` of the gradient of the mean weighted loss over the rows of a look, dropout off."""
+        """Norm ``(R,)`` of the gradient of the mean weighted loss over the rows of an evaluation, dropout off."""
         device = self._pool.X.device
         seen = [self._seen(replica) for replica in replicas]
         index, real = padded([self._rows[r][part] for r, part in zip(replicas, seen, strict=True)])
         parts = [self._weights[r][part] for r, part in zip(replicas, seen, strict=True)]
         weights = nn.utils.rnn.pad_sequence(parts, batch_first=True) * real
-        weights = (weights / real.sum(dim=1, keepdim=True)).to(self._pool.X)
+        weights = (weights / real.sum(dim=1, keepdim=True)).to(device, self._pool.X.dtype)
         stack.eval()
         stack.zero_grad()
         at_once = max(1, _ROWS_AT_ONCE // len(replicas))
@@ -155,7 +155,7 @@ class GradientTolerance:
         return torch.stack(squares).sum(dim=0).sqrt()
 
     def _seen(self, replica: int) -> Tensor | slice:
-        """Return which of a replica's rows a look is over."""
+        """Return the rows of a replica that an evaluation is over."""
         n_rows = len(self._rows[replica])
         if self._few is None or self._few >= n_rows:
             return slice(None)

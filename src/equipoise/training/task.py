@@ -12,6 +12,7 @@ from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
+from equipoise.training.scaling import Standardizer
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -23,16 +24,20 @@ class Table:
     Attributes
     ----------
     X : ndarray of shape (n, *features)
+        A user's network reads int64 as it is; bytes (uint8) are stored as bytes and become numbers batch by batch.
     y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
     n_classes : int
     groups : ndarray of shape (n,), int group codes, or None
         For losses that treat groups apart.
+    scaler : Standardizer or None
+        For bytes: applied as they become numbers.
     """
 
     X: NDArray[Any]
     y: NDArray[Any]
     n_classes: int
     groups: NDArray[Any] | None = None
+    scaler: Standardizer | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -64,12 +69,12 @@ class Settings:
     ----------
     network : tuple of int, nn.Module or callable
         Widths of the hidden layers of a multi-layer perceptron; or a module that every replica copies
-        with weights drawn anew; or a callable ``(input_shape, n_classes) -> nn.Module``.
+        with new weights; or a callable ``(input_shape, n_classes) -> nn.Module``.
     head : {"linear", "cosine"}
         Of the perceptron: logits as a linear layer gives them, or 30 times cosines, as margins need them.
     loss : "cross_entropy", nn.Module or callable
-        See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is told before each step
-        what share of the run is done.
+        See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is called before each
+        step with the share of the run that is done, 0 to 1.
     outer : OuterProblem or None
         Searches for what to train with, such as `AutoBalance` for a loss; see `Task.inner`.
     batch_transform : callable or None
@@ -81,8 +86,10 @@ class Settings:
         ``set_epoch`` in between if it has that. None passes over the rows in random order.
     batch_size, max_steps : int
         Rows a gradient step, and gradient steps.
+    min_steps : int
+        Gradient steps that a time limit does not cut.
     epoch_steps : int
-        Steps between looks at the stopping rules.
+        Steps between evaluations of the stopping rules.
     learning_rate, weight_decay : float
     optimizer : {"adamw", "adam"}
     eps : float
@@ -97,11 +104,11 @@ class Settings:
     early_stopping : callable or None
         ``(labels, probabilities) -> score`` on the task's validation rows, greater is better.
     patience : int
-        Looks without a better score before a replica stops.
+        Evaluations without a better score before a replica stops.
     gradient_tolerance : float or None
         A replica stops once the norm of its gradient is no larger.
     gradient_rows : int or None
-        Rows that this norm is taken over, drawn anew at each look; all of a replica's by default.
+        Number of rows for this norm, new ones at each evaluation; all of a replica's by default.
     keep_optimizer : bool
         Keep the optimiser's moments with the trained network, so that a task may start from it.
     device, dtype : str
@@ -116,6 +123,7 @@ class Settings:
     batch_sampler: Callable[..., Any] | None = None
     batch_size: int = 64
     max_steps: int = 1000
+    min_steps: int = 0
     epoch_steps: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
@@ -151,7 +159,7 @@ class Settings:
         """What tasks of one stack must have in common: all but which transform of a kind it is."""
         if self.mixing is None:
             return self
-        return replace(self, batch_transform=_SOFTENS if self.softens else _LOOKS_AT_FEATURES)
+        return replace(self, batch_transform=_SOFTENS if self.softens else _NEEDS_FEATURES)
 
 
 _CHOICES = {name: get_args(kind) for name, kind in get_type_hints(Settings).items() if get_origin(kind) is Literal}
@@ -161,7 +169,7 @@ def _SOFTENS() -> None:
     """Stand for any transform that mixes by labels and chance in `Settings.shared`."""
 
 
-def _LOOKS_AT_FEATURES() -> None:
+def _NEEDS_FEATURES() -> None:
     """Stand for any transform that looks for neighbours within the batch."""
 
 

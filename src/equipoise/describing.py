@@ -1,0 +1,91 @@
+"""What parts of a model say of themselves, for model files and model cards.
+
+A classifier of anyone's takes part by a method `describe`; nothing else has to know it.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Description:
+    """A fitted classifier in words and numbers.
+
+    Attributes
+    ----------
+    nature : tuple of str
+        Sentences on what the classifier consists of.
+    balancing : tuple of str
+        Names of treatments under which it sees its classes as more even than they are.
+    decision : dict or None
+        How it draws the line between classes, as json holds it; of interest where no classifier around it decides.
+    correction : dict or None
+        Class priors that its probabilities are corrected from and to, by label.
+    priors : dict or None
+        Class priors under which its probabilities hold, by label.
+    """
+
+    nature: tuple[str, ...] = ()
+    balancing: tuple[str, ...] = ()
+    decision: dict[str, Any] | None = None
+    correction: dict[str, dict[str, float]] | None = None
+    priors: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """How a classifier decides: by offsets to log probabilities (K,), by costs (K, K), or for the most probable class.
+
+    Costs have a row a true class and a column a decided class.
+    """
+
+    offsets: NDArray[Any] | None = None
+    costs: NDArray[Any] | None = None
+
+
+@runtime_checkable
+class Decides(Protocol):
+    """A classifier that does not always decide for the most probable class."""
+
+    def decision_rule(self) -> Rule:
+        """Return the rule."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A part that describes itself."""
+
+    def describe(self) -> Description:
+        """Return the description; of an unfitted part, what its parameters say."""
+
+
+def by_label(classes: NDArray[Any], values: NDArray[Any]) -> dict[str, Any]:
+    """Return values by the labels that they are of, as text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> by_label(np.array([0, 1]), np.array([0.9, 0.1]))
+    {'0': 0.9, '1': 0.1}
+    """
+    return dict(zip(map(str, classes.tolist()), values.tolist(), strict=True))
+
+
+def name_of(part: Any) -> str:
+    """Return the name of a part, of a class, or of what a partial call makes.
+
+    Examples
+    --------
+    >>> name_of(partial(dict, a=1)), name_of(dict), name_of({})
+    ('dict', 'dict', 'dict')
+    """
+    made = part.func if isinstance(part, partial) else part
+    return getattr(made, "__name__", type(made).__name__)
+
+
+def has_trait(part: Any, trait: str) -> bool:
+    """Whether a part, or what a partial call makes, says of itself that it ``balances`` or ``corrects_priors``."""
+    return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
