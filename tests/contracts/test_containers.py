@@ -25,7 +25,7 @@ from equipoise import (
     metrics,
 )
 
-few = settings(max_examples=15)
+few = settings(max_examples=12)
 N, FEATURES = 24, 3
 RNG = np.random.default_rng(0)
 CODES = np.repeat([0, 1], [16, 8])
@@ -153,7 +153,7 @@ SAMPLERS = [
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: type(sampler).__name__)
 @pytest.mark.filterwarnings("ignore")
 class TestSamplers:
-    @few
+    @settings(few, max_examples=8)
     @given(rows=st.one_of(dense(), sparse_rows()), labelled=labels(), weight=weights)
     def test_rows_and_labels_in_any_container(self, sampler, rows, labelled, weight):
         (X, given_X), (names, given_y) = rows, labelled
