@@ -153,7 +153,7 @@ def test_rows_without_a_label_are_left_out_and_kept_beside(labels, kept):
     task = split_target(pd.DataFrame({"x": range(6), "y": labels}), "y")
     assert task.y.tolist() == kept and task.y.dtype in (np.int64, object, "str")
     assert task.X["x"].tolist() == [1, 2, 4, 5] and task.unlabelled["x"].tolist() == [0, 3]
-    assert task.notes[0] == "2 of 6 rows have no label: they are left out."
+    assert task.notes[0] == "2 of 6 rows have no label and were left out."
 
 
 def test_a_target_without_any_label():

@@ -51,7 +51,7 @@ def test_a_schedule_of_its_own_is_counted_and_cut_alike(planned, monkeypatch):
     assert found.auto_steps == pytest.approx(80_000 * left, rel=0.01)
     cut, of_auto = found.notes
     assert cut.startswith(f"{found.max_steps} gradient steps a network instead of 1000000")
-    assert of_auto.startswith(f"auto: {found.auto_steps} gradient steps of its longest networks instead of 80000, to")
+    assert of_auto.startswith(f"auto: {found.auto_steps} gradient steps of its longest networks instead of 80000 to")
     found = planned("auto", "gbdt")
     assert found.auto_steps == pytest.approx(80_000 * 660 / 10_000, rel=0.01) and len(found.notes) == 1
 

@@ -1,4 +1,4 @@
-"""Text and numbers as a reader sees them: labels made safe to print, numbers rounded to what they tell."""
+"""Text and numbers for readers: labels safe to print, numbers rounded to their meaningful digits."""
 
 import math
 import re
@@ -47,7 +47,7 @@ def short(text: str, limit: int = 28) -> str:
 
 
 def marked(text: str) -> Markup:
-    """Put what stands between backticks into code; the rest is escaped.
+    """Mark text between backticks as code and escape everything.
 
     Examples
     --------
