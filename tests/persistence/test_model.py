@@ -10,6 +10,7 @@ from functools import partial
 from zipfile import ZipFile
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.ensemble import BalancedRandomForestClassifier
 from imblearn.over_sampling import SMOTE
@@ -114,7 +115,9 @@ def pooled(problem):
 def test_pooled_networks_are_saved_alone_and_with_any_decision(pooled, problem, place):
     X, _ = problem((40, 12, 8))
     model = copy.deepcopy(pooled)
-    for decision in ("macro_f1", "natural", [[0, 1, 1], [9, 0, 1], [5, 1, 0]], np.ones((3, 3)) - np.eye(3)):
+    frame = pd.DataFrame([[1, 0, 9], [0, 1, 1], [1, 5, 0]], index=[1, 0, 2], columns=[1, 0, 2])
+    costs = [[0, 1, 1], [9, 0, 1], [5, 1, 0]]
+    for decision in ("macro_f1", "natural", costs, np.ones((3, 3)) - np.eye(3), frame):
         save(model.set_params(decision=decision), place)
         again = load(place)
         assert again.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()

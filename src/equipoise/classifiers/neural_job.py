@@ -14,7 +14,6 @@ from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
-from equipoise.containers import as_array
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
@@ -42,7 +41,6 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
-        _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
@@ -56,13 +54,8 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         if table.X.dtype == np.int64:
             draft.reads_integers_ = reads_integers(Task(table, 0, settings))
             table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
-        self._check_sampler()
+        _refuse_changed_codes(draft)
         self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
-
-    def _check_sampler(self) -> None:
-        draft = self._draft
-        if draft.reads_integers_ and draft.sampler is not None:
-            raise ValueError(f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out.")
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
@@ -97,16 +90,16 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
 
 
-def _refuse_mixed_codes(draft: "NeuralClassifier", X: ArrayLike) -> None:
-    """Refuse whole numbers, which may be codes, where a network of the user's own gets them mixed."""
-    if draft.standardize or isinstance(draft.network, str) or not isinstance(draft.batch_transform, MixingTransform):
-        return
-    dtype = np.asarray(as_array(X)).dtype
-    if dtype.kind in "iu" and dtype.itemsize > 1:  # bytes are pixels
-        raise TypeError(
-            f"batch_transform={draft.batch_transform!r} mixes rows, but X holds whole numbers ({dtype}), perhaps token "
-            f"ids, for a network of your own: give quantities as floats; codes cannot be mixed."
-        )
+def _refuse_changed_codes(draft: "NeuralClassifier") -> None:
+    """Refuse what would make other integers of those that a network reads, such as token ids."""
+    mixes = isinstance(draft.batch_transform, MixingTransform)
+    changes = {"sampler": draft.sampler, "batch_transform": draft.batch_transform if mixes else None}
+    for name, part in changes.items():
+        if draft.reads_integers_ and part is not None:
+            raise ValueError(
+                f"The network reads integers, such as token ids, and {name}={part!r} may turn them into other ones: "
+                "leave it out. Quantities can be given as floats."
+            )
 
 
 def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: int) -> Codes | None:

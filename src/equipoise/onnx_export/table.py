@@ -21,8 +21,8 @@ def table_graph(graph: Graph, table: TablePreprocessor) -> str:
     """Add the preprocessing; the result is (n, n_features_out), float32."""
     blocks = []
     graph.formats |= table.formats_
-    for part, columns in table._layout.items():
-        fitted = table._parts[part]
+    for part, columns in table.layout_.items():
+        fitted = table.parts_[part]
         if part == "category":
             blocks += _categories(graph, columns, fitted)
             continue

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _is_fitted
 
 from equipoise.classifiers.decider import decider
 from equipoise.describing import Describes, Description
 from equipoise.persistence.walk import walk
+from equipoise.sklearn_private import is_fitted
 
 
 def schema_of(model: Any, about: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _columns(model: Any) -> list[dict[str, Any]]:
 
 def _is_table(part: Any) -> bool:
     """Whether a part reads a table with gaps, and is fitted."""
-    return hasattr(part, "describe_columns") and not isinstance(part, type) and _is_fitted(part)
+    return hasattr(part, "describe_columns") and not isinstance(part, type) and is_fitted(part)
 
 
 def probe(model: Any) -> list[float] | None:

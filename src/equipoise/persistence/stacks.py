@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.base import SamplerMixin
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -38,6 +39,8 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
         twin = seen[id(value)] = copy.copy(value)
         twin.update({key: rebuild(item, swap, seen) for key, item in value.items()})
         return twin
+    if isinstance(value, pd.DataFrame):  # costs by label, which a dict of dicts states as well
+        return value.to_dict(orient="index")
     if not (type(value).__module__.startswith(_OURS) and hasattr(value, "__dict__")):
         return value
     replacement = swap(value)

@@ -4,6 +4,7 @@ An index that is out of range fails at the first row, or takes another column fo
 network. One row without content, by which `load` tries a model, does not find all of that.
 """
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,26 @@ from equipoise.tables import PiecewiseLinearEncoder
 
 
 def check_whole(model: Any) -> None:
-    """Refuse encoders and `AutoClassifier` whose parts do not fit each other.
+    """Refuse a model with fitted parts that do not fit each other.
 
     Raises
     ------
     ValueError
-        If some do not.
+        If there are some.
     """
-    found = list(walk(model))
-    for part in found:
-        if isinstance(part, PiecewiseLinearEncoder) and hasattr(part, "columns_"):
-            _check_encoder(part)
-    for part in found:
-        if isinstance(part, AutoClassifier) and hasattr(part, "pool_weights_"):
-            _check_pooled(part)  # by its encoders
+    for part in walk(model):
+        _check(part)
 
 
-def _check_encoder(encoder: PiecewiseLinearEncoder) -> None:
+@singledispatch
+def _check(part: Any) -> None:
+    """Refuse a part whose own parts do not fit each other; other types have nothing to look at."""
+
+
+@_check.register
+def _(encoder: PiecewiseLinearEncoder) -> None:
+    if not hasattr(encoder, "columns_"):
+        return
     columns = encoder.columns_
     if columns.dtype.kind != "i" or not ((columns >= 0) & (columns < encoder.n_features_in_)).all():
         raise ValueError(f"codes are of columns that are not there: {str(columns.tolist())[:100]}")
@@ -39,7 +43,10 @@ def _check_encoder(encoder: PiecewiseLinearEncoder) -> None:
     _check_numbers("widths_ of codes", encoder.widths_, columns.shape, above=0)
 
 
-def _check_pooled(auto: AutoClassifier) -> None:
+@_check.register
+def _(auto: AutoClassifier) -> None:
+    if not hasattr(auto, "pool_weights_"):
+        return
     of_features, of_classes = (auto.n_features_in_,), (len(auto.classes_),)
     auto.costs()
     _check_numbers("priors_", auto.priors_, of_classes, above=0)
@@ -57,6 +64,7 @@ def _check_pooled(auto: AutoClassifier) -> None:
         )
     for inputs, stacks in zip(auto.fold_inputs_, auto.fold_ensembles_, strict=True):
         _check_numbers("feature_importances_ of a fold", inputs.feature_importances_, of_features, least=0)
+        _check(inputs.encoder_)
         if inputs.encoder_ is not None and inputs.encoder_.n_features_in_ != auto.n_features_in_:
             raise ValueError(f"codes are of {inputs.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")
         if len(stacks) != len(auto.kinds_):
