@@ -186,7 +186,7 @@ def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
 @pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
 def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tmp_path, monkeypatch):
     brief = replace(recipes.RECIPES["gbo"], parts={"sampler": GBO(max_epochs=2)})
-    monkeypatch.setitem(recipes.RECIPES, "gbo", brief)
+    monkeypatch.setitem(recipes.RECIPES._records, "gbo", brief)
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(dataset, store, recipes=["none", "gbo"], n_folds=2, n_repeats=1, n_members=2)
     made = found.made

@@ -51,6 +51,7 @@ def stored(tmp_path: Path) -> Stored:
                     "counts": list(counts),
                     "rare": int(np.argmin(counts)),
                     "notes": list(notes),
+                    "findings": [],
                     "source": name,
                     "columns": [
                         {"column": c, "kind": "number", "missing": 0.25, "distinct": 7, "note": ""} for c in columns

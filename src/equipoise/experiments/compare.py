@@ -174,6 +174,7 @@ def _begin(
             "rare": int(counts.argmin()),
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),
+            "findings": [finding.as_dict() | {"text": str(finding)} for finding in dataset.findings],
             "source": dataset.source,
         },
     )

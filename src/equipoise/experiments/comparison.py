@@ -29,7 +29,8 @@ class Comparison:
     problem : dict
         What was found in the data: ``name``, ``n_rows``, ``classes`` (labels as text, in the order of
         codes), ``counts`` (rows a class), ``rare`` (code of the rarest class), ``columns`` (records of
-        `TablePreprocessor.summary`), ``notes``, ``source``.
+        `TablePreprocessor.summary`), ``notes``, ``findings`` (records of the check before
+        training, with ``text``), ``source``.
     versions : dict of str to str
     metric : str
         The metric that chooses the winner.

@@ -97,7 +97,7 @@ class Readings:
 
 
 def results(
-    folder: Path, *, metrics: Sequence[Metric] = tuple(METRICS.values()), readings: Sequence[str] = READINGS
+    folder: Path, *, metrics: Sequence[Metric] | None = None, readings: Sequence[str] = READINGS
 ) -> pd.DataFrame:
     """Read the stores of a folder as one tidy frame.
 
@@ -105,7 +105,8 @@ def results(
     ----------
     folder : Path
         Of a comparison, or with one store a data set.
-    metrics : sequence of Metric
+    metrics : sequence of Metric, optional
+        All of `METRICS` by default.
     readings : sequence of str
         Of `READINGS`; see `Readings.score`.
 
@@ -121,9 +122,9 @@ def results(
     FileNotFoundError
         If there are none.
     """
-    frames = []
+    frames, scored = [], list(METRICS.values()) if metrics is None else metrics
     for problem, store in stores(folder):
-        frame = Readings(store.cells(), store.folds(), problem["rare"]).frame(metrics, readings)
+        frame = Readings(store.cells(), store.folds(), problem["rare"]).frame(scored, readings)
         frame.insert(0, "set", problem["name"])
         frame.insert(1, "family", problem["family"] or problem["name"])
         frames.append(frame)

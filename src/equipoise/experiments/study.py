@@ -175,7 +175,7 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
     Raises
     ------
     FileNotFoundError
-        If there is none; of a single one, the error of loading it.
+        If there is none; of a single one, its own error where it names the file.
     """
     found, missing, errors = [], [], []
     with warnings.catch_warnings():
@@ -186,7 +186,7 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
             except (OSError, ValueError) as error:
                 missing.append(name)
                 errors.append(error)
-    if len(errors) == len(loaders) == 1:
+    if len(errors) == len(loaders) == 1 and isinstance(errors[0], FileNotFoundError):
         raise errors[0]
     if not found:
         raise FileNotFoundError(

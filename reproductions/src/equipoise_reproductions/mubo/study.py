@@ -111,7 +111,8 @@ def _loops(histories: pd.DataFrame, sources: Sequence[Source]) -> Iterator[tuple
         for method in SEARCHES:
             part = histories[(histories["set"] == source.title) & (histories["method"] == method.name)]
             if len(part):
-                yield f"{method.title}, {source.title}.", search_figure(part)
+                kept = part.drop(columns="restart", errors="ignore").rename(columns={"chain": "restart"})
+                yield f"{method.title}, {source.title}.", search_figure(kept)
 
 
 def minorities(scores: pd.DataFrame) -> dict[str, int]:

@@ -57,15 +57,15 @@ def health(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
         [
             {
                 "set": source.title,
-                "split": _split(fold.fold),
-                "fold": fold.fold,
+                "split": _split(fold),
+                "fold": fold,
                 "method": method.name,
                 **made["figures"],
             }
             for source, store in _stores(folder, sources)
-            for fold in store.folds()
+            for fold in dict.fromkeys(fold.fold for fold in store.folds())
             for method in METHODS
-            if (made := store.get(f"made/{fold.fold}/{method.name}")) is not None
+            if (made := store.get(f"made/{fold}/{method.name}")) is not None
         ]
     )
 
