@@ -1,4 +1,4 @@
-"""The first half of a fit as an object: networks that are yet to be trained, and the classifier that takes them."""
+"""`FitJob`: the first half of a fit, with its training tasks and a `finish`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ C = TypeVar("C", bound=NetworkClassifier)
 
 
 class FitJob(ABC, Generic[C]):
-    """A fit whose networks are not trained yet.
+    """A prepared fit whose networks are not trained yet.
 
-    The tasks of many jobs may train in one call of `equipoise.training.fit`. The classifier stays as it was until
+    The tasks of many jobs may train in one call of `equipoise.training.fit`. The classifier is unchanged until
     `finish`.
 
     Attributes
@@ -26,7 +26,7 @@ class FitJob(ABC, Generic[C]):
         self._classifier, self._draft, self.tasks = classifier, draft, tasks
 
     def finish(self, networks: Sequence[TrainedNetwork]) -> C:
-        """Give the trained networks to the classifier.
+        """Fit the classifier with the trained networks.
 
         Parameters
         ----------
@@ -36,7 +36,7 @@ class FitJob(ABC, Generic[C]):
         Returns
         -------
         NeuralClassifier or AutoClassifier
-            The classifier that the job was prepared for, fitted.
+            The fitted classifier.
 
         Raises
         ------
