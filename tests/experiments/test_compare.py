@@ -183,7 +183,7 @@ def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
         assert model[-1].n_members == 2 and model[-1].n_steps_ == [300, 300]
 
 
-@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tmp_path, monkeypatch):
     brief = replace(recipes.RECIPES["gbo"], parts={"sampler": GBO(max_epochs=2)})
     monkeypatch.setitem(recipes.RECIPES._records, "gbo", brief)
@@ -195,7 +195,7 @@ def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tm
     assert (made["n_made"] == 45).all() and made["real_accuracy"].between(0, 1).all()
 
 
-@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 def test_what_a_sampler_says_comes_from_a_classifier_fitted_on_its_own_too(dataset, comparison):
     _, codes = np.unique(dataset.y, return_inverse=True)
     fold = PreparedFold.of(dataset, codes, next(comparison.protocol.splits.folds(dataset, codes, 0)))

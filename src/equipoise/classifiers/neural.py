@@ -316,7 +316,9 @@ class NeuralClassifier(NetworkClassifier):
         if self.reads_integers_:
             whole = rows.astype(np.int64)
             if not np.array_equal(whole, rows):
-                raise ValueError("The network was trained on integers, but X holds other numbers; convert X to integers.")
+                raise ValueError(
+                    "The network was trained on integers, but X holds other numbers; convert X to integers."
+                )
             return self.ensemble_.predict_proba(whole)
         if holds_bytes(rows):
             return self.ensemble_.predict_proba(self.ensemble_.from_bytes(rows, self.scaler_))

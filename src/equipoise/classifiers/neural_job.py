@@ -181,9 +181,7 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
 def _hidden_layers(draft: "NeuralClassifier", table: Table) -> tuple[int, ...]:
     sizes = tuple(draft.hidden_layer_sizes)
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes must be integers of 1 or more, got {draft.hidden_layer_sizes!r}."
-        )
+        raise ValueError(f"hidden_layer_sizes must be integers of 1 or more, got {draft.hidden_layer_sizes!r}.")
     if table.X.ndim != 2:
         raise ValueError(
             f"network={draft.network!r} needs rows that are vectors, but X has shape {table.X.shape}: flatten it, or "

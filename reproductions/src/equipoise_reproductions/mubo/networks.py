@@ -14,7 +14,7 @@ from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
-from equipoise.samplers import UnhealthyGANWarning
+from equipoise.samplers import GANDiagnosticsWarning
 from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.samplers.resample import resample
 from equipoise.training import Settings, Table
@@ -116,7 +116,7 @@ class GANRows:
         """Return all rows of the table and those that were made."""
         scaler, n = MinMaxScaler().fit(table.X), len(table)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnhealthyGANWarning)  # the page has the figures
+            warnings.simplefilter("ignore", GANDiagnosticsWarning)  # the page has the figures
             X, y = self._sampler.fit_resample(scaler.transform(table.X), table.y)
         self.health = self._sampler.diagnostics_.iloc[0].to_dict()
         made = Table(scaler.inverse_transform(X[n:]).astype(table.X.dtype), y[n:], 2)
