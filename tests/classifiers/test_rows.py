@@ -131,9 +131,9 @@ class TestTokens:
         X, y = tokens
         with pytest.raises(ValueError, match=r"Tokens cannot read rows .*token ids, stay integers with standardize=F"):
             NeuralClassifier(network=Tokens(), max_steps=2).fit(X, y)
-        with pytest.raises(ValueError, match=r"reads integers, .*batch_transform=MixUp.* may turn them into"):
+        with pytest.raises(ValueError, match=r"reads integers, .*batch_transform=MixUp.* would mix or move"):
             NeuralClassifier(network=Tokens(), standardize=False, batch_transform=MixUp(alpha=0.3)).fit(X, y)
-        with pytest.raises(ValueError, match=r"reads integers, .*sampler=RandomUnderSampler\(\) may"):
+        with pytest.raises(ValueError, match=r"reads integers, .*sampler=RandomUnderSampler\(\) would mix or move"):
             NeuralClassifier(network=Tokens(), standardize=False, sampler=RandomUnderSampler()).fit(X, y)
 
 
@@ -191,7 +191,7 @@ class TestDevices:
     def test_a_wrong_one_is_refused_before_the_work(self, device, problem, monkeypatch):
         monkeypatch.setattr(Standardizer, "of", None)  # whatever it is called with fails otherwise
         for classifier in (NeuralClassifier(device=device), AutoClassifier(device=device)):
-            with pytest.raises(ValueError, match=f"device='{device}' is not there .*: choose one of 'auto', 'cpu'"):
+            with pytest.raises(ValueError, match=f"device='{device}' is not available .*: choose one of 'auto', 'cpu'"):
                 classifier.fit(*problem())
 
     def test_a_model_of_another_machine_predicts_here(self, problem):

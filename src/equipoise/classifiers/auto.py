@@ -6,10 +6,9 @@ extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), log-opinion pools
 correction (Saerens, Latinne and Decaestecker, 2002). `benchmarks/auto_search.py` is the search for its constants.
 """
 
-import time
 from dataclasses import asdict
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,19 +16,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
 from equipoise.classifiers.auto_members import FoldInputs, Kind
-from equipoise.classifiers.base import NetworkClassifier
+from equipoise.classifiers.jobs import JobClassifier
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
 from equipoise.decisions.pool import pool
 from equipoise.describing import Description, Rule, by_label
-from equipoise.sklearn_private import Interval, StrOptions, fit_context
-from equipoise.training import FittedEnsemble, fit
+from equipoise.sklearn_private import Interval, StrOptions
+from equipoise.training import FittedEnsemble
 from equipoise.training.scaling import Standardizer
 
 DECISIONS = ("balanced", "macro_f1", "natural")
 
 
-class AutoClassifier(NetworkClassifier):
+class AutoClassifier(JobClassifier):
     """Pool of networks without tuning, with calibrated probabilities and a decision by name.
 
     The rows are divided into eight stratified folds (four from 5,000 rows on). For each fold, networks of several
@@ -108,6 +107,7 @@ class AutoClassifier(NetworkClassifier):
     n_steps_: list[int]
     held_out_: HeldOutAnswers
 
+    _job_class = AutoJob
     _parameter_constraints = {
         "decision": [StrOptions(set(DECISIONS)), "array-like", dict],
         "standardize": ["boolean"],
@@ -141,51 +141,6 @@ class AutoClassifier(NetworkClassifier):
         self.max_time = max_time
         self.device = device
         self.random_state = random_state
-
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Train the networks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), default=None
-        groups : array-like of shape (n,), default=None
-            Rows of one group are held out together.
-
-        Returns
-        -------
-        AutoClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If rows or labels are invalid, or costs do not fit the classes.
-        """
-        started = time.monotonic()
-        job = self.prepare(X, y, sample_weight, groups)
-        left = None
-        if self.max_time is not None:
-            left = max(0.0, self.max_time - (time.monotonic() - started))
-        return job.finish(fit(job.tasks, max_time=left))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def prepare(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> AutoJob:
-        """Prepare a fit: its training tasks and a `finish`.
-
-        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
-
-        Returns
-        -------
-        AutoJob
-        """
-        return AutoJob(self, X, y, sample_weight, groups)
 
     @property
     def offsets_(self) -> dict[str, NDArray[np.float64]]:

@@ -2,28 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
 from equipoise.bilevel.history import long_frame
-from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
-from equipoise.classifiers.jobs import FitJob
+from equipoise.classifiers.base import LEAST_STEPS
+from equipoise.classifiers.jobs import JobClassifier
 from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
-from equipoise.sklearn_private import HasMethods, Interval, StrOptions, fit_context
+from equipoise.sklearn_private import HasMethods, Interval, StrOptions
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, OuterProblem, fit
+from equipoise.training import FittedEnsemble, OuterProblem
 from equipoise.training.scaling import Standardizer
 
 
-class NeuralClassifier(NetworkClassifier):
+class NeuralClassifier(JobClassifier):
     """Small neural networks trained on imbalanced data, with interchangeable treatments of the imbalance.
 
     The prediction is the mean probability of ``n_members`` networks, trained at once. Treatments are independent
@@ -79,7 +79,7 @@ class NeuralClassifier(NetworkClassifier):
     gradient_tolerance : float, default=None
         Stop a member once the norm of its loss gradient over all training rows is at most this.
     max_time : float, default=None
-        Time limit of training in seconds. Results under a limit depend on the machine's speed.
+        Time limit of `fit` in seconds. Results under a limit depend on the machine's speed.
     class_weight : dict, "balanced" or None, default=None
         Weights by label; ``"balanced"`` is N / (K n_k).
     standardize : bool, default=True
@@ -143,6 +143,7 @@ class NeuralClassifier(NetworkClassifier):
     loss_parameters_: dict[str, NDArray[np.float64]]
     loss_histories_: list[dict[str, NDArray[Any]]]
 
+    _job_class = NeuralJob
     _allow_nd = True
     _dtypes = (np.float64, np.float32, np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64)
     _parameter_constraints = {
@@ -231,58 +232,6 @@ class NeuralClassifier(NetworkClassifier):
         self.device = device
         self.random_state = random_state
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Train the networks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), default=None
-        groups : array-like of shape (n,), default=None
-            Groups with separate parameters in `AutoBalance`; not needed for prediction.
-
-        Returns
-        -------
-        NeuralClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If rows, labels or parameters are invalid, or training diverged.
-        """
-        job = self.prepare(X, y, sample_weight, groups)
-        return job.finish(fit(job.tasks, max_time=self.max_time))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def prepare(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> FitJob[Self]:
-        """Prepare a fit: one training task a member, and a `finish`.
-
-        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
-
-        Returns
-        -------
-        FitJob
-
-        Examples
-        --------
-        >>> from sklearn.datasets import make_classification
-        >>> from equipoise import NeuralClassifier
-        >>> from equipoise.training import fit
-        >>> X, y = make_classification(random_state=0)
-        >>> jobs = [NeuralClassifier(n_members=2, max_steps=20, random_state=seed).prepare(X, y) for seed in range(3)]
-        >>> networks = fit([task for job in jobs for task in job.tasks])
-        >>> [job.finish(networks[2 * i : 2 * i + 2]).predict(X).shape for i, job in enumerate(jobs)]
-        [(100,), (100,), (100,)]
-        """
-        return NeuralJob(self, X, y, sample_weight, groups)
-
     def planned_steps(self, n_rows: int) -> int:
         """Return the gradient steps of each member on ``n_rows`` rows, without early stopping."""
         epoch_steps = -(-n_rows // min(self.batch_size, n_rows))
@@ -316,9 +265,7 @@ class NeuralClassifier(NetworkClassifier):
         if self.reads_integers_:
             whole = rows.astype(np.int64)
             if not np.array_equal(whole, rows):
-                raise ValueError(
-                    "The network was trained on integers, but X holds other numbers; convert X to integers."
-                )
+                raise ValueError("The network was trained on integers, but X holds other numbers: pass integers.")
             return self.ensemble_.predict_proba(whole)
         if holds_bytes(rows):
             return self.ensemble_.predict_proba(self.ensemble_.from_bytes(rows, self.scaler_))

@@ -97,8 +97,8 @@ def _refuse_changed_codes(draft: "NeuralClassifier") -> None:
     for name, part in changes.items():
         if draft.reads_integers_ and part is not None:
             raise ValueError(
-                f"The network reads integers, such as token ids, but {name}={part!r} would mix or move them. Remove it, "
-                "or convert X to floats if its values are quantities."
+                f"The network reads integers, such as token ids, but {name}={part!r} would mix or move them. Remove "
+                "it, or convert X to floats if its values are quantities."
             )
 
 
@@ -111,8 +111,8 @@ def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: in
     for name in ("sampler", "batch_transform"):
         if getattr(draft, name) is not None:
             raise ValueError(
-                f"groups cannot be combined with {name}={getattr(draft, name)!r}, whose rows belong to no single group. "
-                "Remove one of them."
+                f"groups cannot be combined with {name}={getattr(draft, name)!r}, whose rows belong to no single "
+                "group. Remove one of them."
             )
     labels = column_or_1d(groups)
     if len(labels) != n_rows:

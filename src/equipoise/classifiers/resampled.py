@@ -95,6 +95,7 @@ class ResampledClassifier(ClassifierWrapper):
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
+        self._codes(drawn.y)  # refuses a frozen classifier of other classes
 
     def _read(self, X: Any) -> Any:
         rows = readable(X)

@@ -87,6 +87,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         counts = np.bincount(self._codes(y), sample_weight, minlength=len(self.classes_))
+        if str(self.training_priors) == "observed" and not counts.all():
+            raise ValueError(
+                f"y has no rows of the classes {self.classes_[counts == 0].tolist()!r} of the fitted estimator, so "
+                "their priors cannot be observed. Add such rows, or give training_priors."
+            )
         observed = counts / counts.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
