@@ -209,7 +209,10 @@ POOLED = {
     "a bin without width": (of_codes("widths_", first(0)), "widths_ of codes must be finite, above 0"),
     "an endless bin": (of_codes("widths_", first(np.inf)), "widths_ of codes must be finite, above 0"),
     "texts for starts": (of_codes("starts_", lambda a: a.astype(str)), "starts_ of codes must be floats"),
-    "codes of other features": (lambda a: vars(a.fold_inputs_[1].encoder_).update(n_features_in_=99), "read 99 features"),
+    "codes of other features": (
+        lambda a: vars(a.fold_inputs_[1].encoder_).update(n_features_in_=99),
+        "read 99 features",
+    ),
     "two folds swapped": (lambda a: a.fold_inputs_.reverse(), "inputs|probabilities differ"),
     "a fold without networks": (lambda a: a.fold_ensembles_.pop(), "belong to no network"),
     "inputs of a fold less": (lambda a: a.fold_inputs_.pop(), r"inputs have \d folds, but the networks \d"),
