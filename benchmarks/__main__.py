@@ -5,7 +5,7 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, chains, compare, gan, scale, start, steps, transforms
+from benchmarks import auto, autobalance, chains, compare, gan, predict, scale, start, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {
@@ -16,6 +16,7 @@ _MEASURED = {
     "chains": chains.run,
     "autobalance": autobalance.run,
     "auto": auto.run,
+    "predict": predict.run,
 }
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 

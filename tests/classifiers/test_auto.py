@@ -148,7 +148,7 @@ class TestHeldOutRows:
     def test_labels_of_held_out_rows_do_not_reach_the_inputs_of_their_fold(self, problem, monkeypatch):
         X, y = problem((60, 20))
         folds = [(np.delete(np.arange(80), part), part) for part in np.array_split(np.arange(80), 4)]
-        monkeypatch.setattr(auto_job, "_split", lambda codes, groups, seed: folds)
+        monkeypatch.setattr(auto_job, "_split", lambda codes, groups, seed, n_folds: folds)
         changed_X, changed_y = X.copy(), y.copy()
         changed_X[folds[1][1]], changed_y[folds[1][1]] = 9.0, 1 - y[folds[1][1]]
         before, after = quick(standardize=False, max_steps=1), quick(standardize=False, max_steps=1)
@@ -187,7 +187,7 @@ class TestHeldOutRows:
         y = (rng.random(n) < rng.uniform(0.05, 0.5)).astype(int)
         groups = rng.integers(0, rng.integers(2, 12), n) ** rng.integers(1, 3)
         for seed in range(200):
-            folds = auto_job._split(y, groups, seed)
+            folds = auto_job._split(y, groups, seed, auto_job._most_folds(y, groups))
             assert all(len(train) and len(held_out) for train, held_out in folds)
             assert sorted(np.concatenate([held_out for _, held_out in folds])) == list(range(n))
 
@@ -321,20 +321,24 @@ class TestFit:
         assert not same_bytes(quick(max_steps=3, random_state=1).fit(X, y), first, X)
 
     def test_time_that_is_short_makes_fewer_steps(self, problem):
-        model = quick(max_steps=1_000_000, max_time=0.5).fit(*problem())
+        with pytest.warns(UserWarning, match=r"max_time=0\.5 seconds leave time for"):
+            model = quick(max_steps=1_000_000, max_time=0.5).fit(*problem())
         assert max(model.n_steps_) < 100_000
         assert np.isfinite(model.predict_proba(problem()[0])).all()
 
     def test_steps_follow_from_the_rows(self, problem):
         def steps(n_rows):
-            return [auto_job._settings(kind, n_rows, None, "cpu").max_steps for kind in AutoClassifier.kinds]
+            return [
+                auto_job._settings(kind, n_rows, auto_job._steps(n_rows), "cpu").max_steps
+                for kind in AutoClassifier.kinds
+            ]
 
         assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto_job._EPOCHS * 32  # batches of an epoch
         assert max(steps(30_000)) == max(steps(300_000)) == auto_job._MOST_STEPS
         for n_rows in (50, 2000, 30_000):
             shares = [kind.share_of_steps for kind in AutoClassifier.kinds]
             assert steps(n_rows) == [int(share * max(steps(n_rows))) for share in shares]
-        assert auto_job._settings(AutoClassifier.kinds[0], 30, None, "cpu").batch_size == 30
+        assert auto_job._settings(AutoClassifier.kinds[0], 30, 5, "cpu").batch_size == 30
 
     def test_any_labels(self, problem):
         X, codes = problem()

@@ -18,6 +18,13 @@ from equipoise.losses import Loss
 _LEAST_WEIGHT = 1e-300  # of a row whose loss is zero: small, and yet what is divided by it is finite
 
 
+class Size(Protocol):
+    """Sets the size of micro-samples."""
+
+    def of(self, restart: Restart) -> int:
+        """Return the rows to propose of each majority class."""
+
+
 @dataclass(frozen=True)
 class MicroSampleSize:
     """Rows of a micro-sample: a share of m at first, a smaller one once the sample has grown.

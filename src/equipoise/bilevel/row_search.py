@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
-from equipoise.bilevel.proposals import MicroSampleSize, Proposal, SizeByAcceptances
+from equipoise.bilevel.proposals import MicroSampleSize, Proposal, Size
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
 from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
@@ -58,7 +58,7 @@ class RowSearch:
     proposal: Proposal
     objective: Objective
     acceptance: Acceptance
-    size: MicroSampleSize | SizeByAcceptances = field(default_factory=MicroSampleSize)
+    size: Size = field(default_factory=MicroSampleSize)
     inner_steps: int | None = None
     balanced: bool = False
     max_iter: int = 100

@@ -52,7 +52,8 @@ class AutoClassifier(NetworkClassifier):
     max_steps : int, default=None
         Gradient steps of a network of the longest kind, in place of those that follow from the number of rows.
     max_time : float, default=None
-        Seconds that `fit` may take, about. A run cut short depends on the machine's speed.
+        Seconds that `fit` may take, about. Little time means fewer steps, then fewer folds and kinds of networks, with
+        a warning; networks make 100 steps at least. A fit with a time limit depends on the machine's speed.
     device : str, default="auto"
         As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -170,7 +171,7 @@ class AutoClassifier(NetworkClassifier):
         job = self.prepare(X, y, sample_weight, groups)
         left = None
         if self.max_time is not None:
-            left = max(0.05 * self.max_time, self.max_time - (time.monotonic() - started))
+            left = max(0.0, self.max_time - (time.monotonic() - started))
         return job.finish(fit(job.tasks, max_time=left))
 
     @fit_context(prefer_skip_nested_validation=True)

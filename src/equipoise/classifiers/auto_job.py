@@ -1,5 +1,6 @@
 """The first half of `AutoClassifier.fit`, folds and their training tasks, and what the held-out rows then decide."""
 
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 
 from equipoise.batches import MixUp
-from equipoise.classifiers.auto_members import Kind
+from equipoise.classifiers.auto_members import FoldInputs, Kind
+from equipoise.classifiers.auto_time import FEWEST_STEPS, Costs, Plan, plan_within, warn_of_little_time
 from equipoise.classifiers.base import CLIP, LEAST_STEPS, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.decisions.held_out import HeldOutRows
@@ -81,7 +83,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
     ) -> None:
-        draft = classifier._new_draft()
+        started, draft = time.monotonic(), classifier._new_draft()
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
         rows, self.codes = draft._checked(X, y)
@@ -101,20 +103,41 @@ class AutoJob(FitJob["AutoClassifier"]):
         draft.scaler_ = Standardizer.of(rows, self.weights, CLIP) if draft.standardize else None
         self.rows = draft.scaled(rows)
         rng = check_random_state(draft.random_state)
-        folds = _split(self.codes, held_together, rng.randint(1 << 31))
+        plan = self._plan(held_together, started, device)
+        folds = _split(self.codes, held_together, rng.randint(1 << 31), plan.n_folds)
         self.held_out = [held_out for _, held_out in folds]
-        draft.kinds_ = draft.kinds  # so that a model that is kept knows its own
-        settings = [_settings(kind, len(folds[0][0]), draft.max_steps, device) for kind in draft.kinds_]
+        draft.kinds_ = plan.kinds  # so that a model that is kept knows its own
+        settings = [_settings(kind, len(folds[0][0]), plan.steps, device) for kind in draft.kinds_]
         seconds = None if draft.max_time is None else _TREES_SHARE * draft.max_time / len(folds)
         draft.fold_inputs_ = []
         for train, _ in folds:
             self._add_fold(train, settings, rng, seconds)
 
+    def _plan(self, groups: NDArray[Any] | None, started: float, device: str) -> Plan:
+        """Return folds, kinds and steps: all of them, or what the time limit leaves."""
+        draft, n_folds = self._draft, _most_folds(self.codes, groups)
+        n_train = len(self.codes) - len(self.codes) // n_folds
+        whole = Plan(n_folds, draft.kinds, draft.max_steps or _steps(n_train))
+        if draft.max_time is None:
+            return whole
+
+        def inputs_of(rows: Codes) -> FoldInputs:
+            return draft.fold_inputs.of(self.rows[rows], self.codes[rows], None, 0, 0.0)
+
+        settings = {kind: _settings(kind, n_train, whole.steps, device) for kind in draft.kinds}
+        costs = Costs.measured(inputs_of, self.rows, self.codes, settings)
+        plan = plan_within(draft.max_time - (time.monotonic() - started), whole, costs)
+        warn_of_little_time(draft.max_time, plan, whole)
+        return plan
+
     def _add_fold(
         self, train: Codes, settings: Sequence[Settings], rng: np.random.RandomState, seconds: float | None
     ) -> None:
         draft, weights = self._draft, None if self.weights is None else self.weights[train]
-        inputs = draft.fold_inputs.of(self.rows[train], self.codes[train], weights, rng.randint(1 << 31), seconds)
+        coded = any(kind.codes for kind in draft.kinds_)
+        inputs = draft.fold_inputs.of(
+            self.rows[train], self.codes[train], weights, rng.randint(1 << 31), seconds, coded=coded
+        )
         draft.fold_inputs_.append(inputs)
         for kind, how in zip(draft.kinds_, settings, strict=True):
             table = Table(inputs.view(self.rows[train], kind), self.codes[train], len(draft.classes_))
@@ -151,8 +174,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         return "Training diverged: see that the features are finite and of like scale."
 
 
-def _split(codes: Codes, groups: NDArray[Any] | None, seed: int) -> list[tuple[Codes, Codes]]:
-    """Return training and held-out rows of each fold."""
+def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
     n_folds = min(_FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
     if groups is not None:
         names = np.unique(groups)
@@ -161,6 +183,11 @@ def _split(codes: Codes, groups: NDArray[Any] | None, seed: int) -> list[tuple[C
         n_folds = min(n_folds, len(names))
     if n_folds < 2:
         raise ValueError(f"A class of two rows is needed, but each of the {len(codes)} classes has one row only.")
+    return n_folds
+
+
+def _split(codes: Codes, groups: NDArray[Any] | None, seed: int, n_folds: int) -> list[tuple[Codes, Codes]]:
+    """Return training and held-out rows of each fold."""
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes that not every fold has: pooled, they need not
@@ -168,15 +195,23 @@ def _split(codes: Codes, groups: NDArray[Any] | None, seed: int) -> list[tuple[C
         return [(train, held_out) for train, held_out in folds if len(held_out)]  # of few groups, some go without
 
 
-def _settings(kind: Kind, n_rows: int, max_steps: int | None, device: str) -> Settings:
-    batch_size = min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
-    epoch_steps = -(-n_rows // batch_size)
-    steps = max_steps or min(max(LEAST_STEPS, _EPOCHS * epoch_steps), _MOST_STEPS)
+def _batch_size(n_rows: int) -> int:
+    return min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
+
+
+def _steps(n_rows: int) -> int:
+    """Return the gradient steps of the longest kind."""
+    return min(max(LEAST_STEPS, _EPOCHS * -(-n_rows // _batch_size(n_rows))), _MOST_STEPS)
+
+
+def _settings(kind: Kind, n_rows: int, steps: int, device: str) -> Settings:
+    batch_size = _batch_size(n_rows)
     return Settings(
         batch_transform=MixUp(alpha=kind.alpha),
         batch_size=batch_size,
         max_steps=max(1, int(kind.share_of_steps * steps)),
-        epoch_steps=epoch_steps,
+        min_steps=min(FEWEST_STEPS, steps),
+        epoch_steps=-(-n_rows // batch_size),
         dropout=kind.dropout,
         device=device,
     )

@@ -45,10 +45,11 @@ class FoldInputs:
     ----------
     feature_importances_ : ndarray of shape (n_features,)
         Of mean 1, see `feature_relevance`.
-    encoder_ : PiecewiseLinearEncoder
+    encoder_ : PiecewiseLinearEncoder or None
+        None where no network sees codes.
     """
 
-    def __init__(self, relevance: NDArray[np.float32], encoder: PiecewiseLinearEncoder) -> None:
+    def __init__(self, relevance: NDArray[np.float32], encoder: PiecewiseLinearEncoder | None) -> None:
         self.feature_importances_, self.encoder_ = relevance, encoder
 
     @classmethod
@@ -59,16 +60,21 @@ class FoldInputs:
         weights: NDArray[np.float64] | None,
         seed: int,
         max_time: float | None = None,
+        *,
+        coded: bool = True,
     ) -> Self:
         """Look at training rows (n, n_features) and their classes."""
         relevance = feature_relevance(X, codes, weights, seed, max_time)
-        return cls(relevance.astype(X.dtype), PiecewiseLinearEncoder(BINS, bins="tree").fit(X, codes))
+        encoder = PiecewiseLinearEncoder(BINS, bins="tree").fit(X, codes) if coded else None
+        return cls(relevance.astype(X.dtype), encoder)
 
     def scales(self, kind: Kind) -> Rows:
         """Factor of each column that a kind of network sees."""
         scales = self.feature_importances_**kind.sharpness
-        return np.concatenate([scales, scales[self.encoder_.columns_]]) if kind.codes else scales
+        if not kind.codes or self.encoder_ is None:
+            return scales
+        return np.concatenate([scales, scales[self.encoder_.columns_]])
 
     def view(self, X: Rows, kind: Kind) -> Rows:
         """Rows (n, n_features) as a kind of network sees them."""
-        return (self.encoder_.transform(X) if kind.codes else X) * self.scales(kind)
+        return (self.encoder_.encode(X) if kind.codes and self.encoder_ is not None else X) * self.scales(kind)

@@ -1,6 +1,8 @@
 """What the classifiers that train networks share: checks of rows and labels, the device, prediction."""
 
 import copy
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +36,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     classes_: NDArray[Any]
     _allow_nd = False
+    _dtypes: Sequence[type[np.generic]] = (np.float64, np.float32)
 
     def _new_draft(self) -> Self:
         """Return a twin with the same parameters and without fitted attributes."""
@@ -54,7 +57,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
         """Return training rows and class codes; set `classes_` and what scikit-learn keeps of features."""
         rows, labels = validate_data(
-            self, as_array(X), as_array(y), dtype=[np.float64, np.float32], allow_nd=self._allow_nd
+            self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
         )
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -75,9 +78,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        rows: Any = validate_data(
-            self, as_array(X), reset=False, dtype=[np.float64, np.float32], allow_nd=self._allow_nd
-        )
+        rows: Any = validate_data(self, as_array(X), reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -118,6 +119,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
+
+
+def _plain(labels: Any) -> Any:
+    """Return labels that are numbers in an array of objects as an array of numbers."""
+    if getattr(labels, "dtype", None) != np.dtype(object):
+        return labels
+    values = np.asarray(labels)
+    numeric = all(isinstance(value, Real | np.bool_) for value in values.flat)
+    return np.array(values.tolist()) if numeric else labels
 
 
 def training_device(name: str) -> str:

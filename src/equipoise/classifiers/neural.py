@@ -13,7 +13,7 @@ from torch import nn
 from equipoise.bilevel.history import long_frame
 from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
 from equipoise.classifiers.jobs import FitJob
-from equipoise.classifiers.neural_job import NeuralJob
+from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
@@ -106,6 +106,8 @@ class NeuralClassifier(NetworkClassifier):
         Gradient steps that each member made.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
         With an `AutoBalance`: ``w``, ``offset`` and ``delta`` that each member trained with.
+    reads_integers_ : bool
+        Whether a network of one's own read the rows as integers.
     groups_ : ndarray of shape (n_groups,) or None
         Groups, if `fit` was told of any.
     sampler_diagnostics_ : list of dict
@@ -134,6 +136,7 @@ class NeuralClassifier(NetworkClassifier):
     ensemble_: FittedEnsemble
     scaler_: Standardizer | None
     encoder_: PiecewiseLinearEncoder | None
+    reads_integers_: bool
     groups_: NDArray[Any] | None
     sampler_diagnostics_: list[dict[str, Any]]
     n_steps_: list[int]
@@ -141,6 +144,7 @@ class NeuralClassifier(NetworkClassifier):
     loss_histories_: list[dict[str, NDArray[Any]]]
 
     _allow_nd = True
+    _dtypes = (np.float64, np.float32, np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64)
     _parameter_constraints = {
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
@@ -305,10 +309,17 @@ class NeuralClassifier(NetworkClassifier):
     def inputs(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return checked rows as the networks read them: standardised, with codes beside them."""
         X = X if self.scaler_ is None else self.scaler_.transform(X)
-        X = X.astype(self.dtype)
-        return X if self.encoder_ is None else self.encoder_.transform(X)
+        X = X.astype(self.dtype, copy=False)
+        return X if self.encoder_ is None else self.encoder_.encode(X)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        if self.reads_integers_:
+            whole = rows.astype(np.int64)
+            if not np.array_equal(whole, rows):
+                raise ValueError("The network was trained on integers, but X holds other numbers: give integers.")
+            return self.ensemble_.predict_proba(whole)
+        if holds_bytes(rows):
+            return self.ensemble_.predict_proba(self.ensemble_.from_bytes(rows, self.scaler_))
         return self.ensemble_.predict_proba(self.inputs(rows))
 
     def _balancing(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The first half of `NeuralClassifier.fit`: rows scaled, encoded and resampled, and one training task a member."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
+from equipoise.training.stacks import reads_integers
 
 if TYPE_CHECKING:
     from equipoise.classifiers.neural import NeuralClassifier
@@ -47,15 +49,24 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         if weights is not None:
             group = None if group is None else group[weights > 0]
             rows, codes, weights = rows[weights > 0], codes[weights > 0], weights[weights > 0]
-        table = Table(draft.inputs(rows), codes, len(draft.classes_), group)
+        table = _table(draft, rows, codes, group)
         draft.sampler_diagnostics_ = []
         seeds = check_random_state(draft.random_state).randint(np.iinfo(np.int32).max, size=draft.n_members)
         settings = _settings(draft, table, device)
+        if table.X.dtype == np.int64:
+            draft.reads_integers_ = reads_integers(Task(table, 0, settings))
+            table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
+        self._check_sampler()
         self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
+
+    def _check_sampler(self) -> None:
+        draft = self._draft
+        if draft.reads_integers_ and draft.sampler is not None:
+            raise ValueError(f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out.")
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
-        draft.ensemble_ = FittedEnsemble(networks, draft.classes_)
+        draft.ensemble_ = FittedEnsemble(networks, draft.classes_, device=self.tasks[0].settings.device)
         draft.n_steps_ = [network.n_steps for network in networks]
         if found := [network.found for network in networks if isinstance(network.found, FoundLoss)]:
             names = found[0].parameters
@@ -67,6 +78,23 @@ class NeuralJob(FitJob["NeuralClassifier"]):
             f"Training diverged with learning_rate={self._draft.learning_rate!r}: lower it, or see that the features "
             f"are finite and of like scale (standardize=True does that)."
         )
+
+
+def holds_bytes(rows: NDArray[Any]) -> bool:
+    """Whether rows are images, or other arrays, of bytes: they stay bytes until a batch is formed."""
+    return rows.dtype == np.uint8 and rows.ndim > 2
+
+
+def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: Codes | None) -> Table:
+    """Return the rows as they are stored: bytes and, for a network of one's own, integers stay what they are."""
+    draft.reads_integers_ = False
+    own_network = not isinstance(draft.network, str)
+    as_given = own_network and not draft.standardize and draft.n_bins is None
+    if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
+        return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
+    if holds_bytes(rows) and own_network and draft.sampler is None:
+        return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
+    return Table(draft.inputs(rows), codes, len(draft.classes_), group)
 
 
 def _refuse_mixed_codes(draft: "NeuralClassifier", X: ArrayLike) -> None:
@@ -118,7 +146,8 @@ def _row_weights(
 def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
     """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
     given = None if sample_weight is None else check_sample_weight(sample_weight, X, dtype=np.float64)
-    draft.scaler_ = Standardizer.of(X, given, CLIP) if draft.standardize else None
+    numbers = X if holds_bytes(X) or X.dtype.kind == "f" else X.astype(np.float64)
+    draft.scaler_ = Standardizer.of(numbers, given, CLIP) if draft.standardize else None
     draft.encoder_ = None
     if draft.n_bins is not None:
         if X.ndim != 2:

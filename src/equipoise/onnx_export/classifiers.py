@@ -99,8 +99,8 @@ def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
     value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
     told = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
     kinds = {i: model.kinds_[i] for i in told}
-    coded = any(kind.codes for kind in kinds.values())
-    views = [_with_codes(graph, value, inputs.encoder_) for inputs in model.fold_inputs_] if coded else []
+    encoders = [inputs.encoder_ for inputs in model.fold_inputs_ if any(kind.codes for kind in kinds.values())]
+    views = [_with_codes(graph, value, encoder) for encoder in encoders if encoder is not None]
     powers = []
     for i, kind in kinds.items():
         folds = zip(model.fold_inputs_, model.fold_ensembles_, strict=True)

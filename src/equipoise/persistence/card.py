@@ -1,4 +1,4 @@
-"""The model card: a page for people that says what a model is, what it was trained on, its figures and its limits."""
+"""The model card: a page for people on what a model is, its training data, its metrics and its limits."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -57,7 +57,7 @@ def _check_pooled(auto: AutoClassifier) -> None:
         )
     for inputs, stacks in zip(auto.fold_inputs_, auto.fold_ensembles_, strict=True):
         _check_numbers("feature_importances_ of a fold", inputs.feature_importances_, of_features, least=0)
-        if inputs.encoder_.n_features_in_ != auto.n_features_in_:
+        if inputs.encoder_ is not None and inputs.encoder_.n_features_in_ != auto.n_features_in_:
             raise ValueError(f"codes are of {inputs.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")
         if len(stacks) != len(auto.kinds_):
             raise ValueError(f"a fold has {len(stacks)} networks, but there are {len(auto.kinds_)} kinds")

@@ -104,6 +104,10 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         """Return the features and then their codes, of shape (n, n_features + n_codes)."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return self.encode(rows)
+
+    def encode(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return what `transform` does for an array that needs no check, always as an array."""
         codes = ((rows[:, self.columns_] - self.starts_) / self.widths_).clip(0, 1)
         return np.concatenate([rows, codes.astype(rows.dtype, copy=False)], axis=1)
 

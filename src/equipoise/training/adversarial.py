@@ -18,6 +18,7 @@ from torch.nn.functional import softplus
 
 from equipoise.networks.gan import Discriminator, Generator
 from equipoise.networks.modules import ModuleStack, fresh_copy
+from equipoise.training.autograd import trainable
 from equipoise.training.gan_draws import Seed, gan_batches, number
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 from equipoise.training.optimization import Adam, keep_replicas
@@ -83,7 +84,8 @@ def train_gans(
 
     for done_stacks, stack in enumerate(stacks):
         left = None if max_time is None else (max_time - (time.monotonic() - started)) / (len(stacks) - done_stacks)
-        gans = _StackTraining([tasks[i] for i in stack], settings, left, tell).run()
+        with trainable():
+            gans = _StackTraining([tasks[i] for i in stack], settings, left, tell).run()
         trained.update(zip(stack, gans, strict=True))
     return [trained[i] for i in range(len(tasks))]
 

@@ -8,7 +8,7 @@ the settings.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import count, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from equipoise.batches.batch_smote import with_neighbours
 from equipoise.batches.mixture import Mixture, weighted
 from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
+
+if TYPE_CHECKING:
+    from equipoise.training.pool import CompactRows
 
 INITIAL_WEIGHTS, ROWS, DROPOUT, EVALUATIONS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
 
@@ -150,16 +153,16 @@ class Block:
         """Join the blocks of R replicas along axis 1."""
         return Block(*(_each([getattr(b, f.name) for b in blocks], lambda p: torch.stack(p, dim=1)) for f in _FIELDS))
 
-    def batches(self, X: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    def batches(self, X: "Tensor | CompactRows", target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Gather ``(x, target, weights)`` of each step, as many steps at once as fit in a fast cache."""
         at_once = max(1, _GATHERED // self._step_bytes(X))
         for start in range(0, len(self.rows), at_once):
             part = self._steps(slice(start, start + at_once), X.device)._with_neighbours(X)
             xs, targets = part._gather(X, "share"), part._gather(target, "label_share")
-            weights = [None] * len(xs) if part.weights is None else part.weights.to(X)
+            weights = [None] * len(xs) if part.weights is None else part.weights.to(X.device, X.dtype)
             yield from zip(xs, targets, weights, strict=True)
 
-    def _step_bytes(self, X: Tensor) -> int:
+    def _step_bytes(self, X: "Tensor | CompactRows") -> int:
         """Bytes of a step's rows, or of their distances within the batch where those are needed and more."""
         a_row = X[0].numel() if self.within is None else max(X[0].numel(), self.rows.shape[-1])
         return self.rows[0].numel() * a_row * X.element_size()
@@ -167,7 +170,7 @@ class Block:
     def _steps(self, steps: slice, device: torch.device) -> "Block":
         return Block(*(_each([getattr(self, f.name)], lambda p: p[0][steps].to(device)) for f in _FIELDS))
 
-    def _with_neighbours(self, X: Tensor) -> "Block":
+    def _with_neighbours(self, X: "Tensor | CompactRows") -> "Block":
         """Look for the neighbours of all steps at once; labels and weights stay those of the first row."""
         if self.within is None or self.labels is None:
             return self
@@ -175,10 +178,10 @@ class Block:
         first, second = self.rows.gather(-1, found.first), self.rows.gather(-1, found.second)
         return Block(first, found._replace(first=first, second=second), self.weights)
 
-    def _gather(self, values: Tensor, share: str) -> Tensor:
+    def _gather(self, values: "Tensor | CompactRows", share: str) -> Tensor:
         if self.mixture is None or not values.is_floating_point():  # class codes are never mixed
             return _rows(values, self.rows)
-        of_first = getattr(self.mixture, share).to(values)
+        of_first = getattr(self.mixture, share).to(values.device, values.dtype)
         of_first = of_first.view(*of_first.shape, *(1,) * (values.ndim - 1))
         return torch.lerp(_rows(values, self.mixture.second), _rows(values, self.mixture.first), of_first)
 
@@ -195,7 +198,7 @@ def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> A
     return function(list(parts))
 
 
-def _rows(values: Tensor, index: Tensor) -> Tensor:
+def _rows(values: "Tensor | CompactRows", index: Tensor) -> Tensor:
     return values.index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from equipoise.training.autograd import trainable
 from equipoise.training.cautions import (
     MissingClassWarning,
     TwiceCorrectedWarning,
@@ -160,7 +161,7 @@ def _side_by_side(
 
 def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None) -> Networks:
     members = list(stack.values())
-    with _denormals_flushed():
+    with trainable(), _denormals_flushed():
         if members[0].inner is not None:
             seconds = seconds if seconds is None else seconds / 2
             members = _with_found(members, seconds, on_steps)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack
 from equipoise.training.results import TrainedNetwork
+from equipoise.training.scaling import Standardizer
 
 _ROWS_AT_ONCE = 1 << 14  # rows of all members sent through the stack at once
 
@@ -23,13 +24,20 @@ class FittedEnsemble:
         Members, of one architecture.
     classes : ndarray of shape (n_classes,)
         Labels, in the order of the network's outputs.
-    scaler : fitted scikit-learn transformer, optional
-        Applied to rows before the networks see them.
+    scaler : Standardizer, optional
+        Applied to rows before the networks read them.
+    device : str, default="cpu"
+        Where the networks predict; the CPU where this machine has no such device.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     weights_ : dict of str to ndarray, each with a leading axis of members
+        They are read once, at the first prediction.
+    scaler_ : Standardizer or None
+    device_ : str
+    pattern_ : nn.Module or None
+        Module of the user that the weights belong to.
 
     Examples
     --------
@@ -43,12 +51,22 @@ class FittedEnsemble:
     array(['left', 'right'], dtype='<U5')
     """
 
-    def __init__(self, networks: Sequence[TrainedNetwork], classes: NDArray[Any], scaler: Any = None) -> None:
+    def __init__(
+        self,
+        networks: Sequence[TrainedNetwork],
+        classes: NDArray[Any],
+        scaler: Standardizer | None = None,
+        device: str = "cpu",
+    ) -> None:
         self.classes_ = classes
         self.scaler_ = scaler
+        self.device_ = device
         self.weights_ = {name: np.stack([n.weights[name] for n in networks]) for name in networks[0].weights}
         self.pattern_ = networks[0].pattern
         self._vectorized = networks[0].vectorized
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_module"}
 
     @property
     def n_members(self) -> int:
@@ -68,28 +86,51 @@ class FittedEnsemble:
         stack.load_state_dict(state)
         return stack.eval()
 
-    @torch.no_grad()
-    def member_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
+    def member_proba(self, X: NDArray[Any] | Tensor) -> NDArray[np.float64]:
         """Probabilities of each member, of shape (n_members, n, n_classes), for rows (n, *features)."""
-        stack = self.to_module()
-        dtype = next(v.dtype for v in stack.parameters())
-        members = self.n_members
-        at_once = max(1, _ROWS_AT_ONCE // members)
-        parts = (
-            torch.tensor(self._scaled(X[start : start + at_once]), dtype=dtype) for start in range(0, len(X), at_once)
-        )
-        logits = [stack(rows.expand(members, *rows.shape)) for rows in parts]
-        shape = (members, 0, len(self.classes_))
-        joined = torch.cat(logits, dim=1) if logits else torch.empty(shape)
-        return joined.double().softmax(dim=-1).numpy()
+        at_once = max(1, _ROWS_AT_ONCE // self.n_members)
+        parts = [self._logits(X[start : start + at_once]) for start in range(0, len(X), at_once)]
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) if parts else self._no_logits()
+        return joined.double().softmax(dim=-1).cpu().numpy()
 
-    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
-        return X if self.scaler_ is None else self.scaler_.transform(X)
+    def _logits(self, rows: NDArray[Any] | Tensor) -> Tensor:
+        module, like = self._network()
+        if not isinstance(rows, Tensor):
+            rows = rows if self.scaler_ is None else self.scaler_.transform(rows)
+            keeps = self.pattern_ is not None and rows.dtype == np.int64
+            rows = torch.tensor(rows, dtype=None if keeps else like.dtype, device=like.device)
+        with torch.no_grad():
+            return module(rows.expand(self.n_members, *rows.shape))
 
-    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
+    def _no_logits(self) -> Tensor:
+        return torch.empty(self.n_members, 0, len(self.classes_))
+
+    def _network(self) -> tuple[nn.Module, Tensor]:
+        """Return the module on its device, kept from call to call, and a tensor of its type."""
+        if "_module" not in self.__dict__:
+            with torch.inference_mode(False):
+                module = self.to_module().to(_device_here(self.device_)).requires_grad_(False)
+                self._module = module, next(module.parameters()).new_empty(0)
+        return self._module
+
+    def from_bytes(self, rows: NDArray[np.uint8], scaler: Standardizer | None) -> Tensor:
+        """Return rows of bytes as the networks read them, made numbers on their device."""
+        _, like = self._network()
+        on_device = torch.tensor(rows, device=like.device)
+        return on_device.to(like.dtype) if scaler is None else scaler.transform_bytes(on_device, like)
+
+    def predict_proba(self, X: NDArray[Any] | Tensor) -> NDArray[np.float64]:
         """Mean probabilities of the members, of shape (n, n_classes), for rows (n, *features)."""
         return self.member_proba(X).mean(axis=0)
 
-    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
+    def predict(self, X: NDArray[Any] | Tensor) -> NDArray[Any]:
         """Most probable label of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _device_here(name: str) -> torch.device:
+    """Return a device, or the CPU where a model comes from a machine with other devices."""
+    try:
+        return torch.zeros(1, device=name).device
+    except (AssertionError, NotImplementedError, RuntimeError):
+        return torch.device("cpu")

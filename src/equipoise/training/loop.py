@@ -224,10 +224,14 @@ class StackTraining:
         share = steps / self.settings.max_steps
         if not self.seconds:
             return share
-        return max(share, (time.monotonic() - self.started) / self.seconds)
+        of_time = (time.monotonic() - self.started) / self.seconds
+        of_least = steps / self.settings.min_steps if self.settings.min_steps else of_time
+        return max(share, min(of_time, of_least))
 
     def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.started >= self.seconds
+        if self.seconds is None or self.done < self.settings.min_steps:
+            return False
+        return time.monotonic() - self.started >= self.seconds
 
     def _evaluate(self) -> None:
         for rule in self.rules:

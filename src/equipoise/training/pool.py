@@ -8,6 +8,56 @@ from torch import Tensor
 
 from equipoise.training.task import Table, Task
 
+_KEPT = (np.dtype(np.uint8), np.dtype(np.int64))
+
+
+class CompactRows:
+    """Rows of bytes or integers, with what the trainer asks of a tensor of rows.
+
+    Bytes become numbers, standardised by the scaler of their table, as they are gathered; integers stay integers.
+
+    Attributes
+    ----------
+    dtype : torch.dtype
+        Of the networks' numbers.
+    device : torch.device
+    shape : tuple of int
+    """
+
+    def __init__(self, values: Tensor, like: Tensor, tables: Sequence[Table]) -> None:
+        self.dtype, self.device, self.shape, self.ndim = like.dtype, like.device, values.shape, values.ndim
+        self._values, self._moments = values, None
+        scalers = [table.scaler for table in tables if table.scaler is not None]
+        if scalers:
+            self._clip = scalers[0].clip_
+            moments = (np.stack([getattr(scaler, name) for scaler in scalers]) for name in ("mean_", "scale_"))
+            lengths = torch.tensor([len(table) for table in tables], device=self.device)
+            table_of = torch.arange(len(tables), device=self.device).repeat_interleave(lengths)
+            self._moments = table_of, *(like.new_tensor(moment) for moment in moments)
+
+    def __getitem__(self, index: Tensor | slice | int) -> Tensor:
+        rows = self._values[index]
+        if rows.dtype != torch.uint8:
+            return rows
+        rows = rows.to(self.dtype)
+        if self._moments is None:
+            return rows
+        table_of, mean, scale = self._moments
+        rows = rows.sub_(mean[table_of[index]]).div_(scale[table_of[index]])
+        return rows if self._clip is None else rows.clamp_(-self._clip, self._clip)
+
+    def index_select(self, axis: int, index: Tensor) -> Tensor:
+        """Gather rows, as ``Tensor.index_select`` does along axis 0."""
+        return self[index]
+
+    def is_floating_point(self) -> bool:
+        """Whether gathered rows are numbers that can be mixed."""
+        return self._values.dtype == torch.uint8
+
+    def element_size(self) -> int:
+        """Bytes of a gathered number."""
+        return self.dtype.itemsize
+
 
 class Pool:
     """Rows and targets of every table that a stack's tasks name, each placed once.
@@ -17,7 +67,8 @@ class Pool:
 
     Attributes
     ----------
-    X : Tensor of shape (N, *features)
+    X : Tensor or CompactRows of shape (N, *features)
+        Rows of bytes, and integers that a network reads as they are, stay so until they are gathered.
     target : Tensor of shape (N,), int64, or (N, K), floating
         Probabilities where any table has them or ``soft`` is asked for, else class codes; `Table.cells` of
         tables with groups.
@@ -31,7 +82,10 @@ class Pool:
             self._offset[key] = total
             total += len(table)
         shape = np.max([table.X.shape[1:] for table in tables.values()], axis=0)
-        X = np.zeros((total, *shape), dtype=torch.empty(0, dtype=dtype).numpy().dtype)
+        like = torch.empty(0, dtype=dtype, device=device)
+        kept = [table.X.dtype for table in tables.values() if table.X.dtype in _KEPT]
+        compact = not isinstance(tasks[0].settings.network, tuple) and len(kept) == len(tables)
+        X = np.zeros((total, *shape), dtype=kept[0] if compact else like.cpu().numpy().dtype)
         for key, table in tables.items():
             place = (slice(self._offset[key], self._offset[key] + len(table)), *map(slice, table.X.shape[1:]))
             X[place] = table.X
@@ -39,7 +93,8 @@ class Pool:
         soft = soft or any(table.y.ndim == 2 for table in tables.values())
         target = np.concatenate([_target(table, n_classes, soft) for table in tables.values()])
         self.n_classes = n_classes
-        self.X = torch.from_numpy(X).to(device)
+        values = torch.from_numpy(X).to(device)
+        self.X: Tensor | CompactRows = CompactRows(values, like, list(tables.values())) if compact else values
         self.target = torch.from_numpy(target).to(device, dtype if soft else torch.int64)
 
     def rows(self, task: Task) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
@@ -27,6 +28,22 @@ def learning_rate(settings: Settings, progress: float) -> float:
     part = progress / _WARM_UP if rising else (progress - _WARM_UP) / (1 - _WARM_UP)
     start, end = (_START, 1.0) if rising else (1.0, _END)
     return settings.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2)
+
+
+class Schedule(Protocol):
+    """Sets the learning rate of each replica of a stack."""
+
+    def rates(self, progress: float) -> list[float]:
+        """Return one rate, or one a replica, at a share of the run."""
+
+    def watch(self, losses: Tensor) -> None:
+        """Read the mean loss of a batch, of shape (R,)."""
+
+    def end_epoch(self) -> None:
+        """Read that an epoch has ended."""
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Forget all but some replicas."""
 
 
 class PlannedRate:
@@ -94,9 +111,6 @@ class PlateauRate:
         """Forget all but some replicas."""
         kept = list(positions)
         self._rates, self._least, self._waited = self._rates[kept], self._least[kept], self._waited[kept]
-
-
-Schedule = PlannedRate | PlateauRate
 
 
 def make_schedule(settings: Settings, n_replicas: int) -> Schedule:

@@ -42,7 +42,10 @@ def _key(task: Task) -> tuple[Any, ...]:
     classes = () if plain else (task.table.n_classes, task.table.n_groups)
     values = (getattr(settings, f.name) for f in fields(Settings))
     key = tuple(map(_identity, values))
-    shape = () if isinstance(settings.network, tuple) else (*task.table.X.shape[1:], task.table.n_classes)
+    shape: tuple[Any, ...] = ()
+    if not isinstance(settings.network, tuple):
+        table = task.table
+        shape = (*table.X.shape[1:], table.n_classes, table.X.dtype.kind, table.scaler is None)
     return (*key, *classes, *shape)
 
 
@@ -104,7 +107,8 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
     if not isinstance(settings.network, tuple):
         first = _module(tasks[0])
         modules = [first, *(_module(task) if task.start is None else first for task in tasks[1:])]
-        rows = torch.zeros(2, *tasks[0].table.X.shape[1:], dtype=dtype)
+        X = tasks[0].table.X
+        rows = torch.tensor(X[:2]) if X.dtype == np.int64 else torch.zeros(2, *X.shape[1:], dtype=dtype)
         _check_outputs(modules[0], rows, tasks[0].table.n_classes)
         vectorized = accepts_vmap(modules[0], rows)
         if not vectorized:
@@ -137,9 +141,29 @@ def _started(stack: Stack, tasks: Sequence[Task]) -> Stack:
 
 
 @torch.no_grad()
-def _check_outputs(module: nn.Module, rows: torch.Tensor, n_classes: int) -> None:
+def _output_shape(module: nn.Module, rows: torch.Tensor) -> tuple[int, ...]:
     with torch.random.fork_rng(devices=[]):
-        shape = tuple(copy.deepcopy(module)(rows).shape)  # a copy: batch-norm's statistics must not see these rows
+        return tuple(copy.deepcopy(module)(rows).shape)  # a copy: batch-norm's statistics must not see these rows
+
+
+def reads_integers(task: Task) -> bool:
+    """Whether the user's network of a task reads the integers of its table as integers, as an embedding does."""
+    try:
+        _output_shape(_module(task), torch.tensor(task.table.X[:2]))
+    except Exception:  # whatever a network makes of rows that it is not made for
+        return False
+    return True
+
+
+def _check_outputs(module: nn.Module, rows: torch.Tensor, n_classes: int) -> None:
+    try:
+        shape = _output_shape(module, rows)
+    except Exception as error:
+        raise ValueError(
+            f"The network {type(module).__name__} cannot read rows of shape {tuple(rows.shape[1:])} and type "
+            f"{rows.dtype} ({str(error).splitlines()[0] if str(error) else type(error).__name__}): change its first "
+            f"layer, or the rows. Integers, such as token ids, stay integers with standardize=False."
+        ) from error
     if shape != (len(rows), n_classes):
         raise ValueError(
             f"The network must map {len(rows)} rows to logits of shape {(len(rows), n_classes)}, one a class, "

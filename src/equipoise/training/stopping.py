@@ -140,7 +140,7 @@ class GradientTolerance:
         index, real = padded([self._rows[r][part] for r, part in zip(replicas, seen, strict=True)])
         parts = [self._weights[r][part] for r, part in zip(replicas, seen, strict=True)]
         weights = nn.utils.rnn.pad_sequence(parts, batch_first=True) * real
-        weights = (weights / real.sum(dim=1, keepdim=True)).to(self._pool.X)
+        weights = (weights / real.sum(dim=1, keepdim=True)).to(device, self._pool.X.dtype)
         stack.eval()
         stack.zero_grad()
         at_once = max(1, _ROWS_AT_ONCE // len(replicas))

@@ -12,6 +12,7 @@ from equipoise.batches.transform import MixingTransform
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
+from equipoise.training.scaling import Standardizer
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -23,16 +24,20 @@ class Table:
     Attributes
     ----------
     X : ndarray of shape (n, *features)
+        A user's network reads int64 as it is; bytes (uint8) are stored as bytes and become numbers batch by batch.
     y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
     n_classes : int
     groups : ndarray of shape (n,), int group codes, or None
         For losses that treat groups apart.
+    scaler : Standardizer or None
+        For bytes: applied as they become numbers.
     """
 
     X: NDArray[Any]
     y: NDArray[Any]
     n_classes: int
     groups: NDArray[Any] | None = None
+    scaler: Standardizer | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -81,6 +86,8 @@ class Settings:
         ``set_epoch`` in between if it has that. None passes over the rows in random order.
     batch_size, max_steps : int
         Rows a gradient step, and gradient steps.
+    min_steps : int
+        Gradient steps that a time limit does not cut.
     epoch_steps : int
         Steps between evaluations of the stopping rules.
     learning_rate, weight_decay : float
@@ -116,6 +123,7 @@ class Settings:
     batch_sampler: Callable[..., Any] | None = None
     batch_size: int = 64
     max_steps: int = 1000
+    min_steps: int = 0
     epoch_steps: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 0.01

@@ -1,0 +1,103 @@
+"""How `AutoClassifier` spends a time limit: fewer steps first, then fewer folds and kinds of networks."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.classifiers.auto_members import FoldInputs, Kind
+from equipoise.training import Settings, Table, Task, fit
+
+FEWEST_STEPS = 100
+"""Gradient steps of a network, at least, however short the time is."""
+
+_ENOUGH_STEPS = 300  # below, folds and kinds are given up for steps
+_PROBE_ROWS, _PROBE_STEPS = 1000, 5
+_TRAINING_SHARE = 0.8  # of the time that is left; the rest is for predictions on held-out rows, and surprises
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained.
+
+    Attributes
+    ----------
+    n_folds : int
+    kinds : tuple of Kind
+    steps : int
+        Gradient steps of a network of the longest kind.
+    """
+
+    n_folds: int
+    kinds: tuple[Kind, ...]
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.n_folds} folds, {len(self.kinds)} kind(s) of networks and {self.steps} gradient steps"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that the parts of a fit take on this machine: the inputs of a fold, and a step of each kind."""
+
+    inputs: float
+    steps: dict[Kind, float]
+
+    @classmethod
+    def measured(
+        cls,
+        inputs_of: Callable[[NDArray[np.int64]], FoldInputs],
+        X: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        settings: dict[Kind, Settings],
+    ) -> "Costs":
+        """Time a fold of some rows, and a few steps of each kind on them; time grows with the rows, at most."""
+        rows = np.random.default_rng(0).permutation(len(X))[:_PROBE_ROWS]
+        rows = np.union1d(rows, np.unique(codes, return_index=True)[1])  # one of each class
+        started = time.monotonic()
+        inputs = inputs_of(rows)
+        of_inputs = (time.monotonic() - started) * len(X) / len(rows)
+        n_classes = int(codes.max()) + 1
+        steps = {}
+        for kind, how in settings.items():
+            short = replace(how, max_steps=_PROBE_STEPS, min_steps=0, batch_size=min(how.batch_size, len(rows)))
+            task = Task(Table(inputs.view(X[rows], kind), codes[rows], n_classes), 0, short)
+            steps[kind] = min(fit([task])[0].seconds for _ in range(2)) / _PROBE_STEPS
+        return cls(of_inputs, steps)
+
+    def affordable_steps(self, plan: Plan, seconds: float) -> int:
+        """Return the gradient steps that a plan's folds and kinds leave time for."""
+        in_a_step = plan.n_folds * sum(kind.share_of_steps * self.steps[kind] for kind in plan.kinds)
+        return int((_TRAINING_SHARE * seconds - plan.n_folds * self.inputs) / in_a_step)
+
+
+def plan_within(seconds: float, whole: Plan, costs: Costs) -> Plan:
+    """Return the largest plan that leaves its networks enough steps; else the smallest, with the fewest steps."""
+    enough = min(whole.steps, _ENOUGH_STEPS)
+    for plan in _smaller(whole):
+        steps = costs.affordable_steps(plan, seconds)
+        if steps >= enough:
+            return replace(plan, steps=min(steps, whole.steps))
+    return replace(plan, steps=min(max(steps, FEWEST_STEPS), whole.steps))
+
+
+def _smaller(whole: Plan) -> Iterator[Plan]:
+    few, one = whole.kinds[:2], sorted(whole.kinds, key=lambda kind: kind.codes)[:1]
+    options: Sequence[tuple[int, Sequence[Kind]]] = ((8, whole.kinds), (4, whole.kinds), (4, few), (2, few), (2, one))
+    for n_folds, kinds in options:
+        yield replace(whole, n_folds=min(n_folds, whole.n_folds), kinds=tuple(kinds))
+
+
+def warn_of_little_time(max_time: float, plan: Plan, whole: Plan) -> None:
+    """Warn where the time limit costs folds or kinds of networks, or leaves few steps."""
+    enough = min(whole.steps, _ENOUGH_STEPS)
+    if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
+        warnings.warn(
+            f"max_time={max_time!r} seconds leave time for {plan}, instead of {whole}: the model is weaker. Give it "
+            f"more time, or fewer rows or columns.",
+            UserWarning,
+            stacklevel=6,
+        )
