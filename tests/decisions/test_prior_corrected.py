@@ -173,6 +173,18 @@ def test_bad_parameters_are_said_in_a_sentence(parameters, message):
         PriorCorrectedClassifier(LogisticRegression(), **parameters).fit(X, NAMES[y])
 
 
+@pytest.mark.parametrize("name", ["training_priors", "target_priors"])
+def test_priors_in_a_series_are_those_of_its_labels(name):
+    X, y = rows([0.25, 0.75], n=40)
+    given = pd.Series(NAMES[y]).value_counts(normalize=True)
+    assert given.index.tolist() == NAMES[[1, 0]].tolist()  # by frequency
+    fitted = PriorCorrectedClassifier(LogisticRegression(), **{name: given}).fit(X, NAMES[y])
+    by_label = PriorCorrectedClassifier(LogisticRegression(), **{name: given.to_dict()}).fit(X, NAMES[y])
+    np.testing.assert_array_equal(fitted.predict_proba(X), by_label.predict_proba(X))
+    with pytest.raises(ValueError, match=f"{name} must give a share to each"):
+        PriorCorrectedClassifier(LogisticRegression(), **{name: given[:1]}).fit(X, NAMES[y])
+
+
 def test_clone_and_refit_forget_what_was_adapted():
     X, y = rows([0.75, 0.25])
     clf = PriorCorrectedClassifier(LogisticRegression()).fit(X, y).adapt(X)

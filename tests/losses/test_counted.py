@@ -98,7 +98,9 @@ def test_a_scale_in_the_network_is_a_scale_in_the_loss(batch):
     )
 
 
-@pytest.mark.parametrize(("parameters", "message"), [({"max_m": -0.1}, "max_m=-0.1"), ({"s": 0}, "s=0"), ({"s": float("nan")}, "s=nan")])
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"max_m": -0.1}, "max_m=-0.1"), ({"s": 0}, "s=0"), ({"s": float("nan")}, "s=nan")]
+)
 def test_margins_that_do_not_serve_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         LDAMLoss([3, 4], **parameters)(torch.zeros(1, 2), torch.tensor([0]))

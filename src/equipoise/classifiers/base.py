@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from equipoise.containers import as_array
+from equipoise.containers import as_array, check_one_kind
 from equipoise.describing import Description
 from equipoise.text import counted
 
@@ -59,6 +59,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         rows, labels = validate_data(
             self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
         )
+        check_one_kind(labels)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:

@@ -44,6 +44,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         device = training_device(draft.device)
         _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
+        sample_weight = as_array(sample_weight)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
         if weights is not None:

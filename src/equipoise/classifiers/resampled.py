@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from equipoise.containers import readable
+from equipoise.containers import as_array, readable
 from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
 from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
@@ -120,7 +120,7 @@ class ResampledClassifier(ClassifierWrapper):
         TypeError
             If there are weights and the classifier takes none.
         """
-        X, labels = _table(X), checked_labels(y)
+        X, labels, sample_weight = _table(X), checked_labels(y), as_array(sample_weight)
         check_consistent_length(X, labels)
         routed = self._routed(sample_weight, params)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

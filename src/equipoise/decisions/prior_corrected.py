@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -30,11 +31,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     ----------
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``.
-    training_priors : "observed", "uniform", dict or array-like, default="observed"
+    training_priors : "observed", "uniform", dict, Series or array-like, default="observed"
         Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
-        by weight. ``"uniform"``: it balances the classes itself. A dict maps labels to priors; an array has
-        the order of `classes_`.
-    target_priors : "uniform", "observed", dict or array-like, default="uniform"
+        by weight. ``"uniform"``: it balances the classes itself. A dict or a series of pandas maps labels to priors;
+        an array has the order of `classes_`.
+    target_priors : "uniform", "observed", dict, Series or array-like, default="uniform"
         Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
 
     Attributes
@@ -107,10 +108,10 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         ValueError
             If priors do not fit the classes, or the classifier refuses the rows.
         """
-        labels, X = checked_labels(y), as_array(X)
+        labels, X, sample_weight = checked_labels(y), as_array(X), as_array(sample_weight)
         routed = self._routed(sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
-        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         observed = np.bincount(self._codes(labels), weights, minlength=len(self.classes_)) / weights.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
@@ -121,6 +122,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         given = getattr(self, name)
         if isinstance(given, str):
             return observed if given == "observed" else np.full(len(observed), 1 / len(observed))
+        given = given.to_dict() if isinstance(given, pd.Series) else given
         if isinstance(given, Mapping):
             if set(given) != set(self.classes_.tolist()):
                 raise ValueError(f"{name} must give a share to each of {self.classes_.tolist()!r}, got {given!r}")

@@ -142,7 +142,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
             If a fold trains without a class: such classes or rows are left out of tuning. Or if no thresholds meet
             the floors.
         """
-        labels, X = checked_labels(y), as_array(X)
+        labels, X, sample_weight = checked_labels(y), as_array(X), as_array(sample_weight)
         X, labels = indexable(X, labels)
         routed = self._routed(sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
@@ -154,7 +154,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         )
         rows = np.concatenate([test for _, test in splits])
         folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
-        weights = None if sample_weight is None else _check_sample_weight(as_array(sample_weight), X)[rows]
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)[rows]
         probabilities, trained = zip(*held_out, strict=True)
         held_out_rows = HeldOutRows(codes[rows], folds, np.stack(trained))
         held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=3)

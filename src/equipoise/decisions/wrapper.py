@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from equipoise.containers import readable
+from equipoise.containers import check_one_kind, readable
 from equipoise.metrics import comparable
 
 
@@ -100,5 +100,6 @@ def checked_labels(y: ArrayLike) -> NDArray[Any]:
     labels = column_or_1d(readable(y), warn=True)
     if labels.dtype.kind == "O":
         labels = pd.Series(labels).infer_objects().to_numpy()
+    check_one_kind(labels)
     check_classification_targets(labels)
     return labels

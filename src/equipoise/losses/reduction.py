@@ -106,7 +106,20 @@ def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = No
             f"{tuple(group.shape)} and its dtype {group.dtype}."
         )
     columns = values.mT.expand(*batch_dims, values.shape[-1], n_classes)
-    return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
+    try:
+        return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
+    except (IndexError, RuntimeError):
+        check_range(group, values.shape[-1])
+        raise
+
+
+def check_range(group: Tensor | None, n_groups: int) -> None:
+    """Refuse groups outside 0 to G - 1 with a `ValueError`."""
+    if group is not None and group.numel() and not 0 <= int(group.min()) <= int(group.max()) < n_groups:
+        raise ValueError(
+            f"Groups must lie in 0 to G - 1 = {n_groups - 1}, but a batch holds {int(group.min())} to "
+            f"{int(group.max())}: encode them first."
+        )
 
 
 def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Tensor | None) -> Tensor:
@@ -135,9 +148,7 @@ def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: str) 
 def _looked_up(loss: Callable[..., Tensor], values: Tensor, rows: Rows, reduction: str) -> Tensor:
     """Call a loss of torch on rows ``(N, K)`` and class indices ``(N,)``, which it checks on the CPU."""
     try:
-        return loss(
-            values.flatten(0, -2), rows.target.flatten(), reduction=reduction, ignore_index=rows.ignore_index
-        )
+        return loss(values.flatten(0, -2), rows.target.flatten(), reduction=reduction, ignore_index=rows.ignore_index)
     except IndexError:
         counted = rows.target[rows.counted()]
         raise ValueError(
