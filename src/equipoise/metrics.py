@@ -174,7 +174,7 @@ def _spread(sizes: Floats, total: Floats) -> Floats:
 
 
 def _correlation(hits: Floats, true: Floats, both: Floats, spread: Floats, predicted_spread: Floats) -> Floats:
-    return _ratio(hits * true - both, np.sqrt(spread * predicted_spread), 0.0)
+    return _ratio(hits * true - both, np.sqrt(np.maximum(spread * predicted_spread, 0)), 0.0)
 
 
 @dataclass(frozen=True)
@@ -465,6 +465,7 @@ def _one_against_rest(
 ) -> float:
     """Score the second of two classes, or average over all classes that some but not all rows have."""
     y_score = np.asarray(as_array(y_score))
+    y_score = np.array(y_score.tolist()) if y_score.dtype.kind == "O" else y_score  # of nullable columns, too
     if y_score.dtype.kind != "f":
         raise TypeError(
             f"this metric ranks rows by scores of type float, got {y_score.dtype} values, which look like labels; "

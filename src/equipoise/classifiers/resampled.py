@@ -1,6 +1,5 @@
 """`ResampledClassifier`: any sampler with any classifier, and weights that survive the resampling."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
 from typing import Any, ClassVar
@@ -9,26 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, Tags, _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_method_params,
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from equipoise.containers import as_array, readable
-from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.containers import readable
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights, has_method
 from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
-
-
-def _has(method: str) -> Callable[["ResampledClassifier"], bool]:
-    return lambda self: hasattr(getattr(self, "classifier_", self.classifier), method)
 
 
 class ResampledClassifier(ClassifierWrapper):
@@ -94,38 +84,10 @@ class ResampledClassifier(ClassifierWrapper):
         self.sampler = sampler
         self.classifier = classifier
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> "ResampledClassifier":
-        """Resample the rows, and fit the classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-        **params : dict
-            Passed on to the classifier.
-
-        Returns
-        -------
-        ResampledClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If sampler or classifier refuse the rows, or metadata of the given rows would be needed for made ones.
-        TypeError
-            If there are weights and the classifier takes none.
-        """
-        X, labels, sample_weight = _table(X), checked_labels(y), as_array(sample_weight)
-        check_consistent_length(X, labels)
-        routed = self._routed(sample_weight, params)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
         rows = np.flatnonzero(weights > 0)
-        given = labels[rows]
+        given = y[rows]
         to_sampler = _check_method_params(X, routed.sampler.fit_resample, indices=rows)
         drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
@@ -133,7 +95,12 @@ class ResampledClassifier(ClassifierWrapper):
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
-        return self
+
+    def _read(self, X: Any) -> Any:
+        rows = readable(X)
+        if issparse(rows):
+            return rows.tocsr()  # samplers index rows
+        return rows if hasattr(rows, "shape") else np.asarray(rows)
 
     def _of_drawn(self, params: dict[str, Any], drawn: Resampled, X: Any) -> dict[str, Any]:
         """Metadata of the given rows, for those that train."""
@@ -148,7 +115,7 @@ class ResampledClassifier(ClassifierWrapper):
             )
         return {**chosen, **carried}
 
-    def _routed(self, sample_weight: ArrayLike | None, params: Any) -> Bunch:
+    def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
         routed = super()._routed(sample_weight, params)
         if not get_config()["enable_metadata_routing"]:
             takes = sample_weight is not None and "sample_weight" in signature(self.sampler.fit_resample).parameters
@@ -156,7 +123,7 @@ class ResampledClassifier(ClassifierWrapper):
         return routed
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn where metadata given to `fit` go.
+        """Routes of the metadata given to `fit`.
 
         Returns
         -------
@@ -165,39 +132,10 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Label of each row.
+    def _labels(self, X: Any) -> NDArray[Any]:
+        return np.ravel(self.classifier_.predict(self._read(X)))  # CatBoost gives a column for several classes
 
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        return np.ravel(self.classifier_.predict(_table(X)))  # CatBoost gives a column for several classes
-
-    @available_if(_has("predict_proba"))
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, as the classifier gives them: under the class priors of the resampled rows.
-
-        `PriorCorrectedClassifier` brings them back to the shares of the given rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return self.classifier_.predict_proba(_table(X))
-
-    @available_if(_has("decision_function"))
+    @available_if(has_method("decision_function"))
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Scores, as the classifier gives them.
 
@@ -210,7 +148,7 @@ class ResampledClassifier(ClassifierWrapper):
         ndarray of shape (n,) or (n, K)
         """
         check_is_fitted(self)
-        return self.classifier_.decision_function(_table(X))
+        return self.classifier_.decision_function(self._read(X))
 
     def describe(self) -> Description:
         """Name the sampler, which leaves the classes more even than they are.
@@ -228,11 +166,3 @@ class ResampledClassifier(ClassifierWrapper):
             ours, sparse=ours.sparse and theirs.sparse, allow_nan=ours.allow_nan and theirs.allow_nan
         )
         return tags
-
-
-def _table(X: Any) -> Any:
-    """Return rows that samplers can read and index."""
-    rows = readable(X)
-    if issparse(rows):
-        return rows.tocsr()
-    return rows if hasattr(rows, "shape") else np.asarray(rows)

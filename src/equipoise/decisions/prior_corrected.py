@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from equipoise.containers import as_array
+from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
-from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, by_label
 
 Priors = str | Mapping[Any, float] | ArrayLike
@@ -33,8 +34,8 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``.
     training_priors : "observed", "uniform", dict, Series or array-like, default="observed"
         Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
-        by weight. ``"uniform"``: it balances the classes itself. A dict or a series of pandas maps labels to priors;
-        an array has the order of `classes_`.
+        by weight. ``"uniform"``: it balances the classes itself. A dict or a series of pandas maps labels to
+        priors; an array has the order of `classes_`.
     target_priors : "uniform", "observed", dict, Series or array-like, default="uniform"
         Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
 
@@ -84,39 +85,13 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         self.training_priors = training_priors
         self.target_priors = target_priors
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> "PriorCorrectedClassifier":
-        """Fit the classifier, and note the priors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-        **params : dict
-            Passed on to the classifier.
-
-        Returns
-        -------
-        PriorCorrectedClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If priors do not fit the classes, or the classifier refuses the rows.
-        """
-        labels, X, sample_weight = checked_labels(y), as_array(X), as_array(sample_weight)
-        routed = self._routed(sample_weight, params)
-        self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        observed = np.bincount(self._codes(labels), weights, minlength=len(self.classes_)) / weights.sum()
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        counts = np.bincount(self._codes(y), sample_weight, minlength=len(self.classes_))
+        observed = counts / counts.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
-        correct_prior(self.priors_, self.priors_, self.target_priors_)  # so that it fails now
-        return self
+        correct_prior(self.priors_, self.priors_, self.target_priors_)  # raises for invalid priors
 
     def _priors(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
         given = getattr(self, name)
@@ -146,24 +121,13 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(as_array(X))
-        self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
+        proba = self.estimator_.predict_proba(self._read(X))
+        weights = None if sample_weight is None else readable(sample_weight)
+        self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=weights)
         return self
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities under the target priors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)
+    def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+        return correct_prior(proba, self.priors_, self.target_priors_)
 
     def describe(self) -> Description:
         """Give the class priors that the probabilities are corrected from and to, once fitted.

@@ -19,7 +19,7 @@ _MOST_PARTS = 8
 _COLLAPSED, _APART, _OUT_OF_REACH = 0.5, 0.95, 0.01
 
 
-class UnhealthyGANWarning(UserWarning):
+class GANDiagnosticsWarning(UserWarning):
     """Rows made by a GAN have collapsed, or lie off the data."""
 
 

@@ -68,7 +68,7 @@ class SMOTifiedGAN(GANOverSampler):
 
     Warns
     -----
-    UnhealthyGANWarning
+    GANDiagnosticsWarning
         If made rows have collapsed (``spread_ratio`` below 0.5) or lie off the data (``two_sample_accuracy`` above
         0.95, or more than 1 % of the real values ``unreachable``).
     UserWarning

@@ -194,7 +194,10 @@ class TextColumn:
         return np.append(self.levels, MISSING_LEVEL)[self.codes]
 
 
-def read_column(name: str, series: nw.Series) -> NumericColumn | TextColumn:
+Column = NumericColumn | TextColumn
+
+
+def read_column(name: str, series: nw.Series) -> Column:
     """Read one column of a frame.
 
     Parameters
