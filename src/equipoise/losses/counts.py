@@ -39,6 +39,8 @@ def by_class(values: ByClass, name: str) -> Tensor:
     """
     if isinstance(values, Tensor):
         return values if values.is_floating_point() else values.long()
+    if isinstance(values, list | tuple) and all(type(value) in (int, float) for value in values):
+        return torch.tensor(values)  # a compiled graph cannot hold the rest
     given: Any = values
     if list(getattr(given, "columns", ()))[1:] in (["count"], ["len"], ["proportion"]):
         given = dict(zip(*(given[column] for column in given.columns), strict=True))
