@@ -22,7 +22,7 @@ from equipoise.samplers.resample import Resampled, resample
 
 
 class ResampledClassifier(ClassifierWrapper):
-    """Resamples the training rows with a sampler, and fits a classifier to what comes out, weights included.
+    """Resamples the training rows with a sampler, and fits a classifier to the resampled rows, weights included.
 
     imbalanced-learn's pipeline hands the weights of the given rows to the classifier of the resampled ones;
     here they are carried along. Rows that are predicted are never resampled.
@@ -30,7 +30,7 @@ class ResampledClassifier(ClassifierWrapper):
     Parameters
     ----------
     sampler : imbalanced-learn sampler
-        Where a class has too few rows for its neighbours, it looks for fewer, with a warning.
+        Where a class has too few rows for its number of neighbours, fewer are used, with a warning.
     classifier : classifier
 
     Attributes
@@ -39,11 +39,11 @@ class ResampledClassifier(ClassifierWrapper):
         The fitted one.
     classes_ : ndarray of shape (K,)
     sample_indices_ : ndarray of int, of shape (n_new,)
-        For each row that trained, its place among the rows given to `fit`; -1 for a row that was made.
+        For each training row after resampling, its position among the rows given to `fit`; -1 for a synthetic row.
     sample_weight_ : ndarray of shape (n_new,) or None
-        Weights of the rows that trained; None if `fit` was given none.
+        Weights of the training rows after resampling; None if `fit` was given none.
     sampler_diagnostics_ : list of dict
-        What the sampler says of the rows that it made, the rows of its `diagnostics_`; empty if it has nothing to say.
+        Diagnostics of the synthetic rows, from the sampler's `diagnostics_`; empty if it has none.
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -51,13 +51,13 @@ class ResampledClassifier(ClassifierWrapper):
 
     Notes
     -----
-    A row of weight 0 is not there for the sampler either. A made row weighs the mean of its parents where the
-    sampler says it: by `sample_weight_`, if its `fit_resample` takes ``sample_weight``, or by the one row that it
-    moved; else it weighs the mean of its class. Samplers count rows, so resampling weighted rows is not
-    resampling repeated ones.
+    Rows of weight 0 are left out of resampling. The weight of a synthetic row is that of the sampler's
+    `sample_weight_`, if its `fit_resample` takes ``sample_weight``; else that of the row that it started from, where
+    that is known; else the mean of its class. Samplers count rows: weighted rows are not resampled as repeated ones.
 
-    Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and says
-    otherwise; values of the given rows (an array of their length) go with the rows that are chosen.
+    Probabilities are those under the class priors of the resampled rows; `PriorCorrectedClassifier` corrects them to
+    the priors of the given rows. Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata
+    routing is on and sends them elsewhere; an array with one value a row is resampled with the rows.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class ResampledClassifier(ClassifierWrapper):
         by_row = [name for name in others if chosen[name] is not others[name]]
         if by_row and drawn.synthetic.any():
             raise ValueError(
-                f"{by_row[0]} has one value a row, but {self.sampler!r} made {drawn.synthetic.sum()} synthetic rows, "
+                f"{by_row[0]} has one value a row, but {self.sampler!r} added {drawn.synthetic.sum()} synthetic rows, "
                 f"which have none. Use a sampler that selects rows."
             )
         return {**chosen, **carried}
@@ -137,7 +137,7 @@ class ResampledClassifier(ClassifierWrapper):
 
     @available_if(has_method("decision_function"))
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Scores, as the classifier gives them.
+        """Scores of the classifier.
 
         Parameters
         ----------

@@ -73,6 +73,8 @@ class Columns:
     """Columns of categories, such as codes written with digits."""
     date: Names = None
     """Columns of dates."""
+    text: Names = None
+    """Columns of prose, read by their words and characters."""
     drop: Names = None
     """Columns to leave out."""
     id: Names = None
@@ -84,7 +86,8 @@ class Columns:
 
     def kinds(self, left_out: Container[str] = ()) -> "dict[str, Kind]":
         """Return the kind of each column that an option names, but for some columns."""
-        named: dict[Kind, list[str] | None] = {"number": self.number, "category": self.category, "date": self.date}
+        named: dict[Kind, list[str] | None] = {"number": self.number, "category": self.category}
+        named |= {"date": self.date, "text": self.text}
         return {name: kind for kind, names in named.items() for name in names or () if name not in left_out}
 
 

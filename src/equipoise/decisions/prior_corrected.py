@@ -1,7 +1,7 @@
 """`PriorCorrectedClassifier`: a classifier's probabilities under the class priors of where they are used."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -33,9 +33,9 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``.
     training_priors : "observed", "uniform", dict, Series or array-like, default="observed"
-        Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
-        by weight. ``"uniform"``: it balances the classes itself. A dict or a series of pandas maps labels to
-        priors; an array has the order of `classes_`.
+        Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`, by weight.
+        ``"uniform"``: for a classifier that balances the classes itself. A dict or Series maps labels to priors; an
+        array has the order of `classes_`.
     target_priors : "uniform", "observed", dict, Series or array-like, default="uniform"
         Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
 
@@ -54,7 +54,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     -----
     The correction is right if the classifier's probabilities are, and if rows of a class look alike in
     training and in use. ``sample_weight`` is passed on to the classifier; other metadata too, unless
-    scikit-learn's metadata routing is on and says otherwise.
+    scikit-learn's metadata routing is on and sends them elsewhere.
 
     Examples
     --------
@@ -68,6 +68,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     True
     """
 
+    fit_only: ClassVar = ("training_priors", "target_priors")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "training_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
@@ -97,10 +98,10 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         given = getattr(self, name)
         if isinstance(given, str):
             return observed if given == "observed" else np.full(len(observed), 1 / len(observed))
-        given = given.to_dict() if isinstance(given, pd.Series) else given
-        if isinstance(given, Mapping):
+        if isinstance(given, (Mapping, pd.Series)):
+            given = dict(given)
             if set(given) != set(self.classes_.tolist()):
-                raise ValueError(f"{name} must give a share to each of {self.classes_.tolist()!r}, got {given!r}")
+                raise ValueError(f"{name} must give a prior to each of {self.classes_.tolist()!r}, got {given!r}")
             given = [given[label] for label in self.classes_.tolist()]
         return np.asarray(given, dtype=np.float64)
 

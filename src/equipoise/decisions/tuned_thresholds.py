@@ -65,7 +65,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     Notes
     -----
     ``sample_weight`` weighs the rows in each fit and in the metric. ``groups`` goes to the splitter, other
-    metadata to the classifier, unless scikit-learn's metadata routing is on and says otherwise.
+    metadata to the classifier, unless scikit-learn's metadata routing is on and sends them elsewhere.
 
     A `UserWarning` names the folds that train without a class: these rows, or the class, are left out of tuning.
     Another `UserWarning` names floors that no thresholds reach.
@@ -86,7 +86,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     True
     """
 
-    fit_only: ClassVar = ("cv",)
+    fit_only: ClassVar = ("cv", "metric")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],

@@ -153,7 +153,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return MetadataRouter(owner=self).add_self_request(self).add(**wrapped, method_mapping=to_fit)
 
     def _routed(self, sample_weight: Weights, params: Mapping[str, Any]) -> Bunch:
-        """Parameters of each part's methods: as metadata routing says, or all to the wrapped `fit`."""
+        """Parameters of each part's methods: by metadata routing, or all to the wrapped `fit`."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", sample_weight=sample_weight, **params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}

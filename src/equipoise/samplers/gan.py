@@ -1,4 +1,4 @@
-"""Base of the GAN over-samplers: one GAN for each minority class, trained on its rows, makes synthetic rows."""
+"""Base of the GAN over-samplers: one GAN for each minority class, trained on its rows, gives synthetic rows."""
 
 import warnings
 from abc import abstractmethod

@@ -17,7 +17,7 @@ from equipoise.containers import readable
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What a sampler leaves of n rows.
+    """Rows that a sampler returns.
 
     Attributes
     ----------

@@ -114,6 +114,7 @@ class Sample:
             {name: written for name, written in (p.formats or {}).items() if name in self.columns},
             Style(p.decimal, p.thousands, p.dates),
         )
+        kinds = {name: "category" if kind == "text" else kind for name, kind in kinds.items()}
         self.kinds, self.misfits = kinds, set[str]()
         found: dict[str, NDArray[Any]] = {}
         for name, column in self.columns.items():
