@@ -14,6 +14,7 @@ from equipoise.bilevel.found_loss import FoundLoss
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
+from equipoise.containers import as_array
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
