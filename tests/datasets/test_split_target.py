@@ -109,7 +109,7 @@ def test_the_user_s_frame_is_left_alone(frame):
 def test_repeated_rows_and_question_marks_are_noted():
     frame = pd.DataFrame({"x": [1, 1, 2, 2], "job": ["?", "?", "nurse", "?"], "t": [0, 0, 1, 1]})
     repeats, marks = split_target(frame, "t").notes
-    assert repeats.startswith("1 of 4 rows repeat")
+    assert repeats.startswith("1 of 4 rows are exact duplicates")
     assert "'job'" in marks and "missing_values" in marks
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_target_names_the_columns_near_it(frame):
         split_target(frame, "isfraud", name="t.csv")
     with pytest.raises(ValueError, match=r"did you mean 'is_fraud'\?"):
         split_target(frame, "IS_FRAUD")
-    message = r"its 3 columns are 'amount', 'country', 'is_fraud'\. .*header=False .*--no-header"
+    message = r"its 3 columns are 'amount', 'country' and 'is_fraud'\. .*header=False .*--no-header"
     with pytest.raises(ValueError, match=message):
         split_target(frame, "zzz")
     wide = pd.DataFrame([range(30)], columns=[f"c{i}" for i in range(30)])

@@ -82,10 +82,8 @@ def test_as_good_by_the_threshold_alone(stored):
     found = verdict(stored(recipes=("none", "under"), skill={"none": 2.0, "under": 2.4}))
     assert found.best.startswith("under has")
     assert "not significantly different from under's" in found.threshold
-    assert (
-        'A simpler model that may do as well, in Python: `TunedThresholdsClassifier(recipes.make("none"), metric="g_mean")`'
-        in found.use
-    )
+    simpler = 'A simpler model that may do as well, in Python: `TunedThresholdsClassifier(recipes.make("none"), '
+    assert f'{simpler}metric="g_mean")`' in found.use
 
 
 def test_better_by_the_threshold_alone(stored):

@@ -6,6 +6,8 @@ number of neighbours, and whether rows are repeated instead, from the smallest c
 classes; here each class has its own. For two classes that is the same.
 """
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -99,8 +101,10 @@ class BatchSMOTE(MixingTransform):
         ValueError
             If ``k_neighbors`` is less than 1.
         """
-        if not self.k_neighbors >= 1:
-            raise ValueError(f"k_neighbors must be 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual.")
+        if not isinstance(self.k_neighbors, Integral) or self.k_neighbors < 1:
+            raise ValueError(
+                f"k_neighbors must be an integer of 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual."
+            )
         classes = ClassRows(labels, num_classes)
         first, made = _drawn_from_pool(classes, generator)
         count = classes.count.gather(-1, classes.labels.gather(-1, first))

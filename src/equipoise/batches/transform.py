@@ -7,6 +7,7 @@ all but the partners ahead.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import signature
+from numbers import Integral
 from typing import Any, ClassVar, Self, overload
 
 import torch
@@ -134,6 +135,8 @@ class MixingTransform(Parametrized, ABC):
                 f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats; mix token ids "
                 f"and other codes behind their embedding."
             )
+        if not isinstance(self.batch_dims, Integral) or self.batch_dims < 0:
+            raise ValueError(f"batch_dims must be an integer of 0 or more, but batch_dims={self.batch_dims!r}.")
         ndim = self._n_batch_dims() + 1
         rows = tuple(x.shape[:ndim])
         fits = y.ndim == ndim + y.is_floating_point() and x.ndim >= ndim and y.shape[:ndim] == rows
@@ -213,10 +216,10 @@ def transformed(
         If there are weights, and the transform does not take them but changes labels.
     """
     if weight is None:
-        return (*transform(x, y), None)
+        return (*_parts(transform, transform(x, y), 2), None)
     if "weight" in signature(getattr(transform, "forward", transform)).parameters:
-        return transform(x, y, weight=weight)
-    rows, labels = transform(x, y)
+        return _parts(transform, transform(x, y, weight=weight), 3)
+    rows, labels = _parts(transform, transform(x, y), 2)
     given = one_hot(y, labels.shape[-1]) if labels.ndim > y.ndim else y
     if labels.shape != given.shape or bool((labels != given).any()):
         raise ValueError(
@@ -225,3 +228,10 @@ def transformed(
             f"weights of the new rows as a third tensor."
         )
     return rows, labels, weight
+
+
+def _parts(transform: Callable[..., Any], parts: Any, n: int) -> Any:
+    if not isinstance(parts, tuple | list) or len(parts) != n or not all(isinstance(part, Tensor) for part in parts):
+        found = f"{len(parts)} parts" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+        raise ValueError(f"batch_transform={transform!r} must return {n} tensors, but returned {found}.")
+    return parts

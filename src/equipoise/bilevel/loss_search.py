@@ -20,6 +20,7 @@ from equipoise.bilevel.parametric import mixed_derivative, row_losses
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.losses.reduction import check_range
 
 _MOMENTUM = 0.9
 
@@ -159,11 +160,12 @@ class LossSearch:
         Raises
         ------
         ValueError
-            If batches are too few or lack groups, or validation targets are probabilities.
+            If batches are too few or lack groups, groups are out of range, or validation targets are probabilities.
         """
         train, validation = self._train.take(train_batches), self._validation.take(validation_batches)
         for batch in (*train, *validation):
             self._check_groups(batch.group)
+            check_range(batch.group, self._map.class_counts.shape[-1])
         if any(batch.target.is_floating_point() for batch in validation):
             raise ValueError(
                 "Validation targets must be class indices, but they are floating: losses are summed up by class, so "
@@ -273,8 +275,11 @@ class LossSearch:
         Raises
         ------
         ValueError
-            If the state is of another search.
+            If the state is of another search, or none.
         """
+        if not isinstance(state, dict) or not state.keys() >= self.state_dict().keys():
+            given = list(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(f"The state must be one that state_dict() gave, but it is {_short(given)}.")
         own, kept = ({name: tuple(d.shape) for name, d in s.items()} for s in (self._departures, state["departures"]))
         pairs = {"parameters": (own, kept)} | {
             name: (value, state["settings"][name]) for name, value in self._map.settings.items()

@@ -34,7 +34,7 @@ def focal_loss(
     >>> focal_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), gamma=2.0)
     tensor(1.6501)
     """
-    if gamma < 0:
+    if not gamma >= 0:
         raise ValueError(f"gamma must be 0 or more, but gamma={gamma!r}: 0 is cross-entropy.")
     rows = accept(logits, target, ignore_index)
 

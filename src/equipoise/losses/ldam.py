@@ -41,7 +41,7 @@ def ldam_loss(
 
 
 def _margins(counts: Tensor, max_m: float) -> Tensor:
-    if max_m < 0:
+    if not max_m >= 0:
         raise ValueError(f"max_m must be 0 or more, but max_m={max_m!r}.")
     return derived(lambda n: max_m * (n.amin(-1, keepdim=True) / n) ** 0.25, counts)
 
@@ -49,7 +49,7 @@ def _margins(counts: Tensor, max_m: float) -> Tensor:
 def _with_margins(
     logits: Tensor, target: Tensor, margins: Tensor, s: float, w: ByClass | None, *, ignore_index: int, reduction: str
 ) -> Tensor:
-    if s <= 0:
+    if not s > 0:
         raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
     rows = accept(logits, target, ignore_index)
     adjusted = rows.logits * s
