@@ -381,10 +381,10 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
 @pytest.mark.parametrize(
     ("settings", "counts", "message"),
     [
-        ({}, [5] * 5, r"parameters=\{'offset': \(5, 1\).* this one has parameters=\{'offset': \(3, 1\)"),
-        ({}, [160, 10, 30], r"class_counts=\[\[160.0\], \[10.0\], \[30.0\]\], but this one has"),
-        ({"start": "ce"}, COUNTS, "start='ce', but this one has start='la': begin with the same"),
-        ({"tau": 2.0}, COUNTS, "tau=2.0, but this one has tau=1.0"),
+        ({}, [5] * 5, r"parameters=\{'offset': \(5, 1\).* this search has parameters=\{'offset': \(3, 1\)"),
+        ({}, [160, 10, 30], r"class_counts=\[\[160.0\], \[10.0\], \[30.0\]\], but this search has"),
+        ({"start": "ce"}, COUNTS, "start='ce', but this search has start='la': create it with"),
+        ({"tau": 2.0}, COUNTS, "tau=2.0, but this search has tau=1.0"),
         ({"parameters": ("w",)}, COUNTS, r"parameters=\{'w': \(3, 1\)\}, but"),
     ],
 )
@@ -499,5 +499,5 @@ def test_bad_counts_and_models_are_refused(network):
         AutoBalance().begin(network, [5, 0, 3])
     with pytest.raises(ValueError, match=r"class_counts must have the shape \(K,\), .* its shape is \(1, 1, 3\)"):
         AutoBalance().begin(network, [[COUNTS]])
-    with pytest.raises(ValueError, match="The model must have weights that train, but Flatten has none"):
+    with pytest.raises(ValueError, match="The model must have trainable weights, but Flatten has none"):
         AutoBalance().begin(nn.Flatten(), COUNTS)
