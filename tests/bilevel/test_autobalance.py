@@ -308,7 +308,7 @@ def test_batches_are_taken_from_lists_loaders_and_iterators(data, network):
     search.step(loader, batches)
     search.step(batches, [(x, y)] * 2)
     assert len(list(batches)) == 1 and search.n_outer_steps == 2
-    with pytest.raises(ValueError, match="n_batches=2 batches are taken in an outer step, but train_batches gave 1"):
+    with pytest.raises(ValueError, match="needs n_batches=2 batches, but train_batches gave 1"):
         search.step([(x, y)], loader)
 
 
