@@ -24,10 +24,10 @@ from equipoise import AutoClassifier, datasets
 from equipoise.classifiers.auto_members import BINS, FoldInputs, Kind
 from equipoise.decisions import correct_prior, decide, tune_offsets
 from equipoise.decisions.pool import fit_pool, pool
-from equipoise.experiments.comparison import one_hot
-from equipoise.experiments.grid import PreparedFold
-from equipoise.experiments.protocol import Protocol, split
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.readings import one_hot
 from equipoise.experiments.scores import METRICS
+from equipoise.experiments.splits import StratifiedFolds
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import fit
 from equipoise_reproductions.auto_suite import halves
@@ -154,8 +154,7 @@ def _folds(most_rows: int, n_repeats: int) -> Iterator[tuple[str, int, PreparedF
             continue
         rare = int(np.bincount(codes).argmin())
         for repeat in range(n_repeats):
-            protocol = Protocol((), 2, n_repeats, 1, 1, random_state=0)
-            for fold in split(codes, dataset.groups, protocol, repeat):
+            for fold in StratifiedFolds(2).folds(dataset, codes, repeat):
                 groups = None if dataset.groups is None else np.asarray(dataset.groups)[fold.train]
                 yield name, 2 * repeat + fold.number, PreparedFold.of(dataset, codes, fold), groups, rare
 

@@ -106,7 +106,7 @@ def test_a_recipe_without_a_result_is_a_failed_run_with_its_reason(tracked, tmp_
     loser = str(whole.leaderboard["recipe"].iloc[-1])
     error = "ValueError: too few rows"
     comparison.cells = [
-        Cell(cell.recipe, cell.repeat, cell.fold, 0.0, None, None, error=error) if cell.recipe == loser else cell
+        Cell(cell.arm, cell.repeat, cell.fold, 0.0, None, None, error=error) if cell.arm == loser else cell
         for cell in whole.cells
     ]
     MLflowTracker("small").log(comparison, place / "report", "equipoise compare")

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits, load_wine
 
+from equipoise import datasets
 from equipoise.datasets import split_target
-from equipoise_reproductions.remix import pages, protocol, ranking, runs
+from equipoise.experiments import engine
+from equipoise_reproductions.remix import protocol, ranking, runs, study
 from equipoise_reproductions.remix.protocol import PAPER, Effort, Source
 
 BRIEF = Effort(epochs=2, repeats=2)
@@ -42,13 +44,36 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> list[protocol.Problem]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(runs.datasets, "load", stand_in)
-        monkeypatch.setattr(runs, "n_workers", lambda: 1)
-        monkeypatch.setattr(pages, "QUICK", effort)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        monkeypatch.setattr(study, "QUICK", effort)
         monkeypatch.setattr(ranking, "_DRAWS", 20)
         return list(protocol.problems())
 
     use.sources = STAND_INS
     return use
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serve tables under the names of the suite's sets, in this process."""
+
+    def use(load, suite):
+        monkeypatch.setattr(datasets, "load", load)
+        monkeypatch.setattr(datasets, "suite", lambda: suite)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+    return use
+
+
+@pytest.fixture
+def nothing_is_left_to_fit(monkeypatch):
+    """From when it is called, nothing can be fitted."""
+
+    def forbid():
+        monkeypatch.setattr(engine, "fit_cells", None)
+        monkeypatch.setattr(engine, "fit", None)
+
+    return forbid
 
 
 Score = Callable[[str, str, float, str, int, int], float]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise.experiments.statistics import corrected_interval
-from equipoise_reproductions.remix import pages, ranking, spread_claim
+from equipoise_reproductions.remix import ranking, study
 from equipoise_reproductions.remix.claims import alpha_claim, by_alpha, table_claims
 from equipoise_reproductions.remix.protocol import ALPHA, ALPHAS, PAPER
-from equipoise_reproductions.verdicts import FAILS, HOLDS, IN_PART, UNTESTED
 
 NAMES = [method.name for method in PAPER]
 MILD, EXTREME = {"binary": 0.05, "multi-class": 0.25}, {"binary": 0.01, "multi-class": 0.05}
@@ -234,24 +234,18 @@ def test_without_alphas_it_cannot_be_tested(made_up):
     assert alpha_claim(frame[:0]).verdict == UNTESTED
 
 
-def test_without_its_data_sets_the_figure_says_so(made_up):
-    sentence, claim = pages._alpha(made_up(BINARY)[:0])
-    assert sentence == "Neither of its data sets can be had here."
-    assert claim.verdict == UNTESTED
+def test_without_its_data_sets_the_claim_of_alpha_cannot_be_tested(made_up):
+    assert alpha_claim(made_up(BINARY)[:0]).verdict == UNTESTED
 
 
 # Rows that ReMix makes
 
 
-def test_the_claim_of_spread_is_counted_on_four_folds(stand_ins, monkeypatch):
-    problems = stand_ins()
-    monkeypatch.setattr(spread_claim, "_COUNTED", ("musk2-binary-0.25",))
-    claim, *tables = spread_claim.spread_parts(problems)
-    assert (claim.name, len(claim.statements), len(tables)) == ("R10", 4, 3)
+def test_the_claim_of_spread_is_counted_on_four_folds(stand_ins):
+    problem = next(problem for problem in stand_ins() if problem.name == "musk2-binary-0.25")
+    counts = study.counted(problem)
+    claim = study.spread_claim({problem.name: counts})
+    assert (claim.name, len(claim.statements), len(counts), len(counts[0])) == ("R10", 4, 4, 3)
     assert any(s.value.low < s.value.mean < s.value.high for s in claim.statements)
-    assert all(table.caption.startswith("musk2-binary-0.25: ") for table in tables)
-
-
-def test_without_its_data_sets_spread_cannot_be_tested(stand_ins):
-    claim, *tables = spread_claim.spread_parts(stand_ins())
-    assert claim.verdict == UNTESTED and not tables
+    assert all(s.text.startswith("musk2-binary-0.25: ") for s in claim.statements)
+    assert study.spread_claim({}).verdict == UNTESTED

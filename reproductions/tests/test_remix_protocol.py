@@ -143,8 +143,8 @@ def test_an_epoch_has_as_many_steps_as_whole_batches(n_rows, steps):
         (COST, type(None), {}),
         (SMOTE, BatchSMOTE, {}),
         (MIXUP, MixUp, {"alpha": 0.1}),
-        (REMIX, ReMix, {"alpha": 0.1, "balance": "authors"}),
-        (remix_at(0.3), ReMix, {"alpha": 0.3, "balance": "authors"}),
+        (REMIX, ReMix, {"alpha": 0.1, "variant": "authors"}),
+        (remix_at(0.3), ReMix, {"alpha": 0.3, "variant": "authors"}),
         (REMIX_DATASET, MixUp, {"alpha": 0.1}),
     ],
 )

@@ -88,8 +88,8 @@ def test_gains_are_positive_where_a_method_is_better():
 def test_friedman_is_over_sources_that_count_once(made_up, noise):
     frame = made_up(TWO_KINDS, ABC, g_mean=noise)
     board = Scoreboard.of(frame, "g_mean", ABC)
-    by_source = frame[frame["kind"] == "binary"].pivot_table(index="source", columns="method", values="g_mean")
-    expected = friedman_nemenyi(by_source)  # every problem has as many folds, so means of means are means
+    by_family = frame[frame["kind"] == "binary"].pivot_table(index="source", columns="method", values="g_mean")
+    expected = friedman_nemenyi(by_family)  # every problem has as many folds, so means of means are means
     assert board.tests("binary").pvalue == pytest.approx(expected.pvalue)
     assert board.tests("binary").critical_difference == pytest.approx(expected.critical_difference)
     assert board_of([[1, 2, 3]]).tests("binary") is None

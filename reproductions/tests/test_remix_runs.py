@@ -14,12 +14,14 @@ from sklearn.metrics import brier_score_loss, confusion_matrix, recall_score
 from equipoise import recipes
 from equipoise.datasets import fetching, split_target
 from equipoise.decisions import correct_prior
-from equipoise.experiments import Store
+from equipoise.experiments import Store, engine
+from equipoise.experiments.study import open_store
 from equipoise.training import TrainedNetwork
 from equipoise.training.stacks import build_stack
 from equipoise_reproductions.remix import results, runs
 from equipoise_reproductions.remix.protocol import (
     BASELINE,
+    BOOSTED,
     BOOSTING,
     CONTROL,
     COST,
@@ -32,8 +34,7 @@ from equipoise_reproductions.remix.protocol import (
     Source,
 )
 from equipoise_reproductions.remix.ranking import Scoreboard
-from equipoise_reproductions.remix.runs import Rows, obtainable, run_boosting_on, run_jobs
-from equipoise_reproductions.stores import open_store
+from equipoise_reproductions.remix.runs import Rows, obtainable, run_jobs
 
 BRIEF = Effort(epochs=2, repeats=2)
 
@@ -67,7 +68,7 @@ def no_training(monkeypatch):
     def refuse(tasks, **options):
         raise AssertionError(f"{len(tasks)} networks were to be trained")
 
-    monkeypatch.setattr(runs, "fit", refuse)
+    monkeypatch.setattr(engine, "fit", refuse)
 
 
 # Rows, folds, scaling
@@ -175,7 +176,9 @@ def test_the_same_seeds_give_the_same_bytes(wine, tmp_path):
 def test_methods_may_come_one_by_one(wine, tmp_path, monkeypatch):
     whole = train(tmp_path / "whole", wine, NETWORKS)
     counts = []
-    monkeypatch.setattr(runs, "fit", lambda tasks, fit=runs.fit, **kw: counts.append(len(tasks)) or fit(tasks, **kw))
+    monkeypatch.setattr(
+        engine, "fit", lambda tasks, fit=engine.fit, **kw: counts.append(len(tasks)) or fit(tasks, **kw)
+    )
     for methods in (NETWORKS[4:5], NETWORKS[:2], NETWORKS):
         parts = train(tmp_path / "parts", wine, methods)
     assert counts == [4, 8, 4 * 4]
@@ -232,7 +235,7 @@ def test_progress_counts_all_jobs_and_what_is_stored_no_more(cells, tmp_path):
 def tasks(wine, tmp_path, monkeypatch):
     """The tasks of a problem, by method and fold, and its folds."""
     seen = []
-    monkeypatch.setattr(runs, "fit", lambda tasks, **options: seen.extend(tasks))
+    monkeypatch.setattr(engine, "fit", lambda tasks, **options: seen.extend(tasks))
     run_jobs(tmp_path, [(wine, NETWORKS)], Effort(2, 1), quiet)
     rows = Rows(wine)
     names = [(method.name, fold) for method in NETWORKS for fold in range(2)]
@@ -279,7 +282,7 @@ def test_batches_without_the_rare_class_are_no_news_here(wine, tmp_path):
 
 def test_boosting_is_the_recipe_on_the_same_rows(cells, tmp_path):
     problem = cells["few-multi-0.1"]
-    run_boosting_on(tmp_path, [problem], BRIEF, quiet)
+    run_jobs(tmp_path, [(problem, [BOOSTED])], BRIEF, quiet)
     rows, (found, _) = Rows(problem), stored(tmp_path, problem)
     assert set(found) == {(BOOSTING, 0, 0), (BOOSTING, 0, 1)}  # one repeat of this source
     fold = next(rows.folds(1))
@@ -341,7 +344,7 @@ def test_a_network_that_diverged_costs_its_cell_the_ranking(wine, cells, tmp_pat
     finite = iter([False] + [True] * 100)
     monkeypatch.setattr(TrainedNetwork, "is_finite", lambda network: next(finite))
     found = train(tmp_path, wine, PAPER, Effort(1, 1))
-    assert [cell.error for cell in found.values()].count("training diverged") == 1
+    assert [cell.error for cell in found.values()].count("ValueError: training diverged") == 1
     frame = results.scores(tmp_path, [wine, digits])
     assert len(frame[frame["problem"] == wine.name]) < len(frame[frame["problem"] == digits.name])
     board = Scoreboard.of(frame, "g_mean", [method.name for method in PAPER])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from equipoise.experiments.statistics import corrected_interval, friedman_nemenyi
-from equipoise_reproductions.remix import pages, ranking, tables
+from equipoise_reproductions.remix import ranking, study, tables
 from equipoise_reproductions.remix.plots import alpha_curves, gain_bars
 from equipoise_reproductions.remix.protocol import BOOSTING, CONTROL, MOVED, PAPER, REMIX_DATASET, Source
 
@@ -231,7 +231,7 @@ def test_longer_training_is_a_paired_difference(made_up):
         bbs=lambda kind, s, r, method, repeat, fold: 0.1 + 0.01 * fold * method.endswith("@500"),
     )
     frame = frame[~((frame["source"] == "s2") & frame["method"].str.endswith("@500"))]
-    table = pages._longer(frame)[1].frame
+    table = study.longer(frame)
     assert table.index.tolist() == ["s1-binary-0.025"] * 2
     assert table["method"].tolist() == ["Baseline", "ReMix"]
     assert table["GM, fewer"].tolist() == ["0.450", "0.550"]
@@ -239,4 +239,4 @@ def test_longer_training_is_a_paired_difference(made_up):
     assert table["GM, change"].tolist() == ["−0.100 (−0.100 to −0.100)", "0.100 (0.100 to 0.100)"]
     mean, low, high = corrected_interval([0, 0.01, 0, 0.01], test_share=0.5)
     assert table["BBS, change"].iloc[1] == f"{mean:.3f} ({low:.3f} to {high:.3f})".replace("-", "−")
-    assert pages._longer(frame[~frame["method"].str.endswith("@500")]) == []
+    assert study.longer(frame[~frame["method"].str.endswith("@500")]) is None

@@ -13,7 +13,7 @@ import pytest
 import equipoise_reproductions as reproductions
 from equipoise.cli import main
 from equipoise.experiments import Store
-from equipoise_reproductions.remix import pages, runs, surfaces
+from equipoise_reproductions.remix import runs, study, surfaces
 from equipoise_reproductions.remix.protocol import BOOSTING, MOVED, NETWORKS, Source
 
 APS = Source("APS", "aps_failure", ("pos",), (0.01,), (171, 60000))
@@ -74,7 +74,7 @@ def test_table1(stand_ins, reproduce, tmp_path, capsys):
     assert len(table) == 9 and table["data set"].iloc[-1] == "APS"
 
 
-def test_table2(stand_ins, reproduce, tmp_path, monkeypatch, capsys):
+def test_table2(stand_ins, reproduce, tmp_path, nothing_is_left_to_fit, capsys):
     sources = stand_ins.sources[1:]
     problems = stand_ins((*sources, APS))[:-1]
     page = reproduce("remix-table2", "--quick")
@@ -93,7 +93,7 @@ def test_table2(stand_ins, reproduce, tmp_path, monkeypatch, capsys):
     assert len(page.plots) == 1
 
     capsys.readouterr()
-    monkeypatch.setattr(runs, "fit", None)  # nothing is trained again
+    nothing_is_left_to_fit()
     again = reproduce("remix-table2", "--quick")
     assert again.html == page.html
     written = ["cells", "remix-table2-claims.md", "remix-table2.html", "scores.csv"]
@@ -147,18 +147,18 @@ def test_figures(stand_ins, reproduce, monkeypatch):
 
 
 DRIVER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 import equipoise_reproductions as reproductions
-from equipoise_reproductions.remix import pages, protocol, runs
+from equipoise_reproductions.remix import protocol, runs, study
 import importlib.util
 spec = importlib.util.spec_from_file_location("stand_ins", sys.argv[1])
 stand_ins = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(stand_ins)
 protocol.SOURCES = stand_ins.STAND_INS[1:3]
-pages.QUICK = stand_ins.BRIEF
+study.QUICK = stand_ins.BRIEF
 runs.datasets.load = stand_ins.stand_in
-runs.n_workers = lambda: 1
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"
 
 def midway(kind, done, total):
     if done > 0.4 * total:
@@ -181,7 +181,7 @@ def test_a_run_that_is_killed_goes_on(stand_ins, tmp_path):
     kept = cells(tmp_path / "killed")
     assert not (tmp_path / "killed" / "remix-table2.html").exists()
     reproductions.reproduce("remix-table2", tmp_path / "killed", quick=True)
-    runs.run_jobs(tmp_path / "whole" / "cells", [(p, NETWORKS) for p in problems], pages.QUICK, lambda *news: None)
+    runs.run_jobs(tmp_path / "whole" / "cells", [(p, NETWORKS) for p in problems], study.QUICK, lambda *news: None)
     killed, whole = cells(tmp_path / "killed"), cells(tmp_path / "whole")
     assert 0 < len(kept) < len(whole) and set(killed) > set(whole)  # boosting too
     assert all(killed[key].seconds == cell.seconds for key, cell in kept.items())

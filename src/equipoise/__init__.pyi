@@ -27,5 +27,6 @@ from .samplers import GBO as GBO
 from .samplers import MUBO as MUBO
 from .samplers import SSG as SSG
 from .samplers import SMOTifiedGAN as SMOTifiedGAN
+from .tables import check as check
 
 __version__: str

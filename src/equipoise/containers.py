@@ -34,8 +34,8 @@ def readable(values: Any) -> Any:
     Returns
     -------
     object
-        Data frames and series as pandas holds them, tensors as arrays, numbers in an array of objects or of foreign
-        byte order as float64 or in the machine's order. Other containers come back as they are.
+        Data frames of pandas; tensors and series as arrays; numbers among objects or in foreign byte order as numbers
+        of the machine. Other containers come back as they are.
 
     Raises
     ------
@@ -53,14 +53,18 @@ def readable(values: Any) -> Any:
     frame = nw.from_native(values, pass_through=True, allow_series=True)
     if isinstance(frame, nw.LazyFrame):
         raise TypeError(f"Expected rows in memory, got a {type(values).__name__}. Call its collect() first.")
-    if isinstance(frame, (nw.DataFrame, nw.Series)):
-        return frame.to_pandas()
+    if isinstance(frame, nw.DataFrame):
+        return frame.to_pandas().infer_objects()
+    if isinstance(frame, nw.Series):
+        values = frame.to_pandas().to_numpy()  # scikit-learn reads a series of truth values with categories as floats
     return _native(values) if isinstance(values, np.ndarray) else values
 
 
 def _native(array: Any) -> Any:
     if array.dtype != object:
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.ndim == 1:
+        return pd.Series(array).infer_objects().to_numpy()
     columns = pd.DataFrame(array) if array.ndim == 2 else pd.DataFrame()
     dtypes = columns.infer_objects().dtypes
     numeric = len(dtypes) > 0 and all(dtype.kind in "biuf" for dtype in dtypes)
@@ -81,11 +85,12 @@ def restored(values: Any, given: Any) -> Any:
     if hasattr(given, "new_tensor"):
         return given.new_tensor(np.asarray(values))
     frame = nw.from_native(given, pass_through=True, allow_series=True)
-    native = isinstance(values, (pd.DataFrame, pd.Series)) and not isinstance(given, (pd.DataFrame, pd.Series))
-    if isinstance(frame, nw.Series) and native:
+    if isinstance(given, pd.Series):
+        return pd.Series(values, name=given.name, dtype=given.dtype)
+    if isinstance(frame, nw.Series):
         new = nw.new_series(frame.name, np.asarray(values), backend=frame.implementation)
         return new.cast(frame.dtype).to_native()
-    if isinstance(frame, nw.DataFrame) and native:
+    if isinstance(frame, nw.DataFrame) and not isinstance(given, pd.DataFrame):
         columns = {name: np.asarray(values[name]) for name in frame.columns}
         return (
             nw.from_dict(columns, backend=frame.implementation)

@@ -13,7 +13,7 @@ Common to all functions:
 - ``sample_weight``: shape ``(n,)``, not negative; an integer weight means that the row is there so often.
 
 A 0/0 in a precision, F1 or Matthews correlation counts as 0. A class without true rows has no recall and no
-Brier score: both are NaN for it, and it is left out of the means over classes that are made of them.
+Brier score: both are NaN for it, and the means over classes leave it out.
 Bad input raises ``ValueError``, hard labels passed as scores ``TypeError``.
 """
 
@@ -174,12 +174,12 @@ def _spread(sizes: Floats, total: Floats) -> Floats:
 
 
 def _correlation(hits: Floats, true: Floats, both: Floats, spread: Floats, predicted_spread: Floats) -> Floats:
-    return _ratio(hits * true - both, np.sqrt(spread * predicted_spread), 0.0)
+    return _ratio(hits * true - both, np.sqrt(np.maximum(spread * predicted_spread, 0)), 0.0)
 
 
 @dataclass(frozen=True)
 class MarginMetric:
-    """A score of the margins of a confusion matrix that is made of sums over the classes.
+    """A score of the margins of a confusion matrix, computed from sums over the classes.
 
     Sums follow a row from one class to another at a cost that does not depend on the number of classes, so that
     thresholds for many classes can be tuned.
@@ -285,7 +285,7 @@ def matthews_corrcoef(
 
 
 def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
-    """Everything at a threshold that confusion matrices tell.
+    """All scores at a threshold, from confusion matrices.
 
     Parameters
     ----------
@@ -327,7 +327,7 @@ def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
 
 
 def at_prevalence(R_m: ArrayLike, R_M: ArrayLike, p: ArrayLike) -> dict[str, NDArray[Any]]:
-    """Two-class scores at another prevalence: recalls stay, precision, F1 and all made of them move.
+    """Two-class scores at another prevalence: recalls stay; precision, F1 and their like change.
 
     Parameters
     ----------
@@ -385,8 +385,8 @@ def balanced_brier_score(
 ) -> float:
     """Plain mean of `class_brier_scores` over the classes present (ReMix, equation 3), in [0, 1].
 
-    Lower is better; 1/2 (1 - 1/K) for uniform probabilities. It measures calibration for a world of equally
-    common classes: read it beside `brier_score`.
+    Lower is better; 1/2 (1 - 1/K) for uniform probabilities. It measures calibration under equal
+    class priors: read it beside `brier_score`.
 
     Examples
     --------
@@ -465,6 +465,7 @@ def _one_against_rest(
 ) -> float:
     """Score the second of two classes, or average over all classes that some but not all rows have."""
     y_score = np.asarray(as_array(y_score))
+    y_score = np.array(y_score.tolist()) if y_score.dtype.kind == "O" else y_score  # of nullable columns, too
     if y_score.dtype.kind != "f":
         raise TypeError(
             f"this metric ranks rows by scores of type float, got {y_score.dtype} values, which look like labels; "

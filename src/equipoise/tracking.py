@@ -86,7 +86,7 @@ class MLflowTracker:
         for name in ("report.html", "leaderboard.csv"):
             self._client.log_artifact(run, str(folder / name))
         self._client.log_artifacts(run, str(folder / "model"), "model")
-        reasons = {cell.recipe: str(cell.error) for cell in comparison.failures}
+        reasons = {cell.arm: str(cell.error) for cell in comparison.failures}
         for recipe in comparison.protocol.recipes:
             note = {MLFLOW_RUN_NOTE: reasons[recipe]} if recipe in reasons else {}
             nested = self._begin(recipe, {MLFLOW_PARENT_RUN_ID: run, **note})

@@ -224,7 +224,7 @@ class TestMetadata:
     def test_of_rows_are_refused_where_rows_are_made(self, problem):
         X, y = problem((40, 10))
         clf = ResampledClassifier(SMOTE(), ConsumingClassifier())
-        with pytest.raises(ValueError, match=r"metadata has one value a row, but SMOTE\(\) made 30 synthetic"):
+        with pytest.raises(ValueError, match=r"metadata has one value a row, but SMOTE\(\) added 30 synthetic"):
             clf.fit(X, y, metadata=np.arange(50))
         assert clf.fit(X, y, metadata="all").classes_.tolist() == [0, 1]
 

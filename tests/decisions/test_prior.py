@@ -73,8 +73,8 @@ def test_a_class_that_never_occurs_gets_nothing():
 @pytest.mark.parametrize(
     ("proba", "before", "after", "message"),
     [
-        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_priors must hold one share a class"),
-        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_priors must hold one share a class"),
+        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_priors must hold one prior a class"),
+        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_priors must hold one prior a class"),
         ([0.5, 0.5], [0.5, 0.6], [0.5, 0.5], "from_priors must not be negative and must sum to 1"),
         ([0.5, 0.5], [0.5, 0.5], [90, 10], "to_priors .* divide counts by n"),
         ([0.5, 0.5], [0.5, 0.5], [1.5, -0.5], "to_priors must not be negative"),

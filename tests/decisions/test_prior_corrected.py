@@ -161,10 +161,10 @@ class TestRouting:
     ("parameters", "message"),
     [
         ({"training_priors": "natural"}, "The 'training_priors' parameter .* must be"),
-        ({"target_priors": {"fine": 1.0}}, r"target_priors must give a share to each of \['fine', 'fraud'\]"),
+        ({"target_priors": {"fine": 1.0}}, r"target_priors must give a prior to each of \['fine', 'fraud'\]"),
         ({"target_priors": [0.5, 0.6]}, "to_priors must not be negative and must sum to 1"),
         ({"training_priors": [0.0, 1.0]}, "from_priors must be positive"),
-        ({"training_priors": [0.5, 0.3, 0.2]}, "one share a class"),
+        ({"training_priors": [0.5, 0.3, 0.2]}, "one prior a class"),
     ],
 )
 def test_bad_parameters_are_said_in_a_sentence(parameters, message):
@@ -178,3 +178,13 @@ def test_clone_and_refit_forget_what_was_adapted():
     clf = PriorCorrectedClassifier(LogisticRegression()).fit(X, y).adapt(X)
     assert not hasattr(clone(clf), "target_priors_")
     assert clf.fit(X, y).target_priors_.tolist() == [0.5, 0.5]
+
+
+def test_a_series_is_read_by_its_labels():
+    X, y = rows([0.75, 0.25], n=40)
+    priors = {"fraud": 0.2, "fine": 0.8}
+    by_dict, by_series = (
+        PriorCorrectedClassifier(LogisticRegression(), target_priors=given).fit(X, NAMES[y])
+        for given in (priors, pd.Series(priors))
+    )
+    np.testing.assert_array_equal(by_series.target_priors_, by_dict.target_priors_)

@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tests.metadata_routing_common import ConsumingClassifier, _Registry, check_recorded_metadata
 
-from equipoise import TunedThresholdsClassifier, metrics, recipes
+from equipoise import TunedThresholdsClassifier, load, metrics, recipes, save
 from equipoise.decisions import decide, tune_offsets
 
 SCORES = {"g_mean": metrics.g_mean, "macro_f1": metrics.macro_f1_score, "balanced_accuracy": metrics.balanced_accuracy}
@@ -202,3 +202,12 @@ def test_bad_parameters_are_said_in_a_sentence(parameters, message):
     X, y = rows((60, 30, 30))
     with pytest.raises(ValueError, match=message):
         TunedThresholdsClassifier(LogisticRegression(), cv=2, **parameters).fit(X, NAMES[y])
+
+
+def test_costs_in_a_frame_are_left_out_of_the_file(problem, tmp_path):
+    X, y = problem((40, 10))
+    costs = pd.DataFrame([[0, 1], [9, 0]])
+    fitted = TunedThresholdsClassifier(LogisticRegression(), metric=costs, cv=2).fit(X, y)
+    with pytest.warns(UserWarning, match=r"saved without metric=DataFrame.* It predicts as before"):
+        save(fitted, tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict(X), fitted.predict(X))

@@ -1,5 +1,7 @@
 """Tables as people bring them, from the file to scored rows, by the command line."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,7 +62,7 @@ def test_a_format_of_the_fit_reads_rows_that_do_not_show_it(messy, command, tmp_
     )
     scored = pd.read_csv(tmp_path / "scored.csv")
     preprocessor = load(tmp_path / "model")[0]
-    same = preprocessor.transform(read_table(tmp_path / "new.csv", as_text=True).assign(Vertrag=None))
+    same = preprocessor.transform(read_table(tmp_path / "new.csv", as_text=True))
     umsatz = list(preprocessor.get_feature_names_out()).index("Umsatz")
     assert same[0, umsatz] == same[1, umsatz] and scored.columns[0] == "Umsatz"
 
@@ -117,3 +119,24 @@ def test_the_messy_marks_of_a_column_of_numbers(messy):
     with pytest.warns(UserWarning, match=r"'income': taken for missing: .*'unknown'"):
         preprocessor = TablePreprocessor().fit(frame.drop(columns="written_off"))
     assert preprocessor.kinds_["income"] == "number" and preprocessor.kinds_["opened"] == "date"
+
+
+def test_leaks_are_said_first_and_identifiers_left_out(messy, command, tmp_path):
+    table, found = messy / "leaks.csv", tmp_path / "found.json"
+    said = command("check", table, "--target", "written_off", "--json", found)
+    assert said.index("Serious: Column 'status_code'") < said.index("Caution: ")
+    kinds = {(record["kind"], tuple(record["columns"])) for record in json.loads(found.read_text())}
+    assert {("leak", ("recovered_amount",)), ("identifier", ("case_id",)), ("contradictions", ())} <= kinds
+    options = ("--drop", "status_code", "recovered_amount", "--missing-values", "-999", "-", "--recipe", "gbdt")
+    said = command("fit", table, "--target", "written_off", *options, "--out", tmp_path / "model")
+    assert "Serious: Column 'recovered_amount'" not in said and "sentinel" not in said
+    used = load(tmp_path / "model")[0].feature_names_in_.tolist()
+    assert used == ["age", "score", "exposure", "income", "currency", "opened", "note"]
+    assert "What the check found" in (tmp_path / "model" / "README.md").read_text()
+    command("fit", table, "--target", "written_off", "--keep", "case_id", *options, "--out", tmp_path / "other")
+    assert "case_id" in load(tmp_path / "other")[0].feature_names_in_
+
+
+def test_options_that_name_no_column(messy, command):
+    refused = command("check", messy / "leaks.csv", "--target", "written_off", "--drop", "statuscode", refused=True)
+    assert "no column 'statuscode'" in refused and "'status_code'" in refused

@@ -8,9 +8,10 @@ import pytest
 from equipoise import metrics, recipes, relevance
 from equipoise.classifiers import AutoClassifier, auto_job
 from equipoise.datasets import Dataset
-from equipoise.experiments import METRICS, Store, compare, grid, refit
-from equipoise.experiments.grid import PreparedFold, job_of, make_classifier
-from equipoise.experiments.protocol import Protocol, split
+from equipoise.experiments import METRICS, Store, compare, engine, refit
+from equipoise.experiments.arms import make_recipe
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
 from equipoise.reports.tables import confusion
 
 
@@ -53,11 +54,11 @@ def comparison(brief, grouped, groups_seen, tmp_path_factory):
 @pytest.fixture(scope="module")
 def prepared(grouped, comparison):
     codes = np.unique(grouped.y, return_inverse=True)[1]
-    return [PreparedFold.of(grouped, codes, fold) for fold in split(codes, grouped.groups, comparison.protocol, 0)]
+    return [PreparedFold.of(grouped, codes, fold) for fold in comparison.protocol.splits.folds(grouped, codes, 0)]
 
 
 def cells_of(comparison, recipe):
-    return [cell for cell in comparison.cells if cell.recipe == recipe]
+    return [cell for cell in comparison.cells if cell.arm == recipe]
 
 
 def test_its_cell_is_what_it_decides_alone_on_that_fold(comparison, prepared):
@@ -80,7 +81,7 @@ def test_scores_at_a_threshold_count_what_was_decided(comparison):
         assert row["brier"] == pytest.approx(metrics.brier_score(codes, cell.probabilities))
         counts = [[np.sum((codes == i) & (cell.decided == j)) for j in (0, 1)] for i in (0, 1)]
         np.testing.assert_array_equal(cell.confusion, counts)
-        differing += np.sum(cell.decided != cell.probabilities.argmax(axis=1)) if cell.recipe == "auto" else 0
+        differing += np.sum(cell.decided != cell.probabilities.argmax(axis=1)) if cell.arm == "auto" else 0
     assert differing > 0  # else the argmax would pass this test
     decided = np.concatenate([cell.decided for cell in cells_of(comparison, "auto")])
     shown = [[cell["count"] for cell in row["cells"]] for row in confusion(comparison, "auto")]
@@ -114,7 +115,7 @@ DECISIONS = {
 def test_the_metric_says_what_it_decides_for(decision, names):
     assert {METRICS[name].decision for name in names} == {decision}
     protocol = Protocol(("auto",), 2, 1, 1, 300, 0, decision=decision)
-    assert make_classifier("auto", Protocol.from_json(protocol.to_json()), 0).decision == decision
+    assert make_recipe("auto", Protocol.from_json(protocol.to_json()), 0).decision == decision
 
 
 def test_each_metric_has_a_decision():
@@ -138,14 +139,14 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
 
 def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
     protocol = replace(comparison.protocol, auto_steps=123)
-    tasks = job_of(make_classifier("auto", protocol, 0), prepared[0]).tasks
+    tasks = make_recipe("auto", protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
     assert max(task.settings.max_steps for task in tasks) == 123
-    whole = job_of(make_classifier("auto", comparison.protocol, 0), prepared[0]).tasks
+    whole = make_recipe("auto", comparison.protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
     assert max(task.settings.max_steps for task in whole) == 300
 
 
 def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped, tmp_path, monkeypatch):
-    monkeypatch.setattr(grid, "_ROW_BYTES", 1)
+    monkeypatch.setattr(engine, "_ROW_BYTES", 1)
     news = []
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,9 +8,10 @@ from sklearn.linear_model import LogisticRegression
 from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
 from equipoise.experiments import Comparison, Store, compare, refit
+from equipoise.experiments.arms import Arm, make_recipe
 from equipoise.experiments.compare import fingerprint
-from equipoise.experiments.grid import PreparedFold, fit_cell, make_classifier
-from equipoise.experiments.protocol import split
+from equipoise.experiments.engine import fit_cells
+from equipoise.experiments.prepared import PreparedFold
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,7 +36,7 @@ def comparison(stored):
 
 def test_every_recipe_is_scored_on_every_fold(comparison):
     assert comparison.complete and not comparison.failures
-    keys = {(c.recipe, c.repeat, c.fold) for c in comparison.cells}
+    keys = {(c.arm, c.repeat, c.fold) for c in comparison.cells}
     assert keys == {(r, k, f) for r in ("none", "under", "remix", "gbdt") for k in range(2) for f in range(3)}
     for cell in comparison.cells:
         assert cell.confusion.sum() == len(cell.probabilities) == 50
@@ -44,7 +47,7 @@ def test_a_cell_is_what_training_that_recipe_alone_on_that_fold_gives(comparison
     """Stacking, preprocessing by fold and storing add nothing and take nothing away."""
     _, codes = np.unique(dataset.y, return_inverse=True)
     for recipe in ("none", "under", "remix", "gbdt"):
-        fold = list(split(codes, None, comparison.protocol, 1))[2]
+        fold = list(comparison.protocol.splits.folds(dataset, codes, 1))[2]
         (cell,) = (c for c in comparison.cells if c.key == (recipe, 1, 2))
         quick = {"n_members": 2, "max_steps": comparison.protocol.max_steps} if recipes.is_neural(recipe) else {}
         alone = recipes.make(recipe, random_state=fold.seed, **quick)
@@ -55,7 +58,7 @@ def test_a_cell_is_what_training_that_recipe_alone_on_that_fold_gives(comparison
 
 def test_nothing_is_learned_from_test_rows(dataset, comparison):
     _, codes = np.unique(dataset.y, return_inverse=True)
-    fold = next(split(codes, None, comparison.protocol, 0))
+    fold = next(comparison.protocol.splits.folds(dataset, codes, 0))
     poisoned = dataset.X.copy()
     poisoned.iloc[fold.test, poisoned.columns.get_loc("size")] = 1e6
     poisoned.iloc[fold.test, poisoned.columns.get_loc("kind")] = "new"
@@ -66,7 +69,7 @@ def test_nothing_is_learned_from_test_rows(dataset, comparison):
 
 
 def test_neural_recipes_share_gradient_steps_and_seeds(comparison):
-    makes = [make_classifier(name, comparison.protocol, 5) for name in ("none", "under", "remix")]
+    makes = [make_recipe(name, comparison.protocol, 5) for name in ("none", "under", "remix")]
     assert {(m.max_steps, m.n_members, m.random_state) for m in makes} == {(300, 2, 5)}
 
 
@@ -180,9 +183,10 @@ def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
         assert model[-1].n_members == 2 and model[-1].n_steps_ == [300, 300]
 
 
-@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tmp_path, monkeypatch):
-    monkeypatch.setitem(recipes._PARTS, "gbo", {"sampler": GBO(max_epochs=2)})
+    brief = replace(recipes.RECIPES["gbo"], parts={"sampler": GBO(max_epochs=2)})
+    monkeypatch.setitem(recipes.RECIPES._records, "gbo", brief)
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(dataset, store, recipes=["none", "gbo"], n_folds=2, n_repeats=1, n_members=2)
     made = found.made
@@ -191,12 +195,13 @@ def test_what_a_sampler_says_of_its_rows_is_kept_by_fold_and_network(dataset, tm
     assert (made["n_made"] == 45).all() and made["real_accuracy"].between(0, 1).all()
 
 
-@pytest.mark.filterwarnings("ignore::equipoise.samplers.UnhealthyGANWarning")
+@pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 def test_what_a_sampler_says_comes_from_a_classifier_fitted_on_its_own_too(dataset, comparison):
     _, codes = np.unique(dataset.y, return_inverse=True)
-    fold = PreparedFold.of(dataset, codes, next(split(codes, None, comparison.protocol, 0)))
+    fold = PreparedFold.of(dataset, codes, next(comparison.protocol.splits.folds(dataset, codes, 0)))
     sampler = GBO(max_epochs=2, random_state=0)
-    cell = fit_cell("gbo", ResampledClassifier(sampler, LogisticRegression()), fold)
+    arm, model = Arm("gbo", "GBO", lambda *_: None), ResampledClassifier(sampler, LogisticRegression())
+    (cell,) = fit_cells(arm, model, fold)
     sampler.fit_resample(fold.X_train, fold.y_train)
     assert cell.made == sampler.diagnostics_.to_dict("records") and cell.made[0]["class"] == 1
 
@@ -212,7 +217,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):
     grouped = Dataset(**{**vars(split_target(frame, "class")), "groups": np.repeat(np.arange(6), 10)})
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(grouped, store, recipes=["none", "gbdt"], n_folds=3, n_repeats=1, n_members=1)
-    assert {c.recipe for c in found.failures} == {"none", "gbdt"} and len(found.failures) == 2
+    assert {c.arm for c in found.failures} == {"none", "gbdt"} and len(found.failures) == 2
     assert all("lack a class" in c.error for c in found.failures)
     assert found.complete and found.recipes == ["none", "gbdt"]
     assert len(found.leaderboard) == 2

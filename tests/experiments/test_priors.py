@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 
 from equipoise import ReMix, recipes
 from equipoise.experiments.priors import learned_priors
@@ -57,3 +59,18 @@ def test_what_bends_probabilities_otherwise_has_none(recipe):
 
 def test_remix_is_the_transform_of_the_recipe():
     assert isinstance(recipes.classifier("remix").batch_transform, ReMix)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "rows"),
+    [
+        (RandomOverSampler(sampling_strategy={1: 20}), [90, 20, 6]),
+        (RandomUnderSampler(sampling_strategy=lambda y: {0: np.sum(y == 1)}), [9, 9, 6]),
+        (SMOTE(sampling_strategy="minority"), [90, 9, 90]),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_shares_follow_any_sampling_strategy(sampler, rows, monkeypatch):
+    monkeypatch.setattr(recipes.RECIPES, "_records", dict(recipes.RECIPES._records))
+    recipes.register(recipes.Recipe("mine", "a sampler", {"sampler": sampler}))
+    np.testing.assert_allclose(learned_priors("mine", [90, 9, 6]), np.divide(rows, sum(rows)))

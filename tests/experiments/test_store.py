@@ -3,15 +3,15 @@ import sqlite3
 import numpy as np
 import pytest
 
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
 
 PROBA = np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
 CONFUSION = np.array([[0, 1], [1, 0]])
 
 
-def cell(recipe="none", fold=0, **values):
-    return Cell(recipe, 0, fold, 1.5, PROBA, CONFUSION, **values)
+def cell(arm="none", fold=0, **values):
+    return Cell(arm, 0, fold, 1.5, PROBA, CONFUSION, **values)
 
 
 @pytest.fixture
@@ -45,9 +45,14 @@ def test_decisions_come_back_as_they_went_and_are_the_most_probable_class_otherw
     assert auto.decided.dtype == np.int64
 
 
+def test_priors_come_back_as_they_went(store):
+    store.add([cell("none", priors=[0.9, 0.1]), cell("vs")])
+    assert [c.priors for c in store.cells()] == [[0.9, 0.1], None]
+
+
 def test_folds_keep_rows_codes_and_class_counts(store):
     codes = np.array([0, 0, 1, 2, 0, 1])
-    store.add_fold(Fold(1, 2, np.array([0, 1, 2, 3]), np.array([4, 5]), seed=9), codes, n_classes=3)
+    store.add_fold(Fold(1, 2, np.array([0, 1, 2, 3]), np.array([4, 5]), seed=9), codes[4:], np.bincount(codes[:4]))
     (fold,) = store.folds()
     assert (fold.repeat, fold.fold, fold.seed) == (1, 2, 9)
     np.testing.assert_array_equal(fold.test_rows, [4, 5])

@@ -143,7 +143,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
-def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path):
+def test_the_graph_answers_as_the_model(make, table, new_rows, tmp_path, few_trees):
     check(make().fit(table, make_labels(table, 2)), new_rows, tmp_path / "model.onnx")
 
 

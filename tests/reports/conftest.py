@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from equipoise.datasets import Dataset
 from equipoise.experiments import Comparison, Store
-from equipoise.experiments.protocol import Protocol, split
+from equipoise.experiments.priors import learned_priors
+from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Cell
 
 SKILL = {"auto": 2.2, "none": 1.0, "under": 2.0, "remix": 2.5, "gbdt": 1.5}
@@ -37,6 +39,7 @@ def stored(tmp_path: Path) -> Stored:
         n_repeats: int = 2,
     ) -> Comparison:
         codes = np.repeat(np.arange(len(counts)), counts)
+        dataset = Dataset(name, None, None, None, None, None, "", "", ())
         protocol = Protocol(tuple(recipes), n_folds, n_repeats, 1, 300, 0, tuple(notes))
         with Store(tmp_path / "results.sqlite") as store:
             store.put(
@@ -48,6 +51,7 @@ def stored(tmp_path: Path) -> Stored:
                     "counts": list(counts),
                     "rare": int(np.argmin(counts)),
                     "notes": list(notes),
+                    "findings": [],
                     "source": name,
                     "columns": [
                         {"column": c, "kind": "number", "missing": 0.25, "distinct": 7, "note": ""} for c in columns
@@ -59,11 +63,14 @@ def stored(tmp_path: Path) -> Stored:
             store.put("protocol", protocol.to_json())
             rng = np.random.default_rng(0)
             for repeat in range(n_repeats):
-                for fold in split(codes, None, protocol, repeat):
-                    store.add_fold(fold, codes, len(counts))
+                for fold in protocol.splits.folds(dataset, codes, repeat):
+                    trained = np.bincount(codes[fold.train], minlength=len(counts))
+                    store.add_fold(fold, codes[fold.test], trained)
                     for recipe in recipes:
                         key = recipe, repeat, fold.number
                         cell = _cell(key, codes[fold.test], len(counts), skill[recipe], list(notes), rng)
+                        priors = learned_priors(recipe, trained)
+                        cell = replace(cell, priors=None if priors is None else priors.tolist())
                         if key in failed:
                             store.add([Cell(*key, 0.0, None, None, error="ValueError: no <rows>")])
                         elif key not in missing:

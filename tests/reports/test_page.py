@@ -183,7 +183,7 @@ def test_rows_that_were_made_are_shown_as_means_over_folds(stored, report):
         recipes=("none", "gbo"), skill={"none": 1.0, "gbo": 2.0}, labels=["fine", HOSTILE], made=made, n_folds=2
     )
     page, html = report(comparison)
-    assert "made" in page.ids and page.text.count("Rows that were made") == 2
+    assert "made" in page.ids and page.text.count("Synthetic rows") == 2
     rows = re.search(r'<table id="made-rows">.*?<tbody>(.*?)</tbody>', html, re.S)[1].split("<tr>")[1:]
     of_gan, of_smote = (re.findall(r"<td>(.*?)</td>", row) for row in rows)
     assert of_gan == ["30.5", "50%", "75%", "62%", "0.88", "0%"]
@@ -194,7 +194,7 @@ def test_rows_that_were_made_are_shown_as_means_over_folds(stored, report):
 def test_without_rows_made_by_a_gan_there_is_no_such_section(stored, report):
     for figures in ([], [{**FIGURES, "n_made": 3, "made_by": "SMOTE"}]):
         page, _ = report(stored(n_repeats=1, made=lambda recipe, repeat, fold, figures=figures: figures))
-        assert "made" not in page.ids and "Rows that were made" not in page.text
+        assert "made" not in page.ids and "Synthetic rows" not in page.text
 
 
 def test_text_from_the_data_is_escaped_everywhere(stored, report):

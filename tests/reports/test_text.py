@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.reports import text
+from equipoise.text import listed
 
 anything = st.text(st.characters(exclude_categories=()))
 
@@ -49,8 +50,8 @@ def test_marks_that_turn_the_writing_are_shown():
         (text.seconds(59.9), "60 s"),
         (text.seconds(75.2), "1 min 15 s"),
         (text.seconds(7260.0), "2 h 1 min"),
-        (text.listed(["a"]), "a"),
-        (text.listed(["a", "b", "c"]), "a, b and c"),
+        (listed(["a"]), "a"),
+        (listed(["a", "b", "c"]), "a, b and c"),
     ],
 )
 def test_numbers_as_written(written, expected):

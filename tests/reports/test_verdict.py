@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from equipoise.reports.text import number
-from equipoise.reports.verdict import _some, moved_difference, near_best, verdict
+from equipoise.reports.verdict import moved_difference, near_best, verdict
+from equipoise.text import listed
 
 
 def plain_interval(differences, n_folds):
@@ -39,7 +40,7 @@ def test_recipes_are_near_if_the_paired_interval_holds_0(stored, metric):
         expected += [recipe] * bool(low <= 0 <= high)
     assert near_best(comparison) == expected
     assert 1 < len(expected) < 4
-    _, told = verdict(comparison).others.split(" cannot be told apart from it: ")
+    _, told = verdict(comparison).others.split(" do not differ significantly from it: ")
     assert set(re.findall(r"\w+", told)) - {"and"} == set(expected[1:])
 
 
@@ -81,7 +82,7 @@ def test_the_lowest_loss_wins(stored):
 def test_as_good_by_the_threshold_alone(stored):
     found = verdict(stored(recipes=("none", "under"), skill={"none": 2.0, "under": 2.4}))
     assert found.best.startswith("under has")
-    assert "cannot be told apart from under's" in found.threshold
+    assert "does not differ significantly from under's" in found.threshold
     assert (
         'Simpler, and perhaps as good: `TunedThresholdsClassifier(recipes.make("none"), metric="g_mean")`' in found.use
     )
@@ -91,7 +92,7 @@ def test_better_by_the_threshold_alone(stored):
     """A skilled network that never says the last class: all of its skill shows once its threshold moves."""
     comparison = stored((60, 60), ("none", "under"), skill={"none": 6.0, "under": 0.5}, n_folds=5)
     for cell in comparison.cells:
-        if cell.recipe == "none":
+        if cell.arm == "none":
             shifted = cell.probabilities * [1, 1e-5]
             cell.__dict__.update(probabilities=(shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32))
             cell.__dict__.update(decided=cell.probabilities.argmax(axis=1))
@@ -178,8 +179,8 @@ def test_an_unfinished_comparison_is_first_to_be_finished(stored):
 def test_of_many_that_are_near_some_are_named(stored):
     names = ("auto", "none", "under", "over", "cost", "remix", "mixup", "smote")
     found = verdict(stored(recipes=names, skill=dict.fromkeys(names, 2.0), n_repeats=1))
-    assert re.search(r"(No other recipe can|6 of the other 7 cannot) be told apart", found.others)
-    assert _some([*names]) == "auto, none, under, over, cost and 3 more" and _some([*names[:2]]) == "auto and none"
+    assert re.search(r"(No other recipe differs|6 of the other 7 do not differ) significantly", found.others)
+    assert listed(names, most=5) == "auto, none, under, over, cost and 3 more" and listed(names[:2]) == "auto and none"
 
 
 def test_a_single_recipe(stored):

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from equipoise import GBO, SSG, ResampledClassifier, SMOTifiedGAN
 from equipoise.networks.gan import Discriminator, Generator
-from equipoise.samplers import UnhealthyGANWarning, gan
+from equipoise.samplers import GANDiagnosticsWarning, gan
 from equipoise.training.gans import TrainedGAN
 
 ALL = [SMOTifiedGAN, GBO, SSG]
@@ -29,7 +29,7 @@ def data(problem):
 @pytest.fixture(autouse=True)
 def no_warnings_of_short_training():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnhealthyGANWarning)
+        warnings.simplefilter("ignore", GANDiagnosticsWarning)
         yield
 
 
@@ -170,7 +170,7 @@ def test_a_constant_generator_is_said_to_have_collapsed(data, monkeypatch):
     fake = Constant(None, untrained().discriminator, 1, "max_epochs")
     monkeypatch.setattr(gan, "train_gans", lambda *_, **__: [fake])
     sampler = SMOTifiedGAN(random_state=0)
-    with pytest.warns(UnhealthyGANWarning, match="class 'rare'.*collapsed.*off the data") as caught:
+    with pytest.warns(GANDiagnosticsWarning, match="class 'rare'.*collapsed.*off the data") as caught:
         sampler.fit_resample(*data)
     assert caught[0].filename == __file__
     assert sampler.diagnostics_["spread_ratio"].item() == pytest.approx(0)
@@ -181,7 +181,7 @@ def test_features_out_of_the_generators_reach(data):
     """Features around 50, as they are, cannot be made by a sigmoid."""
     X, y = data
     sampler = GBO(**QUICK, variant="paper")
-    with pytest.warns(UnhealthyGANWarning, match="100% of the real values are outside 0 to 1"):
+    with pytest.warns(GANDiagnosticsWarning, match="100% of the real values are outside 0 to 1"):
         sampler.fit_resample(X + 50, y)
     assert sampler.diagnostics_["unreachable"].item() == 1
     assert GBO(**QUICK).fit(X, y).fit_resample(X + 50, y)[0].min() > 40

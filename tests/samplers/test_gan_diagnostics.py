@@ -63,7 +63,7 @@ def test_spread_and_ranges_by_hand():
     "fault, said",
     [
         ({"spread_ratio": 0.3}, "collapsed: their spread is 0.30"),
-        ({"two_sample_accuracy": 0.97}, "off the data: a nearest neighbour tells 97%"),
+        ({"two_sample_accuracy": 0.97}, "off the data: a nearest neighbour recognises 97%"),
         ({"unreachable": 0.4}, "40% of the real values are outside 0 to 1"),
     ],
 )

@@ -330,3 +330,18 @@ class TestSVMSMOTE:
 def test_an_object_that_does_not_resample_is_quoted(problem):
     with pytest.raises(TypeError, match=r"fit_resample.*dict"):
         resample(dict, *problem(), 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, bool])
+@pytest.mark.parametrize("sampler", [SMOTE(random_state=0), RandomOverSampler(shrinkage=0.5, random_state=0)], ids=str)
+def test_synthetic_rows_lie_between_integers_too(sampler, dtype, problem):
+    X, y = problem((40, 10))
+    X = (X > 1).astype(dtype) if dtype is bool else np.rint(1000 * X).astype(dtype)
+    expected = resample(sampler, X.astype(float), y)
+    for rows in (X, pd.DataFrame(X, columns=list("abcd")), csr_array(X)):
+        found = resample(sampler, rows, y)
+        dense = found.X.toarray() if hasattr(found.X, "toarray") else np.asarray(found.X)
+        np.testing.assert_allclose(dense, expected.X)
+        np.testing.assert_array_equal(found.synthetic, expected.synthetic)
+    kept = resample(RandomUnderSampler(random_state=0), X, y)
+    assert kept.X.dtype == dtype and not kept.synthetic.any()

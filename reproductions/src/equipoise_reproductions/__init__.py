@@ -1,34 +1,37 @@
 """The papers' tables, figures and claims, run again under one protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from equipoise_reproductions.auto_suite.pages import auto_suite_page
-from equipoise_reproductions.autobalance import pages as autobalance
-from equipoise_reproductions.chance.pages import chance_page
-from equipoise_reproductions.gans.pages import gans_page
-from equipoise_reproductions.mubo import pages as mubo
-from equipoise_reproductions.remix import pages as remix
-from equipoise_reproductions.remix.pages import OnProgress
-from equipoise_reproductions.smotified_gan.pages import smotified_gan_page
+from equipoise.experiments.claims import as_markdown
+from equipoise.experiments.engine import OnProgress
+from equipoise.reports.files import replace_file
+from equipoise_reproductions.data import write_frames
+from equipoise_reproductions.page import write_page
 
 __all__ = ["names", "reproduce"]
 
-_PAGES: dict[str, Callable[..., Path]] = {
-    "remix-table1": remix.table1_page,
-    "remix-table2": remix.table2_page,
-    "remix-figures": remix.figures_page,
-    "mubo-table1": mubo.table1_page,
-    "mubo-table2": mubo.table2_page,
-    "mubo-table3": mubo.table3_page,
-    "mubo-chance": chance_page,
-    "smotified-gan": smotified_gan_page,
-    "gan-suite": gans_page,
-    "auto-suite": auto_suite_page,
-    "autobalance-tables": autobalance.tables_page,
-    "autobalance-images": autobalance.images_page,
-    "autobalance-groups": autobalance.groups_page,
+_PAGES = {
+    "remix-table1": "remix.study:table1",
+    "remix-table2": "remix.study:table2",
+    "remix-figures": "remix.study:figures",
+    "mubo-table1": "mubo.study:table1",
+    "mubo-table2": "mubo.study:table2",
+    "mubo-table3": "mubo.study:table3",
+    "mubo-chance": "chance.study:chance",
+    "smotified-gan": "smotified_gan.study:notebooks",
+    "gan-suite": "gans.study:gans",
+    "auto-suite": "auto_suite.study:auto",
+    "autobalance-tables": "autobalance.study:losses",
+    "autobalance-images": "autobalance.study:images",
+    "autobalance-groups": "autobalance.study:groups",
 }
+"""Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its
+facts, and a function ``<name>_page(facts)`` beside it that returns what the page's template speaks of."""
+
+Facts = dict[str, Any]
 
 
 def names() -> list[str]:
@@ -72,4 +75,25 @@ def reproduce(
     if name not in _PAGES:
         raise ValueError(f"There is no reproduction {name!r}: choose from {', '.join(_PAGES)}.")
     out.mkdir(parents=True, exist_ok=True)
-    return _PAGES[name](out, quick=quick, command=command, on_progress=on_progress)
+    run, _ = parts_of(name)
+    for facts in run(out, quick, on_progress):
+        write_frames(out, facts)
+        _write(out, name, facts, command)
+    return out / f"{name}.html"
+
+
+def parts_of(name: str) -> tuple[Callable[[Path, bool, OnProgress], Iterator[Facts]], Callable[..., Facts]]:
+    """Return what runs a page, and what makes the context of its template from the facts."""
+    module, _, function = _PAGES[name].partition(":")
+    study = import_module(f"equipoise_reproductions.{module}")
+    return getattr(study, function), getattr(study, f"{function}_page")
+
+
+def _write(out: Path, name: str, facts: Facts, command: str) -> None:
+    context = facts | parts_of(name)[1](**facts)
+    texts = dict(context.get("files", {}))
+    if claims := context.get("claims"):
+        texts[f"{name}-claims.md"] = as_markdown(claims, command)
+    for file, text in texts.items():
+        replace_file(out / file, text)
+    write_page(out / f"{name}.html", command=command, **context)

@@ -7,24 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from equipoise.experiments.scores import METRICS
+from equipoise.experiments.tables import by_family
 from equipoise.reports.plots import calm, legend, new_figure
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing
-from equipoise_reproductions.sources import by_source
 
 _WIDTH = 860
 
 
 def gain_dots(scores: pd.DataFrame, metrics: Sequence[str], pairs: Mapping[str, tuple[str, str]]) -> Figure:
-    """Draw the gain of a method over a rival on each source, a panel a metric; right of the line it is better.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Of `equipoise_reproductions.suite.scores`.
-    metrics : sequence of str
-    pairs : mapping of str to (str, str)
-        What each gain is called, the method and the rival; the first gain of the first metric orders the sources.
-    """
+    """Draw the gain of a method over a rival on each source, a panel a metric; right of the line it is better."""
     n = scores["family"].nunique()
     figure = new_figure(110 + 17 * n, _WIDTH)
     methods = sorted({method for pair in pairs.values() for method in pair})
@@ -32,7 +23,7 @@ def gain_dots(scores: pd.DataFrame, metrics: Sequence[str], pairs: Mapping[str, 
     with drawing():
         for panel, metric in zip(figure.subplots(1, len(metrics), sharey=True), metrics, strict=True):
             calm(panel, grid="x")
-            sign, table = 1 if METRICS[metric].greater_is_better else -1, by_source(scores, metric, methods)
+            sign, table = 1 if METRICS[metric].greater_is_better else -1, by_family(scores, metric, methods)
             for color, (label, (method, rival)) in zip(SERIES, pairs.items(), strict=False):
                 gain = sign * (table[method] - table[rival])
                 order = order if len(order) else gain.sort_values().index

@@ -16,9 +16,9 @@ from sklearn.datasets import make_classification
 from equipoise import datasets, metrics
 from equipoise.datasets import split_target
 from equipoise.decisions import correct_prior, decide
+from equipoise.experiments import Arm, Effort, Study
 from equipoise.experiments.store import Store
-from equipoise_reproductions import suite
-from equipoise_reproductions.auto_suite import halves, references, runs, scores
+from equipoise_reproductions.auto_suite import halves, references, scores, study
 from equipoise_reproductions.auto_suite.arms import (
     AUTO,
     DECIDED,
@@ -27,8 +27,10 @@ from equipoise_reproductions.auto_suite.arms import (
     NATURAL,
     PRIOR,
     TITLES,
+    arms,
     missing_packages,
 )
+from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}
 QUICK_RUN = """
@@ -36,12 +38,13 @@ import sys
 from equipoise.cli import main
 sys.path.insert(0, sys.argv[1])
 import test_auto_suite as stand_ins
-from equipoise_reproductions import suite
-suite.datasets.load, suite.datasets.suite = stand_ins.table, lambda: stand_ins.SETS
+from equipoise import datasets
+from equipoise.experiments import engine
+datasets.load, datasets.suite = stand_ins.table, lambda: stand_ins.SETS
 command = ["reproduce", "auto-suite", "--quick", "--out", sys.argv[2]]
 main(command)
 page = open(sys.argv[2] + "/auto-suite.html").read()
-suite.fit_cell = None  # nothing is trained again
+engine.fit_cells = None  # nothing is trained again
 main(command)
 assert open(sys.argv[2] + "/auto-suite.html").read() == page
 """
@@ -67,10 +70,8 @@ def out(tmp_path_factory):
 
 
 @pytest.fixture
-def stand_ins(monkeypatch):
-    monkeypatch.setattr(datasets, "load", table)
-    monkeypatch.setattr(datasets, "suite", lambda: SETS)
-    monkeypatch.setattr(suite, "n_workers", lambda: 1)
+def stand_ins(serve):
+    serve(table, SETS)
 
 
 def test_the_page_of_a_quick_run(out, read):
@@ -96,7 +97,7 @@ def test_the_page_of_a_quick_run(out, read):
 def stored(out, name="a"):
     with Store(out / "cells" / f"{name}.sqlite") as store:
         folds = {fold.fold: fold for fold in store.folds()}
-        return {(cell.recipe, cell.fold): cell for cell in store.cells()}, folds, store.get("rare")
+        return {(cell.arm, cell.fold): cell for cell in store.cells()}, folds, store.get("problem")["rare"]
 
 
 def test_one_fit_of_auto_gives_probabilities_and_its_own_decision(out):
@@ -106,9 +107,8 @@ def test_one_fit_of_auto_gives_probabilities_and_its_own_decision(out):
     for number, fold in folds.items():
         natural, decided = cells[AUTO, number], cells[DECIDED, number]
         assert decided.seconds == natural.seconds
-        assert set(np.unique(decided.probabilities)) == {0.0, 1.0} != set(np.unique(natural.probabilities))
-        chosen = decided.probabilities.argmax(axis=1)
-        np.testing.assert_array_equal(decided.decided, chosen)
+        np.testing.assert_array_equal(decided.probabilities, natural.probabilities)
+        chosen = decided.decided
         np.testing.assert_array_equal(
             decided.confusion, pd.crosstab(fold.test_codes, chosen).reindex(columns=[0, 1], fill_value=0)
         )
@@ -142,12 +142,13 @@ def test_a_mean_is_of_both_probabilities(out):
 
 
 def test_repeats_and_limits_of_arms(stand_ins, tmp_path, monkeypatch):
-    effort = suite.Effort(n_folds=2, n_members=1, n_repeats=3, most_rows_repeated=100)
-    limited = suite.Arm(
-        "logistic-balanced", "", lambda seed, *_: references.logistic(seed), most_cells=100 * 4, most_repeats=2
-    )
-    plain = suite.Arm("logistic", "", lambda seed, *_: references.logistic(seed))
-    suite.run_sets(tmp_path, effort, [plain, limited], lambda *_: None)
+    effort = Effort(n_folds=2, n_members=1, n_repeats=3, most_rows_repeated=100)
+
+    def make(fold, protocol):
+        return references.logistic(random_state=fold.fold.seed)
+
+    limited = Arm("logistic-balanced", "", make, most_cells=100 * 4, most_repeats=2)
+    Study(loaders(), [Arm("logistic", "", make), limited], effort, SETS).run(tmp_path)
     found = scores.scores_by_fold(tmp_path).query("method in ['logistic', 'logistic-balanced']")
     counts = found.groupby(["set", "method"])["repeat"].agg(lambda r: sorted(set(r)))
     assert counts.to_dict() == {
@@ -166,12 +167,18 @@ def test_repeats_and_limits_of_arms(stand_ins, tmp_path, monkeypatch):
 
 def test_arms_may_be_run_one_after_the_other_into_the_same_stores(stand_ins, tmp_path):
     for name in ("logistic", "hist"):
-        runs.run_all(tmp_path, runs.QUICK, lambda *_: None, only=[name])
-    assert set(scores.scores_by_fold(tmp_path)["method"]) == {"logistic", "logistic-prior", "hist", "hist-prior"}
+        list(study.auto(tmp_path, True, lambda *_: None, only=[name]))
+    assert set(scores.scores_by_fold(tmp_path / "cells")["method"]) == {
+        "logistic",
+        "logistic-prior",
+        "hist",
+        "hist-prior",
+    }
 
 
 def test_the_tuned_decision_rests_on_the_other_half_of_the_same_repeat(stand_ins, tmp_path):
-    runs.run_all(tmp_path, runs.QUICK, lambda *_: None, only=["logistic"])
+    (logistic,) = (arm for arm in arms(quick=True) if arm.name == "logistic")
+    Study(loaders(), [logistic], study.QUICK, SETS).run(tmp_path)
     found = scores.scores_by_fold(tmp_path).query("method == 'logistic' and set == 'b'").set_index("fold")
     with Store(tmp_path / "b.sqlite") as store:
         cells, folds = {cell.fold: cell for cell in store.cells()}, {fold.fold: fold for fold in store.folds()}
@@ -188,7 +195,7 @@ def test_the_tuned_decision_rests_on_the_other_half_of_the_same_repeat(stand_ins
         assert min(worth) - 1e-9 <= found.loc[own, "tuned_macro_f1"] <= max(worth) + 1e-9
 
 
-def test_halves_divide_the_suite_by_source():
+def test_halves_divide_the_suite_by_family():
     families, (seen, unseen) = datasets.suite(), halves()
     assert sorted([*seen, *unseen]) == sorted(families)
     assert not {families[name] for name in seen} & {families[name] for name in unseen}

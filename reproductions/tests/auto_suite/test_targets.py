@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise_reproductions.auto_suite import pages, tables, targets
-from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, DECIDED, FITTED, PRIOR, TABM, TITLES
+from equipoise.experiments import Effort
+from equipoise_reproductions.auto_suite import study, tables, targets
+from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, DECIDED, FITTED, PRIOR, TABM, TITLES, arms
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS
-from equipoise_reproductions.suite import Effort
 
 OF_AUTO = (AUTO, AUTO + PRIOR, DECIDED)
 N = 14
@@ -56,9 +56,9 @@ def test_what_was_run_on_few_sets_is_ranked_apart():
     few = made_up(0.05, few=(TABM,))
     everywhere = targets.methods(few, EQUAL[0])
     assert TABM not in everywhere and set(AT_EQUAL_SHARES) - set(everywhere) == {TABM, TABM + PRIOR}
-    apart = tables.on_few_sets(few, EQUAL)
+    apart = tables.on_few_sets(few)["all classes alike"]
     assert TITLES[TABM] in apart.index and TITLES[TABM] not in tables.ranks(few, EQUAL).index
-    assert tables.on_few_sets(made_up(0.05), EQUAL) is None
+    assert tables.on_few_sets(made_up(0.05)) == {}
 
 
 def test_losing_sets_are_those_behind_the_best_boosting():
@@ -91,10 +91,10 @@ def test_times_are_in_fits_of_boosting():
 
 
 def test_the_page_says_what_was_cut_and_what_is_missing(monkeypatch):
-    cuts = " ".join(pages._cuts(Effort(n_repeats=5)))
+    cuts = " ".join(study.cuts(arms(quick=False), Effort(n_repeats=5)))
     assert "TabM: sets of at most 100,000 rows times columns" in cuts and "logistic" not in cuts
-    found = made_up(0.0)
-    assert pages._absent(found, Effort()) == []
+    found, every = made_up(0.0), arms(quick=False)
+    assert study.absent(found, every) == ""
     monkeypatch.setattr("equipoise_reproductions.auto_suite.arms.installed", lambda package: package != "catboost")
-    said = pages._absent(found[~found["method"].str.startswith("catboost")], Effort())
-    assert said == ["Not run: CatBoost; CatBoost, balanced; CatBoost, searched: pip install 'equipoise[boosting]'."]
+    said = study.absent(found[~found["method"].str.startswith("catboost")], every)
+    assert said == "Not run: CatBoost; CatBoost, balanced; CatBoost, searched: pip install 'equipoise[boosting]'."

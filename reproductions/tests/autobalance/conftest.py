@@ -1,17 +1,18 @@
 """Small stand-ins for the sets of the suite, for those of many classes, for images and for adult."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits, make_classification
 
-from equipoise.datasets import split_target
-from equipoise.experiments.protocol import Fold
-from equipoise_reproductions import suite
-from equipoise_reproductions.autobalance import images, pages, runs, splits, tails
-from equipoise_reproductions.suite import Effort
+from equipoise.datasets import Dataset, split_target
+from equipoise.experiments import Effort
+from equipoise.experiments.splits import Fold
+from equipoise_reproductions.autobalance import images, splits, study, tails
 
-BRIEF = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=5, quick=True)
+BRIEF = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=5)
 
 
 def rare_table(name):
@@ -38,7 +39,11 @@ def people(n=600):
     y = rng.random(n) < np.where(group == "few", 0.2, 0.4)
     X = rng.normal(size=(n, 3)) + np.where(y, 1.0, 0.0)[:, None] * np.where(group == "few", 0.5, 1.5)[:, None]
     frame = pd.DataFrame(X, columns=list("abc")).assign(rich=np.where(y, "yes", "no"))
-    return split_target(frame, "rich", name="adult"), group
+    return replace(split_target(frame, "rich", name="adult"), groups=group)
+
+
+def ungrouped():
+    return Dataset("", None, None, None, None, None, "", "", ())
 
 
 def served(name):
@@ -51,16 +56,15 @@ def served(name):
 
 
 @pytest.fixture
-def stand_ins(monkeypatch):
+def stand_ins(serve, monkeypatch):
     """Put the stand-ins in the place of the data, with little training, in this process."""
-    monkeypatch.setattr(runs.datasets, "load", served)
-    monkeypatch.setattr(runs.datasets, "suite", lambda: {"one": "first", "two": "second", "three": "third"})
-    monkeypatch.setattr(suite, "n_workers", lambda: 1)
-    for module in (pages, runs, splits):
+    serve(served, {"one": "first", "two": "second", "three": "third"})
+    for module in (study, splits):
         monkeypatch.setattr(module, "adult", people)
     monkeypatch.setattr(images, "fashion_mnist", clothes)
-    for module in (pages, images):
-        monkeypatch.setattr(module, "QUICK", BRIEF)
+    monkeypatch.setattr(images, "QUICK", BRIEF)
+    for name in ("QUICK", "_QUICK_TAILS"):
+        monkeypatch.setattr(study, name, replace(BRIEF, most_rows=5000, most_sets=2))
     monkeypatch.setattr(splits, "letter_rows", lambda: splits.Rows(digits(), fold(1797)))
     monkeypatch.setattr(splits, "QUICK", splits.Effort(n_seeds=1, n_steps=6, n_looks=1, n_rows=300, n_test=300))
 

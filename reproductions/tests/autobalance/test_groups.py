@@ -1,15 +1,18 @@
 """Groups: what is scored, beside fairlearn's metrics, and that a search by group is fairer than none."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from fairlearn.metrics import MetricFrame, equalized_odds_difference, false_positive_rate, true_positive_rate
 from sklearn.metrics import zero_one_loss
 
 from equipoise import metrics
+from equipoise.experiments import Effort, Study
+from equipoise.experiments.splits import StratifiedFolds
 from equipoise.experiments.store import Store
-from equipoise_reproductions.autobalance import runs
+from equipoise_reproductions.autobalance import scores
 from equipoise_reproductions.autobalance.arms import GROUPS, CellWeighted, blend
-from equipoise_reproductions.suite import Effort
 
 from .conftest import people
 
@@ -20,10 +23,11 @@ SHOWN = [arm for arm in GROUPS if arm.name in ("none", "cells", blend(0.5))]
 def stored(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("groups"), people(1000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.suite, "n_workers", lambda: 1)
-        patch.setattr(runs, "GROUPS", SHOWN)
-        runs.run_groups(folder, Effort(n_folds=2, n_members=1, most_steps=120), data)
-    return folder / "adult.sqlite", data[1]
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        effort = Effort(n_folds=2, n_members=1, most_steps=120)
+        ungrouped = partial(StratifiedFolds, grouped=False)
+        Study({"adult": lambda: data}, SHOWN, effort, splits=ungrouped, stacked=False).run(folder)
+    return folder / "adult.sqlite", data.groups
 
 
 def test_arms_are_run_on_every_fold(stored):
@@ -34,7 +38,7 @@ def test_arms_are_run_on_every_fold(stored):
 
 def test_scores_are_fairlearns(stored):
     path, group = stored
-    found = runs.group_scores(path, group).set_index(["method", "fold"])
+    found = scores.group_scores(path, group).set_index(["method", "fold"])
     with Store(path) as store:
         folds = {fold.fold: fold for fold in store.folds()}
         for cell in store.cells():
@@ -46,7 +50,7 @@ def test_scores_are_fairlearns(stored):
                 y_pred=decided,
                 sensitive_features=sensitive,
             )
-            ours, apart = found.loc[(cell.recipe, cell.fold)], rates.difference()
+            ours, apart = found.loc[(cell.arm, cell.fold)], rates.difference()
             assert ours["deo"] == pytest.approx(apart.sum())
             odds = equalized_odds_difference(y, decided, sensitive_features=sensitive)
             assert ours["deo"] / 2 <= odds + 1e-12 and odds <= ours["deo"] + 1e-12
@@ -59,13 +63,14 @@ def test_scores_are_fairlearns(stored):
 
 
 def test_a_search_by_group_is_fairer_than_none(stored):
-    means = runs.group_scores(*stored).groupby("method").mean()
+    means = scores.group_scores(*stored).groupby("method").mean()
     assert means.loc[blend(0.5), "deo"] < means.loc["none", "deo"]
     assert means.loc[blend(0.5), "worst"] < means.loc["none", "worst"]
 
 
 def test_weights_by_cell():
-    data, group = people(200)
+    data = people(200)
+    group = data.groups
     X, y = data.X.to_numpy(dtype=np.float32), (data.y == "yes").to_numpy().astype(int)
     quick = {"max_steps": 30, "standardize": False, "random_state": 0}
     model = CellWeighted(**quick).fit(X, y, groups=group)

@@ -8,14 +8,16 @@ import pytest
 
 from equipoise import NeuralClassifier
 from equipoise.datasets import data_home
+from equipoise.experiments import Effort, engine
+from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Store
 from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
-from equipoise_reproductions.autobalance import images, tables
+from equipoise_reproductions.autobalance import images
 from equipoise_reproductions.autobalance.arms import IMAGES, TABLES
+from equipoise_reproductions.autobalance.scores import by_fold
 from equipoise_reproductions.autobalance.tails import tail_sizes
 from equipoise_reproductions.autobalance.tuned import TunedLossClassifier
-from equipoise_reproductions.suite import Effort, scores_by_fold
 
 from .conftest import clothes
 
@@ -71,15 +73,16 @@ def stored(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "fashion_mnist", clothes)
         patch.setattr(images, "IMAGES", SHOWN)
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         images.run_images(folder, BRIEF, lambda *progress: told.append(progress))
-        patch.setattr(images, "fit_cell", None)  # nothing is left to fit
+        patch.setattr(engine, "fit_cells", None)  # nothing is left to fit
         images.run_images(folder, BRIEF, lambda *progress: None)
     return folder, told
 
 
 def test_every_arm_runs_on_every_seed_once(stored):
     folder, told = stored
-    assert told == [("training", done, 8) for done in range(1, 9)]
+    assert told == [("alone", done, 8) for done in range(1, 9)]
     with Store(folder / "fashion_mnist.sqlite") as store:
         assert {cell.key for cell in store.cells()} == {(arm.name, 0, seed) for arm in SHOWN for seed in (0, 1)}
         assert not any(cell.error for cell in store.cells())
@@ -111,7 +114,7 @@ def test_errors_by_class_are_those_of_the_scores(stored):
     path = stored[0] / "fashion_mnist.sqlite"
     classes = images.by_class(path)
     assert len(classes) == 4 * 2 * 10 and set(classes["class"]) == set(images.CLASSES)
-    by_seed = scores_by_fold(stored[0], {images.NAME: images.NAME}, tables.SCORED).set_index(["method", "fold"])
+    by_seed = by_fold(stored[0]).set_index(["method", "fold"])
     means = classes.groupby(["method", "seed"])["error"].mean()
     for key, mean in means.items():
         assert mean == pytest.approx(by_seed.loc[key, "balanced_error"])
@@ -139,9 +142,10 @@ def test_arms_of_images_are_those_of_tables():
 def test_networks_of_the_arms_read_images():
     pixels, codes, _ = clothes()
     X, y = (pixels[:300] / 16).astype(np.float32), codes[:300]
+    fold, protocol = images._sides(pixels, codes, next(images._folds(codes, 1500, BRIEF))), Protocol((), 2, 1, 1, 3, 0)
     for arm in IMAGES:
         if arm.name in ("none", "la-tuned", "ldam-drw"):
-            model = arm.make(0, 1, 3).fit(X, y)
+            model = arm.make(fold, protocol).fit(X, y)
             network = (model._model if isinstance(model, TunedLossClassifier) else model).ensemble_.pattern_
             assert isinstance(network, SmallCNN)
             assert isinstance(network[-1], CosineLinear) == (arm.name == "ldam-drw")

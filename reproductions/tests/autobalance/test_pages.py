@@ -3,8 +3,7 @@
 import pytest
 
 from equipoise.cli import main
-from equipoise_reproductions import suite
-from equipoise_reproductions.autobalance import images, runs
+from equipoise_reproductions.autobalance import study
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.arms import GROUPS, IMAGES, TABLES
 
@@ -18,13 +17,13 @@ def reproduce(stand_ins, tmp_path, read):
     return run
 
 
-def test_tables(reproduce, tmp_path, capsys, monkeypatch):
+def test_tables(reproduce, tmp_path, capsys, nothing_is_left_to_fit):
     page = reproduce("autobalance-tables")
     assert "Missing: three, letter, seizure." in page.text and "LA with a tuned tau is " in page.text
     assert all(arm.title in page.text for arm in TABLES)
     assert "A4: cannot be tested" in page.text
     assert (tmp_path / "autobalance-tables-claims.md").read_text().count("\n| A") == 4
-    monkeypatch.setattr(suite, "fit_cell", None)  # nothing is left to fit
+    nothing_is_left_to_fit()
     assert reproduce("autobalance-tables").html == page.html
 
 
@@ -34,13 +33,13 @@ def test_groups(reproduce, tmp_path, capsys):
     assert "A3: " in page.text and "A5: " in page.text
 
 
-def test_images(reproduce, tmp_path, capsys, monkeypatch):
+def test_images(reproduce, tmp_path, capsys, nothing_is_left_to_fit):
     page = reproduce("autobalance-images")
     assert all(arm.title in page.text for arm in IMAGES) and len(page.plots) == 2
     assert "LA with a tuned tau is " in page.text and "A2: " in page.text
     assert (tmp_path / "image-scores.csv").read_text().count("\n") == 1 + 2 * len(IMAGES)
     assert (tmp_path / "image-classes.csv").read_text().count("\n") == 1 + 20 * len(IMAGES)
-    monkeypatch.setattr(images, "fit_cell", None)  # nothing is left to fit
+    nothing_is_left_to_fit()
     assert reproduce("autobalance-images").html == page.html
 
 
@@ -55,7 +54,9 @@ def test_adult_is_read_as_uci_writes_it(tmp_path):
     line = "39, State-gov, 77516, Bachelors, 13, Never-married, ?, Not-in-family, White, {}, 2174, 0, 40, Cuba, {}\n"
     (files / "adult-train.csv").write_text(line.format("Male", "<=50K") * 3 + line.format("Female", ">50K"))
     (files / "adult-test.csv").write_text(line.format("Female", ">50K."))
-    dataset, sex = adult(data_home=tmp_path)
-    assert dataset.y.tolist() == ["<=50K"] * 3 + [">50K"] * 2 and sex.tolist() == ["Male"] * 3 + ["Female"] * 2
+    dataset = adult(data_home=tmp_path)
+    assert (
+        dataset.y.tolist() == ["<=50K"] * 3 + [">50K"] * 2 and dataset.groups.tolist() == ["Male"] * 3 + ["Female"] * 2
+    )
     assert "sex" not in dataset.X and dataset.X["occupation"].isna().all() and dataset.X["age"].tolist() == [39] * 5
-    assert runs.ADULT.most_rows >= 48_842
+    assert study.ADULT.most_rows >= 48_842

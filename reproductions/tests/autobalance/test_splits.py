@@ -21,8 +21,8 @@ def test_unfairness_of_classes_and_of_groups():
     assert rows.unfairness(decided[part], part) == pytest.approx(
         1 - balanced_accuracy_score(rows.y[part], decided[part])
     )
-    data, group = people()
-    rows = Rows(data, fold(600), group)
+    group = people().groups
+    rows = Rows(people(), fold(600))
     decided = rng.integers(0, 2, 300)
     errors = MetricFrame(
         metrics=zero_one_loss,
@@ -52,7 +52,7 @@ def test_a_network_learns_and_a_seed_is_its_own():
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_a_course_looks_at_every_side(grouped):
-    rows = Rows(people()[0], fold(600), people()[1]) if grouped else Rows(digits(), fold(1797))
+    rows = Rows(people(), fold(600)) if grouped else Rows(digits(), fold(1797))
     looks = search_course(rows, 0.25, ("offset", "delta"), BRIEF)
     assert looks["value"].between(0, 2 if grouped else 1).all()
     per_side = looks.groupby(["side", "seed"])["step"].apply(list)

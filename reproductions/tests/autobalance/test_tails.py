@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from equipoise.experiments.protocol import Protocol, split
-from equipoise_reproductions.autobalance.tails import long_tailed, tail_sizes
+from equipoise.experiments.splits import StratifiedFolds
+from equipoise_reproductions.autobalance.tails import LongTailed, long_tailed, tail_sizes
+
+from .conftest import ungrouped
 
 
 def test_the_sizes_of_cifar10_lt():
@@ -19,7 +21,7 @@ def test_no_class_is_left_without_rows(n_classes, largest):
 
 def test_only_the_training_side_is_cut():
     codes = np.random.default_rng(0).integers(0, 5, 4000)
-    folds = list(split(codes, None, Protocol((), 3, 1, 1, 1, 0), 0))
+    folds = list(StratifiedFolds(3).folds(ungrouped(), codes, 0))
     orders = set()
     for whole, cut in zip(folds, long_tailed(folds, codes), strict=True):
         assert (cut.test == whole.test).all() and set(cut.train) < set(whole.train)
@@ -28,5 +30,5 @@ def test_only_the_training_side_is_cut():
         assert sorted(counts)[::-1] == tail_sizes(5, int(largest)).tolist()
         orders.add(tuple(counts.argsort()))
     assert len(orders) == 3  # another class is rare in each
-    again = [fold.train for fold in long_tailed(folds, codes)]
+    again = [fold.train for fold in LongTailed(3).folds(ungrouped(), codes, 0)]
     assert all((a == b.train).all() for a, b in zip(again, long_tailed(folds, codes), strict=True))

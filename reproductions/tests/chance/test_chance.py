@@ -7,14 +7,13 @@ from sklearn.datasets import make_classification
 
 from equipoise import metrics
 from equipoise.datasets import split_target
+from equipoise.experiments import Effort, Study
 from equipoise.experiments.store import Store
+from equipoise.experiments.tables import by_family
 from equipoise.samplers import MUBO
-from equipoise_reproductions import sources, suite
-from equipoise_reproductions.chance import ledger, runs, tables
-from equipoise_reproductions.chance.arms import ARMS, RECIPES, AlwaysAccepted, SameSizeAtRandom
-from equipoise_reproductions.suite import Effort
+from equipoise_reproductions.chance import ledger, study, tables
+from equipoise_reproductions.chance.arms import RECIPES, AlwaysAccepted, SameSizeAtRandom, arms
 
-EFFORT = Effort(n_folds=2, n_members=2, most_steps=60)
 QUICK = {"max_iter": 4, "max_steps": 40, "hidden_layer_sizes": (8,), "random_state": 0}
 
 
@@ -41,31 +40,32 @@ def test_all_accepted(dataset):
     assert sampler.history_["accepted"].all() and len(sampler.history_) == 4
 
 
-def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, monkeypatch):
-    path = tmp_path / "poker_8_vs_6.sqlite"
-    chosen = [arm for arm in ARMS if arm.name in ("cost-stopped", "mubo-printed")]
-    with Store(path) as store:
-        runs.run_set(dataset, store, EFFORT, chosen)
-        first = {cell.key: cell for cell in store.cells()}
-        assert len(first) == 2 * (len(RECIPES) + 2) and all(cell.error is None for cell in first.values())
-        monkeypatch.setattr(suite, "fit_cell", None)  # nothing is left to fit
-        runs.run_set(dataset, store, EFFORT, chosen)
-        folds = {fold.fold: fold for fold in store.folds()}
-    found = runs.scores(tmp_path).set_index("method")
-    assert set(found["set"]) == {"poker_8_vs_6"}
-    expected = np.mean(
-        [
-            metrics.g_mean(folds[number].test_codes, first["mubo-printed", 0, number].probabilities.argmax(axis=1))
-            for number in (0, 1)
-        ]
-    )
+def run(dataset, folder, most_rows, names=None, **effort):
+    chosen = [arm for arm in arms(most_rows) if names is None or arm.name in names]
+    effort = Effort(n_folds=2, most_steps=60, **effort)
+    Study({"toy": lambda: dataset}, chosen, effort).run(folder)
+    with Store(folder / "toy.sqlite") as store:
+        return {cell.key: cell for cell in store.cells()}, {fold.fold: fold for fold in store.folds()}
+
+
+def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, monkeypatch, nothing_is_left_to_fit):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    options = {"most_rows": 1000, "names": (*RECIPES, "cost-stopped", "mubo-printed"), "n_members": 2}
+    first, folds = run(dataset, tmp_path, **options)
+    assert len(first) == 2 * (len(RECIPES) + 2) and all(cell.error is None for cell in first.values())
+    nothing_is_left_to_fit()
+    run(dataset, tmp_path, **options)
+    found = study.scores(tmp_path).set_index("method")
+    assert set(found["set"]) == {"toy"}
+    decided = [first["mubo-printed", 0, number].probabilities.argmax(axis=1) for number in (0, 1)]
+    expected = np.mean([metrics.g_mean(folds[number].test_codes, decided[number]) for number in (0, 1)])
     assert found.loc["mubo-printed", "g_mean"] == pytest.approx(expected)
 
 
-def test_large_sets_are_left_to_the_recipes(dataset, tmp_path):
-    with Store(tmp_path / "toy.sqlite") as store:
-        runs.run_set(dataset, store, Effort(n_folds=2, n_members=1, most_steps=20, most_rows=100))
-        assert {cell.recipe for cell in store.cells()} == set(RECIPES)
+def test_large_sets_are_left_to_the_recipes(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    cells, _ = run(dataset, tmp_path, most_rows=100, n_members=1)
+    assert {arm for arm, _, _ in cells} == set(RECIPES)
 
 
 def scores(gain, n=12):
@@ -92,7 +92,7 @@ def scores(gain, n=12):
 
 
 def test_a_source_counts_once():
-    table = sources.by_source(scores(0.1), "g_mean", RECIPES)
+    table = by_family(scores(0.1), "g_mean", RECIPES)
     both = scores(0.1).query("family == 'a' and method == 'mubo'")["g_mean"].mean()
     assert len(table) == 12 and table.loc["a", "mubo"] == pytest.approx(both)
 

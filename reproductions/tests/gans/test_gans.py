@@ -8,10 +8,12 @@ from sklearn.datasets import make_classification
 from equipoise import metrics
 from equipoise.cli import main
 from equipoise.datasets import split_target
+from equipoise.experiments import Study
+from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Store
-from equipoise_reproductions import suite
-from equipoise_reproductions.gans import runs, scores, tables
-from equipoise_reproductions.gans.arms import GANS, METHODS, MOVED, UNTREATED
+from equipoise_reproductions.gans import study, tables
+from equipoise_reproductions.gans.study import GANS, METHODS, MOVED, UNTREATED
+from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}
 
@@ -22,18 +24,16 @@ def table(name):
 
 
 @pytest.fixture
-def stand_ins(monkeypatch):
+def stand_ins(serve):
     def load(name):
         if name == "c":
             raise ConnectionError("not in the data home")
         return table(name)
 
-    monkeypatch.setattr(suite.datasets, "load", load)
-    monkeypatch.setattr(suite.datasets, "suite", lambda: SETS)
-    monkeypatch.setattr(suite, "n_workers", lambda: 1)
+    serve(load, SETS)
 
 
-def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, monkeypatch):
+def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, nothing_is_left_to_fit):
     out = tmp_path / "out"
     main(["reproduce", "gan-suite", "--quick", "--out", str(out)])
     page = read(out / "gan-suite.html")
@@ -47,18 +47,19 @@ def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, monkeypatch):
     assert len(figures) == 2 * 2 * len(GANS)  # two sets, two folds, one network a fold
     assert figures["two_sample_accuracy"].between(0, 1).all()
 
-    monkeypatch.setattr(suite, "fit_cell", None)  # nothing is trained again
+    nothing_is_left_to_fit()
     main(["reproduce", "gan-suite", "--quick", "--out", str(out)])
     assert read(out / "gan-suite.html").html == page.html
 
 
 def test_a_moved_decision_is_tuned_on_the_other_folds(stand_ins, tmp_path):
-    runs.run_all(tmp_path, runs.QUICK, lambda kind, done, total: None)
-    found = scores.scores(tmp_path).set_index(["set", "method"])
+    untreated = [arm for arm in study.arms(quick=True) if arm.name == UNTREATED]
+    Study(loaders(), untreated, study.QUICK, SETS).run(tmp_path)
+    found = study.scores(tmp_path).set_index(["set", "method"])
     for name in ("a", "b"):
         with Store(tmp_path / f"{name}.sqlite") as store:
-            cells = [cell for cell in store.cells() if cell.recipe == UNTREATED]
-            folds, rare = {fold.fold: fold for fold in store.folds()}, store.get("rare")
+            cells = [cell for cell in store.cells() if cell.arm == UNTREATED]
+            folds, rare = {fold.fold: fold for fold in store.folds()}, store.get("problem")["rare"]
         moved = np.mean([worth_of_best_cuts(*pair, folds, rare) for pair in (cells, cells[::-1])], axis=0)
         assert moved[0] - 1e-9 <= found.loc[(name, UNTREATED), "moved_g_mean"] <= moved[1] + 1e-9
         assert found.loc[(name, MOVED), "g_mean"] == found.loc[(name, UNTREATED), "moved_g_mean"]
@@ -94,15 +95,15 @@ def made_up(gain, n=12):
                 "method": method,
                 "seconds": 10.0 if method in GANS else 1.0,
             }
-            row |= {name: -level if name == "balanced_brier" else level for name in scores.SCORED}
-            rows.append(row | {f"moved_{name}": level for name in scores.DECIDED})
+            row |= {name: -level if name == "balanced_brier" else level for name in study.SCORED}
+            rows.append(row | {f"moved_{name}": level for name in TUNED_FOR})
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(("gain", "side"), [(0.1, "better is smotified-gan"), (-0.1, "worse is smotified-gan")])
 def test_answers_follow_the_scores(gain, side):
     for sentence in tables.answers(made_up(gain)):
-        assert side in sentence and sentence.count(" on ") == len(GANS) * len(scores.SCORED)
+        assert side in sentence and sentence.count(" on ") == len(GANS) * len(study.SCORED)
         assert "none, as far as p < .05 tells" in sentence
 
 

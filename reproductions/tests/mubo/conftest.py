@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 
 from equipoise.datasets import split_target
-from equipoise_reproductions.mubo import networks, pages, protocol, searches
+from equipoise_reproductions.mubo import protocol, searches, study
 from equipoise_reproductions.mubo.protocol import Effort, Source
 from equipoise_reproductions.mubo.results import by_class
 from equipoise_reproductions.mubo.watch import CONFUSION
@@ -55,9 +55,9 @@ def stand_ins(monkeypatch):
 
     def use(sources: Iterable[Source] = STAND_INS[:3], effort: Effort = BRIEF) -> list[Source]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
-        monkeypatch.setattr(networks, "n_workers", lambda: 1)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
         monkeypatch.setattr(searches, "HIDDEN", (16, 8))
-        monkeypatch.setattr(pages, "QUICK", effort)
+        monkeypatch.setattr(study, "QUICK", effort)
         return list(sources)
 
     use.sources = STAND_INS

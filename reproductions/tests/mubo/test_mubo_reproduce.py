@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from equipoise.cli import main
-from equipoise_reproductions.mubo import networks, protocol, runs
+from equipoise_reproductions.mubo import protocol, runs
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def reproduce(tmp_path, read):
     return run
 
 
-def test_table1_and_table3_from_the_same_runs(stand_ins, reproduce, tmp_path, monkeypatch):
+def test_table1_and_table3_from_the_same_runs(stand_ins, reproduce, tmp_path, monkeypatch, nothing_is_left_to_fit):
     stand_ins(stand_ins.sources)
     page = reproduce("mubo-table1", "--quick")
     assert "A quick run" in page.text
@@ -37,7 +37,7 @@ def test_table1_and_table3_from_the_same_runs(stand_ins, reproduce, tmp_path, mo
     claims = (tmp_path / "out" / "mubo-table1-claims.md").read_text()
     assert claims.count("\n| M") == 11
 
-    monkeypatch.setattr(networks, "fit", None)  # nothing is trained or searched again
+    nothing_is_left_to_fit()
     monkeypatch.setattr(runs, "search", None)
     assert reproduce("mubo-table1", "--quick").html == page.html
     third = reproduce("mubo-table3", "--quick")

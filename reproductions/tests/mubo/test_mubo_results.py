@@ -42,7 +42,7 @@ def test_scores_of_what_is_stored(stand_ins, tmp_path):
     frame = scores(tmp_path, [source, *stand_ins.sources[:1]])
     assert set(frame["set"]) == {"Abalone"} and set(frame["test"]) == {NATURAL, BALANCED}
     with Store(tmp_path / "abalone.sqlite") as store:
-        cells = {(c.recipe, c.repeat): c for c in store.cells()}
+        cells = {(c.arm, c.repeat): c for c in store.cells()}
     assert len(frame) == 2 * len(cells)
     for row in frame[frame["test"] == NATURAL].itertuples():
         assert [row.tn, row.fp, row.fn, row.tp] == cells[row.method, row.run].confusion.ravel().tolist()

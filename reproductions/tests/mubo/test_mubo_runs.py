@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equipoise.experiments import Store
+from equipoise.experiments import Store, engine
+from equipoise.experiments.study import open_store
 from equipoise_reproductions.mubo import networks, searches
 from equipoise_reproductions.mubo.networks import training_settings
 from equipoise_reproductions.mubo.protocol import (
@@ -24,7 +25,6 @@ from equipoise_reproductions.mubo.protocol import (
 from equipoise_reproductions.mubo.rows import Rows, obtainable
 from equipoise_reproductions.mubo.runs import jobs, run_jobs
 from equipoise_reproductions.mubo.searches import history
-from equipoise_reproductions.stores import open_store
 
 BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 
@@ -110,8 +110,8 @@ def test_networks_make_the_steps_that_shaped_the_search_s(run):
 
 
 def test_all_missing_networks_train_in_one_call_but_gans(stand_ins, tmp_path, monkeypatch):
-    source, calls, train = stand_ins()[1], [], networks.fit
-    monkeypatch.setattr(networks, "fit", lambda tasks, **options: calls.append(tasks) or train(tasks, **options))
+    source, calls, train = stand_ins()[1], [], engine.fit
+    monkeypatch.setattr(engine, "fit", lambda tasks, **options: calls.append(tasks) or train(tasks, **options))
     run_jobs(tmp_path, [(source, [PAPER, AUTHORS])], BRIEF, quiet)
     tasks, *of_gans = calls
     assert len(tasks) == 2 * (len(BASELINES) - len(GANS) + 4) and [len(part) for part in of_gans] == [1] * 2 * len(GANS)
@@ -124,7 +124,7 @@ def test_random_rows_are_as_many_beside_the_same_minority(run):
     with open_store(folder, source.name, BRIEF) as store:
         for name in ("mubo-paper", "mubo-authors", "mubo-sound"):
             chosen = np.array(store.get(f"rows/{name}")[1])
-            drawn = networks._as_many_at_random(chosen, rows.y, rows.folds[1])
+            drawn = networks.as_many_at_random(chosen, rows.y, rows.folds[1])
             assert len(drawn) == len(chosen) and set(drawn) <= set(rows.folds[1].train)
             rare = [np.sort(part[rows.y[part] == 1]) for part in (chosen, drawn)]
             np.testing.assert_array_equal(*rare)
@@ -136,36 +136,37 @@ def test_random_rows_are_as_many_beside_the_same_minority(run):
 
 def test_samplers_make_classes_of_one_size(stand_ins):
     rows = Rows(stand_ins()[1], 1)
-    fold = rows.folds[0]
-    table = networks.Table(rows.scaled[0], rows.y, 2)
-    for method in BASELINES:
+    ready = rows.prepared(rows.folds[0])
+    table = networks.Table(ready.X_train, ready.y_train, 2)
+    for method in BASELINES[1:]:
         if method.is_gan:
-            made, health = networks._made_by_gan(table, fold, method.sampler, epochs=1)
-            drawn = networks._behind(fold, len(table), len(made))
-            assert health["made_by"] == "GAN" and health["n_made"] == len(made)
+            gan = networks.GANRows(method.sampler, 1, 0)
+            drawn, made = gan(table)
+            assert gan.health["made_by"] == "GAN" and gan.health["n_made"] == len(made)
         else:
-            drawn, made = networks._resampled(table, fold, method.sampler)
-        codes = rows.y if made is None else np.concatenate([rows.y, made.y])
+            drawn, made = networks.resampled(method.sampler, 0, table)
+        codes = table.y if made is None else np.concatenate([table.y, made.y])
         counts = np.bincount(codes[drawn])
-        assert (counts[0] == counts[1]) == (method.sampler is not None)
+        assert counts[0] == counts[1]
         assert (made is not None) is (method.is_gan or "smote" in method.name)
         if method is UNDER:
-            assert set(drawn) < set(fold.train)
+            assert set(drawn) < set(range(len(table)))
 
 
 def test_gans_make_rows_within_the_range_of_training_rows(stand_ins):
     rows = Rows(stand_ins()[1], 1)
-    fold, table = rows.folds[0], networks.Table(rows.scaled[0] * 3 + 5, rows.y, 2)
+    ready = rows.prepared(rows.folds[0])
+    table = networks.Table(ready.X_train * 3 + 5, ready.y_train, 2)
     for method in GANS:
-        made, _ = networks._made_by_gan(table, fold, method.sampler, epochs=1)
-        low, high = (edge(table.X[fold.train], axis=0) for edge in (np.min, np.max))
+        _, made = networks.GANRows(method.sampler, 1, 0)(table)
+        low, high = (edge(table.X, axis=0) for edge in (np.min, np.max))
         np.testing.assert_allclose(made.X.clip(low, high), made.X, atol=1e-4)
         assert (made.y == 1).all()
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(stand_ins, tmp_path, monkeypatch, run):
     source, whole = run
-    folder, train = tmp_path / "again", networks.fit
+    folder, train = tmp_path / "again", engine.fit
 
     class Stopped(Exception):
         pass
@@ -173,11 +174,11 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(stand_ins, tmp_path, monkey
     def stop(*args, **options):
         raise Stopped
 
-    monkeypatch.setattr(networks, "fit", stop)
+    monkeypatch.setattr(engine, "fit", stop)
     with pytest.raises(Stopped):
         run_jobs(folder, jobs([source]), BRIEF, quiet)
     assert names(cells(folder, source)) == {PAPER.name, AUTHORS.name}
-    monkeypatch.setattr(networks, "fit", train)
+    monkeypatch.setattr(engine, "fit", train)
     monkeypatch.setattr(searches, "_search_in_lockstep", _only(searches._search_in_lockstep, at_epochs(200)))
     run_jobs(folder, jobs([source]), BRIEF, quiet)
     found, expected = cells(folder, source), cells(whole, source)
@@ -215,9 +216,13 @@ def test_progress_ends_at_its_total(stand_ins, tmp_path):
 
 def test_another_effort_is_refused(stand_ins, tmp_path):
     source = stand_ins()[1]
-    open_store(tmp_path, source.name, BRIEF).close()
-    with pytest.raises(ValueError, match="holds results of another effort"):
-        open_store(tmp_path, source.name, Effort())
+    with open_store(tmp_path, source.name, BRIEF):
+        pass
+    with (
+        pytest.raises(ValueError, match="holds results of another effort"),
+        open_store(tmp_path, source.name, Effort()),
+    ):
+        pass
 
 
 def test_sets_that_cannot_be_had_are_missing(stand_ins):

@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_wine, make_classification
 
 from equipoise.datasets import split_target
-from equipoise_reproductions.smotified_gan import networks, pages, protocol, rows, runs
+from equipoise_reproductions.smotified_gan import protocol, rows, study
 from equipoise_reproductions.smotified_gan.protocol import METHODS, Effort, Source
 from equipoise_reproductions.smotified_gan.results import AUTHORS, SOUND
 
@@ -57,9 +57,8 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> tuple[list[Source], Effort]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(rows.datasets, "load", stand_in)
-        monkeypatch.setattr(runs, "n_workers", lambda: 1)
-        monkeypatch.setattr(networks, "n_workers", lambda: 1)
-        monkeypatch.setattr(pages, "QUICK", effort)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        monkeypatch.setattr(study, "QUICK", effort)
         return list(sources), effort
 
     use.sources = STAND_INS

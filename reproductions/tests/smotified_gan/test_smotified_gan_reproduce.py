@@ -6,7 +6,7 @@ import pytest
 from equipoise.cli import main
 from equipoise.experiments import Store
 from equipoise_reproductions import reproduce as run_named
-from equipoise_reproductions.smotified_gan import networks, runs
+from equipoise_reproductions.smotified_gan import study
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def reproduce(tmp_path, read):
     return run
 
 
-def test_the_page(stand_ins, reproduce, tmp_path, monkeypatch):
+def test_the_page(stand_ins, reproduce, tmp_path, monkeypatch, nothing_is_left_to_fit):
     stand_ins()
     page = reproduce("--quick")
     assert "A quick run" in page.text
@@ -41,8 +41,8 @@ def test_the_page(stand_ins, reproduce, tmp_path, monkeypatch):
     made = pd.read_csv(tmp_path / "out" / "made-rows.csv")
     assert len(made) == 2 * (5 + 2 * 4) and (made["n_made"] > 0).all()
 
-    monkeypatch.setattr(networks, "fit", None)  # nothing is trained or made again
-    monkeypatch.setattr(runs, "make_rows", None)
+    nothing_is_left_to_fit()
+    monkeypatch.setattr(study, "make_rows", None)
     assert reproduce("--quick").html == page.html
     with pytest.raises(SystemExit, match=r"^equipoise: .* holds results of another effort"):
         reproduce()

@@ -1,7 +1,6 @@
 """A row search on disk, so that a stopped search can be resumed."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart
+from equipoise.files import replacing
 from equipoise.training import TrainedNetwork
 from equipoise.training.optimization import AdamState
 
@@ -44,13 +44,8 @@ def save_search(path: Path, request: str, restarts: Sequence[Restart], records: 
                 arrays |= _arrays(f"{number}/{role}", network)
         states.append(state)
     arrays["state"] = np.array(json.dumps({"request": request, "restarts": states, "records": list(records)}))
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: nn.Module | None) -> list[Record]:

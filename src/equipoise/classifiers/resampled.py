@@ -1,6 +1,5 @@
 """`ResampledClassifier`: any sampler with any classifier, and weights that survive the resampling."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
 from typing import Any, ClassVar
@@ -9,30 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, Tags, _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_method_params,
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from equipoise.containers import readable
-from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights, has_method
 from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
 
 
-def _has(method: str) -> Callable[["ResampledClassifier"], bool]:
-    return lambda self: hasattr(getattr(self, "classifier_", self.classifier), method)
-
-
 class ResampledClassifier(ClassifierWrapper):
-    """Resamples the training rows with a sampler, and fits a classifier to what comes out, weights included.
+    """Resamples the training rows with a sampler, and fits a classifier to the resampled rows, weights included.
 
     imbalanced-learn's pipeline hands the weights of the given rows to the classifier of the resampled ones;
     here they are carried along. Rows that are predicted are never resampled.
@@ -40,7 +30,7 @@ class ResampledClassifier(ClassifierWrapper):
     Parameters
     ----------
     sampler : imbalanced-learn sampler
-        Where a class has too few rows for its neighbours, it looks for fewer, with a warning.
+        Where a class has too few rows for its number of neighbours, fewer are used, with a warning.
     classifier : classifier
 
     Attributes
@@ -49,11 +39,11 @@ class ResampledClassifier(ClassifierWrapper):
         The fitted one.
     classes_ : ndarray of shape (K,)
     sample_indices_ : ndarray of int, of shape (n_new,)
-        For each row that trained, its place among the rows given to `fit`; -1 for a row that was made.
+        For each training row after resampling, its position among the rows given to `fit`; -1 for a synthetic row.
     sample_weight_ : ndarray of shape (n_new,) or None
-        Weights of the rows that trained; None if `fit` was given none.
+        Weights of the training rows after resampling; None if `fit` was given none.
     sampler_diagnostics_ : list of dict
-        What the sampler says of the rows that it made, the rows of its `diagnostics_`; empty if it has nothing to say.
+        Diagnostics of the synthetic rows, from the sampler's `diagnostics_`; empty if it has none.
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -61,13 +51,13 @@ class ResampledClassifier(ClassifierWrapper):
 
     Notes
     -----
-    A row of weight 0 is not there for the sampler either. A made row weighs the mean of its parents where the
-    sampler says it: by `sample_weight_`, if its `fit_resample` takes ``sample_weight``, or by the one row that it
-    moved; else it weighs the mean of its class. Samplers count rows, so resampling weighted rows is not
-    resampling repeated ones.
+    Rows of weight 0 are left out of resampling. The weight of a synthetic row is that of the sampler's
+    `sample_weight_`, if its `fit_resample` takes ``sample_weight``; else that of the row that it started from, where
+    that is known; else the mean of its class. Samplers count rows: weighted rows are not resampled as repeated ones.
 
-    Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and says
-    otherwise; values of the given rows (an array of their length) go with the rows that are chosen.
+    Probabilities are those under the class priors of the resampled rows; `PriorCorrectedClassifier` corrects them to
+    the priors of the given rows. Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata
+    routing is on and sends them elsewhere; an array with one value a row is resampled with the rows.
 
     Examples
     --------
@@ -94,38 +84,10 @@ class ResampledClassifier(ClassifierWrapper):
         self.sampler = sampler
         self.classifier = classifier
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> "ResampledClassifier":
-        """Resample the rows, and fit the classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-        **params : dict
-            Passed on to the classifier.
-
-        Returns
-        -------
-        ResampledClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If sampler or classifier refuse the rows, or metadata of the given rows would be needed for made ones.
-        TypeError
-            If there are weights and the classifier takes none.
-        """
-        X, labels = _table(X), checked_labels(y)
-        check_consistent_length(X, labels)
-        routed = self._routed(sample_weight, params)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
         rows = np.flatnonzero(weights > 0)
-        given = labels[rows]
+        given = y[rows]
         to_sampler = _check_method_params(X, routed.sampler.fit_resample, indices=rows)
         drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
@@ -133,7 +95,12 @@ class ResampledClassifier(ClassifierWrapper):
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
-        return self
+
+    def _read(self, X: Any) -> Any:
+        rows = readable(X)
+        if issparse(rows):
+            return rows.tocsr()  # samplers index rows
+        return rows if hasattr(rows, "shape") else np.asarray(rows)
 
     def _of_drawn(self, params: dict[str, Any], drawn: Resampled, X: Any) -> dict[str, Any]:
         """Metadata of the given rows, for those that train."""
@@ -143,12 +110,12 @@ class ResampledClassifier(ClassifierWrapper):
         by_row = [name for name in others if chosen[name] is not others[name]]
         if by_row and drawn.synthetic.any():
             raise ValueError(
-                f"{by_row[0]} has one value a row, but {self.sampler!r} made {drawn.synthetic.sum()} synthetic rows, "
+                f"{by_row[0]} has one value a row, but {self.sampler!r} added {drawn.synthetic.sum()} synthetic rows, "
                 f"which have none. Use a sampler that selects rows."
             )
         return {**chosen, **carried}
 
-    def _routed(self, sample_weight: ArrayLike | None, params: Any) -> Bunch:
+    def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
         routed = super()._routed(sample_weight, params)
         if not get_config()["enable_metadata_routing"]:
             takes = sample_weight is not None and "sample_weight" in signature(self.sampler.fit_resample).parameters
@@ -156,7 +123,7 @@ class ResampledClassifier(ClassifierWrapper):
         return routed
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn where metadata given to `fit` go.
+        """Routes of the metadata given to `fit`.
 
         Returns
         -------
@@ -165,41 +132,12 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Label of each row.
+    def _labels(self, X: Any) -> NDArray[Any]:
+        return np.ravel(self.classifier_.predict(self._read(X)))  # CatBoost gives a column for several classes
 
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        return np.ravel(self.classifier_.predict(_table(X)))  # CatBoost gives a column for several classes
-
-    @available_if(_has("predict_proba"))
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, as the classifier gives them: under the class priors of the resampled rows.
-
-        `PriorCorrectedClassifier` brings them back to the shares of the given rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return self.classifier_.predict_proba(_table(X))
-
-    @available_if(_has("decision_function"))
+    @available_if(has_method("decision_function"))
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Scores, as the classifier gives them.
+        """Scores of the classifier.
 
         Parameters
         ----------
@@ -210,7 +148,7 @@ class ResampledClassifier(ClassifierWrapper):
         ndarray of shape (n,) or (n, K)
         """
         check_is_fitted(self)
-        return self.classifier_.decision_function(_table(X))
+        return self.classifier_.decision_function(self._read(X))
 
     def describe(self) -> Description:
         """Name the sampler, which leaves the classes more even than they are.
@@ -228,11 +166,3 @@ class ResampledClassifier(ClassifierWrapper):
             ours, sparse=ours.sparse and theirs.sparse, allow_nan=ours.allow_nan and theirs.allow_nan
         )
         return tags
-
-
-def _table(X: Any) -> Any:
-    """Return rows that samplers can read and index."""
-    rows = readable(X)
-    if issparse(rows):
-        return rows.tocsr()
-    return rows if hasattr(rows, "shape") else np.asarray(rows)

@@ -1,5 +1,6 @@
 """The commands, and how their errors and warnings read."""
 
+import re
 import sqlite3
 import sys
 import warnings
@@ -9,6 +10,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 from equipoise import __version__
+from equipoise.cli.check import check
 from equipoise.cli.compare import compare
 from equipoise.cli.datasets import fetch, list_datasets
 from equipoise.cli.export import export
@@ -16,13 +18,15 @@ from equipoise.cli.fit import fit
 from equipoise.cli.predict import predict
 from equipoise.cli.reproduce import reproduce
 
+_MISSING = "--missing-values"
+
 app = App(
     name="equipoise",
     version=__version__,
     help="Train classifiers on imbalanced data, and learn which treatment of the imbalance helps.",
     default_parameter=Parameter(negative=()),
 )
-for command in (compare, fit, predict, export, reproduce):
+for command in (check, compare, fit, predict, export, reproduce):
     app.command(command)
 datasets_app = App(name="datasets", help="List and download the named data sets.")
 datasets_app.command(list_datasets, name="list")
@@ -33,13 +37,25 @@ app.command(datasets_app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
-    typed = sys.argv[1:] if arguments is None else arguments
+    typed = _with_hyphens(sys.argv[1:] if arguments is None else arguments)
     try:
         app(typed, result_action="return_value", exit_on_error=False, print_error=False)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError, ImportError, CycloptsError) as error:
         sys.exit(f"equipoise: {_sentence(error)}")
+
+
+def _with_hyphens(typed: Sequence[str]) -> list[str]:
+    """Let texts for missing begin with a hyphen, as in ``--missing-values - -999``: only words are options."""
+    found: list[str] = []
+    open_list = False
+    for token in typed:
+        is_option = re.match(r"--?[A-Za-z]", token) is not None
+        open_list = token == _MISSING if is_option else open_list
+        if token != _MISSING:
+            found.append(f"{_MISSING}={token}" if open_list else token)
+    return found
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

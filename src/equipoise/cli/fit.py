@@ -80,6 +80,7 @@ def about_model(
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
         "id": columns.id or [],
+        "findings": [f"{found.severity.capitalize()}: {found}" for found in data.findings],
     }
 
 

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -38,7 +38,7 @@ class Reading:
     """Character between cells of a text file; detected by default."""
     encoding: str | None = None
     """Encoding of a text file; detected by default."""
-    missing_values: Annotated[list[str], Parameter(consume_multiple=True, allow_leading_hyphen=True)] | None = None
+    missing_values: Annotated[list[str], Parameter(consume_multiple=True)] | None = None
     """Texts that mark a missing cell, beside empty cells."""
 
     def table(self, path: Path, target: str | None = None, as_text: bool = False) -> "pd.DataFrame":
@@ -73,16 +73,21 @@ class Columns:
     """Columns of categories, such as codes written with digits."""
     date: Names = None
     """Columns of dates."""
+    text: Names = None
+    """Columns of prose, read by their words and characters."""
     drop: Names = None
     """Columns to leave out."""
     id: Names = None
     """Columns that name a row: never a feature, kept by `predict`."""
     keep: Names = None
     """Columns to use although they look like row numbers or identifiers."""
+    group: str | None = None
+    """Column whose rows of one value are held out together, such as a customer; never a feature."""
 
-    def kinds(self, left_out: Sequence[str] = ()) -> "dict[str, Kind]":
+    def kinds(self, left_out: Container[str] = ()) -> "dict[str, Kind]":
         """Return the kind of each column that an option names, but for some columns."""
-        named: dict[Kind, list[str] | None] = {"number": self.number, "category": self.category, "date": self.date}
+        named: dict[Kind, list[str] | None] = {"number": self.number, "category": self.category}
+        named |= {"date": self.date, "text": self.text}
         return {name: kind for kind, names in named.items() for name in names or () if name not in left_out}
 
 

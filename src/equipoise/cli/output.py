@@ -18,7 +18,7 @@ def say(line: str) -> None:
 
 
 def announce(data: "Dataset") -> None:
-    """Print the size of a data set, its rare class, and the notes of its reading."""
+    """Print the size of a data set, its rare class, the notes of its reading and the findings of its check."""
     counts = data.y.value_counts()
     share = counts.min() / counts.sum()
     say(
@@ -27,6 +27,8 @@ def announce(data: "Dataset") -> None:
     )
     for note in data.notes:
         say(f"  {note}")
+    for finding in data.findings:
+        say(f"  {finding.severity.capitalize()}: {finding}")
 
 
 def command_line() -> str:

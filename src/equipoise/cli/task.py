@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from equipoise.cli.options import Columns, Reading
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from equipoise.datasets import Dataset
+
+
+_MOST_ROWS = 20_000  # beyond, holding equal rows together would take long
 
 
 def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "Dataset":
@@ -26,9 +32,10 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
 
         from equipoise import datasets
         from equipoise.tables import TablePreprocessor
+        from equipoise.tables.check import check_features
 
         data = datasets.split_target(frame, target, name=path.stem)
-        out = [*(columns.drop or ()), *(columns.id or ())]
+        out = [*(columns.drop or ()), *(columns.id or ()), *([columns.group] if columns.group else [])]
         _check_named([*out, *(columns.keep or ()), *columns.kinds()], list(data.X.columns), path)
         preprocessor = TablePreprocessor(
             kinds=columns.kinds(out),
@@ -37,9 +44,25 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
             dates=columns.dates,
         )
         X = data.X.drop(columns=out)
+        findings = check_features(X, data.y, preprocessor=preprocessor, keep=columns.keep or ())
+        X = X.drop(columns=[name for found in findings if found.kind == "identifier" for name in found.columns])
+        preprocessor = preprocessor.set_params(kinds=columns.kinds(set(data.X.columns) - set(X.columns)))
         preprocessor = preprocessor.fit(X).pinned()
+        groups = _held_together(data.X, columns.group, X)
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-    return replace(data, X=X, preprocessor=preprocessor, notes=(*data.notes, *notes))
+    return replace(
+        data, X=X, groups=groups, preprocessor=preprocessor, notes=(*data.notes, *notes), findings=tuple(findings)
+    )
+
+
+def _held_together(table: "pd.DataFrame", group: str | None, X: "pd.DataFrame") -> "np.ndarray | None":
+    """Return a number a row: equal for rows of one group, or else for equal rows; None where all differ."""
+    import pandas as pd
+
+    if group is not None:
+        return pd.factorize(table[group].astype(str))[0]
+    alike = pd.factorize(pd.util.hash_pandas_object(X, index=False).to_numpy())[0]
+    return alike if alike.max() + 1 < len(X) <= _MOST_ROWS else None
 
 
 def _check_named(names: list[str], known: list[str], path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
 from sklearn.base import clone
 
+from equipoise.tables.finding import Finding
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
 
@@ -44,6 +45,8 @@ class Dataset:
         Rows of the table whose target is missing, which are no rows of the task.
     preprocessor : TablePreprocessor or None
         Unfitted, with what is known of the columns; None where nothing is.
+    findings : tuple of Finding
+        What `equipoise.check` found in the table, if it was asked.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Dataset:
     notes: tuple[str, ...]
     unlabelled: pd.DataFrame | None = None
     preprocessor: TablePreprocessor | None = None
+    findings: tuple[Finding, ...] = ()
 
     def table_preprocessor(self) -> TablePreprocessor:
         """Return the unfitted preprocessing of the table."""
@@ -208,7 +212,7 @@ def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> No
 
 def _notes(table: pd.DataFrame, X: pd.DataFrame) -> tuple[str, ...]:
     notes = []
-    repeats = int(table.duplicated().sum())
+    repeats = int(pd.util.hash_pandas_object(table, index=False).duplicated().sum())
     if repeats:
         notes.append(f"{repeats:,} of {len(table):,} rows repeat an earlier row, label included.")
     marked = [column for column in X if infer_dtype(X[column]) in TEXT and (X[column] == "?").any()]

@@ -17,6 +17,8 @@ from numpy.typing import DTypeLike, NDArray
 from pyarrow import types
 from pyarrow.parquet import ParquetFile
 
+from equipoise.files import replacing
+
 _ROWS_AT_ONCE = 1 << 16
 _UNNAMED_INDEX = "__index_level_"  # how pandas writes the numbers of rows that were selected
 
@@ -178,11 +180,7 @@ def _labels(batch: pa.RecordBatch, target: str, path: Path) -> NDArray[Any]:
 @contextmanager
 def _written(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> Iterator[NDArray[Any]]:
     """Give an array on disk to fill, which takes its name only when it is whole."""
-    unfinished = path.with_name(f".{path.name}")
-    try:
-        array = open_memmap(unfinished, "w+", dtype, shape)
+    with replacing(path) as draft:
+        array = open_memmap(draft, "w+", dtype, shape)
         yield array
         array.flush()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

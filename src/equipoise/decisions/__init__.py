@@ -1,4 +1,4 @@
-"""What probabilities mean, and where the line is drawn: prior correction and thresholds."""
+"""Prior correction of probabilities, and thresholds of decisions."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""Rows predicted by models that were fitted without them: which of them can be tuned on.
+"""Rows predicted by models that were fitted without them: those that thresholds can be tuned on.
 
-A model whose training rows lack a class gives it a probability that means nothing. With sorted labels, groups or very
+A model whose training rows lack a class gives it a meaningless probability. With sorted labels, groups or very
 small classes that happens in cross-validation, so such classes and rows are left out, with a warning.
 """
 
@@ -48,7 +48,7 @@ class HeldOutRows:
     trained: Flags
 
     def comparable(self) -> tuple[Flags, Flags]:
-        """Rows ``(n,)`` and classes ``(K,)`` whose probabilities mean something.
+        """Rows ``(n,)`` and classes ``(K,)`` whose probabilities can be compared.
 
         A class stays if a fold that trains with it holds some of its rows out; a row stays if its class does and its
         fold trains with all classes that stay.
@@ -78,7 +78,7 @@ class HeldOutRows:
         Parameters are those of `tune_offsets`. A class that was left out gets the mean offset of the others; all
         offsets are 0 where fewer than two classes are left.
         """
-        Objective.of(metric, labels, min_recall, min_precision)  # so that it fails now
+        Objective.of(metric, labels, min_recall, min_precision)  # raises for invalid ones
         rows, classes = self.comparable()
         kept, left_out = labels[classes], labels[~classes].tolist()
         costs = None if isinstance(metric, str) else cost_matrix(metric, labels)[np.ix_(classes, classes)]
@@ -102,7 +102,7 @@ class HeldOutRows:
         return everywhere - everywhere[0]
 
     def warn(self, labels: Sequence[Any], *, stacklevel: int = 2) -> None:
-        """Warn of the classes that folds train without, and of what is left out for it."""
+        """Warn of the classes that folds train without, and of the rows or classes left out of tuning."""
         lacking = [f"fold {fold + 1} without class {labels[k]!r}" for fold, k in np.argwhere(~self.trained)]
         if not lacking:
             return

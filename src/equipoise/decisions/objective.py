@@ -1,4 +1,4 @@
-"""What thresholds are tuned for: a metric, or costs to keep low, above floors of recall and precision."""
+"""Objective of tuned thresholds: a metric or costs, with floors of recall and precision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Objective:
 
     @classmethod
     def of(cls, metric: str | Costs, labels: NDArray[Any], min_recall: Floors, min_precision: Floors) -> "Objective":
-        """Check what `tune_offsets` was given; ``labels`` are the classes in the order of the columns."""
+        """Check the objective of `tune_offsets`; ``labels`` are the classes in the order of the columns."""
         floors = [
             _floors(given, labels, name)
             for given, name in [(min_recall, "min_recall"), (min_precision, "min_precision")]
@@ -45,7 +45,7 @@ class Objective:
             costs = cost_matrix(metric, labels)
             return cls(None, costs / np.abs(costs).max(), *floors)
         if metric not in MARGIN_METRICS:
-            raise ValueError(f"metric must be one of {sorted(MARGIN_METRICS)} or a matrix of costs, got {metric!r}")
+            raise ValueError(f"metric must be one of {sorted(MARGIN_METRICS)} or costs, got {metric!r}")
         return cls(MARGIN_METRICS[metric], None, *floors)
 
     def value(self, hits: Floats, true: Floats, predicted: Floats, cost: Floats | float) -> Floats:

@@ -1,4 +1,4 @@
-"""The logarithmic opinion pool: several models' probabilities put together and calibrated in one.
+"""The log-opinion pool: several models' probabilities combined and calibrated in one.
 
 Genest and Zidek, "Combining Probability Distributions: A Critique and an Annotated Bibliography" (Statistical
 Science 1(1), 1986): ``p_k`` proportional to ``prod_m p_mk ** w_m``. Weights that sum to 1 are a geometric
@@ -49,8 +49,8 @@ def fit_pool(
 ) -> NDArray[np.float64]:
     """Return the weights whose pool has the lowest log loss.
 
-    What is minimised is the summed log loss and M times the squared distance to the equal weights, 1 / M: a handful of
-    rows must not choose between models.
+    The objective is the summed log loss plus M times the squared distance to equal weights, 1 / M, so that a handful
+    of rows does not choose between models.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Prior correction: what probabilities learned under some class priors mean under others.
+"""Prior correction: probabilities learned under some class priors, turned into those under others.
 
 With p(y | x) learned under priors pi, Bayes gives p'_k proportional to p_k q_k / pi_k under priors q, as long
 as the classes themselves look the same (Saerens, Latinne and Decaestecker 2002, Adjusting the Outputs of a
@@ -55,7 +55,7 @@ def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLi
     sums = weighed.sum(axis=-1, keepdims=True)
     if not (sums > 0).all():
         raise ValueError(
-            "every row of y_proba must give some probability to a class with a share in "
+            "every row of y_proba must give some probability to a class with a positive prior in "
             f"to_priors={to_priors!r}; a row does not"
         )
     return weighed / sums
@@ -64,7 +64,7 @@ def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLi
 def estimate_priors(
     y_proba: ArrayLike, from_priors: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Estimate the class priors of unlabelled rows from what a classifier says of them.
+    """Estimate the class priors of unlabelled rows from a classifier's probabilities.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def estimate_priors(
     Warns
     -----
     ConvergenceWarning
-        If the priors still move after 10,000 passes, as when probabilities hardly tell the classes apart.
+        If the priors still change after 10,000 passes, as when probabilities hardly separate the classes.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def estimate_priors(
         if growth.max() <= 1 + _NEAR:  # concave, so it is nowhere higher than here by more than that
             return priors
         priors = priors * growth
-    warnings.warn(f"Priors still move after {_MAX_PASSES} passes: {priors!r}.", ConvergenceWarning, stacklevel=2)
+    warnings.warn(f"The priors still change after {_MAX_PASSES} passes: {priors!r}.", ConvergenceWarning, stacklevel=2)
     return priors
 
 
@@ -124,7 +124,7 @@ def _check_priors(priors: ArrayLike, name: str, proba: NDArray[np.float64]) -> N
     values = np.asarray(priors, dtype=np.float64)
     if values.ndim != 1 or values.shape != proba.shape[-1:]:
         raise ValueError(
-            f"{name} must hold one share a class, the last axis of y_proba; "
+            f"{name} must hold one prior a class, the last axis of y_proba; "
             f"got shape {values.shape} for y_proba of shape {proba.shape}"
         )
     if not (values >= 0).all() or not np.isclose(values.sum(), 1, atol=1e-6):

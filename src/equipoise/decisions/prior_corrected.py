@@ -1,17 +1,19 @@
 """`PriorCorrectedClassifier`: a classifier's probabilities under the class priors of where they are used."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from equipoise.containers import as_array
+from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
-from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, by_label
 
 Priors = str | Mapping[Any, float] | ArrayLike
@@ -30,11 +32,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     ----------
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``.
-    training_priors : "observed", "uniform", dict or array-like, default="observed"
-        Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`,
-        by weight. ``"uniform"``: it balances the classes itself. A dict maps labels to priors; an array has
-        the order of `classes_`.
-    target_priors : "uniform", "observed", dict or array-like, default="uniform"
+    training_priors : "observed", "uniform", dict, Series or array-like, default="observed"
+        Priors pi that the classifier learns under, sum 1. ``"observed"``: those of the rows given to `fit`, by weight.
+        ``"uniform"``: for a classifier that balances the classes itself. A dict or Series maps labels to priors; an
+        array has the order of `classes_`.
+    target_priors : "uniform", "observed", dict, Series or array-like, default="uniform"
         Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
 
     Attributes
@@ -52,7 +54,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     -----
     The correction is right if the classifier's probabilities are, and if rows of a class look alike in
     training and in use. ``sample_weight`` is passed on to the classifier; other metadata too, unless
-    scikit-learn's metadata routing is on and says otherwise.
+    scikit-learn's metadata routing is on and sends them elsewhere.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     True
     """
 
+    fit_only: ClassVar = ("training_priors", "target_priors")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "training_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
@@ -83,47 +86,22 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         self.training_priors = training_priors
         self.target_priors = target_priors
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> "PriorCorrectedClassifier":
-        """Fit the classifier, and note the priors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-        **params : dict
-            Passed on to the classifier.
-
-        Returns
-        -------
-        PriorCorrectedClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If priors do not fit the classes, or the classifier refuses the rows.
-        """
-        labels, X = checked_labels(y), as_array(X)
-        routed = self._routed(sample_weight, params)
-        self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
-        weights = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True)
-        observed = np.bincount(self._codes(labels), weights, minlength=len(self.classes_)) / weights.sum()
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        counts = np.bincount(self._codes(y), sample_weight, minlength=len(self.classes_))
+        observed = counts / counts.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
-        correct_prior(self.priors_, self.priors_, self.target_priors_)  # so that it fails now
-        return self
+        correct_prior(self.priors_, self.priors_, self.target_priors_)  # raises for invalid priors
 
     def _priors(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
         given = getattr(self, name)
         if isinstance(given, str):
             return observed if given == "observed" else np.full(len(observed), 1 / len(observed))
-        if isinstance(given, Mapping):
+        if isinstance(given, (Mapping, pd.Series)):
+            given = dict(given)
             if set(given) != set(self.classes_.tolist()):
-                raise ValueError(f"{name} must give a share to each of {self.classes_.tolist()!r}, got {given!r}")
+                raise ValueError(f"{name} must give a prior to each of {self.classes_.tolist()!r}, got {given!r}")
             given = [given[label] for label in self.classes_.tolist()]
         return np.asarray(given, dtype=np.float64)
 
@@ -144,24 +122,13 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             Itself, with new `target_priors_`.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(as_array(X))
-        self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=sample_weight)
+        proba = self.estimator_.predict_proba(self._read(X))
+        weights = None if sample_weight is None else readable(sample_weight)
+        self.target_priors_ = estimate_priors(proba, self.priors_, sample_weight=weights)
         return self
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities under the target priors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return correct_prior(self.estimator_.predict_proba(as_array(X)), self.priors_, self.target_priors_)
+    def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+        return correct_prior(proba, self.priors_, self.target_priors_)
 
     def describe(self) -> Description:
         """Give the class priors that the probabilities are corrected from and to, once fitted.

@@ -5,23 +5,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from equipoise.containers import as_array
 from equipoise.decisions.costs import Costs
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
 from equipoise.decisions.thresholds import decide
-from equipoise.decisions.wrapper import ClassifierWrapper, checked_labels
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, Rule, by_label
 from equipoise.metrics import MARGIN_METRICS
 
@@ -66,7 +65,10 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     Notes
     -----
     ``sample_weight`` weighs the rows in each fit and in the metric. ``groups`` goes to the splitter, other
-    metadata to the classifier, unless scikit-learn's metadata routing is on and says otherwise.
+    metadata to the classifier, unless scikit-learn's metadata routing is on and sends them elsewhere.
+
+    A `UserWarning` names the folds that train without a class: these rows, or the class, are left out of tuning.
+    Another `UserWarning` names floors that no thresholds reach.
 
     See Also
     --------
@@ -84,7 +86,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     True
     """
 
-    fit_only: ClassVar = ("cv",)
+    fit_only: ClassVar = ("cv", "metric")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],
@@ -111,64 +113,29 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         self.cv = cv
         self.n_jobs = n_jobs
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> "TunedThresholdsClassifier":
-        """Fit the classifier, and tune the thresholds.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-        **params : dict
-            ``groups`` for the splitter; all others are passed on to the classifier.
-
-        Returns
-        -------
-        TunedThresholdsClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If metric, costs or floors do not fit the classes, if a fitted classifier knows other classes, or if
-            splitter or classifier refuse the rows.
-
-        Warns
-        -----
-        UserWarning
-            If a fold trains without a class: such classes or rows are left out of tuning. Or if no thresholds meet
-            the floors.
-        """
-        labels, X = checked_labels(y), as_array(X)
-        X, labels = indexable(X, labels)
-        routed = self._routed(sample_weight, params)
-        self.estimator_ = clone(self.estimator).fit(X, labels, **routed.estimator.fit)
-        codes = self._codes(labels)
-        splits = list(check_cv(self.cv, labels, classifier=True).split(X, labels, **routed.splitter.split))
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        X, y = indexable(X, y)
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        codes = self._codes(y)
+        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         held_out = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(self.estimator, X, labels, split, routed.estimator.fit, self.classes_)
-            for split in splits
+            delayed(_held_out)(self.estimator, X, y, split, routed.estimator.fit, self.classes_) for split in splits
         )
         rows = np.concatenate([test for _, test in splits])
         folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
-        weights = None if sample_weight is None else _check_sample_weight(as_array(sample_weight), X)[rows]
         probabilities, trained = zip(*held_out, strict=True)
         held_out_rows = HeldOutRows(codes[rows], folds, np.stack(trained))
-        held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=3)
+        held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=4)
         self.offsets_ = held_out_rows.tune(
             np.concatenate(probabilities),
             self.classes_,
             metric=self.metric,
             min_recall=self.min_recall,
             min_precision=self.min_precision,
-            sample_weight=weights,
+            sample_weight=None if sample_weight is None else sample_weight[rows],
         )
-        return self
 
-    def _routed(self, sample_weight: ArrayLike | None, params: Any) -> Bunch:
+    def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
         if get_config()["enable_metadata_routing"]:
             return super()._routed(sample_weight, params)
         groups = {"groups": params["groups"]} if "groups" in params else {}
@@ -176,7 +143,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         return Bunch(splitter=Bunch(split=groups), **super()._routed(sample_weight, others))
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn where metadata given to `fit` go.
+        """Routes of the metadata given to `fit`.
 
         Returns
         -------
@@ -192,21 +159,6 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         if len(self.offsets_) != 2:
             raise AttributeError(f"threshold_ needs two classes, but there are {len(self.offsets_)}. Use offsets_.")
         return float(expit(-self.offsets_[1]))
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, as the classifier gives them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(as_array(X))
 
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide."""

@@ -1,30 +1,77 @@
-"""What scikit-learn classifiers around another classifier have in common."""
+"""Base of the scikit-learn classifiers around another classifier."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
 from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
-from equipoise.containers import readable
+from equipoise.containers import as_array, readable
 from equipoise.metrics import comparable
+
+Weights = NDArray[np.float64] | None
+
+
+def has_method(name: str) -> Callable[["ClassifierWrapper"], bool]:
+    """Return a condition for `available_if`: whether the wrapped classifier has a method."""
+    return lambda self: hasattr(getattr(self, f"{self._wrapped}_", getattr(self, self._wrapped)), name)
 
 
 class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier around another, which is fitted on the same features.
 
-    It looks like the other one where that matters: classes, features, and the tables that it reads. Subclasses
-    fit a clone and give `predict_proba`.
+    Classes, features, tags and readable containers are those of the wrapped classifier. Subclasses define `_fit`.
     """
 
     _wrapped = "estimator"  # name of the parameter; with an underscore, of its fitted clone
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
+        """Fit a clone of the classifier.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Training rows.
+        y : array-like of shape (n,)
+            Labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows, not negative.
+        **params : dict
+            Other metadata, passed on as the Notes of the class describe.
+
+        Returns
+        -------
+        object
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the classes, or the wrapped classifier refuses the rows.
+        """
+        labels, rows = checked_labels(y), self._read(X)
+        check_consistent_length(rows, labels)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(readable(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
+        self._fit(rows, labels, weights, self._routed(weights, params))
+        return self
+
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        raise NotImplementedError
+
+    def _read(self, X: Any) -> Any:
+        """Return rows in a container that the wrapped classifier can read."""
+        return as_array(X)
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -41,19 +88,43 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Names of the features seen by `fit`."""
         return getattr(self, f"{self._wrapped}_").feature_names_in_
 
+    @available_if(has_method("predict_proba"))
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self._corrected(getattr(self, f"{self._wrapped}_").predict_proba(self._read(X)))
+
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label of each row.
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features)
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Rows.
 
         Returns
         -------
         ndarray of shape (n,)
         """
         check_is_fitted(self)
+        return self._labels(X)
+
+    def _labels(self, X: Any) -> NDArray[Any]:
         return self.classes_[self._decide(self.predict_proba(X))]
+
+    def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+        return proba
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return proba.argmax(axis=1)
@@ -71,7 +142,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return codes
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn where metadata given to `fit` go.
+        """Routes of the metadata given to `fit`.
 
         Returns
         -------
@@ -81,8 +152,8 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         wrapped = {self._wrapped: getattr(self, self._wrapped)}
         return MetadataRouter(owner=self).add_self_request(self).add(**wrapped, method_mapping=to_fit)
 
-    def _routed(self, sample_weight: ArrayLike | None, params: Mapping[str, Any]) -> Bunch:
-        """Parameters of each part's methods: as metadata routing says, or all to the wrapped `fit`."""
+    def _routed(self, sample_weight: Weights, params: Mapping[str, Any]) -> Bunch:
+        """Parameters of each part's methods: by metadata routing, or all to the wrapped `fit`."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", sample_weight=sample_weight, **params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}

@@ -1,8 +1,23 @@
-"""Recipes compared under one protocol: folds, grid, store, statistics."""
+"""Arms compared under one protocol: splits, engine, store, readings, tables and claims; `compare` for recipes."""
 
+from equipoise.experiments.arms import Arm
 from equipoise.experiments.compare import compare, refit, results_path
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.readings import results
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Store
+from equipoise.experiments.study import Effort, Study
 
-__all__ = ["METRICS", "Comparison", "Metric", "Store", "compare", "refit", "results_path"]
+__all__ = [
+    "METRICS",
+    "Arm",
+    "Comparison",
+    "Effort",
+    "Metric",
+    "Store",
+    "Study",
+    "compare",
+    "refit",
+    "results",
+    "results_path",
+]

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
+from equipoise.experiments.arms import recipe_arms, recipe_parameters
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.grid import OnProgress, parameters, run_repeat
+from equipoise.experiments.engine import OnProgress, run_cells
 from equipoise.experiments.plan import fit_to_budget
-from equipoise.experiments.protocol import Protocol, feasible_folds
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
+from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 
 _FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
@@ -126,9 +130,11 @@ def _run(
 ) -> None:
     """Run the repeats one after the other; leave out those that would end after the budget."""
     protocol = Protocol.from_json(store.get("protocol"))
+    arms, prepare = recipe_arms(protocol.recipes), partial(PreparedFold.of, dataset, codes)
     for repeat in range(protocol.n_repeats):
         before = time.monotonic()
-        run_repeat(dataset, codes, protocol, repeat, store, _of_all(on_progress, repeat, protocol.n_repeats))
+        wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, repeat) for arm in arms]
+        run_cells(wanted, prepare, protocol, store, _of_all(on_progress, repeat, protocol.n_repeats))
         store.put("seconds", time.monotonic() - started)
         a_repeat = time.monotonic() - before
         left = protocol.n_repeats - repeat - 1
@@ -161,12 +167,14 @@ def _begin(
         "problem",
         {
             "name": dataset.name,
+            "family": dataset.family,
             "n_rows": len(codes),
             "classes": [str(c) for c in classes],
             "counts": counts.tolist(),
             "rare": int(counts.argmin()),
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),
+            "findings": [finding.as_dict() | {"text": str(finding)} for finding in dataset.findings],
             "source": dataset.source,
         },
     )
@@ -214,7 +222,7 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
         name,
         preprocessor=dataset.table_preprocessor(),
         random_state=protocol.random_state,
-        **parameters(name, protocol),
+        **recipe_parameters(name, protocol),
     )
     kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():

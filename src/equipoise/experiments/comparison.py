@@ -8,14 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import recipes
-from equipoise.decisions import correct_prior, decide, tune_offsets
-from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import Interval, corrected_interval
 from equipoise.experiments.store import Cell, Store, StoredFold
-
-_MOVED = ("g_mean", "macro_f1")  # metrics that thresholds are tuned for
 
 
 class Comparison:
@@ -32,7 +29,8 @@ class Comparison:
     problem : dict
         What was found in the data: ``name``, ``n_rows``, ``classes`` (labels as text, in the order of
         codes), ``counts`` (rows a class), ``rare`` (code of the rarest class), ``columns`` (records of
-        `TablePreprocessor.summary`), ``notes``, ``source``.
+        `TablePreprocessor.summary`), ``notes``, ``findings`` (records of the check before
+        training, with ``text``), ``source``.
     versions : dict of str to str
     metric : str
         The metric that chooses the winner.
@@ -62,7 +60,7 @@ class Comparison:
     @property
     def recipes(self) -> list[str]:
         """Recipes of the protocol with at least one result, in its order."""
-        found = {cell.recipe for cell in self.cells if cell.error is None}
+        found = {cell.arm for cell in self.cells if cell.error is None}
         return [name for name in self.protocol.recipes if name in found]
 
     @property
@@ -81,17 +79,24 @@ class Comparison:
         return len(self.cells) >= self.n_expected
 
     @cached_property
+    def readings(self) -> Readings:
+        """The results in every reading."""
+        return Readings(self.cells, self.folds.values(), self.rare)
+
+    @cached_property
     def scores(self) -> pd.DataFrame:
         """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
 
-        Metrics at a threshold count what the recipe decided for, which need not be the most probable class.
-        ``prior_<metric>`` scores the probabilities corrected from the class priors that the recipe learned
-        under (`learned_priors`) to those that the metric asks for (`Metric.priors`); NaN where the first are not
-        known. ``moved_g_mean`` and its like score the same probabilities with per-class thresholds tuned for that
-        metric on the test rows of the repeat's *other* folds.
+        A metric is read as decided; ``prior_<metric>`` and ``moved_<metric>`` are its prior-corrected and
+        threshold-tuned readings, see `Readings.score`.
         """
-        good = [cell for cell in self.cells if cell.probabilities is not None]
-        return pd.DataFrame([self._score(cell) for cell in good])
+        kept = {CORRECTED: [m for m in METRICS.values() if m.priors], TUNED: [METRICS[name] for name in TUNED_FOR]}
+        wide = self.readings.frame(list(METRICS.values()), [DECIDED]).drop(columns="reading")
+        for reading, prefix in ((CORRECTED, "prior"), (TUNED, "moved")):
+            frame = self.readings.frame(kept[reading], [reading])
+            for metric in kept[reading]:
+                wide[f"{prefix}_{metric.name}"] = frame[metric.name]
+        return wide.rename(columns={"arm": "recipe"})
 
     @cached_property
     def made(self) -> pd.DataFrame:
@@ -99,64 +104,20 @@ class Comparison:
 
         Columns: ``recipe``, ``repeat``, ``fold``, and those of `diagnostics_` of `SMOTifiedGAN`, ``class`` as a code.
         """
-        return pd.DataFrame(
-            [
-                {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, **figures}
-                for cell in self.cells
-                for figures in cell.made
-            ]
-        )
-
-    def _score(self, cell: Cell) -> dict[str, Any]:
-        codes, proba = self.folds[cell.repeat, cell.fold].test_codes, cell.probabilities
-        assert proba is not None and cell.decided is not None
-        decided = one_hot(cell.decided, proba.shape[1])
-        row = {"recipe": cell.recipe, "repeat": cell.repeat, "fold": cell.fold, "seconds": cell.seconds}
-        for name, metric in METRICS.items():
-            row[name] = metric.score(codes, decided if metric.at_threshold else proba, self.rare)
-        row |= self._prior_corrected(cell, codes, proba)
-        for name in _MOVED:
-            moved = one_hot(decide(proba, self.offsets(cell, name)), proba.shape[1])
-            row[f"moved_{name}"] = METRICS[name].score(codes, moved, self.rare)
-        return row
-
-    def _prior_corrected(self, cell: Cell, codes: NDArray[np.int64], proba: NDArray[np.float32]) -> dict[str, float]:
-        asking = [metric for metric in METRICS.values() if metric.priors is not None]
-        counts = np.asarray(self.folds[cell.repeat, cell.fold].train_counts)
-        learned = learned_priors(cell.recipe, counts)
-        if learned is None:
-            return {f"prior_{metric.name}": np.nan for metric in asking}
-        wanted = {"equal": np.full(len(counts), 1 / len(counts)), "observed": counts / counts.sum()}
-        corrected = {priors: correct_prior(proba, learned, to) for priors, to in wanted.items()}
-        return {f"prior_{m.name}": m.score(codes, corrected[str(m.priors)], self.rare) for m in asking}
+        return pd.DataFrame(records(self.cells)).rename(columns={"arm": "recipe"})
 
     def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
-        """Per-class offsets of log probability, tuned for a metric on the other folds of the cell's repeat."""
-        others = [c for c in self._by_repeat[cell.recipe, cell.repeat] if c.fold != cell.fold]
-        if not others:
-            return np.zeros(len(self.classes))
-        codes = np.concatenate([self.folds[c.repeat, c.fold].test_codes for c in others])
-        proba = np.concatenate([c.probabilities for c in others if c.probabilities is not None])
-        return tune_offsets(codes, proba, metric=metric, labels=np.arange(len(self.classes)))
-
-    @cached_property
-    def _by_repeat(self) -> dict[tuple[str, int], list[Cell]]:
-        groups: dict[tuple[str, int], list[Cell]] = {}
-        for cell in self.cells:
-            if cell.probabilities is not None:
-                groups.setdefault((cell.recipe, cell.repeat), []).append(cell)
-        return groups
+        """See `Readings.offsets`."""
+        return self.readings.offsets(cell, metric)
 
     def out_of_fold(self, recipe: str, repeat: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return true codes (n,) and probabilities (n, K) of the test rows of one repeat, fold after fold."""
-        cells = self._by_repeat[recipe, repeat]
-        codes = np.concatenate([self.folds[c.repeat, c.fold].test_codes for c in cells])
-        proba = np.concatenate([c.probabilities for c in cells if c.probabilities is not None])
+        codes, proba = self.readings.joined(self.readings.by_repeat[recipe, repeat])
         return codes, proba.astype(np.float64)
 
     def confusion(self, recipe: str) -> NDArray[np.float64]:
         """Mean over repeats of the confusion counts of all test rows: rows are true classes."""
-        cells = [c for (name, _), group in self._by_repeat.items() if name == recipe for c in group]
+        cells = [cell for cell in self.readings.cells if cell.arm == recipe]
         repeats = len({c.repeat for c in cells})
         return np.sum([c.confusion for c in cells if c.confusion is not None], axis=0) / repeats
 
@@ -214,8 +175,3 @@ class Comparison:
     def winner(self) -> str:
         """The recipe with the best mean of the chosen metric."""
         return str(self.leaderboard["recipe"].iloc[0])
-
-
-def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
-    """Decisions as probabilities of 0 and 1, of shape (n, n_classes)."""
-    return np.eye(n_classes)[codes]

@@ -12,8 +12,9 @@ from sklearn.model_selection import train_test_split
 from equipoise import recipes
 from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold, job_of, make_classifier
-from equipoise.experiments.protocol import Protocol, split
+from equipoise.experiments.arms import make_recipe, recipe_arms
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
 from equipoise.samplers.gan import GANOverSampler
 from equipoise.samplers.resample import resample
 from equipoise.training import Task, TrainedNetwork, fit
@@ -43,7 +44,7 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     Protocol
     """
     started = time.perf_counter()
-    fold = PreparedFold.of(dataset, codes, next(split(codes, dataset.groups, protocol, 0)))
+    fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)))
     protocol = _without_slow_samplers(fold, protocol, seconds)
     a_step = _network_step_seconds(fold, protocol)
     trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.is_neural(recipe))
@@ -72,7 +73,7 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
 
 def _trainings(recipe: str, protocol: Protocol) -> float:
     """Plain trainings that one network of a recipe takes."""
-    loss = getattr(make_classifier(recipe, protocol, 0), "loss", None)
+    loss = getattr(make_recipe(recipe, protocol, 0), "loss", None)
     return _SEARCH_TRAININGS if hasattr(loss, "begin") else 1.0
 
 
@@ -83,7 +84,7 @@ def _repeats(number: int) -> str:
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     """Time a gradient step of one network on the real rows."""
     probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
-    tasks = make_classifier("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
+    tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
     return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
 
 
@@ -98,9 +99,10 @@ class AutoFit:
 
 def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
     """Time a fit of auto on the real rows, but for the length of the training."""
-    model, started = make_classifier(recipes.AUTO, protocol, 0), time.perf_counter()
+    (arm,), started = recipe_arms([recipes.AUTO]), time.perf_counter()
+    model = arm.make(fold, protocol)
     try:
-        job = job_of(model, fold)
+        job = model.prepare(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
     except ValueError:  # it will fail on this fold, at once
         return AutoFit()
     around, networks = time.perf_counter() - started, _probes(job.tasks)
@@ -120,7 +122,7 @@ def _probes(tasks: Sequence[Task]) -> list[TrainedNetwork]:
 
 
 def _sampler(recipe: str, protocol: Protocol) -> BaseEstimator | None:
-    return getattr(make_classifier(recipe, protocol, 0), "sampler", None)
+    return getattr(make_recipe(recipe, protocol, 0), "sampler", None)
 
 
 def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: float) -> Protocol:

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.under_sampling.base import BaseUnderSampler
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
 from torch import nn
 
 from equipoise import recipes
+from equipoise.samplers import resampled_counts
 
 
 def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None:
@@ -53,7 +52,7 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
 
 
 def _balances(part: Any) -> bool | None:
-    """Whether a part balances batches; None for one that tells nothing of it."""
+    """Whether a part balances batches; None where it does not declare that."""
     return False if part is None else getattr(part, "balances", None)
 
 
@@ -61,8 +60,8 @@ def _rows(sampler: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | No
     """Rows of each class after resampling; None where a sampler follows no rule."""
     if sampler is None:
         return counts
-    equal = isinstance(sampler, (BaseOverSampler, BaseUnderSampler)) and sampler.sampling_strategy == "auto"
-    return np.full(len(counts), counts.max()) if equal else None
+    left = resampled_counts(sampler, dict(enumerate(counts.astype(np.int64).tolist())))
+    return None if left is None else np.array(list(left.values()), dtype=np.float64)
 
 
 def _seen_by(loss: Any, rows: NDArray[np.float64], priors: NDArray[np.float64]) -> NDArray[np.float64] | None:

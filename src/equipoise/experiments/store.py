@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.files import first_bytes
 
-_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 1  # in the header of the file
+_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 2  # in the header of the file
+_CELL = "arm, repeat, fold, seconds, probabilities, confusion, notes, error, made, decided, priors"
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
@@ -22,13 +23,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS folds (
     repeat INTEGER, fold INTEGER, seed INTEGER, test_rows BLOB, test_codes BLOB, train_counts TEXT, test_counts TEXT,
     PRIMARY KEY (repeat, fold));
-CREATE TABLE IF NOT EXISTS cells (
-    recipe TEXT, repeat INTEGER, fold INTEGER, seconds REAL, confusion TEXT, probabilities BLOB, notes TEXT, error TEXT,
-    PRIMARY KEY (recipe, repeat, fold));
-CREATE TABLE IF NOT EXISTS made (
-    recipe TEXT, repeat INTEGER, fold INTEGER, figures TEXT, PRIMARY KEY (recipe, repeat, fold));
-CREATE TABLE IF NOT EXISTS decided (
-    recipe TEXT, repeat INTEGER, fold INTEGER, codes BLOB, PRIMARY KEY (recipe, repeat, fold));
+CREATE TABLE IF NOT EXISTS cells ({_CELL}, PRIMARY KEY (arm, repeat, fold));
 """
 
 CellKey = tuple[str, int, int]
@@ -36,11 +31,11 @@ CellKey = tuple[str, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The result of one recipe on one fold.
+    """The result of one arm on one fold.
 
     Attributes
     ----------
-    recipe : str
+    arm : str
     repeat, fold : int
     seconds : float
         Wall time of training; for networks trained in a stack, their share of its time.
@@ -56,9 +51,11 @@ class Cell:
         Figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes.
     decided : ndarray of shape (n_test,), int, or None
         Code of the class decided for; the most probable one if none is given. None if the cell failed.
+    priors : list of float or None
+        The class priors that the probabilities stand for; None where they are not known.
     """
 
-    recipe: str
+    arm: str
     repeat: int
     fold: int
     seconds: float
@@ -68,6 +65,7 @@ class Cell:
     error: str | None = None
     made: list[dict[str, Any]] = field(default_factory=list)
     decided: NDArray[np.int64] | None = None
+    priors: list[float] | None = None
 
     def __post_init__(self) -> None:
         if self.decided is None and self.probabilities is not None:
@@ -75,8 +73,8 @@ class Cell:
 
     @property
     def key(self) -> CellKey:
-        """Recipe, repeat and fold."""
-        return self.recipe, self.repeat, self.fold
+        """Arm, repeat and fold."""
+        return self.arm, self.repeat, self.fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +136,11 @@ class Store:
         """Keep a value that json can hold."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def add_fold(self, fold: Fold, codes: NDArray[np.int64], n_classes: int) -> None:
-        """Keep the test side of a fold and the class counts of both sides."""
-        counts = [
-            json.dumps(np.bincount(codes[rows], minlength=n_classes).tolist()) for rows in (fold.train, fold.test)
-        ]
-        test = fold.test.astype("<i8"), codes[fold.test].astype("<i4")
+    def add_fold(self, fold: Fold, test_codes: NDArray[np.int64], train_counts: NDArray[np.int64]) -> None:
+        """Keep the test side of a fold, and the class counts of both sides."""
+        test_counts = np.bincount(test_codes, minlength=len(train_counts))
+        counts = [json.dumps(side.tolist()) for side in (train_counts, test_counts)]
+        test = fold.test.astype("<i8"), test_codes.astype("<i4")
         values = (fold.repeat, fold.number, fold.seed, test[0].tobytes(), test[1].tobytes(), *counts)
         self._db.execute("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -152,14 +149,13 @@ class Store:
         with self._db:
             self._db.execute("BEGIN")
             for cell in cells:
-                self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(cell))
-                self._db.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?)", (*cell.key, json.dumps(cell.made)))
-                codes = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
-                self._db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)", (*cell.key, codes))
+                row = _row(cell)
+                marks = ", ".join("?" * len(row))
+                self._db.execute(f"INSERT OR REPLACE INTO cells ({_CELL}) VALUES ({marks})", row)
 
     def done(self) -> set[CellKey]:
         """Return what is finished, well or badly."""
-        return set(self._db.execute("SELECT recipe, repeat, fold FROM cells"))
+        return set(self._db.execute("SELECT arm, repeat, fold FROM cells"))
 
     def folds(self) -> list[StoredFold]:
         """Read every fold, in order."""
@@ -178,10 +174,8 @@ class Store:
         ]
 
     def cells(self) -> list[Cell]:
-        """Read every result, in the order of recipe, repeat and fold."""
-        key = "recipe, repeat, fold"
-        joined = f"cells LEFT JOIN made USING ({key}) LEFT JOIN decided USING ({key})"
-        return [_cell(*row) for row in self._db.execute(f"SELECT * FROM {joined} ORDER BY {key}")]
+        """Read every result, in the order of arm, repeat and fold."""
+        return [_cell(*row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -219,35 +213,28 @@ def _holds_results(path: Path) -> bool:
 def _row(cell: Cell) -> tuple[Any, ...]:
     confusion = None if cell.confusion is None else json.dumps(cell.confusion.tolist())
     probabilities = None if cell.probabilities is None else cell.probabilities.astype("<f4").tobytes()
-    return (*cell.key, cell.seconds, confusion, probabilities, json.dumps(cell.notes), cell.error)
+    decided = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
+    notes, made, priors = (json.dumps(value) for value in (cell.notes, cell.made, cell.priors))
+    return (*cell.key, cell.seconds, probabilities, confusion, notes, cell.error, made, decided, priors)
 
 
 def _cell(
-    recipe: str,
+    arm: str,
     repeat: int,
     fold: int,
     seconds: float,
-    confusion: str | None,
     proba: bytes | None,
+    confusion: str | None,
     notes: str,
-    error: str,
-    made: str | None,  # no row in stores of earlier versions
-    codes: bytes | None,  # nor of this, when the most probable class was all that a recipe decided for
+    error: str | None,
+    made: str,
+    codes: bytes | None,
+    priors: str,
 ) -> Cell:
     counts = None if confusion is None else np.array(json.loads(confusion))
+    decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
-    decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
-    return Cell(
-        recipe,
-        repeat,
-        fold,
-        seconds,
-        probabilities,
-        counts,
-        json.loads(notes),
-        error,
-        json.loads(made or "[]"),
-        decided,
-    )
+    texts = json.loads(notes), error, json.loads(made)
+    return Cell(arm, repeat, fold, seconds, probabilities, counts, *texts, decided, json.loads(priors))

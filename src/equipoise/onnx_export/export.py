@@ -1,7 +1,6 @@
 """`export_onnx`: a model's file for onnxruntime; `onnx_inputs`: a table as that file takes it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise import __version__
 from equipoise.classifiers.decider import decider
 from equipoise.describing import Decides, Rule
+from equipoise.files import replacing
 from equipoise.onnx_export.classifiers import probabilities
 from equipoise.onnx_export.graph import Graph, element_type
 from equipoise.tables.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
@@ -83,12 +83,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     metadata["formats"] = json.dumps({name: graph.formats[name] for name in kinds if name in graph.formats})
     written = graph.finish(outputs, metadata)
     target = Path(path)
-    draft = target.with_name(f".{target.name}.part")
-    try:
+    with replacing(target) as draft:
         draft.write_bytes(written.SerializeToString())
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,11 @@ _BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
 
 def table_graph(graph: Graph, table: TablePreprocessor) -> str:
     """Add the preprocessing; the result is (n, n_features_out), float32."""
+    if table.texts_:
+        raise ValueError(
+            f"Columns of text have no ONNX graph, but {', '.join(map(repr, table.texts_))} is one: leave it out "
+            "(--drop), or keep the model in its own format."
+        )
     blocks = []
     graph.formats |= table.formats_
     for part, columns in table._layout.items():

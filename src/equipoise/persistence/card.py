@@ -1,4 +1,4 @@
-"""The model card: a page for people that says what a model is, what it was trained on, its figures and its limits."""
+"""The model card: a page for people on what a model is, its training data, its metrics and its limits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -27,6 +27,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         [f"# {name}: a classifier of {', '.join(map(_cell, schema['classes']))}"],
         ["## What it is", "", *_lines(_nature(model, card))],
         ["## What it was trained on", "", *_origin(about, schema)],
+        *([["## What the check found", "", *_lines(map(_cell, found))]] if (found := about.get("findings")) else []),
         ["## Columns", "", *_columns(schema["columns"])],
         ["## Figures", "", *_figures(about.get("figures"), about.get("measured"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],

@@ -124,7 +124,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``format``, ``versions``, ``about`` (as told to `save`), ``schema`` (columns, classes, class priors,
+        ``format``, ``versions``, ``about`` (as given to `save`), ``schema`` (columns, classes, class priors,
         decision), ``probe`` (probabilities of an empty row), ``sha256``.
 
     Raises

@@ -157,7 +157,7 @@ def _is_whole(number: Any) -> bool:
 
 
 def _check_function(part: FunctionTransformer) -> None:
-    """A function of numpy told to write elsewhere could change what was checked."""
+    """A function of numpy with an output array could change arrays after their check."""
     for function, arguments in ((part.func, part.kw_args), (part.inverse_func, part.inv_kw_args)):
         if arguments or not (function is None or isinstance(function, np.ufunc)):
             raise ValueError("FunctionTransformer can be saved with a function of numpy and no arguments only")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _is_fitted
 
 from equipoise.classifiers.decider import decider
@@ -34,7 +35,8 @@ def schema_of(model: Any, about: dict[str, Any]) -> dict[str, Any]:
 
 def descriptions(model: Any) -> list[Description]:
     """Return what the parts of a model say of themselves, the outermost first."""
-    return [part.describe() for part in walk(model) if isinstance(part, Describes) and not isinstance(part, type)]
+    parts = [part for part in walk(model) if isinstance(part, BaseEstimator)]  # a data frame has a `describe`, too
+    return [part.describe() for part in parts if isinstance(part, Describes)]
 
 
 def _checked(counts: Any) -> dict[str, float]:

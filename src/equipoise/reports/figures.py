@@ -36,7 +36,7 @@ def curves_of(comparison: Comparison) -> list[str]:
 
 def rare_rows(comparison: Comparison, recipe: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which out-of-fold rows are rare, and their probability of it, for the first repeat with results."""
-    repeat = min(c.repeat for c in comparison.cells if c.recipe == recipe and c.error is None)
+    repeat = min(c.repeat for c in comparison.cells if c.arm == recipe and c.error is None)
     codes, proba = comparison.out_of_fold(recipe, repeat)
     return codes == comparison.rare, proba[:, comparison.rare]
 

@@ -92,7 +92,7 @@ def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
 def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     """Precision, recall, F1, Brier score and rows of each class, as means over repeats."""
     summary = counts_summary(comparison.confusion(recipe))
-    repeats = sorted({c.repeat for c in comparison.cells if c.recipe == recipe and c.error is None})
+    repeats = sorted({c.repeat for c in comparison.cells if c.arm == recipe and c.error is None})
     labels = np.arange(len(comparison.classes))
     brier = np.mean([class_brier_scores(*comparison.out_of_fold(recipe, r), labels=labels) for r in repeats], axis=0)
     return [
@@ -141,5 +141,5 @@ def warnings(comparison: Comparison) -> list[tuple[str, str, int]]:
 
 
 def _tally(cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]]) -> list[tuple[str, str, int]]:
-    tally = Counter((cell.recipe, message) for cell in cells for message in messages(cell))
+    tally = Counter((cell.arm, message) for cell in cells for message in messages(cell))
     return [(recipe, message or "", times) for (recipe, message), times in tally.items()]

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
@@ -136,14 +135,3 @@ def seconds(value: float) -> str:
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does.
-
-    Examples
-    --------
-    >>> listed(["smote", "under", "remix"])
-    'smote, under and remix'
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

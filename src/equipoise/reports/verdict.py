@@ -7,7 +7,8 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.text import between, count, listed, number, signed
+from equipoise.reports.text import between, count, number, signed
+from equipoise.text import listed
 
 UNTREATED = "none"
 MOVED = ("g_mean", "macro_f1")
@@ -76,14 +77,14 @@ def _tried(comparison: Comparison) -> str:
 
 
 def _failed(comparison: Comparison) -> str:
-    names = list(dict.fromkeys(cell.recipe for cell in comparison.failures))
+    names = list(dict.fromkeys(cell.arm for cell in comparison.failures))
     wholly = [name for name in names if name not in comparison.recipes]
     partly = [name for name in names if name in comparison.recipes]
-    said = f" {_some(wholly)} failed on every fold that was tried." if wholly else ""
+    said = f" {listed(wholly, most=_LISTED)} failed on every fold that was tried." if wholly else ""
     if partly:
         common = len(comparison.table(comparison.metric))
         where = f"the {common} without a failure" if common else "those that the recipe has"
-        said += f" {_some(partly)} failed on some folds: a score is the mean over {where}."
+        said += f" {listed(partly, most=_LISTED)} failed on some folds: a score is the mean over {where}."
     return said
 
 
@@ -94,7 +95,7 @@ def _best(comparison: Comparison) -> str:
     if len(comparison.recipes) == 1:
         return f"{first['recipe']} reaches a {metric.title} of {score}; it is the only recipe with results."
     if _all_equal(comparison):
-        return f"Every recipe has the same {metric.title}, {score}: it tells none from another here."
+        return f"Every recipe has the same {metric.title}, {score}: the metric does not separate them here."
     return f"{first['recipe']} has the {'highest' if metric.greater_is_better else 'lowest'} {metric.title}: {score}."
 
 
@@ -104,7 +105,7 @@ def _others(comparison: Comparison) -> str:
     if not others or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
-        return "There are too few folds to say how sure any difference is."
+        return "There are too few folds to judge any difference."
     untreated = f"the untreated network, {UNTREATED}"
     leads = [_lead(comparison, others[0], untreated if others[0] == UNTREATED else f"the next, {others[0]}")]
     if UNTREATED in others[1:]:
@@ -116,8 +117,9 @@ def _others(comparison: Comparison) -> str:
     if not near:
         return f"{said} Every other recipe is behind by more than chance explains."
     if len(near) == len(others):
-        return f"{said} No other recipe can be told apart from it."
-    return f"{said} {len(near)} of the other {len(others)} cannot be told apart from it: {_some(near)}."
+        return f"{said} No other recipe differs significantly from it."
+    some = listed(near, most=_LISTED)
+    return f"{said} {len(near)} of the other {len(others)} do not differ significantly from it: {some}."
 
 
 def _lead(comparison: Comparison, other: str, named: str) -> str:
@@ -164,7 +166,7 @@ def _moved(comparison: Comparison) -> str:
         return f"{start}, which falls short of {theirs} ({gap})."
     if as_good > 0:
         return f"{start}, which is better than {theirs} ({gap})."
-    return f"{start}, which cannot be told apart from {theirs} ({gap}): that alone may do as well."
+    return f"{start}, which does not differ significantly from {theirs} ({gap}): that alone may do as well."
 
 
 def _auto_corrected(comparison: Comparison) -> str:
@@ -218,13 +220,6 @@ def _simpler(comparison: Comparison) -> str:
         return ""
     better = "Better, and simpler" if low > 0 else "Simpler, and perhaps as good"
     return f' {better}: `TunedThresholdsClassifier(recipes.make("none"), metric="{metric}")`, in Python.'
-
-
-def _some(names: list[str]) -> str:
-    """Join names; of many, some."""
-    if len(names) <= _LISTED + 1:
-        return listed(names)
-    return f"{', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
 
 
 def _mean(comparison: Comparison, recipe: str, column: str) -> float:

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 from imblearn.combine import SMOTEENN, SMOTETomek
 from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, RandomOverSampler
+from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.under_sampling import NearMiss
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
+
+from equipoise.samplers.any_container import AnyContainer
 
 _ABOUT_SIZES = re.compile("neigh|neigb|cluster|n_samples|ratio settings")  # imbalanced-learn writes "neigbours"
 _LEVEL = 5  # from a warning to the caller of `resample`
@@ -59,6 +62,13 @@ def fit_resample(
             f"{type(used).__name__} cannot resample these classes ({sizes} training rows): {str(error).rstrip('.')}. "
             "Change that parameter, or use SMOTE, RandomOverSampler or RandomUnderSampler."
         ) from error
+
+
+def interpolates(sampler: BaseEstimator) -> bool:
+    """Whether a sampler of imbalanced-learn makes synthetic rows with values between those of given rows."""
+    if isinstance(sampler, RandomOverSampler):
+        return sampler.shrinkage is not None
+    return isinstance(sampler, (BaseOverSampler, SMOTEENN, SMOTETomek)) and not isinstance(sampler, AnyContainer)
 
 
 def _fitting(sampler: BaseEstimator, y: NDArray[Any]) -> BaseEstimator:

@@ -1,4 +1,4 @@
-"""Base of the GAN over-samplers: one GAN for each minority class, trained on its rows, makes synthetic rows."""
+"""Base of the GAN over-samplers: one GAN for each minority class, trained on its rows, gives synthetic rows."""
 
 import warnings
 from abc import abstractmethod
@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.gan_diagnostics import (
-    UnhealthyGANWarning,
+    GANDiagnosticsWarning,
     caution,
     energy_distance,
     out_of_range,
@@ -113,8 +113,8 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
             X_new, y_new = self._fit_resample(X.toarray(), y, sample_weight)
             return type(X)(X_new), y_new
         rng = np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
-        scale = UnitScale(X)
-        inputs = X if self._as_published else scale.to_unit(X)
+        scale, real = UnitScale(X), X.astype(np.float64 if X.dtype.kind in "biu" else X.dtype, copy=False)
+        inputs = real if self._as_published else scale.to_unit(X)
         made: dict[Any, Rows] = {}
         records = {}
         rare = []
@@ -122,7 +122,8 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
             if not n_wanted:
                 continue
             if len(np.unique(X[y == label], axis=0)) < _FEWEST:
-                made[label], records[label] = _without_gan(X, y, label, n_wanted, _seed(rng))
+                rows, records[label] = _without_gan(real, y, label, n_wanted, _seed(rng))
+                made[label] = rows if self._as_published else scale.from_unit(scale.to_unit(rows))
             else:
                 rare.append(self._minority_class(inputs, y, label, n_wanted, rng))
         gans = self._train([task for c in rare for task in c.tasks], scale)
@@ -189,7 +190,7 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
                 }
             )
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
-                warnings.warn(text, UnhealthyGANWarning, stacklevel=7)
+                warnings.warn(text, GANDiagnosticsWarning, stacklevel=7)
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:

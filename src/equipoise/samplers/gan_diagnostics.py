@@ -1,4 +1,4 @@
-"""Whether the rows that a GAN made are like those it saw: figures that its losses do not tell.
+"""Diagnostics of a GAN: whether its synthetic rows are like the real ones.
 
 A discriminator that has barely trained has the loss ln 2 of a perfect generator, so losses prove nothing. The figures
 here compare rows with rows, features scaled to 0..1.
@@ -19,24 +19,24 @@ _MOST_PARTS = 8
 _COLLAPSED, _APART, _OUT_OF_REACH = 0.5, 0.95, 0.01
 
 
-class UnhealthyGANWarning(UserWarning):
-    """Rows made by a GAN have collapsed, or lie off the data."""
+class GANDiagnosticsWarning(UserWarning):
+    """Synthetic rows of a GAN have collapsed, or lie off the data."""
 
 
-def two_sample_accuracy(real: Rows, made: Rows) -> float:
-    """Share of rows whose nearest other row is of their own kind, among as many real rows as made ones.
+def two_sample_accuracy(real: Rows, synthetic: Rows) -> float:
+    """Share of rows whose nearest other row is of their own kind, among as many real rows as synthetic ones.
 
     Parameters
     ----------
-    real, made : ndarray of shape (n, d), (m, d)
+    real, synthetic : ndarray of shape (n, d), (m, d)
         In random order; at most 512 of each are compared at once, and the mean over parts of the larger sample is
         taken.
 
     Returns
     -------
     float, 0 to 1
-        0.5 where nothing tells them apart; below, made rows are copies of real ones or lie between them; near 1 they
-        lie off the data or on one spot. Where several rows are nearest, each counts for a part.
+        0.5 where the two cannot be told apart; below, synthetic rows are copies of real ones or lie between them;
+        near 1 they lie off the data or on one spot. Where several rows are nearest, each counts for a part.
 
     References
     ----------
@@ -48,26 +48,26 @@ def two_sample_accuracy(real: Rows, made: Rows) -> float:
     >>> two_sample_accuracy(np.array([[0.0], [1.0]]), np.array([[7.0], [8.0]]))
     1.0
     """
-    size = min(len(real), len(made), _COMPARED)
-    parts = [[rows[i : i + size] for i in range(0, len(rows) - size + 1, size)] for rows in (real, made)]
+    size = min(len(real), len(synthetic), _COMPARED)
+    parts = [[rows[i : i + size] for i in range(0, len(rows) - size + 1, size)] for rows in (real, synthetic)]
     n_parts = min(_MOST_PARTS, max(map(len, parts)))
     pairs = zip(cycle(parts[0]), cycle(parts[1]), range(n_parts), strict=False)
     return float(np.mean([_nearest_neighbour_accuracy(a, b) for a, b, _ in pairs]))
 
 
-def _nearest_neighbour_accuracy(real: Rows, made: Rows) -> float:
-    rows, is_made = np.concatenate([real, made]), np.arange(2 * len(real)) >= len(real)
+def _nearest_neighbour_accuracy(real: Rows, synthetic: Rows) -> float:
+    rows, is_synthetic = np.concatenate([real, synthetic]), np.arange(2 * len(real)) >= len(real)
     distance = cdist(rows, rows)
     np.fill_diagonal(distance, np.inf)
     nearest = distance == distance.min(axis=1, keepdims=True)
-    right = (nearest & (is_made[:, None] == is_made)).sum(axis=1)
+    right = (nearest & (is_synthetic[:, None] == is_synthetic)).sum(axis=1)
     return float(np.mean(right / nearest.sum(axis=1)))
 
 
-def energy_distance(real: Rows, made: Rows) -> float:
+def energy_distance(real: Rows, synthetic: Rows) -> float:
     """Squared energy distance, 0 or more: twice the mean distance across less those within each sample.
 
-    It falls smoothly as made rows come to be like real ones, where `two_sample_accuracy` stays near 1 for long.
+    It falls smoothly as synthetic rows become like real ones, where `two_sample_accuracy` stays near 1 for long.
 
     References
     ----------
@@ -78,13 +78,13 @@ def energy_distance(real: Rows, made: Rows) -> float:
     >>> energy_distance(np.array([[0.0], [2.0]]), np.array([[1.0], [1.0]]))
     1.0
     """
-    return float(2 * cdist(real, made).mean() - cdist(real, real).mean() - cdist(made, made).mean())
+    return float(2 * cdist(real, synthetic).mean() - cdist(real, real).mean() - cdist(synthetic, synthetic).mean())
 
 
-def spread_ratio(real: Rows, made: Rows) -> float:
-    """Mean standard deviation of the made rows' features over that of the real rows'; NaN if these have none.
+def spread_ratio(real: Rows, synthetic: Rows) -> float:
+    """Mean standard deviation of the synthetic rows' features over that of the real rows'; NaN if that is 0.
 
-    Well below 1 the made rows have collapsed.
+    Well below 1 the synthetic rows have collapsed.
 
     Examples
     --------
@@ -92,11 +92,11 @@ def spread_ratio(real: Rows, made: Rows) -> float:
     0.25
     """
     of_real = real.std(axis=0).mean()
-    return float(made.std(axis=0).mean() / of_real) if of_real else np.nan
+    return float(synthetic.std(axis=0).mean() / of_real) if of_real else np.nan
 
 
-def out_of_range(real: Rows, made: Rows) -> float:
-    """Share of the made values that lie outside the range of the same feature among the real rows.
+def out_of_range(real: Rows, synthetic: Rows) -> float:
+    """Share of the synthetic values that lie outside the range of the same feature among the real rows.
 
     Of rows like the real ones it is about ``2 / (n + 1)`` for n real rows.
 
@@ -105,7 +105,7 @@ def out_of_range(real: Rows, made: Rows) -> float:
     >>> out_of_range(np.array([[0.0], [4.0]]), np.array([[1.0], [5.0]]))
     0.5
     """
-    return float(np.mean((made < real.min(axis=0)) | (made > real.max(axis=0))))
+    return float(np.mean((synthetic < real.min(axis=0)) | (synthetic > real.max(axis=0))))
 
 
 def unreachable(inputs: Rows) -> float:
@@ -120,7 +120,7 @@ def unreachable(inputs: Rows) -> float:
 
 
 def caution(figures: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the rows made for a class, if anything is.
+    """Describe the faults of the synthetic rows of a class, if there are any.
 
     Parameters
     ----------
@@ -136,13 +136,13 @@ def caution(figures: Mapping[str, Any]) -> str | None:
         faults.append(f"they have collapsed: their spread is {figures['spread_ratio']:.2f} of the real rows'")
     if figures["two_sample_accuracy"] > _APART:
         accuracy = figures["two_sample_accuracy"]
-        faults.append(f"they lie off the data: a nearest neighbour tells {accuracy:.0%} of them from real rows")
+        faults.append(f"they lie off the data: a nearest neighbour recognises {accuracy:.0%} of them as synthetic")
     if figures["unreachable"] > _OUT_OF_REACH:
         share = figures["unreachable"]
-        faults.append(f"{share:.0%} of the real values are outside 0 to 1, where the generator cannot get")
+        faults.append(f"{share:.0%} of the real values are outside 0 to 1, which the generator cannot reach")
     if not faults:
         return None
     return (
-        f"The rows made for class {figures['class']!r} are not like its real rows: {'; '.join(faults)}. See "
+        f"The synthetic rows of class {figures['class']!r} are not like its real rows: {'; '.join(faults)}. See "
         "diagnostics_; train longer, scale the features to 0..1, or use SMOTE."
     )

@@ -25,11 +25,11 @@ class GBO(GANOverSampler):
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     variant : {"default", "paper"}, default="default"
-        ``"paper"``: the paper's training, as far as it is known: raw features,  a fixed number of epochs at a
-        learning rate of 1e-5, and rows made in one batch with its own batch-norm statistics. ``"default"``: the
+        ``"paper"``: the paper's training, as far as it is known: raw features, a fixed number of epochs at a learning
+        rate of 1e-5, and synthetic rows generated in one batch with its own batch-norm statistics. ``"default"``: the
         repairs of `SMOTifiedGAN`.
     n_gans, max_epochs, batch_size, learning_rate, n_iter_no_change, max_time, verbose, random_state
-        As in `SMOTifiedGAN`, but for the batch size of 32 in both variants.
+        As in `SMOTifiedGAN`, with a batch size of 32 in both variants.
 
     Attributes
     ----------
@@ -64,8 +64,8 @@ class SSG(GANOverSampler):
     """Over-sample by a GAN that starts from SVM-SMOTE's rows.
 
     SVM-SMOTE makes rows near the support vectors of a minority class; a generator turns them into rows that a
-    discriminator takes for real. Where SVM-SMOTE finds no support vector that is not noise, or makes too few rows,
-    SMOTE takes its place with a warning.
+    discriminator classifies as real. Where SVM-SMOTE finds no support vector that is not noise, or makes too few rows,
+    SMOTE is used instead, with a warning.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class SSG(GANOverSampler):
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     variant : {"default", "paper"}, default="default"
-        ``"paper"``: the paper's training, as far as it is known: raw features, SVM-SMOTE fitted on all rows,
-        a fixed number of epochs at a learning rate of 1e-5, and rows made in one batch with its own batch-norm
+        ``"paper"``: the paper's training, as far as it is known: raw features, SVM-SMOTE fitted on all rows, a fixed
+        number of epochs at a learning rate of 1e-5, and synthetic rows generated in one batch with its own batch-norm
         statistics. ``"default"``: the repairs of `SMOTifiedGAN`.
     n_gans, max_epochs, batch_size, learning_rate, n_iter_no_change, max_time, verbose, random_state
-        As in `SMOTifiedGAN`, but for the batch size of 32 in both variants. The time limit excludes SVM-SMOTE.
+        As in `SMOTifiedGAN`, with a batch size of 32 in both variants. The time limit excludes SVM-SMOTE.
 
     Attributes
     ----------

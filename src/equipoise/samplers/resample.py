@@ -17,7 +17,7 @@ from equipoise.containers import readable
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What a sampler leaves of n rows.
+    """Rows that a sampler returns.
 
     Attributes
     ----------
@@ -92,12 +92,14 @@ def resample(
     """
     if not hasattr(sampler, "fit_resample"):
         raise TypeError(f"sampler must have fit_resample, as imbalanced-learn's do, but sampler={sampler!r}.")
-    from equipoise.samplers.class_sizes import fit_resample  # imports imbalanced-learn, which is slow
+    from equipoise.samplers.class_sizes import fit_resample, interpolates  # imports imbalanced-learn, which is slow
 
     X, own = readable(X), clone(sampler)
     if random_state is not None and "random_state" in own.get_params():
         own.set_params(random_state=random_state)
     flat = X.reshape(len(X), -1) if np.ndim(X) > 2 else X
+    if interpolates(own):
+        flat = _real(flat)
     fitted, X_out, y_out = fit_resample(own, flat, y, params)
     indices = getattr(fitted, "sample_indices_", None)
     if indices is None:
@@ -108,9 +110,16 @@ def resample(
         # A smoothed bootstrap (RandomOverSampler with shrinkage) moves the rows that it repeats.
         moves = bool(getattr(fitted, "shrinkage_", None))
         synthetic = _differ(X_out, _safe_indexing(flat, sources)) if moves else np.zeros(len(sources), dtype=bool)
-    X_out = X_out.reshape(-1, *X.shape[1:]) if flat is not X else X_out
+    X_out = X_out.reshape(-1, *X.shape[1:]) if np.ndim(X) > 2 else X_out
     diagnostics = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
     return Resampled(X_out, y_out, synthetic, sources, getattr(fitted, "sample_weight_", None), diagnostics)
+
+
+def _real(X: Any) -> Any:
+    """Return rows with integer and bool columns as float64: imbalanced-learn truncates what lies between integers."""
+    if isinstance(X, pd.DataFrame):
+        return X.astype({name: np.float64 for name, dtype in X.dtypes.items() if dtype.kind in "biu"})
+    return X.astype(np.float64) if X.dtype.kind in "biu" else X
 
 
 def _differ(X: Any, others: Any) -> NDArray[np.bool_]:

@@ -13,27 +13,27 @@ from equipoise.training.gans import GANTask
 
 
 class SMOTifiedGAN(GANOverSampler):
-    """Over-sample by a GAN that starts from SMOTE's rows in place of noise.
+    """Over-sample by a GAN that starts from SMOTE's rows instead of noise.
 
-    SMOTE makes as many rows as a class lacks; a generator learns to turn them into rows that a discriminator takes
-    for real. The generator's rows are added, and SMOTE's own rows are dropped. Each minority class has its own GAN.
+    SMOTE makes as many rows as a class lacks; a generator learns to turn them into rows that a discriminator classifies
+    as real. The generator's rows are added, and SMOTE's own rows are dropped. Each minority class has its own GAN.
 
     Parameters
     ----------
     sampling_strategy : float, str, dict or callable, default="auto"
         Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     variant : {"default", "authors"}, default="default"
-        ``"authors"``: as in the authors' code, with raw features, though the generator's values lie within 0 and 1;
-        all of SMOTE's rows in every step; a fixed number of epochs at a learning rate of 1e-5; rows made in one batch
-        with its own batch-norm statistics, so that each row depends on the others; and no snapping, so columns
-        should be floating.
+        ``"authors"``: as in the authors' code, with raw features, though the generator's values lie within 0 and 1; all
+        of SMOTE's rows in every step; a fixed number of epochs at a learning rate of 1e-5; synthetic rows generated in
+        one batch with its own batch-norm statistics, so that each row depends on the others; and no snapping, so
+        columns should be floating.
 
         ``"default"``: features are scaled to 0..1 by the range of all given rows, and back; a step takes as many of
         SMOTE's rows as real ones; the generator is the moving average of about a hundred steps, at the evaluation
-        with the smallest energy distance between synthetic and real rows; rows are made one by one with the
+        with the smallest energy distance between synthetic and real rows; rows are generated one by one with the
         batch-norm statistics of training; integer, two-valued and one-hot columns get values of their kind.
     n_gans : int, default=1
-        Number of GANs for each class, which differ in their seeds; each makes an equal part of the rows.
+        Number of GANs for each class, which differ in their seeds; each generates an equal part of the rows.
     max_epochs : int, optional
         Passes over the class's rows; 1000 in a published variant (the authors took 150 to 2000, by data set), else
         those of 3000 steps.
@@ -52,27 +52,27 @@ class SMOTifiedGAN(GANOverSampler):
     Attributes
     ----------
     sampling_strategy_ : dict
-        Rows made for each class.
+        Number of synthetic rows of each class.
     diagnostics_ : DataFrame
-        A row a class: ``class``, ``n_real``, ``n_made``; ``made_by``, ``"GAN"`` or what took its place;
-        ``real_accuracy``, ``made_accuracy``, the discriminator's shares of right answers on real and on made rows;
-        ``two_sample_accuracy``, how well a nearest neighbour tells them apart (0.5 not at all, below copies, near 1
-        off the data); ``spread_ratio``, mean deviation of the made rows' features over the real rows';
-        ``out_of_range``, share of the made values outside the class's own range; ``unreachable``, share of the real
-        values outside the generator's; ``n_steps``, ``stopped_by``.
+        A row a class: ``class``, ``n_real``, ``n_made``; ``made_by``, ``"GAN"`` or the sampler used instead;
+        ``real_accuracy``, ``made_accuracy``, the discriminator's accuracy on real and on synthetic rows;
+        ``two_sample_accuracy``, accuracy of a nearest neighbour in telling the two apart (0.5: alike; below:
+        copies; near 1: off the data); ``spread_ratio``, mean standard deviation of the synthetic rows' features
+        over the real rows'; ``out_of_range``, share of the synthetic values outside the class's own range;
+        ``unreachable``, share of the real values outside the generator's; ``n_steps``, ``stopped_by``.
     sample_weight_ : ndarray of shape (n_new,) or None
-        Weights of the rows that come out, if any were given: given rows keep theirs, a made row has the mean weight
-        of its class, since the two rows that SMOTE started from are not known.
+        Weights of the resampled rows; None if none were given. Given rows keep theirs; a synthetic row has the mean
+        weight of its class, since the two rows that SMOTE started from are not known.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
     Warns
     -----
-    UnhealthyGANWarning
-        If made rows have collapsed (``spread_ratio`` below 0.5) or lie off the data (``two_sample_accuracy`` above
+    GANDiagnosticsWarning
+        If synthetic rows have collapsed (``spread_ratio`` below 0.5) or lie off the data (``two_sample_accuracy`` above
         0.95, or more than 1 % of the real values ``unreachable``).
     UserWarning
-        If a class has fewer than 6 different rows: SMOTE takes the GAN's place, or its one row is repeated.
+        If a class has fewer than 6 different rows: SMOTE is used instead of the GAN, or its only row is repeated.
 
     See Also
     --------

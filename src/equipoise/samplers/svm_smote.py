@@ -1,4 +1,4 @@
-"""Rows that SVM-SMOTE makes for one class, of tables of any length.
+"""Synthetic rows of SVM-SMOTE for one class, in tables of any length.
 
 Nguyen, Cooper and Kamei, "Borderline over-sampling for imbalanced data classification" (2011), as imbalanced-learn has
 it. Its support vectors come from a kernel machine whose training takes time that grows with the square of the rows.
@@ -43,9 +43,9 @@ class BoundedSVC(SVC):
     Parameters
     ----------
     label : object
-        The class that rows are made for.
+        Class to over-sample.
     seed : int
-        Of the draw.
+        Random seed of the draw.
     """
 
     support_: NDArray[np.int32]
@@ -70,7 +70,7 @@ class BoundedSVC(SVC):
 
 
 def svm_smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int, svm_estimator: SVC | None) -> Rows:
-    """Return n rows made by SVM-SMOTE with a kernel machine (its own by default), or else by SMOTE.
+    """Return n synthetic rows of SVM-SMOTE with a kernel machine (its own by default), or else by SMOTE.
 
     The class must have 6 rows or more.
     """
@@ -83,7 +83,7 @@ def svm_smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int, svm_estimato
             made = appended(sampler, X, y)
             if len(made) >= n:
                 return made[:n]
-        fault = f"it made {len(made)} rows instead of {asked}"
+        fault = f"it gave {len(made)} synthetic rows instead of {asked}"
     except ValueError as error:  # all support vectors are surrounded by other classes
         fault = str(error)
     warnings.warn(

@@ -36,7 +36,7 @@ from equipoise.tables.formats import (
     read_numbers,
 )
 
-Kind = Literal["number", "category", "boolean", "date"]
+Kind = Literal["number", "category", "boolean", "date", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MISSING_LEVEL = "(missing)"
@@ -45,6 +45,7 @@ MISSING_LEVEL = "(missing)"
 _MICROSECONDS_A_DAY = 86_400e6
 _LARGEST = float(np.finfo(np.float32).max)
 _FEW_NUMBERS = 10
+_MANY_TEXTS, _WORDS = 50, 3.0  # different ones, and words of each, from which on cells are prose
 _MOST = 8  # texts that an error lists
 _ANY_STYLE = Style()
 
@@ -152,7 +153,9 @@ class TextColumn:
         written = find_date_format(self.cells, self.counts, style.date_choices)
         if written is not None:
             return "date", written
-        return ("number", PLAIN) if self._is_mostly_numbers() else ("category", "")
+        if self._is_mostly_numbers():
+            return "number", PLAIN
+        return ("text" if self._is_prose() else "category"), ""
 
     def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
         """Return the format that reads most cells as a kind that is known.
@@ -167,6 +170,11 @@ class TextColumn:
         if kind == "date":
             return find_date_format(self.cells, self.counts, style.date_choices, 0.0) or style.date_choices[0]
         return ""
+
+    def _is_prose(self) -> bool:
+        """Tell whether the cells are many different texts of several words."""
+        many = len(self.levels) >= _MANY_TEXTS and len(self.levels) > 0.1 * self.counts.sum()
+        return many and float(np.mean([len(text.split()) for text in self.levels[:1000]])) >= _WORDS
 
     def _is_mostly_numbers(self) -> bool:
         is_number = ~np.isnan(read_numbers(self.cells, PLAIN))
@@ -194,7 +202,10 @@ class TextColumn:
         return np.append(self.levels, MISSING_LEVEL)[self.codes]
 
 
-def read_column(name: str, series: nw.Series) -> NumericColumn | TextColumn:
+Column = NumericColumn | TextColumn
+
+
+def read_column(name: str, series: nw.Series) -> Column:
     """Read one column of a frame.
 
     Parameters

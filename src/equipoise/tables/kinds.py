@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.compute as pc
 
-from equipoise.tables.columns import Kind, NumericColumn, TextColumn
+from equipoise.tables.columns import Column, Kind, NumericColumn, TextColumn
 from equipoise.tables.formats import DATES, PLAIN, Ambiguous, Style
 
-Column = NumericColumn | TextColumn
 Found = tuple[Kind, str]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
@@ -86,6 +85,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         return [np.unique(column) for column in np.sort(rows, axis=0)[ranks.clip(0)].T]
 
     def _cuts(self, rows: NDArray[Any], labels: NDArray[Any]) -> list[NDArray[Any]]:
+        from sklearn.tree import DecisionTreeClassifier  # slow to import, and only these codes need it
+
         tree = DecisionTreeClassifier(
             max_leaf_nodes=self.n_bins, min_samples_leaf=_LEAF, class_weight="balanced", random_state=0
         )

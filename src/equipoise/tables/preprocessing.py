@@ -31,6 +31,7 @@ from equipoise.tables.columns import (
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds, is_plain
 from equipoise.tables.outliers import reach, within_reach
+from equipoise.tables.text_features import Encoder, TextFeatures
 
 _NEARLY_ALL = 0.9
 _PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
@@ -53,6 +54,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
       with the time of day as a fraction, then as a number. Beside it stand sine and cosine of the place in the year, in
       the week and in the day, where dates span as much;
     - *boolean* (also the texts "true" and "false"): 0 and 1, missing cells at the more frequent value;
+    - *text* (many different texts of three words or more): 100 numbers of a text, see
+      `equipoise.tables.text_features.TextFeatures`. What mixes rows (SMOTE, MixUp, ReMix) mixes the numbers, not words;
     - *category* (everything else, and whatever the frame's type declares to be categorical): one 0/1 column
       a level. Missing is a level of its own, rare levels share one column. A level unseen at fit goes to that
       shared column, and is zero in all columns where there is none.
@@ -75,7 +78,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Most columns that one category column may turn into; the rarest levels are pooled beyond it.
     clip : float, default=5.0
         Bound on the size of a standardised number, in standard deviations.
-    kinds : dict of str to {"number", "category", "boolean", "date"}, default=None
+    kinds : dict of str to {"number", "category", "boolean", "date", "text"}, default=None
         Kinds of columns by name, instead of what would be found.
     formats : dict of str to str, default=None
         Formats of columns by name, as in `formats_`, instead of what would be found.
@@ -86,14 +89,20 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     dates : {"dayfirst", "monthfirst"} or str, default=None
         Order of dates in text, or a format such as ``"%d.%m.%Y"``; None finds it.
 
+    text_encoder : callable, default=None
+        Turns a list of texts into an array of shape (n, k), such as a model of sentence embeddings; used for columns of
+        text instead of n-grams. A model with one of your own cannot be saved.
+
     Attributes
     ----------
-    kinds_ : dict of str to {"number", "category", "boolean", "date"}
+    kinds_ : dict of str to {"number", "category", "boolean", "date", "text"}
         The kind of each input column.
     formats_ : dict of str to str
         The format by which each column of text is read as numbers ("1.234,5") or dates ("dayfirst").
     notes_ : list of str
         What was found and is not plain, a sentence each; `fit` warns of them.
+    texts_ : dict of str to TextFeatures
+        Of the columns of text.
     dropped_ : dict of str to str
         The input columns left out, and why.
     n_features_in_ : int
@@ -133,6 +142,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         decimal: str | None = None,
         thousands: str | None = None,
         dates: str | None = None,
+        text_encoder: Encoder | None = None,
     ) -> None:
         self.min_frequency = min_frequency
         self.max_categories = max_categories
@@ -142,6 +152,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.decimal = decimal
         self.thousands = thousands
         self.dates = dates
+        self.text_encoder = text_encoder
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the kinds of the columns and the statistics of the transformation.
@@ -183,6 +194,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         for note in self.notes_:
             warnings.warn(note, TableWarning, stacklevel=2)
         self._fit_parts(values, weight)
+        self.texts_ = self._fit_texts(values)
         return self
 
     def pinned(self) -> Self:
@@ -212,7 +224,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = self._as_frame(X, reset=False)
         values = self._values(self._read(frame, self.dropped_))
-        return np.hstack([self._transform_part(part, values) for part in self._parts], dtype=np.float32)
+        blocks = [self._transform_part(part, values) for part in self._parts]
+        for name, features in self.texts_.items():
+            blocks.append(np.clip(features.transform(_prose(values[name])), -self.clip, self.clip))
+        return np.hstack(blocks, dtype=np.float32)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the columns of the result.
@@ -238,6 +253,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if part == "date":
                 renamed = [f"{rename[c]}_{p}_{w}" for c in columns for p in self._periods[c] for w in ("sin", "cos")]
             names += [f"{name}_missing" for name in renamed] if part == "missing" else renamed
+        for name, features in self.texts_.items():
+            names += [f"{rename[name]}_text_{i}" for i in range(features.n_features_out_)]
         return np.array(names, dtype=object)
 
     def summary(self) -> pd.DataFrame:
@@ -333,7 +350,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             kind = self.kinds_[column.name]
             try:
                 written = self.formats_.get(column.name, "")
-                values[column.name] = column.as_levels() if kind == "category" else column.as_numbers(kind, written)
+                is_text = kind in ("category", "text")
+                values[column.name] = column.as_levels() if is_text else column.as_numbers(kind, written)
             except MisfitError as error:
                 errors.append(error)
         if errors:
@@ -394,12 +412,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         layout: dict[str, list[str]] = {"number": [], "boolean": [], "missing": [], "category": []}
         for name in names:
             kind = "number" if self.kinds_[name] == "date" else self.kinds_[name]
+            if kind == "text":
+                continue
             missing, distinct, _ = self._counts[name]
             if kind == "category" or distinct > 1:
                 layout[kind].append(name)
             if kind != "category" and missing:
                 layout["missing"].append(name)
         return {part: columns for part, columns in layout.items() if columns}
+
+    def _fit_texts(self, values: dict[str, NDArray]) -> dict[str, TextFeatures]:
+        names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
+        return {name: TextFeatures(encoder=self.text_encoder).fit(_prose(values[name])) for name in names}
 
     def _fit_part(self, part: str, block: NDArray, weight: NDArray[np.float64] | None) -> BaseEstimator:
         if part == "number":
@@ -433,6 +457,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             return {}
         pools = zip(self._layout["category"], self._parts["category"].infrequent_categories_)
         return {name: f"pooled: {_listed(map(repr, pool))}" for name, pool in pools if pool is not None}
+
+
+def _prose(levels: NDArray[np.object_]) -> list[str]:
+    return np.where(levels == MISSING_LEVEL, "", levels).tolist()
 
 
 def _periods(days: NDArray[np.float64]) -> list[str]:

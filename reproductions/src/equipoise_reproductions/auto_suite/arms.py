@@ -1,17 +1,21 @@
 """What is compared: `auto`, boosting four times four ways, logistic regression, and TabM."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from equipoise.recipes import AUTO, classifier
+from equipoise.experiments import Arm
+from equipoise.experiments.arms import equal_priors, observed_priors, recipe_arms
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
+from equipoise.recipes import AUTO
 from equipoise_reproductions.auto_suite import references
 from equipoise_reproductions.auto_suite.published import TabM
 from equipoise_reproductions.auto_suite.references import BOOSTING, EXTRAS, SPACES, installed
 from equipoise_reproductions.auto_suite.wrapped import Searched, Weighted
-from equipoise_reproductions.suite import Arm, Make
 
-OfSeed = Callable[[int], Any]
+OfSeed = Callable[..., Any]
 
 DECIDED, LOGISTIC, TABM = f"{AUTO}-macro_f1", "logistic", "tabm"
 PRIOR = "-prior"
@@ -49,30 +53,26 @@ _QUICK_TREES, _QUICK_DRAWS, _QUICK_EPOCHS, _QUICK_STEPS = 10, 2, 2, 10
 
 
 def arms(*, quick: bool) -> list[Arm]:
-    """Everything that is fitted; what is derived from a fit's probabilities is in `scores`."""
+    """Everything that is fitted, with the packages that are installed; means are derived in `study`."""
     trees, draws = (_QUICK_TREES, _QUICK_DRAWS) if quick else (None, N_DRAWS)
-    makers: dict[str, Make] = {
-        AUTO: _auto(_QUICK_STEPS if quick else None),
-        LOGISTIC: _plain(references.logistic),
-        f"{LOGISTIC}-balanced": _balanced(references.logistic),
-        TABM: _tabm(_QUICK_EPOCHS if quick else _MOST_EPOCHS),
-    }
-    for name in BOOSTING:
-        plain = partial(references.boosting, name, n_trees=trees)
-        makers[name] = _plain(plain)
-        makers[f"{name}-balanced"] = _balanced(plain)
-        makers[f"{name}-searched"] = _searched(plain, SPACES[name], draws)
-    return [
+    (auto,) = recipe_arms([AUTO], **({"max_steps": _QUICK_STEPS} if quick else {}))
+    plain: dict[str, OfSeed] = {name: partial(references.boosting, name, n_trees=trees) for name in BOOSTING}
+    natural = plain | {f"{name}-searched": partial(_searched, plain[name], SPACES[name], draws) for name in BOOSTING}
+    plain[LOGISTIC] = natural[LOGISTIC] = references.logistic
+    natural[TABM] = partial(TabM, max_epochs=_QUICK_EPOCHS if quick else _MOST_EPOCHS)
+    makers = natural | {f"{name}-balanced": partial(_weighted, make) for name, make in plain.items()}
+    rivals = [
         Arm(
             name,
             TITLES[name],
-            makers[name],
-            by_group=name == AUTO or name.endswith("-searched"),
-            decisions=("macro_f1",) if name == AUTO else (),
-            **_LIMITS.get(name, {}),
+            partial(_of_seed, makers[name]),
+            observed_priors if name in natural else equal_priors,
+            by_group=name.endswith("-searched"),
+            **LIMITS.get(name, {}),  # type: ignore[arg-type]
         )
-        for name in FITTED
+        for name in REFERENCES
     ]
+    return [replace(auto, title=TITLES[AUTO], decisions=("macro_f1",)), *rivals]
 
 
 def missing_packages(arm: str) -> list[str]:
@@ -81,7 +81,7 @@ def missing_packages(arm: str) -> list[str]:
     return [package for package in needed if package in EXTRAS and not installed(package)]
 
 
-_LIMITS: dict[str, dict[str, int]] = {
+LIMITS: dict[str, dict[str, int]] = {
     **{f"{name}-searched": {"most_cells": 240_000} for name in BOOSTING},
     "catboost-searched": {"most_cells": 50_000, "most_repeats": 1},
     "catboost-balanced": {"most_cells": 240_000, "most_repeats": 2},
@@ -90,21 +90,13 @@ _LIMITS: dict[str, dict[str, int]] = {
 """Arms whose cost forbids to run them everywhere."""
 
 
-def _auto(max_steps: int | None) -> Make:
-    return lambda seed, members, steps: classifier(AUTO, max_steps=max_steps, random_state=seed)
+def _of_seed(make: OfSeed, fold: PreparedFold, protocol: Protocol) -> Any:
+    return make(random_state=fold.fold.seed)
 
 
-def _tabm(max_epochs: int) -> Make:
-    return lambda seed, members, steps: TabM(max_epochs=max_epochs, random_state=seed)
+def _weighted(make: OfSeed, random_state: int) -> Weighted:
+    return Weighted(make(random_state=random_state))
 
 
-def _plain(make: OfSeed) -> Make:
-    return lambda seed, members, steps: make(seed)
-
-
-def _balanced(make: OfSeed) -> Make:
-    return lambda seed, members, steps: Weighted(make(seed))
-
-
-def _searched(make: OfSeed, space: dict[str, Any], n_draws: int) -> Make:
-    return lambda seed, members, steps: Searched(make(seed), space, n_draws, seed)
+def _searched(make: OfSeed, space: dict[str, Any], n_draws: int, random_state: int) -> Searched:
+    return Searched(make(random_state=random_state), space, n_draws, random_state)

@@ -68,28 +68,15 @@ SPACES: dict[str, dict[str, Any]] = {
 """What a search draws from, for each boosting."""
 
 
-def boosting(name: str, seed: int, n_trees: int | None = None) -> Any:
-    """Return one of `BOOSTING` at its defaults, on one thread.
-
-    Parameters
-    ----------
-    name : str
-    seed : int
-    n_trees : int, optional
-        In place of the default.
-
-    Raises
-    ------
-    ValueError
-        If its package is not installed.
-    """
-    model = _MAKERS[name](seed)
+def boosting(name: str, *, random_state: int, n_trees: int | None = None) -> Any:
+    """Return one of `BOOSTING` at its defaults but for the trees; ValueError if its package is not installed."""
+    model = _MAKERS[name](random_state)
     return model if n_trees is None else model.set_params(**{_TREES[name]: n_trees})
 
 
-def logistic(seed: int) -> LogisticRegression:
+def logistic(*, random_state: int) -> LogisticRegression:
     """Return logistic regression at its defaults, with steps enough to arrive."""
-    return LogisticRegression(max_iter=1000, random_state=seed)
+    return LogisticRegression(max_iter=1000, random_state=random_state)
 
 
 def installed(package: str) -> bool:
@@ -98,13 +85,7 @@ def installed(package: str) -> bool:
 
 
 def library(name: str) -> Any:
-    """Import one of `EXTRAS`.
-
-    Raises
-    ------
-    ValueError
-        If it is not installed, with what to type.
-    """
+    """Import one of `EXTRAS`; a ValueError says what to type where it is not installed."""
     try:
         return import_module(name)
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""What the stores hold, as frames: scores of each method on each fold, what failed, and what the sets are like."""
+"""Scores of every fit in its readings, on each fold; and what the sets are like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from equipoise import datasets
-from equipoise.experiments.scores import METRICS, Metric
-from equipoise.experiments.store import Cell, Store, StoredFold
-from equipoise_reproductions.auto_suite.arms import AUTO, DECIDED, MEANS, NATURAL, PRIOR
-from equipoise_reproductions.moved import at_equal_shares, moved_score
-from equipoise_reproductions.suite import stores
+from equipoise.experiments import METRICS, Metric
+from equipoise.experiments.readings import CORRECTED, DECIDED, READINGS, Readings, stores
+from equipoise.experiments.store import Cell, Store
+from equipoise_reproductions.auto_suite import arms
+from equipoise_reproductions.auto_suite.arms import AUTO, MEANS, NATURAL, PRIOR
 
 EQUAL = tuple(METRICS[name] for name in ("g_mean", "balanced_brier"))
 """Metrics for which all classes count alike."""
@@ -30,20 +29,44 @@ def scores_by_fold(folder: Path) -> pd.DataFrame:
     method `DECIDED`. Methods whose names end in `PRIOR` are fits with their probabilities corrected to equal shares;
     they and `DECIDED` have no scores but those that their reading changes. `MEANS` are read as fits are.
     """
-    found = stores(folder, datasets.suite())
-    return pd.DataFrame([{"set": name, "family": of} | row for name, of, store in found for row in _rows(store)])
+    return pd.concat([_of_store(problem, store) for problem, store in stores(folder)], ignore_index=True)
+
+
+def _of_store(problem: dict[str, Any], store: Store) -> pd.DataFrame:
+    readings = Readings(_with_means(store.cells()), store.folds(), problem["rare"])
+    parts = dict(iter(readings.frame([*EQUAL, METRICS["macro_f1"], *FITS[1:]]).groupby("reading")))
+    fits = parts[DECIDED].assign(tuned_macro_f1=parts[READINGS[2]]["macro_f1"].to_numpy())
+    own = fits["arm"] == arms.DECIDED
+    decided = fits.loc[own, ["arm", "repeat", "fold", "seconds"]].assign(tuned_macro_f1=fits.loc[own, "macro_f1"])
+    corrected = parts[CORRECTED][parts[CORRECTED]["arm"].isin([*NATURAL, *MEANS])]
+    corrected = corrected[["arm", "repeat", "fold", "seconds", *(metric.name for metric in EQUAL)]]
+    both = pd.concat([fits[~own], decided, corrected.assign(arm=corrected["arm"] + PRIOR)])
+    both = both.drop(columns=["reading", "macro_f1"]).rename(columns={"arm": "method"})
+    both.insert(0, "set", problem["name"])
+    both.insert(1, "family", problem["family"])
+    return both
+
+
+def _with_means(cells: Sequence[Cell]) -> list[Cell]:
+    """Add the cells of the `MEANS`, of the folds that both were run on."""
+    good = {cell.key: cell for cell in cells if cell.probabilities is not None}
+    pairs = [
+        (mean, cell, good[partner, cell.repeat, cell.fold])
+        for mean, partner in MEANS.items()
+        for cell in good.values()
+        if cell.arm == AUTO and (partner, cell.repeat, cell.fold) in good
+    ]
+    return [*good.values(), *(_mean(*pair) for pair in pairs)]
+
+
+def _mean(name: str, first: Cell, second: Cell) -> Cell:
+    probabilities = (np.asarray(first.probabilities) + np.asarray(second.probabilities)) / 2
+    seconds, decided = first.seconds + second.seconds, probabilities.argmax(axis=1)
+    return replace(first, arm=name, seconds=seconds, probabilities=probabilities, decided=decided)
 
 
 def over_folds(by_fold: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.DataFrame:
-    """Mean scores over folds, a row a set and method.
-
-    Parameters
-    ----------
-    by_fold : DataFrame
-        Of `scores_by_fold`.
-    methods : sequence of str, optional
-        Only these, on the folds that all of them were run on.
-    """
+    """Mean scores over folds, a row a set and method; of ``methods``, on the folds that all of them were run on."""
     if methods is not None:
         by_fold = by_fold[by_fold["method"].isin(methods)]
         complete = by_fold.groupby(["set", "repeat", "fold"])["method"].transform("nunique") == len(methods)
@@ -55,8 +78,8 @@ def over_folds(by_fold: pd.DataFrame, methods: Sequence[str] | None = None) -> p
 def failures(folder: Path) -> list[str]:
     """Say which fits failed, and why."""
     return [
-        f"{cell.recipe} on {name}, repeat {cell.repeat}, fold {cell.fold}: {cell.error}"
-        for name, _, store in stores(folder, datasets.suite())
+        f"{cell.arm} on {problem['name']}, repeat {cell.repeat}, fold {cell.fold}: {cell.error}"
+        for problem, store in stores(folder)
         for cell in store.cells()
         if cell.error is not None
     ]
@@ -64,58 +87,8 @@ def failures(folder: Path) -> list[str]:
 
 def of_sets(folder: Path) -> pd.DataFrame:
     """Describe the sets, the smallest first: ``rows``, ``columns`` of the table, ``rare`` rows."""
-    sets = {}
-    for name, _, store in stores(folder, datasets.suite()):
-        first = store.folds()[0]
-        counts = np.add(first.train_counts, first.test_counts)
-        sets[name] = {"rows": counts.sum(), "columns": store.get("columns"), "rare": counts.min()}
-    return pd.DataFrame(sets).T.rename_axis("set").sort_values("rows")
-
-
-def _rows(store: Store) -> Iterator[dict[str, Any]]:
-    folds, rare = {(fold.repeat, fold.fold): fold for fold in store.folds()}, store.get("rare")
-    by_repeat: dict[tuple[str, int], list[Cell]] = {}
-    for cell in store.cells():
-        if cell.probabilities is not None:
-            by_repeat.setdefault((cell.recipe, cell.repeat), []).append(cell)
-    by_repeat |= _means(by_repeat)
-    for (method, repeat), cells in by_repeat.items():
-        for cell in cells:
-            others = [c for c in cells if c is not cell]
-            key = {"repeat": repeat, "fold": cell.fold, "seconds": cell.seconds}
-            for name, row in _readings(method, cell, others, folds, rare):
-                yield {"method": name} | key | row
-
-
-def _means(by_repeat: dict[tuple[str, int], list[Cell]]) -> dict[tuple[str, int], list[Cell]]:
-    """Return cells of the `MEANS`, of the folds that both were run on."""
-    found = {}
-    for (method, repeat), cells in by_repeat.items():
-        for mean, partner in MEANS.items() if method == AUTO else ():
-            theirs = {cell.fold: cell for cell in by_repeat.get((partner, repeat), [])}
-            pairs = [(cell, theirs[cell.fold]) for cell in cells if cell.fold in theirs]
-            if pairs:
-                found[mean, repeat] = [_mean(mean, *pair) for pair in pairs]
-    return found
-
-
-def _mean(name: str, first: Cell, second: Cell) -> Cell:
-    probabilities = (np.asarray(first.probabilities) + np.asarray(second.probabilities)) / 2
-    return replace(first, recipe=name, seconds=first.seconds + second.seconds, probabilities=probabilities)
-
-
-def _readings(
-    method: str, cell: Cell, others: Sequence[Cell], folds: dict[tuple[int, int], StoredFold], rare: int
-) -> Iterator[tuple[str, dict[str, float]]]:
-    fold, proba = folds[cell.repeat, cell.fold], np.asarray(cell.probabilities)
-    if method == DECIDED:
-        yield method, {TUNED.name: TUNED.score(fold.test_codes, proba, rare)}
-        return
-    scored = {metric.name: metric.score(fold.test_codes, proba, rare) for metric in (*EQUAL, *FITS[1:])}
-    if others:
-        seen = [(folds[c.repeat, c.fold].test_codes, np.asarray(c.probabilities)) for c in others]
-        scored[TUNED.name] = moved_score("macro_f1", fold.test_codes, proba, seen, rare)
-    yield method, scored
-    if method in (*NATURAL, *MEANS):
-        corrected = at_equal_shares(proba, fold.train_counts)
-        yield method + PRIOR, {metric.name: metric.score(fold.test_codes, corrected, rare) for metric in EQUAL}
+    rows = {
+        problem["name"]: {"rows": problem["n_rows"], "columns": problem["n_columns"], "rare": min(problem["counts"])}
+        for problem, _ in stores(folder)
+    }
+    return pd.DataFrame(rows).T.rename_axis("set")

@@ -6,6 +6,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from equipoise.experiments.scores import Metric
+from equipoise.experiments.tables import Tables
 from equipoise.reports.text import count, number, p_equals, signed
 from equipoise_reproductions.auto_suite.arms import (
     AT_EQUAL_SHARES,
@@ -19,52 +20,51 @@ from equipoise_reproductions.auto_suite.arms import (
 )
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS, TUNED, over_folds
 from equipoise_reproductions.auto_suite.targets import best_booster, methods, of_auto
-from equipoise_reproductions.sources import SourceTables
 
 _MOSTLY = 3  # of the six metrics
 
 
 def ranks(scores: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
-    """Mean ranks and scores of what was run on every set, see `SourceTables.ranks`."""
-    return SourceTables(metrics, TITLES).ranks(scores, methods(scores, metrics[0]))
+    """Mean ranks and scores of what was run on every set, see `Tables.ranks`."""
+    return Tables(metrics, TITLES).ranks(scores, methods(scores, metrics[0]))
 
 
 def own_decision(scores: pd.DataFrame) -> pd.DataFrame:
     """Rank auto by its own decision for macro F1 among the others, whose decisions are tuned."""
     others = [name for name in methods(scores, TUNED) if name != AUTO]
-    return SourceTables([TUNED], TITLES).ranks(scores, [DECIDED, *others])
+    return Tables([TUNED], TITLES).ranks(scores, [DECIDED, *others])
 
 
 def tests(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Differences of auto to every boosting, see `SourceTables.tests`."""
+    """Differences of auto to every boosting, see `Tables.tests`."""
     own = of_auto(metric)
     rivals = [name for name in methods(scores, metric) if name in BOOSTERS]
-    return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
+    return Tables([metric], TITLES).tests(scores, [own, *rivals], own)
 
 
 def means(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Differences of auto to its means with boosting, see `SourceTables.tests`."""
+    """Differences of auto to its means with boosting, see `Tables.tests`."""
     own, way = of_auto(metric), PRIOR if metric in EQUAL else ""
     found = set(scores.dropna(subset=[metric.name])["method"])
     rivals = [mean + way for mean in MEANS if mean + way in found]
-    return SourceTables([metric], TITLES).tests(scores, [own, *rivals], own)
+    return Tables([metric], TITLES).tests(scores, [own, *rivals], own)
 
 
-def on_few_sets(by_fold: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame | None:
-    """Rank what was not run on every set, among all, on the folds that all were run on; None if there is nothing."""
-    scores = over_folds(by_fold)
-    candidates = AT_EQUAL_SHARES if metrics[0] in EQUAL else FITTED
-    found = set(scores.dropna(subset=[metrics[0].name])["method"])
-    run = [name for name in candidates if name in found]
-    if run == methods(scores, metrics[0]):
-        return None
-    return SourceTables(metrics, TITLES).ranks(over_folds(by_fold, run), run)
+def on_few_sets(by_fold: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rank what was not run on every set, among all, on the folds that all were run on; empty if there is nothing."""
+    scores, found = over_folds(by_fold), {}
+    for name, metrics, candidates in (("all classes alike", EQUAL, AT_EQUAL_SHARES), ("fits", FITS, FITTED)):
+        known = set(scores.dropna(subset=[metrics[0].name])["method"])
+        run = [method for method in candidates if method in known]
+        if run != methods(scores, metrics[0]):
+            found[name] = Tables(metrics, TITLES).ranks(over_folds(by_fold, run), run)
+    return found
 
 
 def every_set(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Score of each method on each set, wherever it was run."""
     named = AT_EQUAL_SHARES if metric in EQUAL else (AUTO, *([DECIDED] if metric is TUNED else []), *FITTED[1:])
-    return SourceTables([metric], TITLES).every_set(scores, metric.name, named)
+    return Tables([metric], TITLES).every_set(scores, metric.name, named)
 
 
 def times(scores: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import pandas as pd
 
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
+from equipoise.experiments.tables import by_family
 from equipoise.reports.text import between, number, p_equals, signed
 from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, BOOSTERS, FITTED, PRIOR, TITLES
 from equipoise_reproductions.auto_suite.scores import EQUAL, TUNED
-from equipoise_reproductions.sources import by_source
 
 _RANKINGS = tuple(METRICS[name] for name in ("average_precision", "roc_auc"))
 _LEVEL = 0.05
@@ -77,7 +77,7 @@ def _first(scores: pd.DataFrame, metric: Metric) -> Target:
 
 
 def _no_worse(scores: pd.DataFrame, metric: Metric) -> Target:
-    table = by_source(scores, metric.name, [AUTO, *_boosters(scores, metric)])
+    table = by_family(scores, metric.name, [AUTO, *_boosters(scores, metric)])
     best = str(table.drop(columns=AUTO).mean().idxmax())
     mean, low, high = t_interval(table[AUTO] - table[best])
     return Target(
@@ -90,7 +90,7 @@ def _no_worse(scores: pd.DataFrame, metric: Metric) -> Target:
 def _better(scores: pd.DataFrame, metric: Metric) -> Target:
     own, boosters = of_auto(metric), _boosters(scores, metric)
     sign = 1 if metric.greater_is_better else -1
-    table = by_source(scores, metric.name, [own, *boosters])
+    table = by_family(scores, metric.name, [own, *boosters])
     best = best_booster(scores, metric)
     pvalue = float(wilcoxon_holm(table * sign, own)["pvalue_holm"][best])
     gain = float((sign * (table[own] - table[best])).median())
@@ -107,4 +107,4 @@ def _boosters(scores: pd.DataFrame, metric: Metric) -> list[str]:
 
 
 def _ranks(scores: pd.DataFrame, metric: Metric, ranked: list[str]) -> pd.Series:
-    return mean_ranks(by_source(scores, metric.name, ranked), greater_is_better=metric.greater_is_better)
+    return mean_ranks(by_family(scores, metric.name, ranked), greater_is_better=metric.greater_is_better)

@@ -9,12 +9,12 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import AutoBalance, DeferredReweighting, LDAMLoss, NeuralClassifier
 from equipoise.bilevel.outer_objectives import Blend
+from equipoise.experiments import Arm
+from equipoise.experiments.arms import Make, make_recipe
 from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
 from equipoise.networks.cosine import SCALE
-from equipoise.recipes import classifier
 from equipoise_reproductions.autobalance.tuned import Network, TunedLossClassifier
-from equipoise_reproductions.suite import Arm, Make
 
 TAUS, GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3, 0.4)
 VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5), (0.1, 0.3)
@@ -43,20 +43,26 @@ class CellWeighted(NeuralClassifier):
 
 
 def _recipe(name: str, network: Network) -> Make:
-    return lambda seed, members, steps: classifier(
-        name, network=network, n_members=members, max_steps=steps, random_state=seed
-    )
+    return lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed, network=network)
 
 
 def _networks(kind: type[NeuralClassifier] = NeuralClassifier, **parts: Any) -> Make:
-    return lambda seed, members, steps: kind(
-        n_members=members, max_steps=steps, standardize=False, random_state=seed, **parts
+    return lambda fold, protocol: kind(
+        n_members=protocol.n_members,
+        max_steps=protocol.max_steps,
+        standardize=False,
+        random_state=fold.fold.seed,
+        **parts,
     )
 
 
 def _tuned(network: Network, **strengths: tuple[float, ...]) -> Make:
-    return lambda seed, members, steps: TunedLossClassifier(
-        network=network, n_members=members, max_steps=steps, random_state=seed, **strengths
+    return lambda fold, protocol: TunedLossClassifier(
+        network=network,
+        n_members=protocol.n_members,
+        max_steps=protocol.max_steps,
+        random_state=fold.fold.seed,
+        **strengths,
     )
 
 

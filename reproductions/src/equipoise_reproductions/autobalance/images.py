@@ -6,7 +6,10 @@ train, and each network's initial weights. The test images are always all 10,000
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,29 +18,21 @@ from sklearn.base import ClassifierMixin
 
 from equipoise.datasets.home import data_home as find_home
 from equipoise.datasets.idx import read_images
-from equipoise.experiments.grid import PreparedFold, fit_cell
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments import Effort
+from equipoise.experiments.engine import OnProgress, run_cells
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
+from equipoise.experiments.study import open_store
 from equipoise_reproductions.autobalance.arms import IMAGES
 from equipoise_reproductions.autobalance.tails import long_tailed
-from equipoise_reproductions.stores import open_store
-from equipoise_reproductions.suite import Arm, Effort, OnProgress
+from equipoise_reproductions.data import paper
 
 NAME = "fashion_mnist"
-CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+CLASSES = tuple(paper("autobalance")["classes"])
 FULL = Effort(n_folds=3, n_members=1, most_rows=60_000, most_steps=1500)
-QUICK = Effort(n_folds=2, n_members=1, most_rows=2000, most_steps=30, quick=True)
+QUICK = Effort(n_folds=2, n_members=1, most_rows=2000, most_steps=30)
 
 _SYMBOLS = {"offset": "l", "delta": "delta"}  # the paper's, in what is stored and shown
 
@@ -46,26 +41,10 @@ Codes = NDArray[np.int64]
 
 
 def fashion_mnist(*, data_home: str | Path | None = None) -> tuple[Pixels, Codes, int]:
-    """Read Fashion-MNIST.
+    """Read Fashion-MNIST: images of shape (70000, 1, 28, 28), those to train on first, `CLASSES` codes, and n_train.
 
-    Parameters
-    ----------
-    data_home : str or Path, default=None
-        Whose folder ``images/fashion_mnist`` holds the four files of github.com/zalandoresearch/fashion-mnist; see
-        `equipoise.datasets.data_home`.
-
-    Returns
-    -------
-    images : ndarray of shape (70000, 1, 28, 28)
-        Those to train on first.
-    codes : ndarray of shape (70000,)
-        Positions in `CLASSES`.
-    n_train : int
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is not there.
+    The folder ``images/fashion_mnist`` of the data home, see `equipoise.datasets.data_home`, holds the four files of
+    github.com/zalandoresearch/fashion-mnist; without them it raises FileNotFoundError.
     """
     folder = find_home(data_home) / "images" / "fashion_mnist"
     wanted = "Fashion-MNIST is read from the files of github.com/zalandoresearch/fashion-mnist"
@@ -77,14 +56,13 @@ def fashion_mnist(*, data_home: str | Path | None = None) -> tuple[Pixels, Codes
 def run_images(folder: Path, effort: Effort, on_progress: OnProgress) -> None:
     """Run the arms on long-tailed images, a fold a seed, and keep what loss was chosen."""
     images, codes, n_train = fashion_mnist()
+    protocol = Protocol((), effort.n_folds, 1, effort.n_members, effort.most_steps, random_state=0)
+    arms = [replace(arm, figures=chosen) for arm in IMAGES]
+    wanted = [(arm, fold) for fold in _folds(codes, n_train, effort) for arm in arms]
     with open_store(folder, NAME, effort) as store:
-        for fold in _folds(codes, n_train, effort):
-            store.add_fold(fold, codes, len(CLASSES))
-            sides = _sides(images, codes, fold)
-            for arm in IMAGES:
-                if (arm.name, 0, fold.number) not in store.done():
-                    _run(arm, sides, effort, store)
-                on_progress("training", len(store.done()), len(IMAGES) * effort.n_folds)
+        store.put("problem", {"name": NAME, "family": NAME, "n_rows": len(codes), "rare": 0})
+        prepare = partial(_sides, images, codes)
+        run_cells(wanted, prepare, protocol, store, on_progress, stacked=False)
 
 
 def _folds(codes: Codes, n_train: int, effort: Effort) -> Iterator[Fold]:
@@ -99,23 +77,12 @@ def _sides(images: Pixels, codes: Codes, fold: Fold) -> PreparedFold:
     return PreparedFold(fold, X_train, X_test, codes[fold.train], codes[fold.test], len(CLASSES))
 
 
-def _run(arm: Arm, sides: PreparedFold, effort: Effort, store: Store) -> None:
-    model = arm.make(sides.fold.seed, effort.n_members, effort.most_steps)
-    cell = fit_cell(arm.name, model, sides)
-    store.put(_key(cell), _chosen(model))
-    store.add([cell])
-
-
-def _key(cell: Cell) -> str:
-    return f"chosen/{cell.recipe}/{cell.fold}"
-
-
-def _chosen(model: ClassifierMixin) -> dict[str, float | list[float]]:
+def chosen(model: ClassifierMixin) -> list[dict[str, Any]]:
     """Strengths that were tuned, or the mean over members of the parameters that were searched for."""
     if hasattr(model, "tau_"):
-        return {"tau": model.tau_, "gamma": model.gamma_}
+        return [{"tau": model.tau_, "gamma": model.gamma_}]
     found = getattr(model, "loss_parameters_", {})
-    return {symbol: found[name].mean(axis=0).tolist() for name, symbol in _SYMBOLS.items() if name in found}
+    return [{symbol: found[name].mean(axis=0).tolist() for name, symbol in _SYMBOLS.items() if name in found}]
 
 
 def by_class(path: Path) -> pd.DataFrame:
@@ -125,29 +92,20 @@ def by_class(path: Path) -> pd.DataFrame:
     """
     with Store(path) as store:
         counts = {fold.fold: fold.train_counts for fold in store.folds()}
-        frames = [_of_cell(cell, counts[cell.fold], store.get(_key(cell))) for cell in store.cells()]
-    return pd.concat([frame for frame in frames if frame is not None], ignore_index=True)
+        frames = [_of_cell(cell, counts[cell.fold]) for cell in store.cells() if cell.confusion is not None]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _of_cell(cell: Cell, counts: list[int], chosen: dict[str, list[float]]) -> pd.DataFrame | None:
-    if cell.confusion is None:
-        return None
-    searched = {name: chosen.get(name, np.nan) for name in _SYMBOLS.values()}
+def _of_cell(cell: Cell, counts: list[int]) -> pd.DataFrame:
+    assert cell.confusion is not None
+    searched = {symbol: cell.made[0].get(symbol, np.nan) for symbol in _SYMBOLS.values()}
     error = 1 - np.diag(cell.confusion) / cell.confusion.sum(axis=1)
-    return pd.DataFrame(
-        {
-            "method": cell.recipe,
-            "seed": cell.fold,
-            "class": CLASSES,
-            "images": counts,
-            "error": error,
-            **searched,
-        }
-    )
+    key = {"method": cell.arm, "seed": cell.fold, "class": CLASSES, "images": counts}
+    return pd.DataFrame({**key, "error": error, **searched})
 
 
 def strengths(path: Path) -> pd.DataFrame:
     """Read a row a ``method`` and ``seed``: ``tau`` and ``gamma``, of the methods that tune them."""
     with Store(path) as store:
-        rows = [{"method": cell.recipe, "seed": cell.fold, **store.get(_key(cell))} for cell in store.cells()]
+        rows = [{"method": cell.arm, "seed": cell.fold, **made} for cell in store.cells() for made in cell.made]
     return pd.DataFrame([row for row in rows if "tau" in row])

@@ -21,13 +21,13 @@ from equipoise.bilevel import inner
 from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
-from equipoise.experiments.grid import PreparedFold
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.engine import OnProgress
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.splits import Fold
 from equipoise.networks import MLPStack
 from equipoise.reports.files import replace_file
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
-from equipoise_reproductions.suite import OnProgress
 
 SHARES = {"1/4": 1 / 4, "1/8": 1 / 8, "1/40": 1 / 40}
 SEARCHED = {"w": ("w",), "l": ("offset",), "delta": ("delta",), "w, l, delta": ("w", "offset", "delta")}
@@ -70,8 +70,8 @@ class Rows:
         The set, and what is measured of it, less is better: balanced error, or DEO where there are groups.
     """
 
-    def __init__(self, dataset: Dataset, fold: Fold, groups: NDArray[np.str_] | None = None) -> None:
-        codes = np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
+    def __init__(self, dataset: Dataset, fold: Fold) -> None:
+        groups, codes = dataset.groups, np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
         prepared = PreparedFold.of(dataset, codes, fold)
         self.name, self.fairness = dataset.name, "balanced error" if groups is None else "DEO"
         self.X, self.X_test = torch.from_numpy(prepared.X_train), torch.from_numpy(prepared.X_test)
@@ -121,12 +121,12 @@ def letter_rows() -> Rows:
 
 def adult_rows(effort: Effort) -> Rows:
     """Few enough rows of adult that networks come to fit them."""
-    dataset, sex = adult()
-    cells = dataset.y.to_numpy(dtype=str) + sex
+    dataset = adult()
+    cells = dataset.y.to_numpy(dtype=str) + np.asarray(dataset.groups)
     train, test = train_test_split(
         np.arange(len(cells)), train_size=effort.n_rows, test_size=effort.n_test, stratify=cells, random_state=0
     )
-    return Rows(dataset, Fold(0, 0, train, test, seed=0), sex)
+    return Rows(dataset, Fold(0, 0, train, test, seed=0))
 
 
 class Networks:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval, wilcoxon_holm
+from equipoise.experiments.tables import Tables, by_family
 from equipoise.reports.text import number
 from equipoise_reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
-from equipoise_reproductions.autobalance.runs import BALANCED_ERROR, GROUP_SCORES, SCORED
+from equipoise_reproductions.autobalance.scores import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise_reproductions.autobalance.splits import RETRAINED, SIDES
-from equipoise_reproductions.sources import SourceTables, by_source
 
 METHODS = [arm.name for arm in TABLES]
 LA = "la-tuned"
-OVER_SOURCES = SourceTables(SCORED, TITLES)
+OVER_SOURCES = Tables(SCORED, TITLES)
 
 
 def against_la(scores: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def against_la(scores: pd.DataFrame) -> pd.DataFrame:
 
 def is_la_beaten(scores: pd.DataFrame) -> str:
     """Say whether the default search beats LA with a tuned tau on balanced error over sources."""
-    table = by_source(scores, BALANCED_ERROR.name, [LA, DEFAULT])
+    table = by_family(scores, BALANCED_ERROR.name, [LA, DEFAULT])
     tested = wilcoxon_holm(table, LA)
     gain, pvalue = -float(tested["median_difference"][DEFAULT]), float(tested["pvalue"][DEFAULT])
     better, beaten = int((table[DEFAULT] < table[LA]).sum()), gain > 0 and pvalue < 0.05

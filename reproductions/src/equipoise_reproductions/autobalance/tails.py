@@ -1,12 +1,13 @@
 """Long tails: the training side of a fold is cut so that its classes shrink exponentially, the test side is not."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.experiments.protocol import Fold
+from equipoise.datasets import Dataset
+from equipoise.experiments.splits import Fold, StratifiedFolds
 
 FACTOR = 100.0
 SETS = {"letter": "letter", "optdigits": "optdigits", "seizure": "seizure_multiclass"}
@@ -36,3 +37,14 @@ def long_tailed(folds: Iterable[Fold], codes: NDArray[np.int64], factor: float =
             rng.choice(fold.train[codes[fold.train] == k], n, replace=False) for k, n in zip(order, sizes, strict=True)
         ]
         yield replace(fold, train=np.sort(np.concatenate(rows)))
+
+
+@dataclass(frozen=True)
+class LongTailed:
+    """Stratified folds whose training sides are cut to long tails."""
+
+    n_folds: int
+
+    def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
+        """See `equipoise.experiments.splits.Splits`."""
+        return long_tailed(StratifiedFolds(self.n_folds).folds(dataset, codes, repeat), codes)

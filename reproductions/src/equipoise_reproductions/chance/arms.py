@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise import MUBO, MUBOClassifier, NeuralClassifier
+from equipoise import MUBO, MUBOClassifier
 from equipoise.bilevel.objectives import MajorityShare, MeanMajority
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.bilevel.rows import Restart
 from equipoise.classifiers.mubo import OUTER_STEPS
-from equipoise.recipes import classifier
-from equipoise_reproductions.suite import Arm, Make
+from equipoise.experiments import Arm
+from equipoise.experiments.arms import Make, make_recipe, recipe_arms
+from equipoise_reproductions.data import paper
 
 RECIPES = ("none", "cost", "under", "mubo")
 """Run on every set of the suite."""
@@ -45,61 +46,47 @@ class SameSizeAtRandom(MUBO):
 
 def _searched(max_iter: int = OUTER_STEPS, **parts: Any) -> Make:
     """Put parts in place of those of the recipe ``mubo``; gradient steps stay equal."""
-    return lambda seed, members, steps: MUBOClassifier(
+    return lambda fold, protocol: MUBOClassifier(
         MUBO(max_iter=max_iter, **parts),
-        n_members=members,
-        max_steps=steps,
+        n_members=protocol.n_members,
+        max_steps=protocol.max_steps,
         standardize=False,
-        random_state=seed,
+        random_state=fold.fold.seed,
     )
 
 
 def _trained_anew(sampler: type[MUBO]) -> Make:
     """Train networks from the start on what a sampler leaves."""
-    return lambda seed, members, steps: NeuralClassifier(
-        sampler=sampler(max_iter=OUTER_STEPS, max_steps=steps, standardize=False),
-        n_members=members,
-        max_steps=steps,
-        standardize=False,
-        random_state=seed,
+    return lambda fold, protocol: make_recipe("none", protocol, fold.fold.seed).set_params(
+        sampler=sampler(max_iter=OUTER_STEPS, max_steps=protocol.max_steps, standardize=False)
     )
 
 
 def _stopped_early(recipe: str) -> Make:
     """Let a recipe's networks stop by the balanced loss of a tenth of the rows, as many as MUBO holds out."""
-    return lambda seed, members, steps: classifier(
-        recipe, early_stopping="balanced_log_loss", n_members=members, max_steps=steps, random_state=seed
-    )
+    return lambda fold, protocol: make_recipe(recipe, protocol, fold.fold.seed, early_stopping="balanced_log_loss")
 
 
-ARMS = (
-    Arm("cost-stopped", "cost, stopped early", _stopped_early("cost")),
-    Arm("under-stopped", "under, stopped early", _stopped_early("under")),
-    Arm("mubo-paper", "MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
-    Arm("mubo-printed", "printed objective J", _searched(objective=MajorityShare())),
-    Arm("mubo-mean", "mean majority loss as objective", _searched(objective=MeanMajority())),
-    Arm("mubo-random", "rows proposed at random", _searched(proposal=RandomRows())),
-    Arm("mubo-always", "every micro-sample accepted", _searched(acceptance=AlwaysAccepted())),
-    Arm("mubo-rows", "trained anew on MUBO's rows", _trained_anew(MUBO)),
-    Arm("random-rows", "trained anew on as many random rows", _trained_anew(SameSizeAtRandom)),
-)
+PARTS: dict[str, tuple[str, Make]] = {
+    "cost-stopped": ("cost, stopped early", _stopped_early("cost")),
+    "under-stopped": ("under, stopped early", _stopped_early("under")),
+    "mubo-paper": ("MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
+    "mubo-printed": ("printed objective J", _searched(objective=MajorityShare())),
+    "mubo-mean": ("mean majority loss as objective", _searched(objective=MeanMajority())),
+    "mubo-random": ("rows proposed at random", _searched(proposal=RandomRows())),
+    "mubo-always": ("every micro-sample accepted", _searched(acceptance=AlwaysAccepted())),
+    "mubo-rows": ("trained anew on MUBO's rows", _trained_anew(MUBO)),
+    "random-rows": ("trained anew on as many random rows", _trained_anew(SameSizeAtRandom)),
+}
 """Run on the smaller sets."""
 
-TITLES = {name: name for name in RECIPES} | {arm.name: arm.title for arm in ARMS}
-EXPLORED = (
-    "ecoli",
-    "satimage",
-    "abalone",
-    "spectrometer",
-    "yeast_ml8",
-    "libras_move",
-    "arrhythmia",
-    "musk2",
-    "sick",
-    "poker_8_vs_6",
-    "yeast_2_vs_4",
-    "creditcard_5k",
-    "letter_img",
-    "car_eval_34",
-)
+
+def arms(most_rows: int) -> list[Arm]:
+    """The recipes on every set, and classifiers that take one part of MUBO away each on sets of so many rows."""
+    parts = [Arm(name, title, make, most_rows=most_rows) for name, (title, make) in PARTS.items()]
+    return [*recipe_arms(RECIPES), *parts]
+
+
+TITLES = {name: name for name in RECIPES} | {name: title for name, (title, _) in PARTS.items()}
+EXPLORED = tuple(paper("mubo-chance")["explored"])
 """Sets that the default was chosen on; nothing was chosen on the others."""

@@ -6,21 +6,20 @@ import pandas as pd
 
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
+from equipoise.experiments.tables import Tables, by_family
 from equipoise.reports.text import number, p_equals
 from equipoise_reproductions.chance.arms import RECIPES, TITLES
-from equipoise_reproductions.chance.runs import SCORED
-from equipoise_reproductions.sources import SourceTables, by_source
 
+SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
 GOALS = (("g_mean", "under"), ("g_mean", "cost"), ("macro_f1", "under"), ("balanced_brier", "under"))
 """Where the recipe ``mubo`` is to rank before a rival."""
 
-
-_TABLES = SourceTables([METRICS[name] for name in SCORED], TITLES)
+_TABLES = Tables([METRICS[name] for name in SCORED], TITLES)
 ranks, every_set = _TABLES.ranks, _TABLES.every_set
 
 
 def tests(scores: pd.DataFrame, methods: Sequence[str], reference: str = "mubo") -> pd.DataFrame:
-    """Differences of ``mubo`` to each rival, see `SourceTables.tests`."""
+    """Differences of ``mubo`` to each rival, see `Tables.tests`."""
     return _TABLES.tests(scores, methods, reference)
 
 
@@ -28,7 +27,7 @@ def goals(scores: pd.DataFrame) -> list[str]:
     """Say of each goal whether it was met, and how surely."""
     sentences, sure = [], 0
     for metric, rival in GOALS:
-        table, better = by_source(scores, metric, RECIPES), METRICS[metric].greater_is_better
+        table, better = by_family(scores, metric, RECIPES), METRICS[metric].greater_is_better
         means = mean_ranks(table, greater_is_better=better)
         pvalue = float(wilcoxon_holm(table * (1 if better else -1), "mubo")["pvalue_holm"][rival])
         met = means["mubo"] < means[rival]

@@ -3,21 +3,21 @@
 import pandas as pd
 from scipy.stats import spearmanr
 
+from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import wilcoxon_holm
+from equipoise.experiments.tables import Tables, by_family
 from equipoise.reports.text import number, p_equals
-from equipoise_reproductions.gans.arms import GANS, METHODS, MOVED, TITLES, UNTREATED
-from equipoise_reproductions.gans.scores import DECIDED, SCORED
-from equipoise_reproductions.sources import SourceTables, by_source
+from equipoise_reproductions.gans.study import GANS, METHODS, MOVED, SCORED, TITLES, UNTREATED
 
 BEATEN = ("smote", "cost", MOVED)
 """What a GAN over-sampler must beat to be worth its time."""
 
 _MOVED = [
     Metric(f"moved_{name}", f"{METRICS[name].title}, decision moved", True, True, METRICS[name].score)
-    for name in DECIDED
+    for name in TUNED_FOR
 ]
-_TABLES, _OF_MOVED = (SourceTables(metrics, TITLES) for metrics in ([METRICS[name] for name in SCORED], _MOVED))
+_TABLES, _OF_MOVED = (Tables(metrics, TITLES) for metrics in ([METRICS[name] for name in SCORED], _MOVED))
 ranks, every_set = _TABLES.ranks, _TABLES.every_set
 
 
@@ -27,7 +27,7 @@ def ranks_moved(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def tests(scores: pd.DataFrame, gan: str) -> pd.DataFrame:
-    """Differences of a GAN over-sampler to what it must beat, see `SourceTables.tests`."""
+    """Differences of a GAN over-sampler to what it must beat, see `Tables.tests`."""
     return _TABLES.tests(scores, (gan, *BEATEN), gan)
 
 
@@ -41,7 +41,7 @@ def _answer(scores: pd.DataFrame, rival: str) -> str:
     lost: list[str] = []
     for gan in GANS:
         for name in SCORED:
-            table, sign = by_source(scores, name, (gan, *BEATEN)), 1 if METRICS[name].greater_is_better else -1
+            table, sign = by_family(scores, name, (gan, *BEATEN)), 1 if METRICS[name].greater_is_better else -1
             pvalue = float(wilcoxon_holm(table * sign, gan)["pvalue_holm"][rival])
             if pvalue < 0.05:
                 gain = sign * float((table[gan] - table[rival]).median())

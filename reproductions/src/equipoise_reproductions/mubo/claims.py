@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
+from equipoise_reproductions.data import judged
 from equipoise_reproductions.mubo.protocol import (
     ANEW,
     AUTHORS,
@@ -24,7 +26,6 @@ from equipoise_reproductions.mubo.protocol import (
 )
 from equipoise_reproductions.mubo.results import NATURAL, implied
 from equipoise_reproductions.mubo.tables import TEST_TITLES
-from equipoise_reproductions.verdicts import Claim, Statement
 
 PUBLISHED = (PAPER, AUTHORS)
 """The two searches that stand for the paper's MUBO column."""
@@ -32,9 +33,6 @@ PUBLISHED = (PAPER, AUTHORS)
 _LED = ("Gisette", "Abalone", "Connect4")  # where the paper's MUBO leads
 _NEAR, _ALIKE = 0.01, 0.1  # "within .01"; the widest gap of the classes' F1 that the paper calls alike is .09
 _HIGHEST = 0.1  # "up to .10"
-_GANS = "GANs as SMOTified-GAN's authors train them, on features within 0 and 1, for the epochs that the page names."
-_RUNS = "Each run has a split of its own; intervals from the runs of one data set (Nadeau and Bengio 2003)."
-_SETS = "Natural test rows; means of the runs of each data set, interval by Student's t over the data sets."
 
 
 def table_claims(scores: pd.DataFrame, sources: Sequence[Source]) -> list[Claim]:
@@ -42,105 +40,29 @@ def table_claims(scores: pd.DataFrame, sources: Sequence[Source]) -> list[Claim]
     here = [source for source in sources if source.title in set(scores["set"])]
     led = [source for source in here if source.title in _LED]
     spambase, ionosphere = ([s for s in here if s.title == title] for title in ("Spambase", "Ionosphere"))
-    return [
-        Claim(
-            "M1",
-            "MUBO's macro-F1 leads all seven methods on Gisette, Abalone and Connect-4.",
-            "Table 1",
-            [s for source in led for s in _leads(scores, source, 0.0)],
-            f"{_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M2",
-            "On Spambase it is within .01 of the best.",
-            "Table 1",
-            [s for source in spambase for s in _leads(scores, source, _NEAR)],
-            f"{_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M3",
-            "On Ionosphere it trails SMOTified-GAN by .11 and GBO by .05; small data hinder it.",
-            "section 5.3",
-            [
-                s
-                for source in ionosphere
-                for rival in (SMOTIFIED_GAN, GBO)
-                for s in _against(scores, source, rival, "f1", "F1", -1)
-            ],
-            f"That it trails, by however much. {_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M4",
-            "Macro-F1 up to .10 above the state of the art.",
-            "abstract",
-            [s for method in PUBLISHED for s in _highest(scores, here, method)],
-            f"Of all data sets, the one where it leads the best other column by most. {_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M5",
-            "Minority F1 above GBO's everywhere but on Ionosphere.",
-            "Table 3",
-            [
-                s
-                for source in here
-                if source not in ionosphere
-                for s in _against(scores, source, GBO, "f1_m", "minority F1", 1)
-            ],
-            f"{_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M6",
-            "MUBO's minority and majority F1 are alike; GBO's are not.",
-            "section 5.3",
-            [s for source in here for s in (*_alike(scores, source), *_less_alike(scores, source))],
-            f"Alike: a gap of less than {_ALIKE:g}, as in the paper but for Ionosphere; and GBO's gap less "
-            f"MUBO's. {_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M7",
-            "MUBO's majority recall is lower than GBO's.",
-            "section 5.3",
-            [s for source in here for s in _against(scores, source, GBO, "recall_M", "majority recall", -1)],
-            f"{_GANS} {_RUNS}",
-        ),
-        Claim(
-            "M8",
-            "Chosen rows serve better than randomly under-sampled ones.",
-            "Introduction",
-            list(_serve_better(scores, here)),
-            f"Networks of equal steps; the rows returned against as many drawn at random beside the same minority "
-            f"rows. {_SETS}",
-        ),
-        Claim(
-            "M11",
-            "Five runs vary little (variance of F1 from 1.31e-5 to 2.29e-5).",
-            "section 5.3",
-            [s for source in led for s in _varies_little(scores, source)],
-            "Each run has a split of its own; those of the authors' code share one. Interval by chi-squared.",
-        ),
-    ]
+    rivals = (SMOTIFIED_GAN, GBO)
+    others = [source for source in here if source not in ionosphere]
+    return judged(
+        "mubo",
+        M1=[s for source in led for s in _leads(scores, source, 0.0)],
+        M2=[s for source in spambase for s in _leads(scores, source, _NEAR)],
+        M3=[s for source in ionosphere for rival in rivals for s in _against(scores, source, rival, "f1", "F1", -1)],
+        M4=[s for method in PUBLISHED for s in _highest(scores, here, method)],
+        M5=[s for source in others for s in _against(scores, source, GBO, "f1_m", "minority F1", 1)],
+        M6=[s for source in here for s in (*_alike(scores, source), *_less_alike(scores, source))],
+        M7=[s for source in here for s in _against(scores, source, GBO, "recall_M", "majority recall", -1)],
+        M8=_serve_better(scores, here),
+        M11=[s for source in led for s in _varies_little(scores, source)],
+    )
 
 
 def history_claims(histories: pd.DataFrame) -> list[Claim]:
     """Judge M9 and M10 by the histories of the searches, watched as they ran."""
-    return [
-        Claim(
-            "M9",
-            "What is rejected is redundant to what was accepted.",
-            "Introduction",
-            [s for method in PUBLISHED for s in _redundant(histories, method)],
-            "Accepted against rejected micro-samples of a chain and size; distances and losses over those of any "
-            "majority row at that step. Means over chains and data sets, Student's t over the data sets.",
-        ),
-        Claim(
-            "M10",
-            "A lower majority loss goes with more majority rows classified right.",
-            "section 4.1",
-            [s for method in PUBLISHED for s in _more_right(histories, method)],
-            "Rank correlation over the accepted networks of a chain with majority recall on the test side; means "
-            "over chains and data sets, interval by Student's t over the data sets. The set grows as J falls.",
-        ),
-    ]
+    return judged(
+        "mubo",
+        M9=[s for method in PUBLISHED for s in _redundant(histories, method)],
+        M10=[s for method in PUBLISHED for s in _more_right(histories, method)],
+    )
 
 
 def _tests(source: Source) -> list[str]:

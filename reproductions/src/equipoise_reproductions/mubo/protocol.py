@@ -4,8 +4,9 @@ Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced D
 and Tables 1 to 3. Where the paper is silent, as its authors' published code runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE
@@ -16,6 +17,7 @@ from equipoise import datasets, samplers
 from equipoise.datasets import Dataset
 from equipoise.datasets.gisette_like import gisette_like
 from equipoise.samplers.gan import GANOverSampler
+from equipoise_reproductions.data import printed, rows
 
 HIDDEN = (256, 128)
 TEST_SHARE = 0.2
@@ -35,7 +37,7 @@ class Source:
         Fit for a file, and as the paper names it.
     load : callable
         Returns the rows; raises OSError if they cannot be had.
-    printed : tuple of (int, int, float)
+    printed : sequence of three numbers
         Instances, features and percentage of minority rows as the paper prints them.
     is_what : str
         What the rows are here, where they are not the paper's.
@@ -54,7 +56,7 @@ class Source:
     name: str
     title: str
     load: Callable[[], Dataset]
-    printed: tuple[int, int, float]
+    printed: Sequence[float]
     is_what: str = ""
     needs: str = "Its rows"
     balanced: bool = False
@@ -75,42 +77,13 @@ def connect4() -> Dataset:
     return Dataset(**(vars(data) | {"X": data.X.loc[rows], "y": data.y.loc[rows]}))
 
 
-SOURCES = (
-    Source("ionosphere", "Ionosphere", lambda: datasets.load("ionosphere"), (351, 34, 35.71), epochs=200),
-    Source(
-        "connect4",
-        "Connect4",
-        connect4,
-        (376_640, 42, 3.84),
-        "UCI's 67,557 positions, draw against the rest, cut to 10,000 rows and the paper's share; the paper's game "
-        "database cannot be had",
-        gan_epochs=5,
-    ),
-    Source(
-        "abalone", "Abalone", lambda: datasets.load("abalone_rings_7"), (4_177, 8, 20.1), balanced=True, gan_epochs=150
-    ),
-    Source(
-        "gisette_like",
-        "Gisette",
-        gisette_like,
-        (2_750, 5_000, 10.0),
-        "built from MNIST as the makers of Gisette describe it; Gisette itself cannot be had",
-        "MNIST's training files",
-        balanced=True,
-        scaled=True,
-        gan_epochs=12,
-    ),
-    Source(
-        "spambase",
-        "Spambase",
-        lambda: datasets.load("spambase"),
-        (4_601, 57, 39.39),
-        balanced=True,
-        scaled=True,
-        epochs=20,
-        gan_epochs=40,
-    ),
-)
+_LOADERS: dict[str, Callable[[], Dataset]] = {
+    "connect4": connect4,
+    "gisette_like": gisette_like,
+    "abalone": lambda: datasets.load("abalone_rings_7"),
+    **{name: partial(datasets.load, name) for name in ("ionosphere", "spambase")},
+}
+SOURCES = tuple(Source(**row, load=_LOADERS[row["name"]]) for row in rows("mubo", "sources"))
 """The paper's data sets, the cheapest first. GANs train for their authors' epochs, 200, 5 and 150, on the first three;
 on Spambase that would be 1500, and the library's 1000 on Gisette, which take hours."""
 
@@ -217,49 +190,14 @@ FULL, QUICK = Effort(), Effort(runs=2, max_iter=10, epochs=5)
 METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 """Macro-averages of the paper's Table 1, by column of the scores; ``_m`` and ``_M`` name the two classes."""
 
-_PRINTED_1 = """
-Ionosphere f1        .91 .94 .89 .91 .98 .92 .92 .87
-Ionosphere precision .93 .95 .90 .91 1.0 .94 .94 .91
-Ionosphere recall    .89 .93 .88 .91 1.0 .91 .91 .85
-Gisette    f1        .89 .88 .85 .94 nan .87 .83 .96
-Gisette    precision .97 .94 .98 .96 nan .97 .96 .95
-Gisette    recall    .84 .84 .78 .93 nan .81 .76 .97
-Abalone    f1        .84 .76 .75 .82 .76 .83 .83 .86
-Abalone    precision .85 .74 .74 .79 .80 .80 .80 .86
-Abalone    recall    .83 .84 .85 .86 .75 .88 .88 .86
-Spambase   f1        .92 .91 .90 .91 .92 .93 .93 .92
-Spambase   precision .92 .91 .90 .90 .94 .93 .93 .89
-Spambase   recall    .92 .92 .91 .91 .91 .93 .93 .95
-Connect4   f1        .82 .91 .91 .90 .94 .94 .95 .96
-Connect4   precision .98 .85 .86 .85 .92 .91 .91 .92
-Connect4   recall    .75 .99 .99 .99 1.0 .99 .99 .99
-"""
-_PRINTED_3 = """
-Ionosphere GBO  .92 .90 .95 .94 .96 .92 .91 .85 .98
-Ionosphere MUBO .87 .81 .93 .91 .92 .89 .85 .74 .97
-Gisette    GBO  .87 .76 .98 .97 .97 .97 .81 .62 1.0
-Gisette    MUBO .96 .95 .96 .95 .92 .98 .97 .99 .94
-Abalone    GBO  .83 .73 .92 .80 .63 .97 .88 .88 .87
-Abalone    MUBO .86 .87 .86 .86 .84 .88 .86 .89 .83
-Spambase   GBO  .93 .91 .94 .93 .92 .94 .93 .91 .94
-Spambase   MUBO .92 .92 .92 .92 .89 .96 .92 .96 .88
-Connect4   GBO  .94 .89 1.0 .91 .82 1.0 .99 .98 .99
-Connect4   MUBO .96 .91 1.0 .92 .85 1.0 .99 .99 .99
-"""
 BY_CLASS = tuple(f"{metric}{part}" for metric in METRICS for part in ("", "_m", "_M"))
 """Columns of Table 3."""
 
 
-def _read(text: str, columns: list[str]) -> pd.DataFrame:
-    lines = [line.split() for line in text.strip().splitlines()]
-    index = pd.MultiIndex.from_tuples([(line[0], line[1]) for line in lines])
-    return pd.DataFrame([[float(value) for value in line[2:]] for line in lines], index, columns)
-
-
-PRINTED_1 = _read(_PRINTED_1, ["w/o", "SMOTE", "B-SMO", "S-SMO", "SMO-GAN", "GBO", "SSG", "MUBO"])
+PRINTED_1 = printed("mubo-table1").set_index(["set", "metric"])
 """Table 1 by data set and metric; not a number where the paper has a dash."""
 
-PRINTED_3 = _read(_PRINTED_3, list(BY_CLASS))
+PRINTED_3 = printed("mubo-table3").set_index(["set", "method"])
 """Table 3 by data set and method."""
 
 LARGEST_VARIANCE = 2.29e-5

@@ -20,21 +20,7 @@ KEYS = ["set", "method", "run", "test"]
 
 
 def scores(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
-    """Score every stored result.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the stores.
-    sources : sequence of Source
-
-    Returns
-    -------
-    DataFrame
-        A row a set, method, run and kind of test rows (`KEYS`): the confusion counts `CONFUSION`, the minority
-        being positive; `BY_CLASS`, F1, precision and recall, macro-averaged and of the minority (``_m``) and the
-        majority (``_M``), 0 where a class is never predicted; and ``seconds``.
-    """
+    """Score every stored result."""
     rows = [row for source in sources for row in _of_source(folder, source)]
     found = pd.DataFrame(rows, columns=[*KEYS, *CONFUSION, "seconds"])
     return found.join(by_class(found[list(CONFUSION)]))
@@ -47,10 +33,11 @@ def _of_source(folder: Path, source: Source) -> Iterator[dict[str, Any]]:
     with Store(path) as store:
         folds, cells = {fold.repeat: fold for fold in store.folds()}, store.cells()
     for cell in cells:
-        assert cell.probabilities is not None
+        if cell.probabilities is None:
+            continue
         codes, decided = folds[cell.repeat].test_codes, cell.probabilities.argmax(axis=1)
         drawn = balanced_draw(codes, folds[cell.repeat].seed)
-        key = {"set": source.title, "method": cell.recipe, "run": cell.repeat, "seconds": cell.seconds}
+        key = {"set": source.title, "method": cell.arm, "run": cell.repeat, "seconds": cell.seconds}
         for test, rows in ((NATURAL, np.arange(len(codes))), (BALANCED, drawn)):
             counts = confusion_matrix(codes[rows], decided[rows], labels=[0, 1]).ravel()
             yield key | {"test": test} | dict(zip(CONFUSION, counts.tolist(), strict=True))
@@ -105,8 +92,9 @@ def health(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
     rows = []
     for source in sources:
         with Store(folder / f"{source.name}.sqlite") as store:
-            for method in GANS:
-                for fold in store.folds():
-                    if told := store.get(f"health/{method.name}/{fold.repeat}"):
-                        rows.append({"set": source.title, "method": method.name, "run": fold.repeat} | told)
+            cells = {(cell.arm, cell.repeat): cell for cell in store.cells() if cell.made}
+        for method in GANS:
+            for run in sorted(repeat for arm, repeat in cells if arm == method.name):
+                key = {"set": source.title, "method": method.name, "run": run}
+                rows += [key | made for made in cells[method.name, run].made]
     return pd.DataFrame(rows)

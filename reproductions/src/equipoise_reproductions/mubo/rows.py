@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.splits import Fold
 from equipoise_reproductions.mubo.protocol import TEST_SHARE, Source
 
 Ints = NDArray[np.int64]
@@ -40,6 +41,11 @@ class Rows:
     def _fold(self, run: int) -> Fold:
         train, test = train_test_split(np.arange(len(self.y)), test_size=TEST_SHARE, stratify=self.y, random_state=run)
         return Fold(run, 0, np.sort(train), np.sort(test), seed=1000 + run)
+
+    def prepared(self, fold: Fold) -> PreparedFold:
+        """Return the rows of a run as its networks see them."""
+        X, train, test = self.scaled[fold.repeat], fold.train, fold.test
+        return PreparedFold(fold, X[train], X[test], self.y[train], self.y[test], 2)
 
     @cached_property
     def scaled(self) -> list[NDArray[np.float32]]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from equipoise.experiments.study import open_store
 from equipoise_reproductions.mubo.networks import networks_missing, train_networks
 from equipoise_reproductions.mubo.protocol import CURVES, SEARCHES, SOUND, Effort, Method, Source, at_epochs
 from equipoise_reproductions.mubo.rows import Rows
 from equipoise_reproductions.mubo.searches import search, stored
-from equipoise_reproductions.stores import open_store
 
 OnProgress = Callable[[str, int, int], None]
 Job = tuple[Source, Sequence[Method]]

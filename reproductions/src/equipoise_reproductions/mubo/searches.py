@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 from equipoise.bilevel.row_search import new_restart, search_rows
 from equipoise.bilevel.rows import RowProblem
 from equipoise.experiments import Store
-from equipoise.experiments.protocol import Fold
+from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
 from equipoise.samplers import MUBO
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
@@ -35,7 +35,7 @@ def search(rows: Rows, method: Method, effort: Effort, store: Store, on_step: On
     store.put(f"history/{method.name}", history.to_dict("list"))
     store.put(f"rows/{method.name}", [part.tolist() for part in found])
     for fold in rows.folds:
-        store.add_fold(fold, rows.y, 2)
+        store.add_fold(fold, rows.y[fold.test], np.bincount(rows.y[fold.train], minlength=2))
     store.add(
         [
             cell(method.name, rows, fold, stack.predict_proba(table[fold.test]), seconds[run])

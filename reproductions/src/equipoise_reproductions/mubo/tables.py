@@ -144,15 +144,7 @@ def _tiny(value: float) -> str:
 
 
 def searches(histories: pd.DataFrame, shares: dict[str, int]) -> pd.DataFrame:
-    """How the searches went, a row a data set and mode: means over the runs.
-
-    Parameters
-    ----------
-    histories : DataFrame
-        Of `equipoise_reproductions.mubo.results.histories`.
-    shares : dict of str to int
-        Minority rows that train, by data set.
-    """
+    """How the searches went, a row a data set and mode: means over the runs."""
     rows = []
     for (name, method), part in histories.groupby(["set", "method"], sort=False):
         chains = part.groupby("chain")

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix.protocol import (
     ALPHA,
     ALPHAS,
@@ -19,7 +21,6 @@ from equipoise_reproductions.remix.protocol import (
     remix_at,
 )
 from equipoise_reproductions.remix.ranking import Floats, Places, Scoreboard, Statistic
-from equipoise_reproductions.verdicts import Claim, Statement
 
 KINDS = ("binary", "multi-class")
 _FLAT = 0.02  # a change of G-mean that a reader of Figure 7 would not see
@@ -33,57 +34,19 @@ def table_claims(scores: pd.DataFrame) -> list[Claim]:
     names = [method.name for method in PAPER]
     gm, bbs, brier = (Scoreboard.of(scores, metric, names) for metric in ("g_mean", "bbs", "brier"))
     others = [method for method in PAPER if method is not REMIX]
-    return [
-        Claim(
-            "R1",
-            "ReMix has the lowest sum of ranks on G-mean, binary and multi-class.",
-            "Table 2",
-            list(_leads(gm, REMIX, others)),
-            _DATA,
-        ),
-        Claim(
-            "R2",
-            "ReMix has the lowest sum of ranks on balanced Brier, binary and multi-class.",
-            "Table 2",
-            list(_leads(bbs, REMIX, others)),
-            _DATA,
-        ),
-        Claim(
-            "R3",
-            "In-batch SMOTE is second on G-mean; MixUp is last on G-mean.",
-            "Table 2",
-            [
-                *_leads(gm, REMIX, [SMOTE]),
-                *_leads(gm, SMOTE, [BASELINE, COST]),
-                *(s for other in (REMIX, SMOTE, BASELINE, COST) for s in _leads(gm, other, [MIXUP])),
-            ],
-            _DATA,
-        ),
-        Claim(
-            "R4",
-            "Gains on G-mean shrink as the ratio gets more extreme.",
-            "Figure 5",
-            [s for kind in KINDS for m in (REMIX, SMOTE) for s in _shrinks(gm, m, kind)],
-            f"{_DATA} Sources that have both the mildest and the most extreme ratio.",
-        ),
-        Claim(
-            "R5",
-            "Gains on G-mean are smaller with more than two classes.",
-            "Figure 5",
-            [s for m in (REMIX, SMOTE) for s in _smaller_with_more_classes(gm, m)],
-            f"{_DATA} The ratios of the two kinds differ: .05 to .01 and .25 to .05.",
-        ),
-        Claim(
-            "R9",
-            "Resampling alone (SMOTE) improves decisions but not calibration.",
-            "Figure 1, related work",
-            [s for kind in KINDS for s in _decides_but_does_not_calibrate(gm, bbs, brier, kind)],
-            "Calibration as the paper measures it, by balanced Brier, and by Brier at the natural shares.",
-        ),
-    ]
-
-
-_DATA = "Sets that cannot be had are left out; splits and software are not the authors'."
+    return judged(
+        "remix",
+        R1=_leads(gm, REMIX, others),
+        R2=_leads(bbs, REMIX, others),
+        R3=[
+            *_leads(gm, REMIX, [SMOTE]),
+            *_leads(gm, SMOTE, [BASELINE, COST]),
+            *(s for other in (REMIX, SMOTE, BASELINE, COST) for s in _leads(gm, other, [MIXUP])),
+        ],
+        R4=[s for kind in KINDS for m in (REMIX, SMOTE) for s in _shrinks(gm, m, kind)],
+        R5=[s for m in (REMIX, SMOTE) for s in _smaller_with_more_classes(gm, m)],
+        R9=[s for kind in KINDS for s in _decides_but_does_not_calibrate(gm, bbs, brier, kind)],
+    )
 
 
 def _statement(board: Scoreboard, text: str, statistic: Statistic, among: Places | None = None) -> Statement:
@@ -153,15 +116,9 @@ def _mean(values: Floats) -> float:
 
 def alpha_claim(scores: pd.DataFrame) -> Claim:
     """Judge R7 by the scores of ReMix at several alphas, a row a method and fold."""
-    return Claim(
-        "R7",
-        "Balanced Brier falls with alpha; G-mean is flat from .01 to .4; alpha near .3 is a good setting, above "
-        ".5 it hurts.",
-        "Figure 7 and Discussion",
-        [s for problem, part in scores.groupby("problem", sort=False) for s in _of_alpha(str(problem), part)],
-        "Musk and Seizure, two classes; intervals from the folds of one data set (Nadeau and Bengio 2003). CIFAR-10 "
-        "was not run.",
-    )
+    found = scores.groupby("problem", sort=False)
+    (claim,) = judged("remix", R7=[s for problem, part in found for s in _of_alpha(str(problem), part)])
+    return claim
 
 
 def by_alpha(scores: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -13,25 +13,7 @@ _HEAVY = 1e3
 
 
 def in_hull(points: Floats, of: Floats) -> NDArray[np.bool_]:
-    """Say which points are a convex combination of given rows, to 1e-6 of the rows' deviations, in any dimension.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, d)
-    of : ndarray of shape (m, d)
-
-    Returns
-    -------
-    ndarray of bool of shape (n,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise_reproductions.remix.hull import in_hull
-    >>> triangle = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> in_hull(np.array([[0.2, 0.2], [0.5, 0.5], [0.6, 0.6]]), triangle)
-    array([ True,  True, False])
-    """
+    """Say which points are a convex combination of given rows, to 1e-6 of the rows' deviations, in any dimension."""
     return hull_distance(points, of) <= ON_HULL
 
 

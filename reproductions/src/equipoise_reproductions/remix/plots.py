@@ -37,15 +37,7 @@ def gain_bars(scores: pd.DataFrame) -> Figure:
 
 
 def alpha_curves(scores: pd.DataFrame, titles: dict[str, str]) -> Figure:
-    """Figure 7: G-mean and balanced Brier against alpha, a panel a data set and a curve a ratio, with intervals.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Of ReMix at several alphas.
-    titles : dict of str to str
-        Data sets by the start of their problems' names.
-    """
+    """Figure 7: G-mean and balanced Brier against alpha, a panel a data set and a curve a ratio, with intervals."""
     figure = new_figure(560, _WIDTH)
     panels = figure.subplots(2, len(titles), squeeze=False, sharex=True)
     with drawing():

@@ -3,12 +3,13 @@
 Where the paper is silent, as its authors' published code runs: sizes of the networks, schedule, seeds, clipping.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, ReMix
 from equipoise.training import Settings
+from equipoise_reproductions.data import rows
 
 ALPHA = 0.1
 """The Beta parameter of the paper's tables."""
@@ -29,32 +30,25 @@ class Source:
 
     Attributes
     ----------
-    title : str
-        As the paper names it.
-    dataset : str
-        Name in the catalogue of `equipoise.datasets`.
-    minority : tuple of str
-        Classes that are cut down.
-    ratios : tuple of float
-        Rows of a minority class for each row of the rest (two classes) or of the largest class.
-    printed : tuple of int
+    title, dataset : str
+        As the paper names it, and in the catalogue of `equipoise.datasets`.
+    minority, ratios : sequence of str and of float
+        Classes that are cut down, and rows of each for each row of the rest (two classes) or of the largest class.
+    printed : sequence of int
         Dimensions and instances as the paper prints them.
     multiclass : bool
         Whether the other classes stay apart.
     n_labels : int
         Classes as the authors count them to size the network: the highest label and one.
-    batch_size : int
-    repeats : int
-        Of two folds. The paper has 10 everywhere.
-    epochs : int
-        The paper has 500 everywhere; fewer where the scores no longer move, as `LONGER` shows.
+    repeats, epochs : int
+        Of two folds, and of training: fewer than the paper's where the scores no longer move, as `LONGER` shows.
     """
 
     title: str
     dataset: str
-    minority: tuple[str, ...]
-    ratios: tuple[float, ...]
-    printed: tuple[int, int]
+    minority: Sequence[str]
+    ratios: Sequence[float]
+    printed: Sequence[int]
     multiclass: bool = False
     n_labels: int = 2
     batch_size: int = 64
@@ -62,20 +56,7 @@ class Source:
     epochs: int = 500
 
 
-SOURCES = (
-    Source("Segment", "segment_multiclass", ("brickface",), (0.05, 0.025, 0.01), (19, 2310)),
-    Source("Ozone", "ozone", ("1",), (0.025, 0.01), (73, 2536)),
-    Source("Statlog (Landsat)", "satimage_multiclass", ("1",), (0.05, 0.025, 0.01), (36, 6435)),
-    Source("coil2000", "coil2000", ("1",), (0.05, 0.025, 0.01), (86, 9000), batch_size=32, epochs=200),
-    Source("Musk", "musk2", ("1",), (0.05, 0.025, 0.01), (168, 6597)),
-    Source("Seizure", "seizure_multiclass", ("1",), (0.05, 0.025, 0.01), (179, 11500), epochs=200),
-    Source("APS", "aps_failure", ("pos",), (0.01,), (171, 60000)),
-    Source("Landsat", "satimage_multiclass", ("2", "3", "4"), (0.25, 0.1, 0.05), (36, 6435), True, 8, epochs=100),
-    Source("Optical digits", "optdigits", ("1", "2", "3"), (0.25, 0.1, 0.05), (64, 5620), True, 10, epochs=100),
-    Source(
-        "Seizure", "seizure_multiclass", ("1", "2"), (0.25, 0.1, 0.05), (179, 11500), True, 6, repeats=2, epochs=100
-    ),
-)
+SOURCES = tuple(Source(**row) for row in rows("remix", "sources"))
 """Tabular sets of Table 1, the cheapest first."""
 
 
@@ -155,6 +136,8 @@ LONGER = tuple(
 
 BOOSTING, MOVED = "gbdt-balanced", "baseline-moved"
 """Columns beside the networks: weighed boosting, and the baseline with its decision moved to equal shares."""
+
+BOOSTED = Method(BOOSTING, "Histogram boosting, classes weighed", {})
 
 
 @dataclass(frozen=True)

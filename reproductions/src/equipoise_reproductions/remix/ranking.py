@@ -116,8 +116,8 @@ class Scoreboard:
     def tests(self, kind: str) -> FriedmanNemenyi | None:
         """Friedman's test over the sources of a kind, each with its mean score; None for fewer than two."""
         here = self.problems["kind"] == kind
-        by_source = self.means[here.to_numpy()].groupby(self.problems.loc[here, "source"].to_numpy()).mean()
-        return friedman_nemenyi(by_source) if len(by_source) > 1 else None
+        by_family = self.means[here.to_numpy()].groupby(self.problems.loc[here, "source"].to_numpy()).mean()
+        return friedman_nemenyi(by_family) if len(by_family) > 1 else None
 
     def mean_rank_lead(self, method: str, other: str, kind: str) -> Statistic:
         """How far a method's mean rank lies below another's, over the problems of a kind."""

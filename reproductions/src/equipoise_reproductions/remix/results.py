@@ -46,8 +46,8 @@ def _of_problem(folder: Path, problem: Problem) -> list[dict[str, object]]:
     rows = []
     for cell in cells:
         fold = folds[cell.repeat, cell.fold]
-        rows.append(_scored(problem, cell.recipe, fold, cell, cell.probabilities))
-        if cell.recipe == BASELINE.name:
+        rows.append(_scored(problem, cell.arm, fold, cell, cell.probabilities))
+        if cell.arm == BASELINE.name:
             n = len(fold.train_counts)
             shares = np.array(fold.train_counts) / sum(fold.train_counts)
             moved = correct_prior(np.asarray(cell.probabilities), shares, np.full(n, 1 / n))

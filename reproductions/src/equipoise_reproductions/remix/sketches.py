@@ -51,16 +51,7 @@ def gaussian_classes(
 
 
 def made_rows(*, n_batches: int = 1, alpha: float = 0.3, random_state: int = 4) -> Figure:
-    """Draw a mini-batch as it is, after in-batch SMOTE and after ReMix, coloured by label.
-
-    Parameters
-    ----------
-    n_batches : int, default=1
-        How often the same mini-batch is resampled: 1 for Figure 3, ten or so for Figure 2.
-    alpha : float, default=0.3
-    random_state : int, default=4
-        A single mini-batch has a single share; with this one it is well mixed, as two in five are at 0.3.
-    """
+    """Draw a mini-batch as it is, after in-batch SMOTE and after ReMix, coloured by label."""
     X, y = gaussian_classes([(0, 0), (3.2, 1.6)], [1.0, 0.55], [56, 8], 3)
     smote = BatchSMOTE(num_classes=2, batch_dims=1, generator=torch.Generator().manual_seed(random_state))
     remix = ReMix(alpha=alpha, num_classes=2, batch_dims=1, generator=torch.Generator().manual_seed(random_state))
@@ -117,13 +108,6 @@ def densities(*, alphas: Sequence[float] = ALPHAS, n_batches: int = 1000, random
     """Draw kernel densities of ReMixed features and labels, the fuller the larger alpha is.
 
     Below them are the training rows, and how many labels lie between the classes.
-
-    Parameters
-    ----------
-    alphas : sequence of float
-    n_batches : int, default=1000
-        Mini-batches for each alpha, each of all rows.
-    random_state : int, default=0
     """
     X, y = gaussian_classes([(0,), (5,)], [1.0, 0.6], [57, 7], 0)
     mixed = []

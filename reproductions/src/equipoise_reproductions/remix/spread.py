@@ -36,35 +36,7 @@ def repetition(
     alpha: float = 0.1,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Count how often a network is shown the same vector, in single precision as it trains.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, d)
-    y : array-like of shape (n,)
-        Class of each row, of any type.
-    n_batches, batch_size : int
-    alpha : float, default=0.1
-        Beta parameter of ReMix.
-    random_state : int, default=0
-
-    Returns
-    -------
-    DataFrame, a row a method: over-sampling, SMOTE, ReMix
-        ``rows`` shown; share of them ``repeated``, their vector being shown more than once; share ``copied``,
-        within 0.01 standard deviations (root mean square over the columns) of a training row. Then the same
-        for rows that are rare by half or more: ``rare_rows``, ``rare_repeated``, ``rare_copied``, and
-        ``rare_distinct``, the number of vectors.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise_reproductions.remix.spread import repetition
-    >>> X = np.random.default_rng(0).normal(size=(200, 2))
-    >>> found = repetition(X, np.arange(200) < 20, n_batches=20)
-    >>> float(found.loc["over-sampling", "rare_repeated"]), int(found.loc["over-sampling", "rare_distinct"])
-    (1.0, 20)
-    """
+    """Count how often a network is shown the same vector, in single precision as it trains."""
     table, labels = np.asarray(X, dtype=np.float32), _codes(y)
     spread = table.std(axis=0)
     scale = np.sqrt(table.shape[1]) * np.where(spread > 0, spread, 1)
@@ -100,27 +72,6 @@ def unseen_majority(
     Random under-sampling keeps the same rows for good. ReMix draws with replacement from each batch, and so
     passes over rows: of m majority rows in a batch of B, each is missed with probability ``(1 - 1/m)^(B/2)``
     where there are two classes. In-batch SMOTE keeps B rows of a pool that is larger.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, d)
-    y : array-like of shape (n,)
-    epochs : sequence of int
-        Passes over the rows, n / B batches each.
-    batch_size : int
-    random_state : int, default=0
-
-    Returns
-    -------
-    DataFrame, a row an epoch: columns under-sampling, SMOTE, ReMix
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise_reproductions.remix.spread import unseen_majority
-    >>> X = np.random.default_rng(0).normal(size=(200, 2))
-    >>> unseen_majority(X, np.arange(200) < 20, epochs=(50,)).loc[50].round(2).tolist()
-    [0.89, 0.0, 0.0]
     """
     table, labels = np.asarray(X, dtype=np.float64), _codes(y)
     majority = labels == np.bincount(labels).argmax()
@@ -148,33 +99,7 @@ def outside_hull(
     alpha: float = 0.1,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Share of the rows that are rare by half or more and lie outside the convex hull of the rare rows.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, d)
-    y : array-like of shape (n,)
-    n_batches, batch_size : int
-    alpha : float, default=0.1
-        Beta parameter of ReMix.
-    random_state : int, default=0
-
-    Returns
-    -------
-    DataFrame, a row a method: SMOTE, ReMix
-        ``rare_rows``, the share of them ``outside``, and the share ``far_outside``: by more than 0.01 of the
-        rare rows' deviations (root mean square over the columns). Where there are many columns, the smallest
-        part of a majority row takes a row out of the hull.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise_reproductions.remix.spread import outside_hull
-    >>> X = np.random.default_rng(0).normal(size=(200, 2))
-    >>> found = outside_hull(X, np.arange(200) < 20)
-    >>> float(found.loc["SMOTE", "outside"]), float(found.loc["ReMix", "outside"]) > 0
-    (0.0, True)
-    """
+    """Share of the rows that are rare by half or more and lie outside the convex hull of the rare rows."""
     table, labels = np.asarray(X, dtype=np.float64), _codes(y)
     of_rare = table[labels == np.bincount(labels).argmin()]
     transforms = _transforms(labels, alpha, random_state)

@@ -81,16 +81,7 @@ def axis() -> Floats:
 
 
 def train_surfaces(*, n_seeds: int = 10, n_epochs: int = 150, random_state: int = 0) -> Surfaces:
-    """Train the networks of Figure 1, all in one call, and measure them.
-
-    Parameters
-    ----------
-    n_seeds : int, default=10
-        Runs of each treatment. A run has its own rare rows and initial weights, common to all treatments.
-    n_epochs : int, default=150
-    random_state : int, default=0
-        Seed of the first run; the next has the next number.
-    """
+    """Train the networks of Figure 1, all in one call, and measure them."""
     ring = Ring.make()
     seeds = list(range(random_state, random_state + n_seeds))
     networks = fit([_task(ring, name, seed, n_epochs) for name in TREATMENTS for seed in seeds])
@@ -140,13 +131,7 @@ def _shape(log_odds: Floats) -> dict[str, float]:
 
 
 def steepness(log_odds: Floats) -> float:
-    """Mean length of the gradient of the probability along the line of 0.5; NaN where there is no such line.
-
-    Parameters
-    ----------
-    log_odds : ndarray of shape (steps, steps)
-        On the grid of `axis`.
-    """
+    """Mean length of the gradient of the probability along the line of 0.5; NaN where there is no such line."""
     lines: list[Any] = list(contour_generator(axis(), axis(), log_odds).lines(0.0))
     if not lines:
         return float("nan")

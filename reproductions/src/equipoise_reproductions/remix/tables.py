@@ -8,7 +8,7 @@ import pandas as pd
 from equipoise.reports.text import count, number
 from equipoise_reproductions.remix.protocol import (
     BASELINE,
-    BOOSTING,
+    BOOSTED,
     CONTROL,
     COST,
     MOVED,
@@ -36,7 +36,7 @@ PRINTED_CELLS = {"binary": 18, "multi-class": 9}
 
 TITLES = {method.name: method.title for method in (*PAPER, CONTROL, REMIX_DATASET)} | {
     MOVED: "Baseline, decision moved to equal shares",
-    BOOSTING: "Histogram boosting, classes weighed",
+    BOOSTED.name: BOOSTED.title,
 }
 METRIC_TITLES = {"g_mean": "GM", "bbs": "BBS", "brier": "Brier"}
 

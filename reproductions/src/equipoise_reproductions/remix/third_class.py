@@ -34,33 +34,7 @@ def third_class_share(
     batch_size: int = 64,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Count the rows mixed of two classes by ReMix that land next to a row of a third.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, d)
-    y : array-like of shape (n,)
-        Class codes from 0.
-    alphas : sequence of float
-        Beta parameters.
-    n_batches, batch_size : int
-        Mini-batches for each alpha. A batch has one share for all of its rows, so many are needed.
-    random_state : int, default=0
-
-    Returns
-    -------
-    DataFrame, a row an alpha and pair of classes
-        ``alpha``, ``a`` and ``b`` (a < b), the number of ``rows`` mixed of them, and the share ``on_third`` of
-        these rows whose nearest row of ``X`` is neither of class a nor of class b.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise_reproductions.remix.third_class import third_class_share
-    >>> X, y = np.repeat([[-1.0], [1.0], [0.0]], 8, axis=0), np.repeat([0, 1, 2], 8)
-    >>> third_class_share(X, y, alphas=(1.0,), batch_size=24)["on_third"].round(1).tolist()
-    [0.5, 0.0, 0.0]
-    """
+    """Count the rows mixed of two classes by ReMix that land next to a row of a third."""
     table, codes = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.int64)
     found = []
     for alpha in alphas:
@@ -94,16 +68,7 @@ def harmful_mixes(
     n_batches: int = 3000,
     random_state: int = 0,
 ) -> Figure:
-    """Draw three classes in a row: mixes of the outer two land on the middle one, the more the larger alpha is.
-
-    Parameters
-    ----------
-    alphas : sequence of float
-        Beta parameters of the right panel; the left one has 0.3.
-    n_batches : int, default=3000
-        For each alpha.
-    random_state : int, default=0
-    """
+    """Draw three classes in a row: mixes of the outer two land on the middle one, the more the larger alpha is."""
     X, y = gaussian_classes([(-3, 0), (3, 0), (0, 0.5)], [0.55, 0.55, 0.55], [40, 40, 40], 0)
     figure = wide_figure(290)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])

@@ -1,23 +1,27 @@
 """The authors' classifier on the rows of every method, all repeats as one stack."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.experiments import Store
-from equipoise.experiments.store import Cell
+from equipoise.experiments import Arm, Store
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.splits import Fold
 from equipoise.losses import Loss
 from equipoise.networks import ScalarHead
-from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
-from equipoise.training.machines import n_workers
+from equipoise.training import Settings, Table
+from equipoise_reproductions.networks import Drawn, Network
 from equipoise_reproductions.smotified_gan.made import methods_of, stored_rows
-from equipoise_reproductions.smotified_gan.protocol import BATCH_SIZE, HIDDEN, Effort, Method, Source
+from equipoise_reproductions.smotified_gan.protocol import BATCH_SIZE, HIDDEN, Effort, Source
 from equipoise_reproductions.smotified_gan.rows import Split
 
-Owner = tuple[str, int, Split]
+Rows = NDArray[np.float32]
 
 
 class AbsoluteError(nn.Module):
@@ -66,64 +70,38 @@ def settings(loss: str, epochs: int, n_rows: int) -> Settings:
     )
 
 
-def train_networks(
-    source: Source, splits: Sequence[Split], effort: Effort, store: Store, on_networks: Callable[[int], None]
-) -> None:
-    """Train the networks of a set that are not yet stored."""
-    done = store.done()
-    owners, tasks = [], []
-    for owner, task in _tasks(source, splits, effort, store):
-        recipe, repeat, split = owner
-        if (recipe, repeat, split.fold.number) not in done:
-            owners.append(owner)
-            tasks.append(task)
+def arms(source: Source, splits: Sequence[Split], effort: Effort, store: Store) -> list[tuple[Arm, Fold]]:
+    """List every network of a set, a fold of its own a repeat, with the rows that the store keeps for it.
 
-    def keep(networks: dict[int, TrainedNetwork]) -> None:
-        store.add([_cell(*owners[number], network) for number, network in networks.items()])
-        on_networks(len(networks))
-
-    fit(tasks, n_jobs=n_workers(), on_stack=keep)
-
-
-def n_networks(source: Source, splits: Sequence[Split], effort: Effort) -> int:
-    """Count the networks of a set."""
-    return sum(len(methods_of(split)) * len(_losses(split)) * _repeats(source, split, effort) for split in splits)
-
-
-def _losses(split: Split) -> list[str]:
-    return ["logistic"] if split.sound else list(LOSSES)
-
-
-def _repeats(source: Source, split: Split, effort: Effort) -> int:
-    return effort.fold_repeats if split.sound else min(effort.repeats, source.repeats)
-
-
-def _tasks(source: Source, splits: Sequence[Split], effort: Effort, store: Store) -> Iterator[tuple[Owner, Task]]:
-    # On the folds all methods make as many steps: those of the balanced rows, about the same on every fold.
+    On the folds all methods make as many steps: those of the balanced rows, about the same on every fold.
+    """
     n_balanced = int(2 * (splits[0].y == 0).sum() * (1 - 1 / effort.n_folds))
+    wanted = []
     for split in splits:
-        table = Table(split.scaled.astype(np.float32), split.y, 2)
+        n_repeats = effort.fold_repeats if split.sound else min(effort.repeats, source.repeats)
+        fold = split.fold
+        repeats = [replace(fold, repeat=repeat, seed=fold.seed + repeat) for repeat in range(n_repeats)]
         for method in methods_of(split):
-            rows, made = _training_rows(table, split, method, store)
-            for loss in _losses(split):
-                how = settings(loss, effort.epochs_of(source), n_balanced if split.sound else len(rows))
-                for repeat in range(_repeats(source, split, effort)):
-                    owner = f"{loss}/{method.name}", repeat, split
-                    yield owner, Task(table, split.fold.seed + repeat, how, rows, made)
+            rows = stored_rows(store, method, split).astype(np.float32) if method.makes_rows else None
+            n_rows = n_balanced if split.sound else len(fold.train) + (0 if rows is None else len(rows))
+            for loss in ["logistic"] if split.sound else list(LOSSES):
+                how = settings(loss, effort.epochs_of(source), n_rows)
+                arm = Arm(f"{loss}/{method.name}", method.title, partial(_network, how, rows))
+                wanted += [(arm, repeat) for repeat in repeats]
+    return wanted
 
 
-def _training_rows(
-    table: Table, split: Split, method: Method, store: Store
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Table | None]:
-    if not method.makes_rows:
-        return split.fold.train, None
-    X = stored_rows(store, method, split).astype(np.float32)
-    made = Table(X, np.ones(len(X), dtype=np.int64), 2)
-    return np.concatenate([split.fold.train, len(table) + np.arange(len(X))]), made
+def _network(how: Settings, made: Rows | None, fold: PreparedFold, protocol: Protocol) -> Network:
+    return Network(how, fold.fold.seed, None if made is None else partial(_beside, made))
 
 
-def _cell(recipe: str, repeat: int, split: Split, network: TrainedNetwork) -> Cell:
-    test = split.fold.test
-    proba = FittedEnsemble([network], np.arange(2)).predict_proba(split.scaled[test].astype(np.float32))
-    confusion = confusion_matrix(split.y[test], proba.argmax(axis=1), labels=[0, 1])
-    return Cell(recipe, repeat, split.fold.number, network.seconds, proba.astype(np.float32), confusion)
+def _beside(made: Rows, table: Table) -> Drawn:
+    rows = Table(made, np.ones(len(made), dtype=np.int64), 2)
+    return np.arange(len(table) + len(rows)), rows
+
+
+def prepared(splits: Sequence[Split], fold: Fold) -> PreparedFold:
+    """Return the rows of a split as networks see them."""
+    split = next(split for split in splits if split.fold.number == fold.number)
+    X_train, X_test = (split.scaled[rows].astype(np.float32) for rows in (fold.train, fold.test))
+    return PreparedFold(fold, X_train, X_test, split.y[fold.train], split.y[fold.test], 2)

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from equipoise.samplers.gan import GANOverSampler
 from equipoise.samplers.gbo_ssg import GBO, SSG
 from equipoise.samplers.smotified_gan import SMOTifiedGAN
+from equipoise_reproductions.data import rows
 
 HIDDEN = (256, 128)
 BATCH_SIZE, GAN_BATCH_SIZE = 32, 128
@@ -72,75 +73,7 @@ class Source:
     tolerance: float = 0.1
 
 
-def _printed(none: Score, smote: Score, smotified_gan: Score) -> dict[str, Score]:
-    return {"none": none, "smote": smote, "smotified-gan": smotified_gan}
-
-
-_SPAMBASE = (*range(5, 10), 11, *range(16, 20), 21, *range(23, 27), 52, 53, 56, 57)
-
-SOURCES = (
-    Source(
-        "ionosphere",
-        "Ionosphere",
-        11,
-        100,
-        200,
-        (180, 100, 45, 26),
-        loses_a_row=False,
-        scaled=False,
-        printed=_printed((0.961, 0.010), (0.976, 0.015), (0.972, 0.015)),
-        printed_with="an older file, split seed 0, 200 epochs of the classifier, 600 of the GAN",
-    ),
-    Source(
-        "ecoli4",
-        "ecoli4",
-        0,
-        10,
-        700,
-        (250, 18, 65, 2),
-        scaled=False,
-        printed=_printed((0.0, 0.0), (0.540, 0.090), (0.723, 0.092)),
-        tolerance=0.2,
-    ),
-    Source("yeast_2_vs_4", "yeast-2_vs_4", 1, 10, 1000, (371, 39, 91, 12), scaled=False),
-    Source("page_blocks_13_vs_4", "page-blocks-1-3_vs_4", 1, 10, 2000, (354, 22, 89, 6)),
-    Source(
-        "poker_8_vs_6",
-        "poker-8_vs_6",
-        1,
-        30,
-        1500,
-        (1166, 14, 293, 3),
-        printed=_printed((0.630, 0.253), (1.0, 0.0), (1.0, 0.0)),
-    ),
-    Source(
-        "abalone_rings_7",
-        "Abalone",
-        10,
-        30,
-        150,
-        (2666, 675, 672, 164),
-        loses_a_row=False,
-        scaled=False,
-        gan_epochs_here=50,
-        printed=_printed((0.741, 0.006), (0.731, 0.014), (0.746, 0.010)),
-        printed_with="400 epochs of the GAN",
-    ),
-    Source("winequality_red_8_vs_6", "winequality-red-8_vs_6", 4, 30, 1500, (512, 12, 125, 6)),
-    Source(
-        "spambase",
-        "Spambase",
-        0,
-        90,
-        1500,
-        (2250, 1430, 538, 382),
-        columns=_SPAMBASE,
-        gan_epochs_here=40,
-        repeats=3,
-        printed=_printed((0.876, 0.022), (0.899, 0.012), (0.882, 0.027)),
-        printed_with="features as they are, 400 epochs of the GAN",
-    ),
-)
+SOURCES = tuple(Source(**row) for row in rows("smotified-gan", "sources"))
 """The data sets, in the order that they are run."""
 
 
@@ -153,29 +86,7 @@ class NotRun:
     why: str
 
 
-NOT_RUN = (
-    NotRun(
-        "Shuttle, class 3",
-        _printed((0.484, 0.420), (0.808, 0.029), (0.822, 0.072)),
-        "each step of the GAN takes all 43,235 rows of SMOTE, seconds on a core, for 800 steps in the notebook and "
-        "2000 in the list; features reach from −26,739 to 15,164, and the generator gives 0 to 1",
-    ),
-    NotRun(
-        "Connect-4",
-        _printed((0.870, 0.109), (0.865, 0.011), (0.903, 0.079)),
-        "the file of 376,640 positions is in no public place",
-    ),
-    NotRun(
-        "Credit-card fraud",
-        _printed((0.799, 0.034), (0.659, 0.019), (0.812, 0.018)),
-        "the catalogue has a part of the rows only",
-    ),
-    NotRun(
-        "Abalone, second version of the code",
-        _printed((0.741, 0.008), (0.734, 0.016), (0.765, 0.006)),
-        "that version was made for this set alone, and its GAN column is the other generator fed with noise",
-    ),
-)
+NOT_RUN = tuple(NotRun(**row) for row in rows("smotified-gan", "not_run"))
 
 
 @dataclass(frozen=True)

@@ -16,25 +16,15 @@ from equipoise_reproductions.smotified_gan.protocol import METHODS, Source
 AUTHORS, SOUND = "authors", "stratified folds"
 """Ways to divide the rows."""
 
-Opened = Iterator[tuple[Source, Store]]
 
-
-def _stores(folder: Path, sources: Sequence[Source]) -> Opened:
+def _stores(folder: Path, sources: Sequence[Source]) -> Iterator[tuple[Source, Store]]:
     for source in sources:
         with Store(folder / f"{source.name}.sqlite") as store:
             yield source, store
 
 
 def scores(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
-    """Score every stored network.
-
-    Returns
-    -------
-    DataFrame
-        A row a ``set``, ``split`` (`AUTHORS` or `SOUND`), ``fold``, ``loss``, ``method`` and ``repeat``: the confusion
-        counts ``tn``, ``fp``, ``fn``, ``tp``, the rare class being positive; its ``f1``, 0 where it is never
-        predicted, and ``average_precision``.
-    """
+    """Score every stored network."""
     rows = [row for source, store in _stores(folder, sources) for row in _scored(source, store)]
     found = pd.DataFrame(rows)
     return found.assign(f1=by_class(found[list(CONFUSION)])["f1_m"])
@@ -44,7 +34,7 @@ def _scored(source: Source, store: Store) -> Iterator[dict[str, Any]]:
     codes = {fold.fold: fold.test_codes for fold in store.folds()}
     for cell in store.cells():
         assert cell.probabilities is not None and cell.confusion is not None
-        loss, method = cell.recipe.split("/")
+        loss, method = cell.arm.split("/")
         yield {
             "set": source.title,
             "split": _split(cell.fold),
@@ -67,15 +57,15 @@ def health(folder: Path, sources: Sequence[Source]) -> pd.DataFrame:
         [
             {
                 "set": source.title,
-                "split": _split(fold.fold),
-                "fold": fold.fold,
+                "split": _split(fold),
+                "fold": fold,
                 "method": method.name,
                 **made["figures"],
             }
             for source, store in _stores(folder, sources)
-            for fold in store.folds()
+            for fold in dict.fromkeys(fold.fold for fold in store.folds())
             for method in METHODS
-            if (made := store.get(f"made/{fold.fold}/{method.name}")) is not None
+            if (made := store.get(f"made/{fold}/{method.name}")) is not None
         ]
     )
 

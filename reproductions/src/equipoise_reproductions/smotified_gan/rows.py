@@ -11,8 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from equipoise import datasets
-from equipoise.experiments.protocol import Fold
-from equipoise_reproductions.mubo.rows import Ints
+from equipoise.experiments.splits import Fold
 from equipoise_reproductions.smotified_gan.protocol import TEST_SHARE, Effort, Source
 
 Floats = NDArray[np.float64]
@@ -35,7 +34,7 @@ class Split:
     """
 
     fold: Fold
-    y: Ints
+    y: NDArray[np.int64]
     raw: Floats
     scaler: TransformerMixin
 
@@ -60,11 +59,11 @@ def splits(source: Source, effort: Effort) -> list[Split]:
     """
     data = datasets.load(source.name)
     X = pd.get_dummies(data.X).to_numpy(dtype=np.float64)
-    y: Ints = (data.y == data.rare).to_numpy().astype(np.int64)
+    y: NDArray[np.int64] = (data.y == data.rare).to_numpy().astype(np.int64)
     return [_authors(source, X, y), *_stratified(X, y, effort.n_folds)]
 
 
-def _authors(source: Source, X: Floats, y: Ints) -> Split:
+def _authors(source: Source, X: Floats, y: NDArray[np.int64]) -> Split:
     """Take rows as the authors do: by chance alone, ranges from the test rows too, the first row lost to a header."""
     kept = np.arange(int(source.loses_a_row), len(y))
     X = X[:, np.array(source.columns) - 1] if source.columns else X
@@ -73,7 +72,7 @@ def _authors(source: Source, X: Floats, y: Ints) -> Split:
     return Split(Fold(0, 0, train, test, seed=0), y, X, FunctionTransformer())
 
 
-def _stratified(X: Floats, y: Ints, n_folds: int) -> list[Split]:
+def _stratified(X: Floats, y: NDArray[np.int64], n_folds: int) -> list[Split]:
     """Divide rows so that both classes keep their shares and equal rows stay together."""
     equal = np.unique(X, axis=0, return_inverse=True)[1]
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0).split(X, y, equal)

@@ -1,0 +1,78 @@
+"""Whether over-sampling by GANs is worth its time: what is compared, how it is read, and what the page speaks of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from equipoise import datasets
+from equipoise.experiments import METRICS, Arm, Effort, Study, results
+from equipoise.experiments.arms import make_recipe, recipe_arms
+from equipoise.experiments.engine import OnProgress
+from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, figures
+from equipoise.recipes import RECIPES
+from equipoise_reproductions.gains import gain_dots
+from equipoise_reproductions.suite import loaders
+
+UNTREATED, MOVED = "none", "none-moved"
+GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow)
+METHODS = (UNTREATED, MOVED, "cost", "over", "smote", "svm-smote", *GANS)
+TITLES: dict[str, str] = {name: name for name in METHODS} | {MOVED: "none, decision moved"}
+SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
+FULL = Effort(n_members=1, most_rows=6000, most_steps=1000)
+QUICK = Effort(n_folds=2, n_members=1, most_rows=500, most_steps=60, most_sets=2)
+_QUICK_EPOCHS = 20
+_GAINS = {f"{TITLES[gan]} over {TITLES[rival]}": (gan, rival) for gan in GANS[:1] for rival in ("smote", MOVED)}
+
+
+def arms(*, quick: bool) -> list[Arm]:
+    """What is trained; the decision of `MOVED` is moved afterwards."""
+    trained = recipe_arms([name for name in METHODS if name not in (MOVED, *GANS)])
+    short = {"sampler__max_epochs": _QUICK_EPOCHS} if quick else {}
+    return [*trained, *(Arm(name, name, _gan(name, short)) for name in GANS)]
+
+
+def _gan(name: str, changes: dict[str, Any]) -> Any:
+    return lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed).set_params(**changes)
+
+
+def gans(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
+    """Run GAN over-samplers and their rivals over the smaller sets of the comparison suite."""
+    effort, cells = QUICK if quick else FULL, out / "cells"
+    missing = Study(loaders(), arms(quick=quick), effort, datasets.suite(), stacked=False).run(cells, on_progress)
+    health = figures(cells).rename(columns={"arm": "method"}).drop(columns="repeat")
+    yield {"scores": scores(cells), "health": health, "effort": effort, "missing": missing, "quick": quick}
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    """Read mean scores over folds, a row a set and method; ``moved_<metric>`` are threshold-tuned.
+
+    The method `MOVED` is the untreated network read so, its probabilities corrected to equal shares.
+    """
+    found = results(folder, metrics=[METRICS[name] for name in SCORED])
+    means = found.drop(columns=["repeat", "fold"]).groupby(["reading", "set", "family", "arm"], sort=False).mean()
+    tuned = means.loc[TUNED, list(TUNED_FOR)]
+    table = means.loc[DECIDED].join(tuned.add_prefix("moved_"))
+    untreated = table.xs(UNTREATED, level="arm", drop_level=False)
+    corrected = means.loc[CORRECTED].loc[untreated.index, "balanced_brier"]
+    moved = untreated.assign(**{name: tuned[name] for name in TUNED_FOR}, balanced_brier=corrected)
+    return (
+        pd.concat([table, moved.rename({UNTREATED: MOVED}, level="arm")])
+        .rename_axis(index={"arm": "method"})
+        .reset_index()
+    )
+
+
+def gans_page(scores: pd.DataFrame, **facts: Any) -> dict[str, Any]:
+    """Return what the page speaks of, beside its facts."""
+    from equipoise_reproductions.gans import tables
+
+    return {
+        "tables": tables,
+        "gains": gain_dots(scores, SCORED[:3], _GAINS),
+        "metrics": [METRICS[name] for name in SCORED],
+        "gans": GANS,
+        "methods": METHODS,
+        "titles": TITLES,
+    }

@@ -1,0 +1,62 @@
+"""A network trained exactly by given settings, as an arm of a study has it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from equipoise.experiments.protocol import Protocol
+from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
+
+Drawn = tuple[NDArray[np.int64], Table | None]
+
+AS_SET = Protocol((), n_folds=1, n_repeats=1, n_members=1, max_steps=1, random_state=0)
+"""For arms whose settings say how long they train."""
+
+
+class Network(ClassifierMixin, BaseEstimator):
+    """One network on the rows of a fold, or on what is drawn from them.
+
+    Parameters
+    ----------
+    settings : Settings
+    seed : int
+    draw : callable, optional
+        ``table -> (rows, made)``: the rows to train on, counted from the table's on, and those that were made.
+    weigh : callable, optional
+        ``codes -> weights`` of the rows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        draw: Callable[[Table], Drawn] | None = None,
+        weigh: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.draw = draw
+        self.weigh = weigh
+
+    def prepare(self, X: NDArray[Any], y: NDArray[np.int64]) -> Self:
+        """Make the task of the network, as the first half of a fit; it is its own job."""
+        self.classes_ = np.unique(y)
+        table = Table(X, y, len(self.classes_))
+        rows, made = (None, None) if self.draw is None else self.draw(table)
+        weights = None if self.weigh is None else self.weigh(y)
+        self.tasks = [Task(table, self.seed, self.settings, rows, made, weights)]
+        return self
+
+    def finish(self, networks: Sequence[TrainedNetwork]) -> Self:
+        """Take the network that the task became; a ValueError if its training diverged."""
+        if not all(network.is_finite() for network in networks):
+            raise ValueError("training diverged")
+        self.ensemble_ = FittedEnsemble(list(networks), self.classes_)
+        return self
+
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities of the classes, of shape (n, K)."""
+        return self.ensemble_.predict_proba(X)

@@ -1,0 +1,82 @@
+"""A fold as numbers, and the results of a classifier that was fitted on it."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+
+from equipoise.datasets import Dataset
+from equipoise.experiments.splits import Fold
+from equipoise.experiments.store import Cell
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedFold:
+    """A fold as numbers, the preprocessing fitted on its training side alone.
+
+    Attributes
+    ----------
+    fold : Fold
+    X_train, X_test : ndarray of shape (n, *features)
+    y_train, y_test : ndarray of int of shape (n,)
+        Class codes from 0.
+    n_classes : int
+    groups : ndarray of shape (n_train,) or None
+        Of the training rows.
+    """
+
+    fold: Fold
+    X_train: NDArray[np.float32]
+    X_test: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    y_test: NDArray[np.int64]
+    n_classes: int
+    groups: NDArray[Any] | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold) -> "PreparedFold":
+        """Fit the preprocessing of tables on the training rows and apply it to both sides."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
+            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train])
+        X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
+        groups = None if dataset.groups is None else dataset.groups[fold.train]
+        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Training rows of each class, of shape (K,)."""
+        return np.bincount(self.y_train, minlength=self.n_classes)
+
+    def check_classes(self) -> None:
+        """Refuse a training side that lacks a class, as grouped rows can leave it."""
+        if not self.counts.all():
+            raise ValueError("The training rows of this fold lack a class: use fewer folds, or smaller groups.")
+
+    def cell(self, arm: str, model: ClassifierMixin, seconds: float, **known: Any) -> Cell:
+        """Score a fitted classifier on the test side: its probabilities, and the classes that it decides for."""
+        proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
+        theirs = model.predict_proba(self.X_test)
+        proba[:, model.classes_] = theirs
+        decided = model.predict_from_proba(theirs) if hasattr(model, "predict_from_proba") else proba.argmax(axis=1)
+        key = arm, self.fold.repeat, self.fold.number
+        return Cell(*key, seconds, proba, self._confusion(decided), decided=decided, **known)
+
+    def decided_otherwise(self, cell: Cell, model: Any, decision: str) -> Cell:
+        """Return a cell by another decision of the same classifier, as an arm of its own."""
+        decided = model.predict_from_proba(cell.probabilities, decision)
+        name = f"{cell.arm}-{decision}"
+        return replace(cell, arm=name, confusion=self._confusion(decided), made=[], decided=decided)
+
+    def failed(self, arm: str, error: Exception) -> Cell:
+        """Record why a cell could not be had."""
+        reason = f"{type(error).__name__}: {error}"
+        return Cell(arm, self.fold.repeat, self.fold.number, 0.0, None, None, error=reason)
+
+    def _confusion(self, decided: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
+        np.add.at(confusion, (self.y_test, decided), 1)
+        return confusion

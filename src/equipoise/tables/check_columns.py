@@ -1,0 +1,163 @@
+"""Columns that are identifiers, empty, of mixed kinds, full of sentinels or of odd categories."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from equipoise.tables.check_leakage import column_auc
+from equipoise.tables.columns import TextColumn
+from equipoise.tables.finding import Finding, Sample
+from equipoise.tables.formats import PLAIN, read_numbers
+from equipoise.tables.outliers import reach
+from equipoise.text import listed
+
+_NEARLY_ALL = 0.9
+_FEW_WORDS = 2.5
+_SENTINELS = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 1e6, 1e9, -1.0)
+
+
+def identifiers(sample: Sample) -> Iterator[Finding]:
+    """Find row numbers and columns that name a row."""
+    for name in sample.X.columns:
+        if name in sample.keep or len(sample.X) < 20:
+            continue
+        reason = _identifies(sample, name)
+        if reason:
+            yield Finding(
+                "caution",
+                "identifier",
+                (name,),
+                f"Column {name!r} {reason}.",
+                f"It is left out; if it does describe the rows, use --keep {name}.",
+            )
+
+
+def _identifies(sample: Sample, name: str) -> str:
+    column = sample.X[name]
+    known = column.dropna()
+    if len(known) < _NEARLY_ALL * len(column):
+        return ""
+    share = sample.distinct.get(name, 0.0)
+    if pd.api.types.is_integer_dtype(known.dtype) and share > _NEARLY_ALL:
+        steps = np.diff(known.to_numpy().astype(np.float64))
+        if (steps > 0).mean() > 0.9:
+            return "numbers the rows: it grows from row to row" + (" by one" if (steps == 1).mean() > 0.9 else "")
+        values = known.to_numpy().astype(np.float64)
+        dense = share == 1 and np.ptp(values) < 10 * len(values)
+        score = column_auc(values[_some(values)], sample.codes[known.index.to_numpy()][_some(values)], False)
+        if dense or (share > 0.99 and values.min() >= 0 and score < 0.6):
+            return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
+        return ""
+    read = sample.columns[name]
+    if (
+        isinstance(read, TextColumn)
+        and sample.values is not None
+        and sample.kinds[name] == "category"
+        and share > _NEARLY_ALL
+    ):
+        words = np.mean([len(text.split()) for text in read.levels[:1000]])
+        if words < _FEW_WORDS:
+            return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"
+    return ""
+
+
+def _some(values: NDArray[np.float64]) -> slice:
+    return slice(None, None, max(1, len(values) // 20_000))
+
+
+def contents(sample: Sample) -> Iterator[Finding]:
+    """Find columns that are constant, empty, mostly missing, mixed, in text, or hold sentinels."""
+    values, constant, empty, sparse = sample.values, [], [], []
+    for name, column in sample.columns.items():
+        known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
+        if name in sample.misfits:
+            pass
+        elif not known.any():
+            empty.append(name)
+        elif known.all() and (values[name] == values[name][0]).all():
+            constant.append(name)
+        elif known.mean() < 0.2:
+            sparse.append(name)
+        if isinstance(column, TextColumn):
+            yield from _text(name, column, sample)
+        if sample.kinds[name] == "number" and known.sum() > 20:
+            yield from _sentinels(name, values[name][known], bool(known.all()))
+    for columns, kind, said in (
+        (constant, "constant", "hold one value only: they are left out"),
+        (empty, "empty", "hold no value: they are left out"),
+        (sparse, "mostly missing", "are missing in more than 80% of the rows"),
+    ):
+        if columns:
+            yield Finding("note", kind, tuple(columns), f"Columns {listed(map(repr, columns), most=10)} {said}.", "")
+
+
+def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
+    kind = sample.kinds[name]
+    if kind in ("number", "date") and column.marks:
+        counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in column.marks}
+        said = listed(f"{mark!r} ({count})" for mark, count in counts.items())
+        yield Finding("note", "marks", (name,), f"Column {name!r}: {said} were taken for missing.", "")
+    if (kind == "category" and not column.declared and len(column.levels) > 20) or name in sample.misfits:
+        share = column.counts[~np.isnan(read_numbers(column.cells, PLAIN))].sum() / max(1, column.counts.sum())
+        if 0.05 < share < 0.95:
+            yield Finding(
+                "caution",
+                "mixed",
+                (name,),
+                f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts.",
+                f"Name the texts that stand for missing (--missing-values), or say --category {name}.",
+            )
+
+
+def _sentinels(name: str, values: NDArray[np.float64], complete: bool) -> Iterator[Finding]:
+    counts = Counter(values[np.isin(values, _SENTINELS)].tolist())
+    low, high = reach(values[:, None])
+    apart = {value for value in np.unique(values) if value < low[0] or value > high[0]}
+    others = values[~np.isin(values, list(_SENTINELS))]
+    if not others.size:
+        return
+    for value in sorted({*apart, *counts}):
+        count = int((values == value).sum())
+        alone = value < 0 <= others.min() or value > others.max() + 0.2 * np.ptp(others)
+        if value in apart or (count >= 3 and alone and abs(value) >= 9):
+            text = f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
+            yield Finding(
+                "caution",
+                "sentinel",
+                (name,),
+                f"Column {name!r} holds {text} in {count:,} row(s), apart from all others "
+                f"({others.min():g} to {others.max():g}): it may stand for a missing value.",
+                f"If so, say --missing-values {text}.",
+            )
+
+
+def categories(sample: Sample) -> Iterator[Finding]:
+    """Find levels that differ by case or blanks alone, and columns of levels with one row each."""
+    for name, column in sample.columns.items():
+        if not isinstance(column, TextColumn) or sample.kinds[name] != "category" or len(column.levels) > 5000:
+            continue
+        folded: dict[str, list[str]] = {}
+        for level in column.levels:
+            folded.setdefault(" ".join(str(level).casefold().split()), []).append(level)
+        alike = [levels for levels in folded.values() if len(levels) > 1]
+        if alike:
+            yield Finding(
+                "caution",
+                "spelling",
+                (name,),
+                f"Column {name!r} has {len(alike)} categories in several spellings, such as "
+                f"{listed(map(repr, alike[0]), most=4)}.",
+                "Write them alike.",
+            )
+        single = int((column.counts == 1).sum())
+        if len(column.levels) > 10 and single > len(column.levels) / 2:
+            yield Finding(
+                "note",
+                "rare categories",
+                (name,),
+                f"Column {name!r} has {len(column.levels):,} categories, {single:,} of them in one row only.",
+                "They are pooled.",
+            )

@@ -1,0 +1,91 @@
+"""Columns of text as numbers: hashed n-grams, weighed by how rare they are, reduced to a few directions."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.preprocessing import normalize
+
+Encoder = Callable[[list[str]], Any]
+
+_HASHES = 1 << 14  # of each kind of n-gram
+_ANALYZERS = (("word", (1, 2)), ("char_wb", (2, 4)))
+
+
+class TextFeatures(TransformerMixin, BaseEstimator):
+    """Turn texts into a few numbers each, of mean 0 and deviation 1 over the texts fitted on.
+
+    Words and pairs of words, and runs of 2 to 4 characters within words, are counted by hash, weighed by TF-IDF, and
+    reduced by a truncated singular value decomposition (latent semantic analysis; Deerwester et al., 1990).
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Numbers of a text, at most.
+    encoder : callable, default=None
+        Takes a list of texts and returns an array of shape (n, k), such as the sentence embeddings of a model that is
+        trained already; used instead of n-grams.
+
+    Attributes
+    ----------
+    n_features_out_ : int
+
+    Examples
+    --------
+    >>> from equipoise.tables.text_features import TextFeatures
+    >>> texts = ["pay now", "pay at once", "see you soon", "see you then"]
+    >>> TextFeatures(n_components=2).fit_transform(texts).shape
+    (4, 2)
+    """
+
+    def __init__(self, *, n_components: int = 100, encoder: Encoder | None = None) -> None:
+        self.n_components = n_components
+        self.encoder = encoder
+
+    def fit(self, X: Sequence[str], y: Any = None) -> Self:
+        """Learn weights, directions and scale of texts (n,)."""
+        if self.encoder is None:
+            counts = self._counts(X)
+            self._rarity = TfidfTransformer().fit(counts).idf_
+            most = min(self.n_components, len(X) - 1, counts.shape[1] - 1)
+            svd = TruncatedSVD(max(1, most), random_state=0).fit(self._weighed(counts))
+            self._directions = svd.components_.astype(np.float32)
+        values = self._values(X)
+        self._mean, scale = values.mean(axis=0), values.std(axis=0)
+        self._scale = np.where(scale > 0, scale, 1.0)
+        self.n_features_out_ = values.shape[1]
+        return self
+
+    def transform(self, X: Sequence[str]) -> NDArray[np.float32]:
+        """Return the numbers of texts (n,), of shape (n, n_features_out_)."""
+        return ((self._values(X) - self._mean) / self._scale).astype(np.float32)
+
+    def _values(self, X: Sequence[str]) -> NDArray[np.float64]:
+        if self.encoder is not None:
+            values = np.asarray(self.encoder(list(X)), dtype=np.float64)
+            if values.ndim != 2 or len(values) != len(X) or not np.isfinite(values).all():
+                raise ValueError(
+                    f"The encoder of texts must return finite numbers of shape ({len(X)}, k), got {values.shape}."
+                )
+            return values
+        return np.asarray(self._weighed(self._counts(X)) @ self._directions.T, dtype=np.float64)
+
+    def _weighed(self, counts: csr_matrix) -> csr_matrix:
+        """TF-IDF with logarithms of counts, each text of length 1."""
+        weighed = counts.astype(np.float64)
+        weighed.data = 1 + np.log(weighed.data)
+        weighed.data *= self._rarity[weighed.indices]
+        return normalize(weighed, copy=False)
+
+    @staticmethod
+    def _counts(X: Sequence[str]) -> csr_matrix:
+        parts = [
+            HashingVectorizer(analyzer=kind, ngram_range=lengths, n_features=_HASHES, alternate_sign=False, norm=None)
+            for kind, lengths in _ANALYZERS
+        ]
+        return csr_matrix(hstack([part.transform(X) for part in parts]))

@@ -1,0 +1,146 @@
+"""The check before training: each thing that it looks for is found where it is, and not where it is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise import check
+from equipoise.tables import read_table
+
+N = 600
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def table(rng):
+    y = (rng.random(N) < 0.2).astype(int)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=N) + 0.7 * y, "b": rng.integers(0, 30, N), "c": rng.choice(["u", "v"], N)}
+    )
+    return frame.assign(y=y)
+
+
+def kinds(frame, **options):
+    return {(found.kind, found.columns) for found in check(frame, "y", **options)}
+
+
+def test_an_honest_table_has_no_findings(table):
+    assert check(table, "y") == []
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [False, True], [0, 1], ["1", "2"]])
+def test_a_copy_of_the_target_is_serious_whatever_its_labels(table, labels):
+    frame = table.assign(copy=table["y"] * 3.5 + 1, y=np.array(labels)[table["y"]])
+    found = check(frame, "y")
+    assert (found[0].severity, found[0].kind, found[0].columns) == ("serious", "leak", ("copy",))
+    assert "a copy of the target" in found[0].evidence and "--drop copy" in found[0].remedy
+
+
+def test_a_near_copy_in_text_and_one_known_afterwards(table, rng):
+    wrong = rng.random(N) < 0.005
+    status = np.where(wrong ^ (table["y"] == 1), "closed", "open")
+    paid = np.where(table["y"] == 1, rng.exponential(100, N) + 1, 0.0)
+    found = kinds(table.assign(status=status, paid=paid))
+    assert {("leak", ("status",)), ("leak", ("paid",))} <= found
+
+
+def test_several_classes(rng):
+    y = rng.choice(["a", "b", "c"], N, p=[0.6, 0.3, 0.1])
+    frame = pd.DataFrame({"x": rng.normal(size=N), "leak": pd.factorize(y)[0] * 2.0, "y": y})
+    assert kinds(frame) == {("leak", ("leak",))}
+
+
+@pytest.mark.parametrize("kind", ["index", "random integers", "texts", "sorted by the target"])
+def test_identifiers_are_found_and_kept_on_request(table, rng, kind):
+    order = np.argsort(table["y"].to_numpy(), kind="stable") if kind == "sorted by the target" else np.arange(N)
+    names = {
+        "index": np.arange(N),
+        "random integers": rng.permutation(N) + 40_000,
+        "texts": [f"K-{i}" for i in rng.permutation(N)],
+        "sorted by the target": np.arange(N) + 7,
+    }[kind]
+    frame = table.iloc[order].reset_index(drop=True).assign(case=names)
+    found = [each for each in check(frame, "y") if each.kind == "identifier"]
+    assert [each.columns for each in found] == [("case",)]
+    assert (found[0].severity == "serious") == (kind == "sorted by the target")
+    assert "identifier" not in {each.kind for each in check(frame, "y", keep=["case"])}
+
+
+def test_repeated_rows_and_the_bound_of_contradictions(table):
+    repeats = table.iloc[:50]
+    contradictions = table.iloc[50:60].assign(y=lambda part: 1 - part["y"])
+    found = {each.kind: each for each in check(pd.concat([table, repeats, contradictions]), "y")}
+    assert "60 rows of 660 repeat" in found["duplicates"].evidence
+    assert "10 sets of equal rows" in found["contradictions"].evidence
+    assert f"{1 - 10 / 660:.2%}" in found["contradictions"].evidence
+
+
+def test_rows_of_one_customer_are_alike(rng):
+    customer = rng.integers(0, 150, N)
+    own, risky = rng.normal(size=150), rng.random(150) < 0.3
+    frame = pd.DataFrame({"customer": [f"C{i}" for i in customer], "habit": own[customer] + rng.normal(0, 0.1, N)})
+    frame = frame.assign(x=rng.normal(size=N), y=(risky[customer] & (rng.random(N) < 0.8)).astype(int))
+    found = {each.kind: each for each in check(frame, "y")}
+    assert found["groups"].columns == ("customer",) and "--group customer" in found["groups"].remedy
+    shuffled = frame.assign(habit=rng.normal(size=N))
+    assert "groups" not in {each.kind for each in check(shuffled, "y")}
+
+
+def test_drift_by_time(table, rng):
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N), unit="D")
+    still = table.assign(day=rng.permutation(days))
+    assert "time" not in {each.kind for each in check(still, "y")}
+    moving = table.assign(day=days, a=table["a"] + np.arange(N) / 150)
+    found = {each.kind: each for each in check(moving, "y")}
+    assert found["time"].columns == ("day",) and "--time day" in found["time"].remedy
+
+
+def test_sentinels_marks_mixtures_spellings_constants_and_gaps(table, rng):
+    numbers = rng.integers(1000, 9000, N).astype(object)
+    numbers[:30], numbers[30:50] = -999, "unknown"
+    mixed = np.where(rng.random(N) < 0.5, rng.integers(0, 400, N).astype(str), rng.choice(list("abcdefgh"), N))
+    frame = table.assign(
+        income=[str(number) for number in numbers],
+        mixed=mixed,
+        c=np.where(rng.random(N) < 0.5, table["c"], table["c"].str.upper()),
+        same=1,
+        void=np.nan,
+        gaps=np.where(rng.random(N) < 0.9, np.nan, 1.0) * rng.normal(size=N),
+    )
+    found = kinds(frame)
+    expected = {("sentinel", ("income",)), ("marks", ("income",)), ("mixed", ("mixed",)), ("spelling", ("c",))}
+    expected |= {("constant", ("same",)), ("empty", ("void",)), ("mostly missing", ("gaps",))}
+    assert expected <= found
+
+
+@pytest.mark.parametrize(("rarest", "severity"), [(6, "serious"), (30, "caution"), (90, None)])
+def test_what_so_few_rows_can_tell(rng, rarest, severity):
+    frame = pd.DataFrame({"x": rng.normal(size=400), "y": np.arange(400) < rarest}).sample(frac=1, random_state=0)
+    found = [each for each in check(frame, "y") if each.kind == "few rows"]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+
+
+def test_many_rows_are_sampled_and_this_is_said(rng):
+    frame = pd.DataFrame({"x": rng.normal(size=60_000), "y": rng.random(60_000) < 0.01})
+    found = check(frame.assign(leak=frame["y"] * 1.0), "y")
+    assert found[0].columns == ("leak",)
+    assert found[-1].kind == "sample" and "of 60,000" in found[-1].evidence
+
+
+def test_the_messy_tables(data_home):
+    messy = data_home / "files" / "messy"
+    found = {(each.kind, each.columns) for each in check(read_table(messy / "leaks.csv"), "written_off")}
+    expected = {("identifier", ("1",)), ("identifier", ("case_id",)), ("leak", ("status_code",))}
+    expected |= {("leak", ("recovered_amount",)), ("constant", ("currency",)), ("sentinel", ("income",))}
+    assert expected | {("duplicates", ()), ("contradictions", ())} <= found
+    assert not {column for kind, columns in found if kind == "leak" for column in columns} & {
+        "age",
+        "score",
+        "exposure",
+    }
+    found = {(each.kind, each.columns) for each in check(read_table(messy / "visits.csv"), "fraud")}
+    assert {("groups", ("customer",)), ("time", ("time",))} <= found

@@ -1,0 +1,90 @@
+"""Columns of text: found, turned into numbers that tell, fitted on the rows given and on no other, kept in files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from equipoise import load, recipes, save
+from equipoise.tables import TablePreprocessor
+from equipoise.tables.text_features import TextFeatures
+
+SUBJECTS = ["the invoice", "my parcel", "your account", "a friend", "this order"]
+ASKS = ["is late again", "was never paid", "looks very fine", "has been closed today"]
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    y = np.arange(240) % 4 == 0
+    asks = np.where(y, ASKS[1], rng.choice([ASKS[0], *ASKS[2:]], 240))
+    texts = [f"{rng.choice(SUBJECTS)} {ask}, number {rng.integers(1000)}" for ask in asks]
+    return pd.DataFrame(
+        {"message": texts, "x": rng.normal(size=240), "kind": rng.choice(["a b c", "d e f"], 240), "y": y}
+    )
+
+
+def test_prose_is_text_and_labels_of_several_words_are_categories(table):
+    preprocessor = TablePreprocessor().fit(table.drop(columns="y"))
+    assert preprocessor.kinds_ == {"message": "text", "x": "number", "kind": "category"}
+    assert not preprocessor.dropped_
+    names = preprocessor.get_feature_names_out()
+    rows = preprocessor.transform(table.drop(columns="y"))
+    assert rows.shape == (240, len(names)) and rows.dtype == np.float32 and names[-1] == "message_text_99"
+    forced = TablePreprocessor(kinds={"kind": "text", "message": "category"}).fit(table.drop(columns="y"))
+    assert forced.kinds_["kind"] == "text" and "message" in forced.dropped_
+
+
+def test_texts_tell_the_classes_apart(table):
+    model = make_pipeline(TablePreprocessor(), LogisticRegression()).fit(table[["message"]][:160], table["y"][:160])
+    assert model.score(table[["message"]][160:], table["y"][160:]) > 0.95
+
+
+def test_only_the_rows_of_the_fit_count_and_each_row_alone(table):
+    texts = table["message"].tolist()
+    features = TextFeatures(n_components=8).fit(texts[:100])
+    before = features.transform(texts[:100])
+    assert_allclose(before.mean(axis=0), 0, atol=1e-4)
+    assert_allclose(before.std(axis=0), 1, atol=1e-3)
+    features.transform(["new words alone"] * 50)
+    assert_allclose(features.transform(texts[:100]), before)
+    assert_allclose(np.vstack([features.transform([text]) for text in texts[:5]]), before[:5], rtol=1e-4, atol=1e-5)
+    assert_array_equal(TextFeatures(n_components=8).fit(texts[:100]).transform(texts[:100]), before)
+
+
+def test_missing_texts_are_empty_ones(table):
+    preprocessor = TablePreprocessor().fit(table[["message"]])
+    rows = preprocessor.transform(pd.DataFrame({"message": [None, ""]}))
+    assert np.isfinite(rows).all()
+    assert_array_equal(rows[0], rows[1])
+
+
+def test_an_encoder_of_ones_own(table):
+    def lengths(texts):
+        return [[len(text), text.count(" ")] for text in texts]
+
+    preprocessor = TablePreprocessor(text_encoder=lengths).fit(table[["message"]])
+    values = np.array(lengths(table["message"]), dtype=float)
+    expected = (values - values.mean(axis=0)) / np.where(values.std(axis=0) > 0, values.std(axis=0), 1)
+    assert_allclose(preprocessor.transform(table[["message"]]), expected, atol=1e-5)
+    with pytest.raises(ValueError, match=r"finite numbers of shape \(240, k\)"):
+        TablePreprocessor(text_encoder=lambda texts: np.zeros(3)).fit(table[["message"]])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("recipe", ["gbdt", "remix"])
+def test_recipes_with_text_are_kept_in_files(table, recipe, tmp_path):
+    options = {} if recipe == "gbdt" else {"max_steps": 20, "n_members": 1}
+    X = table.drop(columns="y")
+    model = recipes.make(recipe, random_state=0, **options).fit(X, table["y"])
+    save(model, tmp_path / "model")
+    assert_allclose(load(tmp_path / "model").predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+def test_onnx_refuses_text_in_words(table, tmp_path):
+    onnx_export = pytest.importorskip("equipoise.onnx_export")
+    model = recipes.make("none", max_steps=5, random_state=0).fit(table.drop(columns="y"), table["y"])
+    with pytest.raises(ValueError, match="'message' is one: leave it out"):
+        onnx_export.export_onnx(model, tmp_path / "model.onnx")
