@@ -1,8 +1,8 @@
-"""Heads whose logits are cosines between features and class weights: what margins are made for.
+"""Heads whose logits are cosines between features and class weights, for losses with margins.
 
 Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019), section 4,
-after Wang et al., "NormFace" (ACM Multimedia 2017). The norms of features and weights, by which a network favours
-frequent classes, play no part in a cosine.
+after Wang et al., "NormFace" (ACM Multimedia 2017). Cosines do not depend on the norms of features and weights, by
+which networks favour frequent classes.
 """
 
 import math
@@ -25,15 +25,15 @@ def cosines(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class CosineLinear(nn.Module):
-    """A last layer that gives the cosine between features and each class's weights, times a scale.
+    """A last layer whose logits are scaled cosines between features and the weights of each class.
 
     Parameters
     ----------
     in_features, out_features : int
         Widths of the features, and number of classes.
     scale : float, default=1.0
-        With 1 the outputs are cosines, for a loss that scales them, such as ``LDAMLoss(class_counts)``. Larger, as
-        30, makes them logits whose softmax are probabilities; see the notes of `equipoise.LDAMLoss`.
+        With 1 the outputs are cosines, for a loss that scales them, such as ``LDAMLoss(class_counts)``. With a larger
+        scale, such as 30, their softmax gives probabilities; see the notes of `equipoise.LDAMLoss`.
 
     **Shape**
 
@@ -56,7 +56,7 @@ class CosineLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew, as ``nn.Linear`` does."""
+        """Draw new weights as ``nn.Linear`` does."""
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Tell real rows (logits above 0) from made ones: d - 512 - 256 - 128 - 1, leaky rectifiers of slope 0.2.
+    """Distinguish real rows (logits above 0) from synthetic ones: d - 512 - 256 - 128 - 1, leaky rectifiers (0.2).
 
     Parameters
     ----------

@@ -51,10 +51,9 @@ class MLPStack(nn.Module):
     ) -> None:
         """Draw the weights of one replica for its own numbers of features and classes.
 
-        They are drawn as ``nn.Linear`` does; with ``glorot``, weights uniformly within
-        ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio 2010, equation 16) and biases of zero. A replica
-        narrower than the stack uses the first rows of the first weight and the first columns of the last;
-        the rest stays zero, so that it starts as it would alone.
+        They are drawn as in ``nn.Linear``; with ``glorot``, weights are uniform within ``sqrt(6 / (n_in + n_out))``
+        (Glorot and Bengio 2010, equation 16) and biases are zero. A replica narrower than the stack uses the first rows
+        of the first weight and the first columns of the last; the rest stays zero, as padding.
         """
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
         layers = zip_longest(self.weights, self.biases)
@@ -87,10 +86,10 @@ class MLPStack(nn.Module):
         return torch.baddbmm(self.biases[-1], x, self.weights[-1])
 
     def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
-        """Return what `forward` does, with a faster backward pass.
+        """Return the result of `forward`, with a faster backward pass.
 
-        It works in place and writes the gradients into tensors that are kept from step to step, so they
-        hold until the next backward pass, and there is no second derivative: for both, use `forward`.
+        The backward pass works in place and reuses the gradient tensors of the last step. Use `forward` for gradients
+        that must survive the next backward pass, and for second derivatives.
         """
         return _TrainingPass.apply(x, masks, self._gradients(), *self.weights, *self.biases)
 
@@ -103,7 +102,7 @@ class MLPStack(nn.Module):
 
 
 class _TrainingPass(torch.autograd.Function):
-    """Forward and backward of a stack, without an allocation for each gradient of a weight."""
+    """Forward and backward pass of a stack that reuses its gradient tensors."""
 
     @staticmethod
     def forward(

@@ -22,10 +22,10 @@ class TwoLogits(nn.Module):
 
 
 def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
-    """Return a copy of a module with weights drawn anew from a seed.
+    """Return a copy of a module with new weights drawn from a seed.
 
-    Every layer that has ``reset_parameters``, as torch's own layers do, draws its weights, unless all of
-    them are frozen; other parameters are copied as they are. The global random state is left as it was.
+    Layers with a method ``reset_parameters``, such as torch's own, draw new weights unless all of them are frozen;
+    other parameters are copied. The global random state does not change.
     """
     twin = copy.deepcopy(module)
     with torch.random.fork_rng(devices=[]):
@@ -80,7 +80,7 @@ class ModuleStack(nn.Module):
         self.vectorized = vectorized
         layers = _layers(self.pattern)
         named = {f"{prefix}{name}" for prefix, layer in layers for name, _ in layer.named_parameters()}
-        self._layers = layers if named == set(self._names) else []  # a layer that comes twice has one name only
+        self._layers = layers if named == set(self._names) else []  # a layer used twice has one name only
 
     @property
     def pattern(self) -> nn.Module:
@@ -150,7 +150,7 @@ def _layers(module: nn.Module | None, prefix: str = "") -> list[tuple[str, nn.Mo
 
 
 def accepts_vmap(module: nn.Module, rows: Tensor) -> bool:
-    """Tell whether ``torch.func.vmap`` can run a module on a few rows ``(B, *features)``, as it would train."""
+    """Whether ``torch.func.vmap`` can run a module on a few rows ``(B, *features)`` in training mode."""
     try:
         with torch.random.fork_rng(devices=[]):
             ModuleStack([copy.deepcopy(module) for _ in range(2)])(torch.stack([rows, rows]))

@@ -1,4 +1,4 @@
-"""Perceptrons as MUBO's paper defines them, and as its authors' code builds them, for two classes."""
+"""Perceptrons of MUBO's paper and of its authors' code, for two classes."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -37,9 +37,9 @@ class ScalarHead(nn.Sequential):
 
 
 def factored_perceptron(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> nn.Sequential:
-    """Return the network of MUBO's authors' code: only its last hidden layer is rectified.
+    """Return the network of MUBO's authors' code, in which only the last hidden layer is rectified.
 
-    Linear layers in a row are one layer whose weight is a product.
+    Its other linear layers are one layer whose weight is a product.
     """
     sizes = (n_features, *hidden_layer_sizes)
     layers = [nn.Linear(i, o) for i, o in pairwise(sizes)]
