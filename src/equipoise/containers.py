@@ -5,10 +5,16 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def as_array(values: Any) -> Any:
     """Return a torch tensor as an array, from any device and with gradients or not; anything else as it is.
+
+    Raises
+    ------
+    TypeError
+        For a lazy frame of polars.
 
     Examples
     --------
@@ -17,6 +23,8 @@ def as_array(values: Any) -> Any:
     >>> as_array(torch.tensor([1.5, 2.5]))
     array([1.5, 2.5], dtype=float32)
     """
+    if nw.dependencies.is_polars_lazyframe(values):
+        raise TypeError(f"Expected rows in memory, got a {type(values).__name__}. Call its collect() first.")
     if not hasattr(values, "detach"):
         return values
     values = values.detach().cpu()
@@ -69,6 +77,20 @@ def _native(array: Any) -> Any:
     dtypes = columns.infer_objects().dtypes
     numeric = len(dtypes) > 0 and all(dtype.kind in "biuf" for dtype in dtypes)
     return array.astype(np.float64) if numeric else array
+
+
+def check_one_kind(labels: NDArray[Any]) -> None:
+    """Refuse labels with gaps, or of kinds that cannot be sorted, with a `ValueError`."""
+    if labels.dtype != object:
+        return
+    try:
+        np.unique(labels)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels.flat}))
+        raise ValueError(
+            f"y must hold labels of one kind, without gaps, but holds these: {kinds}. Convert them, for example by "
+            f"y.astype(str), and leave out rows without a label."
+        ) from None
 
 
 def restored(values: Any, given: Any) -> Any:

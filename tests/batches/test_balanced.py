@@ -175,12 +175,19 @@ def test_labels_with_gaps_are_refused(y):
         ({"y": []}, "there are 0 rows"),
         ({"num_replicas": 0}, "num_replicas=0"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 4.0}, "batch_size=4.0"),
         ({"rank": 2, "num_replicas": 2}, "rank=2 and num_replicas=2"),
     ],
 )
 def test_bad_arguments_are_quoted(arguments, named):
     with pytest.raises(ValueError, match=named):
         BalancedBatchSampler(**{"y": Y, "batch_size": 4, **arguments})
+
+
+@pytest.mark.parametrize("epoch", [-1, 1.0, None])
+def test_epochs_are_numbered_from_zero(epoch):
+    with pytest.raises(ValueError, match=f"epoch={epoch}"):
+        BalancedBatchSampler(Y, 4).set_epoch(epoch)
 
 
 def table(n_rare, seed):

@@ -260,8 +260,8 @@ def test_a_row_is_no_neighbour_of_itself_even_among_copies():
     assert (y[mixture.second] == y[mixture.first]).all()
 
 
-@pytest.mark.parametrize("k_neighbors", [0, -1])
-def test_neighbours_are_one_or_more(k_neighbors):
+@pytest.mark.parametrize("k_neighbors", [0, -1, 2.5])
+def test_neighbours_are_a_whole_number_of_one_or_more(k_neighbors):
     with pytest.raises(ValueError, match=f"k_neighbors={k_neighbors}"):
         BatchSMOTE(k_neighbors=k_neighbors, num_classes=2)(torch.randn(4, 2), torch.tensor([0, 1, 0, 0]))
 

@@ -309,7 +309,7 @@ def test_alpha_zero_mixes_nothing(transform):
 
 
 @each_mixer
-@pytest.mark.parametrize("alpha", [-0.1, float("nan")])
+@pytest.mark.parametrize("alpha", [-0.1, float("nan"), float("inf")])
 def test_alpha_out_of_range_is_quoted(transform, alpha):
     with pytest.raises(ValueError, match=f"alpha={alpha}"):
         with_seed(transform, 0, alpha=alpha)(*batch())
@@ -340,6 +340,11 @@ class TestErrors:
         given = dict(zip(("x", "y", "weight"), (*batch(), torch.ones(16))))
         with pytest.raises(TypeError, match=rf"{name} must be a torch\.Tensor, but is a (ndarray|list)"):
             with_seed(transform, 0)(**given | {name: kind(given[name])})
+
+    @pytest.mark.parametrize("batch_dims", [-1, 0.0, "1"])
+    def test_batch_dims_out_of_range(self, transform, batch_dims):
+        with pytest.raises(ValueError, match=f"batch_dims={batch_dims!r}"):
+            with_seed(transform, 0, batch_dims=batch_dims)(*batch())
 
     def test_weights_disagree(self, transform):
         with pytest.raises(ValueError, match=r"weight \(16, 1\)"):

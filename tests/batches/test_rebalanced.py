@@ -162,6 +162,7 @@ def test_one_class_only_is_not_touched_by_the_rule():
     [
         ({"class_counts": None}, r"class_counts=None.*RebalancedMixup\(class_counts=\.\.\.\)"),
         ({"class_counts": [90, 10, 5]}, r"each of the 2 classes.*\(3,\)"),
+        ({"class_counts": [90, float("nan")]}, "class_counts=.90, nan."),
         ({"class_counts": [[90, 10]]}, r"\(1, 2\)"),
         ({"kappa": 0.5}, r"kappa=0\.5"),
         ({"kappa": float("nan")}, "kappa=nan"),

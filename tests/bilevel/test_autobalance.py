@@ -163,6 +163,13 @@ def test_groups_come_everywhere_or_nowhere(grouped, data, network):
         AutoBalance().begin(network, group_counts(grouped[0])).step(*data)
     with pytest.raises(ValueError, match="groups came without them: give both or neither"):
         AutoBalance().begin(network, COUNTS).step(*grouped)
+    search = AutoBalance().begin(network, group_counts(grouped[0]))
+    for side, shift, found in ((0, 1, "1 to 2"), (1, -1, "-1 to 0")):
+        batches = [[(x, y, group + shift * (side == i)) for x, y, group in grouped[i]] for i in (0, 1)]
+        with pytest.raises(ValueError, match=f"Groups must lie in 0 to G - 1 = 1, but a batch holds {found}"):
+            search.step(*batches)
+    with pytest.raises(ValueError, match="a batch holds 1 to 2"):
+        search.loss(network(grouped[0][0][0]), grouped[0][0][1], grouped[0][0][2] + 1)
     with pytest.raises(ValueError, match="no groups came"):
         AutoBalance().begin(network, group_counts(grouped[0])).loss(network(data[0][0][0]), data[0][0][1])
 
@@ -245,6 +252,7 @@ def test_half_precision_is_widened(data):
         search.step([(x.to(dtype), y)], [(x.to(dtype), y)])
         assert search.parameters["offset"].dtype == torch.float32
         found.append(search.parameters["offset"])
+        assert np.isfinite(search.outer_steps[["objective", "gradient_norm"]]).all(axis=None)
     torch.testing.assert_close(*found, rtol=0.05, atol=1e-4)
 
 
@@ -311,6 +319,42 @@ def test_batches_are_taken_from_lists_loaders_and_iterators(data, network):
     assert len(list(batches)) == 1 and search.n_outer_steps == 2
     with pytest.raises(ValueError, match="needs n_batches=2 batches, but train_batches gave 1"):
         search.step([(x, y)], loader)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_rows_that_the_loss_ignores_have_no_say(solver, data, network):
+    (x, y), (x_new, y_new) = data[0][0], data[1][0]
+    found = []
+    for more in (0, 7):
+        search = AutoBalance(solver=solver, start="ce").begin(network, COUNTS)
+        train, validation = (
+            (torch.cat([rows, 3 * rows[:more]]), torch.cat([labels, torch.full((more,), -100)]))
+            for rows, labels in ((x, y), (x_new, y_new))
+        )
+        search.step([train], [validation])
+        found.append(search)
+    torch.testing.assert_close(found[0].parameters["offset"], found[1].parameters["offset"], rtol=1e-6, atol=0)
+    objectives = [search.outer_steps["objective"][0] for search in found]
+    assert objectives[0] == pytest.approx(objectives[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32, torch.bool], ids=str)
+def test_class_indices_of_any_kind_serve(kind, problem):
+    X, y = problem((30, 10), seed=0)
+    x, y = torch.from_numpy(X), torch.from_numpy(y)
+    found = []
+    for labels in (y, y.to(kind)):
+        torch.manual_seed(0)
+        search = AutoBalance(start="ce", solver="cg").begin(nn.Linear(4, 2).double(), [30, 10])
+        search.step([(x, labels)], [(x, labels)])
+        found.append(search.parameters["offset"])
+    assert torch.equal(*found)
+
+
+def test_batches_of_arrays_are_refused(data, network):
+    arrays = [tuple(part.numpy() for part in data[0][0])]
+    with pytest.raises(TypeError, match=r"target of a batch must be a torch\.Tensor, but is a ndarray"):
+        AutoBalance().begin(network, COUNTS).step(arrays, data[1])
 
 
 # Soft labels
@@ -395,6 +439,12 @@ def test_a_state_of_another_problem_is_refused(settings, counts, message, networ
     with pytest.raises(ValueError, match=message):
         search.load_state_dict(state)
     assert search.n_steps == 0
+
+
+@pytest.mark.parametrize("state", [None, {}, {"n_steps": 3}])
+def test_a_state_that_is_none_is_refused(state, network):
+    with pytest.raises(ValueError, match=r"one that state_dict\(\) gave, but it is"):
+        AutoBalance().begin(network, COUNTS).load_state_dict(state)
 
 
 def test_the_history_holds_every_parameter_from_the_start(data, network):
@@ -502,3 +552,5 @@ def test_bad_counts_and_models_are_refused(network):
         AutoBalance().begin(network, [[COUNTS]])
     with pytest.raises(ValueError, match="The model must have trainable weights, but Flatten has none"):
         AutoBalance().begin(nn.Flatten(), COUNTS)
+    with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, but is a function"):
+        AutoBalance().begin(lambda x: x, COUNTS)

@@ -11,9 +11,18 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imblearn.under_sampling import RandomUnderSampler
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from equipoise import AutoClassifier, MixUp, MUBOClassifier, NeuralClassifier
+from equipoise import (
+    AutoClassifier,
+    MixUp,
+    MUBOClassifier,
+    NeuralClassifier,
+    PriorCorrectedClassifier,
+    ResampledClassifier,
+    TunedThresholdsClassifier,
+)
 from equipoise.networks.cnn import SmallCNN
 from equipoise.training import pool
 from equipoise.training.scaling import Standardizer
@@ -285,3 +294,53 @@ def test_integers_are_scaled_as_the_same_numbers(problem):
     as_integers, as_floats = (NeuralClassifier(**QUICK).fit(rows, y) for rows in (whole, whole.astype(float)))
     assert as_integers.predict_proba(whole).tobytes() == as_floats.predict_proba(whole).tobytes()
     assert as_integers.scaler_.scale_[0] < 1000
+
+
+WRAPPERS = {
+    "resampled": lambda: ResampledClassifier(RandomUnderSampler(random_state=0), LogisticRegression()),
+    "prior corrected": lambda: PriorCorrectedClassifier(LogisticRegression()),
+    "tuned": lambda: TunedThresholdsClassifier(LogisticRegression(), cv=2),
+}
+each_kind = pytest.mark.parametrize("make", [*MAKERS.values(), *WRAPPERS.values()], ids=[*MAKERS, *WRAPPERS])
+
+
+@pytest.fixture
+def few():
+    y = np.repeat([0, 1], [30, 12])
+    return np.random.default_rng(0).normal(size=(42, 3)) + y[:, None], y
+
+
+@each_kind
+def test_lazy_frames_are_refused_in_a_sentence(make, few):
+    with pytest.raises(TypeError, match=r"got a LazyFrame\. Call its collect\(\) first"):
+        make().fit(pl.DataFrame(few[0]).lazy(), few[1])
+
+
+@each_kind
+def test_labels_of_several_kinds_are_refused_in_a_sentence(make, few):
+    X, y = few
+    with pytest.raises(ValueError, match="labels of one kind, without gaps, but holds these: int, str"):
+        make().fit(X, np.array([1 if code else "a" for code in y], dtype=object))
+    with pytest.raises(ValueError, match=r"labels of one kind, without gaps, but holds these: .*str|contains NaN"):
+        make().fit(X, np.array([None if code else "a" for code in y], dtype=object))
+
+
+@pytest.mark.parametrize("make", [v for k, v in {**MAKERS, **WRAPPERS}.items() if k != "mubo"])
+def test_weights_may_be_tensors_with_gradients(make, few):
+    X, y = few
+    weights = torch.linspace(0.5, 2, 42, requires_grad=True)
+    as_tensor, as_numbers = make().fit(X, y, weights), make().fit(X, y, weights.detach().numpy())
+    np.testing.assert_array_equal(as_tensor.predict_proba(X), as_numbers.predict_proba(X))
+
+
+def test_images_with_reversed_channels_serve(images):
+    X, y = images
+    reversed_view, copied = X[:, ::-1], X[:, ::-1].copy()
+    clf = cnn().fit(reversed_view, y)
+    np.testing.assert_array_equal(clf.predict_proba(reversed_view), cnn().fit(copied, y).predict_proba(copied))
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan")])
+def test_class_weights_that_do_not_serve_are_refused(weight, few):
+    with pytest.raises(ValueError, match="class_weight must hold 0 or positive numbers, but class_weight="):
+        NeuralClassifier(**QUICK, class_weight={0: 1, 1: weight}).fit(*few)

@@ -1,6 +1,7 @@
 """Prior correction against Bayes by counting, its round trip and its errors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.optimize
 from hypothesis import given, settings
@@ -88,6 +89,21 @@ def test_a_class_that_never_occurs_gets_nothing():
 def test_bad_input_is_said_in_a_sentence(proba, before, after, message):
     with pytest.raises(ValueError, match=message):
         correct_prior(proba, before, after)
+
+
+def test_a_series_is_read_by_its_labels():
+    labels = pd.Series(["no"] * 7 + ["yes"] + ["may"] * 2)
+    counted = labels.value_counts(normalize=True)
+    assert counted.index[0] == "no"  # by frequency
+    proba, to = [[0.2, 0.3, 0.5]], [0.5, 0.25, 0.25]
+    np.testing.assert_allclose(correct_prior(proba, counted, to), correct_prior(proba, [0.2, 0.7, 0.1], to))
+    np.testing.assert_allclose(estimate_priors(proba, counted), estimate_priors(proba, [0.2, 0.7, 0.1]))
+
+
+@pytest.mark.parametrize("weights", [[0, 0], [-1, 2], [np.nan, 1]])
+def test_weights_that_do_not_serve_are_refused(weights):
+    with pytest.raises(ValueError, match=r"(?i)sample[_ ]weight"):
+        estimate_priors([[0.9, 0.1], [0.2, 0.8]], [0.5, 0.5], sample_weight=weights)
 
 
 def proba_of(n, share, true, seed, apart):

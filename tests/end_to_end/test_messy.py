@@ -140,3 +140,19 @@ def test_leaks_are_said_first_and_identifiers_left_out(messy, command, tmp_path)
 def test_options_that_name_no_column(messy, command):
     refused = command("check", messy / "leaks.csv", "--target", "written_off", "--drop", "statuscode", refused=True)
     assert "no column 'statuscode'" in refused and "'status_code'" in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("contracts_eu", "Status"), ("accounts_us", "Default"), ("open_cases", "finding"), ("leaks", "written_off")],
+)
+def test_the_code_of_the_model_card_runs_as_printed(messy, command, tmp_path, name, target):
+    table = messy / f"{name}.csv"
+    command("fit", table, "--target", target, "--recipe", "gbdt", "--out", tmp_path / "model")
+    code = (tmp_path / "model" / "README.md").read_text().split("```python")[1].split("```")[0]
+    code = code.replace("this folder or zip file", str(tmp_path / "model")).replace("rows.csv", str(table))
+    scope: dict = {}
+    exec(code.replace("model.predict_proba(", "proba = model.predict_proba("), scope)
+    command("predict", tmp_path / "model", table, "--out", tmp_path / "scored.csv")
+    scored = pd.read_csv(tmp_path / "scored.csv").filter(like="probability_").to_numpy()
+    np.testing.assert_allclose(scope["proba"], scored, atol=1e-12)

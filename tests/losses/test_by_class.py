@@ -57,6 +57,9 @@ KEYED = {
     "frame": lambda labels, counts: (
         pd.Series(np.repeat(np.array(labels), counts), name="y").value_counts().reset_index()
     ),
+    "polars groups": lambda labels, counts: (
+        pl.DataFrame({"y": np.repeat(np.array(labels), counts)}).group_by("y").len()
+    ),
     "polars": lambda labels, counts: pl.Series("y", np.repeat(np.array(labels), counts)).value_counts(),
 }
 

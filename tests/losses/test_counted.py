@@ -61,9 +61,13 @@ def test_focal_gradients_are_finite_where_a_row_is_sure():
                 assert slope.isfinite().all()
 
 
-def test_a_negative_focal_gamma_is_refused():
-    with pytest.raises(ValueError, match="gamma=-1"):
-        FocalLoss(gamma=-1)(torch.zeros(1, 2), torch.tensor([0]))
+def test_a_negative_gamma_is_refused():
+    for gamma in (-1, float("nan")):
+        with pytest.raises(ValueError, match=f"gamma={gamma}"):
+            FocalLoss(gamma=gamma)(torch.zeros(1, 2), torch.tensor([0]))
+        for loss in (CDTLoss, VSLoss):
+            with pytest.raises(ValueError, match=f"gamma={gamma}"):
+                loss([9, 1], gamma=gamma)
 
 
 def test_ldam_lowers_the_true_logit_only(batch):
@@ -94,7 +98,9 @@ def test_a_scale_in_the_network_is_a_scale_in_the_loss(batch):
     )
 
 
-@pytest.mark.parametrize(("parameters", "message"), [({"max_m": -0.1}, "max_m=-0.1"), ({"s": 0}, "s=0")])
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"max_m": -0.1}, "max_m=-0.1"), ({"s": 0}, "s=0"), ({"s": float("nan")}, "s=nan")]
+)
 def test_margins_that_do_not_serve_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         LDAMLoss([3, 4], **parameters)(torch.zeros(1, 2), torch.tensor([0]))

@@ -5,6 +5,7 @@ training set instead of a mini-batch, so that no batch lacks a class.
 """
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -109,12 +110,13 @@ class BalancedBatchSampler(Sampler[list[int]]):
         if num_replicas is None:
             num_replicas = torch.distributed.get_world_size() if distributed else 1
         codes, counts = _class_codes(y)
-        if not len(codes) or batch_size < 1 or not 0 <= rank < num_replicas:
+        whole = all(isinstance(number, Integral) for number in (batch_size, rank, num_replicas))
+        if not len(codes) or not whole or batch_size < 1 or not 0 <= rank < num_replicas:
             raise ValueError(
-                f"Rows, a batch size of 1 or more and a rank below num_replicas are needed, but there are {len(codes)} "
-                f"rows, batch_size={batch_size}, rank={rank} and num_replicas={num_replicas}."
+                f"Rows, a whole batch size of 1 or more and a rank below num_replicas are needed, but there are "
+                f"{len(codes)} rows, batch_size={batch_size!r}, rank={rank!r} and num_replicas={num_replicas!r}."
             )
-        self.batch_size, self.rank, self.num_replicas = batch_size, rank, num_replicas
+        self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)
         self.epoch = 0
         self._n_rows = len(codes)
         self._order = torch.from_numpy(np.argsort(codes, kind="stable"))
@@ -123,7 +125,9 @@ class BalancedBatchSampler(Sampler[list[int]]):
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the next pass; the same number gives the same batches."""
+        """Set the epoch of the next pass, 0 or more; the same number gives the same batches."""
+        if not isinstance(epoch, Integral) or epoch < 0:
+            raise ValueError(f"epoch must be an integer of 0 or more, but epoch={epoch!r}.")
         self.epoch = epoch
 
     def plan(self) -> Tensor:

@@ -4,6 +4,8 @@ Chawla, Bowyer, Hall and Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling Te
 applied to each mini-batch as in Bellinger, Corizzo and Japkowicz (arXiv 2012.02312).
 """
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -97,8 +99,10 @@ class BatchSMOTE(MixingTransform):
         ValueError
             If ``k_neighbors`` is less than 1.
         """
-        if not self.k_neighbors >= 1:
-            raise ValueError(f"k_neighbors must be 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual.")
+        if not isinstance(self.k_neighbors, Integral) or self.k_neighbors < 1:
+            raise ValueError(
+                f"k_neighbors must be an integer of 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual."
+            )
         classes = ClassRows(labels, num_classes)
         first, synthetic = _drawn_from_pool(classes, generator)
         count = classes.count.gather(-1, classes.labels.gather(-1, first))

@@ -136,6 +136,8 @@ class RebalancedMixup(MixUp):
                 "give RebalancedMixup(class_counts=...), for example numpy.bincount(y_train)."
             )
         counts = by_class(self.class_counts, "class_counts").double()
+        if not torch.compiler.is_compiling() and not (counts >= 0).all():
+            raise ValueError(f"class_counts must be 0 or more, but class_counts={self.class_counts!r}.")
         if counts.ndim != 1 or num_classes not in (None, len(counts)):
             raise ValueError(
                 f"class_counts must hold one number for each of the {num_classes or 'K'} classes, but its shape is "

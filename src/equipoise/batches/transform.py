@@ -6,6 +6,7 @@ A transform only describes how a `Mixture` is drawn.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from inspect import signature
+from numbers import Integral
 from typing import ClassVar, Protocol, Self, cast, overload
 
 import torch
@@ -133,6 +134,8 @@ class MixingTransform(Parametrized, ABC):
                 f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats, and mix token "
                 f"ids after their embedding."
             )
+        if not isinstance(self.batch_dims, Integral) or self.batch_dims < 0:
+            raise ValueError(f"batch_dims must be an integer of 0 or more, but batch_dims={self.batch_dims!r}.")
         ndim = self._n_batch_dims() + 1
         rows = tuple(x.shape[:ndim])
         fits = y.ndim == ndim + y.is_floating_point() and x.ndim >= ndim and y.shape[:ndim] == rows

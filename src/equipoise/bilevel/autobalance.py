@@ -170,9 +170,13 @@ class AutoBalance(BaseEstimator):
         ------
         ValueError
             If a parameter is not valid, or a class has no rows.
+        TypeError
+            If the model is not a module.
         """
         self._validate_params()
         self._check_parameters()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, but is a {type(model).__name__}.")
         weights = next((p for p in model.parameters() if p.requires_grad), None)
         if weights is None:
             raise ValueError(f"The model must have trainable weights, but {type(model).__name__} has none.")

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from equipoise.bilevel.inner import Batch
 from equipoise.bilevel.networks import Keywords
 
 _TARGETS = ("labels", "label", "target", "y")
+_IGNORED = -100  # as the losses have it
 
 
 def as_batch(batch: Any) -> Batch:
@@ -16,10 +20,14 @@ def as_batch(batch: Any) -> Batch:
     A dict has its target under "labels", "label", "target" or "y", and may have "group" and "weight"; the rest are
     keyword arguments of the network.
 
+    Class indices may be of any integer type; those of rows that do not count, -100, get weight 0.
+
     Raises
     ------
     ValueError
         If it is neither.
+    TypeError
+        If its parts are no tensors.
     """
     if isinstance(batch, Mapping):
         rest = dict(batch)
@@ -30,13 +38,29 @@ def as_batch(batch: Any) -> Batch:
                 f"its keys are {', '.join(map(repr, rest))}."
             )
         target, group, weight = rest.pop(names[0]), rest.pop("group", None), rest.pop("weight", None)
-        return Batch(Keywords(rest), target, group, weight)
+        return _counted(Batch(Keywords(rest), target, group, weight))
     if isinstance(batch, (tuple, list)) and 2 <= len(batch) <= 4:
-        return Batch(*batch)
+        return _counted(Batch(*batch))
     raise ValueError(
         f"A batch must be (x, y), (x, y, group), (x, y, group, weight) or a dict, but a batch is of type "
         f"{type(batch).__name__}{f' with {len(batch)} parts' if isinstance(batch, (tuple, list)) else ''}."
     )
+
+
+def _counted(batch: Batch) -> Batch:
+    for name, part in batch._asdict().items():
+        if name != "x" and part is not None and not isinstance(part, Tensor):
+            raise TypeError(
+                f"The {name} of a batch must be a torch.Tensor, but is a {type(part).__name__}: convert it."
+            )
+    if batch.target.is_floating_point():
+        return batch
+    target = batch.target.long()
+    ignored = target == _IGNORED
+    if not ignored.any():
+        return batch._replace(target=target)
+    weight = torch.ones_like(target, dtype=torch.float32) if batch.weight is None else batch.weight
+    return batch._replace(target=target.masked_fill(ignored, 0), weight=weight.masked_fill(ignored, 0))
 
 
 class BatchSource:

@@ -112,7 +112,10 @@ class History:
 
 
 def _kept(values: Named) -> Named:
-    return {name: value.detach().cpu().clone() for name, value in values.items()}
+    return {
+        name: value.detach().to("cpu", torch.promote_types(value.dtype, torch.float32), copy=True)
+        for name, value in values.items()
+    }
 
 
 def _indexed(steps: NDArray[Any], values: NDArray[Any], axes: Sequence[str]) -> pd.DataFrame:

@@ -95,7 +95,10 @@ class InnerPoint:
     ) -> None:
         self.problem, self.theta, self.alpha, self.batches, self.lead = problem, theta, alpha, batches, lead
         self._summed = summed
-        n_rows = sum(batch.target.shape[lead] for batch in batches)
+        # Weights of a stack are of mean one in each replica, and its replicas share one number.
+        n_rows = sum(
+            batch.target.shape[lead] if batch.weight is None or lead else batch.weight.sum().item() for batch in batches
+        )
         self._n_rows = summed(torch.tensor(float(n_rows), device=next(iter(theta.values())).device))
         self._without: set[str] = set()  # derivatives that torch lacks for this network
 

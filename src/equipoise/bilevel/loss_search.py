@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import reduce
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
-from equipoise.losses.reduction import Reduction
+from equipoise.losses.reduction import Reduction, check_range
 
 _MOMENTUM = 0.9
 
@@ -148,11 +149,12 @@ class LossSearch:
         Raises
         ------
         ValueError
-            If there are too few batches, groups are missing, or validation targets are probabilities.
+            If there are too few batches, groups are missing or out of range, or validation targets are probabilities.
         """
         train, validation = self._train.take(train_batches), self._validation.take(validation_batches)
         for batch in (*train, *validation):
             self._check_groups(batch.group)
+            check_range(batch.group, self._map.class_counts.shape[-1])
         if any(batch.target.is_floating_point() for batch in validation):
             raise ValueError(
                 "Validation targets must be class indices, since losses are summed by class, but they are floating: "
@@ -241,8 +243,11 @@ class LossSearch:
         Raises
         ------
         ValueError
-            If the state belongs to another search.
+            If the state belongs to another search, or is none.
         """
+        if not isinstance(state, dict) or not state.keys() >= self.state_dict().keys():
+            given = list(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(f"The state must be one that state_dict() gave, but it is {shorten(repr(given), 100)}.")
         self._map.check_saved(state)
         for departed, loaded in ((self._departures, state["departures"]), (self._momentum, state["momentum"])):
             departed.update({name: value.to(departed[name]) for name, value in loaded.items()})

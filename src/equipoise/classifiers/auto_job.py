@@ -17,6 +17,7 @@ from equipoise.classifiers.auto_members import FoldInputs, Kind
 from equipoise.classifiers.auto_time import FEWEST_STEPS, Costs, Plan, plan_within, warn_of_little_time
 from equipoise.classifiers.base import CLIP, LEAST_STEPS, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
+from equipoise.containers import as_array
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.pool import fit_pool, pool
 from equipoise.sklearn_private import check_sample_weight
@@ -92,7 +93,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         check_consistent_length(rows, held_together)
         self.weights = None
         if sample_weight is not None:
-            weights = check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+            weights = check_sample_weight(as_array(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
             seen = weights > 0
             rows, self.codes, self.weights = rows[seen], self.codes[seen], weights[seen] / weights[seen].mean()
             held_together = None if held_together is None else held_together[seen]

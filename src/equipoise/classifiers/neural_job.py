@@ -44,6 +44,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         device = training_device(draft.device)
         _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
+        sample_weight = as_array(sample_weight)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
         if weights is not None:
@@ -138,6 +139,8 @@ def _row_weights(
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
     if draft.class_weight is not None:
         weights *= compute_sample_weight(draft.class_weight, draft.classes_[codes])
+        if not (weights >= 0).all():
+            raise ValueError(f"class_weight must hold 0 or positive numbers, but class_weight={draft.class_weight!r}.")
     if not weights.any():
         raise ValueError("Some sample weights must be positive, but all are zero.")
     return weights

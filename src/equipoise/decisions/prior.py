@@ -16,6 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from equipoise.containers import as_array
+from equipoise.sklearn_private import check_sample_weight
+
 _NEAR = 1e-6  # nats a row below the greatest mean log-likelihood: far less than rows enough could tell
 _MAX_PASSES = 10_000
 
@@ -29,7 +32,7 @@ def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLi
         Probabilities, classes last.
     from_priors : array-like of shape (K,)
         Class priors that the model was trained under; positive, sum 1. Uniform for a model trained on
-        balanced batches or with balanced weights.
+        balanced batches or with balanced weights. A series of pandas is read by its labels, in ascending order.
     to_priors : array-like of shape (K,)
         Class priors where the probabilities are to hold; not negative, sum 1. With uniform priors the
         largest probability minimises the balanced error.
@@ -87,7 +90,7 @@ def estimate_priors(
     Raises
     ------
     ValueError
-        As `correct_prior`; or if there is no row.
+        As `correct_prior`; or if there is no row, or weights are negative or all 0.
 
     Examples
     --------
@@ -97,9 +100,9 @@ def estimate_priors(
     ratios = _ratios(y_proba, from_priors)
     if ratios.ndim != 2 or not len(ratios):
         raise ValueError(f"y_proba must have the shape (n, K) with a row or more, got {ratios.shape}")
-    weights = np.ones(len(ratios)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = check_sample_weight(as_array(sample_weight), ratios, dtype=np.float64, ensure_non_negative=True)
     weights = weights / weights.sum()
-    priors = np.asarray(from_priors, dtype=np.float64)
+    priors = _check_priors(from_priors, "from_priors", ratios)
     for _ in range(_MAX_PASSES):
         growth = (weights / (ratios @ priors)) @ ratios  # the gradient of the mean log-likelihood, too
         if growth.max() <= 1 + _NEAR:  # concave, so it is nowhere higher than here by more than that
@@ -121,7 +124,8 @@ def _ratios(y_proba: ArrayLike, from_priors: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_priors(priors: ArrayLike, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
-    values = np.asarray(priors, dtype=np.float64)
+    in_order = priors.sort_index() if hasattr(priors, "sort_index") else priors
+    values = np.asarray(in_order, dtype=np.float64)
     if values.ndim != 1 or values.shape != proba.shape[-1:]:
         raise ValueError(
             f"{name} must hold one prior a class, the last axis of y_proba; "

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
-from equipoise.containers import as_array, readable
+from equipoise.containers import as_array, check_one_kind, readable
 from equipoise.metrics import comparable
 
 Weights = NDArray[np.float64] | None
@@ -171,5 +171,6 @@ def checked_labels(y: ArrayLike) -> NDArray[Any]:
     labels = column_or_1d(readable(y), warn=True)
     if labels.dtype.kind == "O":
         labels = pd.Series(labels).infer_objects().to_numpy()
+    check_one_kind(labels)
     check_classification_targets(labels)
     return labels

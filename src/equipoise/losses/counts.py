@@ -20,8 +20,8 @@ def by_class(values: ByClass, name: str) -> Tensor:
     ----------
     values : array-like, tensor, mapping, series or data frame
         Mappings, and series and frames of pandas, are keyed by class labels, as ``value_counts()`` returns them, and
-        are sorted by label into the order of class codes; likewise polars' frame of two columns, label and ``count``.
-        Other values are in the order of class codes.
+        are sorted by label into the order of class codes; likewise polars' frame of two columns, label and ``count``,
+        ``len`` or ``proportion``. Other values are in the order of class codes.
     name : str
         Name of the values for error messages.
 
@@ -39,8 +39,10 @@ def by_class(values: ByClass, name: str) -> Tensor:
     """
     if isinstance(values, Tensor):
         return values if values.is_floating_point() else values.long()
+    if isinstance(values, list | tuple) and all(type(value) in (int, float) for value in values):
+        return torch.tensor(values)  # a compiled graph cannot hold the rest
     given: Any = values
-    if list(getattr(given, "columns", ()))[1:] == ["count"]:
+    if list(getattr(given, "columns", ()))[1:] in (["count"], ["len"], ["proportion"]):
         given = dict(zip(*(given[column] for column in given.columns), strict=True))
     if isinstance(given, Mapping):
         array = _numbers(list(given.values()), name)[_ascending(given, name)]
@@ -92,7 +94,7 @@ def checked_counts(class_counts: ByClass) -> Tensor:
         If a class has no rows.
     """
     counts = by_class(class_counts, "class_counts")
-    if not counts.ndim:
+    if not counts.ndim or not counts.numel():
         raise ValueError(f"class_counts must hold one number a class, but class_counts={class_counts!r}.")
     bad = ~((counts > 0) & counts.isfinite())
     if bad.any():
@@ -115,6 +117,14 @@ def log_priors(counts: Tensor) -> Tensor:
     return derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
 
 
-def shares_of_largest(counts: Tensor, power: float) -> Tensor:
-    """``(n_k / n_max) ** power``: 1 for the largest class, less for the others."""
-    return derived(lambda n: (n / n.amax(-1, keepdim=True)) ** power, counts)
+def shares_of_largest(counts: Tensor, gamma: float) -> Tensor:
+    """``(n_k / n_max) ** gamma``: 1 for the largest class, less for the others.
+
+    Raises
+    ------
+    ValueError
+        If ``gamma`` is negative.
+    """
+    if not gamma >= 0:
+        raise ValueError(f"gamma must be 0 or more, but gamma={gamma!r}: 0 has no effect.")
+    return derived(lambda n: (n / n.amax(-1, keepdim=True)) ** gamma, counts)

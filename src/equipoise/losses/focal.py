@@ -76,7 +76,7 @@ class FocalLoss(WeightedLoss):
         w: ByClass | None = None,
         **reducing: Unpack[Reducing],
     ) -> None:
-        if gamma < 0:
+        if not gamma >= 0:
             raise ValueError(f"gamma must be 0 or more, but gamma={gamma!r}: 0 is cross-entropy.")
         super().__init__(class_counts, w, **reducing)
         self.gamma = gamma

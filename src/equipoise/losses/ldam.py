@@ -97,9 +97,9 @@ class LDAMLoss(WeightedLoss):
         w: ByClass | None = None,
         **reducing: Unpack[Reducing],
     ) -> None:
-        if max_m < 0:
+        if not max_m >= 0:
             raise ValueError(f"max_m must be 0 or more, but max_m={max_m!r}.")
-        if s <= 0:
+        if not s > 0:
             raise ValueError(f"s must be positive, but s={s!r}: 30 for cosines, 1 for logits that are scaled already.")
         counts = checked_counts(class_counts)
         super().__init__(counts, w, **reducing)

@@ -66,10 +66,13 @@ def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
     Raises
     ------
     TypeError
-        If the logits are not floating.
+        If logits or target are no tensor, or the logits not floating.
     ValueError
         If the target is neither class indices ``(..., B)`` nor probabilities ``(..., B, K)``.
     """
+    for name, value in (("Logits", logits), ("The target", target)):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor, but came as a {type(value).__name__}: convert it first.")
     if not logits.is_floating_point():
         raise TypeError(f"Logits must be floating, but their dtype is {logits.dtype}: give the output of the network.")
     shape = logits.shape if target.is_floating_point() else logits.shape[:-1]
@@ -118,7 +121,20 @@ def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = No
             f"{tuple(group.shape)} and its dtype {group.dtype}."
         )
     columns = values.mT.expand(*batch_dims, values.shape[-1], n_classes)
-    return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
+    try:
+        return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
+    except (IndexError, RuntimeError):
+        check_range(group, values.shape[-1])
+        raise
+
+
+def check_range(group: Tensor | None, n_groups: int) -> None:
+    """Refuse groups outside 0 to G - 1 with a `ValueError`."""
+    if group is not None and group.numel() and not 0 <= int(group.min()) <= int(group.max()) < n_groups:
+        raise ValueError(
+            f"Groups must lie in 0 to G - 1 = {n_groups - 1}, but a batch holds {int(group.min())} to "
+            f"{int(group.max())}: encode them first."
+        )
 
 
 def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Tensor | None) -> Tensor:
@@ -126,9 +142,7 @@ def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Te
     if rows.soft:
         share = rows.target if w is None else rows.target * w
         return (share * value(log_p)).sum(-1)
-    surprise = functional.nll_loss(
-        log_p.flatten(0, -2), rows.target.flatten(), reduction="none", ignore_index=rows.ignore_index
-    )
+    surprise = _looked_up(functional.nll_loss, log_p, rows, "none")
     values = value(-surprise.view(rows.target.shape))
     if w is None:
         return values
@@ -138,9 +152,21 @@ def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Te
 def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: Reduction) -> Tensor:
     """Weighted cross-entropy of adjusted logits ``(..., B, K)``, reduced as in `reduced`."""
     if w is None and not rows.soft and logits.ndim == 2 and reduction in ("mean", "sum"):  # fast path of torch
-        total = functional.cross_entropy(logits, rows.target, reduction="sum", ignore_index=rows.ignore_index)
+        total = _looked_up(functional.cross_entropy, logits, rows, "sum")
         return total if reduction == "sum" else total / rows.counted().sum().clamp(min=1)
     return reduced(expected(Tensor.neg, logits.log_softmax(-1), rows, w), rows, reduction)
+
+
+def _looked_up(loss: Callable[..., Tensor], values: Tensor, rows: Rows, reduction: str) -> Tensor:
+    """Call a loss of torch on rows ``(N, K)`` and class indices ``(N,)``, which it checks on the CPU."""
+    try:
+        return loss(values.flatten(0, -2), rows.target.flatten(), reduction=reduction, ignore_index=rows.ignore_index)
+    except IndexError:
+        counted = rows.target[rows.counted()]
+        raise ValueError(
+            f"Class indices must lie in 0 to K - 1 = {values.shape[-1] - 1}, but the target holds {int(counted.min())} "
+            f"to {int(counted.max())}: encode labels first, or mark ignored rows by ignore_index={rows.ignore_index}."
+        ) from None
 
 
 def reduced(values: Tensor, rows: Rows, reduction: Reduction) -> Tensor:

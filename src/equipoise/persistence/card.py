@@ -36,13 +36,23 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
             "",
             "```python",
             "from equipoise import load",
+            *(["from equipoise.tables import read_table"] if about.get("reading") else []),
             "",
             'model = load("this folder or zip file")',
-            "model.predict_proba(frame)",
+            *(_reading_lines(about["reading"]) if about.get("reading") else ["model.predict_proba(frame)"]),
             "```",
         ],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _reading_lines(reading: dict[str, Any]) -> list[str]:
+    """Code that reads a file like the one fitted on, each cell as it stands: the model knows the formats."""
+    options = "".join(f", {name}={value!r}" for name, value in reading.items() if value not in (None, [], True))
+    return [
+        f'frame = read_table("rows.csv", as_text=True{options})',
+        "model.predict_proba(frame[list(model.feature_names_in_)])",
+    ]
 
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
