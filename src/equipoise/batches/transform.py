@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from inspect import signature
 from numbers import Integral
-from typing import ClassVar, Protocol, Self, cast, overload
+from typing import Any, ClassVar, Protocol, Self, cast, overload
 
 import torch
 from torch import Tensor
@@ -222,10 +222,10 @@ def transformed(
         If rows have weights, and the transform changes labels but has no parameter ``weight``.
     """
     if weight is None:
-        return (*transform(x, y), None)
+        return (*_parts(transform, transform(x, y), 2), None)
     if "weight" in signature(getattr(transform, "forward", transform)).parameters:
-        return cast("MixingTransform", transform)(x, y, weight=weight)
-    rows, labels = transform(x, y)
+        return _parts(transform, cast("MixingTransform", transform)(x, y, weight=weight), 3)
+    rows, labels = _parts(transform, transform(x, y), 2)
     given = one_hot(y, labels.shape[-1]) if labels.ndim > y.ndim else y
     if labels.shape != given.shape or bool((labels != given).any()):
         raise ValueError(
@@ -233,3 +233,10 @@ def transformed(
             f"add a third parameter `weight`, and return the weights of the new rows as a third tensor."
         )
     return rows, labels, weight
+
+
+def _parts(transform: BatchTransform, parts: Any, n: int) -> Any:
+    if not isinstance(parts, tuple | list) or len(parts) != n or not all(isinstance(part, Tensor) for part in parts):
+        found = f"{len(parts)} parts" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+        raise ValueError(f"batch_transform={transform!r} must return {n} tensors, but returned {found}.")
+    return parts
