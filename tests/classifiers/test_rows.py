@@ -331,3 +331,16 @@ def test_weights_may_be_tensors_with_gradients(make, few):
     weights = torch.linspace(0.5, 2, 42, requires_grad=True)
     as_tensor, as_numbers = make().fit(X, y, weights), make().fit(X, y, weights.detach().numpy())
     np.testing.assert_array_equal(as_tensor.predict_proba(X), as_numbers.predict_proba(X))
+
+
+def test_images_with_reversed_channels_serve(images):
+    X, y = images
+    reversed_view, copied = X[:, ::-1], X[:, ::-1].copy()
+    clf = cnn().fit(reversed_view, y)
+    np.testing.assert_array_equal(clf.predict_proba(reversed_view), cnn().fit(copied, y).predict_proba(copied))
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan")])
+def test_class_weights_that_do_not_serve_are_refused(weight, few):
+    with pytest.raises(ValueError, match="class_weight must hold 0 or positive numbers, but class_weight="):
+        NeuralClassifier(**QUICK, class_weight={0: 1, 1: weight}).fit(*few)

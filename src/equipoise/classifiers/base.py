@@ -59,6 +59,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         rows, labels = validate_data(
             self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
         )
+        rows = _forward(rows)
         check_one_kind(labels)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -80,6 +81,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows: Any = validate_data(self, as_array(X), reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
+        rows = _forward(rows)
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -120,6 +122,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
+
+
+def _forward(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows as torch can view them, such as images whose channels are reversed by ``[:, ::-1]``."""
+    return rows.copy() if any(stride < 0 for stride in rows.strides) else rows
 
 
 def _plain(labels: Any) -> Any:

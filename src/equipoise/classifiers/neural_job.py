@@ -139,6 +139,8 @@ def _row_weights(
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
     if draft.class_weight is not None:
         weights *= compute_sample_weight(draft.class_weight, draft.classes_[codes])
+        if not (weights >= 0).all():
+            raise ValueError(f"class_weight must hold 0 or positive numbers, but class_weight={draft.class_weight!r}.")
     if not weights.any():
         raise ValueError("Some sample weights must be positive, but all are zero.")
     return weights
