@@ -189,7 +189,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.kinds_, self.formats_, self.notes_ = find_kinds(
             columns, self.kinds or {}, self.formats or {}, Style(self.decimal, self.thousands, self.dates)
         )
-        values = self._values(columns)
+        values = self._values(columns, at_fit=True)
         if weight is not None:
             values = {name: cells[weight > 0] for name, cells in values.items()}
             weight = weight[weight > 0]
@@ -229,7 +229,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = self._as_frame(X, reset=False)
-        values = self._values(self._read(frame, self.dropped_))
+        values = self._values(self._read(frame, self.dropped_), at_fit=False)
         blocks = [self._transform_part(part, values) for part in self.parts_]
         for name, features in self.texts_.items():
             blocks.append(np.clip(features.transform(_prose(values[name])), -self.clip, self.clip))
@@ -349,7 +349,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         named = zip(self._input_names(), frame.iter_columns(), strict=True)
         return [read_column(name, series) for name, series in named if name not in left_out]
 
-    def _values(self, columns: Iterable[NumericColumn | TextColumn]) -> dict[str, NDArray]:
+    def _values(self, columns: Iterable[NumericColumn | TextColumn], *, at_fit: bool) -> dict[str, NDArray]:
         """Return the cells of columns as levels or numbers; the texts that do not fit are named of all at once."""
         values, errors = {}, []
         for column in columns:
@@ -361,7 +361,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             except MisfitError as error:
                 errors.append(error)
         if errors:
-            raise ValueError(misfits(errors))
+            raise ValueError(misfits(errors, at_fit=at_fit))
         return values
 
     def _note_outliers(self, values: dict[str, NDArray]) -> None:
