@@ -13,7 +13,7 @@ from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart
 from equipoise.files import replacing
 from equipoise.training import TrainedNetwork
-from equipoise.training.optimization import AdamState
+from equipoise.training.results import AdamState
 
 _PLAIN = ("size_before", "objective", "values", "n_steps", "unchanged", "done")
 _ROLES = ("network", "best")

@@ -91,7 +91,7 @@ class MLPStack(nn.Module):
         Gradients are written in place to buffers, valid until the next backward pass, and there is no second
         derivative.
         """
-        return _TrainingPass.apply(x, masks, self._gradients(), *self.weights, *self.biases)
+        return _TrainingPass.apply(x, masks, self._gradients(), *self.weights, *self.biases)  # type: ignore[no-untyped-call]
 
     def _gradients(self) -> list[Tensor]:
         kept: list[Tensor] = self.__dict__.get("_kept", [])

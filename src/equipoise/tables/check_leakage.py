@@ -38,7 +38,7 @@ def leaks(sample: Sample) -> Iterator[Finding]:
         )
 
 
-def column_auc(values: NDArray, codes: NDArray[np.int64], category: bool) -> float:
+def column_auc(values: NDArray[Any], codes: NDArray[np.int64], category: bool) -> float:
     """Return the AUC of a small tree on one column, fitted on one half of the rows and scored on the other."""
     half = np.random.default_rng(0).permutation(len(codes)) % 2 == 0
     if np.unique(codes[half]).size < np.unique(codes).size or np.unique(codes[~half]).size < np.unique(codes).size:
@@ -62,17 +62,17 @@ def beyond(values: NDArray[Any]) -> float:
     return float(known.min() - 1 - abs(known.min())) if known.size else 0.0
 
 
-def _known(values: NDArray) -> NDArray[np.bool_]:
+def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
     return ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
 
 
-def _agreement(values: NDArray, codes: NDArray[np.int64]) -> float:
+def _agreement(values: NDArray[Any], codes: NDArray[np.int64]) -> float:
     """Share of the rows whose class is the commonest of their value."""
     table = pd.crosstab(pd.factorize(values)[0], codes)
     return float(table.max(axis=1).sum() / table.to_numpy().sum())
 
 
-def _absent(name: str, values: NDArray, codes: NDArray[np.int64], sample: Sample) -> Iterator[Finding]:
+def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: Sample) -> Iterator[Finding]:
     """Find a column that is zero or missing in nearly all rows of one class, and in nearly none of another."""
     empty = ~_known(values) if sample.kinds[name] == "category" else np.isnan(values) | (values == 0)
     shares = np.array([empty[codes == k].mean() for k in np.unique(codes)])

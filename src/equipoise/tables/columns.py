@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Number
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import narwhals as nw
 import numpy as np
@@ -206,7 +206,7 @@ class TextColumn:
 Column = NumericColumn | TextColumn
 
 
-def read_column(name: str, series: nw.Series) -> Column:
+def read_column(name: str, series: nw.Series[Any]) -> Column:
     """Read one column of a frame.
 
     Parameters
@@ -261,7 +261,7 @@ def _read_objects(name: str, cells: NDArray[np.object_], declared: bool) -> Nume
     return TextColumn(name, declared, *_distinct_texts(cells))
 
 
-def _read_texts(name: str, series: nw.Series) -> TextColumn:
+def _read_texts(name: str, series: nw.Series[Any]) -> TextColumn:
     texts = series.to_arrow()
     encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -289,7 +289,7 @@ def _parse_booleans(levels: Iterable[str]) -> NDArray[np.float64]:
     return np.array([truth.get(level.strip().lower(), np.nan) for level in levels], dtype=np.float64)
 
 
-def _days_since_epoch(dates: nw.Series) -> NDArray[np.float64]:
+def _days_since_epoch(dates: nw.Series[Any]) -> NDArray[np.float64]:
     return dates.dt.timestamp("us").cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
 
 

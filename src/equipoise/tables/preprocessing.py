@@ -316,7 +316,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def _input_names(self) -> list[str]:
         return list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
 
-    def _as_frame(self, X: Any, *, reset: bool) -> nw.DataFrame:
+    def _as_frame(self, X: Any, *, reset: bool) -> nw.DataFrame[Any]:
         if not nw.dependencies.is_into_dataframe(X):
             return nw.from_native(pd.DataFrame(self._checked_array(X, reset=reset)), eager_only=True)
         try:
@@ -333,7 +333,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         validate_data(self, frame.to_native(), reset=reset, skip_check_array=True)
         return frame
 
-    def _checked_array(self, X: Any, *, reset: bool) -> NDArray:
+    def _checked_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
         try:
             return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
         except ValueError as error:
@@ -344,12 +344,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 "columns of their own."
             ) from error
 
-    def _read(self, frame: nw.DataFrame, left_out: Container[str]) -> list[NumericColumn | TextColumn]:
+    def _read(self, frame: nw.DataFrame[Any], left_out: Container[str]) -> list[NumericColumn | TextColumn]:
         """Read all columns but some."""
         named = zip(self._input_names(), frame.iter_columns(), strict=True)
         return [read_column(name, series) for name, series in named if name not in left_out]
 
-    def _values(self, columns: Iterable[NumericColumn | TextColumn], *, at_fit: bool) -> dict[str, NDArray]:
+    def _values(self, columns: Iterable[NumericColumn | TextColumn], *, at_fit: bool) -> dict[str, NDArray[Any]]:
         """Return the cells of columns as levels or numbers; the texts that do not fit are named of all at once."""
         values, errors = {}, []
         for column in columns:
@@ -364,7 +364,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             raise ValueError(misfits(errors, at_fit=at_fit))
         return values
 
-    def _note_outliers(self, values: dict[str, NDArray]) -> None:
+    def _note_outliers(self, values: dict[str, NDArray[Any]]) -> None:
         names = [name for name in values if name not in self.dropped_ and self.kinds_[name] in ("number", "date")]
         if not names:
             return
@@ -402,7 +402,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             return f"no value in {self.min_frequency} rows or more"
         return ""
 
-    def _fit_parts(self, values: dict[str, NDArray], weight: NDArray[np.float64] | None) -> None:
+    def _fit_parts(self, values: dict[str, NDArray[Any]], weight: NDArray[np.float64] | None) -> None:
         self.layout_ = self._lay_out([name for name in values if name not in self.dropped_])
         dates = [name for name in self.layout_.get("number", ()) if self.kinds_[name] == "date"]
         self._periods = {name: periods for name in dates if (periods := _periods(values[name]))}
@@ -427,11 +427,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 layout["missing"].append(name)
         return {part: columns for part, columns in layout.items() if columns}
 
-    def _fit_texts(self, values: dict[str, NDArray]) -> dict[str, TextFeatures]:
+    def _fit_texts(self, values: dict[str, NDArray[Any]]) -> dict[str, TextFeatures]:
         names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
         return {name: TextFeatures(encoder=self.text_encoder).fit(_prose(values[name])) for name in names}
 
-    def _fit_part(self, part: str, block: NDArray, weight: NDArray[np.float64] | None) -> BaseEstimator:
+    def _fit_part(self, part: str, block: NDArray[Any], weight: NDArray[np.float64] | None) -> BaseEstimator:
         if part == "number":
             # Each is fitted on the known cells: medians filled in would make the spread look smaller.
             imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
@@ -450,7 +450,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             dtype=np.float32,
         ).fit(block)
 
-    def _transform_part(self, part: str, values: dict[str, NDArray]) -> NDArray:
+    def _transform_part(self, part: str, values: dict[str, NDArray[Any]]) -> NDArray[Any]:
         block = self.parts_[part].transform(_side_by_side(values, self.layout_[part]))
         if part == "date":
             columns, lengths = zip(*self.periods())
@@ -480,7 +480,7 @@ def _periods(days: NDArray[np.float64]) -> list[str]:
     ]
 
 
-def _match_columns(frame: nw.DataFrame, names: list[str]) -> nw.DataFrame:
+def _match_columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
     given, wanted = set(frame.columns), set(names)
     missing = listed((repr(name) for name in names if name not in given), most=10)
     extra = listed((repr(name) for name in frame.columns if name not in wanted), most=10)
@@ -493,7 +493,7 @@ def _match_columns(frame: nw.DataFrame, names: list[str]) -> nw.DataFrame:
     return frame.select(names)
 
 
-def _count(values: NDArray) -> tuple[int, int, int]:
+def _count(values: NDArray[Any]) -> tuple[int, int, int]:
     """Count the missing cells, the distinct values, and the rows of the commonest level of a category."""
     if values.dtype != object:
         missing = int(np.isnan(values).sum())
@@ -504,5 +504,5 @@ def _count(values: NDArray) -> tuple[int, int, int]:
     return missing, len(counts), commonest
 
 
-def _side_by_side(values: dict[str, NDArray], columns: list[str]) -> NDArray:
+def _side_by_side(values: dict[str, NDArray[Any]], columns: list[str]) -> NDArray[Any]:
     return np.column_stack([values[name] for name in columns])

@@ -11,8 +11,9 @@ import pandas as pd
 from equipoise.experiments import METRICS, Metric
 from equipoise.experiments.readings import CORRECTED, DECIDED, READINGS, Readings, stores
 from equipoise.experiments.store import Cell, Store
+from equipoise.recipes import AUTO
 from equipoise_reproductions.auto_suite import arms
-from equipoise_reproductions.auto_suite.arms import AUTO, MEANS, NATURAL, PRIOR
+from equipoise_reproductions.auto_suite.arms import MEANS, NATURAL, PRIOR
 
 EQUAL = tuple(METRICS[name] for name in ("g_mean", "balanced_brier"))
 """Metrics for which all classes count alike."""

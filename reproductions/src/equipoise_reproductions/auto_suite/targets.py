@@ -7,8 +7,9 @@ import pandas as pd
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
 from equipoise.experiments.tables import by_family
+from equipoise.recipes import AUTO
 from equipoise.reports.text import between, number, p_equals, signed
-from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, BOOSTERS, FITTED, PRIOR, TITLES
+from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, BOOSTERS, FITTED, PRIOR, TITLES
 from equipoise_reproductions.auto_suite.scores import EQUAL, TUNED
 
 _RANKINGS = tuple(METRICS[name] for name in ("average_precision", "roc_auc"))
