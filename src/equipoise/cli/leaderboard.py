@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from equipoise.experiments import METRICS, Comparison
-from equipoise.reports.text import number
+from equipoise.text import number
 
 _SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # fits a terminal; the report shows all
 
@@ -15,7 +15,7 @@ def print_leaderboard(console: Console, comparison: Comparison) -> None:
     names = list(dict.fromkeys((chosen.name, *_SHOWN)))
     table = Table(title=f"Best first by {chosen.title}")
     table.add_column("recipe")
-    readings = {"prior-corrected": f"prior_{chosen.name}", "threshold-tuned": f"moved_{chosen.name}"}
+    readings = {"prior-corrected": f"prior_{chosen.name}", "threshold-tuned": f"tuned_{chosen.name}"}
     readings = {title: column for title, column in readings.items() if column in board}
     for title in (chosen.title, *readings, *(METRICS[name].title for name in names[1:]), "seconds a fit"):
         table.add_column(title, justify="right")

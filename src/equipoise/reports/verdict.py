@@ -7,15 +7,12 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.text import between, count, number, signed
-from equipoise.text import listed
+from equipoise.text import between, count, listed, number, signed
 
 UNTREATED = "none"
-MOVED = ("g_mean", "macro_f1")
-"""Metrics that are also scored with thresholds tuned on the other folds."""
 
-_CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
-_HOW = {"moved": "moving {} threshold", "prior": "correcting {} probabilities to equal class priors"}
+_CORRECTED = "balanced_brier"  # what a tuned threshold is to decisions, a corrected prior is to this
+_HOW = {"tuned": "tuning {} threshold", "prior": "correcting {} probabilities to equal class priors"}
 _DECISIONS = {"balanced": "all classes alike", "macro_f1": "a high macro F1", "natural": "the most probable class"}
 _LISTED = 5  # names in a sentence
 
@@ -43,12 +40,12 @@ def near_best(comparison: Comparison) -> list[str]:
     return board["recipe"][contains].tolist()
 
 
-def moved_difference(
-    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "moved"
+def reading_difference(
+    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "tuned"
 ) -> Interval:
     """Interval of the paired difference of a recipe, read in another way, to another one as it is.
 
-    ``reading`` is "moved", with tuned thresholds, or "prior", with corrected probabilities.
+    ``reading`` is "tuned", with tuned thresholds, or "prior", with corrected probabilities.
     """
     scores = comparison.scores.set_index(["repeat", "fold"])
     read = scores.loc[scores["recipe"] == recipe, f"{reading}_{metric}"]
@@ -134,30 +131,30 @@ def _lead(comparison: Comparison, other: str, named: str) -> str:
 
 
 def _threshold(comparison: Comparison) -> str:
-    """Whether the untreated network does as well by a moved threshold, or by corrected probabilities."""
+    """Whether the untreated network does as well by a tuned threshold, or by corrected probabilities."""
     metric = METRICS[comparison.metric]
     if metric.tuned_for is None and metric.name != _CORRECTED:
         return (
             f"No thresholds are tuned for {metric.title}."
             if metric.at_threshold
-            else f"A moved threshold changes nothing here: {metric.title} scores probabilities, not decisions."
+            else f"A tuned threshold changes nothing here: {metric.title} scores probabilities, not decisions."
         )
     if UNTREATED not in comparison.recipes:
         return "The untreated network (none) has no results here, so nothing says what its threshold alone can do."
-    return _moved(comparison) + _auto_corrected(comparison)
+    return _untreated(comparison) + _auto_corrected(comparison)
 
 
-def _moved(comparison: Comparison) -> str:
+def _untreated(comparison: Comparison) -> str:
     metric, reading = _reading(comparison)
-    title, moved = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
-    difference = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
+    title, score = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
+    difference = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
     gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
     if comparison.winner == UNTREATED:
         decided = number(_mean(comparison, UNTREATED, metric))
         how = _HOW[reading].format("its")
-        return f"It is the network without treatment; {how} takes its {title} from {decided} to {moved} ({gap})."
+        return f"It is the network without treatment; {how} takes its {title} from {decided} to {score} ({gap})."
     how = _HOW[reading].format("the untreated network's")
-    start = f"Merely {how} gives a {title} of {moved}"
+    start = f"Merely {how} gives a {title} of {score}"
     theirs = f"{comparison.winner}'s {number(_mean(comparison, comparison.winner, metric))}"
     if np.isnan(difference.low):
         return f"{start}, against {theirs}; there are too few folds to compare the two."
@@ -180,15 +177,15 @@ def _auto_corrected(comparison: Comparison) -> str:
 
 
 def _reading(comparison: Comparison) -> tuple[str, str]:
-    """Return the metric by which an untreated network is read anew, and the reading."""
+    """Return the metric by which an untreated network is read in another way, and that reading."""
     tuned_for = METRICS[comparison.metric].tuned_for
-    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "moved")
+    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "tuned")
 
 
 def _as_good(comparison: Comparison) -> int:
-    """1 if the untreated network, read anew, is better than the winner, 0 if the two cannot be told apart, else -1."""
+    """1 where the untreated network, read in that way, beats the winner, 0 if the two do not differ, else -1."""
     metric, reading = _reading(comparison)
-    _, low, high = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
+    _, low, high = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
     sign = 1 if METRICS[metric].greater_is_better else -1
     return sign * (int(low > 0) - int(high < 0))
 
@@ -215,7 +212,7 @@ def _simpler(comparison: Comparison) -> str:
     if METRICS[comparison.metric].tuned_for is None or UNTREATED not in {*comparison.recipes} - {comparison.winner}:
         return ""
     metric, reading = _reading(comparison)
-    low = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
+    low = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
     if np.isnan(low) or _as_good(comparison) < 0:
         return ""
     better = "Better, and simpler" if low > 0 else "Simpler, and perhaps as good"
