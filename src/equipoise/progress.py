@@ -45,16 +45,17 @@ class ProgressBars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "ProgressBars":
-        self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._tasks:  # otherwise it would print an empty line
+            self._progress.stop()
 
     def advance(self, kind: str, done: int, total: int) -> None:
         """Show how much of a kind of work is done."""
         if kind not in self._tasks:
+            self._progress.start()
             self._tasks[kind] = self._progress.add_task(_TITLES[kind], total=total)
         self._progress.update(self._tasks[kind], completed=done, total=total)

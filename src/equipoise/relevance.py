@@ -1,8 +1,7 @@
-"""How much each feature tells of the classes, by extremely randomised trees.
+"""Feature importances by extremely randomised trees.
 
-Geurts, Ernst and Wehenkel, "Extremely Randomized Trees" (Machine Learning 63, 2006): the decrease of
-impurity that the splits on a feature bring. Cuts are drawn, not searched for, so that a feature without meaning
-gains little by having many values.
+Geurts, Ernst and Wehenkel, "Extremely Randomized Trees" (Machine Learning 63, 2006): the decrease of impurity by the
+splits on a feature. Cuts are random, so an uninformative feature with many values gains little.
 """
 
 import time
@@ -15,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_sample_weight
 
 _TREES, _AT_ONCE = 200, 25
-_MOST_ROWS = 10_000  # that the trees look at
-_LEAF = 2  # rows of a leaf, at least
+_MOST_ROWS = 10_000  # of a tree
+_LEAF = 2  # fewest rows of a leaf
 
 
 def feature_relevance(
@@ -26,22 +25,22 @@ def feature_relevance(
     seed: int,
     max_time: float | None = None,
 ) -> NDArray[np.float64]:
-    """Return the relevance of each feature, of mean 1.
+    """Return the importance of each feature, scaled to mean 1.
 
     Parameters
     ----------
     X : ndarray of shape (n, n_features)
     codes : ndarray of shape (n,)
-        Class of each row, 0 to K - 1; classes count alike, however rare they are.
+        Class of each row, 0 to K - 1. All classes have equal weight.
     weights : ndarray of shape (n,) or None
     seed : int
     max_time : float, optional
-        Seconds, after which no more trees are grown; a few of them always are.
+        Time limit in seconds, after the first trees.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        Not negative; all 1 where no feature tells anything.
+        Not negative; all 1 if no feature is informative.
 
     Examples
     --------
@@ -62,10 +61,10 @@ def feature_relevance(
         trees.set_params(n_estimators=n_trees).fit(X, codes, sample_weight=weights)
         if max_time is not None and time.monotonic() - started > max_time:
             break
-    told = trees.feature_importances_
-    return told * len(told) if told.any() else np.ones(len(told))
+    found = trees.feature_importances_
+    return found * len(found) if found.any() else np.ones(len(found))
 
 
 def _some_of_each(codes: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Positions of the first rows of each class, so that a sample of rows does not lose a rare one."""
+    """Positions of the first rows of each class, to keep minority classes in a sample."""
     return np.concatenate([np.flatnonzero(codes == code)[:most] for code in np.unique(codes)])

@@ -61,3 +61,17 @@ def test_a_transform_that_takes_weights_is_given_them(transform):
 def test_labels_that_move_without_their_weights_are_refused(transform):
     with pytest.raises(ValueError, match=r"changes the labels of a batch whose rows have weights.*`weight`"):
         transformed(transform, X, Y, WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("transform", "weight", "found"),
+    [
+        (lambda x, y: x, None, "2 tensors, but returned a Tensor"),
+        (lambda x, y: (x, y, x), None, "2 tensors, but returned 3 parts"),
+        (lambda x, y: None, torch.ones(2), "2 tensors, but returned a NoneType"),
+        (lambda x, y, weight: (x, y), torch.ones(2), "3 tensors, but returned 2 parts"),
+    ],
+)
+def test_transforms_that_return_something_else_are_refused(transform, weight, found):
+    with pytest.raises(ValueError, match=found):
+        transformed(transform, torch.zeros(2, 3), torch.tensor([0, 1]), weight)

@@ -17,6 +17,7 @@ from equipoise.decisions.pool import fit_pool, pool
 from equipoise.training import FittedEnsemble, fit
 
 COSTS = [[0.0, 1.0], [9.0, -0.5]]
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def quick(**changes):
@@ -58,16 +59,18 @@ class Halved:
 
 
 @pytest.fixture(scope="module")
-def binary(problem):
+def binary(problem, fewer_trees):
     X, y = problem((160, 20), apart=1.5)
-    return X, y, Halved(X, y, max_steps=60)
+    with fewer_trees():
+        return X, y, Halved(X, y, max_steps=60)
 
 
 @pytest.fixture(scope="module")
-def several(problem):
+def several(problem, fewer_trees):
     X, y = problem((90, 40, 12, 1))
     y = np.array(["d", "b", "c", "a"])[y]
-    return X, y, quick().fit(X, y)
+    with fewer_trees():
+        return X, y, quick().fit(X, y)
 
 
 class TestProbabilities:
@@ -77,7 +80,6 @@ class TestProbabilities:
             assert proba.shape == (len(X), len(np.unique(y))) and (proba >= 0).all()
             np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
 
-    @pytest.mark.usefixtures("few_trees")
     @pytest.mark.parametrize("weighted", [False, True])
     def test_they_are_natural_on_average(self, weighted, problem):
         """On new rows the mean probability is the share, up to what the draws of training rows leave open."""
@@ -92,7 +94,6 @@ class TestProbabilities:
         deviation = share * (1 - share) * np.sqrt(1 / 20 + 1 / 380)  # of a share, by the log odds of so many rows
         assert mean == pytest.approx(share, abs=3 * deviation)
 
-    @pytest.mark.usefixtures("few_trees")
     def test_it_learns(self, problem):
         X, y = problem((380, 20), apart=4.0)
         model = quick(max_steps=150).fit(X[::2], y[::2])
@@ -178,8 +179,8 @@ class TestHeldOutRows:
 
     def test_few_groups_are_few_folds(self, problem):
         X, y = problem((70, 20))
-        model = quick().fit(X, y, groups=pd.Series(["a", "b", "c"] * 30))
-        assert len(model.fold_ensembles_) == 3
+        model = quick().fit(X, y, groups=pd.Series(["a", "b"] * 45))
+        assert len(model.fold_ensembles_) == 2
 
     def test_a_fold_that_no_group_falls_into_is_left_out(self, problem):
         rng = np.random.default_rng(310)
@@ -239,7 +240,6 @@ class TestDecisions:
         np.testing.assert_array_equal(model.predict_from_proba(proba), model.predict(X))
         assert len({model.predict_from_proba(proba, name).tobytes() for name in (*auto.DECISIONS, COSTS)}) > 1
 
-    @pytest.mark.usefixtures("few_trees")
     def test_decisions_change_no_probability(self, problem):
         X, y = problem()
         assert same_bytes(quick(max_steps=2).fit(X, y), quick(max_steps=2, decision=COSTS).fit(X, y), X)
@@ -257,7 +257,6 @@ class TestHalves:
         np.testing.assert_allclose(joined.predict_proba(X), halved.classifier.predict_proba(X), atol=1e-3)
         assert other.predict_proba(X).shape == (180, 3)
 
-    @pytest.mark.usefixtures("few_trees")
     def test_between_the_halves_it_stays_as_it_was(self, problem):
         X, y = problem()
         classifier = quick(max_steps=2)
@@ -272,7 +271,6 @@ class TestHalves:
         assert again.finish(fit(again.tasks)).n_features_in_ == 2
 
 
-@pytest.mark.usefixtures("few_trees")
 class TestFit:
     def test_a_class_of_one_row(self, several):
         X, _, model = several
@@ -321,7 +319,7 @@ class TestFit:
         assert not same_bytes(quick(max_steps=3, random_state=1).fit(X, y), first, X)
 
     def test_time_that_is_short_makes_fewer_steps(self, problem):
-        with pytest.warns(UserWarning, match=r"max_time=0\.5 seconds leave time for"):
+        with pytest.warns(UserWarning, match=r"max_time=0\.5 seconds allow"):
             model = quick(max_steps=1_000_000, max_time=0.5).fit(*problem())
         assert max(model.n_steps_) < 100_000
         assert np.isfinite(model.predict_proba(problem()[0])).all()
@@ -352,7 +350,6 @@ class TestFit:
             assert list(model.feature_names_in_) == list("abcd")
 
 
-@pytest.mark.usefixtures("few_trees")
 class TestBadInput:
     @pytest.mark.parametrize(
         "changes, message",
@@ -390,9 +387,9 @@ class TestBadInput:
         X, y = problem()
         with pytest.raises(ValueError, match="one class only: 0"):
             quick().fit(X, np.zeros(60))
-        with pytest.raises(ValueError, match="class of two rows is needed, but each of the 2 classes has one"):
+        with pytest.raises(ValueError, match="one class needs two rows, but each of the 2 classes has one"):
             quick().fit(X[:2], [0, 1])
-        with pytest.raises(ValueError, match="Two groups are needed, but groups holds one only: 7"):
+        with pytest.raises(ValueError, match="two or more groups, but holds one only: 7"):
             quick().fit(X, y, groups=np.full(60, 7))
         for weight in (None, np.ones(60)):
             with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -407,7 +404,7 @@ class TestBadInput:
         job = classifier.prepare(*problem())
         networks = fit(job.tasks)
         networks[3].weights["biases.0"][:] = np.inf
-        with pytest.raises(ValueError, match="Training diverged: see that the features are finite"):
+        with pytest.raises(ValueError, match="Training diverged: scale the features"):
             job.finish(networks)
 
     @pytest.mark.parametrize("counts", [(2, 1), (3, 3), (8, 1), (2, 1, 1, 1), (9, 2)])

@@ -46,7 +46,7 @@ def test_few_folds_stay_few():
 @pytest.mark.parametrize("counts, n_features", [((950, 50), 40), ((400, 6), 4), ((200, 60, 12), 6)])
 def test_no_time_still_gives_probabilities_of_about_the_class_priors(counts, n_features, problem):
     X, y = problem(counts, n_features=n_features, apart=2.5)
-    with pytest.warns(UserWarning, match=r"leave time for 2 folds, 1 kind\(s\).*100 gradient steps.*more time"):
+    with pytest.warns(UserWarning, match=r"allow 2 folds, 1 kind\(s\).*100 gradient steps.*Raise max_time"):
         model = AutoClassifier(max_time=0.01, random_state=0).fit(X, y)
     assert set(model.n_steps_) == {FEWEST_STEPS} and len(model.fold_ensembles_) == 2
     proba, priors = model.predict_proba(X), np.bincount(y) / len(y)

@@ -415,7 +415,7 @@ class TestCodes:
         np.testing.assert_allclose(whole.encoder_.starts_, kept.encoder_.starts_, rtol=1e-5)
 
     def test_images_have_none(self):
-        with pytest.raises(ValueError, match=r"n_bins=4 is for rows of numbers, but X has shape \(20, 1, 4, 4\)"):
+        with pytest.raises(ValueError, match=r"n_bins=4 needs rows that are vectors, but X has shape \(20, 1, 4, 4\)"):
             quick(n_bins=4).fit(np.zeros((20, 1, 4, 4)), np.arange(20) % 2)
 
 

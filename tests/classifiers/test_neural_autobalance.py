@@ -146,11 +146,11 @@ def test_a_cell_without_rows_is_no_harm(grouped):
 @pytest.mark.parametrize(
     ("parameters", "groups", "message"),
     [
-        ({"loss": "cross_entropy"}, "group", r"groups are for a loss that tells them apart.*give loss=AutoBalance\(\)"),
-        ({"batch_transform": MixUp(alpha=0.3)}, "group", r"groups and batch_transform=.*MixUp.* do not go together"),
-        ({"sampler": SMOTE()}, "group", r"groups and sampler=SMOTE\(\) do not go together"),
-        ({}, "one", "Two groups are needed, but groups holds one only: 'a'"),
-        ({}, "few", "groups must hold one group a row, but there are 5 for 600 rows"),
+        ({"loss": "cross_entropy"}, "group", r"groups apply to a loss search only, .*set loss=AutoBalance\(\)"),
+        ({"batch_transform": MixUp(alpha=0.3)}, "group", r"groups cannot be combined with batch_transform=.*MixUp"),
+        ({"sampler": SMOTE()}, "group", r"groups cannot be combined with sampler=SMOTE\(\)"),
+        ({}, "one", "two or more groups, but holds one only: 'a'"),
+        ({}, "few", "groups must have one entry a row, got 5 for 600 rows"),
         ({"loss": AutoBalance(objective="deo")}, None, "objective='deo' compares groups"),
     ],
 )

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -275,3 +276,10 @@ def test_forests_that_sample_inside_are_classifiers_too(problem):
     X, y = problem((80, 20))
     forest = BalancedRandomForestClassifier(5, random_state=0)
     assert ResampledClassifier(TomekLinks(), forest).fit(X, y).predict_proba(X).shape == (100, 2)
+
+
+def test_a_fitted_classifier_of_other_classes_is_refused(problem):
+    X, y = problem((40, 20))
+    frozen = FrozenEstimator(LogisticRegression().fit(X, np.array(["no", "yes"])[y]))
+    with pytest.raises(ValueError, match=r"y has the classes \[0, 1\], but the fitted classifier knows only \['no'"):
+        ResampledClassifier(RandomUnderSampler(random_state=0), frozen).fit(X, y)

@@ -10,6 +10,7 @@ import sklearn
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -127,10 +128,11 @@ class TestTokens:
         with pytest.raises(ValueError, match="trained on integers, but X holds other numbers"):
             model.predict(X + 0.5)
 
-    def test_a_network_of_numbers_reads_them_as_numbers(self, tokens):
+    @pytest.mark.parametrize("changes", [{}, {"batch_transform": MixUp(alpha=0.3)}, {"sampler": SMOTE()}], ids=str)
+    def test_a_network_of_numbers_reads_them_as_numbers(self, changes, tokens):
         X, y = tokens
         network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2))
-        model = NeuralClassifier(network=network, standardize=False, max_steps=5, random_state=0)
+        model = NeuralClassifier(network=network, standardize=False, max_steps=5, random_state=0, **changes)
         assert not model.fit(X, y).reads_integers_
         assert model.predict_proba(X).tobytes() == model.fit(X.astype(float), y).predict_proba(X).tobytes()
 
@@ -138,9 +140,9 @@ class TestTokens:
         X, y = tokens
         with pytest.raises(ValueError, match=r"Tokens cannot read rows .*token ids, stay integers with standardize=F"):
             NeuralClassifier(network=Tokens(), max_steps=2).fit(X, y)
-        with pytest.raises(TypeError, match=r"mixes rows, but X holds whole numbers"):
+        with pytest.raises(ValueError, match=r"reads integers, .*batch_transform=MixUp.* would mix or move"):
             NeuralClassifier(network=Tokens(), standardize=False, batch_transform=MixUp(alpha=0.3)).fit(X, y)
-        with pytest.raises(ValueError, match=r"reads integers, which sampler=RandomUnderSampler\(\)"):
+        with pytest.raises(ValueError, match=r"reads integers, .*sampler=RandomUnderSampler\(\) would mix or move"):
             NeuralClassifier(network=Tokens(), standardize=False, sampler=RandomUnderSampler()).fit(X, y)
 
 
@@ -198,7 +200,7 @@ class TestDevices:
     def test_a_wrong_one_is_refused_before_the_work(self, device, problem, monkeypatch):
         monkeypatch.setattr(Standardizer, "of", None)  # whatever it is called with fails otherwise
         for classifier in (NeuralClassifier(device=device), AutoClassifier(device=device)):
-            with pytest.raises(ValueError, match=f"device='{device}' is not there .*: choose one of 'auto', 'cpu'"):
+            with pytest.raises(ValueError, match=f"device='{device}' is not available .*: choose one of 'auto', 'cpu'"):
                 classifier.fit(*problem())
 
     def test_a_model_of_another_machine_predicts_here(self, problem):
@@ -331,3 +333,16 @@ def test_weights_may_be_tensors_with_gradients(make, few):
     weights = torch.linspace(0.5, 2, 42, requires_grad=True)
     as_tensor, as_numbers = make().fit(X, y, weights), make().fit(X, y, weights.detach().numpy())
     np.testing.assert_array_equal(as_tensor.predict_proba(X), as_numbers.predict_proba(X))
+
+
+def test_images_with_reversed_channels_serve(images):
+    X, y = images
+    reversed_view, copied = X[:, ::-1], X[:, ::-1].copy()
+    clf = cnn().fit(reversed_view, y)
+    np.testing.assert_array_equal(clf.predict_proba(reversed_view), cnn().fit(copied, y).predict_proba(copied))
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan")])
+def test_class_weights_that_do_not_serve_are_refused(weight, few):
+    with pytest.raises(ValueError, match="class_weight must hold 0 or positive numbers, but class_weight="):
+        NeuralClassifier(**QUICK, class_weight={0: 1, 1: weight}).fit(*few)

@@ -144,7 +144,7 @@ def test_a_data_home_that_cannot_be_written(tmp_path, openml):
 def test_an_unknown_name():
     with pytest.raises(ValueError, match=r"no data set 'segmnt' in the catalogue: did you mean 'segment'"):
         datasets.load("segmnt")
-    with pytest.raises(ValueError, match=r"names\(\) lists them all"):
+    with pytest.raises(ValueError, match=r"equipoise datasets list shows them all"):
         datasets.fetch("zzzzzz")
 
 

@@ -102,6 +102,15 @@ def test_a_fitted_classifier_of_other_classes_is_refused(wrapper, problem):
         wrapper(FrozenEstimator(model)).fit(X, np.array(["no", "maybe"])[y])
 
 
+def test_priors_of_a_fitted_classifier_need_rows_of_each_of_its_classes(problem):
+    X, y = problem((40, 20, 10))
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    with pytest.raises(ValueError, match=r"no rows of the classes \[2\] .*give training_priors"):
+        PriorCorrectedClassifier(frozen).fit(X[y < 2], y[y < 2])
+    given = PriorCorrectedClassifier(frozen, training_priors=[0.6, 0.3, 0.1]).fit(X[y < 2], y[y < 2])
+    np.testing.assert_allclose(given.target_priors_, 1 / 3)
+
+
 @pytest.mark.parametrize("wrapper", [PriorCorrectedClassifier, TunedThresholdsClassifier])
 def test_truth_values_and_columns_of_labels_serve(wrapper, problem):
     X, y = problem((40, 20))

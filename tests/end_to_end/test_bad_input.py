@@ -167,3 +167,20 @@ def test_options_out_of_range(refused, table, tmp_path, options, said):
     path = write(table, tmp_path / "t.csv")
     assert said in refused("compare", path, "--target", "class", *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_predict_without_rows_or_with_a_threshold_that_is_no_number(refused, table, tmp_path):
+    path, scored = write(table, tmp_path / "t.csv"), tmp_path / "scored.csv"
+    main(["fit", str(path), "--target", "class", "--recipe", "gbdt", "--out", str(tmp_path / "model")])
+    empty = write(table.head(0), tmp_path / "empty.csv")
+    assert "has no rows below its header" in refused("predict", tmp_path / "model", empty, "--out", scored)
+    for value in ("nan", "2"):
+        sentence = refused("predict", tmp_path / "model", path, "--out", scored, "--threshold", value)
+        assert "probability between 0 and 1" in sentence
+    assert not scored.exists()
+
+
+def test_a_file_as_the_folder_is_no_lack_of_space(refused, table, tmp_path):
+    (tmp_path / "file").touch()
+    sentence = refused("reproduce", "remix-table1", "--out", tmp_path / "file")
+    assert str(tmp_path / "file") in sentence and "Free space" not in sentence

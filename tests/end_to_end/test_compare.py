@@ -109,3 +109,16 @@ def test_fit_saves_a_model_of_one_recipe(here, fraud_csv, frame, tmp_path):
     model = load(tmp_path / "model")
     assert model[-1].n_members == 2
     assert model.predict_proba(frame.drop(columns="is_fraud")).shape == (210, 2)
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "datasets"])
+def test_tables_are_whole_on_a_terminal_of_80_columns(here, fraud_csv, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    if command == "datasets":
+        said = here("datasets", "list")
+        assert "breast_cancer" in said and "loads offline" in said
+    else:
+        options = ("--target", "is_fraud", "--recipes", "gbdt", "gbdt-balanced", "--folds", "2", "--repeats", "1")
+        said = here("compare", fraud_csv, *options, "--out", tmp_path / "out")
+        assert "gbdt-balanced" in said and "corrected" in said and "precision" in said
+    assert "…" not in said

@@ -31,3 +31,11 @@ def test_no_group_and_no_equal_row_is_on_both_sides(path, group):
 def test_all_rows_differ(tmp_path):
     pd.DataFrame({"x": np.arange(50.0) / 7, "y": [0, 1] * 25}).to_csv(tmp_path / "t.csv", index=False)
     assert load_task(tmp_path / "t.csv", "y", Reading(), Columns()).groups is None
+
+
+def test_equal_rows_that_a_long_table_does_not_hold_together_are_noted(tmp_path):
+    frame = pd.DataFrame({"x": np.arange(20_010) % 20_000, "y": np.arange(20_010) % 2})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = load_task(tmp_path / "t.csv", "y", Reading(), Columns(keep=["x"]))
+    assert data.groups is None
+    assert any(note.startswith("10 rows repeat another row.") and "--group" in note for note in data.notes)

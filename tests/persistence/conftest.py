@@ -4,7 +4,7 @@ import copy
 import hashlib
 import io
 import json
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,9 @@ def model(table):
 
 
 @pytest.fixture(scope="package")
-def auto(table):
-    return recipes.make("auto", max_steps=20, random_state=0).fit(*table)
+def auto(table, fewer_trees):
+    with fewer_trees():
+        return recipes.make("auto", max_steps=20, random_state=0).fit(*table)
 
 
 class Saved:
@@ -55,7 +56,7 @@ class Saved:
             members = {name: archive.read(name) for name in archive.namelist()}
         edit(members)
         packed = io.BytesIO()
-        with ZipFile(packed, "w") as archive:
+        with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
         self.files["estimator.skops"] = packed.getvalue()

@@ -56,8 +56,8 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         "Measured on held-out rows.",
         "| G-mean | 0.8123 |",
         "Data: fraud\\|2025",
-        "Class rare had 20 training rows only",
-        "Trained with RandomUnderSampler, ReMix: the probabilities lean towards minority classes",
+        "Class rare had only 20 training rows",
+        "Trained with RandomUnderSampler, ReMix: probabilities of minority classes are too high",
     ]:
         assert told in text, told
 
@@ -72,7 +72,7 @@ def test_decisions_are_told(table, tmp_path):
     assert tuned["thresholds"]["rare"] == model.offsets_[1]
     assert corrected == {"from_priors": {"common": 0.5, "rare": 0.5}, "to_priors": {"common": 0.9, "rare": 0.1}}
     text = card_of(tmp_path / "model")
-    assert "to priors common 0.9, rare 0.1" in text and "lean towards" not in text and "thresholds were tuned" in text
+    assert "to priors common 0.9, rare 0.1" in text and "are too high" not in text and "Thresholds were tuned" in text
 
 
 def test_pooled_networks_are_told(auto, tmp_path):
@@ -87,10 +87,10 @@ def test_pooled_networks_are_told(auto, tmp_path):
         f"Kind {n_kinds}: power {auto[-1].pool_weights_[-1]:.4g}, codes {auto[-1].kinds_[-1].codes}, ",
         "The decision is the most probable class if all classes were equally frequent; offsets to log probabilities: "
         "common 0.2513, rare 1.504.",
-        "natural: they hold under the class priors common 0.7778, rare 0.2222.",
+        "Probabilities assume the class priors common 0.7778, rare 0.2222.",
     ]:
         assert told in text, told
-    assert "lean towards" not in text
+    assert "are too high" not in text
 
 
 def test_every_decision_of_pooled_networks_is_told(auto, tmp_path):
@@ -115,7 +115,7 @@ def test_what_decides_around_pooled_networks_is_told_and_no_more(auto, table, tm
     (corrected,) = read_card(tmp_path / "model")["schema"]["decision"]
     assert corrected["to_priors"] == {"common": 0.5, "rare": 0.5}
     text = card_of(tmp_path / "model")
-    assert "AutoClassifier of" in text and "natural: " not in text and "equally frequent" not in text
+    assert "AutoClassifier of" in text and "Probabilities assume" not in text and "equally frequent" not in text
 
 
 def test_a_model_of_numbers_that_nothing_was_told_of(problem, tmp_path):
@@ -191,7 +191,7 @@ def test_labels_of_any_kind(labels, told, problem, tmp_path):
     assert card["schema"]["class_priors"] == {names[0]: 0.9, names[1]: 0.1}
     assert card["schema"]["decision"][0]["thresholds"].keys() == set(names)
     text = card_of(tmp_path / "model")
-    assert f"| {names[1]} | 6 | 10.00% |" in text and f"Class {names[1]} had 6 training rows only" in text
+    assert f"| {names[1]} | 6 | 10.00% |" in text and f"Class {names[1]} had only 6 training rows" in text
     assert f"a classifier of {names[0]}, {names[1]}" in text
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -182,17 +183,17 @@ CRAFTED = {
         lambda m: vars(m).update(
             spare_=HistGradientBoostingClassifier(max_iter=1).fit([[0.0]] * 20 + [[1.0]] * 20, [0, 1] * 20)._predictors
         ),
-        "belongs to no forest",
+        "belongs to neither a forest",
     ),
     "a tree's child past the end": ("tree", lambda m: tree_of(m, "left_child", FAR), "child index"),
     "a tree's child before it": ("tree", lambda m: tree_of(m, "right_child", 0), "child index"),
     "a tree's feature past the end": ("tree", lambda m: tree_of(m, "feature", 4), "feature index"),
-    "a tree of other features": ("tree", lambda m: vars(m).update(n_features_in_=3), "not one of 3 features"),
+    "a tree of other features": ("tree", lambda m: vars(m).update(n_features_in_=3), "does not read 3 features"),
     "a forest's tree of other features": ("forest", narrow, "other features than the forest"),
     "a forest of other features": ("forest", lambda m: vars(m).update(n_features_in_=3), "other features than"),
     "a balanced forest's tree": ("balanced forest", narrow, "other features than the forest"),
     "a forest of other things": ("forest", lambda m: vars(m).update(estimators_=[GaussianNB()]), "other features than"),
-    "a tree of no forest": ("linear", free_tree, "belongs to no forest"),
+    "a tree of no forest": ("linear", free_tree, "belongs to neither a forest"),
     "codes of fewer columns": ("codes", edit(ENCODER, _n_features_outs=[1]), "categories and its columns"),
     "codes of columns without end": ("codes", edit(ENCODER, _n_features_outs=[FAR, -FAR]), "zip|categories and"),
     "levels out of order": (
@@ -253,9 +254,11 @@ CRAFTED = {
 def verdicts(fitted, rows, tmp_path_factory):
     """What becomes of every crafted model, in a process that a crash would end."""
     folder = tmp_path_factory.mktemp("crafted")
+    for name in {name for name, _, _ in CRAFTED.values()}:
+        save(fitted[name], folder / name)
     for number, (name, change, _) in enumerate(CRAFTED.values()):
         model = copy.deepcopy(fitted[name])
-        save(model, folder / str(number))
+        shutil.copytree(folder / name, folder / str(number))
         change(model)
         forge(model, folder / str(number))
     np.save(folder / "rows.npy", rows[0])
@@ -330,8 +333,8 @@ def mutated(folder, seed, number):
 
 
 def test_objects_changed_at_random_are_refused_or_sound(saved_models):
-    outcomes = mutated(saved_models, 0, 300)
-    assert outcomes["refused"] > 90 and outcomes["sound"] > 90
+    outcomes = mutated(saved_models, 0, 150)
+    assert outcomes["refused"] > 45 and outcomes["sound"] > 45
 
 
 @pytest.mark.long

@@ -144,3 +144,8 @@ def test_the_messy_tables(data_home):
     }
     found = {(each.kind, each.columns) for each in check(read_table(messy / "visits.csv"), "fraud")}
     assert {("groups", ("customer",)), ("time", ("time",))} <= found
+
+
+def test_columns_that_are_left_out_are_not_called_pooled(table):
+    frame = table.assign(note=[f"note {i} of a long story, never again" for i in range(N)])
+    assert "rare categories" not in {found.kind for found in check(frame, "y")}

@@ -503,6 +503,12 @@ def test_text_in_columns_of_numbers_is_named_with_its_rows_and_the_remedy():
     assert mended.kinds_ == {"x": "category", "y": "category"}
 
 
+def test_cells_of_new_rows_are_to_be_mended_since_how_they_are_read_is_settled_at_fit():
+    fitted = TablePreprocessor().fit(pd.DataFrame({"x": [f"{i}.5" for i in range(20)]}))
+    message = error(lambda: fitted.transform(pd.DataFrame({"x": ["1,5", "2.5"]})))
+    assert "'1,5' in row 0" in message and "decimal mark" in message and "--" not in message
+
+
 def test_few_different_numbers_among_text_are_labels():
     X = pd.DataFrame({"doors": ["2", "3", "4", "5more"] * 10})
     assert TablePreprocessor().fit(X).kinds_ == {"doors": "category"}

@@ -216,10 +216,10 @@ def transformed(
         If there are weights, and the transform does not take them but changes labels.
     """
     if weight is None:
-        return (*transform(x, y), None)
+        return (*_parts(transform, transform(x, y), 2), None)
     if "weight" in signature(getattr(transform, "forward", transform)).parameters:
-        return transform(x, y, weight=weight)
-    rows, labels = transform(x, y)
+        return _parts(transform, transform(x, y, weight=weight), 3)
+    rows, labels = _parts(transform, transform(x, y), 2)
     given = one_hot(y, labels.shape[-1]) if labels.ndim > y.ndim else y
     if labels.shape != given.shape or bool((labels != given).any()):
         raise ValueError(
@@ -228,3 +228,10 @@ def transformed(
             f"weights of the new rows as a third tensor."
         )
     return rows, labels, weight
+
+
+def _parts(transform: Callable[..., Any], parts: Any, n: int) -> Any:
+    if not isinstance(parts, tuple | list) or len(parts) != n or not all(isinstance(part, Tensor) for part in parts):
+        found = f"{len(parts)} parts" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+        raise ValueError(f"batch_transform={transform!r} must return {n} tensors, but returned {found}.")
+    return parts

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from equipoise.bilevel.found_loss import FoundLoss, found_losses
@@ -28,6 +27,7 @@ from equipoise.bilevel.stack_loss_search import StackLossSearch
 from equipoise.losses.counts import by_class
 from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
+from equipoise.sklearn_private import HasMethods, Interval, StrOptions
 from equipoise.training import InnerTraining
 
 _WARM_UP, _WARM_UP_SHARE = 200, 0.4

@@ -1,4 +1,4 @@
-"""scikit-learn classifiers: one without choices, the trainer's networks, searches, any classifier resampled."""
+"""scikit-learn classifiers that train networks, or another classifier on resampled rows."""
 
 import lazy_loader
 

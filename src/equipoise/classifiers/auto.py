@@ -1,16 +1,14 @@
-"""`AutoClassifier`: networks that need no choices, with honest probabilities and a decision by name.
+"""`AutoClassifier`: a pool of networks without tuning, with calibrated probabilities and a decision by name.
 
-Put together from what earlier work found: members that are trained together (Lakshminarayanan, Pritzel and Blundell,
-NeurIPS 2017), MixUp (Zhang et al., ICLR 2018), piecewise-linear codes of numbers (Gorishniy, Rubachev and Babenko,
-NeurIPS 2022), features scaled by what extremely randomised trees find in them (Geurts, Ernst and Wehenkel, 2006),
-models pooled by their answers on held-out rows (Genest and Zidek, 1986), prior correction (Saerens, Latinne and
-Decaestecker, 2002). `benchmarks/auto_search.py` is the search by which its constants were found.
+It combines deep ensembles (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017), MixUp (Zhang et al., ICLR 2018),
+piecewise-linear codes of numbers (Gorishniy, Rubachev and Babenko, NeurIPS 2022), feature scaling by the importances of
+extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), log-opinion pools (Genest and Zidek, 1986) and prior
+correction (Saerens, Latinne and Decaestecker, 2002). `benchmarks/auto_search.py` is the search for its constants.
 """
 
-import time
 from dataclasses import asdict
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,74 +16,74 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
 from equipoise.classifiers.auto_members import FoldInputs, Kind
-from equipoise.classifiers.base import NetworkClassifier
+from equipoise.classifiers.jobs import JobClassifier
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
 from equipoise.decisions.pool import pool
 from equipoise.describing import Description, Rule, by_label
-from equipoise.sklearn_private import Interval, StrOptions, fit_context
-from equipoise.training import FittedEnsemble, fit
+from equipoise.sklearn_private import Interval, StrOptions
+from equipoise.training import FittedEnsemble
 from equipoise.training.scaling import Standardizer
 
 DECISIONS = ("balanced", "macro_f1", "natural")
 
 
-class AutoClassifier(NetworkClassifier):
-    """A model without choosing: pooled networks, honest probabilities, and a decision that is chosen by name.
+class AutoClassifier(JobClassifier):
+    """Pool of networks without tuning, with calibrated probabilities and a decision by name.
 
     The rows are divided into eight stratified folds (four from 5,000 rows on). For each fold, networks of several
-    kinds are trained on the other folds: on features and piecewise-linear codes of them, or on features alone, scaled
-    by the relevance that trees find; some with much dropout and half of the steps. Their answers on the fold that they
-    have not seen say how to put the kinds together, so that the log loss is low. All networks train at once.
+    kinds are trained on the other folds: on features with or without piecewise-linear codes, scaled by the importances
+    of trees; some with more dropout and half the steps. The kinds are pooled, with weights that minimise the log loss
+    of out-of-fold predictions. All networks train at once.
 
     Parameters
     ----------
     decision : {"balanced", "macro_f1", "natural"}, array-like of shape (K, K), DataFrame or dict, default="balanced"
-        What `predict` decides for. ``"balanced"``: the class that is most probable if all were equally frequent, which
-        is best for balanced accuracy and G-mean. ``"macro_f1"``: by offsets that are best for macro F1 on the held-out
-        rows. ``"natural"``: the most probable class. Costs, rows = true class, columns = decided class: the class of
-        the lowest expected cost. An array of costs has the order of `classes_` (sorted labels); a data frame with
-        labels as index and columns, or ``{true: {decided: cost}}``, names the classes itself. The decision changes no
-        probability, and may be set after `fit`.
+        Decision rule of `predict`. ``"balanced"``: the most probable class under equal class priors, best for balanced
+        accuracy and G-mean. ``"macro_f1"``: offsets that maximise macro F1 on out-of-fold predictions. ``"natural"``:
+        the most probable class. Costs (rows = true class, columns = decided class): the class of the lowest expected
+        cost. An array has the order of `classes_`; a data frame or ``{true: {decided: cost}}`` has labels. The decision
+        does not change probabilities, and may be set after `fit`.
     standardize : bool, default=True
-        Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
+        Standardise each feature by the training rows and clip it to +-5.
     max_steps : int, default=None
-        Gradient steps of a network of the longest kind, in place of those that follow from the number of rows.
+        Gradient steps of the networks that train longest; by default from the number of rows.
     max_time : float, default=None
-        Seconds that `fit` may take, about. Little time means fewer steps, then fewer folds and kinds of networks, with
-        a warning; networks make 100 steps at least. A fit with a time limit depends on the machine's speed.
+        Approximate time limit of `fit` in seconds. If needed, it makes fewer steps (at least 100), then fewer folds and
+        kinds of networks, with a warning. Results under a limit depend on the machine's speed.
     device : str, default="auto"
-        As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
+        Torch device; ``"auto"`` uses CUDA if available, else the CPU.
     random_state : int, RandomState or None, default=None
+        Random seed.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
     priors_ : ndarray of shape (K,)
-        Class priors of the training rows, by weight, under which the probabilities hold.
+        Weighted class priors of the training rows.
     kinds_ : tuple of Kind
-        Kinds of networks that were trained.
+        Kinds of networks in the pool.
     scaler_ : Standardizer or None
-        Moments of the features, if ``standardize``.
+        Means and scales of the features, if ``standardize``.
     fold_inputs_ : list of FoldInputs
-        For each fold: what its networks see of a row.
+        Inputs of the networks of each fold.
     fold_ensembles_ : list of list of FittedEnsemble
-        For each fold: a network of each kind.
+        Networks of each fold, one a kind.
     pool_weights_ : ndarray of shape (n_kinds,)
         Exponent of each kind's probabilities in the pool.
     offsets_ : dict of str to ndarray of shape (K,)
-        What each named decision adds to log probabilities; those of macro F1 are found when first asked for.
+        Offsets to log probabilities of each named decision; those of macro F1 are tuned at first use.
     feature_importances_ : ndarray of shape (n_features,)
-        How much each feature tells of the classes, of mean 1; the mean over folds.
+        Importances of tree splits, scaled to mean 1; the mean over folds.
     n_steps_ : list of int
         Gradient steps of each network.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        If `X` had them.
+        If `X` has column names.
 
     See Also
     --------
-    NeuralClassifier : Networks with the treatment of the imbalance as parts.
+    NeuralClassifier : Networks with interchangeable treatments of the imbalance.
 
     Examples
     --------
@@ -109,6 +107,7 @@ class AutoClassifier(NetworkClassifier):
     n_steps_: list[int]
     held_out_: HeldOutAnswers
 
+    _job_class = AutoJob
     _parameter_constraints = {
         "decision": [StrOptions(set(DECISIONS)), "array-like", dict],
         "standardize": ["boolean"],
@@ -143,54 +142,9 @@ class AutoClassifier(NetworkClassifier):
         self.device = device
         self.random_state = random_state
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Train the networks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), default=None
-        groups : array-like of shape (n,), default=None
-            Rows of one group are held out together.
-
-        Returns
-        -------
-        AutoClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If rows or labels do not serve, or costs do not fit the classes.
-        """
-        started = time.monotonic()
-        job = self.prepare(X, y, sample_weight, groups)
-        left = None
-        if self.max_time is not None:
-            left = max(0.0, self.max_time - (time.monotonic() - started))
-        return job.finish(fit(job.tasks, max_time=left))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def prepare(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> AutoJob:
-        """Return the first half of `fit`: a job with the training tasks, whose `finish` is the second half.
-
-        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
-
-        Returns
-        -------
-        AutoJob
-        """
-        return AutoJob(self, X, y, sample_weight, groups)
-
     @property
     def offsets_(self) -> dict[str, NDArray[np.float64]]:
-        """What each named decision adds to log probabilities; those of macro F1 are found when first asked for."""
+        """Offsets to log probabilities of each named decision; those of macro F1 are tuned at first use."""
         return {name: self._offsets(name) for name in DECISIONS}
 
     def _offsets(self, decision: str) -> NDArray[np.float64]:
@@ -199,11 +153,11 @@ class AutoClassifier(NetworkClassifier):
         return -np.log(self.priors_) if decision == "balanced" else np.zeros(len(self.classes_))
 
     def scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        """Return checked rows standardised, as `fold_inputs_` take them."""
+        """Return validated rows standardised, as input of `fold_inputs_`."""
         return (X if self.scaler_ is None else self.scaler_.transform(X)).astype(np.float32)
 
     def fold_probabilities(self, fold: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return probabilities (n_kinds, n, n_classes) by the networks of a fold, for scaled rows."""
+        """Return probabilities (n_kinds, n, n_classes) of scaled rows by the networks of a fold."""
         inputs, ensembles = self.fold_inputs_[fold], self.fold_ensembles_[fold]
         pairs = zip(self.kinds_, ensembles, strict=True)
         return np.stack([ensemble.predict_proba(inputs.view(rows, kind)) for kind, ensemble in pairs])
@@ -213,7 +167,7 @@ class AutoClassifier(NetworkClassifier):
         return pool(np.mean([self.fold_probabilities(fold, scaled) for fold in folds], axis=0), self.pool_weights_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Label that is decided for, by `decision`.
+        """Predict labels by the rule of `decision`.
 
         Parameters
         ----------
@@ -226,14 +180,14 @@ class AutoClassifier(NetworkClassifier):
         return self.predict_from_proba(self.predict_proba(X))
 
     def predict_from_proba(self, y_proba: ArrayLike, decision: str | Costs | None = None) -> NDArray[Any]:
-        """Label that is decided for where the probabilities are known already.
+        """Predict labels from probabilities.
 
         Parameters
         ----------
         y_proba : array-like of shape (n, K)
-            As `predict_proba` gives them.
+            Of `predict_proba`.
         decision : str, array-like of shape (K, K), DataFrame or dict, optional
-            The parameter's value by default.
+            In place of the parameter `decision`.
 
         Returns
         -------
@@ -242,7 +196,7 @@ class AutoClassifier(NetworkClassifier):
         Raises
         ------
         ValueError
-            If there is no such decision, or costs do not fit the classes.
+            If the decision is unknown, or costs do not fit the classes.
         """
         check_is_fitted(self)
         decision = self.decision if decision is None else decision
@@ -252,23 +206,21 @@ class AutoClassifier(NetworkClassifier):
         return self.classes_[decide(y_proba, self._offsets(str(decision)))]
 
     def costs(self, decision: str | Costs | None = None) -> NDArray[np.float64] | None:
-        """Return costs (K, K), or None where a named decision rules; checked."""
+        """Return validated costs (K, K), or None for a named decision."""
         decision = self.decision if decision is None else decision
         if isinstance(decision, str):
             if decision not in DECISIONS:
-                raise ValueError(
-                    f"decision must be one of {DECISIONS} or a matrix of costs, but decision={decision!r}."
-                )
+                raise ValueError(f"decision must be one of {DECISIONS} or a matrix of costs, got {decision!r}.")
             return None
         return cost_matrix(decision, self.classes_)
 
     def decision_rule(self) -> Rule:
-        """Return the costs or the offsets to log probabilities that decide, by `decision`."""
+        """Return the costs or offsets of `decision`."""
         costs = self.costs()
         return Rule(offsets=self._offsets(str(self.decision))) if costs is None else Rule(costs=costs)
 
     def describe(self) -> Description:
-        """Describe the pool, its decision and its class priors, once fitted.
+        """Describe the fitted pool, its decision and its class priors.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The first half of `AutoClassifier.fit`, folds and their training tasks, and what the held-out rows then decide."""
+"""`AutoJob`: folds and their training tasks; pool weights and offsets from the out-of-fold predictions."""
 
 import time
 import warnings
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from equipoise.classifiers.auto import AutoClassifier
 
 _FOLDS, _FOLDS_OF_MANY = 8, 4
-_MANY_ROWS = 5000  # from which on there are fewer folds
+_MANY_ROWS = 5000  # fewer folds from here on
 _EPOCHS, _MOST_STEPS = 40, 2000  # of the longest kind
-_TREES_SHARE = 0.25  # of the time that the search for relevance may take
+_TREES_SHARE = 0.25  # of the time limit, for feature importances
 
 Weights = NDArray[np.float64]
 
 
 @dataclass(eq=False, repr=False)
 class HeldOutAnswers:
-    """Pooled probabilities of the rows by networks that had not seen them.
+    """Pooled out-of-fold probabilities of the training rows.
 
-    Once copied or stored, it holds what was learned from the rows, and no longer the rows.
+    A copy or a saved one holds the tuned offsets only, without the rows.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class HeldOutAnswers:
 
     @cached_property
     def macro_f1_offsets(self) -> NDArray[np.float64]:
-        """Offsets to log probabilities that are best for macro F1 on the rows."""
+        """Offsets to log probabilities that maximise macro F1."""
         labels = np.arange(self.proba.shape[1])
         return self.rows.tune(self.proba, labels, metric="macro_f1", sample_weight=self.weights)
 
@@ -64,7 +64,7 @@ class HeldOutAnswers:
 
 
 class AutoJob(FitJob["AutoClassifier"]):
-    """A fit of an `AutoClassifier` whose networks are not trained yet; parameters are those of its `fit`.
+    """A prepared fit of an `AutoClassifier`; parameters as in its `fit`.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class AutoJob(FitJob["AutoClassifier"]):
     codes : ndarray of shape (n,)
     weights : ndarray of shape (n,) or None
     held_out : list of ndarray of int
-        Rows that the networks of each fold do not see.
+        Held-out rows of each fold.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
         rows, self.codes = draft._checked(X, y)
-        draft.costs()  # refused now, rather than after the work
+        draft.costs()  # refuses a bad decision before the work
         held_together = None if groups is None else column_or_1d(groups)
         check_consistent_length(rows, held_together)
         self.weights = None
@@ -99,7 +99,7 @@ class AutoJob(FitJob["AutoClassifier"]):
             held_together = None if held_together is None else held_together[seen]
         counts = np.bincount(self.codes, weights=self.weights, minlength=len(draft.classes_))
         if not (counts > 0).all():
-            raise ValueError("Each class needs a row of positive weight, but all of one have weight zero.")
+            raise ValueError("Each class needs a row of positive weight, but all rows of a class have weight zero.")
         draft.priors_ = counts / counts.sum()
         draft.scaler_ = Standardizer.of(rows, self.weights, CLIP) if draft.standardize else None
         self.rows = draft.scaled(rows)
@@ -107,7 +107,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         plan = self._plan(held_together, started, device)
         folds = _split(self.codes, held_together, rng.randint(1 << 31), plan.n_folds)
         self.held_out = [held_out for _, held_out in folds]
-        draft.kinds_ = plan.kinds  # so that a model that is kept knows its own
+        draft.kinds_ = plan.kinds  # kept with the model: the class attribute may change
         settings = [_settings(kind, len(folds[0][0]), plan.steps, device) for kind in draft.kinds_]
         seconds = None if draft.max_time is None else _TREES_SHARE * draft.max_time / len(folds)
         draft.fold_inputs_ = []
@@ -115,7 +115,7 @@ class AutoJob(FitJob["AutoClassifier"]):
             self._add_fold(train, settings, rng, seconds)
 
     def _plan(self, groups: NDArray[Any] | None, started: float, device: str) -> Plan:
-        """Return folds, kinds and steps: all of them, or what the time limit leaves."""
+        """Return folds, kinds and steps within the time limit."""
         draft, n_folds = self._draft, _most_folds(self.codes, groups)
         n_train = len(self.codes) - len(self.codes) // n_folds
         whole = Plan(n_folds, draft.kinds, draft.max_steps or _steps(n_train))
@@ -172,7 +172,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         return HeldOutRows(self.codes, folds, trained)
 
     def _diverged(self) -> str:
-        return "Training diverged: see that the features are finite and of like scale."
+        return "Training diverged: scale the features, for example with standardize=True."
 
 
 def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
@@ -180,10 +180,10 @@ def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
     if groups is not None:
         names = np.unique(groups)
         if len(names) < 2:
-            raise ValueError(f"Two groups are needed, but groups holds one only: {names.tolist()[0]!r}; leave it out.")
+            raise ValueError(f"groups needs two or more groups, but holds one only: {names.tolist()[0]!r}. Remove it.")
         n_folds = min(n_folds, len(names))
     if n_folds < 2:
-        raise ValueError(f"A class of two rows is needed, but each of the {len(codes)} classes has one row only.")
+        raise ValueError(f"At least one class needs two rows, but each of the {len(codes)} classes has one row only.")
     return n_folds
 
 
@@ -191,9 +191,9 @@ def _split(codes: Codes, groups: NDArray[Any] | None, seed: int, n_folds: int) -
     """Return training and held-out rows of each fold."""
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes that not every fold has: pooled, they need not
+        warnings.simplefilter("ignore", UserWarning)  # a class may lack in a fold: the pool does not need it
         folds = splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
-        return [(train, held_out) for train, held_out in folds if len(held_out)]  # of few groups, some go without
+        return [(train, held_out) for train, held_out in folds if len(held_out)]  # few groups leave some folds empty
 
 
 def _batch_size(n_rows: int) -> int:
@@ -201,7 +201,7 @@ def _batch_size(n_rows: int) -> int:
 
 
 def _steps(n_rows: int) -> int:
-    """Return the gradient steps of the longest kind."""
+    """Return the gradient steps of the kind that trains longest."""
     return min(max(LEAST_STEPS, _EPOCHS * -(-n_rows // _batch_size(n_rows))), _MOST_STEPS)
 
 

@@ -1,4 +1,4 @@
-"""The networks of `AutoClassifier`: of some kinds, and what each of them sees of a row."""
+"""Kinds of networks of `AutoClassifier`, and their inputs."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,17 +16,17 @@ BINS = 12
 
 @dataclass(frozen=True)
 class Kind:
-    """How a network is trained, and on what.
+    """Inputs and training of a network.
 
     Attributes
     ----------
     codes : bool
-        Whether it sees piecewise-linear codes beside the features.
+        Whether piecewise-linear codes are among its inputs.
     sharpness : float
-        Features and codes are multiplied by the feature's relevance to this power.
+        Power of the feature importance that scales features and codes.
     dropout : float, in [0, 1)
     share_of_steps : float
-        Of the gradient steps of the longest kind.
+        Of the gradient steps of the kind that trains longest.
     alpha : float
         Of MixUp.
     """
@@ -39,14 +39,14 @@ class Kind:
 
 
 class FoldInputs:
-    """What the networks of a fold see: made from the rows that they train on, and from no other.
+    """Inputs of the networks of a fold, fitted on its training rows only.
 
     Attributes
     ----------
     feature_importances_ : ndarray of shape (n_features,)
         Of mean 1, see `feature_relevance`.
     encoder_ : PiecewiseLinearEncoder or None
-        None where no network sees codes.
+        None if no network reads codes.
     """
 
     def __init__(self, relevance: NDArray[np.float32], encoder: PiecewiseLinearEncoder | None) -> None:
@@ -63,18 +63,18 @@ class FoldInputs:
         *,
         coded: bool = True,
     ) -> Self:
-        """Look at training rows (n, n_features) and their classes."""
+        """Fit on training rows (n, n_features) and their classes."""
         relevance = feature_relevance(X, codes, weights, seed, max_time)
         encoder = PiecewiseLinearEncoder(BINS, bins="tree").fit(X, codes) if coded else None
         return cls(relevance.astype(X.dtype), encoder)
 
     def scales(self, kind: Kind) -> Rows:
-        """Factor of each column that a kind of network sees."""
+        """Scale of each input column of a kind of network."""
         scales = self.feature_importances_**kind.sharpness
         if not kind.codes or self.encoder_ is None:
             return scales
         return np.concatenate([scales, scales[self.encoder_.columns_]])
 
     def view(self, X: Rows, kind: Kind) -> Rows:
-        """Rows (n, n_features) as a kind of network sees them."""
+        """Rows (n, n_features) as inputs of a kind of network."""
         return (self.encoder_.encode(X) if kind.codes and self.encoder_ is not None else X) * self.scales(kind)

@@ -1,4 +1,4 @@
-"""How `AutoClassifier` spends a time limit: fewer steps first, then fewer folds and kinds of networks."""
+"""Time limit of `AutoClassifier`: fewer steps first, then fewer folds and kinds of networks."""
 
 import time
 import warnings
@@ -12,23 +12,23 @@ from equipoise.classifiers.auto_members import FoldInputs, Kind
 from equipoise.training import Settings, Table, Task, fit
 
 FEWEST_STEPS = 100
-"""Gradient steps of a network, at least, however short the time is."""
+"""Fewest gradient steps of a network, whatever the time limit."""
 
-_ENOUGH_STEPS = 300  # below, folds and kinds are given up for steps
+_ENOUGH_STEPS = 300  # fewer folds and kinds rather than fewer steps than this
 _PROBE_ROWS, _PROBE_STEPS = 1000, 5
-_TRAINING_SHARE = 0.8  # of the time that is left; the rest is for predictions on held-out rows, and surprises
+_TRAINING_SHARE = 0.8  # of the time left; the rest is for out-of-fold predictions and delays
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained.
+    """Size of a fit.
 
     Attributes
     ----------
     n_folds : int
     kinds : tuple of Kind
     steps : int
-        Gradient steps of a network of the longest kind.
+        Gradient steps of the kind that trains longest.
     """
 
     n_folds: int
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that the parts of a fit take on this machine: the inputs of a fold, and a step of each kind."""
+    """Measured seconds of the inputs of a fold, and of a gradient step of each kind."""
 
     inputs: float
     steps: dict[Kind, float]
@@ -54,7 +54,7 @@ class Costs:
         codes: NDArray[np.int64],
         settings: dict[Kind, Settings],
     ) -> "Costs":
-        """Time a fold of some rows, and a few steps of each kind on them; time grows with the rows, at most."""
+        """Time the inputs of a sample of rows, and a few steps of each kind on it."""
         rows = np.random.default_rng(0).permutation(len(X))[:_PROBE_ROWS]
         rows = np.union1d(rows, np.unique(codes, return_index=True)[1])  # one of each class
         started = time.monotonic()
@@ -69,13 +69,13 @@ class Costs:
         return cls(of_inputs, steps)
 
     def affordable_steps(self, plan: Plan, seconds: float) -> int:
-        """Return the gradient steps that a plan's folds and kinds leave time for."""
+        """Return the gradient steps within a time limit, for the folds and kinds of a plan."""
         in_a_step = plan.n_folds * sum(kind.share_of_steps * self.steps[kind] for kind in plan.kinds)
         return int((_TRAINING_SHARE * seconds - plan.n_folds * self.inputs) / in_a_step)
 
 
 def plan_within(seconds: float, whole: Plan, costs: Costs) -> Plan:
-    """Return the largest plan that leaves its networks enough steps; else the smallest, with the fewest steps."""
+    """Return the largest plan with enough steps in the time limit, else the smallest plan."""
     enough = min(whole.steps, _ENOUGH_STEPS)
     for plan in _smaller(whole):
         steps = costs.affordable_steps(plan, seconds)
@@ -92,12 +92,12 @@ def _smaller(whole: Plan) -> Iterator[Plan]:
 
 
 def warn_of_little_time(max_time: float, plan: Plan, whole: Plan) -> None:
-    """Warn where the time limit costs folds or kinds of networks, or leaves few steps."""
+    """Warn if the time limit reduces folds or kinds of networks, or leaves few steps."""
     enough = min(whole.steps, _ENOUGH_STEPS)
     if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
         warnings.warn(
-            f"max_time={max_time!r} seconds leave time for {plan}, instead of {whole}: the model is weaker. Give it "
-            f"more time, or fewer rows or columns.",
+            f"max_time={max_time!r} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "
+            "give fewer rows or columns.",
             UserWarning,
             stacklevel=6,
         )

@@ -1,4 +1,4 @@
-"""What the classifiers that train networks share: checks of rows and labels, the device, prediction."""
+"""Base class of the classifiers that train networks: validation, device, prediction."""
 
 import copy
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from equipoise.text import counted
 Codes = NDArray[np.int64]
 
 CLIP = 5.0
-"""Bound of standardised features, in standard deviations."""
+"""Largest size of a standardised feature, in standard deviations."""
 
 LEAST_STEPS = 300
-"""Gradient steps of a network on a small table, at least."""
+"""Fewest gradient steps of a network, for small tables."""
 
-_NUMBERS_AT_ONCE = 1 << 22  # of rows that are predicted at once
+_NUMBERS_AT_ONCE = 1 << 22  # in a batch of prediction
 _ROWS_AT_ONCE = 1 << 13
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
     """Base of the classifiers that train networks.
 
-    A subclass fits a draft, an unfitted twin of itself, and gives `_probabilities` of checked rows.
+    Subclasses fit a draft, an unfitted copy of themselves, and implement `_probabilities`.
     """
 
     classes_: NDArray[Any]
@@ -39,7 +39,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     _dtypes: Sequence[type[np.generic]] = (np.float64, np.float32)
 
     def _new_draft(self) -> Self:
-        """Return a twin with the same parameters and without fitted attributes."""
+        """Return an unfitted copy with the same parameters."""
         draft = copy.copy(self)
         draft._forget()
         return draft
@@ -49,21 +49,22 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             delattr(self, name)
 
     def become(self, draft: Self) -> Self:
-        """Take the fitted attributes of a draft in place of one's own, and return oneself."""
+        """Replace the fitted attributes by those of a draft, and return self."""
         self._forget()
         self.__dict__.update(vars(draft))
         return self
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
-        """Return training rows and class codes; set `classes_` and what scikit-learn keeps of features."""
+        """Return training rows and class codes; set `classes_` and the attributes of features."""
         rows, labels = validate_data(
             self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
         )
+        rows = _forward(rows)
         check_one_kind(labels)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"Two classes are needed, but y holds one class only: {self.classes_.tolist()[0]!r}.")
+            raise ValueError(f"y needs two or more classes, but holds one class only: {self.classes_.tolist()[0]!r}.")
         return rows, codes
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -80,12 +81,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows: Any = validate_data(self, as_array(X), reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
+        rows = _forward(rows)
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def describe(self) -> Description:
-        """Describe the networks, once there are some, and treatments of the imbalance.
+        """Describe the trained networks and the treatments of the imbalance.
 
         Returns
         -------
@@ -100,7 +102,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return Description(nature=(nature,), balancing=self._balancing())
 
     def _balancing(self) -> tuple[str, ...]:
-        """Names of the treatments under which the networks see their classes as more even than they are."""
+        """Names of the treatments that move the class priors of training towards balance."""
         return ()
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -122,8 +124,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[proba.argmax(axis=1)]
 
 
+def _forward(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows as torch can view them, such as images whose channels are reversed by ``[:, ::-1]``."""
+    return rows.copy() if any(stride < 0 for stride in rows.strides) else rows
+
+
 def _plain(labels: Any) -> Any:
-    """Return labels that are numbers in an array of objects as an array of numbers."""
+    """Convert numeric labels in an array of objects to an array of numbers."""
     if getattr(labels, "dtype", None) != np.dtype(object):
         return labels
     values = np.asarray(labels)
@@ -132,17 +139,17 @@ def _plain(labels: Any) -> Any:
 
 
 def training_device(name: str) -> str:
-    """Return the device that a parameter ``device`` names.
+    """Return the torch device of a parameter ``device``, checked.
 
     Parameters
     ----------
     name : str
-        ``"auto"`` is CUDA where there is one, else the CPU.
+        ``"auto"`` uses CUDA if available, else the CPU.
 
     Raises
     ------
     ValueError
-        If torch knows no such device, or this machine has none.
+        If the device is unknown or not available here.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -151,5 +158,5 @@ def training_device(name: str) -> str:
     except Exception as error:
         there = ["'auto'", "'cpu'", *(["'cuda'"] if torch.cuda.is_available() else [])]
         reason = str(error).splitlines()[0]
-        raise ValueError(f"device={name!r} is not there ({reason}): choose one of {', '.join(there)}.") from error
+        raise ValueError(f"device={name!r} is not available ({reason}): choose one of {', '.join(there)}.") from error
     return name

@@ -1,4 +1,4 @@
-"""Which classifier of several, one inside the other, it is whose decision `predict` gives."""
+"""The classifier that decides, of several nested ones."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from equipoise.classifiers.resampled import ResampledClassifier
 
 
 def decider(model: Any) -> Any:
-    """Return the classifier that decides: pipelines, frozen and resampled classifiers leave that to the one in them.
+    """Return the classifier that decides; pipelines, frozen and resampled classifiers delegate to their inner one.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def decider(model: Any) -> Any:
     Returns
     -------
     classifier
-        The model itself, if it decides by the probabilities of what is in it.
+        The model itself unless it delegates.
 
     Examples
     --------

@@ -1,19 +1,23 @@
-"""The first half of a fit as an object: networks that are yet to be trained, and the classifier that takes them."""
+"""A fit in two halves: `FitJob` holds the training tasks, and its `finish` takes the trained networks."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from numpy.typing import ArrayLike
 
 from equipoise.classifiers.base import NetworkClassifier
-from equipoise.training import Task, TrainedNetwork
+from equipoise.sklearn_private import fit_context
+from equipoise.training import Task, TrainedNetwork, fit
 
 C = TypeVar("C", bound=NetworkClassifier)
 
 
 class FitJob(ABC, Generic[C]):
-    """A fit whose networks are not trained yet.
+    """A prepared fit whose networks are not trained yet.
 
-    The tasks of many jobs may train in one call of `equipoise.training.fit`. The classifier stays as it was until
+    The tasks of many jobs may train in one call of `equipoise.training.fit`. The classifier is unchanged until
     `finish`.
 
     Attributes
@@ -26,7 +30,7 @@ class FitJob(ABC, Generic[C]):
         self._classifier, self._draft, self.tasks = classifier, draft, tasks
 
     def finish(self, networks: Sequence[TrainedNetwork]) -> C:
-        """Give the trained networks to the classifier.
+        """Fit the classifier with the trained networks.
 
         Parameters
         ----------
@@ -36,7 +40,7 @@ class FitJob(ABC, Generic[C]):
         Returns
         -------
         NeuralClassifier or AutoClassifier
-            The classifier that the job was prepared for, fitted.
+            The fitted classifier.
 
         Raises
         ------
@@ -55,3 +59,65 @@ class FitJob(ABC, Generic[C]):
     @abstractmethod
     def _diverged(self) -> str:
         """Return the message for networks that are not finite."""
+
+
+class JobClassifier(NetworkClassifier):
+    """Base of the classifiers that are fitted by a job; several of them may train at once."""
+
+    max_time: float | None
+    _job_class: ClassVar[Any]
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
+        """Train the networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features)
+        y : array-like of shape (n,)
+            Labels of two or more classes.
+        sample_weight : array-like of shape (n,), default=None
+        groups : array-like of shape (n,), default=None
+            `AutoClassifier` holds out the rows of a group together; `NeuralClassifier` with `AutoBalance` has separate
+            parameters for each group.
+
+        Returns
+        -------
+        object
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If rows, labels or parameters are invalid, or training diverged.
+        """
+        started = time.monotonic()
+        job = self.prepare(X, y, sample_weight, groups)
+        left = None if self.max_time is None else max(0.0, self.max_time - (time.monotonic() - started))
+        return job.finish(fit(job.tasks, max_time=left))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def prepare(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> FitJob[Self]:
+        """Prepare a fit: a job with the training tasks, and a `finish`.
+
+        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
+
+        Returns
+        -------
+        FitJob
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from equipoise import NeuralClassifier
+        >>> from equipoise.training import fit
+        >>> X, y = make_classification(random_state=0)
+        >>> jobs = [NeuralClassifier(n_members=2, max_steps=20, random_state=seed).prepare(X, y) for seed in range(3)]
+        >>> networks = fit([task for job in jobs for task in job.tasks])
+        >>> [job.finish(networks[2 * i : 2 * i + 2]).predict(X).shape for i, job in enumerate(jobs)]
+        [(100,), (100,), (100,)]
+        """
+        return self._job_class(self, X, y, sample_weight, groups)

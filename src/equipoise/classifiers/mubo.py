@@ -1,4 +1,4 @@
-"""`MUBOClassifier`: the networks that MUBO's search trains, as a classifier."""
+"""`MUBOClassifier`: the networks of MUBO's search as a classifier."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -17,29 +17,30 @@ from equipoise.sklearn_private import Interval, fit_context
 from equipoise.training import FittedEnsemble
 
 OUTER_STEPS = 20
-"""Of the search by default; `max_steps` is divided among them."""
+"""Default number of outer steps; `max_steps` is divided among them."""
 
 
 class MUBOClassifier(NetworkClassifier):
-    """Classifies with the networks of MUBO's search over rows, one a restart.
+    """Classifier of the networks of MUBO's row search, one a restart.
 
-    The search trains its networks as it goes, so that they cost nothing beyond it; a network trained anew on the rows
-    found is ``NeuralClassifier(sampler=MUBO())``.
+    The search trains these networks anyway, so they come at no extra cost. ``NeuralClassifier(sampler=MUBO())`` trains
+    a new network on the selected rows instead.
 
     Parameters
     ----------
     search : MUBO, default=None
-        ``MUBO(max_iter=20)`` by default. Its ``n_restarts``, ``hidden_layer_sizes``, ``max_steps``, ``standardize`` and
-        ``random_state`` are those given here.
+        The row search, ``MUBO(max_iter=20)`` by default. Its ``n_restarts``, ``hidden_layer_sizes``, ``max_steps``,
+        ``standardize`` and ``random_state`` are set from the parameters below.
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers.
     n_members : int, default=1
         Number of restarts.
     max_steps : int, default=None
-        Gradient steps of each restart; as many as `NeuralClassifier` makes on the same rows by default.
+        Gradient steps of each restart; by default those of `NeuralClassifier` on the same rows.
     standardize : bool, default=True
-        Bring each feature to mean 0 and deviation 1 over the training rows.
+        Standardise each feature by the training rows.
     random_state : int, RandomState or None, default=None
+        Random seed.
 
     Attributes
     ----------
@@ -47,16 +48,16 @@ class MUBOClassifier(NetworkClassifier):
     ensemble_ : FittedEnsemble
         The networks.
     history_ : DataFrame
-        Steps of the search, as `MUBO.history_` has them.
+        History of the search, see `MUBO`.
     sample_indices_ : ndarray of int
-        Rows that the restart with the lowest objective kept.
+        Rows selected by the restart with the lowest objective.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        If `X` had them.
+        If `X` has column names.
 
     See Also
     --------
-    equipoise.MUBO : The search, its variants and its parameters.
+    equipoise.MUBO : The row search, its variants and its parameters.
 
     Examples
     --------
@@ -101,7 +102,7 @@ class MUBOClassifier(NetworkClassifier):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Search rows, and train on what is found.
+        """Search for rows and train on them.
 
         Parameters
         ----------
@@ -117,7 +118,7 @@ class MUBOClassifier(NetworkClassifier):
         Raises
         ------
         ValueError
-            If rows or labels do not serve.
+            If rows or labels are invalid.
         """
         draft = self._new_draft()
         rows, codes = draft._checked(X, y)

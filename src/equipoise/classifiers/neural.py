@@ -2,96 +2,96 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
 from equipoise.bilevel.history import long_frame
-from equipoise.classifiers.base import LEAST_STEPS, NetworkClassifier
-from equipoise.classifiers.jobs import FitJob
+from equipoise.classifiers.base import LEAST_STEPS
+from equipoise.classifiers.jobs import JobClassifier
 from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
-from equipoise.sklearn_private import HasMethods, Interval, StrOptions, fit_context
+from equipoise.sklearn_private import HasMethods, Interval, StrOptions
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, OuterProblem, fit
+from equipoise.training import FittedEnsemble, OuterProblem
 from equipoise.training.scaling import Standardizer
 
 
-class NeuralClassifier(NetworkClassifier):
-    """Small neural networks trained on imbalanced data, with the treatment of the imbalance as parts.
+class NeuralClassifier(JobClassifier):
+    """Small neural networks trained on imbalanced data, with interchangeable treatments of the imbalance.
 
-    The mean probability of ``n_members`` networks, trained at once, is the prediction. What is done
-    about the imbalance is put together from independent parts: a `sampler` says which rows train, a
-    `batch_transform` how a batch is formed, a `loss` or `class_weight` how an error is weighed.
+    The prediction is the mean probability of ``n_members`` networks, trained at once. Treatments are independent
+    parts: a `sampler` gives the training rows, a `batch_transform` or `batch_sampler` forms the batches, a `loss` or
+    `class_weight` weighs the errors.
 
     Parameters
     ----------
     sampler : imbalanced-learn sampler, default=None
-        Resamples the training rows, anew for each member.
+        Resamples the training rows, separately for each member.
     batch_transform : callable, default=None
-        ``(x, y) -> (x, soft y)`` on each batch, such as `ReMix` or `MixUp`. Labels reach it as class
-        codes, 0 to K - 1.
+        ``(x, y) -> (x, soft y)`` on each batch, such as `ReMix` or `MixUp`. Labels are class codes, 0 to
+        K - 1.
     batch_sampler : callable, default=None
-        Draws which rows form a batch, such as the class `BalancedBatchSampler`: called with the labels
-        (class codes) of a member's training rows, the batch size and ``generator=``, it gives batches of
-        row positions. None passes over the rows in random order.
+        Forms the batches, such as the class `BalancedBatchSampler`: called with the labels (class codes) of a member's
+        training rows, the batch size and ``generator=``, it yields batches of row positions. By default all rows in
+        random order.
     loss : "cross_entropy", nn.Module or callable, default="cross_entropy"
-        A module called with logits ``(N, K)`` and a target, class codes or probabilities; or a callable
-        that makes one from the class counts ``(K,)`` of the training rows, such as the class `VSLoss` or
-        ``functools.partial(VSLoss, tau=1.2)``. Or an `AutoBalance`: a first network searches for the loss that does
-        well on rows set aside, and each member trains anew on all rows with what was found for it.
+        Module called with logits ``(N, K)`` and a target of class codes or probabilities, or a callable that makes one
+        from the class counts ``(K,)`` of the training rows, such as the class `VSLoss` or
+        ``functools.partial(VSLoss, tau=1.2)``. With an `AutoBalance`, a first network searches for the best loss on
+        held-out rows, and each member is then trained on all rows with its loss.
     network : "mlp", "cosine_mlp", nn.Module or callable, default="mlp"
-        ``"cosine_mlp"`` has logits that are 30 times the cosines between features and class weights, which
-        give the margins of `LDAMLoss` their meaning. A module is a pattern: each member is a copy with weights
-        drawn anew. A callable is given the shape of a row and the number of classes. Both map
-        ``(B, *features)`` to logits ``(B, K)``.
+        ``"cosine_mlp"`` has logits of 30 times the cosines between features and class weights, as the margins of
+        `LDAMLoss` need. A module is a template: each member is a copy with newly drawn weights. A callable takes the
+        shape of a row and the number of classes. Both map ``(B, *features)`` to logits ``(B, K)``.
     hidden_layer_sizes : sequence of int, default=(256, 128)
-        Widths of the hidden layers of the named networks, which are rectified.
+        Widths of the rectified hidden layers of the named networks.
     n_members : int, default=1
-        Number of networks, which differ by initial weights, order of rows and resampling.
+        Number of networks; they differ in initial weights, order of rows and resampling.
     batch_size : int, default=64
-        Rows of a gradient step; all rows if there are fewer.
+        Most rows of a gradient step.
     max_epochs : int, default=40
-        Passes over the rows given to `fit`, before any resampling, so that treatments get equal
-        numbers of gradient steps; raised where that gives fewer than 300 steps.
+        Passes over the rows given to `fit`, before resampling, so that all treatments make the same number of gradient
+        steps; at least 300 steps.
     max_steps : int, default=None
-        Gradient steps, in place of ``max_epochs``.
+        Gradient steps; overrides ``max_epochs``.
     learning_rate : float, default=0.003
-        Peak of the schedule.
+        Peak learning rate.
     weight_decay : float, default=0.01
     optimizer : {"adamw", "adam"}, default="adamw"
     schedule : {"one_cycle", "constant"}, default="one_cycle"
-        Course of the learning rate.
+        Schedule of the learning rate.
     dropout : float, default=0.0
-        Rate after each hidden layer of the named networks, in [0, 1).
+        Dropout rate after each hidden layer of the named networks, in [0, 1).
     early_stopping : bool or str, default=False
-        Hold out ``validation_fraction`` of the rows, drawn by class anew for each member, and keep the
-        weights that score best on them: by ``"log_loss"`` (also True), ``"balanced_log_loss"``,
-        ``"balanced_brier"``, ``"g_mean"`` or ``"macro_f1"``.
+        Hold out ``validation_fraction`` of the rows, stratified by class, for each member, and keep the weights with
+        the best score on them: ``"log_loss"`` (also True), ``"balanced_log_loss"``, ``"balanced_brier"``, ``"g_mean"``
+        or ``"macro_f1"``.
     validation_fraction : float, default=0.1
     patience : int, default=10
-        Epochs without a better score before a member stops.
+        Epochs without improvement before a member stops.
     gradient_tolerance : float, default=None
-        Stop a member once the norm of its loss gradient over all training rows is no larger.
+        Stop a member once the norm of its loss gradient over all training rows is at most this.
     max_time : float, default=None
-        Seconds that `fit` may train for. A run cut short depends on the machine's speed.
+        Time limit of `fit` in seconds. Results under a limit depend on the machine's speed.
     class_weight : dict, "balanced" or None, default=None
         Weights by label; ``"balanced"`` is N / (K n_k).
     standardize : bool, default=True
-        Bring each feature to mean 0 and deviation 1 over the training rows and clip it to +-5.
+        Standardise each feature by the training rows and clip it to +-5.
     n_bins : int, default=None
-        Put piecewise-linear codes of so many quantile bins beside each feature, see `PiecewiseLinearEncoder`; rows
-        must be vectors. A sampler sees features and codes.
+        Number of quantile bins for piecewise-linear codes of each feature, see `PiecewiseLinearEncoder`. Networks and
+        samplers then read features and codes; rows must be vectors.
     dtype : {"float32", "float64"}, default="float32"
     device : str, default="auto"
-        As torch names it; ``"auto"`` is CUDA where there is one, else the CPU.
+        Torch device; ``"auto"`` uses CUDA if available, else the CPU.
     random_state : int, RandomState or None, default=None
+        Random seed.
 
     Attributes
     ----------
@@ -99,28 +99,28 @@ class NeuralClassifier(NetworkClassifier):
     ensemble_ : FittedEnsemble
         The trained networks.
     scaler_ : Standardizer or None
-        Moments of the features, if ``standardize``.
+        Means and scales of the features, if ``standardize``.
     encoder_ : PiecewiseLinearEncoder or None
         Codes of the standardised features, if ``n_bins``.
     n_steps_ : list of int
-        Gradient steps that each member made.
+        Gradient steps of each member.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
-        With an `AutoBalance`: ``w``, ``offset`` and ``delta`` that each member trained with.
+        With an `AutoBalance`: ``w``, ``offset`` and ``delta`` of each member.
     reads_integers_ : bool
-        Whether a network of one's own read the rows as integers.
+        Whether a custom network reads the rows as integers.
     groups_ : ndarray of shape (n_groups,) or None
-        Groups, if `fit` was told of any.
+        Groups given to `fit`.
     sampler_diagnostics_ : list of dict
-        Diagnostics of the sampler's synthetic rows (its `diagnostics_`), one entry a resampling: one a member, two
-        with an `AutoBalance`. Empty for samplers without diagnostics.
+        Diagnostics of synthetic rows (`diagnostics_` of the sampler), one entry a resampling: one a member, two with
+        an `AutoBalance`. Empty for samplers without diagnostics.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        If `X` had them.
+        If `X` has column names.
 
     Notes
     -----
-    The loss of a batch is the sum of its weighted losses divided by its number of rows, and weights are
-    brought to mean one first, so that weighing rows keeps the scale of the loss.
+    Row weights are scaled to mean one, and the loss of a batch is the sum of its weighted losses divided by its number
+    of rows, so weights keep the scale of the loss.
 
     Examples
     --------
@@ -143,6 +143,7 @@ class NeuralClassifier(NetworkClassifier):
     loss_parameters_: dict[str, NDArray[np.float64]]
     loss_histories_: list[dict[str, NDArray[Any]]]
 
+    _job_class = NeuralJob
     _allow_nd = True
     _dtypes = (np.float64, np.float32, np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64)
     _parameter_constraints = {
@@ -231,72 +232,20 @@ class NeuralClassifier(NetworkClassifier):
         self.device = device
         self.random_state = random_state
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Train the networks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, *features)
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), default=None
-        groups : array-like of shape (n,), default=None
-            Groups that a loss searched for (`AutoBalance`) tells apart; prediction does not need them.
-
-        Returns
-        -------
-        NeuralClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If rows or labels do not serve, or training diverged.
-        """
-        job = self.prepare(X, y, sample_weight, groups)
-        return job.finish(fit(job.tasks, max_time=self.max_time))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def prepare(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> FitJob[Self]:
-        """Return the first half of `fit`: a job with one training task a member, whose `finish` is the second half.
-
-        Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
-
-        Returns
-        -------
-        FitJob
-
-        Examples
-        --------
-        >>> from sklearn.datasets import make_classification
-        >>> from equipoise import NeuralClassifier
-        >>> from equipoise.training import fit
-        >>> X, y = make_classification(random_state=0)
-        >>> jobs = [NeuralClassifier(n_members=2, max_steps=20, random_state=seed).prepare(X, y) for seed in range(3)]
-        >>> networks = fit([task for job in jobs for task in job.tasks])
-        >>> [job.finish(networks[2 * i : 2 * i + 2]).predict(X).shape for i, job in enumerate(jobs)]
-        [(100,), (100,), (100,)]
-        """
-        return NeuralJob(self, X, y, sample_weight, groups)
-
     def planned_steps(self, n_rows: int) -> int:
-        """Return the gradient steps that each member makes on so many rows, unless it stops early."""
+        """Return the gradient steps of each member on ``n_rows`` rows, without early stopping."""
         epoch_steps = -(-n_rows // min(self.batch_size, n_rows))
         return self.max_steps or max(LEAST_STEPS, self.max_epochs * epoch_steps)
 
     @property
     def loss_history_(self) -> pd.DataFrame:
-        """Every parameter of the loss searched for, from its start on.
+        """History of every parameter in the loss search.
 
-        Columns ``member``, ``step`` (of the search), ``parameter``, ``class``, ``value``; with groups also ``group``.
+        Columns ``member``, ``step``, ``parameter``, ``class``, ``value``; with groups also ``group``.
         `equipoise.reports.parameter_chart` draws it.
         """
         if not hasattr(self, "loss_histories_"):
-            raise AttributeError("loss_history_ is there after fit with loss=AutoBalance().")
+            raise AttributeError("loss_history_ exists after a fit with loss=AutoBalance().")
         axes = {"class": self.classes_} if self.groups_ is None else {"class": self.classes_, "group": self.groups_}
         frames = [
             long_frame(history["step"], values, axes).assign(member=member, parameter=name)
@@ -307,7 +256,7 @@ class NeuralClassifier(NetworkClassifier):
         return pd.concat(frames, ignore_index=True)[["member", "step", "parameter", *axes, "value"]]
 
     def inputs(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Return checked rows as the networks read them: standardised, with codes beside them."""
+        """Return validated rows as the networks read them: standardised, with codes."""
         X = X if self.scaler_ is None else self.scaler_.transform(X)
         X = X.astype(self.dtype, copy=False)
         return X if self.encoder_ is None else self.encoder_.encode(X)
@@ -316,7 +265,7 @@ class NeuralClassifier(NetworkClassifier):
         if self.reads_integers_:
             whole = rows.astype(np.int64)
             if not np.array_equal(whole, rows):
-                raise ValueError("The network was trained on integers, but X holds other numbers: give integers.")
+                raise ValueError("The network was trained on integers, but X holds other numbers: pass integers.")
             return self.ensemble_.predict_proba(whole)
         if holds_bytes(rows):
             return self.ensemble_.predict_proba(self.ensemble_.from_bytes(rows, self.scaler_))

@@ -1,4 +1,4 @@
-"""The first half of `NeuralClassifier.fit`: rows scaled, encoded and resampled, and one training task a member."""
+"""`NeuralJob`: scaled, encoded and resampled rows, and one training task a member."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ Weights = NDArray[np.float64]
 
 
 class NeuralJob(FitJob["NeuralClassifier"]):
-    """A fit of a `NeuralClassifier` whose networks are not trained yet; parameters are those of its `fit`."""
+    """A prepared fit of a `NeuralClassifier`; parameters as in its `fit`."""
 
     def __init__(
         self,
@@ -42,7 +42,6 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
-        _refuse_mixed_codes(draft, X)
         rows, codes = draft._checked(X, y)
         sample_weight = as_array(sample_weight)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
@@ -57,13 +56,8 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         if table.X.dtype == np.int64:
             draft.reads_integers_ = reads_integers(Task(table, 0, settings))
             table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
-        self._check_sampler()
+        _refuse_changed_codes(draft)
         self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
-
-    def _check_sampler(self) -> None:
-        draft = self._draft
-        if draft.reads_integers_ and draft.sampler is not None:
-            raise ValueError(f"The network reads integers, which sampler={draft.sampler!r} may change: leave it out.")
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
@@ -76,18 +70,18 @@ class NeuralJob(FitJob["NeuralClassifier"]):
 
     def _diverged(self) -> str:
         return (
-            f"Training diverged with learning_rate={self._draft.learning_rate!r}: lower it, or see that the features "
-            f"are finite and of like scale (standardize=True does that)."
+            f"Training diverged with learning_rate={self._draft.learning_rate!r}: lower it, or scale the features "
+            f"(standardize=True)."
         )
 
 
 def holds_bytes(rows: NDArray[Any]) -> bool:
-    """Whether rows are images, or other arrays, of bytes: they stay bytes until a batch is formed."""
+    """Whether rows are images of bytes, which stay bytes until a batch is formed."""
     return rows.dtype == np.uint8 and rows.ndim > 2
 
 
 def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: Codes | None) -> Table:
-    """Return the rows as they are stored: bytes and, for a network of one's own, integers stay what they are."""
+    """Return the table of rows; bytes, and integers for a custom network, keep their type."""
     draft.reads_integers_ = False
     own_network = not isinstance(draft.network, str)
     as_given = own_network and not draft.standardize and draft.n_bins is None
@@ -98,16 +92,16 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
 
 
-def _refuse_mixed_codes(draft: "NeuralClassifier", X: ArrayLike) -> None:
-    """Refuse whole numbers, which may be codes, where a network of the user's own gets them mixed."""
-    if draft.standardize or isinstance(draft.network, str) or not isinstance(draft.batch_transform, MixingTransform):
-        return
-    dtype = np.asarray(as_array(X)).dtype
-    if dtype.kind in "iu" and dtype.itemsize > 1:  # bytes are pixels
-        raise TypeError(
-            f"batch_transform={draft.batch_transform!r} mixes rows, but X holds whole numbers ({dtype}), perhaps token "
-            f"ids, for a network of your own: give quantities as floats; codes cannot be mixed."
-        )
+def _refuse_changed_codes(draft: "NeuralClassifier") -> None:
+    """Refuse treatments that change the integers of a network, such as token ids."""
+    mixes = isinstance(draft.batch_transform, MixingTransform)
+    changes = {"sampler": draft.sampler, "batch_transform": draft.batch_transform if mixes else None}
+    for name, part in changes.items():
+        if draft.reads_integers_ and part is not None:
+            raise ValueError(
+                f"The network reads integers, such as token ids, but {name}={part!r} would mix or move them. Remove "
+                "it, or convert X to floats if its values are quantities."
+            )
 
 
 def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: int) -> Codes | None:
@@ -115,19 +109,19 @@ def _group_codes(draft: "NeuralClassifier", groups: ArrayLike | None, n_rows: in
     if groups is None:
         return None
     if not isinstance(draft.loss, OuterProblem):
-        raise ValueError("groups are for a loss that tells them apart, but loss is none: give loss=AutoBalance().")
+        raise ValueError(f"groups apply to a loss search only, but loss={draft.loss!r}: set loss=AutoBalance().")
     for name in ("sampler", "batch_transform"):
         if getattr(draft, name) is not None:
             raise ValueError(
-                f"groups and {name}={getattr(draft, name)!r} do not go together: synthetic or mixed rows belong to no "
-                f"group. Leave one of them out."
+                f"groups cannot be combined with {name}={getattr(draft, name)!r}, whose rows belong to no single "
+                "group. Remove one of them."
             )
     labels = column_or_1d(groups)
     if len(labels) != n_rows:
-        raise ValueError(f"groups must hold one group a row, but there are {len(labels)} for {n_rows} rows.")
+        raise ValueError(f"groups must have one entry a row, got {len(labels)} for {n_rows} rows.")
     draft.groups_, codes = np.unique(labels, return_inverse=True)
     if len(draft.groups_) < 2:
-        raise ValueError(f"Two groups are needed, but groups holds one only: {draft.groups_.tolist()[0]!r}.")
+        raise ValueError(f"groups needs two or more groups, but holds one only: {draft.groups_.tolist()[0]!r}.")
     return codes
 
 
@@ -139,13 +133,15 @@ def _row_weights(
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
     if draft.class_weight is not None:
         weights *= compute_sample_weight(draft.class_weight, draft.classes_[codes])
+        if not (weights >= 0).all():
+            raise ValueError(f"class_weight must hold 0 or positive numbers, but class_weight={draft.class_weight!r}.")
     if not weights.any():
-        raise ValueError("Some sample weights must be positive, but all are zero.")
+        raise ValueError("All sample weights are zero; some must be positive.")
     return weights
 
 
 def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: ArrayLike | None) -> None:
-    """Scale and encode alike whatever the class weights are: they are a treatment, not a property of the rows."""
+    """Fit scaler and encoder; class weights are a treatment and do not count."""
     given = None if sample_weight is None else check_sample_weight(sample_weight, X, dtype=np.float64)
     numbers = X if holds_bytes(X) or X.dtype.kind == "f" else X.astype(np.float64)
     draft.scaler_ = Standardizer.of(numbers, given, CLIP) if draft.standardize else None
@@ -153,8 +149,8 @@ def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: Array
     if draft.n_bins is not None:
         if X.ndim != 2:
             raise ValueError(
-                f"n_bins={draft.n_bins!r} is for rows of numbers, but X has shape {X.shape}: flatten it, or leave "
-                f"n_bins out."
+                f"n_bins={draft.n_bins!r} needs rows that are vectors, but X has shape {X.shape}: flatten it, or set "
+                "n_bins=None."
             )
         seen = draft.inputs(X if given is None else X[given > 0])
         draft.encoder_ = PiecewiseLinearEncoder(draft.n_bins).fit(seen)
@@ -189,13 +185,11 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
 def _hidden_layers(draft: "NeuralClassifier", table: Table) -> tuple[int, ...]:
     sizes = tuple(draft.hidden_layer_sizes)
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes must be integers of 1 or more, but hidden_layer_sizes={draft.hidden_layer_sizes!r}."
-        )
+        raise ValueError(f"hidden_layer_sizes must be integers of 1 or more, got {draft.hidden_layer_sizes!r}.")
     if table.X.ndim != 2:
         raise ValueError(
-            f"network={draft.network!r} reads rows of numbers, but X has shape {table.X.shape}: flatten it, or give a "
-            f"network."
+            f"network={draft.network!r} needs rows that are vectors, but X has shape {table.X.shape}: flatten it, or "
+            "give a network for this shape."
         )
     return tuple(map(int, sizes))
 
@@ -213,7 +207,7 @@ def _task(draft: "NeuralClassifier", table: Table, weights: Weights | None, sett
 
 
 def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes, Codes]:
-    """Divide the rows, by class, into those that train and those that early stopping scores."""
+    """Split the rows, stratified by class, into training and validation rows."""
     rng = np.random.default_rng(seed)
     kept = []
     for code, label in enumerate(draft.classes_.tolist()):
@@ -221,7 +215,7 @@ def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes
         if len(rows) < 2:
             raise ValueError(
                 f"early_stopping={draft.early_stopping!r} holds out rows of each class, but class {label!r} has "
-                f"{len(rows)} row(s): give it two or more, leave it out, or set early_stopping=False."
+                f"{len(rows)} row(s): give it two or more, remove it, or set early_stopping=False."
             )
         size = min(len(rows) - 1, max(1, round(draft.validation_fraction * len(rows))))
         kept.append((rows[size:], rows[:size]))
@@ -232,7 +226,7 @@ def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes
 def _resampled(
     draft: "NeuralClassifier", table: Table, rows: Codes, weights: Weights | None, seed: int
 ) -> tuple[Codes, Table | None, Weights | None]:
-    """Return the rows that train, the synthetic ones, and a weight each."""
+    """Return the training rows, the synthetic rows among them, and their weights."""
     made = None
     row_weights = None if weights is None else weights[rows]
     if draft.sampler is not None:

@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Bunch, Tags, _safe_indexing, get_tags
-from sklearn.utils._param_validation import HasMethods
+from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights, has_method
 from equipoise.describing import Description, name_of
 from equipoise.samplers.resample import Resampled, resample
+from equipoise.sklearn_private import HasMethods, check_method_params, safe_indexing
 
 
 class ResampledClassifier(ClassifierWrapper):
@@ -88,13 +88,14 @@ class ResampledClassifier(ClassifierWrapper):
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         rows = np.flatnonzero(weights > 0)
         given = y[rows]
-        to_sampler = _check_method_params(X, routed.sampler.fit_resample, indices=rows)
-        drawn = resample(self.sampler, _safe_indexing(X, rows), given, **to_sampler)
+        to_sampler = check_method_params(X, routed.sampler.fit_resample, indices=rows)
+        drawn = resample(self.sampler, safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
         self.sample_weight_ = None if sample_weight is None else drawn.weights(weights[rows], given)
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
+        self._codes(drawn.y)  # refuses a frozen classifier of other classes
 
     def _read(self, X: Any) -> Any:
         rows = readable(X)
@@ -106,7 +107,7 @@ class ResampledClassifier(ClassifierWrapper):
         """Metadata of the given rows, for those that train."""
         carried = {"sample_weight": self.sample_weight_} if "sample_weight" in params else {}
         others = {name: value for name, value in params.items() if name != "sample_weight"}
-        chosen = _check_method_params(X, others, indices=self.sample_indices_)
+        chosen = check_method_params(X, others, indices=self.sample_indices_)
         by_row = [name for name in others if chosen[name] is not others[name]]
         if by_row and drawn.synthetic.any():
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Held-out scores that early stopping may watch: functions of class codes and probabilities, greater is better."""
+"""Scores for early stopping: functions of class codes and probabilities, greater is better."""
 
 from collections.abc import Callable
 from typing import Any

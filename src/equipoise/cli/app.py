@@ -1,5 +1,6 @@
 """The commands, and how their errors and warnings read."""
 
+import errno
 import re
 import sqlite3
 import sys
@@ -65,5 +66,6 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename or 'the output'}. Free space or choose another place (--out)."
+        remedy = "Free space or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
+        return f"{error.strerror}: {error.filename or 'the output'}. {remedy} another place (--out)."
     return " ".join(str(error).split()) or type(error).__name__

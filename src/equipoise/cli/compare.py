@@ -54,7 +54,7 @@ def compare(
     Parameters
     ----------
     table
-        csv, tsv, parquet or feather file.
+        csv, tsv, parquet, feather, xlsx or arff file.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     out

@@ -1,5 +1,6 @@
 """``equipoise datasets``: the named data sets."""
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -7,15 +8,19 @@ from equipoise.cli.output import announce
 
 
 def list_datasets() -> None:
-    """List the named data sets and whether they are in the data home."""
+    """List the named data sets, and whether each loads without a download."""
+    from pandas import isna
+
     from equipoise import datasets
 
-    table = Table(title=f"Data home: {datasets.data_home()}")
-    entries = datasets.catalogue()
-    for column in entries.columns:
-        table.add_column(str(column))
-    for row in entries.itertuples(index=False):
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    table = Table(title=f"Data home: {datasets.data_home()}", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("name", "rows", "features", "classes", "rare share", "loads offline"):
+        table.add_column(column, no_wrap=column == "name", justify="left" if column == "name" else "right")
+    for row in datasets.catalogue().to_dict("records"):
+        rare = "" if isna(row["rare_share"]) else f"{row['rare_share']:.1%}"
+        classes = "" if isna(row["classes"]) else str(row["classes"])
+        ready = "yes" if row["present"] else "no"
+        table.add_row(row["name"], f"{row['rows']:,}", f"{row['features']:,}", classes, rare, ready)
     Console().print(table)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from equipoise.cli.options import Count, Names
 from equipoise.cli.output import say
@@ -18,7 +17,13 @@ from equipoise.text import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-Share = Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))]
+
+def _check_share(_: Any, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:  # NaN neither
+        raise ValueError("Must be a probability between 0 and 1.")
+
+
+Share = Annotated[float | None, Parameter(validator=_check_share)]
 
 
 def predict(
@@ -67,7 +72,9 @@ def predict(
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
     scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))
-    first = next(scored)
+    first = next(scored, None)
+    if first is None:
+        raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
     _check_replaceable(out, list(scorer.names.values()))
     parts: Iterable[pd.DataFrame] = chain([first], scored)
     if top is not None:

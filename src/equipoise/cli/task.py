@@ -62,7 +62,15 @@ def _held_together(table: "pd.DataFrame", group: str | None, X: "pd.DataFrame") 
     if group is not None:
         return pd.factorize(table[group].astype(str))[0]
     alike = pd.factorize(pd.util.hash_pandas_object(X, index=False).to_numpy())[0]
-    return alike if alike.max() + 1 < len(X) <= _MOST_ROWS else None
+    repeats = len(X) - int(alike.max()) - 1
+    if repeats and len(X) > _MOST_ROWS:
+        warnings.warn(
+            f"{repeats:,} rows repeat another row. Above {_MOST_ROWS:,} rows equal rows are not held out together, so "
+            "scores may be optimistic: remove repeated rows, or name a --group.",
+            stacklevel=2,
+        )
+        return None
+    return alike if repeats else None
 
 
 def _check_named(names: list[str], known: list[str], path: Path) -> None:

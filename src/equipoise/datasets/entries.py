@@ -93,8 +93,8 @@ def find(name: str) -> Entry:
     known = entries()
     if name not in known:
         near = get_close_matches(name, known)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "datasets.names() lists them all."
-        raise ValueError(f"there is no data set {name!r} in the catalogue: {hint}")
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "equipoise datasets list shows them all."
+        raise ValueError(f"There is no data set {name!r} in the catalogue: {hint}")
     return known[name]
 
 

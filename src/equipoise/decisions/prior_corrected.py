@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, by_label
+from equipoise.sklearn_private import HasMethods, StrOptions
 
 Priors = str | Mapping[Any, float] | ArrayLike
 
@@ -89,6 +89,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         counts = np.bincount(self._codes(y), sample_weight, minlength=len(self.classes_))
+        if str(self.training_priors) == "observed" and not counts.all():
+            raise ValueError(
+                f"y has no rows of the classes {self.classes_[counts == 0].tolist()!r} of the fitted estimator, so "
+                "their priors cannot be observed. Add such rows, or give training_priors."
+            )
         observed = counts / counts.sum()
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)

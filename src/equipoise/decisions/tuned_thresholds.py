@@ -11,10 +11,9 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, indexable
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils import Bunch, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from equipoise.decisions.costs import Costs
 from equipoise.decisions.held_out import HeldOutRows
@@ -23,6 +22,7 @@ from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, Rule, by_label
 from equipoise.metrics import MARGIN_METRICS
+from equipoise.sklearn_private import HasMethods, StrOptions, check_method_params, safe_indexing
 
 
 class TunedThresholdsClassifier(ClassifierWrapper):
@@ -187,10 +187,10 @@ def _held_out(
     proba = np.zeros((len(test), len(classes)))
     known = np.unique(y[train])
     if len(known) > 1 or isinstance(estimator, FrozenEstimator):
-        own = _check_method_params(X, fit_params, indices=train)
-        fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **own)
+        own = check_method_params(X, fit_params, indices=train)
+        fitted = clone(estimator).fit(safe_indexing(X, train), y[train], **own)
         known = np.asarray(fitted.classes_)
-        proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(_safe_indexing(X, test))
+        proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(safe_indexing(X, test))
     else:  # of one class there is nothing to learn
         proba[:, np.searchsorted(classes, known)] = 1
     return proba, np.isin(classes, known)

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from equipoise.containers import as_array, check_one_kind, readable
 from equipoise.metrics import comparable
+from equipoise.sklearn_private import check_sample_weight, fit_context
 
 Weights = NDArray[np.float64] | None
 
@@ -33,7 +34,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     _wrapped = "estimator"  # name of the parameter; with an underscore, of its fitted clone
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Fit a clone of the classifier.
 
@@ -62,7 +63,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(rows, labels)
         weights = None
         if sample_weight is not None:
-            weights = _check_sample_weight(readable(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
+            weights = check_sample_weight(readable(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
         self._fit(rows, labels, weights, self._routed(weights, params))
         return self
 

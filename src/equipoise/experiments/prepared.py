@@ -60,6 +60,11 @@ class PreparedFold:
         """Score a fitted classifier on the test side: its probabilities, and the classes that it decides for."""
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
         theirs = model.predict_proba(self.X_test)
+        if not np.isin(model.classes_, np.arange(self.n_classes)).all():
+            raise ValueError(
+                f"The classifier knows the classes {list(model.classes_)!r:.80}, not the class codes 0 to "
+                f"{self.n_classes - 1} of its training rows. A classifier fitted before cannot be compared."
+            )
         proba[:, model.classes_] = theirs
         decided = model.predict_from_proba(theirs) if hasattr(model, "predict_from_proba") else proba.argmax(axis=1)
         key = arm, self.fold.repeat, self.fold.number

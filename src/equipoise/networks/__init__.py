@@ -1,4 +1,4 @@
-"""Networks with a leading replica axis: R of them train as one."""
+"""Networks with a leading replica axis: R of them train at once."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A convolutional network small enough to train in seconds on a processor."""
+"""`SmallCNN`: a convolutional network that trains in seconds on a CPU."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _CHANNELS, _HIDDEN, _STRIDE = (16, 32), 64, 2
 class SmallCNN(nn.Sequential):
     """Two 3x3 convolutions, 16 and 32 channels, and a hidden layer of 64 units, each rectified.
 
-    The convolutions have stride 2; pooling in its place makes a step on a processor three times as long.
+    The convolutions have stride 2; pooling instead makes a step on a CPU three times as long.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class SmallCNN(nn.Sequential):
         Channels, height and width of an image.
     n_classes : int
     head : callable, default=nn.Linear
-        Makes the last layer, as ``nn.Linear`` or ``partial(CosineLinear, scale=30)``.
+        Constructor of the last layer, ``nn.Linear`` or ``partial(CosineLinear, scale=30)``.
 
     **Shape**
 
@@ -29,7 +29,7 @@ class SmallCNN(nn.Sequential):
     Raises
     ------
     ValueError
-        If the rows are no images.
+        If a row has other axes.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class SmallCNN(nn.Sequential):
     >>> SmallCNN((1, 28, 28), 10)(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5, 10])
 
-    The class itself makes networks: ``NeuralClassifier(network=SmallCNN, standardize=False)``.
+    The class itself is a valid ``network``: ``NeuralClassifier(network=SmallCNN, standardize=False)``.
     """
 
     def __init__(self, shape: tuple[int, ...], n_classes: int, head: Callable[[int, int], nn.Module] = nn.Linear):

@@ -1,8 +1,8 @@
-"""Heads whose logits are cosines between features and class weights: what margins are made for.
+"""Heads with cosines between features and class weights as logits, for losses with margins.
 
 Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019), section 4,
-after Wang et al., "NormFace" (ACM Multimedia 2017). The norms of features and weights, by which a network favours
-frequent classes, play no part in a cosine.
+after Wang et al., "NormFace" (ACM Multimedia 2017). Cosines ignore the norms of features and weights, by which
+networks favour majority classes.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch.linalg import vector_norm
 
 from equipoise.networks.mlp import MLPStack
 
-SCALE = 30.0  # of the cosines of a perceptron: the authors' s
+SCALE = 30.0  # s of the authors
 LEAST_NORM = 1e-12
 
 
@@ -25,15 +25,15 @@ def cosines(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class CosineLinear(nn.Module):
-    """A last layer that gives the cosine between features and each class's weights, times a scale.
+    """Last layer of scaled cosines between features and class weights.
 
     Parameters
     ----------
     in_features, out_features : int
         Widths of the features, and number of classes.
     scale : float, default=1.0
-        With 1 the outputs are cosines, for a loss that scales them, such as ``LDAMLoss(class_counts)``. Larger, as
-        30, makes them logits whose softmax are probabilities; see the notes of `equipoise.LDAMLoss`.
+        Use 1 for a loss that scales the cosines itself, such as ``LDAMLoss(class_counts)``, and a larger one, such as
+        30, for logits with a softmax; see the notes of `equipoise.LDAMLoss`.
 
     **Shape**
 
@@ -56,7 +56,7 @@ class CosineLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew, as ``nn.Linear`` does."""
+        """Draw new weights, as in ``nn.Linear``."""
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,9 +65,9 @@ class CosineLinear(nn.Module):
 
 
 class CosineMLPStack(MLPStack):
-    """R multi-layer perceptrons whose logits are 30 times the cosines of `CosineLinear`.
+    """R multi-layer perceptrons with logits of 30 times the cosines of `CosineLinear`.
 
-    The last layer has no bias; parameters, shapes and the rest are those of `MLPStack`.
+    The last layer has no bias; otherwise as `MLPStack`.
 
     Attributes
     ----------

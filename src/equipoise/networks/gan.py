@@ -1,7 +1,7 @@
-"""The generator and the discriminator of SMOTified-GAN, which GBO and SSG share.
+"""Generator and discriminator of SMOTified-GAN, GBO and SSG.
 
 Sharma, Singh and Chandra, "SMOTified-GAN for class imbalanced pattern classification problems" (IEEE Access 10,
-2022), in the sizes of its authors' code.
+2022), with the sizes of the authors' code.
 """
 
 from itertools import pairwise
@@ -15,17 +15,16 @@ _SLOPE = 0.2
 class Generator(nn.Sequential):
     """Map latent rows to rows within 0 and 1: d - 128 - 256 - 512 - 1024 - d.
 
-    Each hidden layer is linear, batch-normalised and rectified; the last is linear with a sigmoid. Weights are drawn
-    as torch does.
+    Each hidden layer is linear, batch-normalised and rectified; the last is linear with a sigmoid.
 
     Parameters
     ----------
     n_features : int
-        d, the width of the latent rows too.
+        d, also the width of the latent rows.
 
     **Shape**
 
-    - input ``(B, d)``, with ``B`` at least 2 in training mode, where a row depends on the others
+    - input ``(B, d)``, with ``B`` of 2 or more in training mode (batch normalisation)
     - output ``(B, d)``
 
     Examples
@@ -43,7 +42,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Tell real rows (logits above 0) from made ones: d - 512 - 256 - 128 - 1, leaky rectifiers of slope 0.2.
+    """Classify real (logits above 0) and synthetic rows: d - 512 - 256 - 128 - 1, leaky rectifiers of slope 0.2.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ class Discriminator(nn.Sequential):
     **Shape**
 
     - input ``(B, d)``
-    - output, logits ``(B, 1)``; a row's does not depend on the others
+    - output, logits ``(B, 1)``
 
     Examples
     --------

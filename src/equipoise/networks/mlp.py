@@ -1,4 +1,4 @@
-"""The multi-layer perceptron as a stack: R networks of one shape, one batched product a layer."""
+"""`MLPStack`: R multi-layer perceptrons of one shape, one batched product a layer."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from torch.autograd.function import once_differentiable
 class MLPStack(nn.Module):
     """R multi-layer perceptrons with rectified hidden layers, trained as one.
 
-    Layer ``i`` of all replicas is one weight of shape ``(R, n_in, n_out)`` and one bias of shape
-    ``(R, 1, n_out)``, so that a layer costs one ``baddbmm`` whatever R is.
+    Layer ``i`` of all replicas is one weight of shape ``(R, n_in, n_out)`` and one bias of shape ``(R, 1, n_out)``,
+    applied by one ``baddbmm``.
 
     Parameters
     ----------
@@ -51,10 +51,9 @@ class MLPStack(nn.Module):
     ) -> None:
         """Draw the weights of one replica for its own numbers of features and classes.
 
-        They are drawn as ``nn.Linear`` does; with ``glorot``, weights uniformly within
-        ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio 2010, equation 16) and biases of zero. A replica
-        narrower than the stack uses the first rows of the first weight and the first columns of the last;
-        the rest stays zero, so that it starts as it would alone.
+        As in ``nn.Linear``; with ``glorot``, weights are uniform within ``sqrt(6 / (n_in + n_out))`` (Glorot and Bengio
+        2010, equation 16) and biases zero. A replica narrower than the stack uses the first rows of the first weight
+        and the first columns of the last, and the rest is zero: it starts as it would alone.
         """
         sizes = (n_features, *self.layer_sizes[1:-1], n_classes)
         layers = zip_longest(self.weights, self.biases)
@@ -66,13 +65,13 @@ class MLPStack(nn.Module):
                 bias[replica, 0, :n_out] = 0.0 if glorot else draw[-1].to(bias)
 
     def forward(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
-        """Logits of each replica on its own rows.
+        """Compute the logits of each replica on its own rows.
 
         Parameters
         ----------
         x : Tensor of shape (R, B, n_features)
         masks : sequence of Tensor of shape (R, B, width of the hidden layer), or None
-            Dropout masks, 0 or ``1 / (1 - p)``, for the hidden layers that have one; empty outside training.
+            Dropout masks, 0 or ``1 / (1 - p)``, of the hidden layers; empty outside training.
 
         Returns
         -------
@@ -87,10 +86,10 @@ class MLPStack(nn.Module):
         return torch.baddbmm(self.biases[-1], x, self.weights[-1])
 
     def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
-        """Return what `forward` does, with a faster backward pass.
+        """Compute the logits of `forward` with a faster backward pass.
 
-        It works in place and writes the gradients into tensors that are kept from step to step, so they
-        hold until the next backward pass, and there is no second derivative: for both, use `forward`.
+        Gradients are written in place to buffers, valid until the next backward pass, and there is no second
+        derivative.
         """
         return _TrainingPass.apply(x, masks, self._gradients(), *self.weights, *self.biases)
 
@@ -103,7 +102,7 @@ class MLPStack(nn.Module):
 
 
 class _TrainingPass(torch.autograd.Function):
-    """Forward and backward of a stack, without an allocation for each gradient of a weight."""
+    """Forward and backward pass of a stack, with gradients of weights in buffers."""
 
     @staticmethod
     def forward(

@@ -14,7 +14,7 @@ _BY_VALUE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoi
 
 
 class TwoLogits(nn.Module):
-    """Logits ``(1 - z, z)`` of two classes from one output z, whatever axes come before it."""
+    """Logits ``(1 - z, z)`` of two classes from one output z."""
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``(..., 1)`` to ``(..., 2)``."""
@@ -22,10 +22,10 @@ class TwoLogits(nn.Module):
 
 
 def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
-    """Return a copy of a module with weights drawn anew from a seed.
+    """Return a copy of a module with new weights from a seed.
 
-    Every layer that has ``reset_parameters``, as torch's own layers do, draws its weights, unless all of
-    them are frozen; other parameters are copied as they are. The global random state is left as it was.
+    Layers with ``reset_parameters``, as those of torch, draw their weights, unless all of them are frozen; other
+    parameters are copied. The global random state does not change.
     """
     twin = copy.deepcopy(module)
     with torch.random.fork_rng(devices=[]):
@@ -45,15 +45,13 @@ class ModuleStack(nn.Module):
     modules : sequence of nn.Module
         R modules of one architecture; each maps ``(B, *features)`` to logits ``(B, n_classes)``.
     vectorized : bool, default=True
-        Run the replicas at once through ``torch.func.vmap``. Modules that it cannot trace (recurrent
-        layers, branches that depend on data) run one by one with ``vectorized=False``.
+        Run the replicas at once by ``torch.func.vmap``. Recurrent layers and branches that depend on data need False:
+        replicas then run one by one.
 
     Notes
     -----
-    Buffers carry the replica axis too, so batch-norm keeps its statistics per replica.
-
-    An ``nn.Sequential`` of linear layers and activations runs as batched products, without ``vmap``, which takes
-    longer than the products of a small network do.
+    Buffers have the replica axis, too: batch-norm keeps its statistics per replica. An ``nn.Sequential`` of linear
+    layers and activations runs as batched products, because ``vmap`` takes longer than the products of a small network.
 
     Examples
     --------
@@ -74,26 +72,26 @@ class ModuleStack(nn.Module):
             self.register_parameter(self._names[name], nn.Parameter(value.detach(), trainable[name]))
         for name, value in buffers.items():
             self.register_buffer(self._names[name], value)
-        # Held in a tuple, so that the pattern's own parameters are not registered beside the stacked ones.
+        # A tuple hides the pattern's own parameters from nn.Module.
         self._pattern = (copy.deepcopy(modules[0]),)
         self._tied = _tied_names(self.pattern)
         self.vectorized = vectorized
         layers = _layers(self.pattern)
         named = {f"{prefix}{name}" for prefix, layer in layers for name, _ in layer.named_parameters()}
-        self._layers = layers if named == set(self._names) else []  # a layer that comes twice has one name only
+        self._layers = layers if named == set(self._names) else []  # a repeated layer has one name only
 
     @property
     def pattern(self) -> nn.Module:
-        """The module that every replica is a copy of; its own weights are not used."""
+        """Template of the replicas; its own weights are not used."""
         return self._pattern[0]
 
     @classmethod
     def like(cls, pattern: nn.Module, n_replicas: int, *, vectorized: bool) -> "ModuleStack":
-        """Build a stack of a pattern's shape, for a state with a leading replica axis to be loaded into."""
+        """Build a stack of a pattern's shape, to load a state with a leading replica axis."""
         return cls([pattern] * n_replicas, vectorized=vectorized)
 
     def train(self, mode: bool = True) -> "ModuleStack":
-        """Set training mode on the pattern, too (dropout, batch-norm)."""
+        """Set training mode, also on the pattern (dropout, batch-norm)."""
         self._pattern[0].train(mode)
         return super().train(mode)
 
@@ -102,11 +100,11 @@ class ModuleStack(nn.Module):
 
     def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
         tied = {name: state[first] for name, first in self._tied.items()}
-        # torch's own tying would put a layer of two names back wrongly.
+        # torch restores a layer of two names wrongly with its own tying
         return functional_call(self._pattern[0], state | tied, (x,), tie_weights=False)
 
     def forward(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
-        """Logits ``(R, B, n_classes)`` of rows ``(R, B, *features)``; the modules drop out by themselves."""
+        """Logits ``(R, B, n_classes)`` of rows ``(R, B, *features)``; masks are not used."""
         if self.vectorized and self._layers and x.ndim == 3:
             return self._perceptron(x)
         if self.vectorized:
@@ -128,7 +126,7 @@ class ModuleStack(nn.Module):
 
 
 def _tied_names(module: nn.Module) -> dict[str, str]:
-    """Map further names of a weight that several layers hold to its first; a layer of several names counts once."""
+    """Map the further names of a shared weight to its first; a layer of several names counts once."""
     first: dict[int, str] = {}
     names = [
         (f"{prefix}.{attribute}" if prefix else attribute, id(value))
@@ -140,7 +138,7 @@ def _tied_names(module: nn.Module) -> dict[str, str]:
 
 
 def _layers(module: nn.Module | None, prefix: str = "") -> list[tuple[str, nn.Module]]:
-    """List the linear layers and activations of a module with the prefixes of their names; none if it is more."""
+    """List linear layers and activations of a module with their name prefixes; empty if it has other layers."""
     if module is None or module._forward_hooks or module._forward_pre_hooks:
         return []
     if type(module).forward is nn.Sequential.forward:
@@ -150,7 +148,7 @@ def _layers(module: nn.Module | None, prefix: str = "") -> list[tuple[str, nn.Mo
 
 
 def accepts_vmap(module: nn.Module, rows: Tensor) -> bool:
-    """Tell whether ``torch.func.vmap`` can run a module on a few rows ``(B, *features)``, as it would train."""
+    """Whether ``torch.func.vmap`` can run a module in training on rows ``(B, *features)``."""
     try:
         with torch.random.fork_rng(devices=[]):
             ModuleStack([copy.deepcopy(module) for _ in range(2)])(torch.stack([rows, rows]))

@@ -1,4 +1,4 @@
-"""Perceptrons as MUBO's paper defines them, and as its authors' code builds them, for two classes."""
+"""Perceptrons of MUBO's paper and of its authors' code, for two classes."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from equipoise.networks.modules import TwoLogits
 
 
 class ScalarHead(nn.Sequential):
-    """A perceptron with one output z, read as two classes.
+    """Perceptron with one output z for two classes.
 
     Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
     Definition 1: ``p(0|x) = e^(1 - z) / (e^z + e^(1 - z))``, that is logits ``(1 - z, z)``.
@@ -37,10 +37,7 @@ class ScalarHead(nn.Sequential):
 
 
 def factored_perceptron(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> nn.Sequential:
-    """Return the network of MUBO's authors' code: only its last hidden layer is rectified.
-
-    Linear layers in a row are one layer whose weight is a product.
-    """
+    """Return the network of MUBO's authors' code, where only the last hidden layer is rectified."""
     sizes = (n_features, *hidden_layer_sizes)
     layers = [nn.Linear(i, o) for i, o in pairwise(sizes)]
     return nn.Sequential(*layers, nn.ReLU(), nn.Linear(sizes[-1], n_classes))

@@ -1,4 +1,4 @@
-"""The graph of a classifier's probabilities, one function a type: networks, pipelines, decisions, calibration."""
+"""Graphs of probabilities, one function a type of classifier."""
 
 from functools import singledispatch
 from typing import Any, Protocol, runtime_checkable
@@ -21,15 +21,15 @@ from equipoise.training.scaling import Standardizer
 
 Weights = dict[str, np.ndarray]
 
-_TINY = 1e-12  # what scikit-learn adds to probabilities before their logarithm
+_TINY = 1e-12  # added by scikit-learn to probabilities before the logarithm
 
 
 @runtime_checkable
 class HasGraph(Protocol):
-    """A classifier that gives its own graph; one of a user's own is exported, too, and needs no file here."""
+    """A custom classifier with its own graph."""
 
     def onnx_graph(self, graph: Graph, rows: str | None) -> str:
-        """Add the probabilities (n, n_classes), double, of rows (n, n_features), or of the graph's input if None."""
+        """Add double probabilities (n, n_classes) of rows (n, n_features), or of the graph's input if None."""
 
 
 @singledispatch
@@ -41,7 +41,7 @@ def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
     model : fitted classifier
     graph : Graph
     rows : str or None
-        Value of shape (n, n_features); None where the model reads what goes into the graph.
+        Value of shape (n, n_features), or None for the input of the graph.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
     if isinstance(model, HasGraph):
         return model.onnx_graph(graph, rows)
     raise ValueError(
-        f"{type(model).__name__} has no ONNX graph: export a recipe that trains networks, or one of equipoise's "
+        f"{type(model).__name__} has no ONNX graph. Export a recipe that trains networks, or one of equipoise's "
         "classifiers around it."
     )
 
@@ -70,8 +70,8 @@ def _(model: Pipeline, graph: Graph, rows: str | None) -> str:
             rows = _standardized(graph, _matrix(graph, step, rows), step)
         elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
             raise ValueError(
-                f"{type(step).__name__} has no ONNX graph: of what comes before a classifier, "
-                "TablePreprocessor as the first step and StandardScaler have."
+                f"{type(step).__name__} has no ONNX graph. Before a classifier, use TablePreprocessor as the first "
+                "step, or StandardScaler."
             )
     return probabilities(model[-1], graph, rows)
 
@@ -93,12 +93,12 @@ def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
 def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
     """Product of powers of the kinds' mean probabilities.
 
-    What scales a fold's inputs goes into the first layers, so that folds differ by their codes alone: networks without
-    codes see the same rows, and those of all folds are one stack. A kind of power 0 is left out.
+    The scales of a fold's inputs are merged into the first layers. Networks without codes then read the same rows in
+    all folds, and are one stack. Kinds of power 0 are omitted.
     """
     value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
-    told = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
-    kinds = {i: model.kinds_[i] for i in told}
+    used = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
+    kinds = {i: model.kinds_[i] for i in used}
     encoders = [inputs.encoder_ for inputs in model.fold_inputs_ if any(kind.codes for kind in kinds.values())]
     views = [_with_codes(graph, value, encoder) for encoder in encoders if encoder is not None]
     powers = []
@@ -139,9 +139,9 @@ def _(model: PriorCorrectedClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: CalibratedClassifierCV, graph: Graph, rows: str | None) -> str:
-    """Temperature: powers of probabilities that sum to 1 (Guo et al. 2017, section 4.2), averaged over the folds."""
+    """Temperature scaling (Guo et al. 2017, section 4.2), averaged over the folds."""
     if model.method != "temperature":
-        raise ValueError(f"CalibratedClassifierCV(method={model.method!r}) has no graph: method='temperature' has.")
+        raise ValueError(f"CalibratedClassifierCV(method={model.method!r}) has no ONNX graph; use 'temperature'.")
     found = []
     for fold in model.calibrated_classifiers_:
         proba = probabilities(fold.estimator, graph, rows)
@@ -153,7 +153,7 @@ def _(model: CalibratedClassifierCV, graph: Graph, rows: str | None) -> str:
 
 
 def _matrix(graph: Graph, model: Any, rows: str | None) -> str:
-    """Rows as double; those that go into the graph where a model reads numbers are one input, X."""
+    """Return rows as double; the input of a graph of numbers is X."""
     return graph.input("X", "matrix", model.n_features_in_) if rows is None else graph.cast(rows, np.float64)
 
 
@@ -192,7 +192,7 @@ def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> st
 def _stack(graph: Graph, stack: FittedEnsemble, rows: str) -> str:
     if stack.pattern_ is not None:
         raise ValueError(
-            "A network given as a module has no ONNX graph here: export ensemble_.to_module() with torch.onnx, or use "
+            "A network given as a module has no ONNX graph here. Export ensemble_.to_module() with torch.onnx, or use "
             "network='mlp' or 'cosine_mlp'."
         )
     if stack.scaler_ is not None:
@@ -201,7 +201,7 @@ def _stack(graph: Graph, stack: FittedEnsemble, rows: str) -> str:
 
 
 def _networks(graph: Graph, weights: Weights, rows: str) -> str:
-    """Mean probability of the members: a matrix product a layer for all of them, as `MLPStack` does it."""
+    """Mean probability of the members: one matrix product a layer for all, as in `MLPStack`."""
     value = graph.cast(rows, weights["weights.0"].dtype)
     depth = sum(name.startswith("weights.") for name in weights)
     for i in range(depth):

@@ -1,4 +1,4 @@
-"""`export_onnx`: a model's file for onnxruntime; `onnx_inputs`: a table as that file takes it."""
+"""`export_onnx` writes a model for onnxruntime; `onnx_inputs` converts a table to its inputs."""
 
 import json
 from pathlib import Path
@@ -22,15 +22,15 @@ from equipoise.tables.columns import MISSING_LEVEL, Kind, NumericColumn, TextCol
 
 
 def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
-    """Write a fitted classifier as one ONNX graph, which needs nothing of this library to run.
+    """Write a fitted classifier as one ONNX graph, which runs without this library.
 
     The graph holds preprocessing, all networks, pools, prior correction, temperature and decisions. A recipe for tables
-    has one input a column that it uses, of shape (n, 1): numbers as double, NaN where missing; booleans as 0 and 1,
-    dates as days since 1970-01-01 (UTC), both as double; categories as strings, empty where missing. A classifier for
-    numbers has one input, ``X``, of shape (n, n_features), double. `onnx_inputs` makes them of a table.
+    has one input of shape (n, 1) for each column in use: numbers, booleans (0 and 1) and dates (days since 1970-01-01
+    UTC) as double, NaN if missing; categories as strings, empty if missing. A classifier for numbers has one input
+    ``X`` of shape (n, n_features), double. `onnx_inputs` converts a table to these inputs.
 
-    Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata tell ``classes``, ``columns``
-    (kinds by name) and ``formats`` (of text that reads as numbers or dates) as json.
+    Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata as json: ``classes``, ``columns``
+    (kinds by name) and ``formats`` (of numbers and dates in text).
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
         after StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `ResampledClassifier`
         and ``CalibratedClassifierCV(method="temperature")``.
     path : str or Path
-        File to write, replaced if it is there.
+        File to write; an older one is replaced.
 
     Raises
     ------
@@ -50,8 +50,7 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
 
     Notes
     -----
-    Answers agree with the model's to 1e-5. Where the model refuses a cell (an infinite number), the graph cannot: it
-    takes it for the largest.
+    Probabilities agree with the model's to 1e-5. The model refuses infinite numbers, but the graph clips them.
 
     Examples
     --------
@@ -88,14 +87,14 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
 
 
 def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
-    """Return a table as the inputs of an exported model, for ``onnxruntime.InferenceSession.run``.
+    """Convert a table to the inputs of an exported model, for ``onnxruntime.InferenceSession.run``.
 
     Parameters
     ----------
     path : str or Path
-        File that `export_onnx` wrote.
+        File of `export_onnx`.
     X : frame or array-like of shape (n, n_features)
-        With the columns that the model uses, in any order; an array has those of the table fitted on.
+        Frame with the columns in use, in any order, or array with the columns seen by `fit`.
 
     Returns
     -------
@@ -104,7 +103,7 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ValueError
-        If a column lacks, or a cell does not read as its column's kind.
+        If a column is missing, or a cell does not have the kind of its column.
     """
     model = onnx.load(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
@@ -113,10 +112,10 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
         return {"X": np.asarray(X, dtype=np.float64)}
     if not nw.dependencies.is_into_dataframe(X):
         cells = np.asarray(X)
-        X = pd.DataFrame(cells, columns=[f"x{i}" for i in range(cells.shape[1])])  # as TablePreprocessor names them
+        X = pd.DataFrame(cells, columns=[f"x{i}" for i in range(cells.shape[1])])  # the names of TablePreprocessor
     frame = nw.from_native(X, eager_only=True)
     if lacking := sorted(kinds.keys() - set(frame.columns)):
-        raise ValueError(f"The table lacks columns that the model uses: {', '.join(map(repr, lacking))}; add them.")
+        raise ValueError(f"The table lacks columns of the model: {', '.join(map(repr, lacking))}. Add them.")
     return {name: _cells(read_column(name, frame[name]), kind, formats.get(name, "")) for name, kind in kinds.items()}
 
 
@@ -128,7 +127,7 @@ def _cells(column: NumericColumn | TextColumn, kind: Kind, written: str) -> NDAr
 
 
 def _decision(graph: Graph, model: Any, proba: str) -> str:
-    """Index of the class that is decided for: thresholds or costs of a classifier within a correction do not count."""
+    """Add the index of the decided class, by the rule of the classifier that decides."""
     last = decider(model)
     rule = last.decision_rule() if isinstance(last, Decides) else Rule()
     if rule.costs is not None:
@@ -149,7 +148,7 @@ def _labels(classes: NDArray[Any]) -> NDArray[Any]:
     plain = np.array(labels) if len({type(label) for label in labels}) == 1 else classes
     if plain.dtype.kind not in "iufb":
         raise ValueError(
-            f"Labels of an ONNX graph are all texts, all numbers or all truth values, got {labels!r:.200}: convert y, "
-            "for example to texts, and fit again."
+            f"Labels of an ONNX graph must be all text, all numbers or all booleans, got {labels!r:.200}. Convert y, "
+            "for example to text, and fit again."
         )
     return classes if classes.dtype.kind in "iufb" else plain

@@ -1,4 +1,4 @@
-"""A graph under construction: nodes, constants and inputs, each known by the name of what comes out of it."""
+"""`Graph`: an ONNX graph under construction."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 20  # the first with RegexFullMatch
 _ML_OPSET = 4
 _IR = 10
-_INSIDE = "equipoise/"  # before the numbers of what is neither input nor output
+_INSIDE = "equipoise/"  # prefix of inner values
 
 
 class Graph:
-    """Collects what a graph consists of.
+    """Collects inputs, nodes and constants; values are referred to by name.
 
     Attributes
     ----------
     inputs : dict of str to (kind, width)
         Kinds are those of `TablePreprocessor`, or ``"matrix"``.
     formats : dict of str to str
-        How columns of text write numbers or dates.
+        Formats of numbers and dates in columns of text.
     """
 
     def __init__(self) -> None:
@@ -32,18 +32,18 @@ class Graph:
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def input(self, name: str, kind: str, width: int = 1) -> str:
-        """Name an input of shape (n, width): strings for a category, else double. The same one for the same name."""
+        """Add an input of shape (n, width), strings for a category, else double; return its name."""
         if not name or name.startswith(_INSIDE):
-            raise ValueError(f"An input of a graph cannot be called {name!r}: rename the column.")
+            raise ValueError(f"An input of an ONNX graph cannot be called {name!r}. Rename the column.")
         if self.inputs.setdefault(name, (kind, width)) != (kind, width):
             raise ValueError(
-                f"Column {name!r} is a {self.inputs[name][0]} for one part of the model and a {kind} for another, but "
-                "an input of a graph is of one kind: give the column a type that tells it."
+                f"Column {name!r} is a {self.inputs[name][0]} in one part of the model and a {kind} in another, but an "
+                "input of an ONNX graph has one kind. Fix it with the parameter kinds of TablePreprocessor."
             )
         return name
 
     def constant(self, values: ArrayLike, dtype: DTypeLike | None = None) -> str:
-        """Name a constant tensor."""
+        """Add a constant tensor, once for equal ones; return its name."""
         array = np.asarray(values, dtype=dtype, order="C")
         content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
         key = (str(array.dtype), array.shape, content)
@@ -53,13 +53,13 @@ class Graph:
         return self._known[key]
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add a node of one output, and name that."""
+        """Add a node; return the name of its output."""
         name = f"{_INSIDE}{operator} {len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], domain=domain, **attributes))
         return name
 
     def cast(self, value: str, dtype: DTypeLike) -> str:
-        """Add a cast."""
+        """Add a cast; return the name of its output."""
         return self.add("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def finish(self, outputs: dict[str, tuple[str, int, list[Any]]], metadata: dict[str, str]) -> onnx.ModelProto:

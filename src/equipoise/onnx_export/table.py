@@ -1,7 +1,6 @@
-"""`TablePreprocessor` as a graph: one input a column, numbers as double with NaN for gaps, categories as strings.
+"""`TablePreprocessor` as a graph; `export_onnx` describes its inputs.
 
-A blank text, or one that reads "nan", is a missing category, as it is for `TablePreprocessor`. Dates go in as days
-since 1970-01-01 (UTC), booleans as 0 and 1.
+Blank text and "nan" are missing categories, as in `TablePreprocessor`.
 """
 
 import numpy as np
@@ -13,7 +12,7 @@ from equipoise.onnx_export.graph import Graph
 from equipoise.tables import TablePreprocessor
 from equipoise.tables.columns import MISSING_LEVEL
 
-_SPACE = r"[\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]*"  # what str.strip takes away
+_SPACE = r"[\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]*"  # removed by str.strip
 _BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
 
 
@@ -26,8 +25,8 @@ def table_graph(graph: Graph, table: TablePreprocessor) -> str:
         )
     blocks = []
     graph.formats |= table.formats_
-    for part, columns in table._layout.items():
-        fitted = table._parts[part]
+    for part, columns in table.layout_.items():
+        fitted = table.parts_[part]
         if part == "category":
             blocks += _categories(graph, columns, fitted)
             continue
@@ -56,7 +55,7 @@ def _numbers(graph: Graph, cells: str, fitted: Pipeline, clip: float) -> str:
 
 
 def _turns(graph: Graph, days: str, periods: list[tuple[int, float]]) -> str:
-    """Sine and cosine of the place of each date in each of its periods, given as (column, length)."""
+    """Add sine and cosine of each date in its periods, given as (column, length)."""
     columns, lengths = zip(*periods)
     turns = graph.add("Gather", days, graph.constant(columns, np.int64), axis=1)
     turns = graph.add("Div", turns, graph.constant(lengths, np.float64))
@@ -69,7 +68,7 @@ def _turns(graph: Graph, days: str, periods: list[tuple[int, float]]) -> str:
 
 
 def _categories(graph: Graph, columns: list[str], encoder: OneHotEncoder) -> list[str]:
-    """Give each column its block of 0/1 columns."""
+    """Add a block of 0/1 columns for each column."""
     blocks = []
     for j, (column, levels) in enumerate(zip(columns, encoder.categories_, strict=True)):
         position = _positions(encoder, j)
@@ -91,7 +90,7 @@ def _categories(graph: Graph, columns: list[str], encoder: OneHotEncoder) -> lis
 
 
 def _positions(encoder: OneHotEncoder, j: int) -> list[int]:
-    """Return the place of the 1 for each level of column j, and last for a level that was not seen; -1 for none."""
+    """Return the 0/1 column of each level of column j, and last that of unseen levels; -1 for none."""
     n_levels = len(encoder.categories_[j])
     rare = encoder.infrequent_categories_[j] if hasattr(encoder, "infrequent_categories_") else None
     if rare is None:

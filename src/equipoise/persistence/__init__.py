@@ -1,9 +1,9 @@
 """Save and load a fitted classifier without pickle.
 
-A model is a folder, or one zip file: ``model.json`` (versions, data schema, what it was trained on),
-``weights.safetensors`` (all networks), ``estimator.skops`` (preprocessing and settings) and ``README.md``, a model
-card to read. Loading makes objects of trusted types only and checks what compiled code relies on: a file from
-elsewhere can be wrong, but cannot run code or crash the process.
+A model is a folder or a zip file of ``model.json`` (versions, data schema, origin), ``weights.safetensors`` (all
+networks), ``estimator.skops`` (preprocessing and settings) and ``README.md`` (the model card). Loading creates objects
+of trusted types only and validates the input of compiled code: an untrusted file can be wrong, but cannot run code or
+crash the process.
 """
 
 import lazy_loader

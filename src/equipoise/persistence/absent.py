@@ -1,4 +1,4 @@
-"""`NotSaved`: stands for a part that only `fit` needs and that a model file cannot hold."""
+"""`NotSaved`: placeholder of a part that only `fit` needs and a model file cannot hold."""
 
 from typing import Any, NoReturn
 
@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 
 
 class NotSaved(BaseEstimator):
-    """A loss, sampler or transform of the user's own, of which a saved model keeps the name only.
+    """Placeholder of a custom loss, sampler or transform in a saved model.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class NotSaved(BaseEstimator):
         self.name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse to serve.
+        """Refuse any use.
 
         Raises
         ------

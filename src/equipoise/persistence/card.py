@@ -1,4 +1,4 @@
-"""The model card: a page for people on what a model is, its training data, its metrics and its limits."""
+"""The model card: a page on a model, its training data, its metrics and its limits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from typing import Any
 from equipoise.persistence.schema import descriptions
 from equipoise.persistence.walk import walk
 
-_FEW = 100  # rows of a class below which a figure about it says little
-_MOST = 12  # levels of a column that are listed
-_LONGEST = 200  # letters of a name or a list of levels
+_FEW = 100  # rows of a class; fewer make its metrics uncertain
+_MOST = 12  # listed levels of a column
+_LONGEST = 200  # characters of a table cell
 _MARKS = re.compile(r"[\\`*\[\]|~@$]|(?<![^\W_])_|_(?![^\W_])")  # marks of Markdown; _ is one at the ends of words only
 _DECISIONS = {
     "balanced": "most probable class if all classes were equally frequent",
@@ -20,7 +20,7 @@ _DECISIONS = {
 
 
 def model_card(model: Any, card: dict[str, Any]) -> str:
-    """Write the card, in Markdown, from what ``model.json`` holds and the model tells."""
+    """Return the card in Markdown, from ``model.json`` and the descriptions of the model's parts."""
     about, schema = card["about"], card["schema"]
     name = _cell(about.get("recipe") or type(model).__name__)
     sections = [
@@ -78,14 +78,14 @@ def _versions(versions: dict[str, str]) -> str:
 
 
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
-    told = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
-    yield from _lines([f"{name}: {_cell(value)}" for name, value in told.items() if value is not None])
+    facts = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
+    yield from _lines([f"{name}: {_cell(value)}" for name, value in facts.items() if value is not None])
     if schema["class_priors"]:
         yield ""
         counts = about["class_counts"]
         rows = [(label, f"{counts[label]:,}", f"{share:.2%}") for label, share in schema["class_priors"].items()]
         yield from _table(("class", "rows", "share"), rows)
-    elif not any(value is not None for value in told.values()):
+    elif not any(value is not None for value in facts.values()):
         yield "Not recorded."
 
 
@@ -114,26 +114,26 @@ def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:
 def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     for label, count in (about.get("class_counts") or {}).items():
         if count < _FEW:
-            yield f"Class {_cell(label)} had {count} training rows only: metrics of this class are uncertain."
+            yield f"Class {_cell(label)} had only {count} training rows; its metrics are uncertain."
     found, decisions = descriptions(model), schema.get("decision", ())
     balancing = dict.fromkeys(name for description in found for name in description.balancing)
     if any(getattr(part, "class_weight", None) is not None for part in walk(model)):
         balancing |= {"class_weight": None}
     if any(description.correction for description in found):
-        yield "The probabilities hold under the class priors that they were corrected to."
+        yield "Probabilities are corrected to the class priors above."
     elif balancing:
         yield (
-            f"Trained with {', '.join(map(_cell, balancing))}: the probabilities lean towards minority classes. "
+            f"Trained with {', '.join(map(_cell, balancing))}: probabilities of minority classes are too high. "
             "`PriorCorrectedClassifier` corrects them to the class priors of new data."
         )
     else:
         for description in found:
             if description.priors is not None:
-                yield f"The probabilities are natural: they hold under the class priors {_values(description.priors)}."
+                yield f"Probabilities assume the class priors {_values(description.priors)}."
     if any("thresholds" in decision for decision in decisions):
-        yield "The decision is not always the most probable class: thresholds were tuned."
+        yield "Thresholds were tuned, so the decision is not always the most probable class."
     if any("categories" in column for column in schema["columns"]):
-        yield "Categories that were not in the training rows count as rare ones, or as none."
+        yield "Unseen categories are treated as rare categories, or ignored."
     if any(column["kind"] in ("number", "date") for column in schema["columns"]):
         yield "Numbers far outside the range of the training rows are clipped."
     yield "The model does not detect distribution shift. Monitor its inputs and retrain when the data change."
@@ -162,7 +162,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    """Text that stays text in its place: names of columns and classes come from anywhere."""
+    """Escape a value: names of columns and classes are untrusted."""
     return _escaped(str(value)[:_LONGEST])
 
 

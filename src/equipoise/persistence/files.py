@@ -1,6 +1,6 @@
-"""The files of a model, in one folder or one zip file: written at one stroke, read into memory within limits.
+"""The files of a model, in a folder or a zip file: written atomically, read into memory within limits.
 
-Nothing of a zip file is unpacked to the disk, so that names in it lead nowhere.
+A zip file is never unpacked to the disk, so paths in it are harmless.
 """
 
 import json
@@ -14,20 +14,20 @@ CARD, WEIGHTS, ESTIMATOR, README = "model.json", "weights.safetensors", "estimat
 
 _MIB = 1 << 20
 LIMITS = {CARD: 16 * _MIB, README: 16 * _MIB, ESTIMATOR: 512 * _MIB, WEIGHTS: 4096 * _MIB}
-"""Bytes that each file may have, for a skops file unpacked."""
+"""Largest size of each file in bytes, unpacked for a skops file."""
 
-_PACKED = 100  # times its size that a member of a zip file may unpack to, beyond the first MiB: text packs to a tenth
+_PACKED = 100  # largest compression ratio of a zip member beyond its first MiB; text has about 10
 
 
 def check_place(path: str | Path) -> None:
-    """Refuse a place that cannot take a model.
+    """Refuse a path that cannot take a model.
 
-    A model that is there would be replaced; files of other names in its folder stay as they are.
+    An older model there would be replaced; other files in its folder are kept.
 
     Raises
     ------
     ValueError
-        If the place is taken by something else, or no file can be written there.
+        If the path is taken by something else, or is not writable.
 
     Examples
     --------
@@ -43,11 +43,11 @@ def check_place(path: str | Path) -> None:
         taken = next((path / name for name in LIMITS if (path / name).exists()), None)
         taken = None if taken is None or _holds_card(path) else taken
     if taken is not None:
-        raise ValueError(f"{taken} exists and is no model of equipoise: choose another place or remove it.")
+        raise ValueError(f"{taken} exists and is not a model of equipoise. Choose another path or remove it.")
     there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     folder = there.parent if there.is_file() and there == path else there
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise ValueError(f"{folder} is no folder that can be written to: choose another place than {path}.")
+        raise ValueError(f"{folder} is not a writable folder. Choose another path than {path}.")
 
 
 def _holds_card(folder: Path) -> bool:
@@ -61,17 +61,16 @@ def _holds_card(folder: Path) -> bool:
 def write_files(path: Path, files: dict[str, bytes]) -> None:
     """Write a model's files to a folder, or to a zip file if the path ends in ``.zip``.
 
-    A model that is there already is replaced; other files of the folder stay. If writing fails, everything stays as
-    it was.
+    An older model is replaced; other files of the folder are kept. If writing fails, nothing changes.
 
     Raises
     ------
     ValueError
-        If the path is taken by something else, or a file is larger than could be read again.
+        If the path is taken by something else, or a file exceeds its limit.
     """
     for name, content in files.items():
         if len(content) > LIMITS[name]:
-            raise ValueError(f"{name} would have {len(content):,} bytes, but no more than {LIMITS[name]:,} are read.")
+            raise ValueError(f"{name} would have {len(content):,} bytes, more than the limit of {LIMITS[name]:,}.")
     check_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as workshop:
@@ -87,7 +86,7 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
 
 
 def _move_in(draft: Path, folder: Path, former: Path) -> None:
-    """Move the files of a draft into a folder, and files of the same names out of it; undone if a move fails."""
+    """Replace files of a folder by those of a draft; undone if a move fails."""
     former.mkdir()
     made, moved = not folder.exists(), list[tuple[Path, Path]]()
     folder.mkdir(exist_ok=True)
@@ -114,7 +113,7 @@ def _names(path: Path) -> list[str]:
     try:
         with ZipFile(path) as archive:
             return archive.namelist()
-    except Exception:  # whatever it is, it is no model
+    except Exception:  # not a zip file, so not a model
         return []
 
 
@@ -126,8 +125,7 @@ def read_file(path: Path, name: str) -> bytes:
     FileNotFoundError
         If there is no model.
     ValueError
-        If the file is not there, is no plain file, or is larger than `LIMITS`; or the zip file holds anything else
-        than a model's files.
+        If the file is missing, is not a regular file, or exceeds its limit, or the zip file holds other files.
     """
     if path.is_file():
         with ZipFile(path) as archive:
@@ -136,9 +134,9 @@ def read_file(path: Path, name: str) -> bytes:
         raise FileNotFoundError(f"There is no model at {path}: it has no {CARD}. `equipoise fit` makes one.")
     file = path / name
     if not file.is_file():
-        raise ValueError(f"{name} is not there")
+        raise ValueError(f"{name} is missing")
     if file.stat().st_size > LIMITS[name]:
-        raise ValueError(f"{name} has {file.stat().st_size:,} bytes, more than the {LIMITS[name]:,} that are read")
+        raise ValueError(f"{name} has {file.stat().st_size:,} bytes, more than the limit of {LIMITS[name]:,}")
     return file.read_bytes()
 
 
@@ -146,23 +144,17 @@ def _read_member(archive: ZipFile, name: str) -> bytes:
     members = {member.filename: member for member in archive.infolist()}
     strange = sorted(members.keys() - LIMITS.keys())
     if strange or len(members) < len(archive.infolist()):
-        raise ValueError(f"it holds what no model does: {(strange or ['one file twice'])[0]!r:.80}")
+        raise ValueError(f"it holds a file that no model has: {(strange or ['one file twice'])[0]!r:.80}")
     if name not in members:
-        raise ValueError(f"{name} is not there")
+        raise ValueError(f"{name} is missing")
     check_member(members[name], LIMITS[name])
-    return archive.read(name)  # no more than the size that was looked at: zipfile stops there
+    return archive.read(name)  # zipfile reads no more than the checked size
 
 
 def check_member(member: ZipInfo, limit: int) -> None:
-    """Refuse a member of a zip file that is a link, or unpacks to more than is sound.
-
-    Raises
-    ------
-    ValueError
-        If it is.
-    """
+    """Raise ValueError for a member of a zip file that is a link or a zip bomb."""
     mode = member.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise ValueError(f"{member.filename!r:.80} is no plain file")
+        raise ValueError(f"{member.filename!r:.80} is not a regular file")
     if member.file_size > min(limit, _MIB + _PACKED * member.compress_size):
-        raise ValueError(f"{member.filename!r:.80} would unpack to {member.file_size:,} bytes, more than is read")
+        raise ValueError(f"{member.filename!r:.80} would unpack to {member.file_size:,} bytes, more than its limit")

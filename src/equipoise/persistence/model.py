@@ -1,4 +1,4 @@
-"""`save` and `load`: the files of a model made of it, and it of them, with nothing taken on trust."""
+"""`save` and `load`: a fitted classifier to files and back, without trust in the files."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ from equipoise.persistence.whole import check_whole
 FORMAT = 3
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
 _FIELDS = {"format": int, "versions": dict, "about": dict, "schema": dict, "sha256": dict, "probe": list | None}
-_SAME = 1e-3  # between machines; a tensor in another's place makes more of a difference
+_SAME = 1e-3  # largest difference between machines; a swapped tensor makes more
 
 
 def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | None = None) -> None:
@@ -35,19 +35,18 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     Parameters
     ----------
     model : classifier
-        Fitted: from `equipoise.recipes.make`, a classifier of ours, or one of scikit-learn's around or inside them.
+        Fitted classifier of equipoise or scikit-learn.
     path : str or Path
-        Folder to write, or zip file if it ends in ``.zip``. A model that is there is replaced, other files beside it
-        are kept.
+        Folder, or zip file if it ends in ``.zip``. An older model there is replaced; other files are kept.
     about : dict, optional
-        What json can hold, for the model card: ``recipe``, ``data``, ``target``, ``rows``, ``class_counts`` (rows by
-        label), ``figures`` (numbers by name), ``measured`` (how) and whatever else is worth keeping.
+        Metadata for the model card, as json can hold: ``recipe``, ``data``, ``target``, ``rows``, ``class_counts``
+        (rows by label), ``figures`` (metrics by name), ``measured`` (protocol of the metrics), or any other keys.
 
     Raises
     ------
     ValueError
-        If the model holds a network of the user's own or types that cannot be loaded safely, `about` holds more than
-        json can, or the path is taken by something else.
+        If the model holds a custom network or types that cannot be loaded safely, `about` does not fit json, or the
+        path is taken by something else.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -71,7 +70,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: write_objects(bare)}
     tried = probe(model)
     try:
-        _restore(files, tried)  # so that what is written can be read
+        _restore(files, tried)  # a model that cannot be loaded is not written
     except Exception as error:
         raise ValueError(f"The model cannot be saved ({_reason(error)}).") from error
     card = {
@@ -105,21 +104,21 @@ def load(path: str | Path) -> Any:
     FileNotFoundError
         If there is no model.
     ValueError
-        If a file of it is damaged, too large, of another format, or holds what a model does not have.
+        If a file is damaged, too large, of another format, or holds untrusted types.
     """
     card = read_card(path)
     try:
         files = {name: read_file(Path(path), name) for name in (WEIGHTS, ESTIMATOR)}
         for name, content in files.items():
             if card["sha256"].get(name) != _digest(content):
-                raise ValueError(f"{name} is not the file that was saved: it was cut short or changed")
+                raise ValueError(f"{name} was changed or truncated after saving")
         return _restore(files, card["probe"])
-    except Exception as error:  # a crafted file fails wherever it likes
+    except Exception as error:  # a crafted file may fail anywhere
         raise _unloadable(path, error, card["versions"]) from error
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
-    """Read what is known of a saved model: its ``model.json``.
+    """Read the metadata of a saved model: its ``model.json``.
 
     Returns
     -------
@@ -150,14 +149,14 @@ def _check_card(card: Any) -> None:
     if not isinstance(card, dict) or "format" not in card:
         raise ValueError(f"{CARD} does not describe a model")
     if card["format"] != FORMAT or isinstance(card["format"], bool | float):
-        raise ValueError(f"its format is {card['format']!r:.60}, this version reads {FORMAT}")
+        raise ValueError(f"its format is {card['format']!r:.60}, but this version reads format {FORMAT}")
     for name, kind in _FIELDS.items():
         if not isinstance(card.get(name), kind) or name not in card:
-            raise ValueError(f"{CARD} lacks {name!r}, or has something else in its place")
+            raise ValueError(f"{CARD} lacks {name!r}, or has another type there")
 
 
 def _plain(value: Any) -> Any:
-    """Return what json can hold: numbers of numpy as Python's, labels as texts, None for a number that is none."""
+    """Convert to json types: numbers of numpy to Python's, labels to text, numbers that are not finite to None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -167,7 +166,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if not isinstance(value, str | int | float | None):
-        raise ValueError(f"`about` holds texts, numbers, lists and dicts, but not {value!r:.80}.")
+        raise ValueError(f"`about` may hold text, numbers, lists and dicts only, got {value!r:.80}.")
     return value
 
 
@@ -178,20 +177,20 @@ def _restore(files: dict[str, bytes], expected: list[float] | None) -> Any:
     check_native(bare)
     model = put_in(bare, tensors)
     if not (isinstance(model, BaseEstimator) and is_classifier(model)):
-        raise ValueError(f"it holds no classifier, but {type(model).__name__}")
+        raise ValueError(f"it holds {type(model).__name__}, not a classifier")
     check_whole(model)
     if expected is not None and not np.allclose(answer(model), expected, rtol=0, atol=_SAME):
-        raise ValueError("it does not answer as it did when it was saved")
+        raise ValueError("its probabilities differ from those when it was saved")
     return model
 
 
 def _check_packed(skops_file: bytes) -> None:
-    """Look at the sizes of what a skops file unpacks to, before it does."""
+    """Check the unpacked sizes of a skops file before unpacking."""
     with ZipFile(io.BytesIO(skops_file)) as archive:
         for member in archive.infolist():
             check_member(member, LIMITS[ESTIMATOR])
         if sum(member.file_size for member in archive.infolist()) > LIMITS[ESTIMATOR]:
-            raise ValueError(f"{ESTIMATOR} would unpack to more than the {LIMITS[ESTIMATOR]:,} bytes that are read")
+            raise ValueError(f"{ESTIMATOR} would unpack to more than the limit of {LIMITS[ESTIMATOR]:,} bytes")
 
 
 def _unloadable(path: str | Path, error: Exception, versions: dict[str, Any] | None = None) -> ValueError:
@@ -200,8 +199,8 @@ def _unloadable(path: str | Path, error: Exception, versions: dict[str, Any] | N
         for name, here in _versions().items()
         if versions and (saved := versions.get(name)) not in (None, here)
     ]
-    told = f"; it was saved with {', '.join(others)}" if others else ""
-    return ValueError(f"The model at {path} cannot be loaded ({_reason(error)}{told}): save it again from its source.")
+    note = f"; it was saved with {', '.join(others)}" if others else ""
+    return ValueError(f"The model at {path} cannot be loaded ({_reason(error)}{note}). Save it again from its source.")
 
 
 def _reason(error: Exception) -> str:

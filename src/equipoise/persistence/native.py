@@ -1,7 +1,4 @@
-"""Objects whose compiled code trusts what they hold: indices of trees, positions of codes, states of generators.
-
-A file may hold anything there, so that each is looked at before it is used.
-"""
+"""Checks of objects whose compiled code trusts indices: of trees, of categories, of random generators."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -22,17 +19,17 @@ _GENERATOR_WORDS = 624  # of a Mersenne twister
 
 
 def check_native(model: Any) -> None:
-    """Refuse objects that would make compiled code read or write memory that is not theirs.
+    """Refuse objects that could make compiled code access memory out of bounds.
 
     Parameters
     ----------
     model : object
-        Each object in it is looked at, whatever holds it.
+        All objects in it are checked, in any container.
 
     Raises
     ------
     ValueError
-        If there is such an object; or one whose methods are replaced, since then no check of its own holds.
+        If there is such an object, or one with replaced methods, which could skip its own checks.
     """
     trees: list[Any] = []
     sound: list[Any] = []
@@ -53,17 +50,17 @@ def check_native(model: Any) -> None:
         elif isinstance(part, np.random.RandomState | np.random.Generator):
             _check_generator(part)
     if {id(tree) for tree in trees} - {id(tree) for tree in sound}:
-        raise ValueError("a tree belongs to no forest and no boosting")
+        raise ValueError("a tree belongs to neither a forest nor boosting")
 
 
 def _check_methods(part: Any) -> None:
     for name in () if isinstance(part, type | np.ndarray) else getattr(part, "__dict__", ()):
         if callable(getattr(type(part), name, None)):
-            raise ValueError(f"{type(part).__name__}.{name} is a method, but the file puts a value in its place")
+            raise ValueError(f"{type(part).__name__}.{name} is a method, but the file has a value for it")
 
 
 def _boosted(model: Any) -> list[TreePredictor]:
-    """Trees of a boosting, each checked."""
+    """Return the checked trees of a boosting."""
     if not hasattr(model, "_predictors"):
         return []
     n_features = _count(model, "_n_features")
@@ -78,13 +75,13 @@ def _boosted(model: Any) -> list[TreePredictor]:
 
 
 def _grown(model: BaseDecisionTree) -> Iterable[Tree]:
-    """Tree of a fitted decision tree, checked."""
+    """Return the checked tree of a fitted decision tree."""
     if not hasattr(model, "tree_"):
         return []
     tree = model.tree_
     if tree.n_outputs != 1 or tree.n_features != _count(model, "n_features_in_"):
         raise ValueError(
-            f"A tree in this file is corrupt: it is not one of {model.n_features_in_} features and a label"
+            f"A tree in this file is corrupt: it does not read {model.n_features_in_} features for one label"
         )
     nodes = tree.__getstate__()["nodes"]
     _check_nodes(nodes, "left_child", "right_child", "feature", tree.n_features, nodes["left_child"] != -1)
@@ -106,7 +103,7 @@ def _check_nodes(
 
 
 def _check_forest(forest: BaseForest) -> None:
-    """A forest hands rows to its trees without looking at their width again."""
+    """Check the widths of a forest's trees, which the forest does not."""
     for tree in getattr(forest, "estimators_", ()):
         if not isinstance(tree, BaseDecisionTree) or _count(tree, "n_features_in_") != _count(forest, "n_features_in_"):
             raise ValueError("A forest in this file is corrupt: a tree reads other features than the forest")
@@ -120,7 +117,7 @@ def _count(model: Any, name: str) -> int:
 
 
 def _check_codes(encoder: OneHotEncoder) -> None:
-    """Positions of 0/1 columns go into a sparse matrix, and scipy writes there without looking."""
+    """Check positions of 0/1 columns, which scipy uses as indices without a check."""
     if not hasattr(encoder, "categories_"):
         return
     n_columns = len(encoder.categories_)
@@ -135,7 +132,7 @@ def _check_codes(encoder: OneHotEncoder) -> None:
 
 
 def _fits(levels: NDArray[Any], width: Any, dropped: Any, mapping: Any, rare: Any) -> bool:
-    """Whether each level has its column among as many as there are, less the one that is dropped."""
+    """Whether each level has a valid column."""
     places = np.arange(len(levels)) if mapping is None else np.asarray(mapping)
     kind = levels.dtype.kind
     in_order = kind in "OUS" or np.array_equal(levels, np.sort(levels), equal_nan=kind == "f")  # for searchsorted
@@ -157,14 +154,14 @@ def _is_whole(number: Any) -> bool:
 
 
 def _check_function(part: FunctionTransformer) -> None:
-    """A function of numpy with an output array could change arrays after their check."""
+    """Refuse arguments of a function: an output array could change arrays after their check."""
     for function, arguments in ((part.func, part.kw_args), (part.inverse_func, part.inv_kw_args)):
         if arguments or not (function is None or isinstance(function, np.ufunc)):
-            raise ValueError("FunctionTransformer can be saved with a function of numpy and no arguments only")
+            raise ValueError("FunctionTransformer can be saved only with a function of numpy and no arguments")
 
 
 def _check_generator(generator: np.random.RandomState | np.random.Generator) -> None:
-    """A Mersenne twister trusts its position; PCG64, which boosting holds, has none."""
+    """Check the position of a Mersenne twister; PCG64 has none."""
     if isinstance(generator, np.random.Generator):
         if type(generator.bit_generator) is not np.random.PCG64:
             raise ValueError("Of numpy's random generators, only RandomState and default_rng() can be saved")

@@ -1,4 +1,4 @@
-"""What a fitted model knows of its data: columns, kinds, categories, classes; and one row to try it with."""
+"""Data schema of a fitted model: columns, kinds, categories, classes; and its probabilities of an empty row."""
 
 import warnings
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _is_fitted
 
 from equipoise.classifiers.decider import decider
 from equipoise.describing import Describes, Description
 from equipoise.persistence.walk import walk
+from equipoise.sklearn_private import is_fitted
 
 
 def schema_of(model: Any, about: dict[str, Any]) -> dict[str, Any]:
-    """Return what a model knows of its data: ``columns``, ``classes``, ``class_priors`` and, where set, ``decision``.
+    """Return ``columns``, ``classes``, ``class_priors`` and, if any, ``decision``.
 
-    ``decision`` lists the thresholds or costs that decide, and corrections of class priors.
+    ``decision`` lists thresholds or costs, and corrections of class priors.
     """
     classes = [label if isinstance(label, int | float) else str(label) for label in model.classes_.tolist()]
     counts = about.get("class_counts") or {}
@@ -34,7 +34,7 @@ def schema_of(model: Any, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def descriptions(model: Any) -> list[Description]:
-    """Return what the parts of a model say of themselves, the outermost first."""
+    """Return the descriptions of a model's parts, the outermost first."""
     parts = [part for part in walk(model) if isinstance(part, BaseEstimator)]  # a data frame has a `describe`, too
     return [part.describe() for part in parts if isinstance(part, Describes)]
 
@@ -54,23 +54,23 @@ def _columns(model: Any) -> list[dict[str, Any]]:
 
 
 def _is_table(part: Any) -> bool:
-    """Whether a part reads a table with gaps, and is fitted."""
-    return hasattr(part, "describe_columns") and not isinstance(part, type) and _is_fitted(part)
+    """Whether a part is fitted preprocessing of tables with missing cells."""
+    return hasattr(part, "describe_columns") and not isinstance(part, type) and is_fitted(part)
 
 
 def probe(model: Any) -> list[float] | None:
-    """Return the probabilities of one row without content, which tell whether a model is whole.
+    """Return the probabilities of an empty row, to verify a loaded model.
 
-    None for a model that gives no probabilities, or none for such a row.
+    None for a model without probabilities, or without an answer for such a row.
     """
     try:
         return answer(model)
-    except Exception:  # a classifier of another library, with wishes of its own
+    except Exception:  # a classifier of another library may need more
         return None
 
 
 def answer(model: Any) -> list[float]:
-    """Probabilities of one row: all cells missing for a table, zeros for numbers."""
+    """Return probabilities of one row: missing cells for a table, zeros for numbers."""
     is_table = any(map(_is_table, walk(model)))
     row = np.full((1, model.n_features_in_), None) if is_table else np.zeros((1, model.n_features_in_))
     names = getattr(model, "feature_names_in_", None)

@@ -1,4 +1,4 @@
-"""The networks of a model, wherever they are in it, taken out as plain tensors and put in again."""
+"""The networks of a model, extracted as plain tensors and restored."""
 
 import copy
 import warnings
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.base import SamplerMixin
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -20,14 +21,14 @@ _OURS = ("equipoise.", "sklearn.", "imblearn.")
 
 
 def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None = None) -> Any:
-    """Copy the objects of a model, and only them: arrays and settings are shared.
+    """Copy the objects of a model; arrays and settings are shared.
 
     Parameters
     ----------
     value : object
-        Estimators of scikit-learn, imbalanced-learn and ours, and lists, tuples and dicts of them, are descended into.
+        Estimators of equipoise, scikit-learn and imbalanced-learn, and lists, tuples and dicts of them.
     swap : callable
-        Asked of each object; what it returns takes the object's place, unless that is None.
+        Called with each object; returns its replacement, or None to keep it.
     """
     seen = {} if seen is None else seen
     if id(value) in seen:
@@ -38,6 +39,8 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
         twin = seen[id(value)] = copy.copy(value)
         twin.update({key: rebuild(item, swap, seen) for key, item in value.items()})
         return twin
+    if isinstance(value, pd.DataFrame):  # costs by label; skops holds dicts only
+        return value.to_dict(orient="index")
     if not (type(value).__module__.startswith(_OURS) and hasattr(value, "__dict__")):
         return value
     replacement = swap(value)
@@ -50,12 +53,12 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
 
 
 def take_out(model: Any) -> tuple[Any, Tensors]:
-    """Return a model without weights, each stack holding its number in their place, and the tensors by number.
+    """Return a model with the number of each ensemble in place of its weights, and the tensors by number.
 
     Raises
     ------
     ValueError
-        If there is a network of the user's own: its code would be needed.
+        If there is a custom network, which would need its code.
     """
     tensors: Tensors = {}
     stacks: list[FittedEnsemble] = []
@@ -70,8 +73,7 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
             return None
         if value.pattern_ is not None:
             raise ValueError(
-                "A network of your own cannot be saved without pickle: keep its code, and save ensemble_.weights_ "
-                "yourself."
+                "A custom network cannot be saved without pickle. Keep its code, and save ensemble_.weights_ yourself."
             )
         tensors.update({f"{len(stacks)}.{name}": array for name, array in value.weights_.items()})
         twin = copy.copy(value)
@@ -81,10 +83,10 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
 
     bare = rebuild(model, swap)
     if lost:
-        told = ", ".join(f"{parameter}={name}" for parameter, name in lost.items())
+        names = ", ".join(f"{parameter}={name}" for parameter, name in lost.items())
         warnings.warn(
-            f"The model is saved without {told}, which a file that is safe to open cannot hold. It predicts as before; "
-            "to fit it again, set the parameter again.",
+            f"The model is saved without {names}, because a safe file cannot hold custom code. Predictions do not "
+            "change; set the parameter again before fitting the loaded model.",
             UserWarning,
             stacklevel=3,
         )
@@ -92,7 +94,7 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
 
 
 def _unfitted(sampler: SamplerMixin) -> Any:
-    """Return a sampler without the rows that it resampled, which only they are for; a pipeline asks for the names."""
+    """Return an unfitted sampler that keeps the names of features for its pipeline."""
     kept = {name: value for name, value in vars(sampler).items() if name in ("n_features_in_", "feature_names_in_")}
     bare = clone(sampler)
     vars(bare).update(kept)
@@ -100,7 +102,7 @@ def _unfitted(sampler: SamplerMixin) -> Any:
 
 
 def _without_fit(value: Any, names: dict[str, str]) -> Any:
-    """Return a copy without what only `fit` needs and no file can hold, whose names are noted; None if nothing is."""
+    """Return a copy without the custom parts that only `fit` needs, or None; `names` collects their names."""
     held = {name: vars(value)[name] for name in getattr(value, "fit_only", ()) if name in vars(value)}
     lost = {name: part for name, part in held.items() if not isinstance(part, NotSaved) and not _is_savable(part)}
     if not lost:
@@ -123,12 +125,12 @@ def _is_savable(part: Any) -> bool:
 
 
 def put_in(model: Any, tensors: Tensors) -> Any:
-    """Return a model with the weights that `take_out` took, each stack's checked.
+    """Return a model with the weights that `take_out` extracted, validated.
 
     Raises
     ------
     ValueError
-        If tensors lack, are left over, or are not those of perceptrons with an output a class.
+        If tensors are missing, left over, or not those of perceptrons with one output a class.
     """
     by_stack: dict[str, Tensors] = {}
     for key, array in tensors.items():
@@ -140,13 +142,13 @@ def put_in(model: Any, tensors: Tensors) -> Any:
             return None
         twin = copy.copy(value)
         weights = by_stack.pop(str(value.weights_), {})
-        twin.weights_ = {name: weights[name] for name in sorted(weights, key=_layer)}  # layers in their order
+        twin.weights_ = {name: weights[name] for name in sorted(weights, key=_layer)}  # in the order of layers
         _check(twin)
         return twin
 
     whole = rebuild(model, swap)
     if by_stack:
-        raise ValueError(f"it has tensors that belong to no network: {', '.join(sorted(tensors))[:100]}")
+        raise ValueError(f"some tensors belong to no network: {', '.join(sorted(tensors))[:100]}")
     return whole
 
 
@@ -159,7 +161,7 @@ def _check(stack: FittedEnsemble) -> None:
     shapes = {name: array.shape for name, array in stack.weights_.items()}
     matrices = [shape for name, shape in shapes.items() if name.startswith("weights.")]
     if stack.pattern_ is not None or not matrices or any(len(shape) != 3 for shape in matrices):
-        raise ValueError(f"a network's tensors are no layers of perceptrons: {str(shapes)[:200]}")
+        raise ValueError(f"the tensors of a network are no layers of perceptrons: {str(shapes)[:200]}")
     n, sizes = matrices[0][0], [matrices[0][1], *(shape[2] for shape in matrices)]
     wanted: dict[str, tuple[int, ...]] = {}
     for i, width in enumerate(sizes[1:]):
@@ -168,9 +170,9 @@ def _check(stack: FittedEnsemble) -> None:
         wanted["scale"] = (n, 1, 1)
         del wanted[f"biases.{len(matrices) - 1}"]
     if shapes != wanted or n < 1 or sizes[-1] != len(stack.classes_):
-        raise ValueError(f"the tensors of a network do not fit each other: {str(shapes)[:200]}")
+        raise ValueError(f"the tensors of a network do not fit together: {str(shapes)[:200]}")
     kinds = {array.dtype for array in stack.weights_.values()}
     if len(kinds) > 1 or not kinds <= {np.dtype("float32"), np.dtype("float64")}:
-        raise ValueError(f"a network's numbers must be float32 or float64, but they are {sorted(map(str, kinds))}")
+        raise ValueError(f"the tensors of a network must be float32 or float64, got {sorted(map(str, kinds))}")
     if not all(np.isfinite(array).all() for array in stack.weights_.values()):
-        raise ValueError("a network's numbers must be finite, but some are not")
+        raise ValueError("the tensors of a network must be finite")

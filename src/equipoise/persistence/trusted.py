@@ -1,9 +1,9 @@
-"""The types that a model file may hold: ours, and those of other libraries whose prediction is sound or checked.
+"""The types that a model file may hold: those of equipoise, and safe or checked ones of other libraries.
 
-skops makes objects of listed types only, and calls nothing but their constructor or ``__setstate__``. It trusts all
-estimators of scikit-learn, though, and some of them (support vector machines, neighbours, topic models) hand what a
-file holds to compiled code that trusts it: a crafted file could make the process read or write memory that is not
-its own. So the list here is shorter, and what it keeps of that kind is looked at by `equipoise.persistence.native`.
+skops creates objects of listed types only, by their constructor or ``__setstate__``. It trusts all estimators of
+scikit-learn, but some of them (support vector machines, neighbours, topic models) pass their attributes to compiled
+code without checks: a crafted file could access memory out of bounds. The list here is shorter, and
+`equipoise.persistence.native` checks such types on it.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 _PLAIN = {"DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "NdArrayNode", "DTypeNode", "TypeNode"}
 _VALUES = ("builtins.", "numpy.", "collections.")
-_LOOKED_AT_BY_SKOPS = {"JsonNode", "FunctionNode", "LossNode"}  # text and numbers, ufuncs, losses of scikit-learn
+_LOOKED_AT_BY_SKOPS = {"JsonNode", "FunctionNode", "LossNode"}  # text, numbers, ufuncs, losses of scikit-learn
 _OBJECTS = {
     "ObjectNode",
     "PartialNode",
@@ -90,43 +90,43 @@ _BEYOND_SKOPS = frozenset(
 )
 
 _REMEDY = (
-    "Use parts of equipoise, or of scikit-learn its linear models, naive Bayes, perceptrons, forests, histogram "
-    "boosting, preprocessing, pipelines and splitters (of a search, best_estimator_); or keep the model with joblib, "
-    "whose files must be trusted."
+    "Use equipoise, or linear models, naive Bayes, perceptrons, forests, histogram boosting, preprocessing, pipelines "
+    "and splitters of scikit-learn (of a search, best_estimator_). Or save the model with joblib, and load its files "
+    "from trusted sources only."
 )
 
 
 def write_objects(model: Any) -> bytes:
-    """Return a skops file of a model without its networks' weights.
+    """Return the skops file of a model without weights of networks.
 
     Raises
     ------
     ValueError
-        If it holds what would not be read again.
+        If it holds types that would not be loaded again.
     """
-    import skops.io  # costs more than all else here, and few of those who import this package save or load
+    import skops.io  # slow to import, and needed here only
 
     try:
         data = skops.io.dumps(model, compression=ZIP_DEFLATED)
         foreign = foreign_types(data)
-    except Exception as error:  # whatever an object of another library does when it is asked for its state
+    except Exception as error:  # an object of another library may fail in any way
         raise ValueError(f"{type(model).__name__} cannot be saved without pickle ({error}). {_REMEDY}") from error
     if foreign:
         readable = ", ".join(f"{name.rpartition('.')[2]} ({name.partition('.')[0]})" for name in foreign)
         raise ValueError(
-            f"The model holds {readable}, which cannot be saved: a file with such objects could run code or crash the "
-            f"process that loads it. {_REMEDY}"
+            f"The model holds {readable}, which cannot be saved: such a file could run code or crash the process that "
+            f"loads it. {_REMEDY}"
         )
     return data
 
 
 def read_objects(data: bytes) -> Any:
-    """Make the object of a skops file.
+    """Load the object of a skops file.
 
     Raises
     ------
     ValueError
-        If it holds types that no model has.
+        If it holds untrusted types.
     """
     import skops.io
 
@@ -136,7 +136,7 @@ def read_objects(data: bytes) -> Any:
 
 
 def foreign_types(data: bytes) -> list[str]:
-    """Return the types in a skops file that no model has."""
+    """Return the untrusted types in a skops file."""
     import skops.io
 
     asked = {name for name in skops.io.get_untrusted_types(data=data) if not _is_trusted(name)}
@@ -144,7 +144,7 @@ def foreign_types(data: bytes) -> list[str]:
 
 
 def _nodes(data: bytes) -> Iterator[tuple[str, str]]:
-    """Loader and type of each node that skops would make an object of."""
+    """Yield loader and type of each node of a skops file."""
     with ZipFile(io.BytesIO(data)) as archive:
         waiting = [json.loads(archive.read("schema.json"))]
     while waiting:
@@ -165,7 +165,7 @@ def _is_known(loader: str, name: str) -> bool:
 
 @cache
 def _is_trusted(name: str) -> bool:
-    """Whether a type that skops does not trust may be in a model."""
+    """Whether a model may hold a type that skops does not trust."""
     if name in _BEYOND_SKOPS:
         return True
     if not name.startswith((*_OURS, *_IMBLEARN, "sklearn.model_selection._split.", "equipoise.persistence.absent.")):

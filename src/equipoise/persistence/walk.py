@@ -1,4 +1,4 @@
-"""Every object of a model, whatever holds it."""
+"""All objects of a model, in any container."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,8 +13,8 @@ def walk(model: Any) -> Iterator[Any]:
     Parameters
     ----------
     model : object
-        Attributes, lists, tuples, sets, dicts, arrays of objects and partial calls are descended into: all that a
-        model file can hold (see `equipoise.persistence.trusted`).
+        Attributes, lists, tuples, sets, dicts, arrays of objects and partial calls are searched: all containers of a
+        model file (see `equipoise.persistence.trusted`).
     """
     waiting, seen = [model], {}
     while waiting:

@@ -4,9 +4,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight
 
 from equipoise.containers import readable, restored
+from equipoise.sklearn_private import check_sample_weight
 
 
 class _Resamples(Protocol):
@@ -44,7 +44,7 @@ class AnyContainer:
         rows, labels = readable(X), readable(y)
         weights = {}
         if sample_weight is not None:
-            weights["sample_weight"] = _check_sample_weight(
+            weights["sample_weight"] = check_sample_weight(
                 readable(sample_weight), rows, dtype=np.float64, ensure_non_negative=True
             )
         base: _Resamples = super()  # type: ignore[assignment]

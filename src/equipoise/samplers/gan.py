@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
@@ -30,6 +29,7 @@ from equipoise.samplers.gan_diagnostics import (
     unreachable,
 )
 from equipoise.samplers.unit_scale import UnitScale
+from equipoise.sklearn_private import Interval, StrOptions
 from equipoise.training.adversarial import train_gans
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
 

@@ -8,10 +8,10 @@ public. Networks, losses and loop are those of SMOTified-GAN, as re-implementati
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from equipoise.samplers.gan import GANOverSampler, Rows
 from equipoise.samplers.svm_smote import BoundedSVC, svm_smote_rows
+from equipoise.sklearn_private import StrOptions
 from equipoise.training.gans import GANTask
 
 

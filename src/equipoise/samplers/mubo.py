@@ -19,8 +19,7 @@ from imblearn.under_sampling.base import BaseCleaningSampler
 from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils import check_random_state
 
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
@@ -28,6 +27,7 @@ from equipoise.bilevel.rows import Restart, RowProblem, class_codes, rows_of
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
+from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
@@ -228,7 +228,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.sample_weight_ = None if sample_weight is None else sample_weight[self.sample_indices_]
         networks = self._networks(search, variant, restarts, self.restarts_)
         self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
-        return _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
+        return safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
     def _scaler(self, X: Any, variant: Variant, rng: np.random.Generator) -> Standardizer | None:
         if not (variant.standardize if self.standardize is None else self.standardize):

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
 
 from equipoise.containers import readable
+from equipoise.sklearn_private import safe_indexing
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def resample(
         sources = np.asarray(indices, dtype=np.int64)
         # A smoothed bootstrap (RandomOverSampler with shrinkage) moves the rows that it repeats.
         moves = bool(getattr(fitted, "shrinkage_", None))
-        synthetic = _differ(X_out, _safe_indexing(flat, sources)) if moves else np.zeros(len(sources), dtype=bool)
+        synthetic = _differ(X_out, safe_indexing(flat, sources)) if moves else np.zeros(len(sources), dtype=bool)
     X_out = X_out.reshape(-1, *X.shape[1:]) if np.ndim(X) > 2 else X_out
     diagnostics = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
     return Resampled(X_out, y_out, synthetic, sources, getattr(fitted, "sample_weight_", None), diagnostics)

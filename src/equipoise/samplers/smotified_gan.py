@@ -6,9 +6,8 @@ Sharma, Singh and Chandra, "SMOTified-GAN for class imbalanced pattern classific
 
 from typing import Any
 
-from sklearn.utils._param_validation import StrOptions
-
 from equipoise.samplers.gan import GANOverSampler, Rows, smote_rows
+from equipoise.sklearn_private import StrOptions
 from equipoise.training.gans import GANTask
 
 

@@ -86,12 +86,12 @@ def contents(sample: Sample) -> Iterator[Finding]:
         if sample.kinds[name] == "number" and known.sum() > 20:
             yield from _sentinels(name, values[name][known], bool(known.all()))
     for columns, kind, said in (
-        (constant, "constant", "hold one value only: they are left out"),
-        (empty, "empty", "hold no value: they are left out"),
-        (sparse, "mostly missing", "are missing in more than 80% of the rows"),
+        (constant, "constant", "One value only, so left out"),
+        (empty, "empty", "No value at all, so left out"),
+        (sparse, "mostly missing", "Missing in more than 80% of the rows"),
     ):
         if columns:
-            yield Finding("note", kind, tuple(columns), f"Columns {listed(map(repr, columns), most=10)} {said}.", "")
+            yield Finding("note", kind, tuple(columns), f"{said}: {listed(map(repr, columns), most=10)}.", "")
 
 
 def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
@@ -153,6 +153,8 @@ def categories(sample: Sample) -> Iterator[Finding]:
                 "Write them alike.",
             )
         single = int((column.counts == 1).sum())
+        if sample.distinct.get(name, 0.0) > _NEARLY_ALL:
+            continue  # names the rows: left out, not pooled
         if len(column.levels) > 10 and single > len(column.levels) / 2:
             yield Finding(
                 "note",

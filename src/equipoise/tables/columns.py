@@ -311,14 +311,19 @@ class MisfitError(ValueError):
         super().__init__(misfits([self]))
 
 
-def misfits(errors: Sequence[MisfitError]) -> str:
-    """Say of all columns which texts do not fit, and what to do."""
+def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
+    """Say of all columns which texts do not fit, and what to do: how cells are read can be chosen at fit only."""
     first = {text: row for error in errors for text, row in reversed(error.strays)}
     said = [
         f"Column {error.name!r} holds {error.kind}s, but {len(error.strays)} cell(s) cannot be read as one: "
         + _some(f"{text!r} in row {row}" for text, row in dict(reversed(error.strays)).items())
         for error in errors
     ]
+    if not at_fit:
+        return (
+            f"{'; '.join(said)} (the first row is 0). Cells must be written as in the table fitted on, with the same "
+            "decimal mark and order of dates: mend them, and leave those empty that stand for missing values."
+        )
     texts = list(first)[:_MOST]
     options = " ".join(shlex.quote(text) for text in texts)
     columns = {error.name: "category" for error in errors}

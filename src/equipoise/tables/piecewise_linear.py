@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from equipoise.sklearn_private import Interval, StrOptions, check_feature_names_in, fit_context
 
 _LEAF = 5  # rows between two cuts of a tree, at least
 
@@ -60,7 +61,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         self.n_bins = n_bins
         self.bins = bins
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "PiecewiseLinearEncoder":
         """Find the bins of rows (n, n_features); labels `y` (n,) are needed for those of trees.
 
@@ -115,7 +116,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features, then the codes by feature and number of the bin."""
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         numbers = np.arange(len(self.columns_)) - np.searchsorted(self.columns_, self.columns_)
         codes = [f"{names[column]} bin {number}" for column, number in zip(self.columns_, numbers, strict=True)]
         return np.array([*names, *codes], dtype=object)

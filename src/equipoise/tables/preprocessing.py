@@ -15,8 +15,9 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import Tags, check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables.columns import (
     KINDS,
     MISSING_LEVEL,
@@ -105,6 +106,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Of the columns of text.
     dropped_ : dict of str to str
         The input columns left out, and why.
+    layout_ : dict of str to list of str
+        Input columns of each part of the result, in its order: "number", "boolean", "missing", "category" and "date".
+    parts_ : dict of str to transformer
+        The fitted transformer of each part.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,), object
         Only where the table fitted on has column names. Columns without a name are called x0, x1, ...
@@ -178,12 +183,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         frame = self._as_frame(X, reset=True)
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         columns = self._read(frame, set())
         self.kinds_, self.formats_, self.notes_ = find_kinds(
             columns, self.kinds or {}, self.formats or {}, Style(self.decimal, self.thousands, self.dates)
         )
-        values = self._values(columns)
+        values = self._values(columns, at_fit=True)
         if weight is not None:
             values = {name: cells[weight > 0] for name, cells in values.items()}
             weight = weight[weight > 0]
@@ -223,8 +228,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = self._as_frame(X, reset=False)
-        values = self._values(self._read(frame, self.dropped_))
-        blocks = [self._transform_part(part, values) for part in self._parts]
+        values = self._values(self._read(frame, self.dropped_), at_fit=False)
+        blocks = [self._transform_part(part, values) for part in self.parts_]
         for name, features in self.texts_.items():
             blocks.append(np.clip(features.transform(_prose(values[name])), -self.clip, self.clip))
         return np.hstack(blocks, dtype=np.float32)
@@ -246,10 +251,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         given = OneToOneFeatureMixin.get_feature_names_out(self, input_features)  # checks them, as all do
         rename = dict(zip(self._input_names(), given))
         names: list[str] = []
-        for part, columns in self._layout.items():
+        for part, columns in self.layout_.items():
             renamed = [rename[column] for column in columns]
             if part == "category":
-                renamed = self._parts[part].get_feature_names_out(renamed).tolist()
+                renamed = self.parts_[part].get_feature_names_out(renamed).tolist()
             if part == "date":
                 renamed = [f"{rename[c]}_{p}_{w}" for c in columns for p in self._periods[c] for w in ("sin", "cos")]
             names += [f"{name}_missing" for name in renamed] if part == "missing" else renamed
@@ -281,15 +286,15 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def describe_columns(self) -> list[dict[str, Any]]:
         """Return the rows of `summary` for a model card, without counts of values and with the levels of categories."""
         rows: Any = self.summary().drop(columns="distinct").rename(columns={"column": "name"}).to_dict("records")
-        names = self._layout.get("category", [])
-        levels = dict(zip(names, self._parts["category"].categories_, strict=True)) if names else {}
+        names = self.layout_.get("category", [])
+        levels = dict(zip(names, self.parts_["category"].categories_, strict=True)) if names else {}
         return [
             row | ({"categories": list(map(str, levels[row["name"]]))} if row["name"] in levels else {}) for row in rows
         ]
 
     def periods(self) -> list[tuple[int, float]]:
         """Return the periods of date columns, as the column's place among those and the length in days."""
-        dates = self._layout.get("date", [])
+        dates = self.layout_.get("date", [])
         return [(i, _PERIODS[period]) for i, name in enumerate(dates) for period in self._periods[name]]
 
     def __sklearn_tags__(self) -> Tags:
@@ -343,7 +348,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         named = zip(self._input_names(), frame.iter_columns(), strict=True)
         return [read_column(name, series) for name, series in named if name not in left_out]
 
-    def _values(self, columns: Iterable[NumericColumn | TextColumn]) -> dict[str, NDArray]:
+    def _values(self, columns: Iterable[NumericColumn | TextColumn], *, at_fit: bool) -> dict[str, NDArray]:
         """Return the cells of columns as levels or numbers; the texts that do not fit are named of all at once."""
         values, errors = {}, []
         for column in columns:
@@ -355,7 +360,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             except MisfitError as error:
                 errors.append(error)
         if errors:
-            raise ValueError(misfits(errors))
+            raise ValueError(misfits(errors, at_fit=at_fit))
         return values
 
     def _note_outliers(self, values: dict[str, NDArray]) -> None:
@@ -397,14 +402,14 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return ""
 
     def _fit_parts(self, values: dict[str, NDArray], weight: NDArray[np.float64] | None) -> None:
-        self._layout = self._lay_out([name for name in values if name not in self.dropped_])
-        dates = [name for name in self._layout.get("number", ()) if self.kinds_[name] == "date"]
+        self.layout_ = self._lay_out([name for name in values if name not in self.dropped_])
+        dates = [name for name in self.layout_.get("number", ()) if self.kinds_[name] == "date"]
         self._periods = {name: periods for name in dates if (periods := _periods(values[name]))}
         if self._periods:
-            self._layout["date"] = list(self._periods)
-        self._parts = {  # arrays inside, whatever the user's set_config asks of our own output
+            self.layout_["date"] = list(self._periods)
+        self.parts_ = {  # arrays inside, whatever the user's set_config asks of our own output
             part: self._fit_part(part, _side_by_side(values, columns), weight).set_output(transform="default")
-            for part, columns in self._layout.items()
+            for part, columns in self.layout_.items()
         }
 
     def _lay_out(self, names: list[str]) -> dict[str, list[str]]:
@@ -445,7 +450,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ).fit(block)
 
     def _transform_part(self, part: str, values: dict[str, NDArray]) -> NDArray:
-        block = self._parts[part].transform(_side_by_side(values, self._layout[part]))
+        block = self.parts_[part].transform(_side_by_side(values, self.layout_[part]))
         if part == "date":
             columns, lengths = zip(*self.periods())
             angles = 2 * np.pi * (block[:, columns] / np.array(lengths) % 1)
@@ -453,9 +458,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
 
     def _pooled_levels(self) -> dict[str, str]:
-        if "category" not in self._parts:
+        if "category" not in self.parts_:
             return {}
-        pools = zip(self._layout["category"], self._parts["category"].infrequent_categories_)
+        pools = zip(self.layout_["category"], self.parts_["category"].infrequent_categories_)
         return {name: f"pooled: {_listed(map(repr, pool))}" for name, pool in pools if pool is not None}
 
 
