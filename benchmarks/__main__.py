@@ -5,13 +5,14 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, chains, compare, gan, predict, scale, start, steps, transforms
+from benchmarks import auto, autobalance, chains, compare, gan, mixing, predict, scale, start, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {
     "start": start.run,
     "steps": steps.run,
     "transforms": transforms.run,
+    "mixing": mixing.run,
     "gan": gan.run,
     "chains": chains.run,
     "autobalance": autobalance.run,

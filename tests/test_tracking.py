@@ -129,7 +129,5 @@ def test_mlflow_is_missed_in_a_sentence(csv, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "equipoise.tracking", raising=False)
     with pytest.raises(SystemExit) as error:
         main(command(csv))
-    assert str(error.value) == (
-        "equipoise: Tracking with MLflow needs a package of an extra: pip install 'equipoise[mlflow]'."
-    )
+    assert str(error.value) == ("equipoise: MLflow is not installed: run pip install 'equipoise[mlflow]'.")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""A comparison as MLflow runs: one for the whole, and a nested one for each recipe.
+"""A comparison as MLflow runs: one parent run, and one nested run per recipe.
 
 Needs the package mlflow-skinny, or mlflow: ``pip install 'equipoise[mlflow]'``.
 """
@@ -15,7 +15,7 @@ try:
     from mlflow.exceptions import MlflowException
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 except ImportError as error:
-    raise ImportError("Tracking with MLflow needs a package of an extra: pip install 'equipoise[mlflow]'.") from error
+    raise ImportError("MLflow is not installed: run pip install 'equipoise[mlflow]'.") from error
 
 from equipoise.experiments import Comparison
 
@@ -25,13 +25,13 @@ _LOCAL = "mlruns"
 class MLflowTracker:
     """Logs comparisons to the store that ``MLFLOW_TRACKING_URI`` names, the folder ``mlruns`` by default.
 
-    A folder is what MLflow writes without a server or a database driver; ``mlflow ui`` reads it where
+    A folder needs neither a server nor a database driver; ``mlflow ui`` reads it if
     ``MLFLOW_ALLOW_FILE_STORE=true`` is set.
 
     Parameters
     ----------
     experiment : str
-        MLflow's experiment, made if it does not exist: comparisons on the same data belong together.
+        Name of the MLflow experiment, created if it does not exist. Use one experiment per data set.
 
     Raises
     ------
@@ -50,20 +50,20 @@ class MLflowTracker:
             raise self._refused(error) from error
 
     def log(self, comparison: Comparison, folder: Path, command: str) -> str:
-        """Log a comparison and what was written of it.
+        """Log a comparison and its files.
 
-        The run has the protocol as parameters, the winner's metrics, and the folder's report, leaderboard and model
-        as artifacts. Its nested runs have a recipe each as parameter, and its row of the leaderboard as metrics; one
-        whose every fold failed has the reason as its note.
+        The parent run holds the protocol as parameters, the winner's metrics, and the report, leaderboard and model
+        as artifacts. Each nested run holds a recipe as parameter and its row of the leaderboard as metrics; if the
+        recipe failed on every fold, the reason is the note of the run.
 
         Parameters
         ----------
         comparison : Comparison
-            With a recipe that has a result.
+            Comparison with at least one result.
         folder : Path
-            Of report.html, leaderboard.csv and model/.
+            Folder that holds report.html, leaderboard.csv and model/.
         command : str
-            That made it, kept as the run's note.
+            Command line of the comparison, stored as the note of the run.
 
         Returns
         -------
@@ -109,7 +109,9 @@ class MLflowTracker:
 
     def _refused(self, error: MlflowException) -> ConnectionError:
         reason = str(error).strip().splitlines()[0]
-        return ConnectionError(f"MLflow cannot log to {self.uri} ({reason}): see MLFLOW_TRACKING_URI.")
+        return ConnectionError(
+            f"MLflow cannot log to {self.uri} ({reason}): check the environment variable MLFLOW_TRACKING_URI."
+        )
 
 
 def _parameters(comparison: Comparison) -> dict[str, object]:

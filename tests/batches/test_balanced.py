@@ -165,7 +165,7 @@ def test_labels_that_are_not_one_a_row_are_refused(y):
     ids=["nan", "none", "string", "nullable", "dates", "two kinds"],
 )
 def test_labels_with_gaps_are_refused(y):
-    with pytest.raises(ValueError, match="one kind without gaps"):
+    with pytest.raises(ValueError, match="one type, none missing"):
         BalancedBatchSampler(np.array(y, dtype=object) if isinstance(y, list) else y, 2)
 
 

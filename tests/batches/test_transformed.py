@@ -59,7 +59,7 @@ def test_a_transform_that_takes_weights_is_given_them(transform):
     ],
 )
 def test_labels_that_move_without_their_weights_are_refused(transform):
-    with pytest.raises(ValueError, match=r"changes the labels of a batch whose rows have weights.*`weight`"):
+    with pytest.raises(ValueError, match=r"changes the labels of rows with weights.*`weight`"):
         transformed(transform, X, Y, WEIGHT)
 
 

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from torch import nn
 
 from equipoise import AutoBalance, ReMix
+from equipoise.bilevel.loss_gradient import searched_weights
 from equipoise.bilevel.loss_parameters import clusters, dictionary
 from equipoise.bilevel.networks import head_parameters
 from equipoise.bilevel.outer_objectives import OBJECTIVES, Blend, balanced
@@ -258,7 +259,7 @@ def test_half_precision_is_widened(data):
 def test_frozen_weights_stay_out_of_it(data, network):
     network[0].requires_grad_(False)
     search = AutoBalance(solver="cg").begin(network, COUNTS)
-    assert list(search._theta()) == ["2.weight", "2.bias"]
+    assert list(searched_weights(network, ConjugateGradient())) == ["2.weight", "2.bias"]
     search.step(*data)
     assert all(p.grad is None for p in network.parameters())
 
@@ -316,7 +317,7 @@ def test_batches_are_taken_from_lists_loaders_and_iterators(data, network):
     search.step(loader, batches)
     search.step(batches, [(x, y)] * 2)
     assert len(list(batches)) == 1 and search.n_outer_steps == 2
-    with pytest.raises(ValueError, match="n_batches=2 batches are taken in an outer step, but train_batches gave 1"):
+    with pytest.raises(ValueError, match="needs n_batches=2 batches, but train_batches gave 1"):
         search.step([(x, y)], loader)
 
 
@@ -425,10 +426,10 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
 @pytest.mark.parametrize(
     ("settings", "counts", "message"),
     [
-        ({}, [5] * 5, r"parameters=\{'offset': \(5, 1\).* this one has parameters=\{'offset': \(3, 1\)"),
-        ({}, [160, 10, 30], r"class_counts=\[\[160.0\], \[10.0\], \[30.0\]\], but this one has"),
-        ({"start": "ce"}, COUNTS, "start='ce', but this one has start='la': begin with the same"),
-        ({"tau": 2.0}, COUNTS, "tau=2.0, but this one has tau=1.0"),
+        ({}, [5] * 5, r"parameters=\{'offset': \(5, 1\).* this search has parameters=\{'offset': \(3, 1\)"),
+        ({}, [160, 10, 30], r"class_counts=\[\[160.0\], \[10.0\], \[30.0\]\], but this search has"),
+        ({"start": "ce"}, COUNTS, "start='ce', but this search has start='la': create it with"),
+        ({"tau": 2.0}, COUNTS, "tau=2.0, but this search has tau=1.0"),
         ({"parameters": ("w",)}, COUNTS, r"parameters=\{'w': \(3, 1\)\}, but"),
     ],
 )
@@ -549,7 +550,7 @@ def test_bad_counts_and_models_are_refused(network):
         AutoBalance().begin(network, [5, 0, 3])
     with pytest.raises(ValueError, match=r"class_counts must have the shape \(K,\), .* its shape is \(1, 1, 3\)"):
         AutoBalance().begin(network, [[COUNTS]])
-    with pytest.raises(ValueError, match="The model must have weights that train, but Flatten has none"):
+    with pytest.raises(ValueError, match="The model must have trainable weights, but Flatten has none"):
         AutoBalance().begin(nn.Flatten(), COUNTS)
     with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, but is a function"):
         AutoBalance().begin(lambda x: x, COUNTS)

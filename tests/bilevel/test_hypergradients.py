@@ -212,7 +212,7 @@ def test_neumann_goes_no_further_along_negative_curvature():
 
 def test_a_dense_solve_of_too_many_weights_is_refused():
     theta = {"at": torch.zeros(5001)}
-    with pytest.raises(ValueError, match="solves for 5000 weights at most, but there are 5001: take 'cg'"):
+    with pytest.raises(ValueError, match="solves for 5000 weights at most, but there are 5001: use 'cg'"):
         Exact().solve(InnerPoint(LINEAR, theta, {}, []), theta["at"])
 
 

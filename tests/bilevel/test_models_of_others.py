@@ -181,7 +181,7 @@ def test_checkpointed_layers_count(reentrant, solver):
 
 
 def test_what_the_exact_solver_cannot_solve_is_refused_when_it_begins():
-    with pytest.raises(ValueError, match="'exact' solves for 5000 weights at most, but there are 6003: take 'cg'"):
+    with pytest.raises(ValueError, match="'exact' solves for 5000 weights at most, but there are 6003: use 'cg'"):
         AutoBalance(solver="exact").begin(nn.Linear(2000, 3), COUNTS)
     with pytest.raises(ValueError, match="'exact' solves for the last linear layer, but Conv1d has none"):
         AutoBalance(solver="exact").begin(nn.Conv1d(2, 3, 1), COUNTS)

@@ -192,7 +192,7 @@ def test_text_and_missing_cells_stay_as_they_are():
     task = datasets.load("sick")
     pd.testing.assert_frame_equal(task.X, raw)
     assert int(task.X.isna().sum().sum()) == 6064
-    assert any("61 of 3,772 rows repeat" in note for note in task.notes)
+    assert any("61 of 3,772 rows are exact duplicates" in note for note in task.notes)
 
 
 @pytest.mark.skipif(not PRESENT["seizure"], reason="seizure is not in EQUIPOISE_DATA_HOME")

@@ -109,7 +109,7 @@ def test_the_user_s_frame_is_left_alone(frame):
 def test_repeated_rows_and_question_marks_are_noted():
     frame = pd.DataFrame({"x": [1, 1, 2, 2], "job": ["?", "?", "nurse", "?"], "t": [0, 0, 1, 1]})
     repeats, marks = split_target(frame, "t").notes
-    assert repeats.startswith("1 of 4 rows repeat")
+    assert repeats.startswith("1 of 4 rows are exact duplicates")
     assert "'job'" in marks and "missing_values" in marks
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_target_names_the_columns_near_it(frame):
         split_target(frame, "isfraud", name="t.csv")
     with pytest.raises(ValueError, match=r"did you mean 'is_fraud'\?"):
         split_target(frame, "IS_FRAUD")
-    message = r"its 3 columns are 'amount', 'country', 'is_fraud'\. .*header=False .*--no-header"
+    message = r"its 3 columns are 'amount', 'country' and 'is_fraud'\. .*header=False .*--no-header"
     with pytest.raises(ValueError, match=message):
         split_target(frame, "zzz")
     wide = pd.DataFrame([range(30)], columns=[f"c{i}" for i in range(30)])
@@ -153,7 +153,7 @@ def test_rows_without_a_label_are_left_out_and_kept_beside(labels, kept):
     task = split_target(pd.DataFrame({"x": range(6), "y": labels}), "y")
     assert task.y.tolist() == kept and task.y.dtype in (np.int64, object, "str")
     assert task.X["x"].tolist() == [1, 2, 4, 5] and task.unlabelled["x"].tolist() == [0, 3]
-    assert task.notes[0] == "2 of 6 rows have no label: they are left out."
+    assert task.notes[0] == "2 of 6 rows have no label and were left out."
 
 
 def test_a_target_without_any_label():

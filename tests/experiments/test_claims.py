@@ -65,9 +65,9 @@ def test_any_claim(values):
 
 def test_the_summary_counts_what_is_told_apart_both_ways():
     assert claim(YES, YES, MAYBE, UNLIKELY, NO).summary == (
-        "3 of 5 comparisons as claimed, 2 of them told apart from zero; 1 told apart the other way"
+        "3 of 5 comparisons point the claimed way (2 significantly); 1 significantly the opposite way"
     )
-    assert claim().summary == "There are no results to judge it by"
+    assert claim().summary == "There are no results for this claim"
 
 
 def test_claims_as_markdown():
@@ -81,7 +81,7 @@ def test_claims_as_markdown():
     untested = Claim("X4", "It is so.", "Table 9", [])
     lines = as_markdown([sure, open_claim, untested], "equipoise reproduce x").splitlines()
     assert all(line.count("|") == 7 for line in lines) and len(lines) == 5
-    assert "**holds** | 1 of 1 comparisons as claimed" in lines[2]
+    assert "**holds** | 1 of 1 comparisons point the claimed way" in lines[2]
     assert "Least: rows left: 3.000 (2.000 to 4.000). | All. |" in lines[2]
     assert "**holds in part**" in lines[3] and "Least: second: −0.250 (−1.000 to 0.500)." in lines[3]
     assert "**cannot be tested**" in lines[4] and lines[4].endswith("| `equipoise reproduce x` |")

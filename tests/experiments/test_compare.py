@@ -227,7 +227,7 @@ def test_a_small_budget_cuts_and_says_so(dataset, tmp_path):
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(dataset, store, recipes=["none", "remix"], n_folds=3, n_repeats=9, n_members=3, budget=0.5)
     assert found.protocol.n_repeats < 9
-    assert any("to end within 0.00833 minutes" in note for note in found.protocol.notes)
+    assert any("to meet the time limit of 0.00833 minutes" in note for note in found.protocol.notes)
     assert found.complete
 
 

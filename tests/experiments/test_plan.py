@@ -29,7 +29,7 @@ def planned(monkeypatch):
 def steps_cut(planned):
     def cut(*recipes):
         found = planned(*recipes)
-        assert len(found.notes) == 1 and "gradient steps a network instead of" in found.notes[0]
+        assert len(found.notes) == 1 and "gradient steps per network instead of" in found.notes[0]
         return found.max_steps
 
     return cut
@@ -50,8 +50,8 @@ def test_a_schedule_of_its_own_is_counted_and_cut_alike(planned, monkeypatch):
     assert found.max_steps == pytest.approx(1_000_000 * left, rel=0.01) and found.max_steps < alone / 2
     assert found.auto_steps == pytest.approx(80_000 * left, rel=0.01)
     cut, of_auto = found.notes
-    assert cut.startswith(f"{found.max_steps} gradient steps a network instead of 1000000")
-    assert of_auto.startswith(f"auto: {found.auto_steps} gradient steps of its longest networks instead of 80000, to")
+    assert cut.startswith(f"{found.max_steps} gradient steps per network instead of 1000000")
+    assert of_auto.startswith(f"auto: {found.auto_steps} gradient steps of its longest networks instead of 80000 to")
     found = planned("auto", "gbdt")
     assert found.auto_steps == pytest.approx(80_000 * 660 / 10_000, rel=0.01) and len(found.notes) == 1
 
@@ -86,5 +86,5 @@ def test_gans_that_are_asked_for_run_beyond_the_budget(planned, monkeypatch):
     monkeypatch.setattr(plan, "_SAMPLER_SHARE", 1e-9)
     found = planned("none", "gbo", "smote")
     assert found.recipes == ("none", "gbo")
-    assert any(note.startswith("gbo: the training of its GANs") for note in found.notes)
+    assert any(note.startswith("gbo: training its GANs") for note in found.notes)
     assert any(note.startswith("smote was left out") for note in found.notes)

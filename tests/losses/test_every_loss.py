@@ -207,7 +207,7 @@ BAD_BATCHES = [
     (torch.zeros(5, 4), torch.zeros(5, 1, dtype=torch.int64), ValueError, r"\(5, 1\) \(torch.int64\) and \(5, 4\)"),
     (torch.zeros(5, 4), torch.zeros(4, dtype=torch.int64), ValueError, r"\(4,\)"),
     (torch.zeros(5, 4), torch.zeros(5), ValueError, "floating probabilities"),
-    (torch.zeros(5, 4), torch.zeros(5, 4, dtype=torch.int64), ValueError, "one-hot rows must be made floating"),
+    (torch.zeros(5, 4), torch.zeros(5, 4, dtype=torch.int64), ValueError, "convert integer one-hot rows"),
     (torch.zeros(4), torch.tensor(1), ValueError, "shapes are"),
     (torch.zeros(2, 5, 4), torch.zeros(5, dtype=torch.int64), ValueError, r"\(2, 5, 4\)"),
     (torch.zeros(5, 4, dtype=torch.int64), torch.zeros(5, dtype=torch.int64), TypeError, "torch.int64"),

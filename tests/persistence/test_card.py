@@ -52,7 +52,7 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         "# under+remix: a classifier of common, rare",
         "NeuralClassifier of 2 networks: 5 x 6 x 6 x 6 x 2.",
         "| rare | 20 | 22.22% |",
-        "| kind | category | 0.0% | b, ä |",
+        "| kind | category | 0.0% | b and ä |",
         "Measured on held-out rows.",
         "| G-mean | 0.8123 |",
         "Data: fraud\\|2025",

@@ -64,7 +64,7 @@ def test_a_wide_range_of_positive_objectives_is_logarithmic(last, scale):
 
 def test_the_legend_names_both_once():
     (legend,) = search_chart(history()).legends
-    assert [text.get_text() for text in legend.texts] == ["accepted, a line a restart", "rejected"]
+    assert [text.get_text() for text in legend.texts] == ["accepted (one line per restart)", "rejected"]
 
 
 def test_a_chart_to_keep_has_real_colours_and_a_page_its_own():
@@ -81,7 +81,7 @@ def test_a_history_that_never_rejects_or_never_accepts():
 
 
 def test_what_is_no_history_is_refused():
-    with pytest.raises(ValueError, match="no column accepted, size"):
+    with pytest.raises(ValueError, match="lacks the columns accepted and size"):
         search_chart(history().drop(columns=["accepted", "size"]))
     with pytest.raises(ValueError, match="is empty"):
         search_chart(history()[:0])

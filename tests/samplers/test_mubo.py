@@ -248,7 +248,7 @@ def test_a_checkpoint_is_of_one_search(data, tmp_path):
     with pytest.raises(ValueError, match="random_state=None"):
         searched(data, checkpoint=path, random_state=None)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match="no search that can go on"):
+    with pytest.raises(ValueError, match="holds no saved search"):
         searched(data, checkpoint=path)
 
 

@@ -549,7 +549,7 @@ def test_missing_and_unknown_columns_are_named():
     preprocessor = TablePreprocessor().fit(X)
     bad = X.drop(columns=["flag", "day"]).assign(surplus=1)
     message = error(lambda: preprocessor.transform(bad))
-    assert "Missing: 'flag', 'day';" in message and "Unknown: 'surplus';" in message
+    assert "Missing: 'flag' and 'day';" in message and "Unknown: 'surplus';" in message
     with pytest.warns(UserWarning, match="feature names"):
         message = error(lambda: preprocessor.transform(X.to_numpy()[:, :2]))
     assert "X has 2 features" in message
@@ -567,7 +567,7 @@ def test_empty_tables_are_refused(X):
 
 def test_a_table_without_a_usable_column_is_refused():
     message = error(lambda: TablePreprocessor().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]})))
-    assert "'a' (constant), 'b' (no cell has a value)" in message
+    assert "'a' (constant) and 'b' (no cell has a value)" in message
 
 
 @pytest.mark.parametrize("cell", [{"u": 1}, [1, 2], (1,), np.ones(2)], ids=str)

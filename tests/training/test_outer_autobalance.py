@@ -163,11 +163,11 @@ def test_under_remix_the_search_begins_where_batches_are_balanced(table):
 
 
 def test_a_task_says_what_its_search_needs(table):
-    with pytest.raises(ValueError, match=r"AutoBalance needs rows to judge by, but the task has none: give it inner="):
+    with pytest.raises(ValueError, match=r"AutoBalance needs validation rows, but the task has none: give inner="):
         Task(table(), 0, Settings(**QUICK, outer=SEARCH))
-    with pytest.raises(ValueError, match=r"inner names the rows of a search, but Settings.outer is None"):
+    with pytest.raises(ValueError, match=r"inner gives the rows of a search, but Settings.outer is None"):
         Task(table(), 0, Settings(**QUICK), inner=InnerRows(np.arange(5), np.arange(5, 60)))
-    with pytest.raises(ValueError, match="makes all its steps: set early_stopping and gradient_tolerance to None"):
+    with pytest.raises(ValueError, match="cannot stop early: set early_stopping and gradient_tolerance to None"):
         settings = Settings(**QUICK, outer=SEARCH, gradient_tolerance=0.1)
         Task(table(), 0, settings, validation_rows=np.arange(5), rows=np.arange(5, 60))
 

@@ -86,5 +86,5 @@ def test_token_ids_are_never_mixed(transform):
     if transform is None:
         assert classifier.fit(X, X[:, 0] > 9).predict(X).shape == (60,)
     else:
-        with pytest.raises(ValueError, match=r"reads integers, such as token ids, and batch_transform="):
+        with pytest.raises(ValueError, match=r"reads integers, such as token ids, but batch_transform="):
             classifier.fit(X, X[:, 0] > 9)

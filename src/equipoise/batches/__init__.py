@@ -1,4 +1,4 @@
-"""How a batch is formed: transforms ``(x, y) -> (x, soft y)`` for any training loop."""
+"""Transforms of batches, ``(x, y) -> (x, soft y)``, and balanced batches, for any training loop."""
 
 import lazy_loader
 

@@ -1,12 +1,12 @@
-"""Batches drawn balanced from all rows, for any training loop.
+"""Balanced batches of all rows, for any training loop.
 
-A class-balanced sampler in the sense of the ReMix paper's step 3 (Bellinger, Corizzo and Japkowicz,
-arXiv 2012.02312, Algorithm 1), but drawn from the whole training side instead of a mini-batch, so that
-no batch lacks a class.
+Step 3 of Algorithm 1 in the ReMix paper (Bellinger, Corizzo and Japkowicz, arXiv 2012.02312), applied to the whole
+training set instead of a mini-batch, so that no batch lacks a class.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Integral
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,12 +17,40 @@ from torch.utils.data import Sampler
 _DRAWN = 1 << 18  # numbers drawn at once, about: two megabytes
 
 
+class Batches(Protocol):
+    """The batches of an epoch, as lists of row positions."""
+
+    def __iter__(self) -> Iterator[Sequence[int]]:
+        """Pass over the batches."""
+
+    def __len__(self) -> int:
+        """Return their number."""
+
+
+@runtime_checkable
+class FollowsEpochs(Protocol):
+    """Batches that differ from epoch to epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the number of the next epoch."""
+
+
+class BatchSampler(Protocol):
+    """Creates the batches of a training set, as the class `BalancedBatchSampler` does.
+
+    Batches with a method ``set_epoch`` get the number of each epoch before its pass.
+    """
+
+    def __call__(self, y: NDArray[np.int64], batch_size: int, /, *, generator: torch.Generator) -> Batches:
+        """Return batches of ``batch_size`` positions in labels ``y``, drawn with the generator."""
+
+
 class BalancedBatchSampler(Sampler[list[int]]):
-    """Batches that hold every class equally often.
+    """Batches in which all classes are equally frequent.
 
     A batch has B / K rows of each of the K classes, drawn with replacement from all rows of the class;
-    what B / K leaves over goes to classes chosen at random. An epoch has as many batches as a pass over
-    the rows, and every epoch has batches of its own.
+    the remainder goes to random classes. An epoch has as many batches as a pass over the rows, and each epoch has new
+    batches.
 
     Parameters
     ----------
@@ -31,28 +59,29 @@ class BalancedBatchSampler(Sampler[list[int]]):
     batch_size : int
         B, the rows of a batch on one process.
     generator : torch.Generator, optional
-        Read once, for a seed, when the sampler is made; torch's global one by default. In a distributed
-        run give every process a generator of the same seed.
+        Source of the seed, read once by the constructor; torch's global generator by default. A distributed run needs
+        generators of the same seed on all processes.
     rank, num_replicas : int, optional
-        Number of the process, and number of processes; those of ``torch.distributed`` if it is initialised,
-        else 0 and 1. Every process draws the same plan and takes every ``num_replicas``-th batch of it; the
-        number of processes decides on the length of the plan only.
+        Number of the process, and number of processes; those of ``torch.distributed`` if it is initialised, else 0 and
+        1. All processes draw the same plan, whose length alone depends on their number, and each takes every
+        ``num_replicas``-th batch.
 
     Attributes
     ----------
     epoch : int
-        Number of the next epoch. Each pass over the sampler raises it by one; `set_epoch` overrides it.
+        Number of the next epoch, raised by one with each pass over the sampler.
     balances : bool
-        Whether the classes of a batch come out equally common: true. A trainer reads it of any sampler.
+        True, as for any sampler of balanced batches. Our trainer reads it.
 
     Raises
     ------
     ValueError
-        If ``y`` is not one class a row, has gaps or no rows, the batch size is not positive, or the rank does not fit.
+        If ``y`` is not one class a row, has missing labels or no rows, the batch size is not positive, or the rank is
+        not below the number of processes.
 
     Notes
     -----
-    Batches are drawn a few at a time, so that thousands of classes cost no more memory than a few.
+    Batches are drawn in parts, so that memory does not grow with the number of classes.
 
     Examples
     --------
@@ -96,7 +125,7 @@ class BalancedBatchSampler(Sampler[list[int]]):
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next pass, 0 or more; the same number gives the same batches again."""
+        """Set the epoch of the next pass, 0 or more; the same number gives the same batches."""
         if not isinstance(epoch, Integral) or epoch < 0:
             raise ValueError(f"epoch must be an integer of 0 or more, but epoch={epoch!r}.")
         self.epoch = epoch
@@ -112,11 +141,11 @@ class BalancedBatchSampler(Sampler[list[int]]):
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
         at_once = max(1, _DRAWN // (n_classes + self.batch_size))
         for start in range(0, n_batches, at_once):
-            # All chance of a batch is one row: where processes need a plan rounded up to their number, it is prolonged.
+            # Each batch has a row of random numbers: rounding up to the number of processes only adds batches.
             shape = min(at_once, n_batches - start), n_classes + self.batch_size
             chance = torch.rand(shape, dtype=torch.float64, generator=generator)
             lottery, share = chance.split([n_classes, self.batch_size], dim=1)
-            # A random order of the classes, repeated along the batch: the first B mod K of it get one row more.
+            # A random order of the classes, repeated along the batch: its first B mod K classes get one more row.
             drawn = lottery.topk(min(n_classes, self.batch_size), dim=1).indices
             of_class = drawn.repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
             rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
@@ -148,5 +177,5 @@ def _class_codes(y: ArrayLike | Tensor) -> tuple[NDArray[np.int64], NDArray[np.i
     except TypeError:
         missing = True
     if missing:
-        raise ValueError("y must hold labels of one kind without gaps, but some are missing or cannot be compared.")
+        raise ValueError("y must hold labels of one type, none missing, but some are missing or cannot be compared.")
     return codes, counts

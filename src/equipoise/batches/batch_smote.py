@@ -1,9 +1,7 @@
 """BatchSMOTE: the ReMix paper's baseline, SMOTE inside the batch.
 
 Chawla, Bowyer, Hall and Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling Technique" (JAIR 16, 2002),
-applied to each mini-batch as by Bellinger, Corizzo and Japkowicz (arXiv 2012.02312). Their code takes the
-number of neighbours, and whether rows are repeated instead, from the smallest class of the batch for all
-classes; here each class has its own. For two classes that is the same.
+applied to each mini-batch as in Bellinger, Corizzo and Japkowicz (arXiv 2012.02312).
 """
 
 from numbers import Integral
@@ -15,46 +13,46 @@ from equipoise.batches.classes import ClassRows
 from equipoise.batches.mixture import Mixture
 from equipoise.batches.transform import Generators, MixingTransform
 
-_FEWEST = 3  # rows of a class that are interpolated; fewer are repeated
+_FEWEST = 3  # least rows of a class for interpolation; fewer are repeated
 
 
 class BatchSMOTE(MixingTransform):
-    """Over-sample the classes of a batch by SMOTE, then draw a batch from the old and new rows.
+    """Over-sample the classes of a batch by SMOTE, then draw a batch from original and synthetic rows.
 
-    1. Each of the classes present is brought to the size of the largest by synthetic rows:
-       ``x_i + u (x_j - x_i)``, i a random row of the class, j one of its k nearest rows of the class in the batch,
-       ``u`` uniform in 0 to 1. k is ``k_neighbors``, or what the class has. A class of fewer than 3 rows in the batch
-       has rows repeated instead.
+    1. Each class of the batch is filled up to the size of the largest with synthetic rows ``x_i + u (x_j - x_i)``: i
+       is a random row of the class, j one of its k nearest neighbours of the class in the batch, and ``u`` uniform in
+       0 to 1. k is ``k_neighbors``, or the number of other rows of the class if that is less. Rows of a class with
+       fewer than 3 rows in the batch are repeated instead.
     2. B rows are drawn without replacement from all of these, in their order.
 
-    A synthetic row has the label of row i. A batch of one class only stays as it is.
+    A synthetic row has the label of row i. A batch of one class stays unchanged.
 
     Parameters
     ----------
     k_neighbors : int, default=5
-        Neighbours to interpolate with, at most; 1 or more. They are the nearest by Euclidean distance.
+        Largest number of neighbours to interpolate with, 1 or more, by Euclidean distance.
     num_classes : int, optional
         K, needed when labels are integers.
     batch_dims : int, default=0
-        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
+        Number of leading axes, such as replicas, whose entries are separate batches.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
+        Random generator on the device of the batch, or one a replica along the first axis.
 
     Notes
     -----
-    The authors take k and the rule of 3 rows from the smallest class of the batch, for all classes; here
-    each class has its own, so that one rare class does not spoil the others. For two classes that is the same.
+    The authors' code takes k and the rule of 3 rows from the smallest class of the batch for all classes; here each
+    class has its own, so that a small class does not affect the others. With two classes both are the same.
 
-    Classes are made equal before the B rows are drawn, so their counts in the result are random, as there.
+    As in the authors' code, classes are equal before the B rows are drawn, so that class counts of the result are
+    random.
 
     Soft labels are over-sampled by their most probable class.
 
-    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
-    enter a graph. The graph looks for the neighbours of all rows, since it cannot depend on which are needed.
+    ``torch.compile`` gives one graph if ``generator`` is None; it computes the neighbours of all rows, needed or not.
 
     See Also
     --------
-    ReMix : Balances the batch by its own rows, then mixes across classes.
+    ReMix : Balances the batch by repeating rows, then mixes across classes.
 
     References
     ----------
@@ -83,7 +81,7 @@ class BatchSMOTE(MixingTransform):
         self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
-        """Draw all but the neighbours themselves, which `with_neighbours` finds by features.
+        """Draw rows, shares and ranks of neighbours; `with_neighbours` then finds the neighbours by features.
 
         Parameters
         ----------
@@ -93,8 +91,8 @@ class BatchSMOTE(MixingTransform):
         Returns
         -------
         Mixture
-            Its ``second`` is the rank of the neighbour: 0 the row itself, 1 the nearest row of its class, and so
-            on. Its ``label_share`` is 1.
+            ``second`` is the rank of the neighbour: 0 is the row itself, 1 the nearest row of its class, and so on.
+            ``label_share`` is 1.
 
         Raises
         ------
@@ -106,9 +104,9 @@ class BatchSMOTE(MixingTransform):
                 f"k_neighbors must be an integer of 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual."
             )
         classes = ClassRows(labels, num_classes)
-        first, made = _drawn_from_pool(classes, generator)
+        first, synthetic = _drawn_from_pool(classes, generator)
         count = classes.count.gather(-1, classes.labels.gather(-1, first))
-        between = made & (count >= _FEWEST)
+        between = synthetic & (count >= _FEWEST)
         uniform = classes.uniform((2, *labels.shape), generator)
         nearest = (count - 1).clamp(max=self.k_neighbors)
         rank = ((uniform[0] * nearest).long() + 1) * between
@@ -119,10 +117,10 @@ class BatchSMOTE(MixingTransform):
 
 
 def _drawn_from_pool(classes: ClassRows, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Draw B of the rows that balance the batch: base positions, and whether rows are synthetic, both (..., B).
+    """Draw B rows of the balanced pool: positions of their base rows, and whether they are synthetic, both (..., B).
 
-    The pool is the B rows of the batch, then those made for each class. It need not be laid out: entries are
-    drawn by number, and what a made row is made of is drawn for those entries alone.
+    The pool, the B rows of the batch followed by the synthetic rows of each class, is never built: entries are drawn
+    by number, and base rows are drawn for these entries only.
     """
     *lead, size = classes.labels.shape
     n_classes = classes.count.shape[-1]
@@ -134,25 +132,25 @@ def _drawn_from_pool(classes: ClassRows, generator: torch.Generator | None) -> t
     outside = torch.arange(longest, device=up_to.device) >= size + up_to[..., -1:]
     lots = classes.uniform((*lead, longest), generator).masked_fill(outside, 2.0)
     entry = lots.topk(size, largest=False, sorted=False).indices.sort(-1).values
-    made = entry >= size
+    synthetic = entry >= size
     original = entry.clamp(max=size - 1)
-    made_for = torch.searchsorted(up_to, entry - size, right=True).clamp(max=n_classes - 1)
-    of_class = torch.where(made, made_for, classes.labels.gather(-1, original))
-    return torch.where(made, classes.random_row(of_class, generator), original), made
+    filled_up = torch.searchsorted(up_to, entry - size, right=True).clamp(max=n_classes - 1)
+    of_class = torch.where(synthetic, filled_up, classes.labels.gather(-1, original))
+    return torch.where(synthetic, classes.random_row(of_class, generator), original), synthetic
 
 
 def with_neighbours(x: Tensor, labels: Tensor, mixture: Mixture, depth: int | None = None) -> Mixture:
-    """Replace ranks among the neighbours by positions in the batch.
+    """Replace ranks of neighbours by positions in the batch.
 
     Parameters
     ----------
     x : Tensor of shape (..., B, *features), floating
     labels : Tensor of shape (..., B), integer
-        Those the mixture was drawn for.
+        Labels of the draw.
     mixture : Mixture of tensors of shape (..., B)
-        From `BatchSMOTE.draw`; its batches may be drawn by different ones.
+        Output of `BatchSMOTE.draw`, or of several.
     depth : int, optional
-        The largest rank there may be; read off the mixture by default.
+        Largest possible rank; by default that of the mixture.
 
     Returns
     -------
@@ -166,8 +164,8 @@ def with_neighbours(x: Tensor, labels: Tensor, mixture: Mixture, depth: int | No
     by_batch = labels.reshape(-1, labels.shape[-1])
     first, rank = mixture.first.reshape(by_batch.shape), mixture.second.reshape(by_batch.shape)
     row = first + torch.arange(0, first.numel(), first.shape[1], device=first.device).unsqueeze(1)
-    # Few rows are the base of synthetic ones, and the search for the nearest costs more than all distances. Their
-    # number is known only once it is read back, which breaks a compiled graph and makes the program wait for a GPU.
+    # Few rows need neighbours, and the search costs more than all distances. But reading their number breaks a compiled
+    # graph, and waits for a GPU.
     every = torch.compiler.is_compiling() or first.device.type != "cpu"
     bases = torch.arange(first.numel(), device=first.device) if every else row[rank > 0].unique()
     nearest = row.new_zeros(first.numel(), depth)

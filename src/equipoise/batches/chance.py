@@ -1,4 +1,4 @@
-"""Chance of the mixing transforms: on any device, for any number of batches at once."""
+"""Random draws of the mixing transforms: on any device, for any number of batches at once."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def uniform(shape: Sequence[int], device: torch.device, generator: torch.Generator | None) -> Tensor:
-    """Draw from [0, 1), in float64. What ``torch.rand`` gives, whose compiled graphs allow one shape only."""
+    """Draw from [0, 1) in float64, as ``torch.rand`` does, but compiled graphs allow any shape."""
     return torch.empty(tuple(shape), dtype=torch.float64, device=device).uniform_(generator=generator)
 
 

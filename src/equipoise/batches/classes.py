@@ -1,4 +1,4 @@
-"""Where the rows of each class of each batch are."""
+"""Positions of the rows of each class of each batch."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ class ClassRows:
     labels : Tensor of shape (..., B), integer
         Class of each row of each batch.
     num_classes : int, optional
-        K; read off the labels where it is not given.
+        K; by default one more than the largest label.
 
     Attributes
     ----------

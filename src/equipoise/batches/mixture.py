@@ -1,7 +1,7 @@
-"""Which rows of a batch are mixed, in what share, and the mixing itself.
+"""Mixtures of the rows of a batch, as data, and their application.
 
-Row ``first[i]`` is mixed with row ``second[i]``, the first with weight ``share[i]``. Labels and chance alone
-decide on such a `Mixture`, so that a training loop can draw the mixtures of an epoch ahead and gather rows itself.
+A `Mixture` depends on labels and random numbers only, so that a training loop can draw the mixtures of an epoch ahead
+and gather the rows itself.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Mixture(NamedTuple):
-    """Which rows of a batch are mixed: ``share * row[first] + (1 - share) * row[second]``.
+    """Pairs of rows of a batch and their weights: ``share * row[first] + (1 - share) * row[second]``.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Mixture(NamedTuple):
     share : Tensor of shape (..., B), float64
         Weight of the first row, 0 to 1.
     label_share : Tensor of shape (..., B), float64, optional
-        Weight of the first row's label, where it differs from the weight of its features.
+        Weight of the first row's label, if it differs from the weight of its features.
     """
 
     first: Tensor
@@ -37,7 +37,7 @@ class Mixture(NamedTuple):
 def mix(values: Tensor, mixture: Mixture, *, first_in_place: bool = False) -> Tensor:
     """Mix rows ``(..., B, *features)``; the result has their memory format, such as ``channels_last``.
 
-    ``first_in_place`` asserts that the first row of every pair is the row in its own place, which saves a copy.
+    With ``first_in_place``, ``first`` must be 0 to B - 1 in order, which saves a copy.
     """
     ndim = mixture.share.ndim
     # Rows are gathered fastest with their features in the order in which these lie in memory.
@@ -56,7 +56,7 @@ def mix_labels(y: Tensor, mixture: Mixture) -> Tensor:
 
 
 def weighted(mixture: Mixture, weight: Tensor) -> tuple[Mixture, Tensor]:
-    """Give each of two mixed labels the weight of its own row.
+    """Weight each of two mixed labels by its own row.
 
     The loss of a mixed row is ``s w_i l(y_i) + (1 - s) w_j l(y_j)`` with s the share of labels. For a loss that is
     linear in the labels this is ``W l(t y_i + (1 - t) y_j)`` with ``W = s w_i + (1 - s) w_j`` and ``t = s w_i / W``.

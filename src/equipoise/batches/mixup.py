@@ -1,8 +1,8 @@
 """MixUp: convex combinations of the rows of a batch and of their labels.
 
 Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization" (ICLR 2018),
-equation 1 of section 2. Mixing a batch with a permutation of itself, one share a batch, is the form
-that the ReMix paper compares against.
+equation 1 of section 2. Like the baseline of the ReMix paper, it mixes a batch with a permutation of itself, by
+default with one lambda a batch.
 """
 
 import torch
@@ -14,35 +14,35 @@ from equipoise.batches.transform import Generators, MixingTransform
 
 
 class MixUp(MixingTransform):
-    """Mix each row of a batch with a partner from the same batch, features and labels alike.
+    """Mix each row of a batch with another row of the batch, features and labels alike.
 
     With ``p`` a random permutation of the batch and ``lambda ~ Beta(alpha, alpha)``::
 
         x' = lambda x + (1 - lambda) x[p],   y' = lambda y + (1 - lambda) y[p]
 
-    The shares of the classes stay as they are in the batch.
+    The expected class priors are those of the batch.
 
     Parameters
     ----------
     alpha : float
-        Beta parameter, 0 or more; 0 mixes nothing. Small values keep most rows near one of the two.
+        Parameter of the beta distribution, 0 or more; 0 mixes nothing. With small values most mixed rows are close to
+        one of their two rows.
     num_classes : int, optional
         K, needed when labels are integers.
     per_row : bool, default=False
-        Draw lambda for each row instead of once a batch.
+        Whether to draw lambda for each row instead of once a batch.
     batch_dims : int, default=0
-        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
+        Number of leading axes, such as replicas, whose entries are separate batches.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
+        Random generator on the device of the batch, or one a replica along the first axis.
 
     Notes
     -----
-    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
-    enter a graph.
+    ``torch.compile`` gives one graph if ``generator`` is None.
 
     See Also
     --------
-    ReMix : Balances the batch first.
+    ReMix : MixUp of the balanced batch.
 
     References
     ----------

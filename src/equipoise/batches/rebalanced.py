@@ -1,4 +1,4 @@
-"""RebalancedMixup: MixUp whose label goes to the rarer class where the rarer row contributes much.
+"""RebalancedMixup: MixUp that gives labels to the smaller class of a pair.
 
 Chou, Chang, Pan, Wei and Juan, "Remix: Rebalanced Mixup" (ECCV workshops 2020, arXiv 2007.03943).
 """
@@ -9,57 +9,56 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.mixture import Mixture
-from equipoise.batches.transform import Generators, MixingTransform
+from equipoise.batches.mixup import MixUp
+from equipoise.batches.transform import Generators
 from equipoise.losses.counts import ByClass, by_class
 
 
-class RebalancedMixup(MixingTransform):
-    """Mix rows as MixUp does, and give the label of a pair of unequal classes to the rarer one.
+class RebalancedMixup(MixUp):
+    """`MixUp` that gives the label of a pair of unequal classes to the smaller class.
 
-    Row i is mixed with row j of the same batch, a random permutation of it, ``lambda ~ Beta(alpha, alpha)``.
-    With n_i and n_j the numbers of training rows of their classes, row i's label weighs::
+    Row i is mixed with row j of a permutation of the batch, with ``lambda ~ Beta(alpha, alpha)``. With n_i and n_j the
+    numbers of training rows of their classes, the weight of row i's label is::
 
-        0         if n_i / n_j >= kappa  and  lambda < tau          # i is of the large class, and contributes little
-        1         if n_j / n_i >= kappa  and  1 - lambda < tau      # j is, and does
+        0         if n_i / n_j >= kappa  and  lambda < tau          # i is of a larger class and contributes little
+        1         if n_j / n_i >= kappa  and  1 - lambda < tau      # j is of a larger class and contributes little
         lambda    otherwise
 
-    and row j's label what is left. The rows of the batch are not resampled.
+    and the weight of row j's label is the rest. The batch is not resampled.
 
-    Not to be confused with `ReMix` (Bellinger, Corizzo and Japkowicz), which balances the batch by resampling
-    and mixes labels with the share of their features. This method was published as *Remix*.
+    Published as *Remix*; not to be confused with `ReMix` (Bellinger, Corizzo and Japkowicz), which balances the batch
+    by resampling, and mixes labels with the share of their features.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Beta parameter, 0 or more; 0 mixes nothing.
+        Parameter of the beta distribution, 0 or more; 0 mixes nothing.
     kappa : float, default=3.0
-        Ratio of class sizes, 1 or more, from which on the rule applies; infinity makes it MixUp.
+        Least ratio of class sizes, 1 or more, for which the rule applies; infinity gives MixUp.
     tau : float, default=0.5
-        Share of features, 0 to 1, below which the larger class loses its share of the label; 0 makes it MixUp.
+        Share of the features, 0 to 1, below which the larger class loses its share of the label; 0 gives MixUp.
     class_counts : array-like of shape (K,) or mapping, optional
         Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels.
-        A trainer that knows them gives them by `bound`.
+        Our trainer sets them by `bound`.
     num_classes : int, optional
         K, needed when labels are integers.
     per_row : bool, default=False
-        Draw lambda for each row instead of once a batch.
+        Whether to draw lambda for each row instead of once a batch.
     batch_dims : int, default=0
-        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
+        Number of leading axes, such as replicas, whose entries are separate batches.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
+        Random generator on the device of the batch, or one a replica along the first axis.
 
     Notes
     -----
-    The class of a soft label is its most probable one; the labels mixed are the soft ones.
+    Class sizes are those of the most probable class of a soft label; the soft labels are mixed.
 
-    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
-    enter a graph.
+    ``torch.compile`` gives one graph if ``generator`` is None.
 
     See Also
     --------
-    MixUp : One share for features and labels.
+    MixUp : The same share for features and labels.
     ReMix : The other Remix.
 
     References
@@ -73,12 +72,12 @@ class RebalancedMixup(MixingTransform):
     >>> generator = torch.Generator().manual_seed(0)
     >>> remix = RebalancedMixup(class_counts=[900, 100], num_classes=2, tau=1.0, generator=generator)
     >>> x, y = remix(torch.randn(4, 3), torch.tensor([0, 0, 0, 1]))
-    >>> y.sum(dim=0)  # the label of either mixed pair is the rare one
+    >>> y.sum(dim=0)  # both mixed pairs have the label of the smaller class
     tensor([2., 2.])
     """
 
     balances = None
-    first_in_place = True
+    looks_at_classes = True
 
     def __init__(
         self,
@@ -92,17 +91,15 @@ class RebalancedMixup(MixingTransform):
         batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
-        self.alpha = alpha
+        super().__init__(
+            alpha=alpha, num_classes=num_classes, per_row=per_row, batch_dims=batch_dims, generator=generator
+        )
         self.kappa = kappa
         self.tau = tau
         self.class_counts = class_counts
-        self.num_classes = num_classes
-        self.per_row = per_row
-        self.batch_dims = batch_dims
-        self.generator = generator
 
     def bound(self, class_counts: Tensor) -> Self:
-        """Return the transform with these class counts, of shape (K,), unless it has its own."""
+        """Return the transform with class counts of shape (K,), unless it has its own."""
         if self.class_counts is not None:
             return self
         twin = copy(self)
@@ -118,14 +115,11 @@ class RebalancedMixup(MixingTransform):
             If there are no class counts, or not one a class, or ``alpha``, ``kappa`` or ``tau`` is out of range.
         """
         counts = self._counts(num_classes).to(labels.device, non_blocking=True)
-        partner = permutations(labels.shape, labels.device, generator)
-        share = draw_share(labels, self.alpha, self.per_row, generator)
-        size = counts[labels.long()]
-        rows = torch.arange(labels.shape[-1], device=labels.device).expand(labels.shape)
-        return Mixture(rows, partner, share, self.label_share(share, size, size.gather(-1, partner)))
+        mixup, size = super().draw(labels, generator), counts[labels.long()]
+        return mixup._replace(label_share=self.label_share(mixup.share, size, size.gather(-1, mixup.second)))
 
     def label_share(self, share: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Weight of the first row's label, from that of its features and the class sizes of both rows."""
+        """Weight of the first row's label, from the share of its features and the class sizes of both rows."""
         to_second = (first / second >= self.kappa) & (share < self.tau)
         to_first = (second / first >= self.kappa) & (1 - share < self.tau)
         return share.masked_fill(to_first, 1.0).masked_fill(to_second, 0.0)

@@ -10,28 +10,28 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.classes import ClassRows
 from equipoise.batches.mixture import Mixture
-from equipoise.batches.transform import Generators, MixingTransform
+from equipoise.batches.mixup import MixUp
+from equipoise.batches.transform import Generators
 
 
-class ReMix(MixingTransform):
-    """Balance a batch by resampling its own rows, then mix each row with a partner.
+class ReMix(MixUp):
+    """Balance a batch by resampling its rows, then apply `MixUp`.
 
     1. B / C rows of each of the C classes present in the batch are drawn from it, with replacement;
        what B / C leaves over goes to classes chosen at random.
     2. The balanced batch is mixed with a permutation of itself, features and labels alike, with
        ``lambda ~ Beta(alpha, alpha)``.
 
-    Not to be confused with *Remix* (Chou et al. 2020), here `RebalancedMixup`, which does not resample
-    but mixes labels with another share than features, by the class counts of all training rows.
+    Not to be confused with *Remix* (Chou et al. 2020), here `RebalancedMixup`, which does not resample; its labels are
+    mixed with another share than the features, by the class counts of all training rows.
 
     Parameters
     ----------
     alpha : float, default=0.3
-        Beta parameter, 0 or more; the paper's tables use 0.1, its conclusion recommends 0.3 and warns
-        of values above 0.5. 0 balances without mixing.
+        Parameter of the beta distribution, 0 or more; 0 balances without mixing. The paper's tables use 0.1, its
+        conclusion recommends 0.3 and warns of values above 0.5.
     num_classes : int, optional
         K, needed when labels are integers.
     variant : {"paper", "authors"}, default="paper"
@@ -39,29 +39,28 @@ class ReMix(MixingTransform):
         drawn up to the size of the largest (that one without replacement, the others with), then
         B rows are drawn from these with replacement, as in the authors' code.
     per_row : bool, default=False
-        Draw lambda for each row instead of once a batch.
+        Whether to draw lambda for each row instead of once a batch.
     batch_dims : int, default=0
-        Number of axes before the rows, each place of which has a batch of its own, such as an axis of replicas.
+        Number of leading axes, such as replicas, whose entries are separate batches.
     generator : torch.Generator or sequence of torch.Generator, optional
-        Source of the draws, on the device of the batch; a sequence holds one a replica, along the first axis.
+        Random generator on the device of the batch, or one a replica along the first axis.
 
     Notes
     -----
-    Only classes present in the batch can be balanced. A batch of B rows lacks a class of share q with
-    probability ``(1 - q)^B``: at one rare row to a hundred others (q = 1/101) and B = 64 that is 53% of
-    the batches, which are then mixed within the majority. Larger batches avoid it, or
-    `BalancedBatchSampler`, whose batches are drawn balanced from all rows, and then `MixUp`.
+    Only classes present in the batch can be balanced. A batch of B rows lacks a class of prior q with probability
+    ``(1 - q)^B``. With one minority row to a hundred others (q = 1/101) and B = 64, these are 53% of the batches, which
+    are then mixed within the majority class. Use larger batches, or `BalancedBatchSampler`, whose batches are balanced
+    from all rows, with `MixUp`.
 
     Soft labels are balanced by their most probable class.
 
-    Without a generator of its own a call compiles by ``torch.compile`` to one graph; torch lets no generator
-    enter a graph.
+    ``torch.compile`` gives one graph if ``generator`` is None.
 
     See Also
     --------
-    MixUp : Mixes without balancing.
+    MixUp : Mixing without balancing.
     RebalancedMixup : The other Remix.
-    BalancedBatchSampler : Batches drawn balanced from all rows.
+    BalancedBatchSampler : Balanced batches of all rows.
 
     References
     ----------
@@ -79,6 +78,8 @@ class ReMix(MixingTransform):
     """
 
     balances = True
+    looks_at_classes = True
+    first_in_place = False
 
     def __init__(
         self,
@@ -90,12 +91,10 @@ class ReMix(MixingTransform):
         batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
-        self.alpha = alpha
-        self.num_classes = num_classes
+        super().__init__(
+            alpha=alpha, num_classes=num_classes, per_row=per_row, batch_dims=batch_dims, generator=generator
+        )
         self.variant = variant
-        self.per_row = per_row
-        self.batch_dims = batch_dims
-        self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw which rows are mixed; see `MixingTransform.draw`.
@@ -108,8 +107,8 @@ class ReMix(MixingTransform):
         if self.variant not in _BALANCE:
             raise ValueError(f"variant must be 'paper' or 'authors', but variant={self.variant!r}.")
         balanced = _BALANCE[self.variant](ClassRows(labels, num_classes), generator)
-        partner = balanced.gather(-1, permutations(labels.shape, labels.device, generator))
-        return Mixture(balanced, partner, draw_share(labels, self.alpha, self.per_row, generator))
+        mixup = super().draw(labels, generator)
+        return mixup._replace(first=balanced, second=balanced.gather(-1, mixup.second))
 
 
 def _balance_exactly(classes: ClassRows, generator: torch.Generator | None) -> Tensor:

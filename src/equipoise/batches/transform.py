@@ -1,14 +1,13 @@
-"""What the mixing transforms share: checks of a batch, replicas, and the call itself.
+"""Base of the mixing transforms: checks of a batch, replicas, and the call.
 
-A transform only describes how a `Mixture` is drawn. A transform that looks at features, such as BatchSMOTE, draws
-all but the partners ahead.
+A transform only describes how a `Mixture` is drawn.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from numbers import Integral
-from typing import Any, ClassVar, Self, overload
+from typing import Any, ClassVar, Protocol, Self, cast, overload
 
 import torch
 from torch import Tensor
@@ -25,21 +24,21 @@ _ROUNDING = 0.05  # of a row of probabilities, in half precision
 class MixingTransform(Parametrized, ABC):
     """Base of the transforms that mix rows of a batch.
 
-    A transform of your own needs `draw`, and the parameters of its constructor as attributes.
+    A subclass defines `draw`, and stores the parameters of its constructor as attributes.
 
     Attributes
     ----------
     balances : bool or None
-        Whether the classes of a batch come out equally common. None if class priors change by another rule. A trainer
+        Whether the transform balances the classes of a batch. None if class priors change by another rule. Our trainer
         reads it of any transform.
     looks_at_classes : bool
-        Whether the classes of the rows decide on the mixture. Labels are then one class a row: indices, or
-        probabilities whose largest is taken.
+        Whether the mixture depends on the classes of the rows. Labels must then be class indices, or probabilities, of
+        which the most probable class is taken.
     first_in_place : bool
-        Whether the first row of every mixed pair is the row in its own place.
+        Whether ``first`` of a mixture is always 0 to B - 1 in order.
     looks_at_features : bool
-        Whether features decide too. Then ``second`` of a drawn mixture is not yet a position, but a rank among the
-        neighbours of the first row; see `equipoise.batches.batch_smote.with_neighbours`.
+        Whether the mixture depends on features. ``second`` of a drawn mixture is then a rank among the neighbours of
+        the first row; see `equipoise.batches.batch_smote.with_neighbours`.
     """
 
     balances: ClassVar[bool | None] = False
@@ -52,21 +51,21 @@ class MixingTransform(Parametrized, ABC):
 
     @abstractmethod
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
-        """Draw which rows are mixed, for any number of batches at once.
+        """Draw the mixtures of any number of batches at once.
 
         Parameters
         ----------
         labels : Tensor of shape (..., B), integer
             Class of each row of each batch.
         generator : torch.Generator, optional
-            On the device of ``labels``; torch's global one by default.
+            Generator on the device of ``labels``; torch's global one by default.
         num_classes : int, optional
-            K; read off the labels by default, where it is needed.
+            K; by default one more than the largest label, where K is needed.
 
         Returns
         -------
         Mixture
-            Of tensors of shape (..., B).
+            Tensors of shape (..., B).
         """
 
     def bound(self, class_counts: Tensor) -> Self:
@@ -85,7 +84,7 @@ class MixingTransform(Parametrized, ABC):
         Parameters
         ----------
         x : Tensor of shape (B, *features), floating
-            Rows. With ``batch_dims`` or one generator a replica, all three arguments have the replicas' axes first.
+            Rows. With ``batch_dims`` or a sequence of generators, all three arguments have leading axes.
         y : Tensor of shape (B,), integer, or (B, K), floating
             Class indices or probabilities.
         weight : Tensor of shape (B,), optional
@@ -96,15 +95,15 @@ class MixingTransform(Parametrized, ABC):
         x : Tensor of the same shape, dtype, device and memory format
         y : Tensor of shape (B, K), float32 or wider
         weight : Tensor of shape (B,), float32 or wider
-            Only if weights are given. ``weight * loss(model(x), y)``, with a loss by row that is linear in the labels
-            as cross-entropy is, then counts the label of each mixed row with the weight of that row.
+            Only if weights are given. In ``weight * loss(model(x), y)``, with a loss that is linear in the labels, such
+            as cross-entropy, the label of each original row then has the weight of that row.
 
         Raises
         ------
         ValueError
-            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, floating labels are no
-            probabilities where classes decide (both are not looked at in a graph compiled by ``torch.compile``, and
-            end in a device assertion on a GPU), or shapes do not belong together.
+            If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, floating labels are not
+            probabilities although the mixture depends on classes, or shapes do not fit. A graph of ``torch.compile``
+            skips the checks of labels; on a GPU they are device assertions.
         TypeError
             If ``x`` is not a floating tensor, or ``y`` or ``weight`` not a tensor.
         """
@@ -119,7 +118,7 @@ class MixingTransform(Parametrized, ABC):
         return rows, mix_labels(soft, mixture), weight.to(soft.dtype)
 
     def _resolved(self, x: Tensor, labels: Tensor, mixture: Mixture) -> Mixture:
-        """Turn what was drawn into positions, by features where they decide."""
+        """Turn ranks into positions, if the mixture depends on features."""
         return mixture
 
     def _n_batch_dims(self) -> int:
@@ -132,8 +131,8 @@ class MixingTransform(Parametrized, ABC):
                 raise TypeError(f"{name} must be a torch.Tensor, but is a {type(value).__name__}: convert it first.")
         if not x.is_floating_point():
             raise TypeError(
-                f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats; mix token ids "
-                f"and other codes behind their embedding."
+                f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats, and mix token "
+                f"ids after their embedding."
             )
         if not isinstance(self.batch_dims, Integral) or self.batch_dims < 0:
             raise ValueError(f"batch_dims must be an integer of 0 or more, but batch_dims={self.batch_dims!r}.")
@@ -154,8 +153,8 @@ class MixingTransform(Parametrized, ABC):
             if self.looks_at_classes:
                 _expect(
                     ((y >= 0).all(-1) & ((y.sum(-1) - 1).abs() < _ROUNDING)).all(),
-                    f"{type(self).__name__} needs one class a row, but y has rows that are no probabilities: give "
-                    f"rows that sum to 1. Rows with several labels can be mixed by MixUp only.",
+                    f"{type(self).__name__} needs one class a row, but rows of y are not probabilities: give rows that "
+                    f"sum to 1. Only MixUp can mix rows with several labels.",
                 )
             return y if y.dtype == torch.float64 else y.float()
         if self.num_classes is None:
@@ -185,7 +184,7 @@ class MixingTransform(Parametrized, ABC):
 
 
 def _expect(condition: Tensor, message: str) -> None:
-    """Refuse a batch without waiting for the device that it is on."""
+    """Check a condition without waiting for its device."""
     if torch.compiler.is_compiling():
         return
     if condition.is_cuda:
@@ -194,18 +193,25 @@ def _expect(condition: Tensor, message: str) -> None:
         raise ValueError(message)
 
 
+class BatchTransform(Protocol):
+    """A transform of batches: ``(x, y) -> (x, y)``.
+
+    With a third parameter ``weight`` it receives and returns the weights of the rows, too. Without one it must leave
+    every label at its row, as image augmentation does, where rows have weights.
+    """
+
+    def __call__(self, x: Tensor, y: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(B, *features)`` and labels, ``(B,)`` or ``(B, K)``, of the new batch."""
+
+
 def transformed(
-    transform: Callable[..., Any], x: Tensor, y: Tensor, weight: Tensor | None
+    transform: BatchTransform, x: Tensor, y: Tensor, weight: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Call any transform of a batch whose rows may have weights.
 
-    A transform with a parameter named ``weight`` is given the weights and returns three tensors. Any other must
-    leave every label at its row, as image augmentation does.
-
     Parameters
     ----------
-    transform : callable
-        ``(x, y) -> (x, y)`` or ``(x, y, weight) -> (x, y, weight)``.
+    transform : BatchTransform
     x : Tensor of shape (B, *features)
     y : Tensor of shape (B,), integer, or (B, K), floating
     weight : Tensor of shape (B,), optional
@@ -213,24 +219,23 @@ def transformed(
     Raises
     ------
     ValueError
-        If there are weights, and the transform does not take them but changes labels.
+        If rows have weights, and the transform changes labels but has no parameter ``weight``.
     """
     if weight is None:
         return (*_parts(transform, transform(x, y), 2), None)
     if "weight" in signature(getattr(transform, "forward", transform)).parameters:
-        return _parts(transform, transform(x, y, weight=weight), 3)
+        return _parts(transform, cast("MixingTransform", transform)(x, y, weight=weight), 3)
     rows, labels = _parts(transform, transform(x, y), 2)
     given = one_hot(y, labels.shape[-1]) if labels.ndim > y.ndim else y
     if labels.shape != given.shape or bool((labels != given).any()):
         raise ValueError(
-            f"batch_transform={transform!r} changes the labels of a batch whose rows have weights, so that it is not "
-            f"known which weight belongs to which label: give it a third parameter `weight`, and let it return the "
-            f"weights of the new rows as a third tensor."
+            f"batch_transform={transform!r} changes the labels of rows with weights, which no longer fit them: "
+            f"add a third parameter `weight`, and return the weights of the new rows as a third tensor."
         )
     return rows, labels, weight
 
 
-def _parts(transform: Callable[..., Any], parts: Any, n: int) -> Any:
+def _parts(transform: BatchTransform, parts: Any, n: int) -> Any:
     if not isinstance(parts, tuple | list) or len(parts) != n or not all(isinstance(part, Tensor) for part in parts):
         found = f"{len(parts)} parts" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
         raise ValueError(f"batch_transform={transform!r} must return {n} tensors, but returned {found}.")

@@ -1,1 +1,1 @@
-"""Outer problems: what to train on, or by which loss, chosen by what training with it yields."""
+"""Outer problems: searches for training rows, or for a loss, by the result of training."""

@@ -1,4 +1,4 @@
-"""When a proposed micro-sample is accepted."""
+"""Rules of acceptance for proposed micro-samples."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,22 +9,22 @@ from equipoise.bilevel.rows import Restart
 
 
 class Acceptance(Protocol):
-    """Decides on a step by its objective and the restart's past."""
+    """Decides on a step by its objective and the history of the restart."""
 
     def accepts(self, value: float, restart: Restart) -> bool:
-        """Whether the step's rows are kept."""
+        """Whether the rows of the step are kept."""
 
 
 @dataclass(frozen=True)
 class NotAbove:
-    """Accept what does not raise the objective of the last accepted step, or by a share of it at most.
+    """Accept a step unless its objective exceeds that of the last accepted step, with a tolerance.
 
     Algorithm 1, lines 6 to 8, with a tolerance of 0: ties are accepted.
 
     Attributes
     ----------
     tolerance : float
-        Share of the last objective by which it may rise.
+        Largest rise, as a share of the last objective.
     start : float
         Objective before the first step: 10 as printed.
     """
@@ -40,7 +40,7 @@ class NotAbove:
 
 @dataclass(frozen=True)
 class BelowPastMeans:
-    """Accept what is below a mean of past accepted objectives, as the authors' code does.
+    """Accept a step whose objective is below a mean of past accepted ones, as the authors' code does.
 
     The bound is 10 at first, then the larger of the mean of all accepted values and the mean of the later half of
     them, from the tenth step on of the last five. Values may thus rise from one accepted step to the next. The

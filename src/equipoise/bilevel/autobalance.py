@@ -1,11 +1,10 @@
-"""AutoBalance: the training loss that the validation rows choose.
+"""AutoBalance: a search for the training loss by validation rows.
 
 Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021,
-arXiv 2201.01212), equations 2.1, 2.2 and 4.2, and its algorithm. Where it departs from the authors' code: the
-hypergradient's step is bounded (their Neumann series has step 1, whatever the curvature), it is taken with batch-norm
-and dropout as in prediction, and normalised; validation losses are summed by class over all batches before they are
-divided; there is no decay that would pull the parameters back; what is retrained with is their mean over the later
-half of the outer steps.
+arXiv 2201.01212), equations 2.1, 2.2 and 4.2, and its algorithm. Departures from the authors' code: the step of the
+hypergradient is bounded (their Neumann series has step 1, whatever the curvature), taken with batch-norm and dropout as
+in prediction, and normalised; validation losses are summed by class over all batches before the division; no decay
+pulls the parameters back; retraining uses their mean over the later half of the outer steps.
 """
 
 from collections.abc import Sequence
@@ -34,48 +33,49 @@ _WARM_UP, _WARM_UP_SHARE = 200, 0.4
 
 
 class AutoBalance(BaseEstimator):
-    """Search, while a network trains, for the loss that makes it do well on validation rows.
+    """Search for the best loss on validation rows while a network trains.
 
     The loss is `ParametricCrossEntropy`: every class, or class and group, has a weight w, an offset l and a multiplier
-    delta. Now and then an outer step moves them down the gradient of an objective on validation rows, through what
-    they do to the weights of the network. This object holds plain parameters; `begin` makes the search.
+    delta. At intervals an outer step moves them down the gradient of an objective on validation rows, through their
+    effect on the weights of the network. This object holds plain parameters; `begin` creates the search.
 
     Parameters
     ----------
     objective : str, Blend or callable, default="balanced"
-        What is wanted on the validation rows, in cross-entropies of the logits as they are: ``"balanced"`` over
-        classes or ``"worst_class"``; with groups also ``"group_balanced"``, ``"worst_group"``, ``"deo"`` (difference
-        of equal opportunity), or a blend such as ``Blend("balanced", "deo", weight=0.5)``.
+        Objective on the validation rows, in cross-entropies of the raw logits: ``"balanced"`` over classes or
+        ``"worst_class"``; with groups also ``"group_balanced"``, ``"worst_group"``, ``"deo"`` (difference of equal
+        opportunity), or a blend such as ``Blend("balanced", "deo", weight=0.5)``.
     start : {"la", "ce", "cdt"}, default="la"
-        Where the search begins: logit adjustment (consistent for the balanced error), plain cross-entropy, or
-        class-dependent temperatures. Where batches are balanced already, as by `ReMix`, take ``"ce"``.
+        Initial loss: logit adjustment (consistent for the balanced error), plain cross-entropy, or class-dependent
+        temperatures. Use ``"ce"`` with balanced batches, such as those of `ReMix`.
     tau : float, default=1.0
-        Of ``start="la"``; see `LogitAdjustedLoss`.
+        Parameter of `LogitAdjustedLoss` for ``start="la"``.
     gamma : float, default=0.2
-        Of ``start="cdt"``; see `CDTLoss`.
+        Parameter of `CDTLoss` for ``start="cdt"``.
     parameters : sequence of {"w", "offset", "delta"}, default=("offset", "delta")
-        What is searched for; the others stay as they start.
+        Parameters to search for; the others keep their initial values.
     sharing : "auto", None, int or "dictionary", default="auto"
-        Which classes share a departure from the start: none; each run of so many classes in order of frequency; or
-        all, as mixtures of eight functions of frequency. ``"auto"`` is None up to 10 classes, then the dictionary.
+        How parameters are tied across classes. None: one per class. int n: one per n classes of similar frequency.
+        ``"dictionary"``: eight basis functions of class frequency for all. ``"auto"``: None up to 10 classes, else the
+        dictionary.
     solver : {"identity", "neumann", "cg", "exact"} or Solver, default="identity"
-        How the curvature of the training loss is brought in; see `equipoise.bilevel.solvers`.
+        Treatment of the curvature of the training loss; see `equipoise.bilevel.solvers`.
     warm_up : int, optional
         Training steps before the first outer step; by default two fifths of the run if `begin` knows its length,
         else 200.
     interval : int, default=5
         Training steps from one outer step to the next.
     n_batches : int, default=1
-        Batches of either side that an outer step takes.
+        Training batches, and validation batches, of an outer step.
     learning_rate : float, default=0.05
-        Length of an outer step of each of w, offset and delta, at most.
+        Largest length of an outer step of each of w, offset and delta.
     validation_fraction : float, default=0.2
-        In `NeuralClassifier`: share of the rows of each class, or class and group, that choose the loss, one of each
-        at least; in your own loop you divide them yourself.
+        In `NeuralClassifier`: share of validation rows in each class, or class and group, one at least. Your own loop
+        splits the rows itself.
 
     See Also
     --------
-    ParametricCrossEntropy : The loss, with parameters that are given.
+    ParametricCrossEntropy : The loss with fixed parameters.
 
     References
     ----------
@@ -101,7 +101,7 @@ class AutoBalance(BaseEstimator):
     >>> search.n_outer_steps
     17
     >>> offsets = search.parameters["offset"]
-    >>> bool(offsets[1] < offsets[0])  # an error on the rare class has come to cost more
+    >>> bool(offsets[1] < offsets[0])  # an error on the minority class costs more
     True
     """
 
@@ -150,13 +150,13 @@ class AutoBalance(BaseEstimator):
         self.validation_fraction = validation_fraction
 
     def begin(self, model: nn.Module, class_counts: ArrayLike | Tensor, *, max_steps: int | None = None) -> LossSearch:
-        """Return a search beside the training of a model.
+        """Create a search beside the training of a model.
 
         Parameters
         ----------
         model : nn.Module
-            On the device where it trains; it maps ``(B, *features)`` to logits ``(B, K)``. A stack of R replicas maps
-            ``(R, B, *features)`` to ``(R, B, K)``, and each replica has a search of its own.
+            Model on its training device, from ``(B, *features)`` to logits ``(B, K)``. A stack of R replicas, from
+            ``(R, B, *features)`` to ``(R, B, K)``, has one search a replica.
         class_counts : array-like of shape (K,), or (K, G) with groups
             Training rows of each class, or of each class and group; with a leading axis of replicas for a stack.
         max_steps : int, optional
@@ -169,9 +169,9 @@ class AutoBalance(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter does not serve, or a class has no rows.
+            If a parameter is not valid, or a class has no rows.
         TypeError
-            If the model is no module.
+            If the model is not a module.
         """
         self._validate_params()
         self._check_parameters()
@@ -179,7 +179,7 @@ class AutoBalance(BaseEstimator):
             raise TypeError(f"model must be a torch.nn.Module, but is a {type(model).__name__}.")
         weights = next((p for p in model.parameters() if p.requires_grad), None)
         if weights is None:
-            raise ValueError(f"The model must have weights that train, but {type(model).__name__} has none.")
+            raise ValueError(f"The model must have trainable weights, but {type(model).__name__} has none.")
         lead = int(isinstance(model, (MLPStack, ModuleStack)))
         dtype = torch.promote_types(weights.dtype, torch.float32)
         counts = by_class(class_counts, "class_counts").detach().to(weights.device, dtype)
@@ -206,18 +206,18 @@ class AutoBalance(BaseEstimator):
         )
 
     def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Divide rows into those that train and those that choose the loss.
+        """Split rows into training rows and validation rows.
 
         Parameters
         ----------
         cells : ndarray of shape (n,), int
-            Class, or class and group, of each row. A cell's only row trains.
+            Class, or class and group, of each row. The only row of a cell is a training row.
         seed : int
 
         Returns
         -------
         train, validation : ndarray of int
-            Positions, in ascending order; disjoint, and together all.
+            Disjoint positions in ascending order, together all.
         """
         rng, validation = np.random.default_rng(seed), np.zeros(len(cells), dtype=bool)
         for cell in np.unique(cells):
@@ -225,20 +225,20 @@ class AutoBalance(BaseEstimator):
             validation[rows[: min(len(rows) - 1, max(1, round(self.validation_fraction * len(rows))))]] = True
         return np.flatnonzero(~validation), np.flatnonzero(validation)
 
-    # As the outer problem of our own trainer; see `equipoise.training.outer`
+    # The outer problem of our own trainer; see `equipoise.training.outer`
 
     @property
     def prior_correction(self) -> str | None:
-        """Name of the correction for the class priors that the search begins with, for warnings; None without."""
+        """Name of the initial correction for class priors, for warnings; None without one."""
         return 'AutoBalance(start="la")' if self.start == "la" else None
 
     def drive(self, training: InnerTraining) -> StackLossSearch:
-        """Begin a search beside the training of a stack."""
+        """Create a search beside the training of a stack."""
         search = self.begin(training.stack, training.class_counts, max_steps=training.max_steps)
         return StackLossSearch(search, training)
 
     def losses(self, found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
-        """Return the losses of networks that train with the losses found, one a replica."""
+        """Return the losses of networks that train with the results of a search, one a replica."""
         return found_losses(found, training)
 
     def _check_parameters(self) -> None:
@@ -258,7 +258,7 @@ class AutoBalance(BaseEstimator):
         if not grouped and needs_groups(self.objective):
             raise ValueError(
                 f"objective={self.objective!r} compares groups: give class_counts of shape (K, G), rows by class and "
-                f"group, and the rows' groups with each batch."
+                f"group, and the group of each row with each batch."
             )
         return grouped
 

@@ -1,4 +1,4 @@
-"""The batches of an outer step: rows in the forms that loops and loaders have them in."""
+"""Batches of an outer step, in the formats of loops and loaders."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import islice
@@ -17,8 +17,8 @@ _IGNORED = -100  # as the losses have it
 def as_batch(batch: Any) -> Batch:
     """Return a batch given as a tuple ``(x, y)``, ``(x, y, group)`` or ``(x, y, group, weight)``, or as a dict.
 
-    A dict has its target under "labels", "label", "target" or "y", and may have "group" and "weight"; the rest goes to
-    the network as keyword arguments.
+    A dict has its target under "labels", "label", "target" or "y", and may have "group" and "weight"; the rest are
+    keyword arguments of the network.
 
     Class indices may be of any integer type; those of rows that do not count, -100, get weight 0.
 
@@ -64,14 +64,14 @@ def _counted(batch: Batch) -> Batch:
 
 
 class BatchSource:
-    """Batches of one side for outer steps; a loader is passed over once from step to step, with its workers kept.
+    """Training or validation batches of outer steps; a pass over a loader continues from step to step.
 
     Parameters
     ----------
     name : str
-        Of the side, for errors.
+        Name of the argument, for errors.
     n_batches : int
-        Batches of an outer step.
+        Number of batches of an outer step.
     """
 
     def __init__(self, name: str, n_batches: int) -> None:
@@ -80,12 +80,12 @@ class BatchSource:
         self._going: Iterator[Any] = iter(())
 
     def take(self, batches: Iterable[Any]) -> list[Batch]:
-        """Take the next batches; where a pass over a list or a loader ends, the next one begins.
+        """Take the next batches; at the end of a pass over a list or loader, the next pass begins.
 
         Raises
         ------
         ValueError
-            If there are too few.
+            If there are too few batches.
         """
         if batches is not self._of:
             self._of, self._going = batches, iter(batches)
@@ -97,11 +97,11 @@ class BatchSource:
             taken = [*taken, *more]
         if len(taken) < self._n_batches:
             raise ValueError(
-                f"n_batches={self._n_batches} batches are taken in an outer step, but {self._name} gave {len(taken)}: "
-                f"give a loader, a list of enough batches, or an iterator that does not end."
+                f"An outer step needs n_batches={self._n_batches} batches, but {self._name} gave {len(taken)}: give a "
+                f"loader, a list of enough batches, or an endless iterator."
             )
         return [as_batch(batch) for batch in taken]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the loader and its iterator out of copies and pickles."""
+        """Exclude the loader and its iterator from copies and pickles."""
         return {**vars(self), "_of": None, "_going": iter(())}

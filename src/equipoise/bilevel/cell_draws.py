@@ -1,4 +1,4 @@
-"""Validation rows by class and group, each equally often."""
+"""Validation rows with balanced classes and groups."""
 
 import numpy as np
 import torch
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 class CellDraws:
-    """Draws rows so that every cell (class, or class and group) that has some comes equally often.
+    """Draws rows so that all cells (class, or class and group) with rows are equally frequent.
 
-    A cell's mean is as sure as its rows are many, whatever its share of all rows; weights then give it that share.
+    The precision of a cell's mean depends on its number of rows in a batch; weights then restore its share of all rows.
     """
 
     def __init__(self, rows: Tensor, cells: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
@@ -19,7 +19,7 @@ class CellDraws:
         self._batch_size, self._generator = batch_size, generator
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Draw the rows of a batch, with replacement, and weights that add up to the number of rows of each cell."""
+        """Draw the rows of a batch with replacement, and weights whose sums are the numbers of rows of each cell."""
         n = len(self._counts)
         cells = torch.randperm(n, generator=self._generator).repeat(-(-self._batch_size // n))[: self._batch_size]
         uniform = torch.rand(self._batch_size, generator=self._generator, dtype=torch.float64)

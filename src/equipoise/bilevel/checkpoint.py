@@ -1,4 +1,4 @@
-"""A search over rows on disk, so that one that was stopped goes on where it was."""
+"""A row search on disk, so that a stopped search can be resumed."""
 
 import json
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ _PLAIN_OF_NETWORK = ("vectorized", "seconds", "n_steps", "stopped_by", "history"
 
 
 def save_search(path: Path, request: str, restarts: Sequence[Restart], records: Sequence[Record]) -> None:
-    """Write where a search stands; a file that is there is replaced by a whole one only.
+    """Write the state of a search; an existing file is replaced atomically.
 
     Parameters
     ----------
     path : Path
         Its folder must exist.
     request : str
-        What is searched, and how; `load_search` refuses another.
+        Description of the search, compared by `load_search`.
     restarts : sequence of Restart
     records : sequence of dict
-        Of the steps made.
+        Records of the steps.
     """
     arrays: dict[str, Any] = {}
     states = []
@@ -49,32 +49,32 @@ def save_search(path: Path, request: str, restarts: Sequence[Restart], records: 
 
 
 def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: nn.Module | None) -> list[Record]:
-    """Bring restarts to where a search stood, and return the records of its steps.
+    """Set restarts to the state of a search, and return the records of its steps.
 
     Parameters
     ----------
     path : Path
-        As `save_search` wrote it.
+        File of `save_search`.
     request : str
     restarts : sequence of Restart
-        Of the same problems, as `equipoise.bilevel.row_search.new_restart` makes them.
+        New restarts of the same problems, from `equipoise.bilevel.row_search.new_restart`.
     pattern : nn.Module or None
-        The module that the networks' weights belong to; None for the multi-layer perceptron.
+        The module of the networks' weights; None for the multi-layer perceptron.
 
     Raises
     ------
     ValueError
-        If the file holds another search, or none.
+        If the file holds another search, or no search.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         state = json.loads(str(arrays.pop("state")))
     except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise ValueError(f"{str(path)!r} is no search that can go on: remove it, or name another file.") from error
+        raise ValueError(f"{str(path)!r} holds no saved search: remove it, or choose another file.") from error
     if state["request"] != request:
         raise ValueError(
-            f"{str(path)!r} holds another search, of other rows or with other parameters: remove it, or name another "
+            f"{str(path)!r} holds another search, of other rows or with other parameters: remove it, or choose another "
             f"file."
         )
     for number, (restart, kept) in enumerate(zip(restarts, state["restarts"], strict=True)):
@@ -98,7 +98,7 @@ def _arrays(prefix: str, network: TrainedNetwork) -> dict[str, Any]:
 
 
 def _network(prefix: str, state: dict[str, Any], arrays: dict[str, Any], pattern: nn.Module | None) -> TrainedNetwork:
-    """Build a network again; arrays come back in the order in which they were written."""
+    """Rebuild a network; arrays keep the order of the file."""
     parts = {
         part: {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
         for part in ("weights", "first", "second")

@@ -1,4 +1,4 @@
-"""A loss that was searched for, as plain data, and the losses of networks that train with it."""
+"""Result of a loss search as plain data, and the losses of networks that train with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from equipoise.training.task import classes_and_groups
 
 @dataclass(frozen=True)
 class FoundLoss:
-    """Parameters of a loss after a search, and their history.
+    """Parameters of the loss after a search, and their history.
 
     Attributes
     ----------
     parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        ``w``, ``offset`` and ``delta`` to train with.
+        Resulting ``w``, ``offset`` and ``delta``.
     steps : ndarray of shape (S,)
-        Training steps of the search at which each value of `history` was set.
+        Training steps of the entries of `history`.
     history : dict of str to ndarray of shape (S, K), or (S, K, G)
     """
 
@@ -33,7 +33,7 @@ class FoundLoss:
 
 
 def found_losses(found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
-    """Return the losses of a stack whose replicas train with a found loss each."""
+    """Return the losses of a stack, each replica with its own result."""
     w, offset, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "offset", "delta"))
     n_groups = training.n_groups
     loss = ParametricCrossEntropy(

@@ -1,4 +1,4 @@
-"""The history of a search: what was searched for after each outer step, and its measures."""
+"""History of a loss search: parameters after each outer step, and measures of the step."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _MOST_NUMBERS = 1 << 22  # beyond, every second outer step is dropped: 16 MB in 
 class History:
     """Departures from the start and measures by outer step, on the CPU; the first entry is the start.
 
-    A search of very many steps and numbers keeps every second, fourth, ... step, and the last.
+    A search of very many steps and parameters keeps every second, fourth, ... step, and the last.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class History:
         Training steps made before each entry.
     departures : sequence of dict of Tensor
     measured : sequence of dict of Tensor
-        `MEASURES` of each outer step; one fewer, as the start has none.
+        `MEASURES` of each outer step; the start has none.
     n_outer_steps, every : int
-        Outer steps so far, and outer steps from one that is kept to the next.
+        Outer steps so far, and outer steps between kept entries.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class History:
 
     def add(self, step: int, departures: Named, measured: Named) -> None:
         """Add an outer step."""
-        if self.n_outer_steps % self._every:  # the last entry was kept for being the last
+        if self.n_outer_steps % self._every:  # the last entry was kept only as the last
             for entries in (self.steps, self._departures, self._measured):
                 entries.pop()
         self.n_outer_steps += 1
@@ -64,7 +64,7 @@ class History:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep the start, every second step that was kept, and the last."""
+        """Keep the start, every second entry, and the last."""
         last = self.n_outer_steps
         numbers = [*range(0, last, self._every), last]
         self._every *= 2
@@ -74,7 +74,7 @@ class History:
         self._measured = [self._measured[i - 1] for i in kept[1:]]
 
     def state(self) -> dict[str, Any]:
-        """Return the numbers that the history is rebuilt from."""
+        """Return the arguments that rebuild the history."""
         return {
             "steps": list(self.steps),
             "departures": list(self._departures),

@@ -1,11 +1,11 @@
-"""Hypergradients: how an outer objective falls with the parameters of the inner problem that trains a network.
+"""Hypergradients: derivatives of an outer objective by parameters of the inner problem that trains a network.
 
 With ``theta(alpha)`` a minimiser of the inner loss, the implicit function theorem gives
 
     d outer / d alpha  =  - (d2 inner / d alpha d theta) p,   H p = v,   v = d outer / d theta
 
 (Li et al., "AutoBalance", NeurIPS 2021; Lorraine, Vicol and Duvenaud, "Optimizing Millions of Hyperparameters by
-Implicit Differentiation", AISTATS 2020). How p is found is a solver's business: `equipoise.bilevel.solvers`.
+Implicit Differentiation", AISTATS 2020). Solvers for p are in `equipoise.bilevel.solvers`.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,16 +22,16 @@ from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 
 
 class Hypergradient(NamedTuple):
-    """What an outer step goes by.
+    """Derivative of an outer objective, and how it was found.
 
     Attributes
     ----------
     alpha : dict of Tensor
         Derivative of the outer objective by each outer parameter.
     residual : Tensor of shape (...)
-        ``|H p - v| / |v|``, one a replica; NaN where the solver does not know.
+        ``|H p - v| / |v|``, one a replica; NaN if unknown.
     n_products : int
-        Products with the curvature that the solver took.
+        Products with the curvature in the solver.
     """
 
     alpha: Named
@@ -50,7 +50,7 @@ def hypergradient(
     lead: int = 0,
     summed: Callable[[Tensor], Tensor] = lambda values: values,
 ) -> Hypergradient:
-    """Differentiate an outer objective by outer parameters, through the weights that an inner problem ends with.
+    """Differentiate an outer objective by outer parameters, through the weights that solve an inner problem.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def hypergradient(
     alpha : dict of Tensor
         Outer parameters, of any shapes.
     batches : sequence of Batch
-        Training rows that the inner loss is taken over, as one.
+        Training rows of the inner loss, taken together.
     v : Tensor of shape (..., n)
         Gradient of the outer objective by theta, its tensors end to end; see `outer_gradient`.
     solver : Solver
@@ -69,12 +69,12 @@ def hypergradient(
     lead : {0, 1}, default=0
         Number of replica axes.
     summed : callable, optional
-        Sums a tensor over the processes that each hold batches of their own.
+        Sums a tensor over processes with different batches.
 
     Returns
     -------
     Hypergradient
-        Without what the outer objective may depend on alpha directly.
+        Without any direct derivative of the outer objective by alpha.
 
     Examples
     --------
@@ -112,8 +112,8 @@ def outer_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Differentiate an outer objective by theta.
 
-    The losses are summed up by cell (class and group) over all batches before the objective sees them, so that it is
-    that of all rows and not a mean of batches. A row of weight w counts as w rows.
+    Losses are summed by cell (class and group) over all batches first, so that the objective is that of all rows, not a
+    mean over batches. A row of weight w counts as w rows.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def outer_gradient(
     lead : {0, 1}, default=0
         Number of replica axes.
     summed : callable, optional
-        Sums a tensor over the processes that each hold batches of their own.
+        Sums a tensor over processes with different batches.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""An inner problem at a point: products with its second derivatives, batch by batch, no graph kept.
+"""An inner problem at a point: products with its second derivatives, batch by batch.
 
-All products are of the mean loss over the rows of all batches; a vector holds the n weights end to end, ``(..., n)``.
-Each batch is run again for each product, so that the memory needed is that of one batch.
+All products are of the mean loss over the rows of all batches; a vector ``(..., n)`` holds the n weights end to end.
+Each product runs every batch again, so that memory is that of one batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : Tensor of shape (..., B, *features)
-        Or whatever else the network takes.
+        Or any other input of the network.
     target : Tensor of shape (..., B), integer, or (..., B, K), floating
     group : Tensor of shape (..., B), integer, or None
     weight : Tensor of shape (..., B), or None
@@ -49,18 +49,17 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class InnerProblem:
-    """A network and the loss that it is trained with, as functions of weights theta and outer parameters alpha.
+    """A network and its training loss, as functions of weights theta and outer parameters alpha.
 
     Attributes
     ----------
     outputs : callable
-        ``(theta, alpha, batch) -> z``, what the network makes of a batch: ``(..., B, K)``. Leading axes, if any, are
-        replicas.
+        ``(theta, alpha, batch) -> z``, outputs ``(..., B, K)`` of the network. Leading axes, if any, are replicas.
     losses : callable
-        ``(z, alpha, batch) -> losses`` of rows, ``(..., B)``; convex in z where Gauss-Newton products are taken.
+        ``(z, alpha, batch) -> losses`` of rows, ``(..., B)``; convex in z for Gauss-Newton products.
     mixed : callable, optional
         ``(z, dz, alpha, batch) -> derivative`` by alpha of the sum over rows of ``<d losses / dz, dz>``, in closed
-        form; for outer parameters that act on the loss only. By default it is taken by automatic differentiation.
+        form, for outer parameters of the loss only. By default automatic differentiation.
     """
 
     outputs: Callable[[Named, Named, Batch], Tensor]
@@ -69,7 +68,7 @@ class InnerProblem:
 
 
 class InnerPoint:
-    """An inner problem at weights and outer parameters, with the batches that stand for its rows.
+    """An inner problem at weights and outer parameters, with a sample of its rows.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ class InnerPoint:
     lead : {0, 1}, default=0
         Number of replica axes.
     summed : callable, optional
-        Sums a tensor over the processes that each hold batches of their own.
+        Sums a tensor over processes with different batches.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class InnerPoint:
             batch.target.shape[lead] if batch.weight is None or lead else batch.weight.sum().item() for batch in batches
         )
         self._n_rows = summed(torch.tensor(float(n_rows), device=next(iter(theta.values())).device))
-        self._without: set[str] = set()  # derivatives that torch does not have for this network
+        self._without: set[str] = set()  # derivatives that torch lacks for this network
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Hessian of the mean loss by theta, times a vector (..., n)."""
@@ -156,7 +155,7 @@ class InnerPoint:
         return unflat(self._mean(differentiated if self.problem.mixed is None else closed), self.alpha)
 
     def _either(self, kind: str, exact: Callable[..., T], by_difference: Callable[..., T], *args: Any) -> T:
-        """Differentiate, or take differences where torch lacks the derivative: attention, recurrent layers, ..."""
+        """Differentiate, or take differences if torch lacks the derivative (attention, recurrent layers, ...)."""
         if kind not in self._without:
             try:
                 return exact(*args)
@@ -210,5 +209,5 @@ class InnerPoint:
 
     @torch.enable_grad()
     def _mean(self, of_batch: Callable[[Batch], Tensor]) -> Tensor:
-        """Replicas are summed as rows are: none depends on another's weights, so that derivatives stay apart."""
+        """Sums over replicas keep derivatives apart, as no loss depends on the weights of another replica."""
         return self._summed(reduce(torch.add, map(of_batch, self.batches))) / self._n_rows

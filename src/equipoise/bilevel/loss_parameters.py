@@ -1,14 +1,15 @@
-"""What is searched for: departures of w, offset and delta from a start, shared by classes of like frequency.
+"""Parameters of a loss search: departures of w, offset and delta from a start, shared by classes of similar frequency.
 
-Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021), section 2 and appendix. Where
-the authors' parameter itself is shared by a run of classes, the departure from the start is shared here: each class
-keeps its own logarithm of its share, and the parameters of retraining need not be interpolated. Where their
-multiplier is ``sigmoid(Delta)``, which can neither be 1 nor what CDT starts from, it is ``2 sigmoid`` here; a factor
-common to all classes is a temperature.
+Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021), section 2 and appendix. The
+authors share the parameter itself among several classes; here they share the departure from the start, so that each
+class keeps its own log prior, and retraining needs no interpolation. Their multiplier ``sigmoid(Delta)`` can neither
+be 1 nor the start of CDT; here it is ``2 sigmoid``, as a factor common to all classes is only a temperature.
 """
 
 import math
 from collections.abc import Sequence
+from textwrap import shorten
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,27 +23,27 @@ _OWN_UP_TO = 10  # classes that each have parameters of their own under sharing=
 
 
 class LossParameters:
-    """Makes w, offset and delta of what is searched.
+    """Maps departures to w, offset and delta.
 
     Parameters
     ----------
     class_counts : Tensor of shape (..., K, G)
         Training rows of each class and group, G = 1 without groups. A cell without rows counts as one row; a class
-        must have some.
+        must have rows.
     searched : sequence of str
-        Of ``"w"``, ``"offset"`` and ``"delta"``; the others stay as they start.
+        Those of ``"w"``, ``"offset"`` and ``"delta"`` to search for; the others keep their start.
     start : {"ce", "la", "cdt"}
-        Plain cross-entropy; ``offset = tau log pi``; or ``delta = (n / n_max)^gamma``. With groups, each group's own.
+        Plain cross-entropy; ``offset = tau log pi``; or ``delta = (n / n_max)^gamma``; by group if there are groups.
     tau, gamma : float
     sharing : "auto", None, int or "dictionary"
-        Which classes share: none; each run of so many in order of frequency; or all, through `dictionary`.
+        How parameters are tied across classes; see `shared_basis`.
 
     Attributes
     ----------
     start : dict of Tensor of shape (..., K, G)
-        Values before any step.
+        Initial values.
     settings : dict
-        Plain parameters that the start and the sharing follow from.
+        Parameters of the start and of sharing.
     """
 
     def __init__(
@@ -69,14 +70,40 @@ class LossParameters:
             self.start["delta"] = shares_of_largest(by_group, gamma).mT
 
     def zeros(self) -> Named:
-        """Return departures of none: of shape (..., K', G) for K' parameters shared by K classes."""
+        """Return zero departures, of shape (..., K', G) for K' parameters shared by K classes."""
         *lead, K, G = self._counts.shape
         n_shared = K if self._basis is None else self._basis.shape[-1]
         return {name: self._counts.new_zeros(*lead, n_shared, G) for name in self._searched}
 
+    def state(self) -> dict[str, Any]:
+        """Return the settings and class counts, for `check_saved`."""
+        return {"settings": dict(self.settings), "class_counts": self.class_counts.clone()}
+
+    def check_saved(self, state: dict[str, Any]) -> None:
+        """Refuse the state of another search with a `ValueError`.
+
+        Parameters
+        ----------
+        state : dict
+            Output of `state`, with the saved ``departures``.
+        """
+        shapes = [{name: tuple(d.shape) for name, d in each.items()} for each in (self.zeros(), state["departures"])]
+        pairs = {"parameters": shapes} | {n: [value, state["settings"][n]] for n, value in self.settings.items()}
+        if shapes[0] == shapes[1]:
+            saved = state["class_counts"].to(self.class_counts)
+            pairs["class_counts"] = [self.class_counts.tolist(), saved.tolist()]
+        for name, (own, theirs) in pairs.items():
+            if own != theirs:
+                theirs, own = (shorten(repr(value), 100) for value in (theirs, own))
+                raise ValueError(
+                    f"The saved search has {name}={theirs}, but this search has {name}={own}: create it with the "
+                    f"parameters and class counts of the saved one."
+                )
+
     def values(self, departures: Named) -> Named:
         """Return w, offset and delta, each (..., K, G); offsets have mean 0 over classes, w mean 1 over rows."""
-        moved = {name: d if self._basis is None else self._basis @ d for name, d in departures.items()}
+        with torch.autocast(self._counts.device.type, enabled=False):
+            moved = {name: d if self._basis is None else self._basis @ d for name, d in departures.items()}
         values = dict(self.start)
         if "w" in moved:
             weights = moved["w"].exp()
@@ -94,14 +121,15 @@ def _centred(offset: Tensor) -> Tensor:
 
 
 def shared_basis(class_counts: Tensor, sharing: str | int | None) -> Tensor | None:
-    """Return D, ``(..., K, K')``, that makes values of K classes of K' parameters; None if each has its own.
+    """Return D, ``(..., K, K')``, that maps K' parameters to K classes; None if each class has its own.
 
     Parameters
     ----------
     class_counts : Tensor of shape (..., K)
         In any order.
     sharing : "auto", None, int or "dictionary"
-        ``"auto"``: None for up to 10 classes, else the dictionary.
+        None: one parameter per class. int n: `clusters` of n classes. ``"dictionary"``: `dictionary`. ``"auto"``:
+        None up to 10 classes, else the dictionary.
     """
     if sharing == "auto":
         sharing = "dictionary" if class_counts.shape[-1] > _OWN_UP_TO else None
@@ -131,7 +159,7 @@ def dictionary(class_counts: Tensor) -> Tensor:
     """Eight functions of a class's frequency, each divided by its largest value.
 
     With ``p = n / n_max``: ``-log10 p``, its square and its root, ``1/p``, ``p^-.5``, ``p^-.3``, ``p^-2`` and 1 (from
-    the first author's earlier prototype). The same few numbers serve any number of classes.
+    the first author's earlier prototype).
     """
     p = class_counts.double() / class_counts.double().amax(-1, keepdim=True)
     rarity = -p.log10()

@@ -1,4 +1,4 @@
-"""A network as a bilevel search reads it: without wrappers, as it predicts, as a function of its weights."""
+"""A network as a function of its weights, without wrappers and in evaluation mode."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -26,7 +26,7 @@ def head_parameters(model: nn.Module) -> list[str]:
     Raises
     ------
     ValueError
-        If it has none.
+        If there is none.
     """
     if isinstance(model, MLPStack):
         last = len(model.weights) - 1
@@ -43,7 +43,7 @@ def head_parameters(model: nn.Module) -> list[str]:
 def unwrapped(model: nn.Module) -> tuple[nn.Module, Group]:
     """Return a network without the wrappers of DDP, Fabric or ``torch.compile``, and the processes that share it.
 
-    The wrappers act on a training step: they expect a backward pass after each forward pass, and average gradients.
+    The wrappers serve training steps: they expect a backward pass after each forward pass, and average gradients.
     """
     group: Group = None
     while True:
@@ -74,8 +74,7 @@ def summed_over(group: Group) -> Callable[[Tensor], Tensor]:
 def predicting(model: nn.Module) -> Iterator[Callable[[Named, Any], Tensor]]:
     """Open a network as a function ``(weights, x) -> logits``, in evaluation mode and full precision.
 
-    At the end every part of the network is as it was: its mode, its parameters and their gradients. A weight of
-    several names, or a layer of several, is one weight.
+    On exit the mode of every part, parameters and gradients are restored. A weight or layer with several names is one.
     """
     bare, _ = unwrapped(model)
     names = {id(parameter): name for name, parameter in bare.named_parameters()}
@@ -119,7 +118,7 @@ def _converted(x: Any, dtype: torch.dtype) -> Any:
 
 @contextmanager
 def _checkpoints_with_graphs() -> Iterator[None]:
-    """Have reentrant checkpoints, whose weights ``torch.autograd.grad`` cannot see, run as the other kind does."""
+    """Replace reentrant checkpoints, which hide weights from ``torch.autograd.grad``, by the other kind."""
 
     class NotReentrant:
         @staticmethod

@@ -1,4 +1,4 @@
-"""Outer objectives of the search over rows: what a trained network is measured by; lower is better.
+"""Outer objectives of the row search, measured on a trained network; lower is better.
 
 Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
 Definition 3: J, the share of the sample loss that falls to the majority rows. The others are equipoise's.
@@ -19,7 +19,7 @@ from equipoise.training import TrainedNetwork
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a step's network is worth.
+    """Objective and losses of the network of a step.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Measured:
 
 
 class Objective(Protocol):
-    """Measures networks, each trained on rows of its own."""
+    """Measures networks, each trained on its own rows."""
 
     def measure(
         self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
@@ -72,7 +72,7 @@ class MeanMajority:
 class BalancedHeldOut:
     """The mean over classes of their mean loss on rows that never train.
 
-    A class without held-out rows counts with its training rows: a handful of minority rows is not divided.
+    A class without held-out rows, since a few minority rows are not split, counts with its training rows.
     """
 
     def measure(

@@ -1,8 +1,8 @@
-"""Outer objectives of the search over a loss: what cell sums of validation losses are worth; lower is better.
+"""Outer objectives of the loss search, as functions of validation losses by cell; lower is better.
 
 Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021), section 4: balanced error and,
-for groups, equation 4.1. Errors have no gradient, so each objective is that of the cross-entropies of the raw logits
-in their place. A cell is a class and a group; cells without rows do not count.
+for groups, equation 4.1. As errors have no gradient, the cross-entropies of the raw logits take their place. A cell is
+a class and a group; cells without rows do not count.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ value ``(...)``, differentiable by the sums. Without groups G is 1."""
 
 
 def balanced(sums: Tensor, counts: Tensor) -> Tensor:
-    """Mean over classes of their mean loss, whatever the groups.
+    """Mean over classes of their mean loss; groups have no effect.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def balanced(sums: Tensor, counts: Tensor) -> Tensor:
 
 
 def worst_class(sums: Tensor, counts: Tensor) -> Tensor:
-    """Mean loss of the class where it is largest."""
+    """Largest mean loss of a class."""
     return _largest(*_classes(sums, counts))
 
 
@@ -40,7 +40,7 @@ def group_balanced(sums: Tensor, counts: Tensor) -> Tensor:
 
 
 def worst_group(sums: Tensor, counts: Tensor) -> Tensor:
-    """Mean loss of the cell (class, group) where it is largest."""
+    """Largest mean loss of a cell (class, group)."""
     return _largest(sums.flatten(-2), counts.flatten(-2))
 
 
@@ -96,12 +96,12 @@ OF_GROUPS = ("group_balanced", "worst_group", "deo")
 
 
 def outer_objective(objective: str | OuterObjective) -> OuterObjective:
-    """Return the objective of a name, or the one given.
+    """Return an objective by its name; a callable stays unchanged.
 
     Raises
     ------
     ValueError
-        If the name is not known.
+        If the name is unknown.
     """
     if callable(objective):
         return objective

@@ -1,4 +1,4 @@
-"""Parametric cross-entropy as an inner loss: its parameters are the outer ones, its mixed derivative a closed form."""
+"""Parametric cross-entropy as an inner loss with its own parameters as outer ones, and a closed mixed derivative."""
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
     Parameters
     ----------
     z, dz : Tensor of shape (..., B, K)
-        Logits, and how they move along some direction of the weights.
+        Logits, and their derivative along a direction of the weights.
     alpha : dict of Tensor of shape (..., K), or (..., K, G) with groups
         ``w``, ``offset`` and ``delta``.
     batch : Batch
@@ -55,7 +55,7 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
 
 
 def _by_column(values: Tensor, group: Tensor | None, like: Tensor) -> Tensor:
-    """Sum rows ``(..., B, K)`` up, those of each group for itself."""
+    """Sum over rows ``(..., B, K)``, by group if there are groups."""
     if group is None:
         return values.sum(-2)
     member = functional.one_hot(group, like.shape[-1]).to(values)

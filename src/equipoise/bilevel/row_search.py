@@ -1,8 +1,8 @@
 """The bilevel search over rows: an outer loop proposes micro-samples, an inner loop trains on them.
 
 Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification" (2025),
-Algorithm 1. What is proposed, what is measured and when it is accepted are three parts that can be swapped.
-Restarts run in lockstep: at each step the networks of all restarts train as one stack.
+Algorithm 1. Proposal, objective and acceptance are exchangeable parts. Restarts run in lockstep: at each step the
+networks of all restarts train as one stack.
 """
 
 import time
@@ -25,28 +25,28 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowSearch:
-    """How a search runs.
+    """Parameters of a row search.
 
     Attributes
     ----------
     settings : Settings
-        Of the inner loop; its numbers of steps are set from the epochs and rows of each outer step.
+        Settings of the inner loop; numbers of steps follow from the epochs and rows of each outer step.
     max_epochs : int
-        Of the inner loop in an outer step.
+        Epochs of the inner loop in an outer step.
     evaluation_epochs : int
         Epochs between evaluations of the gradient.
     inner_steps : int or None
-        Gradient steps of the inner loop in an outer step, in place of epochs.
+        Gradient steps of the inner loop in an outer step, instead of epochs.
     balanced : bool
-        Whether the inner loop weighs classes equally, so that a growing sample does not shift what it decides.
+        Whether classes have equal weight in the inner loop, so that a growing sample does not shift its decisions.
     proposal, objective, acceptance, size
         The parts; see `equipoise.bilevel.proposals`, ``objectives`` and ``acceptance``.
     max_iter : int
         Outer steps.
     n_iter_no_change : int or None
-        Steps without an acceptance after which a restart ends.
+        Number of steps without acceptance that ends a restart.
     restore : bool
-        Whether a rejection undoes the training on the rejected rows, too.
+        Whether a rejection also undoes the training on the rejected rows.
     burn_in : (float, float) or None
         Shares of m of majority and of minority rows, drawn with replacement, to train on before the first step; the
         former stay in the sample.
@@ -75,19 +75,19 @@ def search_rows(
     max_time: float | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> list[Record]:
-    """Run a search on restarts, which then hold what they accepted.
+    """Run a search; the restarts then hold the accepted rows.
 
     Parameters
     ----------
     search : RowSearch
     restarts : sequence of Restart
-        As `new_restart` makes them, of problems with as many classes each.
+        From `new_restart`, for problems with equal numbers of classes.
     records : list of dict, optional
-        Of the steps that the restarts have made before, if they have; those to come are added to it.
+        Records of earlier steps of the restarts, extended by new ones.
     max_time : float, optional
-        Seconds after which no further step is begun.
+        Time limit in seconds, checked before each step.
     on_step : callable, optional
-        Called with the outer steps done and those there may be.
+        Called with the numbers of outer steps done and at most.
 
     Returns
     -------
@@ -133,14 +133,14 @@ def search_rows(
 
 
 def new_restart(problem: RowProblem, seed: int, *, bootstrap: bool = False) -> Restart:
-    """Start a restart; with ``bootstrap`` its minority rows are drawn with replacement, as the authors do."""
+    """Create a restart; with ``bootstrap`` its minority rows are drawn with replacement, as in the authors' code."""
     rng = np.random.default_rng(seed)
     kept = rng.choice(problem.kept, size=len(problem.kept)) if bootstrap else problem.kept
     return Restart(problem, rng, kept, size_before=len(kept))
 
 
 def train_restarts(search: RowSearch, restarts: Sequence[Restart], samples: Sequence[Rows]) -> list[TrainedNetwork]:
-    """Run the inner loop: train the networks of all restarts on their samples, each from where it stands."""
+    """Run the inner loop: train the networks of all restarts on their samples, each from its current weights."""
     batch_size = min(search.settings.batch_size, *map(len, samples))
     an_epoch = -(-max(map(len, samples)) // batch_size)
     settings = replace(
@@ -196,7 +196,7 @@ def _record(restart: Restart, network: TrainedNetwork, worth: Measured, n_rows: 
 
 
 def _burnt_in(search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
-    """Train on a few rows of each side first; the majority classes' rows stay in the sample."""
+    """Train on a few rows of all classes first; the rows of the majority classes stay in the sample."""
     assert search.burn_in is not None
     begun, samples = time.monotonic(), []
     for restart in restarts:

@@ -1,4 +1,4 @@
-"""The rows of a search: which must train, which may, and which only measure."""
+"""Rows of a row search: fixed training rows, candidates, and held-out rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ _LABELS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class RowProblem:
-    """A table whose majority classes are to be under-sampled.
+    """A table with majority classes to under-sample.
 
     Attributes
     ----------
     X : array of shape (n, *features)
-        Only the rows that are asked for are read, so a memory-mapped table stays on disk.
+        Only requested rows are read, so that a memory-mapped table stays on disk.
     codes : ndarray of shape (n,)
         Class of each row, 0 to ``n_classes - 1``.
     n_classes : int
     kept : ndarray of int
-        Rows that always train: those of the classes that are not under-sampled.
+        Fixed training rows: those of the classes that are not under-sampled.
     candidates : dict of int to ndarray of int
-        Rows of each class that is, in ascending order.
+        Rows of each under-sampled class, in ascending order.
     held_out : ndarray of int
-        Rows that never train, for objectives that want such, candidates among them; may be empty.
+        Rows for objectives only, possibly candidates among them; may be empty.
     weights : ndarray of shape (n,), or None
-        Of the rows, in the inner loop and in objectives; all alike by default.
+        Weights of the rows in the inner loop and in objectives; equal by default.
     """
 
     X: Any
@@ -44,7 +44,7 @@ class RowProblem:
     weights: NDArray[np.float64] | None = None
 
     def gather(self, rows: Rows) -> NDArray[np.float32]:
-        """Read rows in single precision, in ascending order from where they are kept."""
+        """Read rows in single precision, in ascending order of their positions."""
         order = np.argsort(rows, kind="stable")
         values = np.empty((len(rows), *self.X.shape[1:]), dtype=np.float32)
         values[order] = self.X[rows[order]]
@@ -55,13 +55,13 @@ class RowProblem:
         return np.ones(len(rows)) if self.weights is None else self.weights[rows]
 
     def n_minority(self) -> int:
-        """Rows that the sizes of micro-samples are shares of: m."""
+        """Unit m of the sizes of micro-samples."""
         return len(self.kept)
 
 
 @dataclass(eq=False)
 class Restart:
-    """One search: what it has accepted, and where it stands.
+    """State of one search.
 
     Attributes
     ----------
@@ -69,23 +69,23 @@ class Restart:
         Restarts of different problems run side by side if their networks can train as one stack.
     rng : numpy.random.Generator
     kept : ndarray of int
-        Rows that always train, as this restart trains on them.
+        Fixed training rows of this restart.
     accepted : ndarray of int
-        Rows of the majority classes that were accepted; repeated where they were drawn twice.
+        Accepted rows of the majority classes, possibly with repetitions.
     size_before : int
         Rows of all classes before the last step.
     objective : float
-        Of the last accepted step; infinite before there is one.
+        Objective of the last accepted step; infinite before the first.
     network : TrainedNetwork or None
-        That the next step goes on from.
+        Start of the next step.
     best : TrainedNetwork or None
-        Of the last accepted step.
+        Network of the last accepted step.
     values : list of float
         Objectives of the accepted steps.
     n_steps : int
         Steps made.
     unchanged : int
-        Steps since the last that was accepted.
+        Steps since the last accepted one.
     done : bool
     """
 
@@ -103,12 +103,12 @@ class Restart:
     done: bool = False
 
     def new_rows(self, size: int) -> list[Rows]:
-        """Draw rows of each majority class that were not accepted, at random; fewer if fewer are left."""
+        """Draw random rows of each majority class that are neither accepted nor held out; fewer if fewer are left."""
         taken = np.concatenate([self.accepted, self.problem.held_out])
         return [draw_new(candidates, size, taken, self.rng) for candidates in self.problem.candidates.values()]
 
     def rows(self, more: Rows | None = None) -> Rows:
-        """Rows that the restart trains on, with a micro-sample if one is given."""
+        """Training rows of the restart, with a micro-sample if given."""
         parts: Sequence[Rows] = (self.kept, self.accepted) if more is None else (self.kept, self.accepted, more)
         return np.concatenate(parts)
 
@@ -116,7 +116,7 @@ class Restart:
 def draw_new(candidates: NDArray[Any], size: int, taken: Rows, rng: np.random.Generator) -> Rows:
     """Draw rows without replacement from ascending candidates that are not taken; fewer if fewer are left.
 
-    Numbers are drawn until enough are new, so that a search never lists what is left of a large table.
+    Numbers are drawn until enough of them are new, to avoid a list of the remaining rows of a large table.
     """
     taken = np.unique(taken)
     taken = taken[_holds(candidates, taken)]

@@ -1,7 +1,7 @@
-"""Ways to solve ``H p = v`` for the direction p that a hypergradient needs, H the curvature of the inner loss.
+"""Solvers of ``H p = v`` for the direction p of a hypergradient, H the curvature of the inner loss.
 
-Each is a few plain numbers, called with an inner problem at a point and the outer gradient v; with replicas each
-solves its own system, whoever its neighbours are.
+A solver holds a few plain numbers and is called with an inner problem at a point and the outer gradient v. Replicas
+have separate systems.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Solution(NamedTuple):
     ----------
     p : Tensor of shape (..., n)
     residual : Tensor of shape (...)
-        ``|H p - v| / |v|``, one a replica; NaN where no product tells it.
+        ``|H p - v| / |v|``, one a replica; NaN if unknown.
     n_products : int
         Products with the curvature.
     """
@@ -33,15 +33,15 @@ class Solution(NamedTuple):
 
 
 class Solver(Protocol):
-    """Solves for p, about."""
+    """Solves for p approximately."""
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
-        """Return p, its residual and what it took."""
+        """Return p, its residual and the number of products."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """``p = step v``: what one gradient step of the inner problem gives. No product, no residual.
+    """``p = step v``, from one gradient step of the inner problem; without products or residual.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Identity:
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`."""
-        p = v if self.step == 1 else self.step * v  # as long as the network's weights: no copy for nothing
+        p = v if self.step == 1 else self.step * v  # no copy of so long a vector
         return Solution(p, torch.full_like(v[..., 0], torch.nan), 0)
 
 
@@ -60,19 +60,19 @@ class Identity:
 class Neumann:
     """``p = step sum_j (1 - step H)^j v``, with the Hessian H of the inner loss, damped.
 
-    The series converges if and only if all curvatures that v meets lie between 0 and ``2 / step``. It is cut short
-    where it would lead away from the solution, as it does along negative curvature.
+    The series converges if and only if all curvatures along v lie between 0 and ``2 / step``. It ends early where it
+    would diverge, as along negative curvature.
 
     Attributes
     ----------
     n_terms : int, default=5
         Terms of the series, and products.
     step : float, optional
-        One over the largest curvature, by default.
+        Step size; by default one over the largest curvature.
     n_power : int, default=5
-        Products of the power iteration, begun at v, that finds the largest curvature.
+        Products of the power iteration for the largest curvature, which starts at v.
     damping : float, default=0.0
-        Added to the curvature, as what weight decay the inner problem has.
+        Added to the curvature, such as the weight decay of the inner problem.
     """
 
     n_terms: int = 5
@@ -102,13 +102,13 @@ class Neumann:
         if (self.step * largest >= 2).any():
             raise ValueError(
                 f"Neumann's series diverges unless step times the largest curvature is below 2, but step={self.step!r} "
-                f"and that curvature is about {largest.max().item():.3g}: take step=None, or less than "
+                f"and that curvature is about {largest.max().item():.3g}: use step=None, or less than "
                 f"{2 / largest.max().item():.3g}."
             )
         return torch.full_like(largest, self.step)
 
     def _largest_curvature(self, point: InnerPoint, v: Tensor) -> Tensor:
-        """Begin at v: the series meets what v has a part of, and no replica's start depends on its neighbours."""
+        """Power iteration from v: the series stays in its span, and no replica depends on its neighbours."""
         lengths = []
         for _ in range(self.n_power):
             v = self._product(point, v / _positive(_length(v)))
@@ -126,11 +126,11 @@ class ConjugateGradient:
     Attributes
     ----------
     max_iter : int, default=6
-        Products, at most.
+        Largest number of products.
     tol : float, default=1e-3
-        Residual at which a replica rests.
+        Residual at which a replica stops.
     damping : float, default=0.1
-        Added to the curvature, as what weight decay the inner problem has. With less, more products are needed.
+        Added to the curvature, such as the weight decay of the inner problem. With less, more products are needed.
     """
 
     max_iter: int = 6
@@ -156,13 +156,13 @@ class ConjugateGradient:
 class Exact:
     """Solve ``(J' G J + damping) p = v`` as a dense system: for a linear model, or the head of a network.
 
-    For a linear head the Gauss-Newton curvature is the Hessian. In `AutoBalance` it is that of the last linear layer,
-    the layers below held fixed.
+    For a linear head the Gauss-Newton curvature is the Hessian. `AutoBalance` takes that of the last linear layer, with
+    the layers below fixed.
 
     Attributes
     ----------
     damping : float, default=0.01
-        Added to the curvature, as what weight decay the inner problem has.
+        Added to the curvature, such as the weight decay of the inner problem.
     """
 
     damping: float = 0.01
@@ -186,7 +186,7 @@ class Exact:
         """Refuse systems of more than 5,000 unknowns with a `ValueError`."""
         if n_weights > _MOST_UNKNOWNS:
             raise ValueError(
-                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {n_weights}: take 'cg', "
+                f"solver 'exact' solves for {_MOST_UNKNOWNS} weights at most, but there are {n_weights}: use 'cg', "
                 f"which needs no matrix."
             )
 

@@ -15,12 +15,12 @@ from equipoise.training.task import classes_and_groups
 
 
 class StackLossSearch:
-    """The loss of each replica at the moment, moved by outer steps between the steps of the training.
+    """Current losses of the replicas, changed by outer steps between training steps.
 
     Parameters
     ----------
     search : LossSearch
-        Begun with the stack of the training.
+        Search on the stack of the training.
     training : InnerTraining
     """
 
@@ -37,7 +37,7 @@ class StackLossSearch:
         return self._search.loss(logits, *classes_and_groups(target, self._training.n_groups), reduction="none")
 
     def after_step(self, x: Tensor, target: Tensor, weights: Tensor | None) -> None:
-        """Make an outer step if one is due, on the batches just trained on and on validation rows of every cell."""
+        """Make an outer step if one is due, on the last training batches and on validation rows of all cells."""
         self._seen.append((x, *classes_and_groups(target, self._training.n_groups), weights))
         if self._search.due() and len(self._seen) == self._search.n_batches:
             self._search.step(list(self._seen), self._validation())

@@ -22,12 +22,12 @@ def unflat(values: Tensor, like: Named, lead: int = 0) -> Named:
 
 
 def leaves(named: Named) -> Named:
-    """Return the tensors as what derivatives may be taken by."""
+    """Return copies that require gradients, as leaves of a graph."""
     return {name: value.detach().requires_grad_() for name, value in named.items()}
 
 
 def gradients(value: Tensor, by: Named, along: Tensor | None = None) -> Named:
-    """Differentiate a number, or the product of a tensor with ``along``, by leaves; 0 by what it does not contain."""
+    """Differentiate a number, or the product of a tensor with ``along``, by leaves; 0 for unused ones."""
     found = torch.autograd.grad(value, list(by.values()), along, allow_unused=True, materialize_grads=True)
     return dict(zip(by, found))
 
@@ -43,8 +43,8 @@ def slope_product(value: Tensor, inner: Named, p: Named, by: Named) -> Named:
 def difference(function: Callable[[Named], Tensor], at: Named, along: Tensor, lead: int = 0) -> Tensor:
     """Differentiate along a direction ``(..., n)`` by a central difference, where torch has no derivative.
 
-    With a replica axis, each replica takes a step of its own, and the function's tensor has that axis, too. The step's
-    length balances the error of the difference, which falls with its square, against that of rounding.
+    With a replica axis, which the function's result must have, too, each replica has its own step size. It balances the
+    truncation error, which falls with its square, against rounding.
     """
     length = along.norm(dim=-1, keepdim=True)
     step = torch.finfo(along.dtype).eps ** (1 / 3) / torch.where(length > 0, length, 1.0)

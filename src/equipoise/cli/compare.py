@@ -49,7 +49,7 @@ def compare(
 ) -> None:
     """Compare every treatment on a table: a leaderboard, a report and the winner's model.
 
-    Stopped at any point, the same command goes on where it was.
+    To continue a stopped comparison, repeat the command.
 
     Parameters
     ----------

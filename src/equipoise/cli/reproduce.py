@@ -15,7 +15,7 @@ def reproduce(
 ) -> None:
     """Run the experiments of a paper's table or figures, under one protocol, and judge its claims.
 
-    A full run may take hours; stopped at any point, the same command goes on where it was.
+    A full run may take hours. To continue a stopped run, repeat the command.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """A classification task: features, labels and what is known of them; and how a user's table becomes one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from equipoise.tables.finding import Finding
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
+from equipoise.text import listed
 
 __all__ = ["Dataset", "split_target"]
 
@@ -109,7 +111,7 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
     if len(table) == 0:
         raise ValueError(f"{name} has no rows.")
     if not labelled.any():
-        raise ValueError(f"the target must be known in some rows, but column {column!r} of {name} is empty.")
+        raise ValueError(f"the target needs labels, but column {column!r} of {name} is empty.")
     unlabelled = table[~labelled].reset_index(drop=True).drop(columns=column)
     table = table[labelled].reset_index(drop=True)
     y = _labels(table[column], name)
@@ -120,13 +122,13 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
     X = table.drop(columns=column)
     if X.shape[1] == 0:
         raise ValueError(
-            f"a table needs a feature or more, but {name} has no column beside the target {column!r}: if it "
-            "was read from a text file, name what separates its columns, for example delimiter=';'."
+            f"a table needs at least one feature, but {name} has no column beside the target {column!r}: if it "
+            "was read from a text file, name its separator, for example delimiter=';'."
         )
     rare = min(counts.index[counts == counts.min()])
     notes = _notes(table, X)
     if len(unlabelled):
-        notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label: they are left out.", *notes)
+        notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label and were left out.", *notes)
     return Dataset(name, X, y, rare, None, None, name, "not stated", notes, unlabelled)
 
 
@@ -149,7 +151,7 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
 def _check_columns(table: pd.DataFrame, name: str) -> None:
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
-        raise ValueError(f"column names must be unique, but {name} repeats {_listed(repeated)}: rename them.")
+        raise ValueError(f"column names must be unique, but {name} repeats {_quoted(repeated)}: rename them.")
     for column in filter(lambda column: is_object_dtype(table[column]), table):
         cell = next(iter(table[column].dropna()), None)
         if isinstance(cell, list | dict | set | np.ndarray):
@@ -172,9 +174,9 @@ def _target_column(table: pd.DataFrame, target: str | int, name: str) -> str:
     folded = {column.casefold(): column for column in table.columns}
     near = [folded[found] for found in get_close_matches(wanted.casefold(), folded)]
     if near:
-        raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {_listed(near, ' or ')}?")
+        raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {_quoted(near, 'or')}?")
     raise ValueError(
-        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_listed(table.columns)}. If "
+        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_quoted(table.columns)}. If "
         "its file has no header line, read it with header=False (on the command line --no-header) and give "
         "the target's position, -1 for the last column."
     )
@@ -188,7 +190,7 @@ def _labels(column: pd.Series, name: str) -> pd.Series:
     if is_float_dtype(column.dtype) and not (column % 1 == 0).all():
         raise ValueError(
             f"the target must name classes, but column {column.name!r} of {name} is continuous "
-            f"({column.nunique()} distinct values, such as {_listed(column)}): cut it into classes first."
+            f"({column.nunique()} distinct values, such as {_quoted(column)}): cut it into classes first."
         )
     # Through Python values: a category, a nullable integer or a polars enum becomes what it stands for.
     y = pd.Series(column.tolist(), name=column.name)
@@ -200,13 +202,13 @@ def _labels(column: pd.Series, name: str) -> pd.Series:
 def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> None:
     if len(counts) == 1:
         raise ValueError(
-            f"the target needs two classes or more, but column {column!r} of {name} holds only {_listed(counts.index)}."
+            f"the target needs two classes or more, but column {column!r} of {name} holds only {_quoted(counts.index)}."
         )
     single = counts.index[counts == 1]
     if len(single):
         raise ValueError(
-            f"each class needs two rows or more, but of the {len(counts)} classes in column {column!r} of "
-            f"{name} these have a single row: {_listed(single)}. Merge them with others or drop their rows."
+            f"each class needs at least two rows, but of the {len(counts)} classes in column {column!r} of "
+            f"{name} these have a single row: {_quoted(single)}. Merge them with others or drop their rows."
         )
 
 
@@ -214,16 +216,15 @@ def _notes(table: pd.DataFrame, X: pd.DataFrame) -> tuple[str, ...]:
     notes = []
     repeats = int(pd.util.hash_pandas_object(table, index=False).duplicated().sum())
     if repeats:
-        notes.append(f"{repeats:,} of {len(table):,} rows repeat an earlier row, label included.")
+        notes.append(f"{repeats:,} of {len(table):,} rows are exact duplicates of earlier rows, label included.")
     marked = [column for column in X if infer_dtype(X[column]) in TEXT and (X[column] == "?").any()]
     if marked:
         notes.append(
-            f'The cell "?" occurs in {_listed(marked)}: if it means missing, read the file with '
+            f'The cell "?" occurs in {_quoted(marked)}: if it marks missing values, read the file with '
             'missing_values=["?"] (on the command line --missing-values "?").'
         )
     return tuple(notes)
 
 
-def _listed(names: Any, joint: str = ", ") -> str:
-    first = [repr(item) for item in list(names)[:5]]
-    return joint.join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _quoted(names: Iterable[Any], last: str = "and") -> str:
+    return listed(map(repr, names), last, most=5)

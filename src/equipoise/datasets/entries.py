@@ -1,4 +1,4 @@
-"""What `catalogue.toml` says: the data sets that equipoise knows by name, and where their rows are kept."""
+"""The data sets of `catalogue.toml`, and where their rows are stored."""
 
 import tomllib
 from dataclasses import dataclass, field

@@ -51,8 +51,8 @@ def check_table(entry: Entry, table: pd.DataFrame, where: str) -> None:
     doubt = "" if entry.verified else " (from documentation, never verified)"
     raise ValueError(
         f"{entry.name} must have {wanted}{doubt}, but {where} has "
-        f"{_described(len(table), features, counts)}: it is another version of the data set, or damaged. A "
-        "damaged file is fetched again once it is deleted."
+        f"{_described(len(table), features, counts)}: it is another version of the data set, or damaged. Delete "
+        "a damaged file to fetch it again."
     )
 
 

@@ -113,8 +113,6 @@ def _read_zenodo(entry: Entry, path: Path) -> pd.DataFrame:
     try:
         bunches = fetch_datasets(data_home=folder, filter_data=(entry.name,), download_if_missing=False)
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError) as error:
-        raise ValueError(
-            f"{path} is damaged or cut short ({error}): delete it, and it will be fetched again."
-        ) from error
+        raise ValueError(f"{path} is damaged or cut short ({error}): delete it to fetch it again.") from error
     bunch = bunches[entry.name]
     return pd.DataFrame(bunch.data).rename(columns=lambda i: str(i + 1)).assign(target=bunch.target)

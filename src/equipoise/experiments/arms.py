@@ -33,7 +33,7 @@ class Arm:
         ``counts -> priors``, of shape (K,) each: the class priors that its probabilities stand for when it is trained
         on so many rows a class; None where they are not known.
     figures : callable
-        ``fitted classifier -> records`` that are kept beside its results; what its sampler says of synthetic rows.
+        ``fitted classifier -> records`` stored beside its results: diagnostics of synthetic rows.
     by_group : bool
         Whether its `fit` takes the groups of the training rows.
     decisions : tuple of str
@@ -92,7 +92,7 @@ def make_recipe(recipe: str, protocol: Protocol, seed: int, **parameters: Any) -
 
 
 def recipe_parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
-    """Return what a protocol says of a recipe's classifier: its members, gradient steps and decision."""
+    """Return the protocol's settings of a recipe's classifier: members, gradient steps and decision."""
     if recipe == recipes.AUTO:
         return {"decision": protocol.decision, "max_steps": protocol.auto_steps}
     return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}

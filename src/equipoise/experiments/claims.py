@@ -44,7 +44,7 @@ class Claim:
     name : str
         Such as "R1".
     text : str
-        What the paper says.
+        Claim of the paper.
     where : str
         Its place in the paper.
     statements : sequence of Statement
@@ -74,19 +74,19 @@ class Claim:
 
     @property
     def summary(self) -> str:
-        """Count the statements that are as claimed, and those that are told apart from chance."""
+        """Number of comparisons that point the claimed way, and of significant ones."""
         if not self.statements:
-            return "There are no results to judge it by"
+            return "There are no results for this claim"
         held = [statement for statement in self.statements if statement.holds]
         sure, against = sum(s.sure for s in held), sum(s.sure for s in self.statements if not s.holds)
         return (
-            f"{len(held)} of {len(self.statements)} comparisons as claimed, {sure} of them told apart from zero; "
-            f"{against} told apart the other way"
+            f"{len(held)} of {len(self.statements)} comparisons point the claimed way ({sure} significantly); "
+            f"{against} significantly the opposite way"
         )
 
     @property
     def weakest(self) -> str:
-        """Say which comparison speaks least for the claim, and how much."""
+        """The comparison that supports the claim least, with its value."""
         least = min(self.statements, key=lambda statement: statement.value.mean)
         mean, low, high = least.value
         return f"{least.text}: {number(mean)} ({number(low)} to {number(high)})"

@@ -28,7 +28,7 @@ from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 
-_FEW_ROWS = 1000  # smaller tables are split anew more often: they are cheap, and their scores vary more
+_FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
 
@@ -113,7 +113,7 @@ def compare(
 def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:
     if n_folds < 2 or n_members < 1 or (n_repeats is not None and n_repeats < 1) or not budget > 0:
         raise ValueError(
-            "n_folds must be at least 2, n_repeats and n_members at least 1 and budget positive, got "
+            "n_folds must be at least 2, n_repeats and n_members at least 1, and budget positive; got "
             f"n_folds={n_folds}, n_repeats={n_repeats}, n_members={n_members} and budget={budget}."
         )
     if not 0 <= random_state < 2**32:
@@ -139,7 +139,9 @@ def _run(
         a_repeat = time.monotonic() - before
         left = protocol.n_repeats - repeat - 1
         if left and time.monotonic() - started + a_repeat > budget:
-            note = f"{left} of {protocol.n_repeats} repeats left out, to end within {budget / 60:.3g} minutes."
+            note = (
+                f"{left} of {protocol.n_repeats} repeats skipped to meet the time limit of {budget / 60:.3g} minutes."
+            )
             protocol = replace(protocol, n_repeats=repeat + 1, notes=(*protocol.notes, note))
             store.put("protocol", protocol.to_json())
             return
@@ -198,7 +200,7 @@ def _check_same(store: Store, request: dict[str, Any]) -> None:
     if differing:
         raise ValueError(
             f"{store.path.parent} holds another comparison, which differs in {', '.join(differing)}: "
-            f"choose another folder (--out), or repeat the command that began it."
+            f"choose another folder (--out) or repeat the original command."
         )
 
 
@@ -226,7 +228,7 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     )
     kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they have been told fold by fold
+        warnings.simplefilter("ignore")  # each fold has reported them already
         return model.fit(dataset.X, dataset.y, **kept_together)
 
 

@@ -100,7 +100,7 @@ class Comparison:
 
     @cached_property
     def made(self) -> pd.DataFrame:
-        """What samplers say of the rows that they made: a row a class of each resampling; empty if none says anything.
+        """Diagnostics of synthetic rows, one row per class and resampling; empty if no sampler reports any.
 
         Columns: ``recipe``, ``repeat``, ``fold``, and those of `diagnostics_` of `SMOTifiedGAN`, ``class`` as a code.
         """

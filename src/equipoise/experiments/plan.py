@@ -53,21 +53,21 @@ def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol
     in_steps = protocol.n_folds * (a_step * trainings * protocol.n_members * protocol.max_steps + auto.training)
     a_repeat = fixed + in_steps
     affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
-    in_time = f"to end within {seconds / 60:.3g} minutes."
+    in_time = f"to meet the time limit of {seconds / 60:.3g} minutes."
     with_gans = [recipe for recipe in protocol.recipes if isinstance(_sampler(recipe, protocol), GANOverSampler)]
-    notes = [*protocol.notes, *(f"{recipe}: the training of its GANs takes time beyond that." for recipe in with_gans)]
+    notes = [*protocol.notes, *(f"{recipe}: training its GANs takes additional time." for recipe in with_gans)]
     repeats, steps, auto_steps = protocol.n_repeats, protocol.max_steps, protocol.auto_steps
     if a_repeat * repeats > affordable and repeats > 1:
         repeats = max(1, int(affordable / a_repeat))
-        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats}, {in_time}")
+        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats} {in_time}")
     if a_repeat > affordable:
         share = min(1.0, max(0.0, affordable - fixed) / in_steps)
         steps = max(LEAST_STEPS, int(steps * share))
         if trainings and steps < protocol.max_steps:
-            notes.append(f"{steps} gradient steps a network instead of {protocol.max_steps}, {in_time}")
+            notes.append(f"{steps} gradient steps per network instead of {protocol.max_steps} {in_time}")
         if (fewer := max(LEAST_STEPS, int(auto.steps * share))) < auto.steps:
             auto_steps = fewer
-            notes.append(f"auto: {fewer} gradient steps of its longest networks instead of {auto.steps}, {in_time}")
+            notes.append(f"auto: {fewer} gradient steps of its longest networks instead of {auto.steps} {in_time}")
     return replace(protocol, n_repeats=repeats, max_steps=steps, auto_steps=auto_steps, notes=tuple(notes))
 
 
@@ -142,7 +142,7 @@ def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: floa
         total = once * protocol.n_folds * protocol.n_repeats * protocol.n_members
         if total > _SAMPLER_SHARE * seconds:
             notes.append(
-                f"{recipe} was left out: resampling {n:,} rows would take it about {total / 60:.0f} minutes in all."
+                f"{recipe} was left out: resampling {n:,} rows would take about {total / 60:.0f} minutes in total."
             )
         else:
             kept.append(recipe)

@@ -54,7 +54,7 @@ class PreparedFold:
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""
         if not self.counts.all():
-            raise ValueError("The training rows of this fold lack a class: use fewer folds, or smaller groups.")
+            raise ValueError("The training rows of this fold lack a class: use fewer folds or smaller groups.")
 
     def cell(self, arm: str, model: ClassifierMixin, seconds: float, **known: Any) -> Cell:
         """Score a fitted classifier on the test side: its probabilities, and the classes that it decides for."""

@@ -82,14 +82,16 @@ def feasible_folds(counts: NDArray[np.int64], wanted: int) -> tuple[int, list[st
     """
     rarest = int(counts.min())
     if rarest < 2:
-        raise ValueError(f"Each class needs two rows at least, one to train and one to test on, but one has {rarest}.")
+        raise ValueError(
+            f"Each class needs at least two rows, one for training and one for testing, but the rarest has {rarest}."
+        )
     folds = min(wanted, rarest)
     notes = []
     if folds < wanted:
         notes.append(f"{folds} folds instead of {wanted}: the rarest class has only {rarest} rows.")
     if rarest / folds < 10:
         notes.append(
-            f"The rarest class has {rarest} rows, about {rarest / folds:.0f} a test fold: "
-            f"with fewer than 10, scores at a threshold move in large steps."
+            f"The rarest class has {rarest} rows, about {rarest / folds:.0f} per test fold: "
+            f"with fewer than 10, scores at a threshold are coarse."
         )
     return folds, notes

@@ -190,7 +190,7 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
         raise errors[0]
     if not found:
         raise FileNotFoundError(
-            "None of the data sets can be had: connect to the internet, or name the folder that holds them in "
+            "None of the data sets is available: connect to the internet, or name the folder that holds them in "
             "the environment variable EQUIPOISE_DATA_HOME."
         )
     return sorted(found, key=lambda pair: pair[1].X.size), missing

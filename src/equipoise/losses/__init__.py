@@ -1,4 +1,4 @@
-"""How an error is weighed: losses of logits ``(..., B, K)``, and how the trainer reads any loss by row."""
+"""Losses of logits ``(..., B, K)``, and the conversion of any loss to losses of rows for the trainer."""
 
 import lazy_loader
 

@@ -1,16 +1,17 @@
-"""What the losses share: class weights and counts as buffers, a reduction, and a replica axis."""
+"""Base of the losses: class weights and counts as buffers, a reduction, and a replica axis."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from equipoise.losses.counts import ByClass, by_class, checked_counts
+from equipoise.losses.reduction import Reducing, Reduction, by_row
 
 
 class WeightedLoss(nn.Module):
-    """Base of the losses that weigh classes.
+    """Base of the losses that weight classes.
 
     Parameters
     ----------
@@ -24,11 +25,11 @@ class WeightedLoss(nn.Module):
     Attributes
     ----------
     corrects_priors : bool
-        Whether the loss makes up for unequal class counts, so that balanced batches beside it would do so twice.
-        A trainer reads it of any loss.
+        Whether the loss corrects for unequal class counts, so that balanced batches would correct twice. The trainer
+        reads this attribute of any loss.
     takes_replicas : bool
-        Whether counts with a leading replica axis give one loss for all replicas. The trainer then makes
-        one module of the class (or of a ``functools.partial`` of it) in place of one a replica.
+        Whether counts with a leading replica axis give one loss for all replicas. The trainer then creates one module
+        of the class (or of a ``functools.partial`` of it) instead of one a replica.
     """
 
     corrects_priors: ClassVar[bool] = False
@@ -41,7 +42,7 @@ class WeightedLoss(nn.Module):
         class_counts: ByClass | None = None,
         w: ByClass | None = None,
         *,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         ignore_index: int = -100,
     ) -> None:
         super().__init__()
@@ -51,22 +52,25 @@ class WeightedLoss(nn.Module):
         self.ignore_index = ignore_index
 
     def learned_priors(self, priors: Tensor) -> Tensor | None:
-        """Class priors that the probabilities of a network assume, once it has minimised the loss.
+        """Class priors assumed by the probabilities of a network that minimises the loss.
 
         Parameters
         ----------
         priors : Tensor of shape (K,)
-            Class priors of the rows, or of the batches, that it trains on.
+            Class priors of the training rows or batches.
 
         Returns
         -------
         Tensor of shape (K,) or None
-            None if the loss bends probabilities in other ways, as margins do.
+            None if the loss distorts probabilities in other ways, as margins do.
         """
         return None
 
-    def _options(self) -> dict[str, Any]:
+    def _reducing(self) -> Reducing:
         return {"reduction": self.reduction, "ignore_index": self.ignore_index}
+
+    def _w(self, logits: Tensor) -> Tensor | None:
+        return None if self.w is None else by_row(self.w, logits, "w")
 
     def extra_repr(self) -> str:
         """Return the reduction, for ``repr``."""
@@ -81,7 +85,7 @@ _LEGAL: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 
 
 def checked_values(values: ByClass | None, name: str) -> Tensor | None:
-    """Return the values by class of a parameter as a floating tensor; None stays None."""
+    """Return a parameter by class as a floating tensor; None stays None."""
     if values is None:
         return None
     tensor = by_class(values, name)

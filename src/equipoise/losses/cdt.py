@@ -1,27 +1,24 @@
-"""Class-dependent temperatures: logits of rare classes are made smaller in training.
+"""Class-dependent temperatures: logits of minority classes are scaled down in training.
 
 Ye, Chen, Zhan and Chao, "Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning"
-(arXiv 2001.01385), which divides by ``(n_max / n_k) ** gamma``: the same thing.
+(arXiv 2001.01385). The paper divides by ``(n_max / n_k) ** gamma``, which is the same.
 """
+
+from typing import Unpack
 
 from torch import Tensor
 
 from equipoise.losses.counts import ByClass, checked_counts, shares_of_largest
-from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.losses.reduction import Reducing
 
 
 def cdt_loss(
-    logits: Tensor,
-    target: Tensor,
-    class_counts: ByClass,
-    *,
-    gamma: float = 0.2,
-    reduction: str = "mean",
-    ignore_index: int = -100,
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, gamma: float = 0.2, **reducing: Unpack[Reducing]
 ) -> Tensor:
     """Cross-entropy of ``z (n / n_max) ** gamma``; the functional twin of `CDTLoss`.
 
-    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
 
     Examples
     --------
@@ -30,16 +27,15 @@ def cdt_loss(
     >>> cdt_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), [900, 100])
     tensor(1.8210)
     """
-    delta = shares_of_largest(checked_counts(class_counts), gamma)
-    return parametric_cross_entropy(logits, target, delta=delta, reduction=reduction, ignore_index=ignore_index)
+    return CDTLoss(class_counts, gamma=gamma, **reducing)(logits, target)
 
 
 class CDTLoss(ParametricCrossEntropy):
-    """Cross-entropy of logits that are multiplied by less than 1 for rare classes.
+    """Cross-entropy of logits scaled down for minority classes.
 
-    `ParametricCrossEntropy` with ``delta_k = (n_k / n_max) ** gamma``: to fit a rare class all the same, the
-    network must give it larger logits, and so a larger margin. It acts after all training rows are fitted, too,
-    but it is not consistent for the balanced error.
+    `ParametricCrossEntropy` with ``delta_k = (n_k / n_max) ** gamma``. To fit a minority class, the network must give
+    it larger logits, and so a larger margin. The loss still acts once all training rows are fitted, but it is not
+    consistent for the balanced error.
 
     Parameters
     ----------
@@ -52,8 +48,8 @@ class CDTLoss(ParametricCrossEntropy):
 
     Notes
     -----
-    With two classes and a linear last layer it does little: the logits come to be ``z_1 = delta_1 u`` and
-    ``z_0 = -delta_0 u``, so that the boundary ``z_0 = z_1`` is where ``u = 0``, as without it.
+    With two classes and a linear last layer the loss does little: training leads to ``z_1 = delta_1 u`` and
+    ``z_0 = -delta_0 u``, whose boundary ``z_0 = z_1`` is ``u = 0``, as without it.
 
     References
     ----------
@@ -67,14 +63,7 @@ class CDTLoss(ParametricCrossEntropy):
     tensor(0.1766)
     """
 
-    def __init__(
-        self,
-        class_counts: ByClass,
-        *,
-        gamma: float = 0.2,
-        reduction: str = "mean",
-        ignore_index: int = -100,
-    ) -> None:
+    def __init__(self, class_counts: ByClass, *, gamma: float = 0.2, **reducing: Unpack[Reducing]) -> None:
         counts = checked_counts(class_counts)
-        super().__init__(delta=shares_of_largest(counts, gamma), reduction=reduction, ignore_index=ignore_index)
+        super().__init__(delta=shares_of_largest(counts, gamma), **reducing)
         self.class_counts = counts

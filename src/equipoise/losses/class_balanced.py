@@ -1,16 +1,18 @@
-"""Class-balanced weights: one over the effective number of rows of a class.
+"""Class-balanced weights: one over the effective number of rows of each class.
 
 Cui, Jia, Lin, Song and Belongie, "Class-Balanced Loss Based on Effective Number of Samples" (CVPR 2019,
-arXiv 1901.05555), with the weights scaled to sum K, as there.
+arXiv 1901.05555). As there, the weights are scaled to sum K.
 """
 
 import math
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from equipoise.losses.counts import ByClass, checked_counts, derived
-from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.losses.reduction import Reducing
 
 
 def class_balanced_weights(class_counts: ByClass, *, beta: float = 0.9999) -> Tensor:
@@ -42,7 +44,7 @@ def class_balanced_weights(class_counts: ByClass, *, beta: float = 0.9999) -> Te
         raise ValueError(f"beta must lie in [0, 1), but beta={beta!r}: 0.9999 is usual.")
 
     def weights(n: Tensor) -> Tensor:
-        # beta ** n, taken through its logarithm, keeps what 1 - beta ** n would round away.
+        # expm1 keeps the digits that 1 - beta ** n would round away.
         rarity = -1 / torch.expm1(n * (math.log(beta) if beta else -math.inf))
         return rarity * rarity.shape[-1] / rarity.sum(-1, keepdim=True)
 
@@ -50,17 +52,11 @@ def class_balanced_weights(class_counts: ByClass, *, beta: float = 0.9999) -> Te
 
 
 def class_balanced_loss(
-    logits: Tensor,
-    target: Tensor,
-    class_counts: ByClass,
-    *,
-    beta: float = 0.9999,
-    reduction: str = "mean",
-    ignore_index: int = -100,
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, beta: float = 0.9999, **reducing: Unpack[Reducing]
 ) -> Tensor:
-    """Cross-entropy weighed by `class_balanced_weights`; the functional twin of `ClassBalancedLoss`.
+    """Cross-entropy weighted by `class_balanced_weights`; the functional twin of `ClassBalancedLoss`.
 
-    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
 
     Examples
     --------
@@ -69,15 +65,14 @@ def class_balanced_loss(
     >>> class_balanced_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
     tensor(1.2426)
     """
-    w = class_balanced_weights(class_counts, beta=beta)
-    return parametric_cross_entropy(logits, target, w=w, reduction=reduction, ignore_index=ignore_index)
+    return ClassBalancedLoss(class_counts, beta=beta, **reducing)(logits, target)
 
 
 class ClassBalancedLoss(ParametricCrossEntropy):
-    """Cross-entropy weighed by one over the effective number of rows of each class.
+    """Cross-entropy weighted by one over the effective number of rows of each class.
 
-    `ParametricCrossEntropy` with ``w_k`` in proportion to ``(1 - beta) / (1 - beta ** n_k)``. As any weights, they
-    lose their effect once all training rows are fitted.
+    `ParametricCrossEntropy` with ``w_k`` in proportion to ``(1 - beta) / (1 - beta ** n_k)``. Like any class
+    weights, these lose their effect once all training rows are fitted.
 
     Parameters
     ----------
@@ -107,15 +102,7 @@ class ClassBalancedLoss(ParametricCrossEntropy):
 
     corrects_priors = True
 
-    def __init__(
-        self,
-        class_counts: ByClass,
-        *,
-        beta: float = 0.9999,
-        reduction: str = "mean",
-        ignore_index: int = -100,
-    ) -> None:
+    def __init__(self, class_counts: ByClass, *, beta: float = 0.9999, **reducing: Unpack[Reducing]) -> None:
         counts = checked_counts(class_counts)
-        w = class_balanced_weights(counts, beta=beta)
-        super().__init__(w=w, reduction=reduction, ignore_index=ignore_index)
+        super().__init__(w=class_balanced_weights(counts, beta=beta), **reducing)
         self.class_counts = counts

@@ -1,4 +1,4 @@
-"""Values by class, such as class counts, and what losses derive from counts."""
+"""Values by class, such as class counts, and the formulas on counts that losses share."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
@@ -19,16 +19,16 @@ def by_class(values: ByClass, name: str) -> Tensor:
     Parameters
     ----------
     values : array-like, tensor, mapping, series or data frame
-        A mapping, and a series or frame of pandas, are read by their keys, the labels of the classes, as
-        ``value_counts()`` gives them: the ascending order of labels is that of class codes. So is the frame of two
-        columns of polars, label and ``count``, ``len`` or ``proportion``. All else is in the order of class codes.
+        Mappings, and series and frames of pandas, are keyed by class labels, as ``value_counts()`` returns them, and
+        are sorted by label into the order of class codes; likewise polars' frame of two columns, label and ``count``,
+        ``len`` or ``proportion``. Other values are in the order of class codes.
     name : str
-        Of the values, for an error.
+        Name of the values for error messages.
 
     Raises
     ------
     ValueError
-        If labels are missing, repeated or cannot be ordered, or values are no numbers.
+        If labels are missing, repeated or cannot be ordered, or values are not numbers.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def checked_counts(class_counts: ByClass) -> Tensor:
     Raises
     ------
     ValueError
-        If a class has no rows: nothing can be said of the loss of its errors.
+        If a class has no rows.
     """
     counts = by_class(class_counts, "class_counts")
     if not counts.ndim or not counts.numel():
@@ -106,7 +106,7 @@ def checked_counts(class_counts: ByClass) -> Tensor:
 
 
 def derived(formula: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
-    """Apply a formula to counts in double precision; the result is of torch's default dtype, or the counts' own."""
+    """Apply a formula to counts in double precision; the result has torch's default dtype, or that of float counts."""
     own = torch.promote_types(counts.dtype, torch.float32)
     dtype = own if counts.is_floating_point() else torch.get_default_dtype()
     return formula(counts.cpu().double()).to(counts.device, dtype)

@@ -1,7 +1,7 @@
 """Deferred re-weighting: plain weights first, class-balanced ones in the last part of a run.
 
-Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019),
-Algorithm 1: weights from the start spoil the features that a network learns, weights in the end move its boundary.
+Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019), Algorithm 1.
+Weights from the start harm the features that a network learns; late weights move its decision boundary.
 """
 
 from collections.abc import Callable
@@ -12,23 +12,24 @@ from torch import Tensor, nn
 from equipoise.losses.base import WeightedLoss
 from equipoise.losses.class_balanced import class_balanced_weights
 from equipoise.losses.counts import ByClass, checked_counts
+from equipoise.losses.reduction import Reduction
 
 
 class DeferredReweighting(nn.Module):
-    """Any loss of this package, its classes weighed only in the last part of a run.
+    """Class weights in the last part of a run only, for any loss of this package.
 
-    All classes weigh 1 until `set_progress` reaches ``start``. From then on they have the loss's own weights or, if it
-    has none, `class_balanced_weights`, scaled to a mean of 1 over the training rows: the loss keeps its scale, as in
-    the paper.
+    All weights are 1 until `set_progress` reaches ``start``. Then the weights of the loss apply or, if it has none,
+    `class_balanced_weights`, scaled to a mean of 1 over the training rows as in the paper, so that the loss keeps its
+    scale.
 
     Parameters
     ----------
     loss : callable
-        Makes a loss of class counts: a class such as `LDAMLoss`, or ``partial(LDAMLoss, max_m=0.3)``.
+        Creates a loss from class counts: a class such as `LDAMLoss`, or ``partial(LDAMLoss, max_m=0.3)``.
     class_counts : array-like of shape (K,) or (R, K), or mapping
         Training rows of each class, in the order of class codes or keyed by labels.
     start : float, default=0.8
-        Share of the run, 0 to 1, after which weights apply; epoch 160 of 200 in the authors' code.
+        Share of the run, 0 to 1, before weights apply; epoch 160 of 200 in the authors' code.
     beta : float, default=0.9999
         Parameter of `class_balanced_weights`.
 
@@ -47,7 +48,8 @@ class DeferredReweighting(nn.Module):
     Notes
     -----
     With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, VSLoss)``; the trainer calls `set_progress`
-    before each step. Early stopping can end a member before its weights apply: give it more patience, or leave it out.
+    before each step. Early stopping can end a member before its weights apply: use more patience, or no early
+    stopping.
 
     References
     ----------
@@ -95,16 +97,16 @@ class DeferredReweighting(nn.Module):
         self.set_progress(0.0)
 
     @property
-    def reduction(self) -> str:
-        """How the loss reduces values of rows."""
+    def reduction(self) -> Reduction:
+        """Reduction of the loss."""
         return self.loss.reduction
 
     @reduction.setter
-    def reduction(self, reduction: str) -> None:
+    def reduction(self, reduction: Reduction) -> None:
         self.loss.reduction = reduction
 
     def set_progress(self, progress: float) -> None:
-        """Choose the weights for a share of the run, 0 at its start to 1 at its end."""
+        """Set the weights for a share of the run, from 0 at its start to 1 at its end."""
         self.loss.w = self.weights if progress >= self.start else torch.ones_like(self.weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -4,24 +4,21 @@ Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Ad
 arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren et al. (NeurIPS 2020).
 """
 
+from typing import Unpack
+
 from torch import Tensor
 
 from equipoise.losses.counts import ByClass, checked_counts, log_priors
-from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.losses.reduction import Reducing
 
 
 def logit_adjusted_loss(
-    logits: Tensor,
-    target: Tensor,
-    class_counts: ByClass,
-    *,
-    tau: float = 1.0,
-    reduction: str = "mean",
-    ignore_index: int = -100,
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, tau: float = 1.0, **reducing: Unpack[Reducing]
 ) -> Tensor:
     """Cross-entropy of ``z + tau log pi``; the functional twin of `LogitAdjustedLoss`.
 
-    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
 
     Examples
     --------
@@ -30,15 +27,14 @@ def logit_adjusted_loss(
     >>> logit_adjusted_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
     tensor(2.3026)
     """
-    offset = tau * log_priors(checked_counts(class_counts))
-    return parametric_cross_entropy(logits, target, offset=offset, reduction=reduction, ignore_index=ignore_index)
+    return LogitAdjustedLoss(class_counts, tau=tau, **reducing)(logits, target)
 
 
 class LogitAdjustedLoss(ParametricCrossEntropy):
     """Cross-entropy of logits to which the logarithm of the class priors is added.
 
-    `ParametricCrossEntropy` with ``l_k = tau log pi_k``: an error on a rare class costs more. What the network
-    learns with ``tau=1`` are the logits of balanced classes, so that ``argmax z`` minimises the balanced error.
+    `ParametricCrossEntropy` with ``l_k = tau log pi_k``: an error on a minority class costs more. With ``tau=1`` the
+    network learns the logits of balanced classes, so that ``argmax z`` minimises the balanced error.
 
     Parameters
     ----------
@@ -51,8 +47,8 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
 
     Notes
     -----
-    It corrects for the shares of the classes in the batches. Where batches are balanced already (`ReMix`,
-    `BalancedBatchSampler`) it would correct twice.
+    The offset corrects for the class priors of the batches. With balanced batches (`ReMix`, `BalancedBatchSampler`)
+    it would correct twice.
 
     References
     ----------
@@ -69,14 +65,7 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
 
     corrects_priors = True
 
-    def __init__(
-        self,
-        class_counts: ByClass,
-        *,
-        tau: float = 1.0,
-        reduction: str = "mean",
-        ignore_index: int = -100,
-    ) -> None:
+    def __init__(self, class_counts: ByClass, *, tau: float = 1.0, **reducing: Unpack[Reducing]) -> None:
         counts = checked_counts(class_counts)
-        super().__init__(offset=tau * log_priors(counts), reduction=reduction, ignore_index=ignore_index)
+        super().__init__(offset=tau * log_priors(counts), **reducing)
         self.class_counts = counts

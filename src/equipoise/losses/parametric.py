@@ -1,15 +1,17 @@
 """Parametric cross-entropy: a weight, an offset and a multiplier for each class, or class and group.
 
 Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions for Imbalanced Data"
-(NeurIPS 2021, arXiv 2201.01212), equation 2.1; with ``w = 1`` the VS-loss of Kini et al. (NeurIPS 2021). It is
-weighted cross-entropy of adjusted logits, which exist in training only: prediction uses the logits as they are.
+(NeurIPS 2021, arXiv 2201.01212), equation 2.1; with ``w = 1`` the VS-loss of Kini et al. (NeurIPS 2021). Logits are
+adjusted in training only: prediction uses them as they are.
 """
+
+from typing import Unpack
 
 from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss, checked_values
 from equipoise.losses.counts import ByClass
-from equipoise.losses.reduction import accept, by_row, cross_entropy
+from equipoise.losses.reduction import Reducing, Reduction, accept, by_row, cross_entropy
 
 
 def parametric_cross_entropy(
@@ -20,7 +22,7 @@ def parametric_cross_entropy(
     offset: ByClass | None = None,
     delta: ByClass | None = None,
     group: Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int = -100,
 ) -> Tensor:
     r"""Weighted cross-entropy of adjusted logits.
@@ -45,7 +47,7 @@ def parametric_cross_entropy(
     reduction : {"mean", "sum", "none"}, default="mean"
         Over rows only. The mean is the sum divided by the number of rows, not by their weights.
     ignore_index : int, default=-100
-        Class index of rows that do not count.
+        Class index of ignored rows.
 
     Returns
     -------
@@ -86,8 +88,8 @@ class ParametricCrossEntropy(WeightedLoss):
     """Weighted cross-entropy of adjusted logits, by class, or by class and group.
 
     The loss of a row with logits z and label y is ``-w_y log softmax_y(delta * z + l)``: see
-    `parametric_cross_entropy`, its functional twin. Its special cases have names: `LogitAdjustedLoss`, `CDTLoss`,
-    `VSLoss`, `ClassBalancedLoss`.
+    `parametric_cross_entropy`, its functional twin. Special cases are `LogitAdjustedLoss`, `CDTLoss`, `VSLoss` and
+    `ClassBalancedLoss`.
 
     Parameters
     ----------
@@ -98,17 +100,17 @@ class ParametricCrossEntropy(WeightedLoss):
     delta : array-like of shape (K,), positive, optional
         Multipliers; 1 by default.
     num_groups : int, optional
-        G. The parameters then have a last axis of groups, ``(K, G)``, and a call needs the rows' groups. Groups
+        G. The parameters then have a last axis of groups, ``(K, G)``, and a call needs the group of each row. Groups
         are needed in training only.
     reduction : {"mean", "sum", "none"}, default="mean"
         Over rows only: a mean gives one value a replica. It divides by the number of rows, not by their weights.
     ignore_index : int, default=-100
-        Class index of rows that do not count.
+        Class index of ignored rows.
 
     Notes
     -----
-    The parameters are buffers; before the class axis they may have a replica axis, ``(R, K)``. To search for them,
-    hold them yourself and call the functional twin, through which gradients reach them.
+    The parameters are buffers, with an optional replica axis before the class axis, ``(R, K)``. For gradients by the
+    parameters, call the functional twin.
 
     References
     ----------
@@ -133,10 +135,9 @@ class ParametricCrossEntropy(WeightedLoss):
         offset: ByClass | None = None,
         delta: ByClass | None = None,
         num_groups: int | None = None,
-        reduction: str = "mean",
-        ignore_index: int = -100,
+        **reducing: Unpack[Reducing],
     ) -> None:
-        super().__init__(None, w, reduction=reduction, ignore_index=ignore_index)
+        super().__init__(None, w, **reducing)
         self.register_buffer("offset", checked_values(offset, "offset"))
         self.register_buffer("delta", checked_values(delta, "delta"))
         self.num_groups = num_groups
@@ -149,7 +150,7 @@ class ParametricCrossEntropy(WeightedLoss):
                 )
 
     def learned_priors(self, priors: Tensor) -> Tensor | None:
-        """Class priors that the network's probabilities assume; see `WeightedLoss.learned_priors`.
+        """Class priors assumed by the probabilities of the network; see `WeightedLoss.learned_priors`.
 
         At the minimum ``softmax(z)`` is in proportion to ``w exp(-l) P(y|x)``, if all multipliers are 1.
         """
@@ -160,33 +161,19 @@ class ParametricCrossEntropy(WeightedLoss):
         return seen / seen.sum()
 
     def forward(self, logits: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
-        """Compute the loss of a batch; see `parametric_cross_entropy`.
+        """Compute the loss of a batch; shapes and errors are those of `parametric_cross_entropy`.
 
         Parameters
         ----------
-        logits : Tensor of shape (..., B, K)
-        target : Tensor of shape (..., B), integer, or (..., B, K), floating
-            Class indices or probabilities.
+        logits, target : Tensor
         group : Tensor of shape (..., B), integer, optional
-            Group of each row: needed with ``num_groups``, and then only.
-
-        Returns
-        -------
-        Tensor of shape (...), or (..., B) with ``reduction="none"``
-            float32 or wider.
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit each other, or groups are missing or out of place.
-        TypeError
-            If the logits are not floating.
+            Group of each row; required with ``num_groups``, and refused without.
         """
         if (group is None) != (self.num_groups is None):
             raise ValueError(
-                f"Groups of rows go with num_groups, but num_groups={self.num_groups!r} and "
+                f"Groups need num_groups and the other way round, but num_groups={self.num_groups!r} and "
                 f"{'no groups came' if group is None else 'groups came'}: give both or neither."
             )
         return parametric_cross_entropy(
-            logits, target, w=self.w, offset=self.offset, delta=self.delta, group=group, **self._options()
+            logits, target, w=self.w, offset=self.offset, delta=self.delta, group=group, **self._reducing()
         )

@@ -1,13 +1,13 @@
-"""What every loss shares: the rows that it accepts, values by class, and how values of rows become one.
+"""Input checks, values by class and reductions of all losses.
 
-A loss of row i is ``sum_k Y_ik w_k f(log p_ik)``: a class index stands for a row Y of one 1, so that indices
-and probabilities never part. Where torch divides a weighted mean by the weights of the batch, or by its rows,
-as the kind of the target has it, a mean here is always the sum over rows divided by their number: weights
-then act alike in a batch with and without rare rows.
+The loss of row i is ``sum_k Y_ik w_k f(log p_ik)``. A class index stands for a one-hot row Y, so that indices and
+probabilities give the same loss. torch divides a weighted mean by the weights of the batch for indices, and by the
+number of rows for probabilities; here a mean is always the sum over rows divided by their number, so that weights act
+alike in batches with and without minority rows.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -15,16 +15,31 @@ from torch.nn import functional
 
 from equipoise.losses.counts import ByClass, by_class
 
+Reduction = Literal["mean", "sum", "none"]
+
+
+class Reducing(TypedDict, total=False):
+    """Keyword arguments of all losses.
+
+    Attributes
+    ----------
+    reduction : {"mean", "sum", "none"}, default="mean"
+    ignore_index : int, default=-100
+    """
+
+    reduction: Reduction
+    ignore_index: int
+
 
 class Rows(NamedTuple):
-    """Accepted rows.
+    """A batch that passed the checks.
 
     Attributes
     ----------
     logits : Tensor of shape (..., B, K), float32 or wider
     target : Tensor of shape (..., B), int64, or (..., B, K), of the logits' dtype
     ignore_index : int
-        Class index of rows that do not count.
+        Class index of ignored rows.
     """
 
     logits: Tensor
@@ -37,11 +52,11 @@ class Rows(NamedTuple):
         return self.target.is_floating_point()
 
     def counted(self) -> Tensor:
-        """Which rows of a target of indices count, ``(..., B)``."""
+        """Mask ``(..., B)`` of the rows that are not ignored, for a target of indices."""
         return self.target != self.ignore_index
 
     def classes(self) -> Tensor:
-        """Class indices ``(..., B)`` that are safe to look up: 0 for rows that do not count."""
+        """Class indices ``(..., B)`` that are safe to look up: 0 for ignored rows."""
         return self.target * self.counted()
 
 
@@ -59,13 +74,13 @@ def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
         if not isinstance(value, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor, but came as a {type(value).__name__}: convert it first.")
     if not logits.is_floating_point():
-        raise TypeError(f"Logits must be floating, but their dtype is {logits.dtype}: give what the network returns.")
+        raise TypeError(f"Logits must be floating, but their dtype is {logits.dtype}: give the output of the network.")
     shape = logits.shape if target.is_floating_point() else logits.shape[:-1]
     if logits.ndim < 2 or target.shape != shape:
         raise ValueError(
             f"The target must hold integer class indices (..., B) or floating probabilities (..., B, K) for logits "
-            f"(..., B, K), but the shapes are {tuple(target.shape)} ({target.dtype}) and {tuple(logits.shape)}: rows "
-            f"come before classes, and integer one-hot rows must be made floating."
+            f"(..., B, K), but the shapes are {tuple(target.shape)} ({target.dtype}) and {tuple(logits.shape)}: put "
+            f"classes on the last axis, and convert integer one-hot rows to floats."
         )
     logits = logits if logits.dtype == torch.float64 else logits.float()
     target = target.to(logits.dtype) if target.is_floating_point() else target.long()
@@ -73,21 +88,21 @@ def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
 
 
 def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
-    """Bring values by class to what broadcasts with logits ``(..., B, K)``.
+    """Return values by class in a shape that broadcasts with logits ``(..., B, K)``.
 
     Parameters
     ----------
     values : Tensor of shape (K,) or (..., K); with groups (K, G) or (..., K, G)
-        Or anything that `by_class` reads.
+        Any other input of `by_class` is allowed.
     logits : Tensor of shape (..., B, K)
     name : str
-        Of the values, for the sentence that refuses them.
+        Name of the values for error messages.
     group : Tensor of shape (..., B), integer, optional
 
     Raises
     ------
     ValueError
-        If they do not fit the classes and replicas of the logits, or the groups its rows.
+        If the values do not fit the classes and replicas of the logits, or the groups do not fit its rows.
     """
     *batch_dims, _, n_classes = logits.shape
     values = by_class(values, name)
@@ -123,10 +138,7 @@ def check_range(group: Tensor | None, n_groups: int) -> None:
 
 
 def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Tensor | None) -> Tensor:
-    """Expect ``w_k value(log p_k)`` under the target: ``(..., B)`` of log probabilities ``(..., B, K)``.
-
-    ``value(0)`` must be 0, which is what a row that does not count has.
-    """
+    """Expectation ``(..., B)`` of ``w_k value(log p_k)`` under the target; ``value(0)`` must be 0, for ignored rows."""
     if rows.soft:
         share = rows.target if w is None else rows.target * w
         return (share * value(log_p)).sum(-1)
@@ -137,9 +149,9 @@ def expected(value: Callable[[Tensor], Tensor], log_p: Tensor, rows: Rows, w: Te
     return values * w.expand_as(log_p).gather(-1, rows.classes().unsqueeze(-1)).squeeze(-1)
 
 
-def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: str) -> Tensor:
+def cross_entropy(logits: Tensor, rows: Rows, w: Tensor | None, reduction: Reduction) -> Tensor:
     """Weighted cross-entropy of adjusted logits ``(..., B, K)``, reduced as in `reduced`."""
-    if w is None and not rows.soft and logits.ndim == 2 and reduction in ("mean", "sum"):  # torch has a fast path
+    if w is None and not rows.soft and logits.ndim == 2 and reduction in ("mean", "sum"):  # fast path of torch
         total = _looked_up(functional.cross_entropy, logits, rows, "sum")
         return total if reduction == "sum" else total / rows.counted().sum().clamp(min=1)
     return reduced(expected(Tensor.neg, logits.log_softmax(-1), rows, w), rows, reduction)
@@ -153,13 +165,12 @@ def _looked_up(loss: Callable[..., Tensor], values: Tensor, rows: Rows, reductio
         counted = rows.target[rows.counted()]
         raise ValueError(
             f"Class indices must lie in 0 to K - 1 = {values.shape[-1] - 1}, but the target holds {int(counted.min())} "
-            f"to {int(counted.max())}: encode labels first, or give rows that do not count ignore_index="
-            f"{rows.ignore_index}."
+            f"to {int(counted.max())}: encode labels first, or mark ignored rows by ignore_index={rows.ignore_index}."
         ) from None
 
 
-def reduced(values: Tensor, rows: Rows, reduction: str) -> Tensor:
-    """Reduce values of rows ``(..., B)`` over rows only, to one value a replica ``(...)``; none of no rows is 0."""
+def reduced(values: Tensor, rows: Rows, reduction: Reduction) -> Tensor:
+    """Reduce values ``(..., B)`` over rows to one value a replica ``(...)``; the mean of no rows is 0."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', but reduction={reduction!r}.")
     if reduction == "none":

@@ -1,13 +1,14 @@
-"""Any loss, by name, module or recipe, as one value a row and a replica.
+"""Any loss, given by name, as a module or as a callable, as one value a row and a replica.
 
-The trainer weighs rows itself and sums replicas, so it needs a loss before its reduction. torch's
-losses read axis 1 as the class axis: replicas and rows are flattened first. The losses of this package
-know the replica axis, and run once for all replicas.
+The trainer weights rows and sums over replicas itself, so it needs losses before their reduction. Replicas and rows
+are flattened for torch's losses, whose class axis is axis 1. The losses of this package have a replica axis and run
+once for all replicas.
 """
 
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,14 @@ from torch.nn import functional
 
 Loss = str | nn.Module | Callable[[Tensor], nn.Module]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
+
+
+@runtime_checkable
+class FollowsProgress(Protocol):
+    """A loss that changes in the course of a run, such as `DeferredReweighting`."""
+
+    def set_progress(self, progress: float) -> None:
+        """Read the progress of the run before a step, from 0 to 1."""
 
 
 class StackLoss:
@@ -25,21 +34,21 @@ class StackLoss:
     losses : callable
         ``(R, B, K)`` logits and ``(R, B[, K])`` targets to ``(R, B)`` losses.
     modules : sequence of nn.Module
-        Modules with a method ``set_progress`` are given the progress of the run.
+        Those that `FollowsProgress` describes receive the progress of the run.
     """
 
     def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:
         self._losses = losses
-        self._schedules = [module for module in modules if hasattr(module, "set_progress")]
+        self._followers = [module for module in modules if isinstance(module, FollowsProgress)]
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
         return self._losses(logits, target)
 
     def set_progress(self, progress: float) -> None:
-        """Pass the progress of the run, 0 to 1, to losses that follow a schedule."""
-        for module in self._schedules:
-            module.set_progress(progress)  # type: ignore[operator]
+        """Pass the progress of the run, 0 to 1, to the losses that follow it."""
+        for module in self._followers:
+            module.set_progress(progress)
 
 
 def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = None) -> StackLoss:
@@ -49,19 +58,19 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     ----------
     loss : "cross_entropy", nn.Module, or callable
         A module is called with logits ``(N, K)`` and a target, class indices ``(N,)`` or probabilities
-        ``(N, K)``, and must give one value a row; if it has a ``reduction``, a copy with
-        ``reduction="none"`` is used. A callable is given the class counts ``(K,)`` of a replica and
-        returns such a module; a class with a true attribute ``takes_replicas``, or a ``functools.partial``
-        of one, is given all counts at once, ``(R, K)``, and its module all replicas.
+        ``(N, K)``, and must return one value a row; if it has a ``reduction``, a copy with ``reduction="none"`` is
+        used. A callable is called with the class counts ``(K,)`` of a replica and returns such a module. A class with
+        ``takes_replicas = True``, or a ``functools.partial`` of one, is called once with all counts, ``(R, K)``, and
+        its module with all replicas.
     class_counts : Tensor of shape (R, K)
-        On the device of the training.
+        Training rows of each class, on the device of the training.
     dtype : torch.dtype, optional
-        Of the logits; a module's own tensors, such as class weights, are brought to it.
+        Type of the logits, to which tensors of a module, such as class weights, are converted.
 
     Raises
     ------
     ValueError
-        If the name is not known, or the loss does not give one value a row.
+        If the name is unknown, or the loss does not return one value a row.
     """
     if isinstance(loss, str):
         if loss != "cross_entropy":
@@ -101,7 +110,7 @@ def _flat(loss: RowLosses) -> RowLosses:
         if values.shape != (logits.shape[0] * logits.shape[1],):
             raise ValueError(
                 f"The loss must give one value a row ({logits.shape[0] * logits.shape[1]} of them), but gave a tensor "
-                f"of shape {tuple(values.shape)}: give it a `reduction` attribute that can be set to 'none'."
+                f"of shape {tuple(values.shape)}: add a `reduction` attribute that can be set to 'none'."
             )
         return values.view(logits.shape[:2])
 

@@ -4,10 +4,13 @@ Kini, Paraskevas, Oymak and Thrampoulidis, "Label-Imbalanced and Group-Sensitive
 Overparameterization" (NeurIPS 2021, arXiv 2103.01550).
 """
 
+from typing import Unpack
+
 from torch import Tensor
 
 from equipoise.losses.counts import ByClass, checked_counts, log_priors, shares_of_largest
-from equipoise.losses.parametric import ParametricCrossEntropy, parametric_cross_entropy
+from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.losses.reduction import Reducing
 
 
 def vs_loss(
@@ -17,12 +20,11 @@ def vs_loss(
     *,
     tau: float = 1.0,
     gamma: float = 0.2,
-    reduction: str = "mean",
-    ignore_index: int = -100,
+    **reducing: Unpack[Reducing],
 ) -> Tensor:
     """Cross-entropy of ``z (n / n_max) ** gamma + tau log pi``; the functional twin of `VSLoss`.
 
-    `parametric_cross_entropy` says what shapes, ``reduction`` and ``ignore_index`` mean.
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
 
     Examples
     --------
@@ -31,11 +33,7 @@ def vs_loss(
     >>> vs_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), [900, 100], tau=1.2)
     tensor(4.2948)
     """
-    counts = checked_counts(class_counts)
-    offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
-    return parametric_cross_entropy(
-        logits, target, offset=offset, delta=delta, reduction=reduction, ignore_index=ignore_index
-    )
+    return VSLoss(class_counts, tau=tau, gamma=gamma, **reducing)(logits, target)
 
 
 class VSLoss(ParametricCrossEntropy):
@@ -57,8 +55,8 @@ class VSLoss(ParametricCrossEntropy):
 
     Notes
     -----
-    The offset corrects for the shares of the classes in the batches. Where batches are balanced already (`ReMix`,
-    `BalancedBatchSampler`) it would correct twice. With two classes the multiplier does little: see `CDTLoss`.
+    The offset corrects for the class priors of the batches. With balanced batches (`ReMix`, `BalancedBatchSampler`)
+    it would correct twice. With two classes the multiplier does little: see `CDTLoss`.
 
     References
     ----------
@@ -76,15 +74,9 @@ class VSLoss(ParametricCrossEntropy):
     corrects_priors = True
 
     def __init__(
-        self,
-        class_counts: ByClass,
-        *,
-        tau: float = 1.0,
-        gamma: float = 0.2,
-        reduction: str = "mean",
-        ignore_index: int = -100,
+        self, class_counts: ByClass, *, tau: float = 1.0, gamma: float = 0.2, **reducing: Unpack[Reducing]
     ) -> None:
         counts = checked_counts(class_counts)
         offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
-        super().__init__(offset=offset, delta=delta, reduction=reduction, ignore_index=ignore_index)
+        super().__init__(offset=offset, delta=delta, **reducing)
         self.class_counts = counts

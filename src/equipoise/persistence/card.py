@@ -6,6 +6,7 @@ from typing import Any
 
 from equipoise.persistence.schema import descriptions
 from equipoise.persistence.walk import walk
+from equipoise.text import listed
 
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
 _MOST = 12  # listed levels of a column
@@ -95,7 +96,7 @@ def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
             each["name"],
             each["kind"],
             f"{each['missing']:.1%}" if "missing" in each else "",
-            "; ".join(filter(None, [_few(each.get("categories", [])), each.get("note")])),
+            "; ".join(filter(None, [listed(each.get("categories", []), most=_MOST), each.get("note")])),
         )
         for each in columns
     ]
@@ -141,11 +142,6 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
 
 def _values(values: dict[str, float]) -> str:
     return ", ".join(f"{_cell(label)} {value:.4g}" for label, value in values.items())
-
-
-def _few(levels: Sequence[str]) -> str:
-    more = f" and {len(levels) - _MOST} more" if len(levels) > _MOST else ""
-    return ", ".join(levels[:_MOST]) + more
 
 
 def _number(value: Any) -> str:

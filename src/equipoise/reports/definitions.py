@@ -1,14 +1,20 @@
-"""One line on each figure of synthetic rows, for readers who meet it first in a report."""
+"""Headings and definitions of the diagnostics of synthetic rows, as the report prints them."""
 
 MADE_ROWS = {
-    "n_made": ("rows made", "rows made for a network"),
-    "real_accuracy": ("discriminator on real rows", "share of the real rows that the discriminator takes for real"),
-    "made_accuracy": ("discriminator on made rows", "share of the made rows that the discriminator takes for made"),
+    "n_made": ("synthetic rows", "number of synthetic rows for one network"),
+    "real_accuracy": ("discriminator on real rows", "share of real rows classified as real by the discriminator"),
+    "made_accuracy": (
+        "discriminator on synthetic rows",
+        "share of synthetic rows classified as synthetic by the discriminator",
+    ),
     "two_sample_accuracy": (
         "two-sample accuracy",
-        "share of rows, made and as many real ones, whose nearest other row is of their own kind",
+        "share of rows (synthetic and as many real ones) whose nearest neighbour is of the same kind",
     ),
-    "spread_ratio": ("spread ratio", "mean deviation of the made rows' features over that of the real rows'"),
-    "out_of_range": ("out of range", "share of the made values outside the range of the real ones of the class"),
+    "spread_ratio": (
+        "spread ratio",
+        "mean standard deviation of the features of synthetic rows, divided by that of real rows",
+    ),
+    "out_of_range": ("out of range", "share of synthetic values outside the range of the class's real values"),
 }
-"""Figures of the rows that a GAN made: heading and definition."""
+"""Diagnostics of a GAN's synthetic rows: heading and definition by name."""

@@ -83,7 +83,7 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
         If the file cannot be written; nothing is left behind then.
     """
     if not comparison.recipes:
-        raise ValueError("A leaderboard needs a recipe with a result, but every cell so far is missing or failed.")
+        raise ValueError("A leaderboard needs at least one recipe with a result, but every cell is missing or failed.")
     replace_file(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
 
 
@@ -111,7 +111,7 @@ def render(comparison: Comparison, command: str) -> str:
 
 
 def _clean(value: object) -> object:
-    """Before anything is escaped and printed, take out what cannot be."""
+    """Remove unprintable characters before values are escaped and printed."""
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

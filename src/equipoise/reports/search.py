@@ -1,4 +1,4 @@
-"""The course of a search over rows, drawn from its history: what was accepted, the objective and the size."""
+"""The history of a row search as a chart: accepted steps, objective and subset size."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import GROUND, INK, MUTED, RULE, SERIES, drawing
+from equipoise.text import listed
 
 _WIDTH, _HEIGHT = 860, 520  # px
 _WIDE_RANGE = 30.0  # objectives that differ by a greater factor are drawn on a logarithmic axis
@@ -24,21 +25,22 @@ _ON_PAPER = {
 
 
 def search_chart(history: pd.DataFrame) -> Figure:
-    """Draw the history of a search over rows, such as MUBO's.
+    """Draw the history of a row search such as MUBO's.
 
-    Above, the objective of every outer step: accepted steps are joined by a line, a line a restart; rejected ones are
-    crosses. Below, the rows of the majority classes that each restart has accepted.
+    The upper panel shows the objective of every outer step: a line joins the accepted steps of each restart, crosses
+    mark rejected steps. The lower panel shows the number of majority-class rows accepted so far by each restart.
 
     Parameters
     ----------
     history : DataFrame
-        As `equipoise.MUBO.history_`: a row a step of a restart, with columns ``restart``, ``step``, ``accepted``,
+        History as in `equipoise.MUBO.history_`: one row per step of each restart, with columns
+        ``restart``, ``step``, ``accepted``,
         ``objective`` and ``size``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        To show in a notebook as it is, or to save with its ``savefig``.
+        Figure for a notebook, or to be saved with ``savefig``.
 
     Raises
     ------
@@ -65,12 +67,12 @@ def search_chart(history: pd.DataFrame) -> Figure:
 
 
 def search_figure(history: pd.DataFrame) -> Figure:
-    """Draw what `search_chart` does, in the colours that a page turns into its own."""
+    """Draw a `search_chart` in placeholder colours, which a page replaces with its own."""
     _check(history)
     with drawing():
         figure = new_figure(_HEIGHT, _WIDTH)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1])
-        for panel, title in ((above, "objective"), (below, "rows of the majority classes accepted")):
+        for panel, title in ((above, "objective"), (below, "majority-class rows accepted")):
             calm(panel)
             panel.set_title(title, fontsize=FONT, color=INK, loc="left")
         for number, (_, steps) in enumerate(history.groupby("restart")):
@@ -88,9 +90,11 @@ def search_figure(history: pd.DataFrame) -> Figure:
 def _check(history: pd.DataFrame) -> None:
     lacking = {"restart", "step", "accepted", "objective", "size"} - set(history.columns)
     if lacking:
-        raise ValueError(f"history must be that of a search, but it has no column {', '.join(sorted(lacking))}.")
+        raise ValueError(
+            f"history must be the history of a row search, but it lacks the columns {listed(sorted(lacking))}."
+        )
     if history.empty:
-        raise ValueError("history must have a row or more, one for each outer step, but it is empty.")
+        raise ValueError("history must have at least one row, one per outer step, but it is empty.")
 
 
 def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
@@ -104,7 +108,7 @@ def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
         linewidth=1.4,
         markersize=5,
         alpha=0.8,
-        label="accepted, a line a restart" if first else None,
+        label="accepted (one line per restart)" if first else None,
     )
     panel.plot(
         x[~accepted],

@@ -43,7 +43,7 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     name : str
         Prefix of the element's ids, unique on the page.
     label : str
-        What a screen reader says.
+        Description for screen readers.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""The report's tables, from a comparison: what each cell says, and which are marked."""
+"""The report's tables: the content of each cell, and the cells to be marked."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

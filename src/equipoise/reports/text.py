@@ -1,4 +1,4 @@
-"""Labels made safe to print."""
+"""Labels safe to print."""
 
 import re
 
@@ -45,7 +45,7 @@ def short(text: str, limit: int = 28) -> str:
 
 
 def marked(text: str) -> Markup:
-    """Put what stands between backticks into code; the rest is escaped.
+    """Mark text between backticks as code and escape everything.
 
     Examples
     --------

@@ -35,6 +35,7 @@ from equipoise.tables.formats import (
     read_dates,
     read_numbers,
 )
+from equipoise.text import listed
 
 Kind = Literal["number", "category", "boolean", "date", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -316,7 +317,7 @@ def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
     first = {text: row for error in errors for text, row in reversed(error.strays)}
     said = [
         f"Column {error.name!r} holds {error.kind}s, but {len(error.strays)} cell(s) cannot be read as one: "
-        + _some(f"{text!r} in row {row}" for text, row in dict(reversed(error.strays)).items())
+        + listed((f"{text!r} in row {row}" for text, row in dict(reversed(error.strays)).items()), most=_MOST)
         for error in errors
     ]
     if not at_fit:
@@ -333,8 +334,3 @@ def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
         f"not numbers: kinds={columns}, on the command line --category {' '.join(map(shlex.quote, columns))}. "
         "Otherwise mend the cells."
     )
-
-
-def _some(texts: Iterable[str]) -> str:
-    texts = list(texts)
-    return ", ".join(texts[:_MOST]) + (f" and {len(texts) - _MOST} more texts" if len(texts) > _MOST else "")

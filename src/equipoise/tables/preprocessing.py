@@ -33,6 +33,7 @@ from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds, is_plain
 from equipoise.tables.outliers import reach, within_reach
 from equipoise.tables.text_features import Encoder, TextFeatures
+from equipoise.text import listed
 
 _NEARLY_ALL = 0.9
 _PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
@@ -371,7 +372,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         for name, column, low, high in zip(names, block.T, *reach(block)):
             apart = column[(column < low) | (column > high)]
             if apart.size:
-                shown = _listed(map(spelling, pd.unique(apart)[:5]))
+                shown = listed(map(spelling, pd.unique(apart)[:5]))
                 self.notes_.append(
                     f"Column {name!r}: {apart.size} of {np.sum(~np.isnan(column))} value(s) stand far apart from the "
                     f"others ({shown}, where the others lie between {column[column >= low].min():g} and "
@@ -383,7 +384,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def _drop_useless(self) -> None:
         reasons = {name: self._reason_to_drop(name) for name in self.kinds_}
         self.dropped_ = {name: reason for name, reason in reasons.items() if reason}
-        told = _listed(f"{name!r} ({reason})" for name, reason in self.dropped_.items())
+        told = listed((f"{name!r} ({reason})" for name, reason in self.dropped_.items()), most=10)
         if len(self.dropped_) == len(reasons):
             raise ValueError(f"No usable column is left in the table of {self._n_rows} sample(s): {told}.")
         if told:
@@ -461,7 +462,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if "category" not in self.parts_:
             return {}
         pools = zip(self.layout_["category"], self.parts_["category"].infrequent_categories_)
-        return {name: f"pooled: {_listed(map(repr, pool))}" for name, pool in pools if pool is not None}
+        return {name: f"pooled: {listed(map(repr, pool), most=10)}" for name, pool in pools if pool is not None}
 
 
 def _prose(levels: NDArray[np.object_]) -> list[str]:
@@ -481,8 +482,8 @@ def _periods(days: NDArray[np.float64]) -> list[str]:
 
 def _match_columns(frame: nw.DataFrame, names: list[str]) -> nw.DataFrame:
     given, wanted = set(frame.columns), set(names)
-    missing = _listed(repr(name) for name in names if name not in given)
-    extra = _listed(repr(name) for name in frame.columns if name not in wanted)
+    missing = listed((repr(name) for name in names if name not in given), most=10)
+    extra = listed((repr(name) for name in frame.columns if name not in wanted), most=10)
     if missing or extra:
         raise ValueError(
             "The columns must be those of the table fitted on."
@@ -505,9 +506,3 @@ def _count(values: NDArray) -> tuple[int, int, int]:
 
 def _side_by_side(values: dict[str, NDArray], columns: list[str]) -> NDArray:
     return np.column_stack([values[name] for name in columns])
-
-
-def _listed(texts: Iterable[str], most: int = 10) -> str:
-    texts = list(texts)
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more

@@ -1,4 +1,4 @@
-"""The inner problem: R networks trained at once. `fit` is the only entry."""
+"""Training of R networks at once, the inner problem of all searches. `fit` is the only entry."""
 
 from equipoise.training.fit import fit
 from equipoise.training.fitted import FittedEnsemble

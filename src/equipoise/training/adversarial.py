@@ -1,8 +1,7 @@
 """GANs trained as a stack: each a generator and a discriminator on rows of its own.
 
-Goodfellow et al., "Generative Adversarial Nets" (2014), with the generator's loss that does not saturate. A step
-moves the discriminator, then the generator against it. Both see the same made rows: the generator does not change
-in between, so that making them again, as plain loops do, would give the same rows again.
+Goodfellow et al., "Generative Adversarial Nets" (2014), with the non-saturating loss of the generator. A step updates
+the discriminator, then the generator, on the same synthetic rows: the generator does not change in between.
 """
 
 import copy
@@ -25,17 +24,17 @@ from equipoise.training.optimization import Adam, keep_replicas
 from equipoise.training.results import State
 from equipoise.training.stopping import replica_state
 
-_TOGETHER = 1024  # rows of a step of a stack: beyond, a core is busy with one GAN, and vmap's batch-norm only costs
+_TOGETHER = 1024  # rows of a step of a stack: beyond, one GAN keeps a core busy, and vmap only slows batch-norm
 _EVALUATED = 256  # rows of each kind that a score is of
 
 
 def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
-    """Half the cross-entropies of calling real rows real and made rows made, from logits (..., B, 1); one a replica."""
+    """Half the cross-entropies of real and of synthetic rows, from logits (..., B, 1); one a replica."""
     return (softplus(-real).mean(dim=(-2, -1)) + softplus(made).mean(dim=(-2, -1))) / 2
 
 
 def generator_loss(made: Tensor) -> Tensor:
-    """Cross-entropy of calling made rows real, from logits (..., B, 1); one a replica."""
+    """Cross-entropy of synthetic rows labelled as real, from logits (..., B, 1); one a replica."""
     return softplus(-made).mean(dim=(-2, -1))
 
 
@@ -46,17 +45,17 @@ def train_gans(
     max_time: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[TrainedGAN]:
-    """Train GANs, those whose batches have one shape as a stack.
+    """Train GANs; those with batches of the same shape train as a stack.
 
     Parameters
     ----------
     tasks : sequence of GANTask
-        Of one number of features.
+        Tasks of the same number of features.
     settings : GANSettings
     max_time : float, optional
-        Seconds for all of them; those still training then end.
+        Time limit in seconds for all tasks.
     on_progress : callable, optional
-        Called with the steps done and the steps in all, those that early stopping spares counted as done.
+        Called with the numbers of steps done and in all; early stopping counts the remaining steps as done.
 
     Returns
     -------
@@ -113,7 +112,7 @@ class _Evaluations:
         rng = np.random.default_rng(seed)
         latent = rng.standard_normal((_EVALUATED, task.real.shape[1])) if task.latent is None else task.latent
         self.real, self.n_made = rng.permutation(task.real)[:_EVALUATED], min(len(latent), _EVALUATED)
-        # As many for every GAN, so that a stack makes them at once.
+        # The same number for all GANs of a stack.
         rows = np.resize(latent, (_EVALUATED, latent.shape[1]))
         self.latent = torch.tensor(rows, dtype=getattr(torch, settings.dtype))
         self.settings = settings
@@ -122,7 +121,7 @@ class _Evaluations:
         self._best_score, self._stale = -math.inf, 0
 
     def improved(self, step: int, made: Tensor) -> bool:
-        """Score synthetic rows, and return whether no evaluation was better."""
+        """Score synthetic rows, and return whether the score is the best so far."""
         assert self.settings.score is not None
         score = self.settings.score(self.real, made[: self.n_made].double().numpy())
         self.history.append((step, score))
@@ -132,7 +131,7 @@ class _Evaluations:
 
     @property
     def done(self) -> bool:
-        """Whether scores rest."""
+        """Whether scores no longer improve."""
         return self._stale >= self.settings.n_iter_no_change
 
 
@@ -189,7 +188,7 @@ class _StackTraining:
                 average.lerp_(value, share)
 
     def _end(self, step: int) -> None:
-        """Take the GANs that are done after so many steps out of the stack."""
+        """Remove finished GANs from the stack."""
         over = [step >= self.n_steps[replica] for replica in self.replicas]
         late = time.monotonic() >= self.deadline
         if (

@@ -1,4 +1,4 @@
-"""The state of torch that training needs, whatever the caller has set: gradients on, and float32 by default."""
+"""The global state of torch during training: gradients on, and float32 by default."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _theirs = torch.float32
 
 @contextmanager
 def trainable() -> Iterator[None]:
-    """Train under ``torch.no_grad``, ``torch.inference_mode`` and any default type as without them.
+    """Make training independent of ``torch.no_grad``, ``torch.inference_mode`` and the default type of the caller.
 
     The default type belongs to the whole process: the first of several threads sets it, and the last restores it.
     """

@@ -1,4 +1,4 @@
-"""What a user should know of a training before it begins."""
+"""Warnings before a training begins."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,18 @@ _TOLERATED = 0.1  # share of the batches without a row of the rarest class
 
 
 class MissingClassWarning(UserWarning):
-    """Batches that are to be balanced from their own rows lack a class too often."""
+    """Too many batches lack a class, although a transform balances them by their own rows."""
 
 
 class TwiceCorrectedWarning(UserWarning):
-    """Batches and loss both make up for unequal class priors."""
+    """Batches and loss both correct for unequal class priors."""
 
 
 def share_without_rarest(task: Task) -> float:
-    """Share of a task's batches that hold no row of its rarest class, where they are balanced from their own rows.
+    """Share of the batches without a row of the smallest class, for transforms that balance batches by their own rows.
 
-    A batch is B of the n rows drawn without replacement, so it lacks a class of n_k rows with the
-    hypergeometric probability of none, about ``(1 - n_k / n)^B``. 0 for other treatments, and where a batch
-    sampler draws.
+    A batch is B of the n rows drawn without replacement, so that it lacks a class of n_k rows with the hypergeometric
+    probability of no hit, about ``(1 - n_k / n)^B``. 0 for other transforms, and with a batch sampler.
     """
     settings = task.settings
     if settings.batch_sampler is not None or not has_trait(settings.batch_transform, "balances"):
@@ -34,7 +33,7 @@ def share_without_rarest(task: Task) -> float:
 
 
 def missing_class_caution(tasks: Sequence[Task]) -> str | None:
-    """Say it in a sentence if more than a tenth of the batches of a task lack a class; None if all is well."""
+    """Return a warning if more than a tenth of the batches of a task lack a class, else None."""
     share, number = max(((share_without_rarest(task), -number) for number, task in enumerate(tasks)), default=(0.0, 0))
     if share <= _TOLERATED:
         return None
@@ -43,13 +42,13 @@ def missing_class_caution(tasks: Sequence[Task]) -> str | None:
     return (
         f"{share:.0%} of the batches of {settings.batch_size} rows hold no row of the rarest class "
         f"({counts[counts > 0].min()} of {counts.sum()} rows), and {type(settings.batch_transform).__name__} balances "
-        f"a batch from its own rows: draw larger batches, or balanced ones from all rows (BalancedBatchSampler, "
-        f"then MixUp; recipe remix-dataset)."
+        f"a batch from its own rows: use larger batches, or balanced batches of all rows (BalancedBatchSampler "
+        f"with MixUp; recipe remix-dataset)."
     )
 
 
 def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
-    """Say it in a sentence if a task's loss corrects for class counts that its batches or weights have balanced."""
+    """Return a warning if the loss of a task corrects for class priors that batches or weights balance, else None."""
     for task in tasks:
         if (loss := _correcting_loss(task)) is not None and (balance := _balance(task)) is not None:
             return (
@@ -60,7 +59,7 @@ def twice_corrected_caution(tasks: Sequence[Task]) -> str | None:
 
 
 def _correcting_loss(task: Task) -> str | None:
-    """Name the loss if it corrects for class counts, or a search that begins with one that does."""
+    """Name of the loss, or of the search and its start, if it corrects for class priors."""
     loss, outer = task.settings.loss, task.settings.outer
     if outer is not None:
         return getattr(outer, "prior_correction", None)
@@ -68,7 +67,7 @@ def _correcting_loss(task: Task) -> str | None:
 
 
 def _balance(task: Task) -> str | None:
-    """Name what makes the classes weigh alike where their counts differ; None if nothing does."""
+    """Name of the part that balances unequal classes; None without one."""
     for part in (task.settings.batch_transform, task.settings.batch_sampler):
         if has_trait(part, "balances"):
             return name_of(part)

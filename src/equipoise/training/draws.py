@@ -1,8 +1,7 @@
-"""Chance, drawn ahead: one stream a replica for the order of rows, mixing and dropout.
+"""Random draws ahead of the steps: one stream a replica for the order of rows, mixing and dropout.
 
-Drawing at every step costs a fifth to a third of a small step. A replica's draws depend on its own
-task alone, never on its neighbours in a stack: streams are cut into blocks whose length follows from
-the settings.
+Drawing at every step costs a fifth to a third of a small step. The draws of a replica depend on its own task only, not
+on its neighbours in a stack: streams are cut into blocks whose length follows from the settings.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equipoise.batches.balanced import BatchSampler, FollowsEpochs
 from equipoise.batches.batch_smote import with_neighbours
 from equipoise.batches.mixture import Mixture, weighted
 from equipoise.batches.transform import MixingTransform
@@ -27,17 +27,17 @@ INITIAL_WEIGHTS, ROWS, DROPOUT, EVALUATIONS, VALIDATION = 0, 1, 2, 3, 4  # purpo
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about
 _GATHERED = 1 << 23  # bytes of rows, or of distances between them, at once: about the size of a fast cache
-_MASK_REUSE = 4  # size of a replica's pool of dropout masks, in masks of the widest layer
+_MASK_REUSE = 4  # length of the long dropout mask of a replica, in masks of the widest layer
 
 
 def stream(task: Task, purpose: int) -> torch.Generator:
-    """Return a task's source of randomness for one purpose."""
+    """Return the generator of a task for one purpose."""
     state = np.random.SeedSequence([task.seed, purpose]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
 def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
-    """Cut a run into blocks of draws: their lengths, and whether an epoch ends with the block."""
+    """Cut a run into blocks of draws: length of each, and whether an epoch ends with it."""
     longest = max(1, min(_AHEAD, _ROWS_AHEAD // settings.batch_size))
     done = 0
     while done < settings.max_steps:
@@ -53,14 +53,14 @@ class RowDraws:
     Parameters
     ----------
     rows : Tensor of shape (m,)
-        Index into the pool of each training row.
+        Position of each training row in the row store.
     labels : Tensor of shape (m,)
     weights : Tensor of shape (m,) or None
     batch_size : int
     transform : MixingTransform or None
     generator : torch.Generator
-    batch_sampler : callable or None
-        Draws the batches instead of the shuffle; see `Settings`.
+    batch_sampler : BatchSampler or None
+        Draws the batches instead of the shuffle.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RowDraws:
         batch_size: int,
         transform: MixingTransform | None,
         generator: torch.Generator,
-        batch_sampler: Callable[..., Any] | None = None,
+        batch_sampler: BatchSampler | None = None,
     ) -> None:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.batch_size, self.generator = batch_size, generator
@@ -79,17 +79,17 @@ class RowDraws:
         self._left = torch.empty(0, dtype=torch.int64)
         self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
 
-    def _epochs(self, batch_sampler: Callable[..., Any]) -> Iterator[Tensor]:
+    def _epochs(self, batch_sampler: BatchSampler) -> Iterator[Tensor]:
         sampler = batch_sampler(self.labels.numpy(), self.batch_size, generator=self.generator)
         if not len(sampler):
             raise ValueError("batch_sampler must give one batch an epoch or more, but its length is 0.")
         for epoch in count():
-            if hasattr(sampler, "set_epoch"):
+            if isinstance(sampler, FollowsEpochs):
                 sampler.set_epoch(epoch)
             for batch in sampler:
                 if len(batch) != self.batch_size:
                     raise ValueError(f"batch_sampler must give {self.batch_size} rows a batch, but gave {len(batch)}.")
-                yield torch.as_tensor(np.asarray(batch))  # torch itself takes several times as long to read a list
+                yield torch.as_tensor(np.asarray(batch))  # several times faster than torch for lists
 
     def _order(self, n_steps: int) -> Tensor:
         """Positions of the rows of the next batches, of shape (n_steps, batch_size)."""
@@ -131,15 +131,15 @@ class Block:
     Attributes
     ----------
     rows : Tensor, int64
-        Index into the pool of each row.
+        Position of each row in the row store.
     mixture : Mixture or None
-        Mixes rows of the pool, instead of taking `rows` as they are.
+        Mixture of rows of the store, in place of `rows`.
     weights : Tensor or None
-        Of the rows as they train: those of `equipoise.batches.mixture.weighted`, or of the first row.
+        Weights of the training rows: those of `equipoise.batches.mixture.weighted`, or of the first row.
     within : Mixture or None
-        Mixes rows within the batch once its features are known: ``second`` holds ranks of neighbours.
+        Mixture of rows within the batch that depends on features: ``second`` holds ranks of neighbours.
     labels : Tensor or None
-        Class of each row, where neighbours are looked for.
+        Class of each row, for the search of neighbours.
     """
 
     rows: Tensor
@@ -154,7 +154,7 @@ class Block:
         return Block(*(_each([getattr(b, f.name) for b in blocks], lambda p: torch.stack(p, dim=1)) for f in _FIELDS))
 
     def batches(self, X: "Tensor | CompactRows", target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Gather ``(x, target, weights)`` of each step, as many steps at once as fit in a fast cache."""
+        """Gather ``(x, target, weights)`` of each step, for as many steps at once as fit in a fast cache."""
         at_once = max(1, _GATHERED // self._step_bytes(X))
         for start in range(0, len(self.rows), at_once):
             part = self._steps(slice(start, start + at_once), X.device)._with_neighbours(X)
@@ -163,7 +163,7 @@ class Block:
             yield from zip(xs, targets, weights, strict=True)
 
     def _step_bytes(self, X: "Tensor | CompactRows") -> int:
-        """Bytes of a step's rows, or of their distances within the batch where those are needed and more."""
+        """Bytes of the rows of a step, or of the distances between them if these need more."""
         a_row = X[0].numel() if self.within is None else max(X[0].numel(), self.rows.shape[-1])
         return self.rows[0].numel() * a_row * X.element_size()
 
@@ -171,7 +171,7 @@ class Block:
         return Block(*(_each([getattr(self, f.name)], lambda p: p[0][steps].to(device)) for f in _FIELDS))
 
     def _with_neighbours(self, X: "Tensor | CompactRows") -> "Block":
-        """Look for the neighbours of all steps at once; labels and weights stay those of the first row."""
+        """Find the neighbours of all steps at once; labels and weights are those of the first row."""
         if self.within is None or self.labels is None:
             return self
         found = with_neighbours(_rows(X, self.rows), self.labels, self.within)
@@ -190,7 +190,7 @@ _FIELDS = fields(Block)
 
 
 def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> Any:
-    """Apply a function to like fields of some blocks: tensors, mixtures of tensors, or nothing."""
+    """Apply a function to one field of several blocks: tensors, mixtures of tensors, or None."""
     if parts[0] is None:
         return None
     if isinstance(parts[0], Mixture):
@@ -203,10 +203,10 @@ def _rows(values: "Tensor | CompactRows", index: Tensor) -> Tensor:
 
 
 class DropoutMasks:
-    """Dropout masks of a stack: each replica has a pool of its own, read at offsets common to all.
+    """Dropout masks of a stack, as views of a long mask of each replica at offsets common to all.
 
-    The offsets follow from the step alone, so a replica's masks do not depend on its neighbours, and
-    the mask of a layer is a view: nothing is drawn or copied in a step.
+    The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. Nothing is
+    drawn or copied in a step.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class DropoutMasks:
         Widths of the hidden layers.
     batch_size : int
     rates : sequence of float, in [0, 1)
-        Of each hidden layer; a layer of rate 0 has no mask.
+        Rate of each hidden layer; a layer of rate 0 has no mask.
     generators : sequence of torch.Generator
         One a replica.
     like : Tensor

@@ -34,48 +34,46 @@ def fit(
     on_stack: Callable[[Networks], None] | None = None,
     on_failure: Callable[[list[int], Exception], None] | None = None,
 ) -> list[TrainedNetwork]:
-    """Train one network a task, as many at once as the machine likes.
+    """Train one network a task, as many at once as fit the machine.
 
-    Tasks of the same settings train as one stack, whatever their rows, weights, seeds, numbers of
-    features and of classes. A task's result is the same, to rounding, as if it were trained alone.
+    Tasks of the same settings train as one stack; rows, weights, seeds, numbers of features and of classes may differ.
+    The result of a task is the same, to rounding, as if it were trained alone.
 
     Parameters
     ----------
     tasks : sequence of Task
     n_jobs : int, default=1
-        Processes that train stacks side by side, one thread each. 1 trains them one after the other in
-        this process, with all of torch's threads: better for a few networks, worse for many, since
-        threads wait for each other at every step.
+        Number of processes that train stacks side by side, with one thread each. 1 trains one stack after the other
+        in this process with all of torch's threads: better for a few networks, worse for many, as threads wait for
+        each other at every step.
     max_time : float, optional
-        Seconds for all of them, shared among the stacks by their gradient steps.
+        Time limit in seconds for all tasks, divided among stacks by their gradient steps.
     on_progress : callable, optional
-        Called with the network steps done and the network steps in all; with several processes, after
-        each stack.
+        Called with the numbers of network steps done and in all; with several processes, after each stack.
     on_stack : callable, optional
-        Called after each stack with its networks by task number, so that a long run can keep what is
-        finished.
+        Called after each stack with its networks by task number, for instance to store them.
     on_failure : callable, optional
-        Called with the task numbers of a stack that could not be trained and the reason, such as a lack of
-        memory; the other stacks go on. Without it, the reason is raised.
+        Called with the task numbers of a stack that failed and the error, such as a lack of memory; other stacks go
+        on. Without it, the error is raised.
 
     Returns
     -------
     list of TrainedNetwork
-        In the order of the tasks; without those that failed.
+        In the order of the tasks, without failed ones.
 
     Raises
     ------
     ValueError
-        If a task's loss, name or shape does not serve; see `Settings`.
+        If a loss, name or shape of a task is not valid; see `Settings`.
     ChildProcessError
-        If the process of a stack was ended from outside, and again when it ran by itself.
+        If the process of a stack was killed, and again when it ran alone.
 
     Warns
     -----
     MissingClassWarning
-        Once, if a tenth of the batches that a transform is to balance would lack a class.
+        Once, if more than a tenth of the batches lack a class, although a transform balances them.
     TwiceCorrectedWarning
-        Once, if a loss corrects for class counts that batches or weights have balanced.
+        Once, if the loss corrects for class priors that batches or weights balance.
 
     Examples
     --------
@@ -110,17 +108,17 @@ def fit(
 
 @contextmanager
 def _closed(trained: Generator[object, None, None]) -> Iterator[None]:
-    """Let an error end the processes at once."""
+    """End the processes at once after an error."""
     try:
         yield
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # joblib's, of jobs that nobody waits for any more
+            warnings.simplefilter("ignore")  # of joblib, about jobs that were given up
             trained.close()
 
 
 class _Counter:
-    """Network steps done, for progress reports; a finished stack counts whole."""
+    """Network steps done, for progress reports; a finished stack counts all its steps."""
 
     def __init__(self, total: int, tell: Callable[[int, int], None] | None) -> None:
         self.total, self.settled, self.running, self._tell = total, 0, 0, tell
@@ -169,7 +167,7 @@ def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] 
 
 
 def _with_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]) -> list[Task]:
-    """Solve the outer problem of each task, all at once, on networks that are then forgotten."""
+    """Solve the outer problems of all tasks at once, on networks that are then dropped."""
     to_the_end = replace(tasks[0].settings, early_stopping=None, gradient_tolerance=None)
     first = []
     for task in tasks:
@@ -182,10 +180,10 @@ def _with_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable
 
 @contextmanager
 def _denormals_flushed() -> Iterator[None]:
-    """Take numbers too small for full precision as zero, as processors are many times slower on them.
+    """Round denormal numbers to zero, as processors are many times slower on them.
 
-    The gradients of networks that have become sure of their rows are such numbers: without this, the
-    steps of an untreated network on an easy table come to take twice as long.
+    Confident networks have such gradients: without this, steps of an untreated network on an easy table would take
+    twice as long.
     """
     already = (torch.tensor(1e-40) * 1.0).item() == 0
     torch.set_flush_denormal(True)

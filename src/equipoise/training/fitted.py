@@ -25,19 +25,19 @@ class FittedEnsemble:
     classes : ndarray of shape (n_classes,)
         Labels, in the order of the network's outputs.
     scaler : Standardizer, optional
-        Applied to rows before the networks read them.
+        Standardisation of the rows.
     device : str, default="cpu"
-        Where the networks predict; the CPU where this machine has no such device.
+        Device of predictions; the CPU if this machine does not have it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     weights_ : dict of str to ndarray, each with a leading axis of members
-        They are read once, at the first prediction.
+        Read once, at the first prediction.
     scaler_ : Standardizer or None
     device_ : str
     pattern_ : nn.Module or None
-        Module of the user that the weights belong to.
+        The user's module of the weights.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class FittedEnsemble:
         return self._module
 
     def from_bytes(self, rows: NDArray[np.uint8], scaler: Standardizer | None) -> Tensor:
-        """Return rows of bytes as the networks read them, made numbers on their device."""
+        """Return rows of bytes as numbers on the device of the networks, standardised."""
         _, like = self._network()
         on_device = torch.tensor(rows, device=like.device)
         return on_device.to(like.dtype) if scaler is None else scaler.transform_bytes(on_device, like)
@@ -129,7 +129,7 @@ class FittedEnsemble:
 
 
 def _device_here(name: str) -> torch.device:
-    """Return a device, or the CPU where a model comes from a machine with other devices."""
+    """Return a device, or the CPU if this machine does not have it."""
     try:
         return torch.zeros(1, device=name).device
     except (AssertionError, NotImplementedError, RuntimeError):

@@ -1,4 +1,4 @@
-"""The batches of a GAN: which real rows and which latent rows meet at a step."""
+"""Batches of a GAN: real and latent rows of each step."""
 
 from collections.abc import Iterator
 
@@ -56,5 +56,5 @@ def _places(n: int, settings: GANSettings, generator: torch.Generator) -> Iterat
 
 
 def number(seed: Seed) -> int:
-    """Return what seeds one of torch's generators."""
+    """Return a seed for a generator of torch."""
     return int(seed.generate_state(1, np.uint64)[0] >> 1)

@@ -1,4 +1,4 @@
-"""What is asked of the training of GANs, and what it leaves."""
+"""Tasks, settings and results of the training of GANs."""
 
 import math
 from collections.abc import Callable
@@ -19,11 +19,11 @@ class GANTask:
     Attributes
     ----------
     real : ndarray of shape (n, d)
-        Rows to imitate, 2 or more.
+        Real rows, 2 or more.
     latent : ndarray of shape (m, d) or None
-        Rows that the generator starts from, 2 or more; None for standard normal noise, new at each step.
+        Input rows of the generator, 2 or more; None for standard normal noise, new at each step.
     seed : int
-        Governs both networks' initial weights, the order of rows and the noise.
+        Seed of initial weights, the order of rows and the noise.
     """
 
     real: NDArray[np.floating]
@@ -128,6 +128,6 @@ class TrainedGAN:
 
     @torch.no_grad()
     def finds_real(self, rows: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Tell which rows ``(m, d)`` the discriminator takes for real ones: booleans of shape (m,)."""
+        """Whether the discriminator takes rows ``(m, d)`` for real ones: booleans of shape (m,)."""
         values = torch.from_numpy(np.asarray(rows)).to(next(self.discriminator.parameters()))
         return torch.cat([self.discriminator(part)[:, 0] > 0 for part in values.split(_CHUNK)]).numpy()

@@ -1,33 +1,22 @@
 """The inner problem: gradient steps on a stack of networks."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from itertools import repeat
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equipoise.batches.transform import transformed
 from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
-from equipoise.training.draws import (
-    DROPOUT,
-    EVALUATIONS,
-    ROWS,
-    VALIDATION,
-    Block,
-    DropoutMasks,
-    RowDraws,
-    block_lengths,
-    stream,
-)
+from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
 from equipoise.training.optimization import Adam, keep_replicas
 from equipoise.training.outer import InnerTraining, OuterSearch
 from equipoise.training.pool import Pool
 from equipoise.training.results import AdamState, State, TrainedNetwork
 from equipoise.training.schedules import make_schedule
+from equipoise.training.stack_batches import Masks, StackBatches
 from equipoise.training.stacks import unpadded
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, replica_state
 from equipoise.training.task import Settings, Task
@@ -43,8 +32,8 @@ class StackTraining:
     tasks : sequence of Task
         R tasks of the same `Settings.shared`.
     seconds : float or None
-        Time budget; the learning rate then falls with the time that has passed, so that a run cut
-        short still ends at a small rate.
+        Time limit in seconds. The learning rate then follows the time passed, so that a run that is cut short still
+        ends at a small rate.
     on_steps : callable
         Called with the number of network steps (replicas x steps) since its last call.
     """
@@ -56,21 +45,14 @@ class StackTraining:
         self.settings: Settings = tasks[0].settings
         device, dtype = torch.device(self.settings.device), getattr(torch, self.settings.dtype)
         self.pool = Pool(tasks, soft=self.settings.softens, dtype=dtype, device=device)
-        self.rows = [self.pool.rows(task) for task in tasks]
-        self.weights = self._row_weights()
+        self.batches = StackBatches(stack, tasks, self.pool)
         self.replicas = list(range(len(tasks)))
-        self.draws = [self._row_draws(replica) for replica in self.replicas]
-        self.masks = self._dropout_masks()
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
         self.class_counts = torch.tensor(np.stack(counts), device=device)
         self._set_losses()
         self.class_mask = self._class_mask(dtype, device)
-        self.transforms = self._step_transforms()
         self.optimizer = Adam(
-            stack,
-            self.settings.optimizer,
-            weight_decay=self.settings.weight_decay,
-            eps=self.settings.eps,
+            stack, self.settings.optimizer, weight_decay=self.settings.weight_decay, eps=self.settings.eps
         )
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
@@ -83,7 +65,7 @@ class StackTraining:
         self.done = 0
 
     def _set_losses(self) -> None:
-        """Take the losses of the replicas that still train: those of the settings, or of an outer problem."""
+        """Set the losses of the replicas that still train: those of the settings, or of an outer problem."""
         self.inner_losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
         self.losses: RowLosses = self.inner_losses
         self.search: OuterSearch | None = None
@@ -104,7 +86,7 @@ class StackTraining:
             stack=self.stack,
             losses=self.inner_losses,
             gather=lambda rows: (self.pool.X[rows], self.pool.target[rows]),
-            rows=[self.rows[replica] for replica in self.replicas],
+            rows=[self.batches.rows[replica] for replica in self.replicas],
             validation_rows=[self.pool.validation_rows(task) for task in tasks],
             class_counts=torch.stack(counts) if G > 1 else self.class_counts[self.replicas],
             generators=[stream(task, VALIDATION) for task in tasks],
@@ -112,56 +94,22 @@ class StackTraining:
             max_steps=self.settings.max_steps,
         )
 
-    def _row_weights(self) -> list[Tensor | None]:
-        if all(task.weights is None for task in self.tasks):
-            return [None] * len(self.tasks)
-        pairs = zip(self.tasks, self.rows, strict=True)
-        return [torch.ones(len(r)) if t.weights is None else torch.as_tensor(t.weights) for t, r in pairs]
-
-    def _row_draws(self, replica: int) -> RowDraws:
-        task = self.tasks[replica]
-        return RowDraws(
-            self.rows[replica],
-            torch.from_numpy(task.labels()),
-            self.weights[replica],
-            self.settings.batch_size,
-            task.settings.mixing,
-            stream(task, ROWS),
-            self.settings.batch_sampler,
-        )
-
-    def _dropout_masks(self) -> DropoutMasks | None:
-        if not isinstance(self.stack, MLPStack):
-            return None
-        widths, dropout = self.stack.layer_sizes[1:-1], self.settings.dropout
-        rates = dropout if isinstance(dropout, tuple) else (dropout,) * len(widths)
-        if not any(rates):
-            return None
-        generators = [stream(task, DROPOUT) for task in self.tasks]
-        return DropoutMasks(widths, self.settings.batch_size, rates, generators, self.pool.X[:0])
-
     def _class_mask(self, dtype: torch.dtype, device: torch.device) -> Tensor | None:
-        """Keep classes that a narrower replica does not have out of its softmax."""
+        """Logit offsets that exclude absent classes of narrower replicas from their softmax."""
         classes = torch.tensor([task.table.n_classes for task in self.tasks])
         if (classes == self.pool.n_classes).all():
             return None
         absent = torch.arange(self.pool.n_classes) >= classes[:, None, None]
         return (absent * torch.finfo(torch.float32).min / 2).to(device, dtype)
 
-    def _step_transforms(self) -> list[Callable[..., tuple[Tensor, Tensor]]] | None:
-        """Return transforms that cannot be drawn ahead, one a replica."""
-        if self.settings.mixing or self.settings.batch_transform is None:
-            return None
-        return [task.settings.batch_transform for task in self.tasks]  # type: ignore[misc]
-
     def _rules(self) -> list[Rule]:
         rules: list[Rule] = []
         if self.settings.early_stopping is not None:
             rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
         if self.settings.gradient_tolerance is not None:
-            draws = [stream(task, EVALUATIONS) for task in self.tasks]
+            rows, draws = self.batches, [stream(task, EVALUATIONS) for task in self.tasks]
             rules.append(
-                GradientTolerance(self.rows, self.weights, self.pool, self.settings, self._masked_losses, draws)
+                GradientTolerance(rows.rows, rows.weights, self.pool, self.settings, self._masked_losses, draws)
             )
         return rules
 
@@ -172,9 +120,9 @@ class StackTraining:
     def run(self) -> list[TrainedNetwork]:
         """Train until every replica has stopped; return the networks in the order of the tasks."""
         self.stack.train()
-        seeded = not isinstance(self.stack, MLPStack) or self.transforms is not None
+        seeded = not isinstance(self.stack, MLPStack) or self.batches.seeded
         with torch.random.fork_rng(devices=[]) if seeded else nullcontext():
-            if seeded:  # layers and transforms with draws of their own use torch's global stream
+            if seeded:  # layers and transforms that draw from torch's global generator
                 torch.manual_seed(self.tasks[0].seed)
             for length, epoch_ends in block_lengths(self.settings):
                 self._block(length)
@@ -190,18 +138,14 @@ class StackTraining:
         return [self._network(replica, seconds) for replica in range(len(self.tasks))]
 
     def _block(self, length: int) -> None:
-        block = Block.stacked([draws.block(length) for draws in self.draws])
-        masks: Iterator[Sequence[Tensor | None]] = self.masks.block(length) if self.masks else repeat(())
-        for (x, target, weights), mask in zip(block.batches(self.pool.X, self.pool.target), masks, strict=False):
-            self._step(x, target, weights, mask)
+        for batch, masks in self.batches.block(length):
+            self._step(*batch, masks)
             self.done += 1
             if self._out_of_time():
                 break
         self.on_steps(length * len(self.replicas))
 
-    def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Sequence[Tensor | None]) -> None:
-        if self.transforms is not None:
-            x, target, weights = self._transformed(x, target, weights)
+    def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> None:
         losses = self._masked_losses(self.logits(x, masks), target)
         if weights is not None:
             losses = losses * weights
@@ -210,15 +154,6 @@ class StackTraining:
         self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
         if self.search is not None:
             self.search.after_step(x, target, weights)
-
-    def _transformed(self, x: Tensor, target: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        assert self.transforms is not None
-        parts = [
-            transformed(self.transforms[replica], x[i], target[i], None if weights is None else weights[i])
-            for i, replica in enumerate(self.replicas)
-        ]
-        rows, soft, of_rows = zip(*parts, strict=True)
-        return torch.stack(rows), torch.stack(soft), None if weights is None else torch.stack(of_rows)
 
     def _progress(self, steps: int) -> float:
         share = steps / self.settings.max_steps
@@ -251,9 +186,7 @@ class StackTraining:
 
     def _keep(self, positions: list[int]) -> None:
         self.replicas = [self.replicas[p] for p in positions]
-        self.draws = [self.draws[p] for p in positions]
-        if self.masks:
-            self.masks.generators = [self.masks.generators[p] for p in positions]
+        self.batches.keep_replicas(positions)
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
         if positions:

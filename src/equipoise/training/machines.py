@@ -1,9 +1,8 @@
-"""Where jobs run side by side: in processes of this machine, or on the workers of a Dask or Ray cluster.
+"""Backends for jobs side by side: processes of this machine, or the workers of a Dask or Ray cluster.
 
-Both clusters compute the task of a worker that died again on another, given the arguments from where the task was
-sent. joblib's doors to them are not used: Ray's hands no result over before all are there, and calls actors, which
-die with their worker; behind Dask's, one task that is given up ends all, and loops of scikit-learn that run in this
-process would go to the cluster, too.
+Both clusters repeat the task of a dead worker on another one. joblib's backends for them are not used: that of Ray
+returns no result before all are complete, and its actors die with their worker; with that of Dask, one failed task
+ends all, and scikit-learn's own loops in this process would go to the cluster, too.
 """
 
 import logging
@@ -29,16 +28,16 @@ _SECONDS = 15.0  # for a cluster to answer
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers that a `backend` stands for.
+    """The workers of a `backend`.
 
     Attributes
     ----------
     send : callable
         ``(pickled call) -> future``.
     n_workers : callable
-        ``() -> int``, how many there are now.
+        ``() -> int``, the current number.
     killed : tuple of exception types
-        What the future of a task raises that has taken its workers down again and again.
+        Errors of a task whose workers died again and again.
     """
 
     send: Callable[[bytes], Future[Any]]
@@ -46,17 +45,17 @@ class Cluster:
     killed: tuple[type[Exception], ...]
 
     def run(self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, T | Exception]]:
-        """Call a function on the arguments of each job, and yield job numbers with results as they come.
+        """Call a function on the arguments of each job, and yield job numbers and results in order of completion.
 
         Raises
         ------
         ConnectionError
-            If the cluster is gone.
+            If the cluster cannot be reached any more.
         """
         waiting, sent = iter(enumerate(jobs)), dict[Future[Any], int]()
 
         def send() -> None:
-            room = max(1, self.n_workers()) - len(sent)  # more would be blamed for the death of whom they wait for
+            room = max(1, self.n_workers()) - len(sent)  # waiting tasks would be blamed for the death of a worker
             for number, arguments in islice(waiting, max(0, room)):
                 sent[self.send(cloudpickle.dumps((function, arguments)))] = number
 
@@ -64,7 +63,7 @@ class Cluster:
         while sent:
             for future in wait(sent, return_when=FIRST_COMPLETED).done:
                 number = sent.pop(future)
-                send()  # first, so that its worker is not idle while the result is dealt with
+                send()  # first, so that the worker is not idle meanwhile
                 yield number, self._outcome(future)
 
     def _outcome(self, future: Future[Any]) -> Any:
@@ -80,7 +79,7 @@ class Cluster:
 
 
 def _call(pickled: bytes) -> Any:
-    """Run a call that was pickled as one piece, so that no cluster looks into it for tasks of its own."""
+    """Run a call that is pickled as one piece, so that clusters do not search its arguments for tasks."""
     function, arguments = cloudpickle.loads(pickled)
     return function(*arguments)
 
@@ -89,14 +88,14 @@ _in_use: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
 
 
 def cluster_in_use() -> Cluster | None:
-    """Return the cluster of the `backend` that is entered; None where jobs run on this machine."""
+    """Return the cluster of the current `backend`; None if jobs run on this machine."""
     return _in_use.get()
 
 
 def n_workers() -> int:
-    """Count the processes that run at once: one a core of this machine, or the workers of the cluster in use.
+    """Number of processes that run at once: one a core of this machine, or the workers of the cluster in use.
 
-    At least 2 on a cluster, as 1 would stand for this very process.
+    At least 2 on a cluster, as 1 means this process.
     """
     cluster = cluster_in_use()
     return cpu_count() if cluster is None else max(2, cluster.n_workers())
@@ -104,26 +103,25 @@ def n_workers() -> int:
 
 @contextmanager
 def backend(name: str = "local", address: str | None = None) -> Iterator[None]:
-    """Send what runs side by side to the workers of a cluster, as long as the context lasts.
+    """Run jobs on the workers of a cluster within the context.
 
-    One stack of networks, or one cell that trains alone, is one task; results come back to this process, which
-    alone writes files. When a worker dies, its task is computed again on another. Where the package is
-    installed, a worker needs nothing else.
+    A task is a stack of networks, or a cell that trains alone. Results return to this process, which alone writes
+    files. The task of a dead worker is repeated on another one. Workers need the package only.
 
     Parameters
     ----------
     name : {"local", "dask", "ray"}
         "local" is this machine, without a cluster.
     address : str, optional
-        Of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head node, such as ``10.0.0.1:6379``. By
-        default a cluster is started on this machine, one worker a core, and stopped in the end.
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head node, such as ``10.0.0.1:6379``.
+        By default a cluster of one worker a core runs on this machine within the context.
 
     Raises
     ------
     ValueError
-        If the backend is not known, "local" has an address, or the cluster has no workers that serve.
+        If the backend is unknown, "local" has an address, or the cluster has no suitable workers.
     ImportError
-        If the packages of the extra are not installed.
+        If the packages of the extra are missing.
     ConnectionError
         If no cluster answers at the address.
 
@@ -159,7 +157,7 @@ def _dask(address: str | None) -> Iterator[Cluster]:
         from distributed import Client, KilledWorker, LocalCluster
     except ImportError as error:
         raise _missing("dask") from error
-    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # arguments travel with their task on purpose
+    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # arguments are sent with their task
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(quiet))
         if address is None:
@@ -174,7 +172,7 @@ def _dask(address: str | None) -> Iterator[Cluster]:
 
 
 def _check_workers(client: Any) -> None:
-    """Refuse workers of many threads: warnings and torch's chance are a process's, not a thread's."""
+    """Refuse workers of many threads: warnings and torch's global generator belong to a process."""
     how = "start them with `dask worker --nthreads 1`, and as many as there are cores with --nworkers"
     try:
         client.wait_for_workers(1, timeout=_SECONDS)
@@ -213,7 +211,7 @@ def _missing(extra: str) -> ImportError:
 
 
 def _answering(what: str, address: str) -> str:
-    """Return an address at which something answers: clusters' own ways to say that nothing does are long."""
+    """Return an address once it answers: the clusters' own errors are long."""
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:
         socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_SECONDS).close()

@@ -15,16 +15,15 @@ _KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
 class Adam:
     """Adam or AdamW in torch's fused kernel: one call for all parameters of all replicas.
 
-    The kernel is that of ``torch.optim.AdamW(fused=True)``; what that class does around it takes a fifth
-    of a small step.
+    The kernel of ``torch.optim.AdamW(fused=True)``, whose other work takes a fifth of a small step.
 
     Parameters
     ----------
     stack : nn.Module
-        Its trainable parameters carry a leading replica axis.
+        Trainable parameters with a leading replica axis.
     kind : {"adam", "adamw"}
     weight_decay, eps : float
-        Decay, and the number added to the root of the second moment.
+        Weight decay, and number added to the root of the second moment.
     """
 
     def __init__(
@@ -46,16 +45,16 @@ class Adam:
 
     @torch.no_grad()
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
-        """Make one step down the gradient of a loss, at one rate or one a replica."""
+        """Make one gradient step, with one learning rate or one a replica."""
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         used = [i for i, gradient in enumerate(found) if gradient is not None]
-        gradients = [None if g is None else g.contiguous() for g in found]  # the kernel takes memory as it lies
+        gradients = [None if g is None else g.contiguous() for g in found]  # the kernel ignores strides
         lists = [[values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)]
         self._steps += 1
         if len(set(rates)) == 1 and self._in_step:
             self._move(lists, [self._steps[0]] * len(used), rates[0])
             return
-        views = [[value.unbind() for value in values] for values in lists]  # a view a replica, so they move apart
+        views = [[value.unbind() for value in values] for values in lists]  # one view a replica
         steps, rates = self._steps.unbind(), [*rates] * (len(self._steps) // len(rates))
         for rate in set(rates):
             replicas = [r for r, of_replica in enumerate(rates) if of_replica == rate]
@@ -87,12 +86,12 @@ class Adam:
         self._steps = self._steps[list(positions)]
 
     def state(self, position: int) -> AdamState:
-        """Copy what one replica's next step depends on, besides its weights."""
+        """Copy the state of one replica, besides its weights."""
         first, second = ([moment[position].cpu().numpy().copy() for moment in m] for m in (self._first, self._second))
         return AdamState(first, second, int(self._steps[position]))
 
     def load(self, position: int, state: AdamState) -> None:
-        """Let one replica go on from a state."""
+        """Set the state of one replica."""
         for moments, kept in ((self._first, state.first), (self._second, state.second)):
             for moment, value in zip(moments, kept, strict=True):
                 moment[position] = torch.from_numpy(value).to(moment)

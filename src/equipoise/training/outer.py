@@ -1,8 +1,8 @@
 """The protocol between an outer problem and the training that it drives.
 
-The trainer knows no search by name. An outer problem that chooses by what training yields (a loss, a penalty) is an
-`OuterProblem` in `Settings.outer`. One that chooses rows calls `equipoise.training.fit` itself, each time with tasks
-that name the rows and the network to go on from.
+The trainer knows no search by name. An outer problem that runs beside the training (for a loss, a penalty) is an
+`OuterProblem` in `Settings.outer`. A search over rows calls `equipoise.training.fit` itself, each time with tasks of
+new rows that start from trained networks.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,23 +20,23 @@ from equipoise.networks import Stack
 
 @dataclass(frozen=True, eq=False)
 class InnerTraining:
-    """State of the training of R networks, as an outer problem may read it.
+    """State of the training of R networks, readable by an outer problem.
 
     Attributes
     ----------
     stack : Stack
-        The networks, with their weights at the moment.
+        The networks, with their current weights.
     losses : callable
         Loss of the settings: logits ``(R, B, K)`` and targets to losses ``(R, B)``.
     gather : callable
         Row numbers ``(R, B)`` to rows ``(R, B, *features)`` and targets, ``(R, B)`` class codes (or `Table.cells` with
         groups) or ``(R, B, K)`` probabilities.
     rows, validation_rows : sequence of Tensor
-        Numbers of each replica's training rows, and of the rows that the outer problem may judge by.
+        Numbers of the training rows of each replica, and of its rows for the outer objective.
     class_counts : Tensor of shape (R, K), or (R, K, G) with groups
         Training rows of each class, or class and group.
     generators : sequence of torch.Generator
-        One a replica, for the draws of the outer problem.
+        Random generator of the outer problem, one a replica.
     batch_size, max_steps : int
         Rows a gradient step, and steps of the whole run.
     """
@@ -58,19 +58,19 @@ class InnerTraining:
 
 
 class OuterSearch(Protocol):
-    """An outer problem while the training of one stack runs."""
+    """An outer problem during the training of one stack."""
 
     def __call__(self, logits: Tensor, target: Tensor, /) -> Tensor:
         """Return the losses ``(R, B)`` of the next step."""
 
     def after_step(self, x: Tensor, target: Tensor, weights: Tensor | None) -> None:
-        """Read the state after a step on a batch, and change what the next steps go by.
+        """Read the state after a step on a batch, and change the loss of the next steps.
 
         Parameters
         ----------
         x : Tensor of shape (R, B, *features)
         target : Tensor of shape (R, B) or (R, B, K)
-            As the loss has seen it.
+            Input of the loss.
         weights : Tensor of shape (R, B) or None
         """
 
@@ -80,17 +80,17 @@ class OuterSearch(Protocol):
 
 @runtime_checkable
 class OuterProblem(Protocol):
-    """Searches for what to train with, while networks train on a part of the rows.
+    """A search for a part of the training, such as the loss, while networks train on a part of the rows.
 
-    Tasks of one outer problem train as one stack if it is the same object, or a scikit-learn estimator of equal
+    Tasks train as one stack if their outer problem is the same object, or a scikit-learn estimator of equal
     parameters.
     """
 
     def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Divide rows, given the class (or class and group) of each, into those that train and those that judge."""
+        """Split rows, given the class (or class and group) of each, into training and validation rows."""
 
     def drive(self, training: InnerTraining) -> OuterSearch:
         """Begin a search beside a training."""
 
     def losses(self, found: Sequence[Any], training: InnerTraining) -> RowLosses:
-        """Return the losses of networks that train with the results of a search, one a replica."""
+        """Return the losses of networks that train with the result of a search, one a replica."""

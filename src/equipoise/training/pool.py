@@ -1,4 +1,4 @@
-"""The tables of a stack, end to end in one tensor: a replica's rows are indices into it."""
+"""Row store of a stack: its tables end to end in one tensor, indexed by replicas."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ _KEPT = (np.dtype(np.uint8), np.dtype(np.int64))
 
 
 class CompactRows:
-    """Rows of bytes or integers, with what the trainer asks of a tensor of rows.
+    """Rows of bytes or integers, with the methods of a tensor that the trainer uses.
 
     Bytes become numbers, standardised by the scaler of their table, as they are gathered; integers stay integers.
 
     Attributes
     ----------
     dtype : torch.dtype
-        Of the networks' numbers.
+        Type of the networks' input.
     device : torch.device
     shape : tuple of int
     """
@@ -51,7 +51,7 @@ class CompactRows:
         return self[index]
 
     def is_floating_point(self) -> bool:
-        """Whether gathered rows are numbers that can be mixed."""
+        """Whether gathered rows are floating, so that they can be mixed."""
         return self._values.dtype == torch.uint8
 
     def element_size(self) -> int:
@@ -60,18 +60,17 @@ class CompactRows:
 
 
 class Pool:
-    """Rows and targets of every table that a stack's tasks name, each placed once.
+    """Row store with rows and targets of the tables of a stack's tasks, each placed once.
 
-    Tables narrower than the widest are padded with zero columns, which change nothing: a weight that
-    only ever meets zeros has no gradient.
+    Tables are padded with zero columns to the widest. These have no effect: their weights have no gradient.
 
     Attributes
     ----------
     X : Tensor or CompactRows of shape (N, *features)
-        Rows of bytes, and integers that a network reads as they are, stay so until they are gathered.
+        Bytes become numbers when they are gathered; integers for networks that read them stay integers.
     target : Tensor of shape (N,), int64, or (N, K), floating
-        Probabilities where any table has them or ``soft`` is asked for, else class codes; `Table.cells` of
-        tables with groups.
+        Probabilities if any table has them or ``soft`` is true, else class codes, or `Table.cells` for tables with
+        groups.
     """
 
     def __init__(self, tasks: Sequence[Task], *, soft: bool, dtype: torch.dtype, device: torch.device) -> None:

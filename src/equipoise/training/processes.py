@@ -1,4 +1,4 @@
-"""Jobs in processes side by side: one that fails, or whose process dies, does not stop the others."""
+"""Jobs in processes side by side, which go on if one job fails or its process dies."""
 
 import os
 import shutil
@@ -24,13 +24,13 @@ T = TypeVar("T")
 def side_by_side(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_jobs: int
 ) -> Iterator[tuple[int, T | Exception]]:
-    """Call a function on the arguments of each job, in processes, and yield what it returned or raised.
+    """Call a function on the arguments of each job, in processes, and yield results or errors.
 
-    On the cluster of the `backend` that is entered; otherwise in processes of this machine.
+    Processes are those of the current `backend`.
 
-    The kernel kills a process when memory runs out, and joblib then gives up all jobs of the pool without saying
-    whose process it was. What the pool had in hand goes to a fresh one; when that dies as well, to one process
-    after the other, where there is more memory for each and a death has one culprit.
+    The kernel kills a process when memory runs out, and joblib then gives up all jobs of the pool without naming the
+    process. Unfinished jobs go to a new pool; if that dies as well, to one process after the other, where each has more
+    memory and a death has a known cause.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def side_by_side(
     jobs : sequence of tuple
         Arguments, a tuple a job.
     n_jobs : int
-        Processes of this machine; 1 calls the function in this one.
+        Number of processes of this machine; 1 calls the function in this process.
 
     Yields
     ------
     number : int
-        Of the job, in the order in which they end.
+        Number of the job, in the order of completion.
     outcome : object or Exception
-        `ChildProcessError` if the job's process died again when nothing else ran.
+        `ChildProcessError` if the process of the job died again when it ran alone.
     """
     if (cluster := cluster_in_use()) is not None:
         yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs])
@@ -89,15 +89,15 @@ def _pool(
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
-    """Make the folder of this process in which its workers leave what they computed."""
+    """Create the folder for the results of the workers of this process."""
     return TemporaryDirectory(prefix="equipoise-")
 
 
 def _to_file(folder: str, number: int, function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[int, str]:
-    """Compute a job, and tell in which file the outcome is.
+    """Compute a job, and return its number and the file of its result.
 
-    All workers of a pool answer through one pipe, and a process that ends in the middle of an answer leaves the
-    driver waiting for the rest forever. An answer as short as this is written at once or not at all.
+    All workers of a pool answer through one pipe, and a process that dies within an answer would block the driver
+    forever. A short answer is written at once or not at all.
     """
     descriptor, file = mkstemp(dir=folder)
     with open(descriptor, "wb") as stream:
@@ -117,9 +117,9 @@ def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) 
 
 
 def _begin(driver: int, folder: str) -> None:
-    """Have this worker end when its driver does, and then only: joblib's would stay for five minutes more.
+    """Let this worker end with its driver, and only then; joblib's workers would stay for five minutes.
 
-    Ctrl-C in a terminal goes to all its processes; the driver decides what it means for the workers.
+    Ctrl-C in a terminal reaches all processes; the driver alone handles it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -133,7 +133,7 @@ def _begin(driver: int, folder: str) -> None:
 
 
 def outcome_of(function: Callable[..., T], *arguments: Any) -> T | Exception:
-    """Return what a call returned or raised; where it was raised is kept in the error's notes."""
+    """Return the result or the error of a call; the traceback is in the notes of the error."""
     try:
         return function(*arguments)
     except Exception as error:

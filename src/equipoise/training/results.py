@@ -1,4 +1,4 @@
-"""What a fit leaves: plain data."""
+"""Results of a fit as plain data."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,20 +27,20 @@ class TrainedNetwork:
     ----------
     weights : dict of str to ndarray
     pattern : nn.Module or None
-        The module that the weights belong to; None for the multi-layer perceptron.
+        The module of the weights; None for the multi-layer perceptron.
     vectorized : bool
         Whether ``torch.func.vmap`` can run the pattern.
     seconds : float
-        Its share of the time that its stack took.
+        Its share of the time of its stack.
     n_steps : int
         Gradient steps made.
     stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
     history : list of (int, float)
         Step and value of each evaluation of the first stopping rule: held-out score, or norm of the gradient.
     optimizer : AdamState or None
-        Where the optimiser ended, if `Settings.keep_optimizer`.
+        Last state of the optimiser, if `Settings.keep_optimizer`.
     found : object or None
-        Result of the outer problem, if there was one: plain data that `OuterProblem.losses` reads.
+        Result of the outer problem, if there is one: plain data for `OuterProblem.losses`.
     """
 
     weights: dict[str, NDArray[Any]]

@@ -1,4 +1,4 @@
-"""Features brought to mean 0 and deviation 1, whatever form scikit-learn's transformers are set to answer in."""
+"""Standardisation of features to mean 0 and deviation 1."""
 
 from typing import Any, Self
 
@@ -15,9 +15,9 @@ _NUMBERS_AT_ONCE = 1 << 22
 class Standardizer:
     """Standardises rows of any shape: each feature of a vector, each channel of an image.
 
-    The moments are those of scikit-learn's ``StandardScaler``, numbers that stand far apart from all others in a column
-    of a table moved to the nearest that does not (`equipoise.tables.outliers`). Its ``transform`` gives data frames
-    where ``sklearn.set_config(transform_output="pandas")`` says so; this one always gives arrays.
+    The moments are those of scikit-learn's ``StandardScaler``, after isolated numbers in a column of a table were
+    clipped (`equipoise.tables.outliers`). Unlike there, ``transform`` always returns arrays, whatever
+    ``sklearn.set_config(transform_output=...)`` is.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Standardizer:
         return out if self.clip_ is None else out.clip(-self.clip_, self.clip_, out=out)
 
     def transform_bytes(self, rows: Tensor, like: Tensor) -> Tensor:
-        """Standardise a batch of bytes ``(..., *features)`` where it lies, in the type of another tensor."""
+        """Standardise a batch of bytes ``(..., *features)`` on its device, in the type of another tensor."""
         mean, scale = (like.new_tensor(moments) for moments in (self.mean_, self.scale_))
         out = rows.to(like.dtype).sub_(mean).div_(scale)
         return out if self.clip_ is None else out.clamp_(-self.clip_, self.clip_)

@@ -1,4 +1,4 @@
-"""The learning rate of a stack: planned for the run, or lowered for each replica when its loss rests."""
+"""Learning rates of a stack: planned for the run, or lowered for each replica when its loss is on a plateau."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,10 @@ _FACTOR, _PATIENCE, _LEAST_FALL, _LEAST_RATE = 0.2, 5, 1e-4, 1e-5
 
 
 def learning_rate(settings: Settings, progress: float) -> float:
-    """Learning rate at a share (0 to 1) of the run, for a schedule that is planned.
+    """Learning rate of a planned schedule at a share (0 to 1) of the run.
 
-    ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly nothing (Smith and
-    Topin, "Super-convergence", 2018, with torch's constants for ``OneCycleLR``, which counts steps
-    where this counts shares of the run: the two are at most about a step apart).
+    ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly zero (Smith and Topin,
+    "Super-convergence", 2018, with the constants of torch's ``OneCycleLR``, from which it differs by about a step).
     """
     if settings.schedule == "constant":
         return settings.learning_rate
@@ -40,14 +39,14 @@ class Schedule(Protocol):
         """Read the mean loss of a batch, of shape (R,)."""
 
     def end_epoch(self) -> None:
-        """Read that an epoch has ended."""
+        """Update at the end of an epoch."""
 
     def keep_replicas(self, positions: Sequence[int]) -> None:
-        """Forget all but some replicas."""
+        """Drop all but some replicas."""
 
 
 class PlannedRate:
-    """A rate that follows from the share of the run alone, the same for all replicas."""
+    """A rate that depends on the share of the run only, the same for all replicas."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -57,21 +56,21 @@ class PlannedRate:
         return [learning_rate(self._settings, progress)]
 
     def watch(self, losses: Tensor) -> None:
-        """Take no notice of the loss."""
+        """Ignore the loss."""
 
     def end_epoch(self) -> None:
-        """Take no notice of epochs."""
+        """Ignore epochs."""
 
     def keep_replicas(self, positions: Sequence[int]) -> None:
-        """Take no notice of replicas."""
+        """Ignore replicas."""
 
 
 class PlateauRate:
-    """A rate that falls to a fifth when a replica's training loss has not fallen for five epochs.
+    """A rate that falls to a fifth after five epochs without a lower training loss of the replica.
 
-    The rule of Keras's ``ReduceLROnPlateau`` as the ReMix authors set it: to have fallen is to be lower than
-    the least so far by more than 1e-4, and the rate stays at 1e-5 or more. The loss of an epoch is the mean
-    over its batches, as trained on: weighted, mixed, with dropout.
+    The rule of Keras's ``ReduceLROnPlateau`` with the ReMix authors' parameters: a lower loss is below the least so far
+    by more than 1e-4, and the rate is 1e-5 or more. The loss of an epoch is the mean over its training batches:
+    weighted, mixed, with dropout.
 
     Parameters
     ----------
@@ -91,12 +90,12 @@ class PlateauRate:
         return self._rates.tolist()
 
     def watch(self, losses: Tensor) -> None:
-        """Add the mean loss of a batch, of shape (R,), to the epoch's."""
+        """Add the mean loss of a batch, of shape (R,), to that of the epoch."""
         self._sum = losses if self._sum is None else self._sum + losses
         self._batches += 1
 
     def end_epoch(self) -> None:
-        """Lower the rate of the replicas whose loss has rested for long."""
+        """Lower the rate of the replicas whose loss is on a plateau."""
         assert self._sum is not None
         loss = self._sum.double().cpu().numpy() / self._batches
         self._sum, self._batches = None, 0
@@ -108,11 +107,11 @@ class PlateauRate:
         self._waited[rested] = 0
 
     def keep_replicas(self, positions: Sequence[int]) -> None:
-        """Forget all but some replicas."""
+        """Drop all but some replicas."""
         kept = list(positions)
         self._rates, self._least, self._waited = self._rates[kept], self._least[kept], self._waited[kept]
 
 
 def make_schedule(settings: Settings, n_replicas: int) -> Schedule:
-    """Return the schedule that the settings name."""
+    """Return the schedule of the settings."""
     return PlateauRate(settings, n_replicas) if settings.schedule == "plateau" else PlannedRate(settings)

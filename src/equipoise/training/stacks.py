@@ -1,4 +1,4 @@
-"""Which tasks train together: tasks of the same settings and shapes, as many as fit in a fast cache."""
+"""Division of tasks into stacks of the same settings and shapes, as large as fit in a fast cache."""
 
 import copy
 import math
@@ -22,7 +22,7 @@ from equipoise.training.draws import INITIAL_WEIGHTS, stream
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
-_STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the bound
+_STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the limit
 _MOST_REPLICAS = 128
 _WIDER = 1.25  # tasks this much wider than the narrowest go to a stack of their own: padding costs time
 
@@ -37,7 +37,7 @@ def plan_stacks(tasks: Sequence[Task], n_jobs: int = 1) -> list[list[int]]:
 
 def _key(task: Task) -> tuple[Any, ...]:
     settings = task.settings.shared()
-    # Absent classes can be kept out of a softmax, but not out of any loss.
+    # Absent classes can be excluded from a softmax, but not from every loss.
     plain = settings.loss == "cross_entropy" and settings.outer is None
     classes = () if plain else (task.table.n_classes, task.table.n_groups)
     values = (getattr(settings, f.name) for f in fields(Settings))
@@ -50,7 +50,7 @@ def _key(task: Task) -> tuple[Any, ...]:
 
 
 def _identity(value: Any) -> Any:
-    """Compare plain values, partial functions and parameter objects by value; everything else by being the same."""
+    """Return a key that compares plain values, partial functions and parameter objects by value, others by identity."""
     if isinstance(value, partial):
         keywords = ((name, _identity(part)) for name, part in sorted(value.keywords.items()))
         return (_identity(value.func), *map(_identity, value.args), *keywords)
@@ -62,20 +62,20 @@ def _identity(value: Any) -> Any:
 
 
 def _divide(tasks: Sequence[Task], group: list[int], n_jobs: int) -> Iterator[list[int]]:
-    """Cut a group where the tables get too wide to pad, and into parts that fit."""
+    """Cut a group at tables that are too wide to pad to, and into parts that fit."""
     group = sorted(group, key=lambda number: tasks[number].table.X.shape[1:])
     while group:
         narrowest = math.prod(tasks[group[0]].table.X.shape[1:])
         near = [n for n in group if math.prod(tasks[n].table.X.shape[1:]) <= _WIDER * narrowest]
         most = stack_size(tasks[near[-1]])
-        n_parts = math.ceil(math.ceil(len(near) / most) / n_jobs) * n_jobs  # as many for each process
+        n_parts = math.ceil(math.ceil(len(near) / most) / n_jobs) * n_jobs  # the same number for each process
         n_parts = min(n_parts, len(near))
         yield from (part.tolist() for part in np.array_split(near, n_parts))
         group = group[len(near) :]
 
 
 def stack_size(task: Task) -> int:
-    """Return how many replicas of a task's network to train at once."""
+    """Return the number of replicas of a task's network to train at once."""
     network = task.settings.network
     if isinstance(network, tuple):
         sizes = (task.table.X.shape[1], *network, task.table.n_classes)
@@ -87,7 +87,7 @@ def stack_size(task: Task) -> int:
 
 
 def _module(task: Task) -> nn.Module:
-    """Make the module of a task: a fresh copy of the pattern, or what the callable makes, under the task's seed."""
+    """Create the module of a task under its seed: a fresh copy of the pattern, or the result of the callable."""
     network = task.settings.network
     seed = stream(task, INITIAL_WEIGHTS).initial_seed()
     if isinstance(network, nn.Module):
@@ -95,13 +95,13 @@ def _module(task: Task) -> nn.Module:
     else:
         assert isinstance(network, Callable)  # type: ignore[arg-type]
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed notes the call stack each time, for CUDA
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed records the call stack, for CUDA
             module = network(task.table.X.shape[1:], task.table.n_classes)  # type: ignore[operator]
     return module.to(getattr(torch, task.settings.dtype))
 
 
 def build_stack(tasks: Sequence[Task]) -> Stack:
-    """Make the networks of a stack, each with the initial weights of its own seed."""
+    """Create the networks of a stack, each with initial weights of its own seed."""
     settings = tasks[0].settings
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     if not isinstance(settings.network, tuple):
@@ -131,7 +131,7 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
 
 @torch.no_grad()
 def _started(stack: Stack, tasks: Sequence[Task]) -> Stack:
-    """Give the replicas whose task names a start its weights."""
+    """Copy the weights of the starts of tasks into their replicas."""
     values = stack.state_dict()
     for replica, task in enumerate(tasks):
         for name, start in (task.start.weights if task.start is not None else {}).items():
@@ -143,14 +143,14 @@ def _started(stack: Stack, tasks: Sequence[Task]) -> Stack:
 @torch.no_grad()
 def _output_shape(module: nn.Module, rows: torch.Tensor) -> tuple[int, ...]:
     with torch.random.fork_rng(devices=[]):
-        return tuple(copy.deepcopy(module)(rows).shape)  # a copy: batch-norm's statistics must not see these rows
+        return tuple(copy.deepcopy(module)(rows).shape)  # a copy: these rows must not change batch-norm's statistics
 
 
 def reads_integers(task: Task) -> bool:
     """Whether the user's network of a task reads the integers of its table as integers, as an embedding does."""
     try:
         _output_shape(_module(task), torch.tensor(task.table.X[:2]))
-    except Exception:  # whatever a network makes of rows that it is not made for
+    except Exception:  # of any kind, from unsuitable rows
         return False
     return True
 
@@ -172,7 +172,7 @@ def _check_outputs(module: nn.Module, rows: torch.Tensor, n_classes: int) -> Non
 
 
 def unpadded(stack: Stack, task: Task, state: State) -> dict[str, NDArray[Any]]:
-    """Return the weights of one replica without the padding that a wider neighbour brought."""
+    """Return the weights of one replica without padding."""
     weights = {name: value.cpu().numpy() for name, value in state.items()}
     if not isinstance(stack, MLPStack):
         return weights

@@ -1,4 +1,4 @@
-"""When a replica stops before its last step: a held-out score that rests, or a gradient that vanishes."""
+"""Rules that stop a replica early: a held-out score without improvement, or a small gradient."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -21,27 +21,27 @@ def replica_state(stack: nn.Module, position: int) -> State:
 
 
 class Rule(Protocol):
-    """Evaluates a stack at the end of an epoch, and names the replicas that are done."""
+    """Evaluates a stack at the end of an epoch, and selects the replicas to stop."""
 
     name: str
     history: list[list[tuple[int, float]]]
 
     def evaluate(self, stack: nn.Module, replicas: Sequence[int], step: int) -> list[int]:
-        """Return the positions in the stack (not the replicas' numbers) of those that stop now."""
+        """Return the positions in the stack (not the numbers) of the replicas that stop now."""
 
     def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
-        """Return the weights that a replica ends with."""
+        """Return the final weights of a replica."""
 
 
 def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Join row indices of different lengths: ``(R, n)`` indices and where they are real."""
+    """Pad row indices to equal length: ``(R, n)`` indices, and a mask of the original ones."""
     lengths = torch.tensor([len(r) for r in rows])
     index = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     return index, torch.arange(index.shape[1]) < lengths[:, None]
 
 
 class EarlyStopping:
-    """Stop a replica whose score on its validation rows has not improved for long, at its best weights."""
+    """Stop a replica, at its best weights, whose score on its validation rows no longer improves."""
 
     name = "early_stopping"
 
@@ -95,7 +95,7 @@ class EarlyStopping:
 
 
 class GradientTolerance:
-    """Stop a replica once the gradient of its loss is small: over all of its training rows, or over a few.
+    """Stop a replica once the gradient of its loss is small, over all training rows or a few.
 
     Its history holds the norm of each evaluation.
     """
@@ -130,7 +130,7 @@ class GradientTolerance:
         return [position for position, norm in enumerate(norms) if norm <= self._tolerance]
 
     def final_state(self, stack: nn.Module, position: int, replica: int) -> State:
-        """Return the weights as they are."""
+        """Return the current weights."""
         return replica_state(stack, position)
 
     def gradient_norms(self, stack: nn.Module, replicas: Sequence[int]) -> Tensor:
@@ -155,7 +155,7 @@ class GradientTolerance:
         return torch.stack(squares).sum(dim=0).sqrt()
 
     def _seen(self, replica: int) -> Tensor | slice:
-        """Return the rows of a replica that an evaluation is over."""
+        """Return the rows of a replica for an evaluation."""
         n_rows = len(self._rows[replica])
         if self._few is None or self._few >= n_rows:
             return slice(None)

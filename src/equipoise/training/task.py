@@ -1,4 +1,4 @@
-"""What the trainer is asked to do: a task is rows, targets, weights and a seed, and how to train on them."""
+"""Input of the trainer: a task is rows, targets, weights, a seed, and settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.batches.transform import MixingTransform
+from equipoise.batches import BatchSMOTE, MixUp
+from equipoise.batches.balanced import BatchSampler
+from equipoise.batches.transform import BatchTransform, MixingTransform
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
@@ -19,7 +21,7 @@ NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows and targets that any number of tasks draw from; one object is placed in memory once.
+    """Rows and targets shared by any number of tasks; one object is placed in memory once.
 
     Attributes
     ----------
@@ -28,9 +30,9 @@ class Table:
     y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
     n_classes : int
     groups : ndarray of shape (n,), int group codes, or None
-        For losses that treat groups apart.
+        For losses by group.
     scaler : Standardizer or None
-        For bytes: applied as they become numbers.
+        Standardisation of bytes when they become numbers.
     """
 
     X: NDArray[Any]
@@ -48,46 +50,43 @@ class Table:
         return 1 if self.groups is None else int(self.groups.max()) + 1
 
     def cells(self) -> NDArray[np.int64]:
-        """Class and group of each row in one number, ``class * n_groups + group``."""
+        """Cell of each row, its class and group in one number, ``class * n_groups + group``."""
         return self.labels() if self.groups is None else self.labels() * self.n_groups + self.groups
 
     def labels(self) -> NDArray[np.int64]:
-        """Class of each row; the most probable one of soft targets."""
+        """Class of each row; the most probable class of soft targets."""
         return (self.y.argmax(axis=1) if self.y.ndim == 2 else self.y).astype(np.int64)
 
 
 def classes_and_groups(target: Tensor, n_groups: int) -> tuple[Tensor, Tensor | None]:
-    """Take apart the numbers of `Table.cells`; without groups, class codes or probabilities stay as they are."""
+    """Split `Table.cells` into classes and groups; without groups, targets stay unchanged."""
     return (target, None) if n_groups == 1 else (target // n_groups, target % n_groups)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is trained. Tasks that differ in nothing but the mixing transform share a stack.
+    """How a network is trained. Tasks that differ in their mixing transform only share a stack.
 
     Attributes
     ----------
     network : tuple of int, nn.Module or callable
-        Widths of the hidden layers of a multi-layer perceptron; or a module that every replica copies
-        with new weights; or a callable ``(input_shape, n_classes) -> nn.Module``.
+        Widths of the hidden layers of a multi-layer perceptron; or a module, copied for each replica with new weights;
+        or a callable ``(input_shape, n_classes) -> nn.Module``.
     head : {"linear", "cosine"}
-        Of the perceptron: logits as a linear layer gives them, or 30 times cosines, as margins need them.
+        Last layer of the perceptron: linear, or 30 times cosines, for losses with margins.
     loss : "cross_entropy", nn.Module or callable
-        See `equipoise.losses.row_losses`. If its module has a method ``set_progress``, it is called before each
-        step with the share of the run that is done, 0 to 1.
+        See `equipoise.losses.row_losses`; a module as `equipoise.losses.rows.FollowsProgress` gets the progress of the
+        run before each step.
     outer : OuterProblem or None
-        Searches for what to train with, such as `AutoBalance` for a loss; see `Task.inner`.
-    batch_transform : callable or None
-        ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights; see
-        `equipoise.batches.transform.transformed`.
-    batch_sampler : callable or None
-        ``(labels, batch_size, generator=...) -> sampler``, such as the class `BalancedBatchSampler`: of some
-        length, and an iterable of batches of row positions. It is read again and again, with
-        ``set_epoch`` in between if it has that. None passes over the rows in random order.
+        Search for a part of the training, such as `AutoBalance` for a loss; see `Task.inner`.
+    batch_transform : BatchTransform or None
+        ``(x, y) -> (x, soft y)``, or ``(x, y, weight) -> (x, soft y, weight)`` where rows have weights.
+    batch_sampler : BatchSampler or None
+        Such as the class `BalancedBatchSampler`. None passes over the rows in random order.
     batch_size, max_steps : int
         Rows a gradient step, and gradient steps.
     min_steps : int
-        Gradient steps that a time limit does not cut.
+        Gradient steps that are made whatever the time limit.
     epoch_steps : int
         Steps between evaluations of the stopping rules.
     learning_rate, weight_decay : float
@@ -97,30 +96,30 @@ class Settings:
     schedule : {"one_cycle", "constant", "plateau"}
         See `equipoise.training.schedules`.
     initialization : {"torch", "glorot_uniform"}
-        Of the perceptron: weights and biases as ``nn.Linear`` draws them, or as Glorot and Bengio (2010) with
-        biases of zero, which is Keras's default.
+        Weights and biases of the perceptron: as in ``nn.Linear``, or as in Glorot and Bengio (2010) with biases of
+        zero, Keras's default.
     dropout : float or tuple of float, in [0, 1)
-        Rate after each hidden layer of the perceptron, or one a layer; other networks drop out by themselves.
+        Rate after each hidden layer of the perceptron, or one a layer; other networks have dropout layers.
     early_stopping : callable or None
-        ``(labels, probabilities) -> score`` on the task's validation rows, greater is better.
+        ``(labels, probabilities) -> score`` on the validation rows of the task, greater is better.
     patience : int
         Evaluations without a better score before a replica stops.
     gradient_tolerance : float or None
-        A replica stops once the norm of its gradient is no larger.
+        Norm of the gradient at which a replica stops.
     gradient_rows : int or None
-        Number of rows for this norm, new ones at each evaluation; all of a replica's by default.
+        Number of rows for this norm, new ones at each evaluation; by default all rows of a replica.
     keep_optimizer : bool
-        Keep the optimiser's moments with the trained network, so that a task may start from it.
+        Whether to keep the moments of the optimiser with the trained network, for tasks that start from it.
     device, dtype : str
-        As torch names them.
+        torch's names.
     """
 
     network: tuple[int, ...] | nn.Module | NetworkFactory = (256, 128)
     head: Literal["linear", "cosine"] = "linear"
     loss: Loss = "cross_entropy"
     outer: OuterProblem | None = None
-    batch_transform: Callable[..., Any] | None = None
-    batch_sampler: Callable[..., Any] | None = None
+    batch_transform: BatchTransform | None = None
+    batch_sampler: BatchSampler | None = None
     batch_size: int = 64
     max_steps: int = 1000
     min_steps: int = 0
@@ -147,7 +146,7 @@ class Settings:
 
     @property
     def mixing(self) -> MixingTransform | None:
-        """The transform if its chance can be drawn ahead, from labels alone."""
+        """The transform, if its mixtures can be drawn ahead."""
         return self.batch_transform if isinstance(self.batch_transform, MixingTransform) else None
 
     @property
@@ -156,33 +155,26 @@ class Settings:
         return self.mixing is not None and not self.mixing.looks_at_features
 
     def shared(self) -> "Settings":
-        """What tasks of one stack must have in common: all but which transform of a kind it is."""
+        """Return the settings that tasks of one stack share: all but the transform among those of its kind."""
         if self.mixing is None:
             return self
-        return replace(self, batch_transform=_SOFTENS if self.softens else _NEEDS_FEATURES)
+        return replace(self, batch_transform=_OF_KIND[self.softens])
 
 
+_OF_KIND = {True: MixUp(alpha=0), False: BatchSMOTE()}  # stand for all transforms that soften labels, or do not
 _CHOICES = {name: get_args(kind) for name, kind in get_type_hints(Settings).items() if get_origin(kind) is Literal}
-
-
-def _SOFTENS() -> None:
-    """Stand for any transform that mixes by labels and chance in `Settings.shared`."""
-
-
-def _NEEDS_FEATURES() -> None:
-    """Stand for any transform that looks for neighbours within the batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class InnerRows:
-    """Rows of the inner problem while an outer one is solved, before the network of a task trains with the result.
+    """Rows of the inner problem of a search, before the network of the task trains with the result.
 
     Attributes
     ----------
     validation_rows : ndarray of int
-        Rows of the task's table that the outer problem judges by; none of them trains the network of the search.
+        Rows of the task's table for the outer objective; not among the training rows of the search.
     rows, made, weights
-        Training rows of the network of the search, as in `Task`.
+        Training rows of the search, as in `Task`.
     """
 
     validation_rows: NDArray[np.int64]
@@ -199,25 +191,24 @@ class Task:
     ----------
     table : Table
     seed : int
-        Governs the initial weights, the order of rows, mixing and dropout of this network.
+        Seed of the initial weights, the order of rows, mixing and dropout.
     settings : Settings
     rows : ndarray of int or None
         Training rows; ``len(table) + i`` is row i of ``made``. All of the table by default.
     made : Table or None
-        Rows made by a sampler.
+        Synthetic rows.
     weights : ndarray of shape (len(rows),) or None
-        Weight of each training row. The loss of a batch is the sum of weighted losses divided by its
-        number of rows, so weights of mean one keep the scale of the loss.
+        Weight of each training row. The loss of a batch is the sum of weighted losses divided by its number of rows.
     validation_rows : ndarray of int or None
-        Rows of ``table`` for early stopping; without it, those that an outer problem judges by.
+        Rows of ``table`` for early stopping or, without it, for the outer objective.
     start : TrainedNetwork or None
-        Goes on from these weights, and from the optimiser's moments if it has them, instead of new ones.
+        Initial weights, and moments of the optimiser if it has them.
     inner : InnerRows or None
-        With `Settings.outer`: a network of the same seed and number of steps first trains on these while the outer
-        problem is solved; the network of the task then trains with the result. Without it, the network of the task is
-        the one that trains during the search.
+        With `Settings.outer`: rows of a network of the same seed and number of steps that trains during the search;
+        the network of the task then trains with the result. By default the network of the task trains during the
+        search.
     found : object or None
-        Result of an outer problem that is solved, to train with.
+        Result of a search, to train with.
     """
 
     table: Table
@@ -245,28 +236,28 @@ class Task:
     def _check_outer(self) -> None:
         if self.settings.outer is None:
             if self.inner is not None:
-                raise ValueError("inner names the rows of a search, but Settings.outer is None: give an outer problem.")
+                raise ValueError("inner gives the rows of a search, but Settings.outer is None: give an outer problem.")
             return
         if self.inner is not None or self.found is not None:
             return
         if self.validation_rows is None or not len(self.validation_rows):
             raise ValueError(
-                f"{type(self.settings.outer).__name__} needs rows to judge by, but the task has none: give it "
+                f"{type(self.settings.outer).__name__} needs validation rows, but the task has none: give "
                 f"inner=InnerRows(...), or validation_rows."
             )
         if self.settings.early_stopping is not None or self.settings.gradient_tolerance is not None:
             raise ValueError(
-                "A network that trains during a search makes all its steps: set early_stopping and gradient_tolerance "
+                "A network that trains during a search cannot stop early: set early_stopping and gradient_tolerance "
                 "to None, or give inner=InnerRows(...)."
             )
 
     def training_rows(self) -> NDArray[np.int64]:
-        """Return the row numbers that train."""
+        """Return the numbers of the training rows."""
         return np.arange(len(self.table)) if self.rows is None else np.asarray(self.rows, dtype=np.int64)
 
     @property
     def planned_steps(self) -> int:
-        """Gradient steps, those of the search included."""
+        """Gradient steps, including those of the search."""
         return self.settings.max_steps * (1 if self.inner is None else 2)
 
     def labels(self) -> NDArray[np.int64]:

@@ -1,0 +1,67 @@
+"""Hypergradient of an outer objective by the parameters of the training loss."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from equipoise.bilevel.hypergradients import hypergradient, outer_gradient
+from equipoise.bilevel.inner import Batch, InnerProblem
+from equipoise.bilevel.networks import head_parameters, predicting, summed_over, unwrapped
+from equipoise.bilevel.outer_objectives import OuterObjective
+from equipoise.bilevel.parametric import mixed_derivative, row_losses
+from equipoise.bilevel.solvers import Exact, Solver
+from equipoise.bilevel.vectors import Named
+from equipoise.losses import parametric_cross_entropy
+
+
+def loss_gradient(
+    model: nn.Module,
+    values: Named,
+    train: Sequence[Batch],
+    validation: Sequence[Batch],
+    objective: OuterObjective,
+    solver: Solver,
+    lead: int,
+) -> tuple[Named, Tensor, Tensor]:
+    """Differentiate an objective on validation rows by w, offset and delta, through the weights of a network.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Runs in evaluation mode, and stays unchanged.
+    values : dict of Tensor of shape (..., K), or (..., K, G) with groups
+        Current ``w``, ``offset`` and ``delta``.
+    train, validation : sequence of Batch
+    objective : OuterObjective
+    solver : Solver
+    lead : {0, 1}
+        Number of replica axes.
+
+    Returns
+    -------
+    slopes : dict of Tensor
+        Derivative by each parameter.
+    value, residual : Tensor of shape (...)
+        Objective, and residual of the solver, one a replica.
+    """
+    *_, K, G = values["offset"].shape if validation[0].group is not None else (*values["offset"].shape, 1)
+    bare, group = unwrapped(model)
+    theta, summed = searched_weights(bare, solver), summed_over(group)
+    with predicting(model) as logits:
+
+        def plain_losses(theta: Named, batch: Batch) -> Tensor:
+            return parametric_cross_entropy(logits(theta, batch.x), batch.target, reduction="none")
+
+        problem = InnerProblem(lambda theta, _, batch: logits(theta, batch.x), row_losses, mixed_derivative)
+        v, value = outer_gradient(plain_losses, objective, theta, validation, (K, G), lead=lead, summed=summed)
+        found = hypergradient(problem, theta, values, train, v, solver, lead=lead, summed=summed)
+    return found.alpha, value, found.residual
+
+
+def searched_weights(model: nn.Module, solver: Solver) -> Named:
+    """Return the weights of the hypergradient: all trainable ones, or those of the last linear layer for `Exact`."""
+    bare, _ = unwrapped(model)
+    trained = {name: p.detach() for name, p in bare.named_parameters() if p.requires_grad}
+    if not isinstance(solver, Exact):
+        return trained
+    return {name: trained[name] for name in head_parameters(bare) if name in trained}

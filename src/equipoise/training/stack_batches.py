@@ -1,0 +1,99 @@
+"""Batches of the networks of a stack that still train."""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+import torch
+from torch import Tensor
+
+from equipoise.batches.transform import transformed
+from equipoise.networks import MLPStack, Stack
+from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, stream
+from equipoise.training.pool import Pool
+from equipoise.training.task import Task
+
+Batch = tuple[Tensor, Tensor, Tensor | None]
+"""Rows ``(R, B, *features)``, targets ``(R, B[, K])``, and weights ``(R, B)`` if rows have weights."""
+
+Masks = Sequence[Tensor | None]
+"""Dropout masks of the hidden layers."""
+
+
+class StackBatches:
+    """Draws the batches and dropout masks of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    tasks : sequence of Task
+        One a replica.
+    pool : Pool
+
+    Attributes
+    ----------
+    rows : list of Tensor
+        Positions of the training rows of each task in the pool.
+    weights : list of Tensor or None
+        Weights of these rows, if any task has weights.
+    seeded : bool
+        Whether transforms draw from torch's global generator at each step.
+    """
+
+    def __init__(self, stack: Stack, tasks: Sequence[Task], pool: Pool) -> None:
+        self._tasks, self._pool = list(tasks), pool
+        self.rows = [pool.rows(task) for task in tasks]
+        weighted = any(task.weights is not None for task in tasks)
+        self.weights = [_weights(task, len(rows)) if weighted else None for task, rows in zip(tasks, self.rows)]
+        settings = tasks[0].settings
+        self.seeded = settings.batch_transform is not None and settings.mixing is None
+        self._draws = [
+            RowDraws(
+                rows,
+                torch.from_numpy(task.labels()),
+                weights,
+                settings.batch_size,
+                task.settings.mixing,
+                stream(task, ROWS),
+                settings.batch_sampler,
+            )
+            for task, rows, weights in zip(tasks, self.rows, self.weights)
+        ]
+        self._masks = _dropout_masks(stack, tasks, pool.X[:0])
+
+    def block(self, length: int) -> Iterator[tuple[Batch, Masks]]:
+        """Draw the batches of the next steps."""
+        block = Block.stacked([draws.block(length) for draws in self._draws])
+        masks: Iterator[Masks] = self._masks.block(length) if self._masks else repeat(())
+        for batch, mask in zip(block.batches(self._pool.X, self._pool.target), masks, strict=False):
+            yield (self._transformed(*batch) if self.seeded else batch), mask
+
+    def _transformed(self, x: Tensor, target: Tensor, weights: Tensor | None) -> Batch:
+        """Apply the transforms that cannot be drawn ahead, one a replica."""
+        parts = [
+            transformed(task.settings.batch_transform, x[i], target[i], None if weights is None else weights[i])  # type: ignore[arg-type]
+            for i, task in enumerate(self._tasks)
+        ]
+        rows, soft, of_rows = zip(*parts, strict=True)
+        return torch.stack(rows), torch.stack(soft), None if weights is None else torch.stack(of_rows)
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop all but some replicas."""
+        self._tasks = [self._tasks[p] for p in positions]
+        self._draws = [self._draws[p] for p in positions]
+        if self._masks:
+            self._masks.generators = [self._masks.generators[p] for p in positions]
+
+
+def _weights(task: Task, n_rows: int) -> Tensor:
+    return torch.ones(n_rows) if task.weights is None else torch.as_tensor(task.weights)
+
+
+def _dropout_masks(stack: Stack, tasks: Sequence[Task], like: Tensor) -> DropoutMasks | None:
+    """Return the masks of a perceptron; other networks have dropout layers."""
+    if not isinstance(stack, MLPStack):
+        return None
+    settings, widths = tasks[0].settings, stack.layer_sizes[1:-1]
+    rates = settings.dropout if isinstance(settings.dropout, tuple) else (settings.dropout,) * len(widths)
+    if not any(rates):
+        return None
+    return DropoutMasks(widths, settings.batch_size, rates, [stream(task, DROPOUT) for task in tasks], like)
