@@ -25,9 +25,9 @@ from equipoise_reproductions.remix.protocol import (
     BOOSTING,
     CONTROL,
     COST,
-    MOVED,
     NETWORKS,
     PAPER,
+    PRIOR_CORRECTED,
     REMIX,
     Effort,
     Problem,
@@ -304,7 +304,7 @@ def scored(cells, tmp_path):
 def test_scores_are_those_of_other_libraries(scored):
     _, cells, folds, frame = scored
     assert set(frame["kind"]) == {"multi-class"} and set(frame["source"]) == {"Few digits"}
-    assert len(frame) == len(cells) + 2  # the moved baseline on each fold
+    assert len(frame) == len(cells) + 2  # the corrected baseline on each fold
     codes = {(fold.repeat, fold.fold): fold.test_codes for fold in folds}
     for (method, repeat, fold), cell in cells.items():
         row = frame.set_index(["method", "repeat", "fold"]).loc[method, repeat, fold]
@@ -320,7 +320,7 @@ def test_scores_are_those_of_other_libraries(scored):
         assert row["seconds"] == cell.seconds
 
 
-def test_the_moved_baseline_is_corrected_from_the_training_shares(scored):
+def test_the_corrected_baseline_is_from_the_training_shares(scored):
     _, cells, folds, frame = scored
     for fold in folds:
         shares = np.array(fold.train_counts) / sum(fold.train_counts)
@@ -328,7 +328,7 @@ def test_the_moved_baseline_is_corrected_from_the_training_shares(scored):
         proba = before / shares
         proba /= proba.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(correct_prior(before, shares, [0.25] * 4), proba, atol=1e-6)
-        row = frame.set_index(["method", "repeat", "fold"]).loc[MOVED, fold.repeat, fold.fold]
+        row = frame.set_index(["method", "repeat", "fold"]).loc[PRIOR_CORRECTED, fold.repeat, fold.fold]
         assert row["g_mean"] == pytest.approx(geometric_mean_score(fold.test_codes, proba.argmax(axis=1)))
         assert row["brier"] == pytest.approx(brier_score_loss(fold.test_codes, proba, scale_by_half=True), abs=1e-6)
 

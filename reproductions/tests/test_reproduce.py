@@ -14,7 +14,7 @@ import equipoise_reproductions as reproductions
 from equipoise.cli import main
 from equipoise.experiments import Store
 from equipoise_reproductions.remix import runs, study, surfaces
-from equipoise_reproductions.remix.protocol import BOOSTING, MOVED, NETWORKS, Source
+from equipoise_reproductions.remix.protocol import BOOSTING, NETWORKS, PRIOR_CORRECTED, Source
 
 APS = Source("APS", "aps_failure", ("pos",), (0.01,), (171, 60000))
 
@@ -88,7 +88,7 @@ def test_table2(stand_ins, reproduce, tmp_path, nothing_is_left_to_fit, capsys):
     scores = pd.read_csv(tmp_path / "out" / "scores.csv")
     folds = {p.name: 2 * min(2, p.source.repeats) for p in problems}
     counts = scores.groupby("problem")["method"].value_counts().unstack()
-    assert set(counts) == {*(m.name for m in NETWORKS), BOOSTING, MOVED}
+    assert set(counts) == {*(m.name for m in NETWORKS), BOOSTING, PRIOR_CORRECTED}
     assert all((counts.loc[name] == n).all() for name, n in folds.items())
     assert len(page.plots) == 1
 

@@ -57,7 +57,7 @@ def test_few_rare_rows_a_fold_are_said():
 
 
 def test_a_class_with_one_row_cannot_be_compared_on():
-    with pytest.raises(ValueError, match="one has 1"):
+    with pytest.raises(ValueError, match="the rarest has 1"):
         feasible_folds(np.array([100, 1]), 5)
 
 

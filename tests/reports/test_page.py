@@ -10,8 +10,8 @@ import pytest
 
 from equipoise.experiments import METRICS
 from equipoise.reports import leaderboard_csv, write_report
-from equipoise.reports.text import number as written
 from equipoise.reports.verdict import verdict
+from equipoise.text import number as written
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>$\\frac{--></style>\x00\u202e\ud800"
@@ -66,7 +66,7 @@ def report(tmp_path):
     return write
 
 
-ALWAYS = {"scores", "moved-g_mean", "moved-macro_f1", "precision-recall", "reliability-0"}
+ALWAYS = {"scores", "readings-g_mean", "readings-macro_f1", "precision-recall", "reliability-0"}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_each_recipe_is_read_in_three_ways(stored, report):
     readings, corrected = cells(html, "readings"), cells(html, "corrected")
     assert set(readings) == set(corrected) == {"none", "under", "focal"}
     for _, row in comparison.leaderboard.iterrows():
-        columns = [f"{kind}{metric}" for metric in ("g_mean", "macro_f1") for kind in ("", "prior_", "moved_")]
+        columns = [f"{kind}{metric}" for metric in ("g_mean", "macro_f1") for kind in ("", "prior_", "tuned_")]
         assert readings[row["recipe"]] == [written(row[column]) for column in columns]
         proper = [
             f"{kind}{m}"

@@ -90,8 +90,8 @@ def test_every_plot_is_there_and_nothing_overflows(page, size):
     drawn = {
         "plot-scores",
         "plot-differences",
-        "plot-moved-g_mean",
-        "plot-moved-macro_f1",
+        "plot-readings-g_mean",
+        "plot-readings-macro_f1",
         "plot-precision-recall",
         "plot-thresholds-0",
         "plot-reliability-0",

@@ -41,7 +41,7 @@ def expected(history, name, by):
     return {tuple(rows.round(12)["value"]) for _, rows in rows.sort_values("step").groupby(by)}
 
 
-def test_a_panel_a_parameter_that_moved_and_a_line_a_class(searched):
+def test_a_panel_a_parameter_that_changed_and_a_line_a_class(searched):
     history = searched([50, 30, 20])
     figure = parameter_chart(history)
     assert [axes.get_ylabel() for axes in figure.axes] == ["offset", "multiplier"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equipoise import text as numbers
 from equipoise.reports import text
 from equipoise.text import listed
 
@@ -32,24 +33,24 @@ def test_marks_that_turn_the_writing_are_shown():
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (text.number(0.12349), "0.123"),
-        (text.number(float("nan")), "–"),
-        (text.number(-0.5), "−0.500"),
-        (text.signed(0.0104), "+0.010"),
-        (text.signed(-0.0104), "−0.010"),
-        (text.signed(-0.0004), "0.000"),
-        (text.between(0.1, 0.25), "0.100 to 0.250"),
-        (text.between(float("nan"), float("nan")), "–"),
-        (text.count(12345), "12,345"),
-        (text.count(2.5), "2.5"),
-        (text.percent(0.5), "50%"),
-        (text.percent(0.00172), "0.17%"),
-        (text.percent(0.0), "0%"),
-        (text.percent(0.0999), "10%"),
-        (text.seconds(0.25), "0.25 s"),
-        (text.seconds(59.9), "60 s"),
-        (text.seconds(75.2), "1 min 15 s"),
-        (text.seconds(7260.0), "2 h 1 min"),
+        (numbers.number(0.12349), "0.123"),
+        (numbers.number(float("nan")), "–"),
+        (numbers.number(-0.5), "−0.500"),
+        (numbers.signed(0.0104), "+0.010"),
+        (numbers.signed(-0.0104), "−0.010"),
+        (numbers.signed(-0.0004), "0.000"),
+        (numbers.between(0.1, 0.25), "0.100 to 0.250"),
+        (numbers.between(float("nan"), float("nan")), "–"),
+        (numbers.count(12345), "12,345"),
+        (numbers.count(2.5), "2.5"),
+        (numbers.percent(0.5), "50%"),
+        (numbers.percent(0.00172), "0.17%"),
+        (numbers.percent(0.0), "0%"),
+        (numbers.percent(0.0999), "10%"),
+        (numbers.seconds(0.25), "0.25 s"),
+        (numbers.seconds(59.9), "60 s"),
+        (numbers.seconds(75.2), "1 min 15 s"),
+        (numbers.seconds(7260.0), "2 h 1 min"),
         (listed(["a"]), "a"),
         (listed(["a", "b", "c"]), "a, b and c"),
     ],

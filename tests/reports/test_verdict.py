@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equipoise.reports.text import number
-from equipoise.reports.verdict import moved_difference, near_best, verdict
-from equipoise.text import listed
+from equipoise.reports.verdict import near_best, reading_difference, verdict
+from equipoise.text import listed, number
 
 
 def plain_interval(differences, n_folds):
@@ -24,8 +23,8 @@ def by_fold(comparison, recipe, column):
 
 def test_the_threshold_s_difference_is_paired_by_fold(stored):
     comparison = stored()
-    differences = by_fold(comparison, "none", "moved_macro_f1") - by_fold(comparison, "under", "macro_f1")
-    found = moved_difference(comparison, "none", "under", "macro_f1")
+    differences = by_fold(comparison, "none", "tuned_macro_f1") - by_fold(comparison, "under", "macro_f1")
+    found = reading_difference(comparison, "none", "under", "macro_f1")
     assert found.mean == pytest.approx(differences.mean())
     assert (found.low, found.high) == pytest.approx(plain_interval(differences, 3))
 
@@ -145,7 +144,7 @@ def test_probabilities_of_equal_shares_are_compared_with_the_untreated_network_s
         skill={"auto": 2.0, "none": 2.0, "under": 4.0, "focal": 1.0},
     )
     gap = by_fold(comparison, "none", "prior_balanced_brier") - by_fold(comparison, "under", "balanced_brier")
-    found = moved_difference(comparison, "none", "under", "balanced_brier", "prior")
+    found = reading_difference(comparison, "none", "under", "balanced_brier", "prior")
     assert (found.low, found.high) == pytest.approx(plain_interval(gap, 3)) and found.low > 0
     said = verdict(comparison).threshold
     assert said.startswith("Correcting the untreated network's probabilities to equal class priors alone gives")

@@ -1,4 +1,4 @@
-"""GAN over-samplers over the suite: what is trained and stored, how decisions are moved, and what the page says."""
+"""GAN over-samplers over the suite: what is trained and stored, how thresholds are tuned, and what the page says."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from equipoise.experiments import Study
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Store
 from equipoise_reproductions.gans import study, tables
-from equipoise_reproductions.gans.study import GANS, METHODS, MOVED, UNTREATED
+from equipoise_reproductions.gans.study import GANS, METHODS, RETUNED, UNTREATED
 from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}
@@ -38,7 +38,7 @@ def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, nothing_is_left_to_f
     main(["reproduce", "gan-suite", "--quick", "--out", str(out)])
     page = read(out / "gan-suite.html")
     assert "A quick run" in page.text and "Missing: c." in page.text
-    for rival in ("smote", "cost", "none, decision moved"):
+    for rival in ("smote", "cost", "none, threshold-tuned"):
         assert f"Against {rival}: better is " in page.text
     assert len(page.plots) == 1
     found, figures = (pd.read_csv(out / f"{name}.csv") for name in ("scores", "health"))
@@ -52,7 +52,7 @@ def test_the_page_of_a_quick_run(stand_ins, tmp_path, read, nothing_is_left_to_f
     assert read(out / "gan-suite.html").html == page.html
 
 
-def test_a_moved_decision_is_tuned_on_the_other_folds(stand_ins, tmp_path):
+def test_a_threshold_is_tuned_on_the_other_folds(stand_ins, tmp_path):
     untreated = [arm for arm in study.arms(quick=True) if arm.name == UNTREATED]
     Study(loaders(), untreated, study.QUICK, SETS).run(tmp_path)
     found = study.scores(tmp_path).set_index(["set", "method"])
@@ -60,10 +60,10 @@ def test_a_moved_decision_is_tuned_on_the_other_folds(stand_ins, tmp_path):
         with Store(tmp_path / f"{name}.sqlite") as store:
             cells = [cell for cell in store.cells() if cell.arm == UNTREATED]
             folds, rare = {fold.fold: fold for fold in store.folds()}, store.get("problem")["rare"]
-        moved = np.mean([worth_of_best_cuts(*pair, folds, rare) for pair in (cells, cells[::-1])], axis=0)
-        assert moved[0] - 1e-9 <= found.loc[(name, UNTREATED), "moved_g_mean"] <= moved[1] + 1e-9
-        assert found.loc[(name, MOVED), "g_mean"] == found.loc[(name, UNTREATED), "moved_g_mean"]
-        ranking = [found.loc[(name, method), "average_precision"] for method in (UNTREATED, MOVED)]
+        worth = np.mean([worth_of_best_cuts(*pair, folds, rare) for pair in (cells, cells[::-1])], axis=0)
+        assert worth[0] - 1e-9 <= found.loc[(name, UNTREATED), "tuned_g_mean"] <= worth[1] + 1e-9
+        assert found.loc[(name, RETUNED), "g_mean"] == found.loc[(name, UNTREATED), "tuned_g_mean"]
+        ranking = [found.loc[(name, method), "average_precision"] for method in (UNTREATED, RETUNED)]
         assert ranking[0] == ranking[1]
 
 
@@ -96,7 +96,7 @@ def made_up(gain, n=12):
                 "seconds": 10.0 if method in GANS else 1.0,
             }
             row |= {name: -level if name == "balanced_brier" else level for name in study.SCORED}
-            rows.append(row | {f"moved_{name}": level for name in TUNED_FOR})
+            rows.append(row | {f"tuned_{name}": level for name in TUNED_FOR})
     return pd.DataFrame(rows)
 
 
@@ -114,4 +114,4 @@ def test_nothing_is_said_without_a_difference():
 def test_times_are_in_fits_of_the_untreated_network():
     times = tables.times(made_up(0.0))
     assert times.loc["smotified-gan", "in untreated fits, median"] == "10.0"
-    assert times.loc[UNTREATED, "in untreated fits, median"] == "1.0" and MOVED not in times.index
+    assert times.loc[UNTREATED, "in untreated fits, median"] == "1.0" and RETUNED not in times.index

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from equipoise.experiments import METRICS, Comparison
-from equipoise.reports.text import number
+from equipoise.text import number
 
 _SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # fits a terminal; the report shows all
 
@@ -17,7 +17,7 @@ def print_leaderboard(console: Console, comparison: Comparison) -> None:
         title=f"Best first by {chosen.title}", box=None, padding=(0, 1, 0, 0), pad_edge=False
     )  # fits 80 columns
     table.add_column("recipe", no_wrap=True)
-    readings = {"prior corrected": f"prior_{chosen.name}", "threshold tuned": f"moved_{chosen.name}"}
+    readings = {"prior corrected": f"prior_{chosen.name}", "threshold tuned": f"tuned_{chosen.name}"}
     readings = {title: column for title, column in readings.items() if column in board}
     for title in (chosen.title, *readings, *(METRICS[name].title for name in names[1:]), "seconds a fit"):
         table.add_column(title.replace(" ", "\n", 1), justify="right", overflow="fold")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from equipoise.experiments.statistics import Interval
-from equipoise.reports.text import number
+from equipoise.text import number
 
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested"
 

@@ -87,12 +87,12 @@ class Comparison:
     def scores(self) -> pd.DataFrame:
         """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
 
-        A metric is read as decided; ``prior_<metric>`` and ``moved_<metric>`` are its prior-corrected and
+        A metric is read as decided; ``prior_<metric>`` and ``tuned_<metric>`` are its prior-corrected and
         threshold-tuned readings, see `Readings.score`.
         """
         kept = {CORRECTED: [m for m in METRICS.values() if m.priors], TUNED: [METRICS[name] for name in TUNED_FOR]}
         wide = self.readings.frame(list(METRICS.values()), [DECIDED]).drop(columns="reading")
-        for reading, prefix in ((CORRECTED, "prior"), (TUNED, "moved")):
+        for reading, prefix in ((CORRECTED, "prior"), (TUNED, "tuned")):
             frame = self.readings.frame(kept[reading], [reading])
             for metric in kept[reading]:
                 wide[f"{prefix}_{metric.name}"] = frame[metric.name]

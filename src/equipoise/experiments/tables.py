@@ -7,7 +7,7 @@ import pandas as pd
 
 from equipoise.experiments.scores import Metric
 from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
-from equipoise.reports.text import number, p_value
+from equipoise.text import number, p_value
 
 
 def by_family(scores: pd.DataFrame, metric: str, arms: Sequence[str]) -> pd.DataFrame:

@@ -6,20 +6,22 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.readings import TUNED_FOR
 from equipoise.recipes import is_neural
 from equipoise.reports import curves, plots
 from equipoise.reports.svg import SERIES, drawing, inline
-from equipoise.reports.text import number, short
-from equipoise.reports.verdict import MOVED, UNTREATED, near_best
+from equipoise.reports.text import short
+from equipoise.reports.verdict import UNTREATED, near_best
+from equipoise.text import number
 
-_READINGS = ("", "prior_", "moved_")
+_READINGS = ("", "prior_", "tuned_")
 _SWEPT = {"g_mean": "G-mean", "macro_f1": "macro F1", "recall": "recall", "precision": "precision"}
 
 
 def figures(comparison: Comparison) -> dict[str, Markup]:
     """Draw all plots that a comparison with a result or more allows, by name."""
     with drawing():
-        found = _leaderboard(comparison) | _moved(comparison) | _curves(comparison)
+        found = _leaderboard(comparison) | _readings(comparison) | _curves(comparison)
         return {name: inline(figure, name, label) for name, (figure, label) in found.items()}
 
 
@@ -62,10 +64,10 @@ def _leaderboard(comparison: Comparison) -> _Found:
     return found
 
 
-def _moved(comparison: Comparison) -> _Found:
+def _readings(comparison: Comparison) -> _Found:
     board = comparison.leaderboard
     return {
-        f"moved-{metric}": (
+        f"readings-{metric}": (
             plots.dumbbells(
                 board["recipe"].tolist(),
                 *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
@@ -73,7 +75,7 @@ def _moved(comparison: Comparison) -> _Found:
             ),
             f"{METRICS[metric].title} by recipe: as decided, prior-corrected, and with thresholds tuned.",
         )
-        for metric in MOVED
+        for metric in TUNED_FOR
     }
 
 

@@ -8,11 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
-from equipoise.reports.verdict import MOVED, verdict
+from equipoise.reports.verdict import verdict
+from equipoise.text import between, count, number, percent, seconds
 
 REPORT, LEADERBOARD = "report.html", "leaderboard.csv"
 _MARKS = {REPORT: b'<meta name="generator" content="equipoise', LEADERBOARD: b"recipe,"}
@@ -35,7 +37,7 @@ def check_places(folder: Path) -> None:
 def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
-    The page holds what was found in the data, the leaderboard with intervals, what prior correction and moved
+    The page holds what was found in the data, the leaderboard with intervals, what prior correction and tuned
     thresholds would do, scores and confusions by class, precision-recall and reliability curves, figures of rows
     that a GAN made, and the protocol. The same comparison gives the same bytes. A report that is there already is
     replaced only by a whole new one.
@@ -98,11 +100,11 @@ def render(comparison: Comparison, command: str) -> str:
     formats: list[Callable[..., str]] = [
         text.short,
         text.marked,
-        text.number,
-        text.between,
-        text.count,
-        text.percent,
-        text.seconds,
+        number,
+        between,
+        count,
+        percent,
+        seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template("page.html.j2").render(_context(comparison, command))
@@ -149,7 +151,7 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "decided": [name for name in columns if METRICS[name].at_threshold],
         "threshold_free": [name for name in columns if not METRICS[name].at_threshold],
         "leaderboard": tables.leaderboard(comparison),
-        "moved_metrics": MOVED,
+        "tuned_metrics": TUNED_FOR,
         "readings": tables.three_readings(comparison),
         "corrected_metrics": tables.corrected_metrics(),
         "corrected": tables.corrected_probabilities(comparison),

@@ -13,7 +13,7 @@ _LABELLED = 12  # lines that each have their name beside them, at most
 
 
 def parameter_chart(history: pd.DataFrame) -> Figure:
-    """Draw every parameter that moved against the training step, a panel each, a line a class.
+    """Draw every parameter that changed against the training step, a panel each, a line a class.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def parameter_chart(history: pd.DataFrame) -> Figure:
     lines = [name for name in ("class", "group") if name in history]
     table = history.pivot_table(index="step", columns=["parameter", *lines], values="value", aggfunc="mean")
     found = table.columns.get_level_values("parameter")
-    moved = [name for name in _TITLES if name in found and np.ptp(table[name].to_numpy(), axis=0).any()]
-    shown = moved or [name for name in _TITLES if name in found]
+    changed = [name for name in _TITLES if name in found and np.ptp(table[name].to_numpy(), axis=0).any()]
+    shown = changed or [name for name in _TITLES if name in found]
     figure = new_figure(190 * len(shown) + 30)
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, shown):

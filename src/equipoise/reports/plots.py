@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from equipoise.reports.curves import THRESHOLDS, Bins
 from equipoise.reports.svg import GROUND, INK, MUTED, RULE, SERIES
-from equipoise.reports.text import count
+from equipoise.text import count
 
 Floats = NDArray[np.float64]
 Curve = tuple[str, Floats, Floats, str]
@@ -47,13 +47,13 @@ def intervals(
     return figure
 
 
-def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, moved: Floats, *, label: str) -> Figure:
+def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, tuned: Floats, *, label: str) -> Figure:
     """A recipe's score as decided (hollow), prior-corrected (a bar) and with tuned thresholds (filled)."""
     figure, axes = _by_recipe(names, label)
     rows = np.arange(len(names))
-    axes.hlines(rows, decided, moved, color=SERIES[0], linewidth=2, alpha=0.55)
+    axes.hlines(rows, decided, tuned, color=SERIES[0], linewidth=2, alpha=0.55)
     axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3, label="as decided")
-    axes.scatter(moved, rows, s=46, color=SERIES[0], zorder=3, label="thresholds tuned")
+    axes.scatter(tuned, rows, s=46, color=SERIES[0], zorder=3, label="thresholds tuned")
     axes.scatter(corrected, rows, s=110, color=SERIES[1], marker="|", linewidth=2, zorder=4, label="prior-corrected")
     legend(figure, axes)
     return figure

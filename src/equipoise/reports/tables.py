@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
 from equipoise.reports.definitions import MADE_ROWS
-from equipoise.reports.text import number
-from equipoise.reports.verdict import MOVED, near_best
+from equipoise.reports.verdict import near_best
+from equipoise.text import number
 
 
 def corrected_metrics() -> list[str]:
@@ -75,7 +76,7 @@ def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {
             "recipe": row["recipe"],
-            "scores": [tuple(number(row[column]) for column in (m, f"prior_{m}", f"moved_{m}")) for m in MOVED],
+            "scores": [tuple(number(row[column]) for column in (m, f"prior_{m}", f"tuned_{m}")) for m in TUNED_FOR],
         }
         for _, row in comparison.leaderboard.iterrows()
     ]

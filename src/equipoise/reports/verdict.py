@@ -7,15 +7,12 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.text import between, count, number, signed
-from equipoise.text import listed
+from equipoise.text import between, count, listed, number, signed
 
 UNTREATED = "none"
-MOVED = ("g_mean", "macro_f1")
-"""Metrics that are also scored with thresholds tuned on the other folds."""
 
-_CORRECTED = "balanced_brier"  # what a moved threshold is to decisions, a corrected prior is to this
-_HOW = {"moved": "tuning {} thresholds", "prior": "correcting {} probabilities to equal class priors"}
+_CORRECTED = "balanced_brier"  # what a tuned threshold is to decisions, a corrected prior is to this
+_HOW = {"tuned": "tuning {} thresholds", "prior": "correcting {} probabilities to equal class priors"}
 _DECISIONS = {"balanced": "all classes equally", "macro_f1": "a high macro F1", "natural": "the most probable class"}
 _LISTED = 5  # names in a sentence
 
@@ -43,12 +40,12 @@ def near_best(comparison: Comparison) -> list[str]:
     return board["recipe"][contains].tolist()
 
 
-def moved_difference(
-    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "moved"
+def reading_difference(
+    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "tuned"
 ) -> Interval:
     """Interval of the paired difference between one reading of a recipe and another recipe as decided.
 
-    ``reading`` is "moved", with tuned thresholds, or "prior", with corrected probabilities.
+    ``reading`` is "tuned", with tuned thresholds, or "prior", with corrected probabilities.
     """
     scores = comparison.scores.set_index(["repeat", "fold"])
     read = scores.loc[scores["recipe"] == recipe, f"{reading}_{metric}"]
@@ -144,20 +141,20 @@ def _threshold(comparison: Comparison) -> str:
         )
     if UNTREATED not in comparison.recipes:
         return "The effect of tuned thresholds alone is unknown: the untreated network (none) has no results."
-    return _moved(comparison) + _auto_corrected(comparison)
+    return _untreated(comparison) + _auto_corrected(comparison)
 
 
-def _moved(comparison: Comparison) -> str:
+def _untreated(comparison: Comparison) -> str:
     metric, reading = _reading(comparison)
-    title, moved = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
-    difference = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
+    title, score = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
+    difference = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
     gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
     if comparison.winner == UNTREATED:
         decided = number(_mean(comparison, UNTREATED, metric))
         how = _HOW[reading].format("its")
-        return f"It is the network without treatment; {how} takes its {title} from {decided} to {moved} ({gap})."
+        return f"It is the network without treatment; {how} takes its {title} from {decided} to {score} ({gap})."
     how = _HOW[reading].format("the untreated network's")
-    start = f"{how[0].upper()}{how[1:]} alone gives a {title} of {moved}"
+    start = f"{how[0].upper()}{how[1:]} alone gives a {title} of {score}"
     theirs = f"{comparison.winner}'s {number(_mean(comparison, comparison.winner, metric))}"
     if np.isnan(difference.low):
         return f"{start}, against {theirs}; there are too few folds to compare the two."
@@ -182,13 +179,13 @@ def _auto_corrected(comparison: Comparison) -> str:
 def _reading(comparison: Comparison) -> tuple[str, str]:
     """Return the metric and the reading in which the untreated network is compared with the winner."""
     tuned_for = METRICS[comparison.metric].tuned_for
-    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "moved")
+    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "tuned")
 
 
 def _as_good(comparison: Comparison) -> int:
     """1 if that reading of the untreated network is significantly better than the winner, -1 if worse, else 0."""
     metric, reading = _reading(comparison)
-    _, low, high = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading)
+    _, low, high = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
     sign = 1 if METRICS[metric].greater_is_better else -1
     return sign * (int(low > 0) - int(high < 0))
 
@@ -220,7 +217,7 @@ def _simpler(comparison: Comparison) -> str:
     if METRICS[comparison.metric].tuned_for is None or UNTREATED not in {*comparison.recipes} - {comparison.winner}:
         return ""
     metric, reading = _reading(comparison)
-    low = moved_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
+    low = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
     if np.isnan(low) or _as_good(comparison) < 0:
         return ""
     better = "A simpler and better model" if low > 0 else "A simpler model that may do as well"

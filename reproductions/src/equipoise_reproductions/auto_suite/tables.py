@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from equipoise.experiments.scores import Metric
 from equipoise.experiments.tables import Tables
 from equipoise.recipes import AUTO
-from equipoise.reports.text import count, number, p_equals, signed
+from equipoise.text import count, number, p_equals, signed
 from equipoise_reproductions.auto_suite.arms import (
     AT_EQUAL_SHARES,
     BOOSTERS,

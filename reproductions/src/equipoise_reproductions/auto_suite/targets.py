@@ -8,7 +8,7 @@ from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
 from equipoise.experiments.tables import by_family
 from equipoise.recipes import AUTO
-from equipoise.reports.text import between, number, p_equals, signed
+from equipoise.text import between, number, p_equals, signed
 from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, BOOSTERS, FITTED, PRIOR, TITLES
 from equipoise_reproductions.auto_suite.scores import EQUAL, TUNED
 
@@ -29,7 +29,7 @@ def methods(scores: pd.DataFrame, metric: Metric) -> list[str]:
     """Return what is ranked by a metric: auto, and whatever was run on every set that auto was run on."""
     candidates = AT_EQUAL_SHARES if metric in EQUAL else FITTED
     known = scores.dropna(subset=[metric.name]).groupby("method")["set"].agg(set)
-    wanted = known[candidates[0]]
+    wanted = known.get(candidates[0], set())
     return [name for name in candidates if name in known and known[name] >= wanted]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval, wilcoxon_holm
 from equipoise.experiments.tables import Tables, by_family
-from equipoise.reports.text import number
+from equipoise.text import number
 from equipoise_reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
 from equipoise_reproductions.autobalance.scores import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise_reproductions.autobalance.splits import RETRAINED, SIDES

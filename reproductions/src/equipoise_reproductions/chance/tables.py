@@ -7,7 +7,7 @@ import pandas as pd
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
 from equipoise.experiments.tables import Tables, by_family
-from equipoise.reports.text import number, p_equals
+from equipoise.text import number, p_equals
 from equipoise_reproductions.chance.arms import RECIPES, TITLES
 
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")

@@ -15,20 +15,20 @@ from equipoise.recipes import RECIPES
 from equipoise_reproductions.gains import gain_dots
 from equipoise_reproductions.suite import loaders
 
-UNTREATED, MOVED = "none", "none-moved"
+UNTREATED, RETUNED = "none", "none-tuned"
 GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow)
-METHODS = (UNTREATED, MOVED, "cost", "over", "smote", "svm-smote", *GANS)
-TITLES: dict[str, str] = {name: name for name in METHODS} | {MOVED: "none, decision moved"}
+METHODS = (UNTREATED, RETUNED, "cost", "over", "smote", "svm-smote", *GANS)
+TITLES: dict[str, str] = {name: name for name in METHODS} | {RETUNED: "none, threshold-tuned"}
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
 FULL = Effort(n_members=1, most_rows=6000, most_steps=1000)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=500, most_steps=60, most_sets=2)
 _QUICK_EPOCHS = 20
-_GAINS = {f"{TITLES[gan]} over {TITLES[rival]}": (gan, rival) for gan in GANS[:1] for rival in ("smote", MOVED)}
+_GAINS = {f"{TITLES[gan]} over {TITLES[rival]}": (gan, rival) for gan in GANS[:1] for rival in ("smote", RETUNED)}
 
 
 def arms(*, quick: bool) -> list[Arm]:
-    """What is trained; the decision of `MOVED` is moved afterwards."""
-    trained = recipe_arms([name for name in METHODS if name not in (MOVED, *GANS)])
+    """What is trained; `RETUNED` is a reading of the untreated network."""
+    trained = recipe_arms([name for name in METHODS if name not in (RETUNED, *GANS)])
     short = {"sampler__max_epochs": _QUICK_EPOCHS} if quick else {}
     return [*trained, *(Arm(name, name, _gan(name, short)) for name in GANS)]
 
@@ -46,19 +46,19 @@ def gans(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, 
 
 
 def scores(folder: Path) -> pd.DataFrame:
-    """Read mean scores over folds, a row a set and method; ``moved_<metric>`` are threshold-tuned.
+    """Read mean scores over folds, a row a set and method; ``tuned_<metric>`` are threshold-tuned.
 
-    The method `MOVED` is the untreated network read so, its probabilities corrected to equal shares.
+    The method `RETUNED` is the untreated network read so, its probabilities corrected to equal shares.
     """
     found = results(folder, metrics=[METRICS[name] for name in SCORED])
     means = found.drop(columns=["repeat", "fold"]).groupby(["reading", "set", "family", "arm"], sort=False).mean()
     tuned = means.loc[TUNED, list(TUNED_FOR)]
-    table = means.loc[DECIDED].join(tuned.add_prefix("moved_"))
+    table = means.loc[DECIDED].join(tuned.add_prefix("tuned_"))
     untreated = table.xs(UNTREATED, level="arm", drop_level=False)
     corrected = means.loc[CORRECTED].loc[untreated.index, "balanced_brier"]
-    moved = untreated.assign(**{name: tuned[name] for name in TUNED_FOR}, balanced_brier=corrected)
+    reread = untreated.assign(**{name: tuned[name] for name in TUNED_FOR}, balanced_brier=corrected)
     return (
-        pd.concat([table, moved.rename({UNTREATED: MOVED}, level="arm")])
+        pd.concat([table, reread.rename({UNTREATED: RETUNED}, level="arm")])
         .rename_axis(index={"arm": "method"})
         .reset_index()
     )

@@ -7,23 +7,23 @@ from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import wilcoxon_holm
 from equipoise.experiments.tables import Tables, by_family
-from equipoise.reports.text import number, p_equals
-from equipoise_reproductions.gans.study import GANS, METHODS, MOVED, SCORED, TITLES, UNTREATED
+from equipoise.text import number, p_equals
+from equipoise_reproductions.gans.study import GANS, METHODS, RETUNED, SCORED, TITLES, UNTREATED
 
-BEATEN = ("smote", "cost", MOVED)
+BEATEN = ("smote", "cost", RETUNED)
 """What a GAN over-sampler must beat to be worth its time."""
 
-_MOVED = [
-    Metric(f"moved_{name}", f"{METRICS[name].title}, decision moved", True, True, METRICS[name].score)
+_TUNED = [
+    Metric(f"tuned_{name}", f"{METRICS[name].title}, threshold-tuned", True, True, METRICS[name].score)
     for name in TUNED_FOR
 ]
-_TABLES, _OF_MOVED = (Tables(metrics, TITLES) for metrics in ([METRICS[name] for name in SCORED], _MOVED))
+_TABLES, _OF_TUNED = (Tables(metrics, TITLES) for metrics in ([METRICS[name] for name in SCORED], _TUNED))
 ranks, every_set = _TABLES.ranks, _TABLES.every_set
 
 
-def ranks_moved(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean ranks when every method's decision is moved."""
-    return _OF_MOVED.ranks(scores, [name for name in METHODS if name != MOVED])
+def ranks_tuned(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks when every method is threshold-tuned."""
+    return _OF_TUNED.ranks(scores, [name for name in METHODS if name != RETUNED])
 
 
 def tests(scores: pd.DataFrame, gan: str) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def times(scores: pd.DataFrame) -> pd.DataFrame:
     """Seconds a fit of each method, over sets, and in fits of the untreated network on the same set."""
     wide = scores.pivot(index="set", columns="method", values="seconds")
     ratios = wide.div(wide[UNTREATED], axis=0)
-    trained = [name for name in METHODS if name != MOVED]
+    trained = [name for name in METHODS if name != RETUNED]
     return pd.DataFrame(
         {
             "seconds a fit, median": [number(wide[name].median(), 1) for name in trained],

@@ -10,7 +10,7 @@ from equipoise.experiments.claims import Claim
 from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.search import search_figure
-from equipoise.reports.text import number
+from equipoise.text import number
 from equipoise_reproductions.mubo import claims, plots, protocol, results, runs, tables
 from equipoise_reproductions.mubo.protocol import (
     ANEW,

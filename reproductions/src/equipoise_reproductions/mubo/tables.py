@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from equipoise.reports.text import count, number
+from equipoise.text import count, number
 from equipoise_reproductions.mubo.protocol import (
     BY_CLASS,
     COLUMNS,

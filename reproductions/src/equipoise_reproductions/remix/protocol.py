@@ -134,8 +134,8 @@ LONGER = tuple(
 )
 """What shows, on one ratio of each data set that is trained for less, what the paper's 500 epochs would change."""
 
-BOOSTING, MOVED = "gbdt-balanced", "baseline-moved"
-"""Columns beside the networks: weighed boosting, and the baseline with its decision moved to equal shares."""
+BOOSTING, PRIOR_CORRECTED = "gbdt-balanced", "baseline-corrected"
+"""Columns beside the networks: weighed boosting, and the baseline corrected to equal class priors."""
 
 BOOSTED = Method(BOOSTING, "Histogram boosting, classes weighed", {})
 

@@ -10,7 +10,7 @@ from equipoise import metrics
 from equipoise.decisions import correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.store import Cell, StoredFold
-from equipoise_reproductions.remix.protocol import BASELINE, MOVED, Problem
+from equipoise_reproductions.remix.protocol import BASELINE, PRIOR_CORRECTED, Problem
 
 METRICS = {"g_mean": "GM", "bbs": "BBS"}
 """The paper's two metrics by column: greater is better for the first, smaller for the second."""
@@ -50,8 +50,8 @@ def _of_problem(folder: Path, problem: Problem) -> list[dict[str, object]]:
         if cell.arm == BASELINE.name:
             n = len(fold.train_counts)
             shares = np.array(fold.train_counts) / sum(fold.train_counts)
-            moved = correct_prior(np.asarray(cell.probabilities), shares, np.full(n, 1 / n))
-            rows.append(_scored(problem, MOVED, fold, cell, moved))
+            corrected = correct_prior(np.asarray(cell.probabilities), shares, np.full(n, 1 / n))
+            rows.append(_scored(problem, PRIOR_CORRECTED, fold, cell, corrected))
     return rows
 
 

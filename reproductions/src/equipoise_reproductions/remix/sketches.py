@@ -21,7 +21,7 @@ from equipoise.batches import BatchSMOTE, ReMix
 from equipoise.batches.transform import MixingTransform
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import GROUND, INK, MUTED, SERIES
-from equipoise.reports.text import percent
+from equipoise.text import percent
 from equipoise_reproductions.remix.hull import in_hull
 
 Floats = NDArray[np.float64]

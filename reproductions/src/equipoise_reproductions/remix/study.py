@@ -11,7 +11,7 @@ from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.reports.svg import drawing
-from equipoise.reports.text import count, number
+from equipoise.text import count, number
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import (
     claims,

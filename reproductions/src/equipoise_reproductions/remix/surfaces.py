@@ -26,7 +26,7 @@ from equipoise.batches import BatchSMOTE, ReMix
 from equipoise.metrics import balanced_brier_score, g_mean
 from equipoise.reports.plots import FONT, calm
 from equipoise.reports.svg import GROUND, INK, MUTED, SERIES
-from equipoise.reports.text import number
+from equipoise.text import number
 from equipoise.training import FittedEnsemble, Settings, Task, fit
 from equipoise_reproductions.remix.ring import Ring
 from equipoise_reproductions.remix.sketches import wide_figure

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from equipoise.reports.text import count, number
+from equipoise.text import count, number
 from equipoise_reproductions.remix.protocol import (
     BASELINE,
     BOOSTED,
     CONTROL,
     COST,
-    MOVED,
     PAPER,
+    PRIOR_CORRECTED,
     REMIX_DATASET,
     Problem,
     problems,
@@ -35,7 +35,7 @@ PRINTED_CELLS = {"binary": 18, "multi-class": 9}
 """Data sets x ratios that the paper's sums are over; they follow from the totals of its columns."""
 
 TITLES = {method.name: method.title for method in (*PAPER, CONTROL, REMIX_DATASET)} | {
-    MOVED: "Baseline, decision moved to equal shares",
+    PRIOR_CORRECTED: "Baseline, prior-corrected",
     BOOSTED.name: BOOSTED.title,
 }
 METRIC_TITLES = {"g_mean": "GM", "bbs": "BBS", "brier": "Brier"}

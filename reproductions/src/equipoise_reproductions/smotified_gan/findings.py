@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from equipoise.experiments.statistics import Interval, t_interval
-from equipoise.reports.text import number, percent, signed
-from equipoise.text import listed
+from equipoise.text import listed, number, percent, signed
 from equipoise_reproductions.smotified_gan.protocol import TITLES, Source
 from equipoise_reproductions.smotified_gan.results import AUTHORS, SOUND, gains, means
 from equipoise_reproductions.smotified_gan.tables import RIVALS, over_folds

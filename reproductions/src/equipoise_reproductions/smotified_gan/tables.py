@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.reports.text import count, number, signed
+from equipoise.text import count, number, signed
 from equipoise_reproductions.smotified_gan.protocol import NOT_RUN, TITLES, Effort, Score, Source
 from equipoise_reproductions.smotified_gan.results import AUTHORS, SOUND, gains, means
 
