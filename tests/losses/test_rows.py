@@ -150,3 +150,13 @@ def test_a_loss_that_reduces_is_refused():
 
     with pytest.raises(ValueError, match=r"one value a row \(15 of them\).*\(\)"):
         row_losses(Mean(), COUNTS)(logits(), targets(False))
+
+
+def test_a_class_of_torch_does_not_take_counts_for_its_options():
+    with pytest.raises(ValueError, match=r"pass an instance, loss=CrossEntropyLoss\(\)"):
+        row_losses(nn.CrossEntropyLoss, COUNTS)
+
+
+def test_a_callable_returns_a_module():
+    with pytest.raises(ValueError, match="must return an nn.Module when called with class counts, got None"):
+        row_losses(lambda counts: None, COUNTS)

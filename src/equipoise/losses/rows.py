@@ -70,14 +70,23 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     Raises
     ------
     ValueError
-        If the name is unknown, or the loss does not return one value a row.
+        If the name is unknown, a class of torch's is given in place of an instance, a callable returns no module, or
+        the loss does not return one value a row.
     """
     if isinstance(loss, str):
         if loss != "cross_entropy":
             raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
         return StackLoss(_flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none")))
 
+    if isinstance(loss, type) and loss.__module__.startswith("torch."):
+        raise ValueError(
+            f"A class given as loss is called with the class counts, and torch's {loss.__name__} would take them for "
+            f"weights or other options: pass an instance, loss={loss.__name__}()."
+        )
+
     def ready(module: nn.Module) -> nn.Module:
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"loss={loss!r} must return an nn.Module when called with class counts, got {module!r}.")
         return _unreduced(module).to(class_counts.device, dtype)
 
     if isinstance(loss, nn.Module):
