@@ -158,5 +158,5 @@ def test_a_class_of_torch_does_not_take_counts_for_its_options():
 
 
 def test_a_callable_returns_a_module():
-    with pytest.raises(ValueError, match="must return an nn.Module when called with class counts, got None"):
+    with pytest.raises(ValueError, match=r"must return an nn.Module when called with class counts, got None"):
         row_losses(lambda counts: None, COUNTS)
