@@ -9,8 +9,8 @@ demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, i
 	rm -rf demo
 	$(BIN)/equipoise compare --demo --out demo
 
-test: check  ## everything that CI runs
-	$(BIN)/pytest
+test: check  ## everything that CI runs, on two cores
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 test-long: $(READY)  ## what takes too long for every change
 	$(BIN)/pytest -m long --timeout 0 -o faulthandler_timeout=0
