@@ -127,7 +127,7 @@ def friedman_nemenyi(scores: pd.DataFrame, *, alpha: float = 0.05) -> FriedmanNe
         A row a block, a column a method (three or more), no missing cells.
     alpha : float in (0, 1), default=0.05
         Level of the critical difference q_alpha sqrt(k (k + 1) / (6 N)), with the Studentized range divided
-        by sqrt(2) as q: methods whose mean ranks are nearer are not told apart.
+        by sqrt(2) as q: methods whose mean ranks are nearer do not differ significantly.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def two_sample_accuracy(real: Rows, synthetic: Rows) -> float:
     Returns
     -------
     float, 0 to 1
-        0.5 where the two cannot be told apart; below, synthetic rows are copies of real ones or lie between them;
+        0.5 where the two are indistinguishable; below, synthetic rows are copies of real ones or lie between them;
         near 1 they lie off the data or on one spot. Where several rows are nearest, each counts for a part.
 
     References
