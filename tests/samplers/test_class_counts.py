@@ -36,7 +36,7 @@ def twice_the_smallest(y):
         ClusterCentroids(sampling_strategy="not majority"),
         GBO(sampling_strategy={"b": 19}, max_epochs=1),
     ],
-    ids=str,
+    ids=lambda sampler: type(sampler).__name__,
 )
 @pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")
 def test_described_counts_are_left(sampler, problem):

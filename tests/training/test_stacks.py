@@ -76,7 +76,7 @@ def test_plain_transforms_share_a_stack_only_with_themselves():
         {"loss": nn.CrossEntropyLoss()},
         {"network": nn.Linear(4, 2)},
     ],
-    ids=str,
+    ids=lambda changes: next(iter(changes)),
 )
 def test_other_settings_part_tasks(changes):
     assert plan(task(), task(**changes), task(seed=3)) == [[0, 2], [1]]
