@@ -208,6 +208,6 @@ def test_costs_in_a_frame_are_left_out_of_the_file(problem, tmp_path):
     X, y = problem((40, 10))
     costs = pd.DataFrame([[0, 1], [9, 0]])
     fitted = TunedThresholdsClassifier(LogisticRegression(), metric=costs, cv=2).fit(X, y)
-    with pytest.warns(UserWarning, match=r"saved without metric=DataFrame.* It predicts as before"):
+    with pytest.warns(UserWarning, match=r"saved without metric=DataFrame.* Predictions do not change"):
         save(fitted, tmp_path / "model")
     np.testing.assert_array_equal(load(tmp_path / "model").predict(X), fitted.predict(X))

@@ -128,7 +128,7 @@ def test_without_any_set_there_is_nothing_to_run_or_read(dataset, tmp_path):
 
     with pytest.raises(FileNotFoundError, match=r"toy\.csv is not there"):
         Study({"toy": absent}, ARMS, EFFORT).run(tmp_path)
-    with pytest.raises(FileNotFoundError, match="None of the data sets can be had"):
+    with pytest.raises(FileNotFoundError, match="None of the data sets is available"):
         Study({"toy": absent, "other": absent}, ARMS, EFFORT).run(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds no results"):
         results(tmp_path)

@@ -92,5 +92,5 @@ def test_sets_that_are_too_large_for_an_effort_are_left_out(stand_ins, reproduce
 
 def test_without_any_set_there_is_one_sentence(stand_ins, reproduce):
     stand_ins(stand_ins.sources[2:])
-    with pytest.raises(SystemExit, match=r"^equipoise: None of the data sets can be had: .*DATA_HOME\.$"):
+    with pytest.raises(SystemExit, match=r"^equipoise: None of the data sets is available: .*DATA_HOME\.$"):
         reproduce("--quick")
