@@ -113,6 +113,7 @@ class _Scorer:
     kept: list[str]
     names: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    n_scored: int = 0
 
     @property
     def rarest(self) -> str:
@@ -129,7 +130,13 @@ class _Scorer:
             self._look_at(rows, table)
         wanted = self._features(rows)
         features = rows.reindex(columns=wanted) if wanted else rows
-        proba = self.pipeline.predict_proba(features)
+        try:
+            proba = self.pipeline.predict_proba(features)
+        except ValueError as error:
+            if not self.n_scored:
+                raise
+            raise ValueError(f"{error} Rows are counted from row {self.n_scored:,} of {table}.") from None
+        self.n_scored += len(rows)
         classes = self.pipeline.classes_
         if self.threshold is None:
             predicted = self.pipeline.predict(features)

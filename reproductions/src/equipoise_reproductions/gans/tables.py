@@ -79,12 +79,12 @@ def health(figures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         of_sets = figures[(figures["method"] == gan) & (figures["made_by"] == "GAN")].groupby("set")
         means = of_sets[["two_sample_accuracy", "spread_ratio", "real_accuracy", "made_accuracy"]].mean()
         wide = scores.pivot(index="set", columns="method", values="g_mean").loc[means.index]
-        told = spearmanr(means["two_sample_accuracy"], wide[gan] - wide["smote"])
+        found = spearmanr(means["two_sample_accuracy"], wide[gan] - wide["smote"])
         rows[TITLES[gan]] = {
             "two-sample accuracy": number(means["two_sample_accuracy"].mean()),
             "spread": number(means["spread_ratio"].mean(), 2),
             "real rows found by the discriminator": number(means["real_accuracy"].mean()),
             "made rows": number(means["made_accuracy"].mean()),
-            "rank correlation with the gain over SMOTE": f"{number(told.statistic, 2)} (p {p_equals(told.pvalue)})",
+            "rank correlation with the gain over SMOTE": f"{number(found.statistic, 2)} (p {p_equals(found.pvalue)})",
         }
     return pd.DataFrame(rows).T.rename_axis("rows of")

@@ -61,9 +61,9 @@ def training_settings(store: Store) -> Settings:
 
     The steps are the mean over runs of those that shaped the network that is returned: a rejection undoes its own.
     """
-    told = history(store, PAPER)
-    assert told is not None
-    n_steps = int(told.loc[told["accepted"], "steps"].sum() / told["chain"].nunique())
+    steps = history(store, PAPER)
+    assert steps is not None
+    n_steps = int(steps.loc[steps["accepted"], "steps"].sum() / steps["chain"].nunique())
     mode = VARIANTS["paper"]
     return replace(
         mode.search.settings,
