@@ -1,17 +1,44 @@
 """Images in the files that MNIST came in, which later sets of images keep to."""
 
 import gzip
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SIDE = 28
-_HEADERS = 16, 8  # bytes of the idx format before images, and before labels
+from equipoise.files import first_bytes
+
+_BYTES = 8  # code of the only type of these files here
+_MOST_AXES = 4
+
+
+def read_array(path: Path) -> NDArray[np.uint8]:
+    """Read an idx file of bytes, as it is or packed by gzip.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or of another type.
+    """
+    try:
+        packed = first_bytes(path, 2) == b"\x1f\x8b"
+        content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read ({error}).") from error
+    axes = content[3] if len(content) > 3 else 0
+    if content[:3] != bytes((0, 0, _BYTES)) or not 1 <= axes <= _MOST_AXES:
+        raise ValueError(f"{path} is no idx file of bytes.")
+    header = 4 + 4 * axes
+    shape = tuple(np.frombuffer(content[4:header].ljust(4 * axes, b"\0"), ">u4").tolist())
+    if len(content) - header != math.prod(shape):
+        raise ValueError(f"{path} is damaged: it has {len(content):,} bytes, which do not fit its shape {shape}.")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def read_images(folder: Path, part: str, *, wanted: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read images of 28 x 28 pixels and their labels.
+    """Read images and their labels.
 
     Parameters
     ----------
@@ -23,7 +50,7 @@ def read_images(folder: Path, part: str, *, wanted: str) -> tuple[NDArray[np.uin
 
     Returns
     -------
-    images : ndarray of shape (n, 28, 28), from 0 to 255
+    images : ndarray of shape (n, height, width), from 0 to 255
     labels : ndarray of shape (n,)
 
     Raises
@@ -37,8 +64,5 @@ def read_images(folder: Path, part: str, *, wanted: str) -> tuple[NDArray[np.uin
             f"{wanted}, but {' and '.join(absent)} cannot be found: put its files into images/{folder.name} of the "
             f"data home."
         )
-    images, labels = (
-        np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8)[header:]
-        for path, header in zip(paths, _HEADERS, strict=True)
-    )
-    return images.reshape(-1, _SIDE, _SIDE), labels
+    images, labels = map(read_array, paths)
+    return images, labels

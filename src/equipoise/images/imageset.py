@@ -1,0 +1,53 @@
+"""`ImageSet`: images as bytes of one size, with labels and what is known of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of one size and what is known of them.
+
+    Attributes
+    ----------
+    name : str
+    pixels : ndarray of shape (n, channels, height, width), uint8
+        May be a memory map.
+    names : tuple of str
+        Path of each image within its source.
+    labels : ndarray of shape (n,), or None
+    groups : ndarray of shape (n,), int64, or None
+        Images of one number belong together: those of one group, and those of equal pixels. None if all differ.
+    parts : ndarray of shape (n,), or None
+        "train", "val" or "test", if the source names parts.
+    sides : ndarray of shape (n, 2), int64
+        Height and width of each image before it was resized.
+    file_bytes : ndarray of shape (n,), int64
+        Size of each file; 0 for arrays.
+    broken : tuple of (str, str)
+        Names of files that were left out, and reasons.
+    notes : tuple of str
+        What was found in the images or done to them, one sentence each.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    names: tuple[str, ...]
+    labels: NDArray[np.str_] | None
+    groups: NDArray[np.int64] | None
+    parts: NDArray[np.str_] | None
+    sides: NDArray[np.int64]
+    file_bytes: NDArray[np.int64]
+    broken: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width

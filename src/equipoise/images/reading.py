@@ -1,0 +1,281 @@
+"""`read_images`: a folder, table, archive or array of images as an `ImageSet`."""
+
+import atexit
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from equipoise.files import check_input
+from equipoise.images.arrays import Part, idx_images, idx_parts, npz_parts
+from equipoise.images.imageset import ImageSet
+from equipoise.images.resizing import resized
+from equipoise.images.sources import ARCHIVES, IMAGE_ENDINGS, ImageFile, by_folder, in_folder, in_table, shown, unpacked
+from equipoise.images.store import decoded, digest, headers
+from equipoise.text import counted, listed
+
+LARGEST_SIDE = 64
+"""Longer side of the images in pixels, unless another is asked for."""
+
+MOST_SIDE = 1024
+
+
+def is_images(path: Path) -> bool:
+    """Whether a path is one of images rather than of a table: a folder, an archive, arrays; not a csv file.
+
+    Examples
+    --------
+    >>> is_images(Path("photos.tar.gz")), is_images(Path("fraud.csv"))
+    (True, False)
+    """
+    return path.is_dir() or path.name.lower().endswith((*ARCHIVES, ".npz")) or "-images-idx" in path.name
+
+
+def read_images(
+    source: str | Path,
+    *,
+    image_size: int | None = None,
+    target: str | None = None,
+    group: str | None = None,
+    cache: str | Path | None = None,
+    n_jobs: int | None = None,
+    labelled: bool = True,
+    shape: tuple[int, int, int] | None = None,
+) -> ImageSet:
+    """Read images of any common format, and bring them to one size.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder with a folder for each class, perhaps in folders ``train``, ``val`` and ``test``; a ``.zip`` or
+        ``.tar`` file of such folders; a csv file with the columns ``path``, ``label`` and perhaps ``group`` and
+        ``part``; an ``.npz`` file as those of MedMNIST; or idx files as those of MNIST.
+    image_size : int, optional
+        Longer side of the images in pixels. By default that of the data, at most 64. Images of different shapes become
+        squares: scaled, and cropped around their centre.
+    target, group : str, optional
+        Columns of a csv file, in place of ``label`` and ``group``.
+    cache : str or Path, optional
+        Folder that keeps the decoded pixels, so that a later run does not decode again; by default they are removed
+        when the program ends.
+    n_jobs : int, optional
+        Processes that decode; by default one a core.
+    labelled : bool, default=True
+        False reads images without classes, as for a prediction.
+    shape : tuple of int, optional
+        Channels, height and width wanted, as of a fitted model.
+
+    Returns
+    -------
+    ImageSet
+        Grey if all images are grey, else in three channels. Transparent pixels are white, 16 bits become 8, and images
+        stand upright. Broken files are left out and named.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ValueError
+        If it holds no images, or no classes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for label, colour in (("cat", "red"), ("dog", "blue")):
+    ...         (Path(folder) / label).mkdir()
+    ...         Image.new("RGB", (40, 30), colour).save(f"{folder}/{label}/1.png")
+    ...     images = read_images(folder)
+    >>> images.shape, images.labels.tolist()
+    ((3, 30, 40), ['cat', 'dog'])
+    """
+    path = Path(source)
+    if image_size is not None and not 1 <= image_size <= MOST_SIDE:
+        raise ValueError(f"The size of images must be 1 to {MOST_SIDE} pixels, but is {image_size!r}.")
+    if not path.is_dir():
+        check_input(path)
+    size = _Size(image_size, shape)
+    if arrays := idx_images(path):
+        return _of_arrays(path, list(idx_parts(arrays)), size)
+    if path.suffix.lower() == ".npz":
+        return _of_arrays(path, npz_parts(path), size)
+    name, place = path.stem if not path.is_dir() else path.resolve().name, shown(path)
+    if cache is None:
+        cache = mkdtemp(prefix="equipoise-images-")
+        atexit.register(shutil.rmtree, cache, ignore_errors=True)
+    if path.is_dir():
+        files, notes = in_folder(path)
+        items, more = by_folder(files, place, labelled=labelled)
+        return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
+    if path.name.lower().endswith(ARCHIVES):
+        with TemporaryDirectory(prefix="equipoise-archive-") as into:
+            files, notes = unpacked(path, Path(into))
+            items, more = by_folder(files, place, labelled=labelled)
+            return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
+    items = in_table(path, target, group, labelled=labelled)
+    return _of_files(name, place, items, [], size, Path(cache), n_jobs)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """The size that images get: as asked for, or as a model reads them."""
+
+    asked: int | None
+    shape: tuple[int, int, int] | None
+
+    def of(self, sides: NDArray[np.int64]) -> tuple[int, int]:
+        """Height and width for images of these heights and widths."""
+        if self.shape is not None:
+            return self.shape[1:]
+        if len(np.unique(sides, axis=0)) > 1:
+            side = self.asked or min(LARGEST_SIDE, int(np.median(sides.min(axis=1))))
+            return side, side
+        height, width = sides[0].tolist()
+        longer = self.asked or min(LARGEST_SIDE, max(height, width))
+        scale = longer / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _of_files(
+    name: str, place: str, items: Sequence[ImageFile], notes: list[str], size: _Size, cache: Path, n_jobs: int | None
+) -> ImageSet:
+    found = headers([item.file for item in items], n_jobs)
+    broken = [(item, reason) for item, reason in zip(items, found) if isinstance(reason, str)]
+    fine = [(item, head) for item, head in zip(items, found) if not isinstance(head, str)]
+    others = [item for item, _ in broken if Path(item.name).suffix.lower() not in IMAGE_ENDINGS]
+    broken = [(item, reason) for item, reason in broken if item not in others]
+    if not fine:
+        first = f" The first, {shown(broken[0][0].name)}: {broken[0][1]}." if broken else ""
+        raise ValueError(f"{place} holds no image that can be read, of {counted(len(items), 'file')}.{first}")
+    sides = np.array([(head.height, head.width) for _, head in fine])
+    channels = size.shape[0] if size.shape else 1 if all(head.grey for _, head in fine) else 3
+    wanted = size.of(sides)
+    images = decoded([item.file for item, _ in fine], channels, wanted, cache, n_jobs)
+    broken += [(fine[position][0], reason) for position, reason in images.broken.items()]
+    kept = [i for i in range(len(fine)) if i not in images.broken]
+    if not kept:
+        raise ValueError(f"{place} holds no image that can be read: {shown(broken[0][0].name)}: {broken[0][1]}.")
+    rest, heads = [fine[i][0] for i in kept], [fine[i][1] for i in kept]
+    if others:
+        notes.append(f"{counted(len(others), 'file')} of other kinds left out, such as {shown(others[0].name)}.")
+    if broken:
+        reasons = listed((f"{shown(item.name)} ({reason})" for item, reason in broken), most=3)
+        notes.append(f"{counted(len(broken), 'broken image')} left out: {reasons}.")
+    notes += _changes(sides[kept], wanted, channels, heads)
+    labels = None if any(item.label is None for item in rest) else np.array([shown(item.label) for item in rest])
+    return _joined(
+        ImageSet(
+            name,
+            images.pixels,
+            tuple(shown(item.name) for item in rest),
+            labels,
+            _codes([item.group for item in rest]),
+            _parts([item.part for item in rest]),
+            sides[kept],
+            np.array([item.file.stat().st_size for item in rest]),
+            tuple((shown(item.name), reason) for item, reason in broken),
+            tuple(notes),
+        ),
+        images.digests,
+    )
+
+
+def _changes(sides: NDArray[np.int64], size: tuple[int, int], channels: int, heads: Sequence[Any]) -> list[str]:
+    """Say what was done to the pixels."""
+    notes, now = [], f"{size[0]} x {size[1]} pixels"
+    if (differing := len(np.unique(sides, axis=0))) > 1:
+        (low_height, low_width), (high_height, high_width) = sides.min(axis=0), sides.max(axis=0)
+        notes.append(
+            f"Images of {differing:,} sizes, {low_height} x {low_width} to {high_height} x {high_width} pixels (height "
+            f"x width), were scaled and cropped around the centre to {now}."
+        )
+    elif tuple(sides[0]) != size:
+        notes.append(f"Images of {sides[0][0]} x {sides[0][1]} pixels (height x width) were scaled to {now}.")
+    if deep := sum(head.deep for head in heads):
+        notes.append(f"16-bit pixels of {counted(deep, 'image')} were divided by 257, to bytes.")
+    if transparent := sum(head.transparent for head in heads):
+        notes.append(f"Transparent pixels of {counted(transparent, 'image')} were made white.")
+    grey = sum(head.grey for head in heads)
+    if channels == 3 and grey:
+        notes.append(f"{counted(grey, 'grey image')} among coloured ones got three equal channels.")
+    return notes
+
+
+def _of_arrays(path: Path, parts: Sequence[Part], size: _Size) -> ImageSet:
+    shapes = {images.shape[1:] for _, images, _ in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"The images of all parts of {path} must have one shape, but have {listed(sorted(shapes))}.")
+    pixels = parts[0][1] if len(parts) == 1 else np.concatenate([images for _, images, _ in parts])
+    if not len(pixels):
+        raise ValueError(f"{path} holds no images.")
+    labels = np.concatenate([labels for _, _, labels in parts])
+    names = [part for part, images, _ in parts for _ in range(len(images))]
+    sides = np.tile(pixels.shape[2:], (len(pixels), 1))
+    wanted, notes = size.of(sides), list[str]()
+    if wanted != pixels.shape[2:]:
+        notes = _changes(sides, wanted, pixels.shape[1], [])
+        pixels = np.stack([resized(image, wanted) for image in pixels])
+    if size.shape is not None and size.shape[0] != pixels.shape[1]:
+        raise ValueError(f"{path} has images of {pixels.shape[1]} channels, but {size.shape[0]} are needed.")
+    return _joined(
+        ImageSet(
+            path.resolve().name if path.is_dir() else path.stem,
+            pixels,
+            tuple(f"{part or path.stem}/{i}" for i, part in enumerate(names)),
+            labels.astype(str),
+            None,
+            _parts(names),
+            sides,
+            np.zeros(len(pixels), dtype=np.int64),
+            notes=tuple(notes),
+        ),
+        [digest(image) for image in pixels],
+    )
+
+
+def _codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
+    if all(group is None for group in groups):
+        return None
+    own = [("", i) if group is None else (group, -1) for i, group in enumerate(groups)]
+    places = {group: code for code, group in enumerate(dict.fromkeys(own))}
+    return np.array([places[group] for group in own])
+
+
+def _parts(parts: Sequence[str | None]) -> NDArray[np.str_] | None:
+    return None if all(part is None for part in parts) else np.array([part or "train" for part in parts])
+
+
+def _joined(images: ImageSet, digests: Sequence[str]) -> ImageSet:
+    """Hold images of equal pixels together, and say how many there are."""
+    _, codes = np.unique(np.array(digests), return_inverse=True)
+    repeats = len(codes) - int(codes.max()) - 1
+    if not repeats:
+        return images
+    notes = [f"{counted(repeats, 'image')} repeat the pixels of another one; equal images are held out together."]
+    if images.labels is not None:
+        pairs = np.unique(np.column_stack([codes, np.unique(images.labels, return_inverse=True)[1]]), axis=0)
+        if contradicting := int((np.bincount(pairs[:, 0]) > 1).sum()):
+            notes.append(f"{counted(contradicting, 'image')} stand in two or more classes with equal pixels.")
+    if images.parts is not None:
+        places = np.unique(np.column_stack([codes, images.parts == "test"]), axis=0)
+        if leaking := int((np.bincount(places[:, 0]) > 1).sum()):
+            notes.append(f"{counted(leaking, 'image')} stand in the test part and in another one with equal pixels.")
+    groups = codes.astype(np.int64) if images.groups is None else _connected(images.groups, codes)
+    return replace(images, groups=groups, notes=(*images.notes, *notes))
+
+
+def _connected(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one number for all rows that share a number of either kind, directly or through others."""
+    offset = int(first.max()) + 1
+    n = offset + int(second.max()) + 1
+    links = coo_array((np.ones(len(first)), (first, second + offset)), shape=(n, n))
+    return connected_components(links, directed=False)[1][first].astype(np.int64)

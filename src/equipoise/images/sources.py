@@ -1,0 +1,213 @@
+"""The image files that a user's path stands for: a folder, a table of paths, or an archive; and their classes."""
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from equipoise.text import counted, listed
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".txz", ".tbz2")
+PARTS = {
+    name: part
+    for part, names in {
+        "train": ("train", "training"),
+        "val": ("val", "valid", "validation", "dev"),
+        "test": ("test", "testing"),
+    }.items()
+    for name in names
+}
+"""Names of folders and of cells that divide images into parts, in lower case."""
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini")
+_MEMBER_BYTES, _ARCHIVE_BYTES, _PACKED = 1 << 28, 1 << 36, 200
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file and what is known of it.
+
+    Attributes
+    ----------
+    name : str
+        Path within the source.
+    file : Path
+    label, group, part : str or None
+        Part is "train", "val" or "test".
+    """
+
+    name: str
+    file: Path
+    label: str | None = None
+    group: str | None = None
+    part: str | None = None
+
+
+def shown(name: object) -> str:
+    r"""Return a name as it can be printed, whatever bytes it has.
+
+    Examples
+    --------
+    >>> shown("caf\udce9.png")
+    'caf�.png'
+    """
+    return os.fsencode(str(name)).decode("utf-8", "replace")
+
+
+def in_folder(root: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
+    """List the files of a folder, by path within it, and notes; links that lead out of it are not followed."""
+    inside, found, out = root.resolve(), list[tuple[PurePosixPath, Path]](), list[str]()
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in [*(name for name in folders if Path(folder, name).is_symlink()), *sorted(files)]:
+            path = Path(folder, name)
+            within = PurePosixPath(path.relative_to(root).as_posix())
+            if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(inside)):
+                out.append(str(within))
+            elif not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
+                found.append((within, path))
+    if not out:
+        return found, []
+    what = listed(map(shown, out), most=3)
+    return found, [f"{counted(len(out), 'link')} to folders or out of {shown(root)} are left out: {what}."]
+
+
+def unpacked(archive: Path, into: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
+    """Write the files of an archive under numbers into a folder, so that no name in it can do harm.
+
+    Raises
+    ------
+    ValueError
+        If it is no archive, or would unpack to too much.
+    """
+    found, refused, total = list[tuple[PurePosixPath, Path]](), list[str](), 0
+    try:
+        for name, size, stream in _members(archive):
+            within = PurePosixPath(name)
+            hidden = any(part.startswith((".", "__MACOSX")) for part in within.parts if part not in (".", ".."))
+            if stream is None or within.is_absolute() or ".." in within.parts or size > _MEMBER_BYTES:
+                refused.append(name)
+                continue
+            if hidden or within.name.lower() in _OF_SYSTEMS:
+                continue
+            total += size
+            if total > _ARCHIVE_BYTES:
+                raise ValueError(f"{archive} would unpack to more than {_ARCHIVE_BYTES >> 30} GiB: give a folder.")
+            file = into / str(len(found))
+            file.write_bytes(stream.read(size))
+            found.append((within, file))
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise ValueError(f"{archive} cannot be read as an archive ({' '.join(str(error).split())[:120]}).") from error
+    if not refused:
+        return found, []
+    what = listed(map(shown, refused), most=3)
+    return found, [f"{counted(len(refused), 'member')} of {archive.name} are links, outside it or too large: {what}."]
+
+
+def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+    """Yield name, size and content of the files of an archive; None for what is no plain file."""
+    if archive.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(archive) as opened:
+            for member in opened.infolist():
+                if member.is_dir():
+                    continue
+                plain = (member.external_attr >> 16) & 0o170000 in (0, 0o100000)
+                bomb = member.file_size > (1 << 20) + _PACKED * member.compress_size
+                if not plain or bomb:
+                    yield member.filename, member.file_size, None
+                    continue
+                with opened.open(member) as stream:
+                    yield member.filename, member.file_size, stream
+        return
+    with tarfile.open(archive) as tar:
+        for entry in tar:
+            if not entry.isdir():
+                yield entry.name, entry.size, tar.extractfile(entry) if entry.isreg() else None
+
+
+def by_folder(
+    files: Iterable[tuple[PurePosixPath, Path]], place: str, *, labelled: bool = True
+) -> tuple[list[ImageFile], list[str]]:
+    """Give each file the class of its folder, and the part of the folder above it if there are parts.
+
+    Raises
+    ------
+    ValueError
+        If there are no folders of classes.
+    """
+    entries = list(files)
+    if not labelled:
+        return [ImageFile(str(within), file) for within, file in entries], []
+    depth = _depth(entries)
+    tops = {within.parts[depth].lower() for within, _ in entries if len(within.parts) > depth + 1}
+    has_parts = bool(tops) and tops <= PARTS.keys() and "train" in {PARTS[top] for top in tops}
+    at = depth + has_parts
+    found = [
+        ImageFile(str(within), file, within.parts[at], part=PARTS[within.parts[depth].lower()] if has_parts else None)
+        for within, file in entries
+        if len(within.parts) > at + 1
+    ]
+    loose = [str(within) for within, _ in entries if len(within.parts) <= at + 1 and _named_as_image(within)]
+    if not found:
+        raise ValueError(
+            f"{place} needs a folder for each class, but holds {counted(len(entries), 'file')} and no such folders: "
+            "put the images of each class into a folder of its own, or name a csv file with the columns path and label."
+        )
+    notes = [f"{counted(len(loose), 'image')} in no class folder are left out."] if loose else []
+    return found, notes
+
+
+def _depth(entries: list[tuple[PurePosixPath, Path]]) -> int:
+    """Return the number of folders that all files share, such as the one folder of an archive."""
+    depth = 0
+    while entries and len({within.parts[: depth + 1] for within, _ in entries}) == 1:
+        if not all(len(within.parts) > depth + 2 for within, _ in entries):
+            break
+        depth += 1
+    return depth
+
+
+def _named_as_image(within: PurePosixPath) -> bool:
+    return within.suffix.lower() in IMAGE_ENDINGS
+
+
+def in_table(path: Path, target: str | None, group: str | None, *, labelled: bool = True) -> list[ImageFile]:
+    """List the images that a table names: a column of paths, of labels, and perhaps of groups and of parts.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a part has another name.
+    """
+    from equipoise.tables import read_table  # slow to import, and needed for tables only
+
+    frame = read_table(path, as_text=True)
+    names = {str(name).strip().lower(): name for name in frame.columns}
+    wanted = {"path": "path", "label": target or "label", "group": group or "group", "part": "part"}
+    columns = {key: names.get(name.lower()) for key, name in wanted.items()}
+    needed = ["path", *(["label"] if labelled else []), *(["group"] if group else [])]
+    if lacking := [wanted[key] for key in needed if columns[key] is None]:
+        raise ValueError(
+            f"A table of images needs {listed(['the columns path and label', 'if you like group and part'])}, but "
+            f"{path} lacks {listed(map(repr, lacking))}: its columns are {listed(map(repr, frame.columns), most=8)}."
+        )
+    found = []
+    for record in frame.to_dict("records"):
+        cells = {key: _cell(record.get(column)) for key, column in columns.items()}
+        name = cells["path"] or ""
+        part = cells["part"] and PARTS.get(cells["part"].lower(), cells["part"])
+        if part not in (None, "train", "val", "test"):
+            raise ValueError(f"The column part of {path} may hold train, val and test, but holds {part!r}.")
+        if labelled and cells["label"] is None:
+            raise ValueError(f"{path} has no label for the image {name!r}: add one or remove the line.")
+        found.append(ImageFile(name, path.parent / name, cells["label"], cells["group"], part))
+    return found
+
+
+def _cell(value: object) -> str | None:
+    text = "" if value is None or value != value else str(value).strip()
+    return text or None

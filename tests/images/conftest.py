@@ -1,0 +1,15 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two classes: 12 coloured images of cats and 4 of dogs, 20 x 16 pixels, all different."""
+    root, rng = tmp_path / "photos", np.random.default_rng(0)
+    for label, n in (("cat", 12), ("dog", 4)):
+        (root / label).mkdir(parents=True)
+        for i in range(n):
+            pixels = rng.integers(0, 256, (16, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / label / f"{i}.png")
+    return root
