@@ -1,48 +1,57 @@
-"""Progress with time left, on a terminal or in a log."""
+"""Progress with time left: bars on a terminal, a plain line every half minute in a file or a pipe."""
 
+import time
+from collections.abc import Callable
+from threading import Event, Thread
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from equipoise.deadline import Deadline
+from equipoise.text import seconds as length
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with a kind of work, how much of it is done, and how much there is; 0 of 0 where that is not known."""
+
+OnSteps = Callable[[int, int], None]
+"""Called with the number of steps done and in all."""
 
 _TITLES = {
-    "alone": "Boosting, searching",
+    "reading": "Reading",
+    "checking": "Checking",
+    "planning": "Timing recipes",
+    "preparing": "Preparing folds",
+    "alone": "Fitting alone",
     "resampling": "Resampling",
     "training": "Training networks",
+    "scoring": "Scoring",
+    "report": "Writing report",
+    "refitting": "Fitting on all rows",
+    "saving": "Saving",
     "searching": "Searching rows",
     "sets": "Data sets",
     "tails": "Long tails",
     "splits": "Validation shares",
 }
+_EVERY = 30.0  # seconds between lines
 
 
 class ProgressBars:
-    """One bar a kind of work, each with the time it still needs.
+    """What is being done and the time that it still needs: a bar a kind of work, or lines where there is no terminal.
 
     Parameters
     ----------
     console : rich.console.Console
+    deadline : Deadline, optional
+        Its time left is shown, too.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:>19}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(self, console: "Console", deadline: Deadline | None = None) -> None:
+        self._console, self._deadline = console, deadline
+        self._shown = _Bars(console) if console.is_terminal or console.quiet else _Lines(console, deadline)
 
     def __enter__(self) -> "ProgressBars":
         return self
@@ -50,12 +59,106 @@ class ProgressBars:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._tasks:  # otherwise it would print an empty line
-            self._progress.stop()
+        self._shown.stop()
+
+    def advance(self, kind: str, done: int = 0, total: int = 0) -> None:
+        """Show how much of a kind of work is done; without numbers, that it is being done."""
+        self._shown.advance(kind, done, total)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class _Bars:
+    """Bars on a terminal, no wider than 80 columns; work of no known size has one while it lasts."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._passing: str | None = None
+
+    def _started(self) -> "Progress":
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("{task.description:>19}"),
+                BarColumn(bar_width=14),
+                TextColumn("{task.fields[count]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._progress.start()
+        return self._progress
 
     def advance(self, kind: str, done: int, total: int) -> None:
-        """Show how much of a kind of work is done."""
+        progress = self._started()
+        if self._passing is not None and kind != self._passing:
+            progress.remove_task(self._tasks.pop(self._passing))
+            self._passing = None
         if kind not in self._tasks:
-            self._progress.start()
-            self._tasks[kind] = self._progress.add_task(_TITLES[kind], total=total)
-        self._progress.update(self._tasks[kind], completed=done, total=total)
+            self._tasks[kind] = progress.add_task(_TITLES[kind], total=None, count="")
+        if total:
+            progress.update(self._tasks[kind], completed=done, total=total, count=f"{done:,} of {total:,}")
+        else:
+            self._passing = kind
+
+    def stop(self) -> None:
+        if self._progress is not None:  # otherwise it would print an empty line
+            if self._passing is not None:
+                self._progress.remove_task(self._tasks.pop(self._passing))
+            self._progress.stop()
+
+
+class _Lines:
+    """A line when a kind of work begins and ends, and every half minute between."""
+
+    def __init__(
+        self, console: "Console", deadline: Deadline | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console, self._deadline, self._clock = console, deadline, clock
+        self._first = clock()
+        self._now: tuple[str, int, int] | None = None
+        self._begun: dict[str, float] = {}
+        self._stopped = Event()
+        self._thread: Thread | None = None
+
+    def advance(self, kind: str, done: int, total: int) -> None:
+        before, self._now = self._now, (kind, done, total)
+        self._begun.setdefault(kind, self._clock())
+        if before is None or before[0] != kind or (0 < total == done and before[1] < total):
+            self.write()
+        if self._thread is None:
+            self._thread = Thread(target=self._every, daemon=True)
+            self._thread.start()
+
+    def _every(self) -> None:
+        while not self._stopped.wait(_EVERY):
+            self.write()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def write(self) -> None:
+        """Print what is being done, and the time left by its pace and by the time limit."""
+        if self._now is not None:
+            self._console.print(self._line(*self._now), highlight=False, markup=False, soft_wrap=True)
+
+    def _line(self, kind: str, done: int, total: int) -> str:
+        now = self._clock()
+        parts = [f"{_minutes(now - self._first)} {_TITLES[kind]}"]
+        if total:
+            parts.append(f"{done:,} of {total:,}")
+        if 0 < done < total:
+            parts.append(f"{length((now - self._begun[kind]) * (total - done) / done)} left")
+        if self._deadline is not None:
+            parts.append(f"limit in {length(max(0.0, self._deadline.left))}")
+        return ", ".join(parts)
+
+
+def _minutes(value: float) -> str:
+    return f"{int(value) // 60:02d}:{int(value) % 60:02d}"

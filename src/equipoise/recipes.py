@@ -62,6 +62,10 @@ class Recipe:
         are not known.
     slow : bool, default=False
         Whether a fit takes minutes on any table; a comparison then runs the recipe only when asked for it.
+    cost : float, default=1.0
+        About how many times the time of the recipe ``none`` a fit takes on 5,000 rows, for plans before the run.
+    growth : float, default=1.0
+        Exponent by which the time of a fit grows with the rows.
 
     Examples
     --------
@@ -77,6 +81,8 @@ class Recipe:
     make: Callable[..., ClassifierMixin] | None = None
     priors: Callable[[Counts], Counts | None] | None = field(default=None, compare=False)
     slow: bool = False
+    cost: float = 1.0
+    growth: float = 1.0
 
     def __post_init__(self) -> None:
         if self.parts is None and self.make is None:

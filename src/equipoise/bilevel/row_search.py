@@ -6,7 +6,7 @@ networks of all restarts train as one stack.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,9 +17,9 @@ from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
 from equipoise.bilevel.proposals import MicroSampleSize, Proposal, Size
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
+from equipoise.progress import OnSteps
 from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
-OnStep = Callable[[int, int], None]
 Record = dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def search_rows(
     records: list[Record] | None = None,
     *,
     max_time: float | None = None,
-    on_step: OnStep = lambda done, total: None,
+    on_step: OnSteps = lambda done, total: None,
 ) -> list[Record]:
     """Run a search; the restarts then hold the accepted rows.
 

@@ -20,13 +20,14 @@ from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.experiments.arms import recipe_arms, recipe_parameters
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.engine import OnProgress, run_cells
+from equipoise.experiments.engine import run_cells
 from equipoise.experiments.plan import fit_to_budget
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
+from equipoise.progress import OnProgress
 
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")

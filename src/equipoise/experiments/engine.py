@@ -15,6 +15,7 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
+from equipoise.progress import OnProgress, OnSteps
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.cautions import (
     MissingClassWarning,
@@ -27,7 +28,6 @@ from equipoise.training.processes import side_by_side
 
 _ROW_BYTES = 1 << 30  # of rows that are made ready before networks train on them
 
-OnProgress = Callable[[str, int, int], None]
 Pair = tuple[Arm, PreparedFold]
 
 
@@ -151,7 +151,7 @@ def _share_done(on_progress: OnProgress, before: int, share: float, done: int, t
     on_progress("training", before + done, round((before + total) / share))
 
 
-def _train(cells: list[_PendingCell], store: Store, on_steps: Callable[[int, int], None]) -> None:
+def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps) -> None:
     """Train the networks of cells; store a stack's finished cells at once."""
     owners = [cell for cell in cells for _ in cell.tasks]
 

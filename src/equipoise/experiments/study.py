@@ -16,11 +16,12 @@ from equipoise import recipes
 from equipoise.datasets import Dataset
 from equipoise.experiments.arms import Arm
 from equipoise.experiments.compare import versions
-from equipoise.experiments.engine import OnProgress, run_cells
+from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Splits, StratifiedFolds
 from equipoise.experiments.store import Store
+from equipoise.progress import OnProgress
 
 
 @dataclass(frozen=True)

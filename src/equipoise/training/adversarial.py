@@ -17,6 +17,7 @@ from torch.nn.functional import softplus
 
 from equipoise.networks.gan import Discriminator, Generator
 from equipoise.networks.modules import ModuleStack, fresh_copy
+from equipoise.progress import OnSteps
 from equipoise.training.autograd import trainable
 from equipoise.training.gan_draws import Seed, gan_batches, number
 from equipoise.training.gans import GANSettings, GANTask, TrainedGAN
@@ -43,7 +44,7 @@ def train_gans(
     settings: GANSettings,
     *,
     max_time: float | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnSteps | None = None,
 ) -> list[TrainedGAN]:
     """Train GANs; those with batches of the same shape train as a stack.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from equipoise.progress import OnSteps
 from equipoise.training.autograd import trainable
 from equipoise.training.cautions import (
     MissingClassWarning,
@@ -30,7 +31,7 @@ def fit(
     *,
     n_jobs: int = 1,
     max_time: float | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnSteps | None = None,
     on_stack: Callable[[Networks], None] | None = None,
     on_failure: Callable[[list[int], Exception], None] | None = None,
 ) -> list[TrainedNetwork]:
@@ -120,7 +121,7 @@ def _closed(trained: Generator[object, None, None]) -> Iterator[None]:
 class _Counter:
     """Network steps done, for progress reports; a finished stack counts all its steps."""
 
-    def __init__(self, total: int, tell: Callable[[int, int], None] | None) -> None:
+    def __init__(self, total: int, tell: OnSteps | None) -> None:
         self.total, self.settled, self.running, self._tell = total, 0, 0, tell
 
     def advance(self, steps: int) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from equipoise import datasets
 from equipoise.experiments import Arm, Effort, Study
-from equipoise.experiments.engine import OnProgress
+from equipoise.progress import OnProgress
 from equipoise.text import count, number
 from equipoise_reproductions.auto_suite import tables
 from equipoise_reproductions.auto_suite.arms import N_DRAWS, TITLES, arms, missing_packages

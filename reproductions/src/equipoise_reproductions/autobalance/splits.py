@@ -21,10 +21,10 @@ from equipoise.bilevel import inner
 from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
-from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise.networks import MLPStack
+from equipoise.progress import OnProgress
 from equipoise.reports.files import replace_file
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed

@@ -10,8 +10,8 @@ import pandas as pd
 
 from equipoise import datasets
 from equipoise.experiments import Effort, Study
-from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.splits import StratifiedFolds
+from equipoise.progress import OnProgress
 from equipoise_reproductions.autobalance import claims, plots, splits, tables
 from equipoise_reproductions.autobalance import images as clothes
 from equipoise_reproductions.autobalance.adult import adult

@@ -8,8 +8,8 @@ import pandas as pd
 
 from equipoise import datasets
 from equipoise.experiments import METRICS, Effort, Study, results
-from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.readings import DECIDED
+from equipoise.progress import OnProgress
 from equipoise_reproductions.chance import plots, tables
 from equipoise_reproductions.chance.arms import EXPLORED, PARTS, RECIPES, TITLES, arms
 from equipoise_reproductions.chance.ledger import SETS, book

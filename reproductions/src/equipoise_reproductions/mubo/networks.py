@@ -14,13 +14,14 @@ from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
+from equipoise.progress import OnSteps
 from equipoise.samplers import GANDiagnosticsWarning
 from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.samplers.resample import resample
 from equipoise.training import Settings, Table
 from equipoise_reproductions.mubo.protocol import ANEW, BASELINES, GANS, PAPER, RANDOM, SEARCHES, Effort
 from equipoise_reproductions.mubo.rows import Ints, Rows
-from equipoise_reproductions.mubo.searches import OnStep, history, search_network, stored
+from equipoise_reproductions.mubo.searches import history, search_network, stored
 from equipoise_reproductions.networks import AS_SET, Drawn, Network
 
 Cells = list[tuple[str, int]]
@@ -28,7 +29,7 @@ Cells = list[tuple[str, int]]
 _RANDOM_ROWS, _SAMPLERS = 1, 2  # streams of chance beside that of a run
 
 
-def train_networks(rows: Rows, effort: Effort, store: Store, on_steps: OnStep) -> None:
+def train_networks(rows: Rows, effort: Effort, store: Store, on_steps: OnSteps) -> None:
     """Train a network a run for every sampler, and on the rows of every search and as many at random.
 
     All in one call, but where GANs make the rows: these take so long that each is stored for itself.

@@ -1,15 +1,15 @@
 """Run every column on every data set; each column is stored as it is finished, so that a stopped run goes on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from equipoise.experiments.study import open_store
+from equipoise.progress import OnProgress
 from equipoise_reproductions.mubo.networks import networks_missing, train_networks
 from equipoise_reproductions.mubo.protocol import CURVES, SEARCHES, SOUND, Effort, Method, Source, at_epochs
 from equipoise_reproductions.mubo.rows import Rows
 from equipoise_reproductions.mubo.searches import search, stored
 
-OnProgress = Callable[[str, int, int], None]
 Job = tuple[Source, Sequence[Method]]
 
 _PARTS = 1000  # that the progress of a search or of a training is told in

@@ -1,6 +1,5 @@
 """MUBO's searches on all runs of a data set, and what is kept of them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from equipoise.bilevel.rows import RowProblem
 from equipoise.experiments import Store
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
+from equipoise.progress import OnSteps
 from equipoise.samplers import MUBO
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.training import FittedEnsemble
@@ -22,12 +22,11 @@ from equipoise_reproductions.mubo.protocol import HIDDEN, N_ITER_NO_CHANGE, SOUN
 from equipoise_reproductions.mubo.rows import Ints, Rows
 from equipoise_reproductions.mubo.watch import Watch
 
-OnStep = Callable[[int, int], None]
 Found = tuple[pd.DataFrame, list[Ints], list[FittedEnsemble], list[NDArray[Any]]]
 """The history, and for each run the rows returned, the network, and the table that it reads."""
 
 
-def search(rows: Rows, method: Method, effort: Effort, store: Store, on_step: OnStep) -> None:
+def search(rows: Rows, method: Method, effort: Effort, store: Store, on_step: OnSteps) -> None:
     """Search for all runs; keep the history, the rows returned, and what the networks say of the test rows."""
     find = _search_sound if method is SOUND else _search_in_lockstep
     history, found, stacks, X = find(rows, method, effort, on_step)
@@ -44,7 +43,7 @@ def search(rows: Rows, method: Method, effort: Effort, store: Store, on_step: On
     )
 
 
-def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnStep) -> Found:
+def _search_in_lockstep(rows: Rows, method: Method, effort: Effort, on_step: OnSteps) -> Found:
     assert method.mode is not None
     mode = VARIANTS[method.mode]
     X = rows.scaled if mode.standardize else rows.as_authors()
@@ -81,7 +80,7 @@ def _problem(X: NDArray[np.float32], y: Ints, fold: Fold) -> RowProblem:
     return RowProblem(X, y, 2, rare, {0: other})
 
 
-def _search_sound(rows: Rows, method: Method, effort: Effort, on_step: OnStep) -> Found:
+def _search_sound(rows: Rows, method: Method, effort: Effort, on_step: OnSteps) -> Found:
     """Search as a user would, one run after the other."""
     histories, found, stacks = [], [], []
     for run, fold in enumerate(rows.folds):

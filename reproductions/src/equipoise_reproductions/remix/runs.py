@@ -14,10 +14,11 @@ from sklearn.utils import compute_sample_weight
 
 from equipoise import datasets, recipes
 from equipoise.experiments import Arm, Store
-from equipoise.experiments.engine import OnProgress, run_cells
+from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.study import open_store
+from equipoise.progress import OnProgress
 from equipoise.training import Settings
 from equipoise_reproductions.networks import AS_SET, Network
 from equipoise_reproductions.remix import protocol

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from equipoise.experiments.claims import Claim, Statement
-from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.statistics import corrected_interval
+from equipoise.progress import OnProgress
 from equipoise.reports.svg import drawing
 from equipoise.text import count, number
 from equipoise_reproductions.data import judged

@@ -9,8 +9,9 @@ import pandas as pd
 
 from equipoise import datasets
 from equipoise.experiments import Store
-from equipoise.experiments.engine import OnProgress, run_cells
+from equipoise.experiments.engine import run_cells
 from equipoise.experiments.study import obtainable, open_store
+from equipoise.progress import OnProgress
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 from equipoise_reproductions.networks import AS_SET
