@@ -1,3 +1,6 @@
+import re
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,6 +59,38 @@ def test_sums_put_parts_together():
     assert recipes.describe("under+remix") == "random under-sampling; ReMix, batches balanced and mixed"
 
 
+def test_any_recipe_may_be_calibrated(table):
+    """Its treatment stays, its probabilities are those of the observed priors, and settings of networks reach it."""
+    X, y = table
+    assert recipes.is_neural("under+calibrated") and not recipes.is_neural("gbdt+calibrated")
+    model = recipes.make("under+calibrated", random_state=0, max_steps=100, hidden_layer_sizes=(16,)).fit(X, y)
+    assert type(model[-1].estimator_.sampler).__name__ == "RandomUnderSampler"
+    raw = model[-1].estimator_.predict_proba(model[0].transform(X))[:, 1].mean()
+    assert abs(model.predict_proba(X)[:, 1].mean() - 0.2) < 0.05 < abs(raw - 0.2)
+
+
+def test_the_short_list_is_for_the_table():
+    small, large = recipes.shortlist(500, 10, 2), recipes.shortlist(500_000, 10, 2)
+    assert "catboost" in small and "lightgbm" in large and len({"catboost", "lightgbm", "xgboost"} & {*large}) == 1
+    assert {*small} < {*recipes.names()} and {"auto", "none", "mubo", "logistic", "balanced-forest"} <= {*small}
+
+
+def test_a_library_that_is_absent_is_told_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    with pytest.raises(ImportError, match=re.escape("not installed: pip install 'equipoise[boosting]'.")):
+        recipes.make("catboost")
+
+
+def test_categories_and_gaps_reach_boosting_as_they_are(table):
+    """A model that is told of gaps and levels by NaN and codes has as many features as the table has columns."""
+    X, y = table
+    for name in ("lightgbm", "xgboost", "catboost"):
+        model = recipes.make(name, random_state=0).fit(X, y)
+        seen = model[0].transform(X)
+        assert model[-1].n_features_in_ == 2 and seen["number"].isna().sum() == X["number"].isna().sum()
+        assert seen["kind"].dtype == "category"
+
+
 def test_two_recipes_never_share_a_part():
     assert recipes.classifier("remix").batch_transform is not recipes.classifier("remix").batch_transform
 
@@ -67,6 +102,7 @@ def test_two_recipes_never_share_a_part():
         ("under+over", "Two parts of 'under\\+over' set 'sampler'"),
         ("gbdt+remix", "'gbdt' is a model of its own"),
         ("", "no recipe ''"),
+        ("calibrated+none", "'calibrated' must be the last term of 'calibrated\\+none'"),
     ],
 )
 def test_bad_names_are_refused(name, message):

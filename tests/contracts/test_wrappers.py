@@ -6,13 +6,14 @@ from imblearn.over_sampling import SMOTE
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from equipoise import PriorCorrectedClassifier, ResampledClassifier, TunedThresholdsClassifier
+from equipoise import CalibratedClassifier, PriorCorrectedClassifier, ResampledClassifier, TunedThresholdsClassifier
 
 INNER = LogisticRegression()
 CLASSIFIERS = [
     PriorCorrectedClassifier(INNER),
     PriorCorrectedClassifier(INNER, training_priors="uniform", target_priors="observed"),
     TunedThresholdsClassifier(INNER, cv=2),
+    CalibratedClassifier(INNER, cv=2),
     ResampledClassifier(FunctionSampler(), INNER),
     ResampledClassifier(SMOTE(random_state=0), INNER),
 ]

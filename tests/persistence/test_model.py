@@ -47,6 +47,7 @@ from torch import nn
 
 from equipoise import (
     AutoClassifier,
+    CalibratedClassifier,
     DeferredReweighting,
     NeuralClassifier,
     PriorCorrectedClassifier,
@@ -76,7 +77,7 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path, few_t
         model.set_params(classifier__sampler__max_epochs=2)
     model.fit(X, y)
     save(model, tmp_path / "model", about={"data": "a table"})
-    again = load(tmp_path / "model")
+    again = load(tmp_path / "model", trusted=True)
     assert read_card(tmp_path / "model")["about"] == {"data": "a table"}
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
@@ -87,6 +88,7 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path, few_t
     [
         partial(PriorCorrectedClassifier, target_priors={"common": 0.4, "rare": 0.6}),
         partial(TunedThresholdsClassifier, metric=[[0, 1], [9, 0]], min_recall={"rare": 0.5}, cv=2),
+        partial(CalibratedClassifier, cv=2),
     ],
 )
 @pytest.mark.parametrize("name", ["smote", "gbdt"])
@@ -98,6 +100,15 @@ def test_a_classifier_around_a_recipe_is_saved_with_it(wrap, name, table, tmp_pa
     again = load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_model_of_a_boosting_library_is_loaded_if_it_is_trusted(table, tmp_path):
+    X, y = table
+    model = recipes.make("xgboost", random_state=0).fit(X, y)
+    save(model, tmp_path / "model")
+    with pytest.raises(ValueError, match=r"is one of XGBoost, whose reader .* load\(path, trusted=True\), .* --trust"):
+        load(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model", trusted=True).predict(X), model.predict(X))
 
 
 def test_codes_of_numbers_are_saved_with_the_model(table, place):

@@ -64,7 +64,7 @@ def compare(
     dataset
         Use a data set by name (see `equipoise datasets list`), instead of a file.
     recipes
-        Treatments to compare, all by default.
+        Recipes to compare: names, `all`, or package.module:function; by default a short list chosen for the table.
     folds
         Number of folds; each is the test set once a repeat.
     repeats

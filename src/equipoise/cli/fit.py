@@ -61,7 +61,7 @@ def fit(
     announce(data)
     with Console().status(f"Fitting {recipe}"), warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        together = {} if recipe != recipes.AUTO or data.groups is None else {"classifier__groups": data.groups}
+        together = {} if not recipes.get(recipe).grouped or data.groups is None else {"classifier__groups": data.groups}
         model.fit(data.X, data.y, **together)
     persistence.save(model, out, about=about_model(data, target, reading, columns, recipe, model))
     say(f"Model: {out}")

@@ -37,6 +37,7 @@ def predict(
     threshold: Share = None,
     top: Count | None = None,
     allow_missing: bool = False,
+    trust: bool = False,
 ) -> None:
     """Add a prediction and the probability of each class to the rows of a table.
 
@@ -61,6 +62,9 @@ def predict(
         Number of rows to write: those in which the rarest class is most probable, the most probable first.
     allow_missing
         Whether columns may be missing; their cells count as missing, which costs quality.
+    trust
+        Whether the model comes from someone you trust; needed for LightGBM, XGBoost and CatBoost, whose readers are not
+        safe against crafted files.
     """
     _check_places(table, out)
 
@@ -68,7 +72,9 @@ def predict(
     from equipoise.tables.reading import table_batches
 
     about = persistence.read_card(model)["about"]
-    scorer = _Scorer(persistence.load(model), about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
+    scorer = _Scorer(
+        persistence.load(model, trusted=trust), about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())]
+    )
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
     scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))

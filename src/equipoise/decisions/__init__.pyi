@@ -1,3 +1,4 @@
+from .calibrated import CalibratedClassifier as CalibratedClassifier
 from .prior import correct_prior as correct_prior
 from .prior import estimate_priors as estimate_priors
 from .prior_corrected import PriorCorrectedClassifier as PriorCorrectedClassifier

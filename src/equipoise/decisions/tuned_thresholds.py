@@ -4,28 +4,23 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.decisions.costs import Costs
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
+from equipoise.decisions.out_of_fold import OutOfFoldClassifier
 from equipoise.decisions.thresholds import decide
-from equipoise.decisions.wrapper import ClassifierWrapper, Weights
+from equipoise.decisions.wrapper import Weights
 from equipoise.describing import Description, Rule, by_label
 from equipoise.metrics import MARGIN_METRICS
-from equipoise.sklearn_private import HasMethods, StrOptions, check_method_params, safe_indexing
+from equipoise.sklearn_private import HasMethods, StrOptions
 
 
-class TunedThresholdsClassifier(ClassifierWrapper):
+class TunedThresholdsClassifier(OutOfFoldClassifier):
     """Tunes where a classifier draws the line between two or more classes; its probabilities stay as they are.
 
     The decision is argmax of log p_k + b_k. The offsets b_k are those that are best on the training rows, each
@@ -44,7 +39,7 @@ class TunedThresholdsClassifier(ClassifierWrapper):
     min_recall, min_precision : dict of label to float, default=None
         Floors in [0, 1], such as ``{"fraud": 0.9}``. The metric counts among thresholds that meet them all.
     cv : int, cross-validation splitter or iterable, default=None
-        As scikit-learn has it; None is five stratified folds.
+        As scikit-learn has it; None is five stratified folds. Given ``groups``, a number of folds holds them together.
     n_jobs : int, default=None
         Fits of the cross-validation that run at once.
 
@@ -113,44 +108,15 @@ class TunedThresholdsClassifier(ClassifierWrapper):
         self.cv = cv
         self.n_jobs = n_jobs
 
-    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
-        X, y = indexable(X, y)
-        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        codes = self._codes(y)
-        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
-        held_out = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(self.estimator, X, y, split, routed.estimator.fit, self.classes_) for split in splits
-        )
-        rows = np.concatenate([test for _, test in splits])
-        folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
-        probabilities, trained = zip(*held_out, strict=True)
-        held_out_rows = HeldOutRows(codes[rows], folds, np.stack(trained))
-        held_out_rows.warn(np.asarray(self.classes_).tolist(), stacklevel=4)
-        self.offsets_ = held_out_rows.tune(
-            np.concatenate(probabilities),
+    def _learn(self, rows: HeldOutRows, proba: NDArray[np.float64], sample_weight: Weights) -> None:
+        self.offsets_ = rows.tune(
+            proba,
             self.classes_,
             metric=self.metric,
             min_recall=self.min_recall,
             min_precision=self.min_precision,
-            sample_weight=None if sample_weight is None else sample_weight[rows],
+            sample_weight=sample_weight,
         )
-
-    def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
-        if get_config()["enable_metadata_routing"]:
-            return super()._routed(sample_weight, params)
-        groups = {"groups": params["groups"]} if "groups" in params else {}
-        others = {name: value for name, value in params.items() if name != "groups"}
-        return Bunch(splitter=Bunch(split=groups), **super()._routed(sample_weight, others))
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of the metadata given to `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        to_split = MethodMapping().add(caller="fit", callee="split")
-        return super().get_metadata_routing().add(splitter=self.cv, method_mapping=to_split)
 
     @property
     def threshold_(self) -> float:
@@ -177,20 +143,3 @@ class TunedThresholdsClassifier(ClassifierWrapper):
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(proba, self.offsets_)
-
-
-def _held_out(
-    estimator: ClassifierMixin, X: Any, y: NDArray[Any], split: Any, fit_params: dict[str, Any], classes: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Probabilities of the test rows, and which classes the classifier knows; 0 for the others."""
-    train, test = split
-    proba = np.zeros((len(test), len(classes)))
-    known = np.unique(y[train])
-    if len(known) > 1 or isinstance(estimator, FrozenEstimator):
-        own = check_method_params(X, fit_params, indices=train)
-        fitted = clone(estimator).fit(safe_indexing(X, train), y[train], **own)
-        known = np.asarray(fitted.classes_)
-        proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(safe_indexing(X, test))
-    else:  # of one class there is nothing to learn
-        proba[:, np.searchsorted(classes, known)] = 1
-    return proba, np.isin(classes, known)

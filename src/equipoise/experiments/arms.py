@@ -36,6 +36,8 @@ class Arm:
         ``fitted classifier -> records`` stored beside its results: diagnostics of synthetic rows.
     by_group : bool
         Whether its `fit` takes the groups of the training rows.
+    native : bool
+        Whether it reads categories and gaps as they are, see `TablePreprocessor`'s ``native``.
     decisions : tuple of str
         Decisions of its ``predict_from_proba`` that are kept beside its own, each as an arm ``<name>-<decision>``.
     most_rows, most_cells, most_repeats : int or None
@@ -48,6 +50,7 @@ class Arm:
     priors: Priors = lambda counts: None
     figures: Callable[[Any], list[dict[str, Any]]] = lambda model: getattr(model, "sampler_diagnostics_", [])
     by_group: bool = False
+    native: bool = False
     decisions: tuple[str, ...] = ()
     most_rows: int | None = None
     most_cells: int | None = None
@@ -81,7 +84,8 @@ def recipe_arms(names: Sequence[str], **parameters: Any) -> list[Arm]:
         def make(fold: PreparedFold, protocol: Protocol) -> ClassifierMixin:
             return make_recipe(name, protocol, fold.fold.seed, **parameters)
 
-        return Arm(name, name, make, partial(learned_priors, name), by_group=name == recipes.AUTO)
+        record, priors = recipes.get(name), partial(learned_priors, name)
+        return Arm(name, name, make, priors, by_group=record.grouped, native=record.native)
 
     return [arm(name) for name in names]
 

@@ -55,7 +55,8 @@ def compare(
     store : Store
         Where results go; what it holds already is not computed again.
     recipes : sequence of str, optional
-        Names as `equipoise.recipes.get` takes them; by default all that are not slow.
+        Names as `equipoise.recipes.get` takes them, or "all" for every one that is not slow; by default those of
+        `equipoise.recipes.shortlist`.
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
@@ -81,9 +82,7 @@ def compare(
     ValueError
         If an option does not serve, or the store holds another comparison.
     """
-    wanted = tuple(dict.fromkeys(recipes or [name for name, recipe in named.RECIPES.items() if not recipe.slow]))
-    for name in wanted:
-        named.classifier(name)  # raises for names that are not known
+    wanted = _wanted(dataset, recipes)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
     _check_options(n_folds, n_repeats, n_members, budget, random_state)
@@ -111,6 +110,16 @@ def compare(
     return Comparison(store)
 
 
+def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the recipes to compare; the first that cannot be had raises."""
+    chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
+    every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
+    names = dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice]))
+    for name in names:
+        named.classifier(name)
+    return tuple(names)
+
+
 def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:
     if n_folds < 2 or n_members < 1 or (n_repeats is not None and n_repeats < 1) or not budget > 0:
         raise ValueError(
@@ -131,7 +140,8 @@ def _run(
 ) -> None:
     """Run the repeats one after the other; leave out those that would end after the budget."""
     protocol = Protocol.from_json(store.get("protocol"))
-    arms, prepare = recipe_arms(protocol.recipes), partial(PreparedFold.of, dataset, codes)
+    arms = recipe_arms(protocol.recipes)
+    prepare = partial(PreparedFold.of, dataset, codes, native=any(arm.native for arm in arms))
     for repeat in range(protocol.n_repeats):
         before = time.monotonic()
         wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, repeat) for arm in arms]
@@ -227,7 +237,7 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
         random_state=protocol.random_state,
         **recipe_parameters(name, protocol),
     )
-    kept_together = {"classifier__groups": dataset.groups} if name == named.AUTO else {}
+    kept_together = {"classifier__groups": dataset.groups} if named.get(name).grouped else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
         return model.fit(dataset.X, dataset.y, **kept_together)

@@ -61,7 +61,7 @@ def run_cells(
     ready = {fold: prepare(fold) for fold in dict.fromkeys(fold for _, fold in pending)}
     for fold, numbers in ready.items():
         store.add_fold(fold, numbers.y_test, numbers.counts)
-    pairs = [(arm, ready[fold]) for arm, fold in pending]
+    pairs = [(arm, ready[fold].seen(native=arm.native)) for arm, fold in pending]
     in_stacks = {arm.name: stacked and hasattr(arm.make(fold, protocol), "prepare") for arm, fold in pairs}
     _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, store, on_progress)
     _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, store, on_progress)

@@ -20,31 +20,51 @@ class PreparedFold:
     Attributes
     ----------
     fold : Fold
-    X_train, X_test : ndarray of shape (n, *features)
+    X_train, X_test : ndarray of shape (n, *features), or data frame
     y_train, y_test : ndarray of int of shape (n,)
         Class codes from 0.
     n_classes : int
     groups : ndarray of shape (n_train,) or None
         Of the training rows.
+    native : pair of data frames, or None
+        Both sides with categories and gaps as they are.
     """
 
     fold: Fold
-    X_train: NDArray[np.float32]
-    X_test: NDArray[np.float32]
+    X_train: Any
+    X_test: Any
     y_train: NDArray[np.int64]
     y_test: NDArray[np.int64]
     n_classes: int
     groups: NDArray[Any] | None = None
+    native: tuple[Any, Any] | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold) -> "PreparedFold":
+    def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
         """Fit the preprocessing of tables on the training rows and apply it to both sides."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
             table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train])
-        X_train, X_test = (table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test))
+        X_train, X_test = sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
+        if native:
+            table.set_params(native=True)
+            sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
         groups = None if dataset.groups is None else dataset.groups[fold.train]
-        return cls(fold, X_train, X_test, codes[fold.train], codes[fold.test], int(codes.max()) + 1, groups)
+        return cls(
+            fold,
+            X_train,
+            X_test,
+            codes[fold.train],
+            codes[fold.test],
+            int(codes.max()) + 1,
+            groups,
+            (sides[0], sides[1]),
+        )
+
+    def seen(self, *, native: bool) -> "PreparedFold":
+        """Return the fold as an arm sees it."""
+        X_train, X_test = self.native if native and self.native is not None else (self.X_train, self.X_test)
+        return replace(self, X_train=X_train, X_test=X_test, native=None)
 
     @property
     def counts(self) -> NDArray[np.int64]:

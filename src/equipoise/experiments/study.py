@@ -116,7 +116,8 @@ class Study:
             for arm in self.arms
             if arm.runs_on(n_rows, n_rows * n_columns, repeat)
         ]
-        run_cells(wanted, partial(PreparedFold.of, dataset, codes), protocol, store, stacked=self.stacked)
+        prepare = partial(PreparedFold.of, dataset, codes, native=any(arm.native for arm in self.arms))
+        run_cells(wanted, prepare, protocol, store, stacked=self.stacked)
 
 
 def describe_set(store: Store, name: str, dataset: Dataset, family: str) -> NDArray[np.int64]:

@@ -120,7 +120,10 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
     balancing = dict.fromkeys(name for description in found for name in description.balancing)
     if any(getattr(part, "class_weight", None) is not None for part in walk(model)):
         balancing |= {"class_weight": None}
-    if any(description.correction for description in found):
+    corrections = [description.correction for description in found if description.correction]
+    if any("exponent" in correction for correction in corrections):
+        yield "Probabilities are calibrated on out-of-fold answers, by the exponent and the intercepts above."
+    elif corrections:
         yield "Probabilities are corrected to the class priors above."
     elif balancing:
         yield (

@@ -15,12 +15,14 @@ import safetensors.numpy
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from equipoise.classifiers.boosting import TITLES, BoostingClassifier
 from equipoise.persistence.card import model_card
 from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS, check_member, read_file, write_files
 from equipoise.persistence.native import check_native
 from equipoise.persistence.schema import answer, probe, schema_of
 from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import read_objects, write_objects
+from equipoise.persistence.walk import walk
 from equipoise.persistence.whole import check_whole
 
 FORMAT = 3
@@ -70,7 +72,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: write_objects(bare)}
     tried = probe(model)
     try:
-        _restore(files, tried)  # a model that cannot be loaded is not written
+        _restore(files, tried, trusted=True)  # a model that cannot be loaded is not written
     except Exception as error:
         raise ValueError(f"The model cannot be saved ({_reason(error)}).") from error
     card = {
@@ -86,13 +88,16 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     write_files(Path(path), files)
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path, *, trusted: bool = False) -> Any:
     """Read a model that `save` wrote.
 
     Parameters
     ----------
     path : str or Path
         Folder or zip file.
+    trusted : bool, default=False
+        Whether the file comes from someone you trust. Models of LightGBM, XGBoost and CatBoost need it: their readers
+        are not safe against crafted files. All others are safe to load without it.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def load(path: str | Path) -> Any:
     FileNotFoundError
         If there is no model.
     ValueError
-        If a file is damaged, too large, of another format, or holds untrusted types.
+        If a file is damaged, too large, of another format, or holds untrusted types; or a model that must be trusted.
     """
     card = read_card(path)
     try:
@@ -112,7 +117,9 @@ def load(path: str | Path) -> Any:
         for name, content in files.items():
             if card["sha256"].get(name) != _digest(content):
                 raise ValueError(f"{name} was changed or truncated after saving")
-        return _restore(files, card["probe"])
+        return _restore(files, card["probe"], trusted=trusted)
+    except UntrustedModelError:
+        raise
     except Exception as error:  # a crafted file may fail anywhere
         raise _unloadable(path, error, card["versions"]) from error
 
@@ -170,11 +177,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restore(files: dict[str, bytes], expected: list[float] | None) -> Any:
+class UntrustedModelError(ValueError):
+    """A model whose reader is not safe against crafted files, loaded without trust."""
+
+
+def _restore(files: dict[str, bytes], expected: list[float] | None, *, trusted: bool) -> Any:
     _check_packed(files[ESTIMATOR])
     tensors = safetensors.numpy.load(files[WEIGHTS])
     bare = read_objects(files[ESTIMATOR])
     check_native(bare)
+    if not trusted and (found := next((p for p in walk(bare) if isinstance(p, BoostingClassifier)), None)):
+        raise UntrustedModelError(
+            f"The model is one of {TITLES[found.library]}, whose reader is not safe against crafted files: if it comes "
+            "from someone you trust, say so with load(path, trusted=True), on the command line --trust."
+        )
     model = put_in(bare, tensors)
     if not (isinstance(model, BaseEstimator) and is_classifier(model)):
         raise ValueError(f"it holds {type(model).__name__}, not a classifier")

@@ -91,6 +91,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     dates : {"dayfirst", "monthfirst"} or str, default=None
         Order of dates in text, or a format such as ``"%d.%m.%Y"``; None finds it.
 
+    native : bool, default=False
+        Return a data frame with a column an input column instead, for trees: numbers, dates and booleans as they are,
+        missing cells as such, categories as a categorical type with the pooled levels as one.
     text_encoder : callable, default=None
         Turns a list of texts into an array of shape (n, k), such as a model of sentence embeddings; used for columns of
         text instead of n-grams. A model with one of your own cannot be saved.
@@ -148,6 +151,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         decimal: str | None = None,
         thousands: str | None = None,
         dates: str | None = None,
+        native: bool = False,
         text_encoder: Encoder | None = None,
     ) -> None:
         self.min_frequency = min_frequency
@@ -158,6 +162,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.decimal = decimal
         self.thousands = thousands
         self.dates = dates
+        self.native = native
         self.text_encoder = text_encoder
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -208,7 +213,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return clone(self).set_params(kinds=dict(self.kinds_), formats=dict(self.formats_))
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> Any:
         """Turn rows into numbers.
 
         Parameters
@@ -219,7 +224,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float32
-            Finite throughout.
+            Finite throughout. A data frame if ``native``.
 
         Raises
         ------
@@ -230,6 +235,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = self._as_frame(X, reset=False)
         values = self._values(self._read(frame, self.dropped_), at_fit=False)
+        if self.native:
+            return self._native(values)
         blocks = [self._transform_part(part, values) for part in self.parts_]
         for name, features in self.texts_.items():
             blocks.append(np.clip(features.transform(_prose(values[name])), -self.clip, self.clip))
@@ -252,7 +259,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         given = OneToOneFeatureMixin.get_feature_names_out(self, input_features)  # checks them, as all do
         rename = dict(zip(self._input_names(), given))
         names: list[str] = []
-        for part, columns in self.layout_.items():
+        if self.native:
+            names = [rename[name] for name in self.kinds_ if name not in self.dropped_ and name not in self.texts_]
+        for part, columns in ({} if self.native else self.layout_).items():
             renamed = [rename[column] for column in columns]
             if part == "category":
                 renamed = self.parts_[part].get_feature_names_out(renamed).tolist()
@@ -457,6 +466,34 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             angles = 2 * np.pi * (block[:, columns] / np.array(lengths) % 1)
             return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(block), -1)
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
+
+    def _native(self, values: dict[str, NDArray[Any]]) -> pd.DataFrame:
+        """Return the cells as they are, a column an input column; of texts their numbers."""
+        columns: dict[str, Any] = {
+            name: cells.astype(np.float64)
+            for name, cells in values.items()
+            if self.kinds_[name] not in ("category", "text")
+        }
+        names = self.layout_.get("category", [])
+        if names:
+            coded = self.parts_["category"].transform(_side_by_side(values, names))
+            start = 0
+            for name, width in zip(names, self._widths()):
+                block = coded[:, start : start + width]
+                codes = np.where(block.any(axis=1) & (values[name] != MISSING_LEVEL), block.argmax(axis=1), -1)
+                columns[name] = pd.Categorical.from_codes(codes, categories=pd.RangeIndex(width))
+                start += width
+        frame = pd.DataFrame({name: columns[name] for name in values if name in columns})
+        for name, features in self.texts_.items():
+            block = features.transform(_prose(values[name]))
+            frame = frame.assign(**{f"{name}_text_{i}": block[:, i] for i in range(features.n_features_out_)})
+        return frame
+
+    def _widths(self) -> list[int]:
+        """Return the number of 0/1 columns of each category column."""
+        encoder = self.parts_["category"]
+        pools = zip(encoder.categories_, encoder.infrequent_categories_)
+        return [len(levels) - (0 if pool is None else len(pool) - 1) for levels, pool in pools]
 
     def _pooled_levels(self) -> dict[str, str]:
         if "category" not in self.parts_:

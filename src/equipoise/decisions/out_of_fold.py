@@ -1,0 +1,89 @@
+"""Base of the classifiers that learn a decision from out-of-fold answers of the classifier that they go around."""
+
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import has_fit_parameter
+
+from equipoise.decisions.held_out import HeldOutRows
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights
+from equipoise.sklearn_private import check_method_params, safe_indexing
+
+
+class OutOfFoldClassifier(ClassifierWrapper):
+    """A classifier around another, which is fitted on all rows, and answers for each of them without it before.
+
+    Subclasses have parameters ``estimator``, ``cv`` and ``n_jobs``, and define `_learn`.
+    """
+
+    cv: Any
+    n_jobs: int | None
+
+    def _learn(self, rows: HeldOutRows, proba: NDArray[np.float64], sample_weight: Weights) -> None:
+        """Learn from rows and their probabilities (n, K) by classifiers that were fitted without them."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
+        X, y = indexable(X, y)
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        codes = self._codes(y)
+        splits = list(self._splitter(y, routed.splitter.split).split(X, y, **routed.splitter.split))
+        answers = Parallel(n_jobs=self.n_jobs)(
+            delayed(_held_out)(self.estimator, X, y, split, routed.estimator.fit, self.classes_) for split in splits
+        )
+        rows = np.concatenate([test for _, test in splits])
+        folds = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        probabilities, trained = zip(*answers, strict=True)
+        held_out = HeldOutRows(codes[rows], folds, np.stack(trained))
+        held_out.warn(np.asarray(self.classes_).tolist(), stacklevel=4)
+        weights = None if sample_weight is None else sample_weight[rows]
+        self._learn(held_out, np.concatenate(probabilities), weights)
+
+    def _splitter(self, y: NDArray[Any], given: dict[str, Any]) -> Any:
+        """Return the splitter; with groups, a number of folds holds them together."""
+        if given.get("groups") is not None and (self.cv is None or isinstance(self.cv, int)):
+            return StratifiedGroupKFold(self.cv or 5)
+        return check_cv(self.cv, y, classifier=True)
+
+    def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
+        if get_config()["enable_metadata_routing"]:
+            return super()._routed(sample_weight, params)
+        groups = {"groups": params["groups"]} if params.get("groups") is not None else {}
+        taken = not groups or has_fit_parameter(self.estimator, "groups")
+        others = {name: value for name, value in params.items() if name != "groups" or (taken and groups)}
+        return Bunch(splitter=Bunch(split=groups), **super()._routed(sample_weight, others))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Routes of the metadata given to `fit`.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        return super().get_metadata_routing().add(splitter=self.cv, method_mapping=to_split)
+
+
+def _held_out(
+    estimator: ClassifierMixin, X: Any, y: NDArray[Any], split: Any, fit_params: dict[str, Any], classes: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Probabilities of the test rows, and which classes the classifier knows; 0 for the others."""
+    train, test = split
+    proba = np.zeros((len(test), len(classes)))
+    known = np.unique(y[train])
+    if len(known) > 1 or isinstance(estimator, FrozenEstimator):
+        own = check_method_params(X, fit_params, indices=train)
+        fitted = clone(estimator).fit(safe_indexing(X, train), y[train], **own)
+        known = np.asarray(fitted.classes_)
+        proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(safe_indexing(X, test))
+    else:  # of one class there is nothing to learn
+        proba[:, np.searchsorted(classes, known)] = 1
+    return proba, np.isin(classes, known)

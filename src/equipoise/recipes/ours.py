@@ -1,0 +1,70 @@
+"""The records of equipoise: the default, the untreated network and its treatments."""
+
+from functools import partial
+
+from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+
+from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.bilevel.autobalance import AutoBalance
+from equipoise.classifiers import AutoClassifier, MUBOClassifier
+from equipoise.classifiers.mubo import OUTER_STEPS
+from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
+from equipoise.networks.cosine import SCALE
+from equipoise.recipes.record import Recipe, equal_priors, observed_priors
+from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
+
+AUTO = "auto"
+"""The recipe of `AutoClassifier`, the default where none is named."""
+
+_mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False)}
+_ldam = {"loss": partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0), "network": "cosine_mlp"}  # scaled in the network
+TREATMENTS = [
+    Recipe(
+        AUTO,
+        "networks of several kinds, pooled and calibrated on held-out rows",
+        make=partial(AutoClassifier, standardize=False),
+        priors=observed_priors,
+        cost=8.0,
+        grouped=True,
+    ),
+    Recipe("none", "no treatment", {}),
+    Recipe("cost", "errors weighted by class, N / (K n_k)", {"class_weight": "balanced"}),
+    Recipe("under", "random under-sampling", {"sampler": RandomUnderSampler()}),
+    Recipe("over", "random over-sampling", {"sampler": RandomOverSampler()}),
+    Recipe("smote", "SMOTE", {"sampler": SMOTE()}),
+    Recipe("borderline-smote", "Borderline-SMOTE", {"sampler": BorderlineSMOTE()}),
+    Recipe("svm-smote", "SVM-SMOTE", {"sampler": SVMSMOTE()}, growth=2.0),
+    Recipe("smotified-gan", "SMOTE's rows, refined by a GAN", {"sampler": SMOTifiedGAN()}, slow=True),
+    Recipe("gbo", "synthetic rows of a GAN, from noise", {"sampler": GBO()}, slow=True),
+    Recipe("ssg", "SVM-SMOTE's rows, refined by a GAN", {"sampler": SSG()}, slow=True),
+    Recipe(
+        "mubo",
+        "MUBO, a search for the majority rows that train best",
+        _mubo,
+        make=partial(MUBOClassifier, standardize=False),  # alone, the networks of the search are the classifier
+        priors=equal_priors,
+        cost=2.0,
+    ),
+    Recipe("mixup", "MixUp of batches as they come", {"batch_transform": MixUp(alpha=0.3)}),
+    Recipe(
+        "rebalanced-mixup",
+        "Rebalanced Mixup, labels leaning to the rarer class",
+        {"batch_transform": RebalancedMixup()},
+    ),
+    Recipe("batch-smote", "SMOTE within each batch", {"batch_transform": BatchSMOTE()}),
+    Recipe("remix", "ReMix, batches balanced and mixed", {"batch_transform": ReMix(alpha=0.3)}),
+    Recipe(
+        "remix-dataset",
+        "batches drawn balanced from all rows, then mixed",
+        {"batch_sampler": BalancedBatchSampler, "batch_transform": MixUp(alpha=0.3)},
+    ),
+    Recipe("focal", "focal loss, little weight for rows that are easy", {"loss": FocalLoss}),
+    Recipe("class-balanced", "errors weighted by the effective number of rows", {"loss": ClassBalancedLoss}),
+    Recipe("ldam", "LDAM, larger margins for minority classes", _ldam),
+    Recipe("la", "logit adjustment, class priors added to the logits", {"loss": LogitAdjustedLoss}),
+    Recipe("cdt", "class-dependent temperatures, smaller logits for minority classes", {"loss": CDTLoss}),
+    Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
+    Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),
+]
+"""The default, the untreated network and its treatments, in the order of lists."""
