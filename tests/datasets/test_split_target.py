@@ -106,13 +106,6 @@ def test_the_user_s_frame_is_left_alone(frame):
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_repeated_rows_and_question_marks_are_noted():
-    frame = pd.DataFrame({"x": [1, 1, 2, 2], "job": ["?", "?", "nurse", "?"], "t": [0, 0, 1, 1]})
-    repeats, marks = split_target(frame, "t").notes
-    assert repeats.startswith("1 of 4 rows are exact duplicates")
-    assert "'job'" in marks and "missing_values" in marks
-
-
 def test_a_headerless_file_from_end_to_end(tmp_path):
     path = tmp_path / "adult.csv"
     path.write_text("39, Private, <=50K\n50, ?, <=50K\n52, Private, >50K\n38, ?, >50K \n20, ?, <=50K\n")

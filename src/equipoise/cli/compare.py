@@ -14,6 +14,7 @@ from equipoise.cli.fit import about_model
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Columns, Count, Machines, Reading, Seed
 from equipoise.cli.output import announce, command_line, resumable, say
 from equipoise.cli.task import load_task
+from equipoise.files import check_input
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -80,18 +81,21 @@ def compare(
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     """
-    data = _task(table, target, demo, dataset, reading, columns)
+    _check_source(table, target, demo, dataset)
 
     from equipoise import persistence
     from equipoise.cli.leaderboard import print_leaderboard
     from equipoise.experiments import compare as run_comparison
+    from equipoise.experiments.compare import check_names
     from equipoise.progress import ProgressBars
     from equipoise.reports import check_places, leaderboard_csv, write_report
     from equipoise.training.machines import backend
 
     console = Console()
+    check_names(recipes or (), metric)
     check_places(out)
     persistence.check_place(out / "model")
+    data = _task(table, target, dataset, reading, columns)
     log = None if track is None else _tracker(data)
     announce(data)
     with _results(out) as store, resumable(lambda: _so_far(store, out)):
@@ -128,13 +132,16 @@ def compare(
         say(f"No model was saved: {not_saved}")
 
 
-def _task(
-    table: Path | None, target: str | None, demo: bool, dataset: str | None, reading: Reading, columns: Columns
-) -> "Dataset":
+def _check_source(table: Path | None, target: str | None, demo: bool, dataset: str | None) -> None:
     if sum((table is not None, demo, dataset is not None)) != 1:
         raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
     if table is not None and target is None:
         raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
+    if table is not None:
+        check_input(table)  # before the slow imports
+
+
+def _task(table: Path | None, target: str | None, dataset: str | None, reading: Reading, columns: Columns) -> "Dataset":
     if table is not None and target is not None:
         return load_task(table, target, reading, columns)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.console import Console
 
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Reading, Seed
-from equipoise.cli.output import announce, say
+from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
 from equipoise.files import check_input
 
@@ -56,6 +56,7 @@ def fit(
     parameters = _parameters(recipe, members, decision)
     recipes.classifier(recipe)  # raises for names that are not known
     persistence.check_place(out)
+    announce_replaced(out)
     data = load_task(table, target, reading, columns)
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     announce(data)
@@ -71,7 +72,10 @@ def about_model(
     data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
 ) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
+    from equipoise.tables.finding import LEFT_OUT, shortened
+
     counts = data.y.value_counts()
+    useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
     return {
         "recipe": recipe,
         "decision": getattr(model[-1], "decision", None),
@@ -81,7 +85,8 @@ def about_model(
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
         "id": columns.id or [],
-        "findings": [f"{found.severity.capitalize()}: {found}" for found in data.findings],
+        "left_out": [*(columns.drop or ()), *([columns.group] if columns.group else []), *useless],
+        "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
     }
 
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -19,6 +20,8 @@ def say(line: str) -> None:
 
 def announce(data: "Dataset") -> None:
     """Print the size of a data set, its rare class, the notes of its reading and the findings of its check."""
+    from equipoise.tables.finding import shortened
+
     counts = data.y.value_counts()
     share = counts.min() / counts.sum()
     say(
@@ -27,8 +30,22 @@ def announce(data: "Dataset") -> None:
     )
     for note in data.notes:
         say(f"  {note}")
-    for finding in data.findings:
+    for finding in shortened(data.findings):
         say(f"  {finding.severity.capitalize()}: {finding}")
+
+
+def announce_replaced(model: Path) -> None:
+    """Say which model of an earlier command a new one will replace."""
+    from equipoise.persistence import read_card
+
+    try:
+        about = read_card(model)["about"]
+    except FileNotFoundError:
+        return
+    except ValueError:  # of another format, or damaged
+        about = {}
+    facts = " of ".join(str(about[key]) for key in ("recipe", "data") if about.get(key))
+    say(f"Note: {model} holds a model{f' ({facts})' if facts else ''}, which the new one will replace.")
 
 
 def command_line() -> str:

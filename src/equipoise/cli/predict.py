@@ -1,5 +1,6 @@
 """``equipoise predict``: predictions and probabilities beside the rows of a table."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -86,7 +87,7 @@ def predict(
     if top is not None:
         parts = [_most_probable(parts, scorer.names[scorer.rarest], top)]
     n_rows = write(parts, out)
-    for note in scorer.notes:
+    for note in [*scorer.notes, *scorer.unseen_notes()]:
         say(f"Note: {note}")
     say(f"{n_rows:,} rows: {out}")
 
@@ -119,6 +120,7 @@ class _Scorer:
     kept: list[str]
     names: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unseen: "dict[str, Counter[str]]" = field(default_factory=dict)
     n_scored: int = 0
 
     @property
@@ -143,6 +145,9 @@ class _Scorer:
                 raise
             raise ValueError(f"{error} Rows are counted from row {self.n_scored:,} of {table}.") from None
         self.n_scored += len(rows)
+        unseen_levels = getattr(self.pipeline[0], "unseen_levels", None) if hasattr(self.pipeline, "steps") else None
+        for name, counts in unseen_levels(features).items() if unseen_levels else ():
+            self.unseen.setdefault(name, Counter()).update(counts)
         classes = self.pipeline.classes_
         if self.threshold is None:
             predicted = self.pipeline.predict(features)
@@ -153,6 +158,15 @@ class _Scorer:
         found |= {f"probability_{label}": column for label, column in zip(classes, proba.T, strict=True)}
         beside = rows[self.kept] if self.kept else rows
         return beside.assign(**{self.names[name]: column for name, column in found.items()})
+
+    def unseen_notes(self) -> list[str]:
+        """Say which categories no training row had, once all parts are scored."""
+        return [
+            f"Column {name!r} holds categories that no training row has: "
+            f"{listed((f'{level!r} ({count:,})' for level, count in counts.most_common()), most=8)}. They count as a "
+            "rare category, or as none."
+            for name, counts in self.unseen.items()
+        ]
 
     def _features(self, rows: "pd.DataFrame") -> list[str]:
         known = getattr(self.pipeline, "feature_names_in_", None)
@@ -173,7 +187,8 @@ class _Scorer:
             )
         if lacking:
             self.notes.append(f"Columns {listed(map(repr, lacking))} are missing: predictions are worse than measured.")
-        known = {*wanted, self.about.get("target"), *self.about.get("id", ()), *self.kept}
+        told = (*self.about.get("id", ()), *self.about.get("left_out", ()))  # at fit
+        known = {*wanted, *told, self.about.get("target"), *self.kept}
         if extra := [name for name in rows.columns if name not in known]:
             self.notes.append(
                 f"Columns that the model does not know are not used: {listed(map(repr, extra), most=10)}."

@@ -28,13 +28,17 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        for twice in (r"(?s)Column .*: taken for missing", r"(?s)Column .* stand far apart"):  # findings, with counts
+            warnings.filterwarnings("ignore", twice)
         frame = reading.table(path, target)
 
         from equipoise import datasets
         from equipoise.tables import TablePreprocessor
         from equipoise.tables.check import check_features
+        from equipoise.tables.finding import LEFT_OUT
+        from equipoise.tables.reading import table_name
 
-        data = datasets.split_target(frame, target, name=path.stem)
+        data = datasets.split_target(frame, target, name=table_name(path))
         out = [*(columns.drop or ()), *(columns.id or ()), *([columns.group] if columns.group else [])]
         _check_named([*out, *(columns.keep or ()), *columns.kinds()], list(data.X.columns), path)
         preprocessor = TablePreprocessor(
@@ -45,7 +49,9 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         )
         X = data.X.drop(columns=out)
         findings = check_features(X, data.y, preprocessor=preprocessor, keep=columns.keep or ())
-        X = X.drop(columns=[name for found in findings if found.kind == "identifier" for name in found.columns])
+        X = X.drop(columns=[name for found in findings if found.kind in LEFT_OUT for name in found.columns])
+        if X.shape[1] == 0:
+            raise ValueError(f"No column of {path} is left to learn from. {' '.join(map(str, findings))}")
         preprocessor = preprocessor.set_params(kinds=columns.kinds(set(data.X.columns) - set(X.columns)))
         preprocessor = preprocessor.fit(X).pinned()
         groups = _held_together(data.X, columns.group, X)

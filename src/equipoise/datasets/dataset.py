@@ -126,10 +126,8 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
             "was read from a text file, name its separator, for example delimiter=';'."
         )
     rare = min(counts.index[counts == counts.min()])
-    notes = _notes(table, X)
-    if len(unlabelled):
-        notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label and were left out.", *notes)
-    return Dataset(name, X, y, rare, None, None, name, "not stated", notes, unlabelled)
+    notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label and were left out.",)
+    return Dataset(name, X, y, rare, None, None, name, "not stated", notes if len(unlabelled) else (), unlabelled)
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:
@@ -210,20 +208,6 @@ def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> No
             f"each class needs at least two rows, but of the {len(counts)} classes in column {column!r} of "
             f"{name} these have a single row: {_quoted(single)}. Merge them with others or drop their rows."
         )
-
-
-def _notes(table: pd.DataFrame, X: pd.DataFrame) -> tuple[str, ...]:
-    notes = []
-    repeats = int(pd.util.hash_pandas_object(table, index=False).duplicated().sum())
-    if repeats:
-        notes.append(f"{repeats:,} of {len(table):,} rows are exact duplicates of earlier rows, label included.")
-    marked = [column for column in X if infer_dtype(X[column]) in TEXT and (X[column] == "?").any()]
-    if marked:
-        notes.append(
-            f'The cell "?" occurs in {_quoted(marked)}: if it marks missing values, read the file with '
-            'missing_values=["?"] (on the command line --missing-values "?").'
-        )
-    return tuple(notes)
 
 
 def _quoted(names: Iterable[Any], last: str = "and") -> str:

@@ -59,14 +59,16 @@ def load(name: str, *, data_home: str | Path | None = None) -> Dataset:
     for label, ratio in entry.cut.items():
         X, y = make_imbalance(X, y, ratio, minority=label, random_state=0)
     task = split_target(X.assign(target=y), "target", name=name)
-    notes = (entry.note[:1].upper() + entry.note[1:] + ".",) if entry.note else ()
+    repeats = int(pd.util.hash_pandas_object(X.assign(target=y), index=False).duplicated().sum())
+    told = f"{repeats:,} of {len(y):,} rows are exact duplicates of earlier rows, label included."
+    notes = [*([entry.note[:1].upper() + entry.note[1:] + "."] if entry.note else []), *([told] if repeats else [])]
     return replace(
         task,
         family=entry.family,
         groups=np.arange(len(y)) // entry.group_rows if entry.group_rows else None,
         source=entry.origin,
         licence=entry.licence,
-        notes=notes + task.notes,
+        notes=(*notes, *task.notes),
     )
 
 

@@ -28,6 +28,7 @@ from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 from equipoise.progress import OnProgress
+from equipoise.tables.finding import shortened
 
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
@@ -82,9 +83,8 @@ def compare(
     ValueError
         If an option does not serve, or the store holds another comparison.
     """
+    check_names(recipes or (), metric)
     wanted = _wanted(dataset, recipes)
-    if metric not in METRICS:
-        raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
     _check_options(n_folds, n_repeats, n_members, budget, random_state)
     request = {
         "data": fingerprint(dataset),
@@ -110,14 +110,20 @@ def compare(
     return Comparison(store)
 
 
+def check_names(recipes: Sequence[str], metric: str) -> None:
+    """Refuse recipes that cannot be had and metrics that are not known, before a table is read."""
+    for name in recipes:
+        if name != "all":
+            named.classifier(name)
+    if metric not in METRICS:
+        raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+
+
 def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the recipes to compare; the first that cannot be had raises."""
+    """Return the names of the recipes to compare."""
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
-    names = dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice]))
-    for name in names:
-        named.classifier(name)
-    return tuple(names)
+    return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
 
 def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:
@@ -187,7 +193,7 @@ def _begin(
             "rare": int(counts.argmin()),
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),
-            "findings": [finding.as_dict() | {"text": str(finding)} for finding in dataset.findings],
+            "findings": [finding.as_dict() | {"text": str(finding)} for finding in shortened(dataset.findings)],
             "source": dataset.source,
         },
     )

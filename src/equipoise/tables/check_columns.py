@@ -1,5 +1,7 @@
 """Columns that are identifiers, empty, of mixed kinds, full of sentinels or of odd categories."""
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,10 +11,10 @@ from numpy.typing import NDArray
 
 from equipoise.tables.check_leakage import column_auc
 from equipoise.tables.columns import TextColumn
-from equipoise.tables.finding import Finding, Sample
+from equipoise.tables.finding import Finding, Sample, option
 from equipoise.tables.formats import PLAIN, read_numbers
 from equipoise.tables.outliers import reach
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 _NEARLY_ALL = 0.9
 _FEW_WORDS = 2.5
@@ -31,7 +33,7 @@ def identifiers(sample: Sample) -> Iterator[Finding]:
                 "identifier",
                 (name,),
                 f"Column {name!r} {reason}.",
-                f"It is left out; if it does describe the rows, use --keep {name}.",
+                f"It is left out; if it does describe the rows, use {option('--keep', name)}.",
             )
 
 
@@ -75,16 +77,16 @@ def contents(sample: Sample) -> Iterator[Finding]:
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
         if name in sample.misfits:
             pass
-        elif not known.any():
+        elif not known.any() and sample.holds_of_all(name, 0):
             empty.append(name)
-        elif known.all() and (values[name] == values[name][0]).all():
+        elif known.all() and (values[name] == values[name][0]).all() and sample.holds_of_all(name, 1):
             constant.append(name)
         elif known.mean() < 0.2:
             sparse.append(name)
         if isinstance(column, TextColumn):
             yield from _text(name, column, sample)
         if sample.kinds[name] == "number" and known.sum() > 20:
-            yield from _sentinels(name, values[name][known], bool(known.all()))
+            yield from _sentinels(name, values[name][known])
     for columns, kind, said in (
         (constant, "constant", "One value only, so left out"),
         (empty, "empty", "No value at all, so left out"),
@@ -108,36 +110,39 @@ def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
                 "mixed",
                 (name,),
                 f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts.",
-                f"Name the texts that stand for missing (--missing-values), or say --category {name}.",
+                f"Name the texts that stand for missing (--missing-values), or say {option('--category', name)}.",
             )
 
 
-def _sentinels(name: str, values: NDArray[np.float64], complete: bool) -> Iterator[Finding]:
-    counts = Counter(values[np.isin(values, _SENTINELS)].tolist())
+def _sentinels(name: str, values: NDArray[np.float64]) -> Iterator[Finding]:
     low, high = reach(values[:, None])
-    apart = {value for value in np.unique(values) if value < low[0] or value > high[0]}
-    others = values[~np.isin(values, list(_SENTINELS))]
+    apart = (values < low[0]) | (values > high[0])
+    others = values[~apart & ~np.isin(values, _SENTINELS)]
     if not others.size:
         return
-    for value in sorted({*apart, *counts}):
-        count = int((values == value).sum())
-        alone = value < 0 <= others.min() or value > others.max() + 0.2 * np.ptp(others)
-        if value in apart or (count >= 3 and alone and abs(value) >= 9):
-            text = f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
-            yield Finding(
-                "caution",
-                "sentinel",
-                (name,),
-                f"Column {name!r} holds {text} in {count:,} row(s), apart from all others "
-                f"({others.min():g} to {others.max():g}): it may stand for a missing value.",
-                f"If so, say --missing-values {text}.",
-            )
+    alone = (values < 0 if others.min() >= 0 else False) | (values > others.max() + 0.2 * np.ptp(others))
+    counts = Counter(values[apart | (np.isin(values, _SENTINELS) & alone)].tolist())
+    found = {v: n for v, n in counts.items() if v < low[0] or v > high[0] or (n >= 3 and abs(v) >= 9)}
+    if found:
+        texts = {f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}": n for value, n in sorted(found.items())}
+        said = listed((f"{text} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
+        yield Finding(
+            "caution",
+            "sentinel",
+            (name,),
+            f"Column {name!r} holds {said}, apart from all others ({others.min():g} to {others.max():g}): this may "
+            "stand for a missing value.",
+            f"If so, use --missing-values {' '.join(list(texts)[:5])}.",
+        )
 
 
 def categories(sample: Sample) -> Iterator[Finding]:
     """Find levels that differ by case or blanks alone, and columns of levels with one row each."""
     for name, column in sample.columns.items():
-        if not isinstance(column, TextColumn) or sample.kinds[name] != "category" or len(column.levels) > 5000:
+        if not isinstance(column, TextColumn) or sample.kinds[name] != "category" or name in sample.prose:
+            continue
+        yield from _question_marks(name, column)
+        if len(column.levels) > 5000:
             continue
         folded: dict[str, list[str]] = {}
         for level in column.levels:
@@ -163,3 +168,16 @@ def categories(sample: Sample) -> Iterator[Finding]:
                 f"Column {name!r} has {len(column.levels):,} categories, {single:,} of them in one row only.",
                 "They are pooled.",
             )
+
+
+def _question_marks(name: str, column: TextColumn) -> Iterator[Finding]:
+    marks = [mark for mark in column.marks if re.match(r"\?|#|n\.a", mark.lower())]
+    if marks:
+        counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in marks}
+        yield Finding(
+            "note",
+            "marks",
+            (name,),
+            f"Column {name!r} holds {listed(f'{mark!r} ({n:,})' for mark, n in counts.items())} as categories.",
+            f"If they stand for missing cells, use --missing-values {' '.join(map(shlex.quote, marks))}.",
+        )

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from equipoise.tables.finding import Finding, Sample, auc
+from equipoise.tables.finding import Finding, Sample, auc, option
 
 _SURE = 0.98  # AUC of one column on rows that it was not fitted on
 _LEAST = 20  # rows of a class below which such an AUC may be chance
@@ -34,7 +34,7 @@ def leaks(sample: Sample) -> Iterator[Finding]:
             "leak",
             (name,),
             f"Column {name!r} alone tells the classes apart: ROC AUC {score:.3f} on held-out rows{how}.",
-            f"If it is known only with or after the outcome, leave it out: --drop {name}.",
+            f"If it is known only with or after the outcome, leave it out: {option('--drop', name)}.",
         )
 
 
@@ -84,7 +84,7 @@ def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: S
             (name,),
             f"Column {name!r} is empty or zero in {shares.max():.1%} of the rows of one class and in "
             f"{shares.min():.1%} of another.",
-            f"If it is known only after the outcome, leave it out: --drop {name}.",
+            f"If it is known only after the outcome, leave it out: {option('--drop', name)}.",
         )
 
 

@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from equipoise.tables.check_leakage import beyond
-from equipoise.tables.finding import Finding, Sample, auc
+from equipoise.tables.finding import Finding, Sample, auc, option
 from equipoise.text import counted
 
 _TOO_FEW, _FEW = 10, 50
@@ -92,7 +92,7 @@ def groups(sample: Sample) -> Iterator[Finding]:
         (name,),
         f"Column {name!r} has {codes.max() + 1:,} values in {len(codes):,} rows, and rows of one value are alike."
         + gap,
-        f"If new rows come from other values, hold these out together: --group {name}.",
+        f"If new rows come from other values, hold these out together: {option('--group', name)}.",
     )
 
 
@@ -174,7 +174,7 @@ def time(sample: Sample) -> Iterator[Finding]:
                 (name,),
                 f"By {name!r} the table drifts: a classifier tells its first quarter from its last by ROC AUC "
                 f"{score:.3f}, and a class moves from {shares[0][most]:.1%} to {shares[1][most]:.1%}.",
-                f"If the model is to judge later rows, test on later rows: --time {name}.",
+                f"If the model is to judge later rows, test on later rows: {option('--time', name)}.",
             )
 
 

@@ -1,8 +1,10 @@
 """What the check before training finds, and what its parts look at."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -13,9 +15,25 @@ from sklearn.metrics import roc_auc_score
 from equipoise.tables.columns import Column, TextColumn
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
+from equipoise.text import counted, listed
 
 Severity = Literal["serious", "caution", "note"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "caution", "note")
+
+LEFT_OUT = ("identifier", "constant", "empty")
+"""Kinds of findings whose columns no model is fitted on."""
+
+
+def option(name: str, value: str) -> str:
+    """Write an option of the command line as it is to be typed.
+
+    Examples
+    --------
+    >>> option("--keep", "Account No."), option("--missing-values", "-999"), option("--drop", "-x")
+    ("--keep 'Account No.'", '--missing-values -999', '--drop=-x')
+    """
+    joined = "=" if value.startswith("-") and name != "--missing-values" else " "
+    return f"{name}{joined}{shlex.quote(value)}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,10 @@ class Sample:
         """Whether nearly every cell of a column of integers or texts is different."""
         return {str(name): self.distinct.get(str(name), 0.0) > 0.9 for name in self.X.columns}
 
+    def holds_of_all(self, name: str, n_values: int) -> bool:
+        """Tell whether a column that has so few values in the rows looked at has no more in all."""
+        return len(self.rows) == len(self.X) or self.X[name].nunique() <= n_values
+
     @cached_property
     def alike(self) -> NDArray[np.int64]:
         """Number of the set of equal rows that each row belongs to; columns that name the rows do not count."""
@@ -114,6 +136,7 @@ class Sample:
             {name: written for name, written in (p.formats or {}).items() if name in self.columns},
             Style(p.decimal, p.thousands, p.dates),
         )
+        self.prose = {name for name, kind in kinds.items() if kind == "text"}
         kinds = {name: "category" if kind == "text" else kind for name, kind in kinds.items()}
         self.kinds, self.misfits = kinds, set[str]()
         found: dict[str, NDArray[Any]] = {}
@@ -134,3 +157,16 @@ def auc(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
     if scores.ndim == 1:
         return float(roc_auc_score(codes, scores))
     return float(np.mean([roc_auc_score(codes == k, scores[:, k]) for k in range(scores.shape[1])]))
+
+
+def shortened(findings: Sequence[Finding], most: int = 5) -> list[Finding]:
+    """Return findings for reading: of more than so many of one kind, the rest as one that names their columns."""
+    shown: list[Finding] = []
+    for (severity, kind), same in groupby(findings, key=lambda finding: (finding.severity, finding.kind)):
+        own = list(same)
+        shown += own[: most if len(own) > most + 1 else None]
+        if len(own) > most + 1:
+            columns = tuple(dict.fromkeys(name for finding in own[most:] for name in finding.columns))
+            said = f"The same ({kind}) holds for {counted(len(columns), 'more column')}: "
+            shown.append(Finding(severity, kind, columns, f"{said}{listed(map(repr, columns), most=20)}.", ""))
+    return shown

@@ -302,6 +302,30 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             row | ({"categories": list(map(str, levels[row["name"]]))} if row["name"] in levels else {}) for row in rows
         ]
 
+    def unseen_levels(self, X: Any) -> dict[str, Counter[str]]:
+        """Count the cells of category columns whose level no row fitted on has.
+
+        Returns
+        -------
+        dict of str to Counter
+            Of each column that has such cells, the number of cells by level; `MISSING_LEVEL` is a level.
+        """
+        names = self.layout_.get("category", [])
+        if not names:
+            return {}
+        columns = self._read(self._as_frame(X, reset=False), set(self.kinds_) - set(names))
+        found = {}
+        for column, seen in zip(columns, self._levels(names), strict=True):
+            cells = pd.Series(column.as_levels())
+            if len(new := cells[~cells.isin(seen)]):
+                found[column.name] = Counter(new)
+        return found
+
+    def _levels(self, names: list[str]) -> list[NDArray[np.object_]]:
+        """Levels of category columns at fit, pooled ones too, in the order of the table."""
+        levels = dict(zip(self.layout_["category"], self.parts_["category"].categories_, strict=True))
+        return [levels[name] for name in self._input_names() if name in names]
+
     def periods(self) -> list[tuple[int, float]]:
         """Return the periods of date columns, as the column's place among those and the length in days."""
         dates = self.layout_.get("date", [])

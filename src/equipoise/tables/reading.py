@@ -155,6 +155,18 @@ def table_batches(
         yield read_table(path, header=header, missing_values=missing_values)
 
 
+def table_name(path: Path) -> str:
+    """Return the name of a table's file, without the endings of its format and its packing.
+
+    Examples
+    --------
+    >>> table_name(Path("data/fraud.csv.gz")), table_name(Path("fraud.2024.parquet"))
+    ('fraud', 'fraud.2024')
+    """
+    bare = Path(path.stem)
+    return bare.stem if path.suffix.lower() in (".gz", ".zip") and bare.suffix.lower() in TEXT else str(bare)
+
+
 def _checked(path: str | Path, missing_values: Sequence[str]) -> tuple[Path, str]:
     if isinstance(missing_values, str):
         raise TypeError(f"missing_values must be a list of cells, such as ['?'], got {missing_values!r}.")
