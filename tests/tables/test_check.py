@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import average_precision_score
 
 from equipoise import check
 from equipoise.tables import read_table
+from equipoise.tables.check_rows import precision_by_chance
+from equipoise.tables.finding import shortened
 
-N = 600
+N = 2000
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_a_near_copy_in_text_and_one_known_afterwards(table, rng):
 
 
 def test_several_classes(rng):
-    y = rng.choice(["a", "b", "c"], N, p=[0.6, 0.3, 0.1])
+    y = rng.choice(["a", "b", "c"], N, p=[0.5, 0.3, 0.2])
     frame = pd.DataFrame({"x": rng.normal(size=N), "leak": pd.factorize(y)[0] * 2.0, "y": y})
     assert kinds(frame) == {("leak", ("leak",))}
 
@@ -74,18 +77,19 @@ def test_repeated_rows_and_the_bound_of_contradictions(table):
     repeats = table.iloc[:50]
     contradictions = table.iloc[50:60].assign(y=lambda part: 1 - part["y"])
     found = {each.kind: each for each in check(pd.concat([table, repeats, contradictions]), "y")}
-    assert "60 rows of 660 repeat" in found["duplicates"].evidence
+    assert f"60 rows of {N + 60:,} repeat" in found["duplicates"].evidence
     assert "10 sets of equal rows" in found["contradictions"].evidence
-    assert f"{1 - 10 / 660:.2%}" in found["contradictions"].evidence
+    assert f"{1 - 10 / (N + 60):.2%}" in found["contradictions"].evidence
 
 
 def test_rows_of_one_customer_are_alike(rng):
-    customer = rng.integers(0, 150, N)
-    own, risky = rng.normal(size=150), rng.random(150) < 0.3
+    customer = rng.integers(0, 400, N)
+    own, risky = rng.normal(size=400), rng.random(400) < 0.3
     frame = pd.DataFrame({"customer": [f"C{i}" for i in customer], "habit": own[customer] + rng.normal(0, 0.1, N)})
     frame = frame.assign(x=rng.normal(size=N), y=(risky[customer] & (rng.random(N) < 0.8)).astype(int))
     found = {each.kind: each for each in check(frame, "y")}
     assert found["groups"].columns == ("customer",) and "--group customer" in found["groups"].remedy
+    assert "a random split is optimistic" in found["groups"].evidence
     shuffled = frame.assign(habit=rng.normal(size=N))
     assert "groups" not in {each.kind for each in check(shuffled, "y")}
 
@@ -94,9 +98,31 @@ def test_drift_by_time(table, rng):
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N), unit="D")
     still = table.assign(day=rng.permutation(days))
     assert "time" not in {each.kind for each in check(still, "y")}
-    moving = table.assign(day=days, a=table["a"] + np.arange(N) / 150)
+    moving = table.assign(day=days, a=table["a"] + np.arange(N) / 500)
     found = {each.kind: each for each in check(moving, "y")}
     assert found["time"].columns == ("day",) and "--time day" in found["time"].remedy
+
+
+def test_the_gap_between_random_and_later_rows_is_measured(rng):
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(2000), unit="D")
+    x, regime = rng.normal(size=2000), np.where(np.arange(2000) // 250 % 2, 1, -1)  # what x means turns around
+    frame = pd.DataFrame({"day": days, "x": x, "y": ((x * regime > 0.7) & (np.arange(2000) < 1990)).astype(int)})
+    frame["y"] |= np.where(np.arange(2000) > 1500, rng.random(2000) < 0.1, 0)
+    found = {each.kind: each for each in check(frame, "y")}
+    assert "a random split is optimistic" in found["time"].evidence
+
+
+def test_an_integer_that_measures_is_no_group(rng):
+    size = rng.integers(100, 300, 2000)
+    frame = pd.DataFrame({"size": size, "weight": size**2 + rng.normal(0, 100, 2000), "y": rng.random(2000) < 0.3})
+    assert "groups" not in {each.kind for each in check(frame, "y")}
+
+
+def test_categories_in_the_order_of_their_first_rows_are_no_drift(rng):
+    merchants = [f"M{i}" for i in rng.zipf(1.3, 2000) % 900]
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(2000), unit="D")
+    frame = pd.DataFrame({"day": days, "merchant": merchants, "y": rng.random(2000) < 0.3})
+    assert "time" not in {each.kind for each in check(frame, "y")}
 
 
 def test_sentinels_marks_mixtures_spellings_constants_and_gaps(table, rng):
@@ -117,11 +143,70 @@ def test_sentinels_marks_mixtures_spellings_constants_and_gaps(table, rng):
     assert expected <= found
 
 
-@pytest.mark.parametrize(("rarest", "severity"), [(6, "serious"), (30, "caution"), (90, None)])
+@pytest.mark.parametrize(("rarest", "severity"), [(6, "serious"), (30, "caution"), (90, "note"), (350, None)])
 def test_what_so_few_rows_can_tell(rng, rarest, severity):
-    frame = pd.DataFrame({"x": rng.normal(size=400), "y": np.arange(400) < rarest}).sample(frac=1, random_state=0)
+    frame = pd.DataFrame({"x": rng.normal(size=900), "y": np.arange(900) < rarest}).sample(frac=1, random_state=0)
     found = [each for each in check(frame, "y") if each.kind == "few rows"]
     assert [each.severity for each in found] == ([severity] if severity else [])
+
+
+def test_the_interval_of_average_precision_is_that_of_drawn_tables(rng):
+    mean, low, high = precision_by_chance(30, 2000)
+    drawn = []
+    for _ in range(2000):
+        scores = rng.normal(size=2030) + np.repeat([1.5, 0], [30, 2000])
+        drawn.append(average_precision_score(np.repeat([1, 0], [30, 2000]), scores))
+    spread = np.std(drawn)
+    assert abs(mean - np.mean(drawn)) < 4 * spread / np.sqrt(1000)
+    np.testing.assert_allclose([low, high], np.quantile(drawn, [0.025, 0.975]), atol=0.3 * spread)
+
+
+def parts_of_the_target(rng, rule):
+    a, b, c = rng.lognormal(3, 1, N), rng.lognormal(3, 1, N), rng.lognormal(4.3, 0.5, N)
+    k = rng.integers(0, 6, N)
+    flags = {f"k{i}": (k == i).astype(int) for i in range(6)}
+    noise = {f"x{i}": rng.normal(size=N) for i in range(4)}
+    return {
+        "a sum": pd.DataFrame({**noise, "a": a, "b": b, "c": c, "y": (a + b > c).astype(int)}),
+        "flags": pd.DataFrame({**noise, **flags, "y": np.isin(k, [2, 5]).astype(int)}),
+        "categories": pd.DataFrame(
+            {**noise, "u": np.array(list("pqr"))[k % 3], "v": np.array(["w", "z"])[k // 3], "y": k == 4}
+        ),
+    }[rule]
+
+
+@pytest.mark.parametrize(
+    ("rule", "columns"), [("a sum", {"a", "b", "c"}), ("flags", {"k2", "k5"}), ("categories", {"u", "v"})]
+)
+def test_columns_that_are_parts_of_the_target(rng, rule, columns):
+    frame = parts_of_the_target(rng, rule)
+    found = [each for each in check(frame, "y") if each.kind == "leak together"]
+    assert found[0].severity == "serious" and set(found[0].columns) == columns
+    assert found[0].remedy.endswith(f"--drop {' '.join(found[0].columns)}.")
+    shuffled = frame.assign(y=rng.permutation(frame["y"]))
+    assert "leak together" not in {each.kind for each in check(shuffled, "y")}
+
+
+def test_a_copy_in_a_class_of_five_rows_is_found_and_chance_is_not(rng):
+    y = np.arange(400) < 5
+    noise = pd.DataFrame(rng.normal(size=(400, 60)), columns=[f"x{i}" for i in range(60)])
+    assert not {"leak", "leak together"} & {each.kind for each in check(noise.assign(y=y), "y")}
+
+
+def test_columns_that_call_for_quotes_can_be_typed_as_advised(table):
+    frame = table.assign(**{"Account No.": np.arange(N)})
+    found = next(each for each in check(frame, "y") if each.kind == "identifier")
+    assert "--keep 'Account No.'" in found.remedy
+
+
+def test_many_findings_of_one_kind_are_shortened(table):
+    frame = table.assign(**{f"copy{i}": table["y"] * (i + 1.0) for i in range(30)})
+    found = check(frame, "y")
+    shown = shortened(found)
+    assert len([each for each in found if each.kind == "leak"]) == 30
+    leaks = [each for each in shown if each.kind == "leak"]
+    assert len(leaks) == 6 and "25 more columns" in leaks[-1].evidence
+    assert sum(len(each.columns) for each in leaks) == 30
 
 
 def test_many_rows_are_sampled_and_this_is_said(rng):

@@ -7,23 +7,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from equipoise.tables import check_columns, check_leakage, check_rows
-from equipoise.tables.columns import Column, read_column
-from equipoise.tables.finding import SEVERITIES, Finding, Sample
+from equipoise.tables import check_columns, check_leakage, check_rows, check_splits, check_together
+from equipoise.tables.finding import SEVERITIES, Finding
+from equipoise.tables.sample import Sample, columns_of
 from equipoise.text import counted
 
 __all__ = ["check"]
 
-_MOST_ROWS = 50_000
+_MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 50_000, 5_000_000, 2_000  # that the slower checks look at
 _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
     check_leakage.leaks,
+    check_together.together,
     check_leakage.row_order,
     check_columns.identifiers,
     check_rows.class_sizes,
     check_rows.duplicates,
-    check_rows.groups,
-    check_rows.time,
+    check_splits.groups,
+    check_splits.time,
     check_columns.contents,
     check_columns.categories,
 )
@@ -32,8 +34,8 @@ _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
 def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequence[str] = ()) -> list[Finding]:
     """Look for what would make a model of a table, or the figures of one, wrong.
 
-    Of more than 50,000 rows it looks at as many, drawn in proportion to the classes, and says so; duplicates and
-    identifiers are looked for in all.
+    Of more than 50,000 rows (fewer in a table of more than 100 columns) it looks at as many, drawn in proportion to the
+    classes, and says so; duplicates, identifiers and groups are looked for in all.
 
     Parameters
     ----------
@@ -80,8 +82,9 @@ def check_features(
     from equipoise.tables.preprocessing import TablePreprocessor
 
     _, codes = np.unique(y.to_numpy(), return_inverse=True)
-    rows = _sampled(codes)
-    sample = Sample(X, y, codes, rows, _columns(X.iloc[rows]), preprocessor or TablePreprocessor(), frozenset(keep))
+    rows = _sampled(codes, max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_CELLS // X.shape[1])))
+    read = TablePreprocessor() if preprocessor is None else clone(preprocessor)
+    sample = Sample(X, y, codes, rows, columns_of(X.iloc[rows]), read, frozenset(keep))
     found = [finding for look in _CHECKS for finding in look(sample)]
     found = _joined(found)
     if len(rows) < len(X):
@@ -104,20 +107,13 @@ def _joined(found: list[Finding]) -> list[Finding]:
     ]
 
 
-def _sampled(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows in their order; of a rare class all or up to a tenth of the sample."""
-    if len(codes) <= _MOST_ROWS:
+def _sampled(codes: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Rows in their order; of a rare class 500 at least, where it has as many."""
+    if len(codes) <= most:
         return np.arange(len(codes))
     rng, chosen = np.random.default_rng(0), []
     for code in np.unique(codes):
         own = np.flatnonzero(codes == code)
-        wanted = max(_MOST_ROWS * len(own) // len(codes), min(len(own), 500))
+        wanted = max(most * len(own) // len(codes), min(len(own), 500))
         chosen.append(rng.choice(own, wanted, replace=False))
     return np.sort(np.concatenate(chosen))
-
-
-def _columns(X: pd.DataFrame) -> dict[str, Column]:
-    import narwhals as nw
-
-    frame = nw.from_native(X, eager_only=True)
-    return {name: read_column(name, series) for name, series in zip(X.columns, frame.iter_columns(), strict=True)}

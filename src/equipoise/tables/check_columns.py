@@ -1,7 +1,6 @@
 """Columns that are identifiers, empty, of mixed kinds, full of sentinels or of odd categories."""
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.check_leakage import column_auc
 from equipoise.tables.columns import TextColumn
-from equipoise.tables.finding import Finding, Sample, option
+from equipoise.tables.finding import Finding, option
 from equipoise.tables.formats import PLAIN, read_numbers
 from equipoise.tables.outliers import reach
+from equipoise.tables.sample import Sample, column_auc
 from equipoise.text import counted, listed
 
 _NEARLY_ALL = 0.9
@@ -132,7 +131,7 @@ def _sentinels(name: str, values: NDArray[np.float64]) -> Iterator[Finding]:
             (name,),
             f"Column {name!r} holds {said}, apart from all others ({others.min():g} to {others.max():g}): this may "
             "stand for a missing value.",
-            f"If so, use --missing-values {' '.join(list(texts)[:5])}.",
+            f"If so, use {option('--missing-values', *list(texts)[:5])}.",
         )
 
 
@@ -179,5 +178,5 @@ def _question_marks(name: str, column: TextColumn) -> Iterator[Finding]:
             "marks",
             (name,),
             f"Column {name!r} holds {listed(f'{mark!r} ({n:,})' for mark, n in counts.items())} as categories.",
-            f"If they stand for missing cells, use --missing-values {' '.join(map(shlex.quote, marks))}.",
+            f"If they stand for missing cells, use {option('--missing-values', *marks)}.",
         )

@@ -6,24 +6,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.tree import DecisionTreeClassifier
 
-from equipoise.tables.finding import Finding, Sample, auc, option
+from equipoise.tables.finding import Finding, option
+from equipoise.tables.sample import SURE, Sample, column_auc
 
-_SURE = 0.98  # AUC of one column on rows that it was not fitted on
-_LEAST = 20  # rows of a class below which such an AUC may be chance
+LEAST = 20  # rows of a class below which such an AUC may be chance
 _ABSENT = 0.95  # share of a class that a zero or missing cell covers
 
 
 def leaks(sample: Sample) -> Iterator[Finding]:
     """Find columns that alone tell the classes apart on held-out rows, and cells that only one class lacks."""
-    codes = sample.looked_at[sample.first]  # equal rows with other labels would hide a leak
-    if np.bincount(codes, minlength=2).min() < 4:
-        return
-    for name, cells in sample.values.items():
-        values = cells[sample.first]
-        score = column_auc(values, codes, sample.kinds[name] == "category")
-        if score < _SURE:
+    codes = sample.looked_at[sample.first]
+    for name, score in sample.alone.items():
+        values = sample.values[name][sample.first]
+        if score < SURE:
             yield from _absent(name, values, codes, sample)
             continue
         agreement = _agreement(values, codes)
@@ -36,30 +32,6 @@ def leaks(sample: Sample) -> Iterator[Finding]:
             f"Column {name!r} alone tells the classes apart: ROC AUC {score:.3f} on held-out rows{how}.",
             f"If it is known only with or after the outcome, leave it out: {option('--drop', name)}.",
         )
-
-
-def column_auc(values: NDArray[Any], codes: NDArray[np.int64], category: bool) -> float:
-    """Return the AUC of a small tree on one column, fitted on one half of the rows and scored on the other."""
-    half = np.random.default_rng(0).permutation(len(codes)) % 2 == 0
-    if np.unique(codes[half]).size < np.unique(codes).size or np.unique(codes[~half]).size < np.unique(codes).size:
-        return 0.5
-    if category:
-        shares = pd.crosstab(values[half], codes[half])
-        shares = (shares + np.bincount(codes) / len(codes)).div(shares.sum(axis=1) + 1, axis=0)
-        scores = shares.reindex(values[~half]).fillna(0).to_numpy()
-    else:
-        filled = np.nan_to_num(values, nan=beyond(values))[:, None]
-        tree = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)
-        scores = tree.fit(filled[half], codes[half]).predict_proba(filled[~half])
-    if scores.shape[1] != np.unique(codes).size:
-        return 0.5
-    return auc(scores[:, 1] if scores.shape[1] == 2 else scores, codes[~half])
-
-
-def beyond(values: NDArray[Any]) -> float:
-    """Return a number below all others, which stands for the missing ones in a tree."""
-    known = values[~np.isnan(values)]
-    return float(known.min() - 1 - abs(known.min())) if known.size else 0.0
 
 
 def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -75,15 +47,17 @@ def _agreement(values: NDArray[Any], codes: NDArray[np.int64]) -> float:
 def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: Sample) -> Iterator[Finding]:
     """Find a column that is zero or missing in nearly all rows of one class, and in nearly none of another."""
     empty = ~_known(values) if sample.kinds[name] == "category" else np.isnan(values) | (values == 0)
-    shares = np.array([empty[codes == k].mean() for k in np.unique(codes)])
-    counts = np.bincount(codes)
-    if shares.max() >= _ABSENT and shares.min() <= 1 - _ABSENT and counts.min() >= _LEAST:
+    hits, counts = np.bincount(codes, empty), np.bincount(codes)
+    own, others = hits / counts, (hits.sum() - hits) / (counts.sum() - counts)
+    k = int(np.abs(own - others).argmax())
+    low, high = sorted((own[k], others[k]))
+    if high >= _ABSENT and low <= 1 - _ABSENT and counts.min() >= LEAST:
         yield Finding(
             "serious",
             "leak",
             (name,),
-            f"Column {name!r} is empty or zero in {shares.max():.1%} of the rows of one class and in "
-            f"{shares.min():.1%} of another.",
+            f"Column {name!r} is empty or zero in {own[k]:.1%} of the rows of class {sample.labels[k]!r} and in "
+            f"{others[k]:.1%} of all others.",
             f"If it is known only after the outcome, leave it out: {option('--drop', name)}.",
         )
 
@@ -91,7 +65,7 @@ def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: S
 def row_order(sample: Sample) -> Iterator[Finding]:
     """Find an order of the rows that separates the classes."""
     codes = sample.looked_at[sample.first]
-    if np.bincount(codes, minlength=2).min() < _LEAST:
+    if np.bincount(codes, minlength=2).min() < LEAST:
         return
     score = column_auc(sample.rows[sample.first].astype(np.float64), codes, category=False)
     if score > 0.9:

@@ -224,6 +224,8 @@ def find_date_format(
     cells: Cells, counts: NDArray[np.int64], choices: Sequence[str] = DATES, agreement: float = AGREEMENT
 ) -> str | None:
     """Return the format in which most cells are dates; parameters as for `find_number_format`."""
+    if not pc.any(pc.match_substring_regex(cells, r"\d")).as_py():
+        return None  # at once: the patterns are costly
     return _find(cells, counts, choices, read_dates, agreement)
 
 

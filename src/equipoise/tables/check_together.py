@@ -1,0 +1,96 @@
+"""A few columns that together give the target away: parts of it, or the terms of the rule that it was made by."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from equipoise.tables.finding import Finding, option
+from equipoise.tables.sample import SURE, Sample, auc
+from equipoise.text import listed
+
+_MOST_ROWS = 8000
+_MOST_COLUMNS = 100  # that are looked at, those first that tell most alone
+_FEW = (2, 3, 4, 6, 8)  # columns of a set
+_RULE = 0.998  # AUC from which on the columns are the rule by which the target was made
+_LEAST = 40  # rows of the rarest class
+
+Matrix = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+def together(sample: Sample) -> Iterator[Finding]:
+    """Find the smallest set of columns by which a line or a small tree tells the classes apart."""
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(sample.first))[:_MOST_ROWS]
+    target = sample.looked_at[rows]
+    weak = [name for name, score in sample.alone.items() if score < SURE and not sample.names_rows[name]]
+    weak = sorted((name for name in weak if name not in sample.misfits), key=lambda name: -sample.alone[name])
+    if len(weak) < 2 or np.bincount(target, minlength=len(sample.labels)).min() < _LEAST:
+        return
+    X = np.column_stack([_numbers(sample, name, rows, target) for name in weak[:_MOST_COLUMNS]])
+    for how, model in (("a line", _line()), ("a small tree", _tree())):
+        chosen = _chosen(model, X, target)
+        if chosen is not None:
+            columns, score = [weak[i] for i in chosen], _score(model, X[:, chosen], target)
+            yield Finding(
+                "serious" if score >= _RULE else "caution",
+                "leak together",
+                tuple(columns),
+                f"Columns {listed(map(repr, columns))} together tell the classes apart, though none does alone: "
+                f"ROC AUC {score:.3f} of {how} on held-out rows.",
+                "If the target was made from them, or they are known only after the outcome, leave them out: "
+                f"{option('--drop', *columns)}.",
+            )
+            return
+
+
+def _chosen(model: Any, X: Matrix, target: Codes) -> list[int] | None:
+    """Return the fewest of the most important columns that suffice, without those that it can do without."""
+    train = _training_rows(len(target))
+    model.fit(X[train], target[train])
+    weights = np.abs(model.coef_).sum(axis=0) if hasattr(model, "coef_") else model.feature_importances_
+    order = np.argsort(-weights, kind="stable")
+    for size in _FEW:
+        chosen = [int(i) for i in order[:size]]
+        if len(chosen) == size and _score(model, X[:, chosen], target) >= SURE:
+            enough = _score(model, X[:, chosen], target) - 0.001
+            for column in reversed(chosen):
+                fewer = [i for i in chosen if i != column]
+                if len(fewer) > 1 and _score(model, X[:, fewer], target) >= max(enough, SURE):
+                    chosen = fewer
+            return chosen
+    return None
+
+
+def _score(model: Any, X: Matrix, target: Codes) -> float:
+    train = _training_rows(len(target))
+    proba = model.fit(X[train], target[train]).predict_proba(X[~train])
+    return auc(proba[:, 1] if proba.shape[1] == 2 else proba, target[~train])
+
+
+def _training_rows(n: int) -> NDArray[np.bool_]:
+    return np.random.default_rng(1).permutation(n) % 2 == 0
+
+
+def _numbers(sample: Sample, name: str, rows: Codes, target: Codes) -> NDArray[np.float64]:
+    """Return standardised numbers, 0 where missing; of a category the mean code of its training rows' classes."""
+    values = sample.values[name][rows]
+    if sample.kinds[name] == "category":
+        train = _training_rows(len(target))
+        n = np.bincount(values[train] + 1, minlength=values.max() + 2)
+        hits = np.bincount(values[train] + 1, target[train], minlength=values.max() + 2)
+        values = ((hits + target.mean()) / (n + 1))[values + 1]
+    known = values[~np.isnan(values)]
+    spread = known.std() if known.size else 0.0
+    return np.nan_to_num((values - known.mean()) / spread) if spread > 0 else np.zeros(len(values))
+
+
+def _line() -> LogisticRegression:
+    return LogisticRegression(C=100.0, class_weight="balanced", max_iter=300)
+
+
+def _tree() -> DecisionTreeClassifier:
+    return DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)

@@ -1,0 +1,192 @@
+"""The table that is checked, the rows of it that the slower checks look at, and what one column tells."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.tree import DecisionTreeClassifier
+
+from equipoise.tables.columns import Column, TextColumn, read_column
+from equipoise.tables.formats import Style
+from equipoise.tables.kinds import find_kinds
+
+SURE = 0.98
+"""AUC on held-out rows from which on columns are said to tell the classes apart."""
+
+_CHANCE = 0.001  # that a column without meaning reaches it
+
+
+@dataclass(eq=False)
+class Sample:
+    """The table, and the rows of it that the slower checks look at.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n, d)
+    y : Series of shape (n,)
+    codes : ndarray of shape (n,)
+        Class of each row, from 0.
+    rows : ndarray of int, of shape (m,)
+    columns : mapping of str to NumericColumn or TextColumn
+        Of the rows looked at.
+    preprocessor : TablePreprocessor
+        Unfitted, with what is known of the columns.
+    keep : frozenset of str
+        Columns that are no identifiers.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    codes: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: Mapping[str, Column]
+    preprocessor: Any
+    keep: frozenset[str]
+
+    @cached_property
+    def labels(self) -> list[Any]:
+        """Labels of the classes."""
+        return np.unique(self.y.to_numpy()).tolist()
+
+    @property
+    def looked_at(self) -> NDArray[np.int64]:
+        """Classes of the rows looked at."""
+        return self.codes[self.rows]
+
+    @cached_property
+    def distinct(self) -> dict[str, float]:
+        """Number of different values in a known cell, of each column that is not one of floats."""
+        whole = {str(name): cells for name, cells in self.X.items() if cells.dtype.kind != "f"}
+        return {name: cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in whole.items()}
+
+    @cached_property
+    def names_rows(self) -> dict[str, bool]:
+        """Whether nearly every cell of a column of integers or texts is different."""
+        return {str(name): self.distinct.get(str(name), 0.0) > 0.9 for name in self.X.columns}
+
+    def holds_of_all(self, name: str, n_values: int) -> bool:
+        """Tell whether a column that has so few values in the rows looked at has no more in all."""
+        return len(self.rows) == len(self.X) or self.X[name].nunique() <= n_values
+
+    @cached_property
+    def leaky(self) -> set[str]:
+        """Columns that alone tell the classes apart."""
+        return {name for name, score in self.alone.items() if score >= SURE}
+
+    @cached_property
+    def alone(self) -> dict[str, float]:
+        """AUC of each column alone on held-out rows; none where the rarest class has too few to tell it from chance."""
+        codes = self.looked_at[self.first]  # equal rows with other labels would hide a leak
+        if (1 - SURE) ** (np.bincount(codes, minlength=2).min() // 2) * len(self.values) > _CHANCE:
+            return {}
+        return {
+            name: column_auc(cells[self.first], codes, self.kinds[name] == "category")
+            for name, cells in self.values.items()
+        }
+
+    def at(self, rows: NDArray[np.int64]) -> "Sample":
+        """Return the sample of other rows, read alike."""
+        if len(self.rows) == len(self.X):
+            part = Sample(self.X, self.y, self.codes, rows, self.columns, self.preprocessor, self.keep)
+            part.values = {name: cells[rows] for name, cells in self.values.items()}
+        else:
+            read = self.preprocessor.set_params(kinds=dict(self.kinds), formats=dict(self.formats))
+            part = Sample(self.X, self.y, self.codes, rows, columns_of(self.X.iloc[rows]), read, self.keep)
+            part.values  # noqa: B018 - finds the kinds
+        part.kinds, part.misfits, part.leaky = self.kinds, self.misfits, self.leaky
+        return part
+
+    def matrix(self, left_out: Collection[str] = ()) -> NDArray[np.float64]:
+        """Return cells as numbers, missing ones below all others; of categories the places of levels in their order."""
+        names = [name for name in self.values if name not in left_out]
+        columns = [self._ordered(name).astype(np.float64) for name in names]
+        return np.column_stack([np.nan_to_num(values, nan=beyond(values)) for values in columns])
+
+    def _ordered(self, name: str) -> NDArray[Any]:
+        values, column = self.values[name], self.columns[name]
+        if self.kinds[name] != "category" or not isinstance(column, TextColumn):
+            return values
+        places = np.empty(len(column.levels) + 1, dtype=np.int64)
+        places[np.argsort(column.levels.astype(str), kind="stable")], places[-1] = np.arange(len(column.levels)), -1
+        return places[values]
+
+    @cached_property
+    def alike(self) -> NDArray[np.int64]:
+        """Number of the set of equal rows that each row belongs to; columns that name the rows do not count."""
+        features = [name for name, names in self.names_rows.items() if not names]
+        if not features:
+            return np.arange(len(self.X))
+        return pd.factorize(pd.util.hash_pandas_object(self.X[features], index=False).to_numpy())[0]
+
+    @cached_property
+    def first(self) -> NDArray[np.bool_]:
+        """Whether a row looked at is the first of its set of equal rows."""
+        return ~pd.Series(self.alike[self.rows]).duplicated().to_numpy()
+
+    @cached_property
+    def values(self) -> dict[str, NDArray[Any]]:
+        """Cells of the rows looked at: numbers, NaN where missing; of categories the positions of levels, -1 there."""
+        p = self.preprocessor
+        kinds, formats, _ = find_kinds(
+            list(self.columns.values()),
+            {name: kind for name, kind in (p.kinds or {}).items() if name in self.columns},
+            {name: written for name, written in (p.formats or {}).items() if name in self.columns},
+            Style(p.decimal, p.thousands, p.dates),
+        )
+        self.prose = {name for name, kind in kinds.items() if kind == "text"}
+        kinds = {name: "category" if kind == "text" else kind for name, kind in kinds.items()}
+        self.kinds, self.formats, self.misfits = kinds, formats, set[str]()
+        found: dict[str, NDArray[Any]] = {}
+        for name, column in self.columns.items():
+            if kinds[name] == "category":
+                found[name] = column.codes if isinstance(column, TextColumn) else pd.factorize(column.as_levels())[0]
+            else:
+                try:
+                    found[name] = column.as_numbers(kinds[name], formats.get(name, ""))
+                except ValueError:  # stray texts are refused by the preprocessing, with their rows
+                    self.misfits.add(name)
+                    found[name] = np.full(len(self.rows), np.nan)
+        return found
+
+
+def auc(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
+    """Return the ROC AUC of scores (n,), or of (n, K) one class against the rest, the mean over classes."""
+    if scores.ndim == 1:
+        return float(roc_auc_score(codes, scores))
+    return float(np.mean([roc_auc_score(codes == k, scores[:, k]) for k in range(scores.shape[1])]))
+
+
+def column_auc(values: NDArray[Any], codes: NDArray[np.int64], category: bool) -> float:
+    """Return the AUC of a small tree on one column, fitted on one half of the rows and scored on the other."""
+    half = np.random.default_rng(0).permutation(len(codes)) % 2 == 0
+    if np.unique(codes[half]).size < np.unique(codes).size or np.unique(codes[~half]).size < np.unique(codes).size:
+        return 0.5
+    if category:
+        shape, prior = (values.max() + 2, codes.max() + 1), np.bincount(codes) / len(codes)  # level -1 first
+        counts = np.bincount((values[half] + 1) * shape[1] + codes[half], minlength=shape[0] * shape[1]).reshape(shape)
+        scores = ((counts + prior) / (counts.sum(axis=1, keepdims=True) + 1))[values[~half] + 1]
+    else:
+        filled = np.nan_to_num(values, nan=beyond(values))[:, None]
+        tree = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)
+        scores = tree.fit(filled[half], codes[half]).predict_proba(filled[~half])
+    if scores.shape[1] != np.unique(codes).size:
+        return 0.5
+    return auc(scores[:, 1] if scores.shape[1] == 2 else scores, codes[~half])
+
+
+def beyond(values: NDArray[Any]) -> float:
+    """Return a number below all others, which stands for the missing ones in a tree."""
+    known = values[~np.isnan(values)]
+    return float(known.min() - 1 - abs(known.min())) if known.size else 0.0
+
+
+def columns_of(X: pd.DataFrame) -> dict[str, Column]:
+    """Read the columns of a frame, by name."""
+    frame = nw.from_native(X, eager_only=True)
+    return {name: read_column(name, series) for name, series in zip(X.columns, frame.iter_columns(), strict=True)}
