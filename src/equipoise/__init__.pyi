@@ -12,6 +12,7 @@ from .classifiers import MUBOClassifier as MUBOClassifier
 from .classifiers import NeuralClassifier as NeuralClassifier
 from .classifiers import ResampledClassifier as ResampledClassifier
 from .decisions import CalibratedClassifier as CalibratedClassifier
+from .decisions import CapacityClassifier as CapacityClassifier
 from .decisions import PriorCorrectedClassifier as PriorCorrectedClassifier
 from .decisions import TunedThresholdsClassifier as TunedThresholdsClassifier
 from .losses import CDTLoss as CDTLoss

@@ -37,13 +37,27 @@ class Description:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """How a classifier decides: by offsets to log probabilities (K,), by costs (K, K), or for the most probable class.
+    """How a classifier decides: by offsets, by costs, by alarms, or for the most probable class.
 
-    Costs have a row a true class and a column a decided class.
+    Attributes
+    ----------
+    offsets : ndarray of shape (K,) or None
+        Added to log probabilities; the largest sum decides.
+    costs : ndarray of shape (K, K) or None
+        A row a true class, a column a decided class; the lowest expected cost decides.
+    positive : int or None
+        Position of the class to raise an alarm for; the most probable of the others where there is none.
+    threshold : float or None
+        Probability of the positive class above which there is an alarm.
+    capacity : int or None
+        Or else, rows of a batch with an alarm: those where the positive class is most probable.
     """
 
     offsets: NDArray[Any] | None = None
     costs: NDArray[Any] | None = None
+    positive: int | None = None
+    threshold: float | None = None
+    capacity: int | None = None
 
 
 @runtime_checkable

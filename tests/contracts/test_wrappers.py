@@ -6,7 +6,13 @@ from imblearn.over_sampling import SMOTE
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from equipoise import CalibratedClassifier, PriorCorrectedClassifier, ResampledClassifier, TunedThresholdsClassifier
+from equipoise import (
+    CalibratedClassifier,
+    CapacityClassifier,
+    PriorCorrectedClassifier,
+    ResampledClassifier,
+    TunedThresholdsClassifier,
+)
 
 INNER = LogisticRegression()
 CLASSIFIERS = [
@@ -14,13 +20,14 @@ CLASSIFIERS = [
     PriorCorrectedClassifier(INNER, training_priors="uniform", target_priors="observed"),
     TunedThresholdsClassifier(INNER, cv=2),
     CalibratedClassifier(INNER, cv=2),
+    CapacityClassifier(INNER, capacity=0.4, cv=2),
     ResampledClassifier(FunctionSampler(), INNER),
     ResampledClassifier(SMOTE(random_state=0), INNER),
 ]
 
 
 def expected_failed_checks(classifier):
-    if isinstance(classifier, TunedThresholdsClassifier):
+    if isinstance(classifier, CapacityClassifier | TunedThresholdsClassifier):
         return {
             "check_classifiers_train": (
                 "its purpose is to decide otherwise than for the most probable class "

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import warnings
 
 import numpy as np
 import onnx
@@ -24,6 +25,7 @@ from torch import nn
 
 from equipoise import (
     AutoClassifier,
+    CapacityClassifier,
     MUBOClassifier,
     NeuralClassifier,
     PriorCorrectedClassifier,
@@ -402,3 +404,18 @@ def test_the_command_line(table, new_rows, tmp_path):
     with pytest.raises(SystemExit, match=r"^equipoise: HistGradientBoostingClassifier has no ONNX graph"):
         main(["export", str(tmp_path / "trees"), "--onnx", str(tmp_path / "trees.onnx")])
     assert not (tmp_path / "trees.onnx").exists()
+
+
+@pytest.mark.parametrize(("capacity", "n_classes"), [(0.2, 2), (7, 2), (7, 3), (0.3, 3), (1000, 2)])
+def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_classes):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, n_classes, 120)
+    X = rng.normal(size=(120, 3)) + y[:, None]
+    model = CapacityClassifier(NeuralClassifier(**SMALL), capacity=capacity, positive="b", cv=2)
+    model.fit(X, np.array(["a", "b", "c"])[y])
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    label, _ = session.run(None, {"X": X})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a batch no larger than the capacity
+        np.testing.assert_array_equal(label, model.predict(X))

@@ -10,10 +10,11 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from equipoise.cli.fit import about_model
+from equipoise.cli.fit import about_model, in_terms
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Columns, Count, Machines, Reading, Seed
 from equipoise.cli.output import announce, command_line, resumable, say
 from equipoise.cli.task import load_task
+from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.files import check_input
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def compare(
     machines: Machines = THIS_MACHINE,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
+    stated: Stated = AS_TUNED,
 ) -> None:
     """Compare every treatment on a table: a leaderboard, a report and the winner's model.
 
@@ -82,11 +84,13 @@ def compare(
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     """
     _check_source(table, target, demo, dataset)
+    terms = stated.terms()
 
     from equipoise import persistence
     from equipoise.cli.leaderboard import print_leaderboard
     from equipoise.experiments import compare as run_comparison
     from equipoise.experiments.compare import check_names
+    from equipoise.experiments.terms import InTerms
     from equipoise.progress import ProgressBars
     from equipoise.reports import check_places, leaderboard_csv, write_report
     from equipoise.training.machines import backend
@@ -110,6 +114,7 @@ def compare(
                 metric=metric,
                 budget=60 * budget,
                 random_state=seed,
+                terms=terms,
                 on_progress=bars.advance,
             )
         if not comparison.recipes:
@@ -126,6 +131,8 @@ def compare(
                 log(comparison, out, command_line())
     for note in comparison.protocol.notes:
         say(f"Note: {note}")
+    if comparison.aim.decides:
+        say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")
     if not_saved:
@@ -166,6 +173,7 @@ def _save_winner(
 
     model = refit(comparison, data)
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
+    about |= in_terms(comparison.aim)
     try:
         persistence.save(model, path, about=about)
     except (ValueError, TypeError) as error:

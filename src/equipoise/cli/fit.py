@@ -9,10 +9,12 @@ from rich.console import Console
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
+from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.files import check_input
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
+    from equipoise.decisions import Aim
 
 
 def fit(
@@ -27,6 +29,7 @@ def fit(
     seed: Seed = 0,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
+    stated: Stated = AS_TUNED,
 ) -> None:
     """Fit one recipe on all rows of a table and save the model.
 
@@ -50,21 +53,31 @@ def fit(
     """
     check_input(table)  # before the slow imports
 
+    import numpy as np
+
     from equipoise import persistence, recipes
     from equipoise.tables.preprocessing import TableWarning
 
+    terms = stated.terms()
+    if terms and decision is not None:
+        raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
     parameters = _parameters(recipe, members, decision)
     recipes.classifier(recipe)  # raises for names that are not known
     persistence.check_place(out)
     announce_replaced(out)
     data = load_task(table, target, reading, columns)
+    aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
+    if terms:
+        model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     announce(data)
     with Console().status(f"Fitting {recipe}"), warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        together = {} if not recipes.get(recipe).grouped or data.groups is None else {"classifier__groups": data.groups}
+        takes_groups = data.groups is not None and (terms or recipes.get(recipe).grouped)
+        together = {"classifier__groups": data.groups} if takes_groups else {}
         model.fit(data.X, data.y, **together)
-    persistence.save(model, out, about=about_model(data, target, reading, columns, recipe, model))
+    about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
+    persistence.save(model, out, about=about)
     say(f"Model: {out}")
 
 
@@ -88,6 +101,21 @@ def about_model(
         "left_out": [*(columns.drop or ()), *([columns.group] if columns.group else []), *useless],
         "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
     }
+
+
+def in_terms(aim: "Aim") -> dict[str, Any]:
+    """Return the facts that a saved model keeps about the terms of its decision."""
+    positive = {"positive": str(aim.labels[aim.positive])}
+    return positive | ({"aim": str(aim)} if aim.decides else {})
+
+
+def _deciding(classifier: Any, recipe: str, aim: "Aim", data: "Dataset") -> Any:
+    """Put the decision of an aim around a classifier."""
+    import numpy as np
+
+    from equipoise.experiments.terms import natural
+
+    return aim.classifier(natural(recipe, classifier, np.unique(data.y.to_numpy(), return_counts=True)[1]))
 
 
 def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:

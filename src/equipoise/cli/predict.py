@@ -17,6 +17,7 @@ from equipoise.text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 def _check_share(_: Any, value: float | None) -> None:
@@ -58,9 +59,9 @@ def predict(
     keep_columns
         Columns to keep beside the predictions; all by default.
     threshold
-        Probability of the rarest class from which on it is predicted, of two classes.
+        Probability of the positive class (by default the rarest) from which on it is predicted, of two classes.
     top
-        Number of rows to write: those in which the rarest class is most probable, the most probable first.
+        Number of rows to write: those in which the positive class is most probable, the most probable first.
     allow_missing
         Whether columns may be missing; their cells count as missing, which costs quality.
     trust
@@ -78,6 +79,8 @@ def predict(
     )
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
+    if scorer.counts_alarms:
+        scorer.count_alarms(table_batches(table, **reading), table)
     scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))
     first = next(scored, None)
     if first is None:
@@ -85,7 +88,7 @@ def predict(
     _check_replaceable(out, list(scorer.names.values()))
     parts: Iterable[pd.DataFrame] = chain([first], scored)
     if top is not None:
-        parts = [_most_probable(parts, scorer.names[scorer.rarest], top)]
+        parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
     n_rows = write(parts, out)
     for note in [*scorer.notes, *scorer.unseen_notes()]:
         say(f"Note: {note}")
@@ -122,38 +125,77 @@ class _Scorer:
     notes: list[str] = field(default_factory=list)
     unseen: "dict[str, Counter[str]]" = field(default_factory=dict)
     n_scored: int = 0
+    decided: "NDArray[Any] | None" = None
 
     @property
-    def rarest(self) -> str:
-        """Name of the column with the probability of the rarest class."""
-        return f"probability_{self.pipeline.classes_[self._rarest()]}"
+    def sought(self) -> str:
+        """Name of the column with the probability of the positive class."""
+        return f"probability_{self.pipeline.classes_[self._positive()]}"
 
-    def _rarest(self) -> int:
-        labels, counts = self.pipeline.classes_.tolist(), self.about.get("class_counts") or {}
-        return min(range(len(labels)), key=lambda i: counts.get(str(labels[i]), 0))
+    def _positive(self) -> int:
+        """Position of the positive class; of a model without one, of the class with the fewest rows."""
+        labels, counts = list(map(str, self.pipeline.classes_.tolist())), self.about.get("class_counts") or {}
+        if self.about.get("positive") in labels:
+            return labels.index(self.about["positive"])
+        return min(range(len(labels)), key=lambda i: counts.get(labels[i], 0))
 
-    def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
-        """Return the rows, predictions and probabilities beside them."""
+    @property
+    def counts_alarms(self) -> bool:
+        """Whether the decision is a number of alarms in a batch, which the whole file is."""
+        from equipoise.classifiers.decider import decider
+        from equipoise.describing import Decides
+
+        last = decider(self.pipeline)
+        return self.threshold is None and isinstance(last, Decides) and last.decision_rule().capacity is not None
+
+    def count_alarms(self, parts: Iterable["pd.DataFrame"], table: Path) -> None:
+        """Decide for all rows of a file at once."""
+        import numpy as np
+
+        from equipoise.classifiers.decider import decider
+        from equipoise.decisions.capacity import decide_by_alarms
+
+        proba = [self._probabilities(rows, table) for rows in parts]
+        self.n_scored = 0
+        if proba:
+            rule = decider(self.pipeline).decision_rule()
+            self.decided = decide_by_alarms(np.concatenate(proba), rule)
+            if len(self.decided) <= rule.capacity:
+                self.notes.append(
+                    f"All {len(self.decided)} rows get an alarm: the file is no longer than the capacity of the model, "
+                    f"{rule.capacity} rows."
+                )
+
+    def _probabilities(self, rows: "pd.DataFrame", table: Path) -> "NDArray[Any]":
+        """Return the probabilities of rows, and count the rows."""
         if not self.names:
             self._look_at(rows, table)
-        wanted = self._features(rows)
-        features = rows.reindex(columns=wanted) if wanted else rows
         try:
-            proba = self.pipeline.predict_proba(features)
+            proba = self.pipeline.predict_proba(self._known(rows))
         except ValueError as error:
             if not self.n_scored:
                 raise
             raise ValueError(f"{error} Rows are counted from row {self.n_scored:,} of {table}.") from None
         self.n_scored += len(rows)
+        return proba
+
+    def _known(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        wanted = self._features(rows)
+        return rows.reindex(columns=wanted) if wanted else rows
+
+    def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
+        """Return the rows, predictions and probabilities beside them."""
+        proba, features = self._probabilities(rows, table), self._known(rows)
         unseen_levels = getattr(self.pipeline[0], "unseen_levels", None) if hasattr(self.pipeline, "steps") else None
         for name, counts in unseen_levels(features).items() if unseen_levels else ():
             self.unseen.setdefault(name, Counter()).update(counts)
-        classes = self.pipeline.classes_
-        if self.threshold is None:
+        classes, positive = self.pipeline.classes_, self._positive()
+        if self.decided is not None:
+            predicted = classes[self.decided[self.n_scored - len(rows) : self.n_scored]]
+        elif self.threshold is None:
             predicted = self.pipeline.predict(features)
         else:
-            rarest = self._rarest()
-            predicted = classes[(rarest, 1 - rarest),][(proba[:, rarest] < self.threshold).astype(int)]
+            predicted = classes[(positive, 1 - positive),][(proba[:, positive] < self.threshold).astype(int)]
         found = {"prediction": predicted}
         found |= {f"probability_{label}": column for label, column in zip(classes, proba.T, strict=True)}
         beside = rows[self.kept] if self.kept else rows

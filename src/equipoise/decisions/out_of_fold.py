@@ -1,10 +1,10 @@
 """Base of the classifiers that learn a decision from out-of-fold answers of the classifier that they go around."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
@@ -21,7 +21,8 @@ from equipoise.sklearn_private import check_method_params, safe_indexing
 class OutOfFoldClassifier(ClassifierWrapper):
     """A classifier around another, which is fitted on all rows, and answers for each of them without it before.
 
-    Subclasses have parameters ``estimator``, ``cv`` and ``n_jobs``, and define `_learn`.
+    Subclasses have parameters ``estimator``, ``cv`` and ``n_jobs``, and define `_learn`. A classifier that keeps such
+    answers of its own (``held_out_``, as `AutoClassifier`) is not fitted again for them, unless ``cv`` is given.
     """
 
     cv: Any
@@ -31,9 +32,23 @@ class OutOfFoldClassifier(ClassifierWrapper):
         """Learn from rows and their probabilities (n, K) by classifiers that were fitted without them."""
         raise NotImplementedError
 
+    def _prepare(self, y: NDArray[Any]) -> None:
+        """Check parameters against the classes of the fitted classifier."""
+
+    def _learns(self) -> bool:
+        """Whether there is anything to learn."""
+        return True
+
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         X, y = indexable(X, y)
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        self._prepare(y)
+        if not self._learns():
+            return
+        kept: Any = getattr(self.estimator_, "held_out_", None)
+        if self.cv is None and hasattr(kept, "proba"):
+            self._learn(kept.rows, kept.proba, kept.weights)
+            return
         codes = self._codes(y)
         splits = list(self._splitter(y, routed.splitter.split).split(X, y, **routed.splitter.split))
         answers = Parallel(n_jobs=self.n_jobs)(
@@ -47,6 +62,31 @@ class OutOfFoldClassifier(ClassifierWrapper):
         weights = None if sample_weight is None else sample_weight[rows]
         self._learn(held_out, np.concatenate(probabilities), weights)
 
+    def tune_on(self, estimator: ClassifierMixin, y: ArrayLike, proba: ArrayLike) -> Self:
+        """Adopt a fitted classifier, and learn from answers that exist already.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+        y : array-like of shape (n,)
+            Labels of rows that were held out, such as those of a cross-validation.
+        proba : array-like of shape (n, K)
+            Their probabilities, by classifiers of the same kind that were fitted without them.
+
+        Returns
+        -------
+        object
+            The fitted classifier itself.
+        """
+        self.estimator_ = estimator
+        labels = np.asarray(y)
+        self._prepare(labels)
+        if self._learns():
+            codes = self._codes(labels)
+            rows = HeldOutRows(codes, np.zeros_like(codes), np.ones((1, len(self.classes_)), dtype=bool))
+            self._learn(rows, np.asarray(proba, dtype=np.float64), None)
+        return self
+
     def _splitter(self, y: NDArray[Any], given: dict[str, Any]) -> Any:
         """Return the splitter; with groups, a number of folds holds them together."""
         if given.get("groups") is not None and (self.cv is None or isinstance(self.cv, int)):
@@ -57,7 +97,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
         if get_config()["enable_metadata_routing"]:
             return super()._routed(sample_weight, params)
         groups = {"groups": params["groups"]} if params.get("groups") is not None else {}
-        taken = not groups or has_fit_parameter(self.estimator, "groups")
+        taken = not groups or _takes_groups(self.estimator)
         others = {name: value for name, value in params.items() if name != "groups" or (taken and groups)}
         return Bunch(splitter=Bunch(split=groups), **super()._routed(sample_weight, others))
 
@@ -70,6 +110,13 @@ class OutOfFoldClassifier(ClassifierWrapper):
         """
         to_split = MethodMapping().add(caller="fit", callee="split")
         return super().get_metadata_routing().add(splitter=self.cv, method_mapping=to_split)
+
+
+def _takes_groups(estimator: Any) -> bool:
+    """Whether the innermost of several nested classifiers is fitted with groups."""
+    while isinstance(estimator, ClassifierWrapper):
+        estimator = getattr(estimator, estimator._wrapped)
+    return has_fit_parameter(estimator, "groups")
 
 
 def _held_out(

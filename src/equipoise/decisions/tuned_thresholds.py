@@ -139,7 +139,10 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         """
         if not hasattr(self, "offsets_"):
             return Description()
-        return Description(decision={"thresholds": by_label(self.classes_, self.offsets_)})
+        decision = {"thresholds": by_label(self.classes_, self.offsets_)}
+        if len(self.offsets_) == 2:
+            decision["probability_from_which_on"] = {str(self.classes_[1]): self.threshold_}
+        return Description(decision=decision)
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(proba, self.offsets_)

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
+from equipoise.decisions import Terms
 from equipoise.experiments.arms import recipe_arms, recipe_parameters
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.engine import run_cells
@@ -27,6 +28,7 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
+from equipoise.experiments.terms import natural, with_decision
 from equipoise.progress import OnProgress
 from equipoise.tables.finding import shortened
 
@@ -45,6 +47,7 @@ def compare(
     metric: str = "g_mean",
     budget: float = 900.0,
     random_state: int = 0,
+    terms: Terms | None = None,
     on_progress: OnProgress = lambda kind, done, total: None,
 ) -> Comparison:
     """Compare recipes on a table by repeated stratified cross-validation.
@@ -70,6 +73,9 @@ def compare(
         Seconds; repeats, gradient steps and slow samplers are cut to meet it, and the protocol's notes
         say which.
     random_state : int, default=0
+    terms : Terms, optional
+        What decisions are for. They change the decision of `refit` and what the report tells, but no result: the same
+        comparison with other terms runs nothing again.
     on_progress : callable, optional
         Called with a kind of work ("alone", which is boosting and searching, "resampling", "training"), how much of
         it is done and how much there is.
@@ -98,6 +104,7 @@ def compare(
     }
     started = time.monotonic() - (store.get("seconds") or 0.0)
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
+    aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
     if store.get("protocol") is None:
         folds, notes = feasible_folds(np.bincount(codes), n_folds)
         repeats = n_repeats or (4 if len(codes) <= _FEW_ROWS else 2)
@@ -106,6 +113,7 @@ def compare(
         wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes), decision)
         _begin(store, request, dataset, classes, codes, fit_to_budget(dataset, codes, wish, budget))
     _check_same(store, request)
+    store.put("aim", aim.as_dict())
     _run(store, dataset, codes, started, budget, on_progress)
     return Comparison(store)
 
@@ -234,7 +242,11 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -> Pipeline:
-    """Fit a recipe, the winner by default, on all rows, as the comparison trained it."""
+    """Fit a recipe, the winner by default, on all rows, as the comparison trained it.
+
+    With terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out
+    rows of the comparison.
+    """
     name = recipe or comparison.winner
     protocol = comparison.protocol
     model = named.make(
@@ -243,10 +255,15 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
         random_state=protocol.random_state,
         **recipe_parameters(name, protocol),
     )
+    if comparison.aim.decides:
+        model.steps[-1] = ("classifier", natural(name, model[-1], comparison.problem["counts"]))
     kept_together = {"classifier__groups": dataset.groups} if named.get(name).grouped else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
-        return model.fit(dataset.X, dataset.y, **kept_together)
+        fitted = model.fit(dataset.X, dataset.y, **kept_together)
+        if not comparison.aim.decides:
+            return fitted
+        return with_decision(comparison, name, fitted, np.unique(dataset.y.to_numpy()))
 
 
 def results_path(folder: Path) -> Path:

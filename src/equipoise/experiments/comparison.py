@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import recipes
+from equipoise.decisions import Aim
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
 from equipoise.experiments.scores import METRICS
@@ -36,6 +37,8 @@ class Comparison:
         The metric that chooses the winner.
     folds : dict of (repeat, fold) to StoredFold
     cells : list of Cell
+    aim : Aim
+        What the user's terms ask of decisions; of the minority class and nothing more where there are none.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,6 +49,9 @@ class Comparison:
         self.seconds: float = store.get("seconds") or 0.0
         self.folds: dict[tuple[int, int], StoredFold] = {(f.repeat, f.fold): f for f in store.folds()}
         self.cells: list[Cell] = store.cells()
+        labels = np.array(self.problem["classes"], dtype=object)
+        aim = store.get("aim")
+        self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
 
     @property
     def classes(self) -> list[str]:

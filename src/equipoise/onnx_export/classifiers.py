@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
-from equipoise.decisions import PriorCorrectedClassifier, TunedThresholdsClassifier
+from equipoise.decisions import CapacityClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier
 from equipoise.decisions.pool import TINY
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
@@ -127,7 +127,7 @@ def _(model: ResampledClassifier, graph: Graph, rows: str | None) -> str:
 
 
 @probabilities.register
-def _(model: TunedThresholdsClassifier, graph: Graph, rows: str | None) -> str:
+def _(model: TunedThresholdsClassifier | CapacityClassifier, graph: Graph, rows: str | None) -> str:
     return probabilities(model.estimator_, graph, rows)
 
 

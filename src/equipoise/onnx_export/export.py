@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,8 +37,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     ----------
     model : fitted classifier
         A recipe that trains networks, `AutoClassifier`, `NeuralClassifier` or `MUBOClassifier`, also within a pipeline
-        after StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `ResampledClassifier`
-        and ``CalibratedClassifierCV(method="temperature")``.
+        after StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `CapacityClassifier`,
+        `ResampledClassifier` and ``CalibratedClassifierCV(method="temperature")``.
     path : str or Path
         File to write; an older one is replaced.
 
@@ -132,9 +133,29 @@ def _decision(graph: Graph, model: Any, proba: str) -> str:
     rule = last.decision_rule() if isinstance(last, Decides) else Rule()
     if rule.costs is not None:
         return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(rule.costs)), axis=1, keepdims=0)
+    if rule.positive is not None:
+        return _alarms(graph, rule, proba, len(model.classes_))
     if rule.offsets is not None:
         proba = graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
     return graph.add("ArgMax", proba, axis=1, keepdims=0)
+
+
+def _alarms(graph: Graph, rule: Rule, proba: str, n_classes: int) -> str:
+    """Add the positive class where there is an alarm, else the most probable of the others."""
+    assert rule.positive is not None
+    positive = graph.constant(rule.positive, np.int64)
+    scores = graph.add("Gather", proba, positive, axis=1)
+    if rule.capacity is None:
+        alarm = graph.add("Greater", scores, graph.constant(rule.threshold or 0.0, np.float64))
+    else:
+        n_rows = graph.add("Shape", scores)
+        most = graph.add("Min", n_rows, graph.constant([rule.capacity], np.int64))
+        first = graph.add("TopK", scores, most, output=1)
+        none = graph.add("ConstantOfShape", n_rows)  # zeros of float32
+        ones = graph.add("ConstantOfShape", most, value=numpy_helper.from_array(np.ones(1, dtype=np.float32)))
+        alarm = graph.cast(graph.add("ScatterElements", none, first, ones, axis=0), np.bool_)
+    lowered = graph.add("Sub", proba, graph.constant(2.0 * np.eye(n_classes)[rule.positive], np.float64))
+    return graph.add("Where", alarm, positive, graph.add("ArgMax", lowered, axis=1, keepdims=0))
 
 
 def _free(name: str, graph: Graph) -> str:

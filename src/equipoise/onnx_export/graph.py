@@ -52,11 +52,11 @@ class Graph:
             self._constants.append(numpy_helper.from_array(array, name))
         return self._known[key]
 
-    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add a node; return the name of its output."""
-        name = f"{_INSIDE}{operator} {len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, inputs, [name], domain=domain, **attributes))
-        return name
+    def add(self, operator: str, *inputs: str, domain: str = "", output: int = 0, **attributes: Any) -> str:
+        """Add a node; return the name of its output, of several of the one at a position."""
+        names = [f"{_INSIDE}{operator} {len(self._nodes)}{f'.{i}' if output else ''}" for i in range(output + 1)]
+        self._nodes.append(helper.make_node(operator, inputs, names, domain=domain, **attributes))
+        return names[output]
 
     def cast(self, value: str, dtype: DTypeLike) -> str:
         """Add a cast; return the name of its output."""

@@ -60,6 +60,8 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
     for description in descriptions(model):
         yield from map(_escaped, description.nature)
+    if aim := card["about"].get("aim"):
+        yield f"The decision aims at {_cell(aim)}."
     for decision in card["schema"].get("decision", ()):
         if "decision" in decision:
             yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision)}."
@@ -134,6 +136,8 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
         for description in found:
             if description.priors is not None:
                 yield f"Probabilities assume the class priors {_values(description.priors)}."
+    if any("alarms_in_a_batch" in decision for decision in decisions):
+        yield "Alarms are counted within a batch: the decision on a row depends on the other rows given to `predict`."
     if any("thresholds" in decision for decision in decisions):
         yield "Thresholds were tuned, so the decision is not always the most probable class."
     if any("categories" in column for column in schema["columns"]):

@@ -1,0 +1,219 @@
+"""A recipe in a user's terms: honest probabilities, the decision of an aim, and what it yields on held-out rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.pipeline import Pipeline
+
+from equipoise.decisions import PriorCorrectedClassifier, correct_prior, decide
+from equipoise.decisions.capacity import decide_by_alarms
+from equipoise.describing import Rule
+from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.priors import learned_priors
+from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise.metrics import Floats, Indices
+
+PER = 1000
+"""Rows that outcomes are told for."""
+CAPACITIES = (10, 50, 100, 500)
+"""Alarms of `PER` rows that the report shows."""
+OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
+
+
+def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike) -> ClassifierMixin:
+    """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known."""
+    learned, rows = learned_priors(recipe, counts), np.asarray(counts, dtype=np.float64)
+    if learned is None or np.allclose(learned, rows / rows.sum()):
+        return classifier
+    return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors="observed")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutFold:
+    """Classes ``(n,)`` of the test rows of a fold, and their natural probabilities ``(n, K)``."""
+
+    repeat: int
+    fold: int
+    rows: Indices
+    codes: Indices
+    proba: Floats
+
+
+class InTerms:
+    """What a recipe of a comparison yields in a user's terms.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    recipe : str, optional
+        The winner by default.
+
+    Attributes
+    ----------
+    aim : Aim
+        Of the comparison; without terms, of costs by which a miss costs as many false alarms as there are other rows to
+        a positive one.
+    assumed : bool
+        Whether the costs are this default.
+    """
+
+    def __init__(self, comparison: Comparison, recipe: str | None = None) -> None:
+        self.comparison = comparison
+        self.recipe = recipe or comparison.winner
+        self.aim, self.assumed = comparison.aim, not comparison.aim.decides
+        if self.assumed:
+            self.aim = replace(self.aim, costs=self.costs)
+
+    @property
+    def positive(self) -> int:
+        """Code of the class to raise an alarm for."""
+        return self.aim.positive
+
+    @cached_property
+    def costs(self) -> Floats:
+        """Costs (K, K): those of the user, or the default."""
+        if self.comparison.aim.costs is not None:
+            return self.comparison.aim.costs
+        counts = np.asarray(self.comparison.problem["counts"], dtype=np.float64)
+        p = self.comparison.aim.positive
+        costs = 1 - np.eye(len(counts))
+        costs[p] *= max(1.0, round((counts.sum() - counts[p]) / counts[p]))
+        return costs
+
+    @cached_property
+    def folds(self) -> list[HeldOutFold]:
+        """Held-out rows of each fold that has a result."""
+        found = []
+        for cell in self.comparison.readings.cells:
+            if cell.arm != self.recipe or cell.probabilities is None:
+                continue
+            fold = self.comparison.folds[cell.repeat, cell.fold]
+            proba = cell.probabilities.astype(np.float64)
+            proba /= proba.sum(axis=1, keepdims=True)
+            if cell.priors is not None:
+                counts = np.asarray(fold.train_counts, dtype=np.float64)
+                proba = correct_prior(proba, np.asarray(cell.priors), counts / counts.sum())
+            found.append(HeldOutFold(cell.repeat, cell.fold, fold.test_rows, fold.test_codes, proba))
+        return found
+
+    def joined(self, folds: Sequence[HeldOutFold] | None = None) -> tuple[Indices, Floats]:
+        """Return classes and probabilities of the rows of folds, by default of all of them, one after the other."""
+        chosen = self.folds if folds is None else folds
+        return np.concatenate([f.codes for f in chosen]), np.concatenate([f.proba for f in chosen])
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The decision, tuned on all held-out rows."""
+        return self.aim.rule(*self.joined())
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """The decision of each fold, tuned on the other folds of its repeat."""
+        return [self.aim.rule(*self.joined(self._others(fold))) for fold in self.folds]
+
+    def _others(self, fold: HeldOutFold) -> list[HeldOutFold]:
+        others = [other for other in self.folds if other.repeat == fold.repeat and other.fold != fold.fold]
+        return others or [fold]
+
+    def threshold(self, rule: Rule) -> float | None:
+        """Return the probability of the positive class from which a rule decides for it; None where there is none."""
+        if rule.threshold is not None:
+            return rule.threshold
+        if rule.offsets is None or len(rule.offsets) != 2:
+            return None
+        b = rule.offsets[self.positive] - rule.offsets[1 - self.positive]
+        return float(1 / (1 + np.exp(b)))
+
+    def range_of_threshold(self) -> tuple[float, float, float] | None:
+        """Return the threshold, and the lowest and the highest of those that other folds give; None where none is."""
+        chosen = self.threshold(self.rule)
+        if chosen is None:
+            return None
+        others = [t for t in map(self.threshold, self.rules) if t is not None]
+        return chosen, min(others), max(others)
+
+    def sentence(self) -> str:
+        """Return the decision in words, with its threshold and the range of it over folds."""
+        found = self.range_of_threshold()
+        if found is None:
+            return str(self.aim)
+        chosen, low, high = (f"{value:.3g}" for value in found)
+        label = self.aim.labels.tolist()[self.positive]
+        return f"{self.aim}; {label!r} from a probability of {chosen} ({low} to {high} over folds)"
+
+    def chosen(self) -> dict[str, Interval]:
+        """Return the outcomes of the decision per `PER` rows, each fold decided as the other folds tell."""
+        tables = []
+        for fold, rule in zip(self.folds, self.rules):
+            decided = apply(rule, fold.proba)
+            tables.append(self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided].mean()))
+        return self._intervals(tables)
+
+    def at_capacity(self, alarms: float) -> dict[str, Interval]:
+        """Return the outcomes per `PER` rows where the most probable ``alarms`` of them get an alarm.
+
+        A part of a row counts in proportion.
+        """
+        tables = []
+        for fold in self.folds:
+            order = np.argsort(-fold.proba[:, self.positive], kind="stable")
+            weights = np.zeros(len(order))
+            share = alarms / PER * len(order)
+            weights[order] = np.clip(share - np.arange(len(order)), 0, 1)
+            cost = self._alarm_costs(fold, weights) if len(self.costs) == 2 else np.nan
+            tables.append(self._outcomes(fold, weights, cost))
+        return self._intervals(tables)
+
+    def _alarm_costs(self, fold: HeldOutFold, weights: NDArray[np.float64]) -> float:
+        p, n = self.positive, 1 - self.positive
+        costs = self.costs[fold.codes]
+        return float((weights * costs[:, p] + (1 - weights) * costs[:, n]).mean())
+
+    def _outcomes(self, fold: HeldOutFold, alarm: NDArray[np.number], cost: float) -> dict[str, float]:
+        n, is_positive = len(fold.codes), fold.codes == self.positive
+        alarms, caught, all_positive = alarm.sum(), alarm[is_positive].sum(), is_positive.sum()
+        precision = caught / alarms if alarms else np.nan
+        values = (
+            PER * alarms / n,
+            PER * caught / n,
+            PER * (all_positive - caught) / n,
+            caught / all_positive if all_positive else np.nan,
+            precision,
+            precision / (all_positive / n) if all_positive else np.nan,
+            PER * cost,
+        )
+        return dict(zip(OUTCOMES, map(float, values)))
+
+    def _intervals(self, tables: list[dict[str, float]]) -> dict[str, Interval]:
+        frame = pd.DataFrame(tables)
+        share = 1 / self.comparison.protocol.n_folds
+        return {name: _bounded(frame[name].dropna().to_numpy(), share, name) for name in OUTCOMES}
+
+
+_MOST = {"recall": 1.0, "precision": 1.0, "alarms": PER, "caught": PER, "missed": PER}
+
+
+def _bounded(values: Floats, test_share: float, name: str) -> Interval:
+    """Interval over folds, cut to the range of its quantity; without one where there are too few folds."""
+    if len(values) < 2:
+        return Interval(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
+    mean, low, high = corrected_interval(values, test_share=test_share)
+    least = -np.inf if name == "cost" else 0.0
+    return Interval(mean, max(low, least), min(high, _MOST.get(name, np.inf)))
+
+
+def apply(rule: Rule, proba: Floats) -> Indices:
+    """Return class indices ``(n,)`` by a rule of an aim."""
+    return decide(proba, rule.offsets) if rule.offsets is not None else decide_by_alarms(proba, rule)
+
+
+def with_decision(comparison: Comparison, recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
+    """Return a fitted pipeline whose last step decides by the comparison's aim, tuned on its held-out rows."""
+    codes, proba = InTerms(comparison, recipe).joined()
+    (name, inner), aim = fitted.steps[-1], replace(comparison.aim, labels=labels)
+    return Pipeline([*fitted.steps[:-1], (name, aim.classifier(inner).tune_on(inner, labels[codes], proba))])

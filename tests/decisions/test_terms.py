@@ -1,0 +1,232 @@
+"""Decisions in a user's terms: the best there are, the same for any labels, and refused where they make no sense."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+from equipoise import AutoClassifier, CapacityClassifier, PriorCorrectedClassifier
+from equipoise.decisions import Aim, Terms
+from equipoise.decisions.capacity import alarm_threshold, decide_by_alarms
+from equipoise.describing import Rule
+
+LABELS = [(0, 1), ("no", "yes"), ("ok", "fraud"), (False, True)]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    codes = (rng.random(600) < 0.15).astype(int)
+    return rng.normal(size=(600, 2)) + codes[:, None], codes
+
+
+def as_labels(codes, labels):
+    return np.asarray(labels)[codes]
+
+
+def rare_proba(fitted, X, label):
+    return fitted.predict_proba(X)[:, np.asarray(fitted.classes_).tolist().index(label)]
+
+
+@pytest.mark.parametrize(
+    "given_terms",
+    [
+        {"cost": {"miss": 20, "alarm": 1}},
+        {"benefit": {"catch": 19, "alarm": -1}, "cost": {"miss": 1}},
+        {"capacity": 30},
+        {"capacity": 0.1},
+        {"min_recall": 0.8},
+        {"min_precision": 0.3},
+        {"min_recall": 0.5, "min_precision": 0.3},
+    ],
+)
+def test_decisions_do_not_depend_on_what_the_labels_are(rows, given_terms):
+    X, codes = rows
+    decided = []
+    for labels in LABELS:
+        y = as_labels(codes, labels)
+        aim = Terms(**given_terms).aim(np.unique(y), rare=labels[1])
+        decided.append(aim.classifier(LogisticRegression()).fit(X, y).predict(X) == labels[1])
+    assert 0 < decided[0].sum() < 600
+    for other in decided[1:]:
+        np.testing.assert_array_equal(other, decided[0])
+
+
+def test_costs_by_label_are_those_by_outcome():
+    labels = np.array(["fraud", "ok"])
+    by_outcome = Terms(cost={"miss": 20, "alarm": 1, "catch": 0.5}).aim(labels, rare="fraud")
+    for cost in (
+        {"fraud": {"ok": 20, "fraud": 0.5}, "ok": {"fraud": 1}},
+        pd.DataFrame([[0, 1], [20, 0.5]], index=["ok", "fraud"], columns=["ok", "fraud"]),
+        [[0.5, 20], [1, 0]],
+    ):
+        np.testing.assert_array_equal(Terms(cost=cost).aim(labels, rare="fraud").costs, by_outcome.costs)
+    other = Terms(cost={"miss": 20, "alarm": 1}, positive="ok").aim(labels, rare="fraud")
+    np.testing.assert_array_equal(other.costs, [[0, 1], [20, 0]])
+    gained = Terms(benefit={"catch": 19.5, "miss": 0}, cost={"miss": 0, "alarm": 1}).aim(labels, rare="fraud")
+    np.testing.assert_array_equal(gained.costs, [[-19.5, 0], [1, 0]])
+
+
+@given(
+    proba=st.lists(st.sampled_from(np.linspace(0.1, 0.9, 8).tolist()), min_size=2, max_size=40),
+    miss=st.integers(1, 50),
+    seed=st.integers(0, 99),
+)
+def test_no_threshold_costs_less_than_the_chosen_one(proba, miss, seed):
+    p = np.array(proba)
+    codes = np.random.default_rng(seed).integers(0, 2, len(p))
+    codes[:2] = 0, 1
+    aim = Terms(cost={"miss": miss, "alarm": 1}).aim(np.array([0, 1]), rare=1)
+
+    def cost(alarm):
+        return miss * np.sum(~alarm & (codes == 1)) + np.sum(alarm & (codes == 0))
+
+    offsets = aim.rule(codes, np.column_stack([1 - p, p])).offsets
+    chosen = p > 1 / (1 + np.exp(offsets[1]))
+    assert cost(chosen) == min(cost(p > cut) for cut in [-1, *p])
+
+
+@pytest.mark.parametrize(("floor", "value"), [("min_recall", 0.7), ("min_precision", 0.4)])
+def test_of_all_thresholds_that_meet_a_floor_the_best_is_chosen(rows, floor, value):
+    X, codes = rows
+    proba = cross_val_predict(LogisticRegression(), X, codes, method="predict_proba")
+    offsets = Terms(**{floor: value}).aim(np.array([0, 1]), rare=1).rule(codes, proba).offsets
+    cuts = np.concatenate([[-1], proba[:, 1]])
+    alarms = proba[:, 1] > cuts[:, None]
+    caught, false = (alarms & (codes == 1)).sum(1), (alarms & (codes == 0)).sum(1)
+    recall, precision = caught / codes.sum(), caught / np.maximum(caught + false, 1)
+    chosen = proba[:, 1] > 1 / (1 + np.exp(offsets[1]))
+    if floor == "min_recall":
+        assert (chosen & (codes == 0)).sum() == false[recall >= value].min()
+        assert chosen[codes == 1].mean() >= value
+    else:
+        assert (chosen & (codes == 1)).sum() == caught[precision >= value].max()
+        assert codes[chosen].mean() >= value
+
+
+def test_a_capacity_in_rows_takes_the_most_probable_of_a_batch(rows):
+    X, codes = rows
+    clf = CapacityClassifier(LogisticRegression(), capacity=30).fit(X, codes)
+    assert clf.positive_ == 1
+    assert clf.threshold_ is None
+    proba = rare_proba(clf, X, 1)
+    alarm = clf.predict(X) == 1
+    assert alarm.sum() == 30
+    assert proba[alarm].min() >= proba[~alarm].max()
+    with pytest.warns(UserWarning, match="All 20 rows get an alarm"):
+        assert (clf.predict(X[:20]) == 1).all()
+
+
+def test_a_share_is_a_threshold_of_rows_that_the_models_have_not_seen(rows):
+    X, codes = rows
+    clf = CapacityClassifier(LogisticRegression(), capacity=0.1, cv=3).fit(X, codes)
+    proba = cross_val_predict(LogisticRegression(), X, codes, cv=3, method="predict_proba")[:, 1]
+    assert np.mean(proba > clf.threshold_) == pytest.approx(0.1, abs=1 / 600)
+    alone = np.array([clf.predict(row[None])[0] for row in X[:50]])
+    np.testing.assert_array_equal(alone, clf.predict(X[:50]))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.floats(0.01, 0.99))
+def test_no_more_than_the_share_exceeds_its_threshold(values, share):
+    proba = np.array(values) / 5
+    threshold = alarm_threshold(proba, share)
+    assert np.mean(proba > threshold) <= share + 1e-12
+    lower = proba[proba <= threshold].max()
+    assert np.mean(proba >= lower) > share or lower == proba.min()
+
+
+def test_with_several_classes_the_others_are_decided_among_themselves():
+    proba = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3], [0.2, 0.1, 0.7], [0.3, 0.4, 0.3]])
+    np.testing.assert_array_equal(decide_by_alarms(proba, Rule(positive=2, capacity=2)), [0, 2, 2, 1])
+    np.testing.assert_array_equal(decide_by_alarms(proba, Rule(positive=0, threshold=0.25)), [0, 1, 2, 0])
+
+
+def test_auto_decides_by_its_own_held_out_predictions(rows):
+    X, codes = rows
+    X, codes = X[:200], codes[:200]
+    clf = Terms(min_recall=0.9).aim(np.array([0, 1]), rare=1).classifier(AutoClassifier(max_steps=30, random_state=0))
+    clf.fit(X, codes, groups=np.arange(200) // 2)
+    kept = clf.estimator_.held_out_
+    found = kept.proba[kept.rows.codes == 1, 1] > clf.threshold_
+    assert found.mean() >= 0.9
+
+
+def test_groups_reach_the_splitter_and_a_classifier_that_takes_them(rows):
+    X, codes = rows
+    groups = np.arange(600) // 3
+    aim = Terms(cost={"miss": 20, "alarm": 1}).aim(np.array([0, 1]), rare=1)
+    fitted = aim.classifier(LogisticRegression(), cv=StratifiedGroupKFold(4)).fit(X, codes, groups=groups)
+    splits = list(StratifiedGroupKFold(4).split(X, codes, groups))
+    again = aim.classifier(LogisticRegression(), cv=splits).fit(X, codes)
+    assert fitted.threshold_ == again.threshold_
+
+
+def test_predictions_that_exist_already_are_used(rows):
+    X, codes = rows
+    proba = cross_val_predict(LogisticRegression(), X, codes, cv=5, method="predict_proba")
+    model = LogisticRegression().fit(X, codes)
+    for terms in (Terms(cost={"miss": 5, "alarm": 1}), Terms(capacity=0.2), Terms(capacity=7)):
+        aim = terms.aim(np.array([0, 1]), rare=1)
+        adopted = aim.classifier(LogisticRegression()).tune_on(model, codes, proba)
+        np.testing.assert_array_equal(
+            adopted.predict(X), aim.classifier(LogisticRegression(), cv=5).fit(X, codes).predict(X)
+        )
+
+
+def test_corrected_probabilities_are_decided_on(rows):
+    X, codes = rows
+    natural = PriorCorrectedClassifier(
+        LogisticRegression(class_weight="balanced"), training_priors="uniform", target_priors="observed"
+    )
+    clf = Terms(cost={"miss": 4, "alarm": 1}).aim(np.array([0, 1]), rare=1).classifier(natural).fit(X, codes)
+    assert clf.predict_proba(X)[:, 1].mean() == pytest.approx(codes.mean(), abs=0.02)
+    assert clf.threshold_ == pytest.approx(1 / 5, abs=0.1)  # Bayes: alarm / (alarm + miss)
+
+
+def test_an_aim_survives_json():
+    labels = np.array(["a", "b", "c"])
+    for terms in (
+        Terms(cost=[[0, 1, 2], [3, 0, 4], [5, 6, 0]]),
+        Terms(capacity=0.02, positive="b"),
+        Terms(min_recall=0.8, min_precision=0.1),
+    ):
+        aim = terms.aim(labels, rare="c")
+        again = Aim.from_dict(aim.as_dict(), labels)
+        assert str(again) == str(aim)
+        assert again.as_dict() == aim.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("given_terms", "sentence"),
+    [
+        ({"min_recall": 1.2}, "min_recall must be above 0 and at most 1"),
+        ({"min_precision": float("nan")}, "min_precision must be above 0"),
+        ({"capacity": 0}, "capacity must be a number of rows"),
+        ({"capacity": 2.5}, "capacity must be a number of rows"),
+        ({"capacity": float("nan")}, "capacity must be a number of rows"),
+        ({"capacity": 5, "min_recall": 0.5}, "cannot be combined with min_recall"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Terms(**given_terms)
+
+
+@pytest.mark.parametrize(
+    ("given_terms", "labels", "sentence"),
+    [
+        ({"cost": {"miss": 0, "alarm": 1}}, ["a", "b"], "'a' is the best decision for every row"),
+        ({"cost": {"miss": 3, "alarm": 1, "catch": 4}}, ["a", "b"], "'a' is the best decision for every row"),
+        ({"cost": {"miss": float("inf")}}, ["a", "b"], "finite"),
+        ({"cost": {"mis": 3}}, ["a", "b"], "Costs must be finite numbers"),
+        ({"cost": {"miss": 20}}, ["a", "b", "c"], "outcomes of two classes, but there are 3"),
+        ({"cost": {"a": {"b": 1}}}, ["a", "b"], "'b'"),
+        ({"capacity": 3, "positive": "z"}, ["a", "b"], "There is no class 'z'"),
+    ],
+)
+def test_terms_that_do_not_fit_the_classes_are_refused(given_terms, labels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Terms(**given_terms).aim(np.array(labels), rare="b")
