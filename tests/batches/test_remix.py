@@ -150,6 +150,7 @@ def test_defaults_are_those_recommended():
         "alpha": 0.3,
         "variant": "paper",
         "batch_dims": 0,
+        "between": None,
         "generator": None,
         "num_classes": None,
         "per_row": False,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from equipoise.batches.chance import draw_share, permutations
 from equipoise.batches.mixture import Mixture
-from equipoise.batches.transform import Generators, MixingTransform
+from equipoise.batches.transform import Between, Generators, MixingTransform
 
 
 class MixUp(MixingTransform):
@@ -33,6 +33,9 @@ class MixUp(MixingTransform):
         Whether to draw lambda for each row instead of once a batch.
     batch_dims : int, default=0
         Number of leading axes, such as replicas, whose entries are separate batches.
+    between : callable, optional
+        ``x -> x`` on the drawn rows before they are mixed, such as `Augment` for images; each row of a pair is changed
+        on its own. Bytes are allowed then, if its result is floating.
     generator : torch.Generator or sequence of torch.Generator, optional
         Random generator on the device of the batch, or one a replica along the first axis.
 
@@ -68,12 +71,14 @@ class MixUp(MixingTransform):
         num_classes: int | None = None,
         per_row: bool = False,
         batch_dims: int = 0,
+        between: Between | None = None,
         generator: Generators = None,
     ) -> None:
         self.alpha = alpha
         self.num_classes = num_classes
         self.per_row = per_row
         self.batch_dims = batch_dims
+        self.between = between
         self.generator = generator
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:

@@ -13,7 +13,7 @@ from torch import Tensor
 from equipoise.batches.classes import ClassRows
 from equipoise.batches.mixture import Mixture
 from equipoise.batches.mixup import MixUp
-from equipoise.batches.transform import Generators
+from equipoise.batches.transform import Between, Generators
 
 
 class ReMix(MixUp):
@@ -42,6 +42,10 @@ class ReMix(MixUp):
         Whether to draw lambda for each row instead of once a batch.
     batch_dims : int, default=0
         Number of leading axes, such as replicas, whose entries are separate batches.
+    between : callable, optional
+        ``x -> x`` on the balanced rows before they are mixed, such as `Augment` for images, so that the copies of a
+        minority image differ; each row of a pair is changed on its own. Bytes are allowed then, if its result is
+        floating. The paper's ReMix (Aug); a batch that is augmented before ReMix repeats identical copies.
     generator : torch.Generator or sequence of torch.Generator, optional
         Random generator on the device of the batch, or one a replica along the first axis.
 
@@ -89,10 +93,16 @@ class ReMix(MixUp):
         variant: Literal["paper", "authors"] = "paper",
         per_row: bool = False,
         batch_dims: int = 0,
+        between: Between | None = None,
         generator: Generators = None,
     ) -> None:
         super().__init__(
-            alpha=alpha, num_classes=num_classes, per_row=per_row, batch_dims=batch_dims, generator=generator
+            alpha=alpha,
+            num_classes=num_classes,
+            per_row=per_row,
+            batch_dims=batch_dims,
+            between=between,
+            generator=generator,
         )
         self.variant = variant
 

@@ -4,18 +4,19 @@ A transform only describes how a `Mixture` is drawn.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from inspect import signature
 from numbers import Integral
-from typing import Any, ClassVar, Protocol, Self, cast, overload
+from typing import Any, ClassVar, Protocol, Self, cast, overload, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from equipoise.batches.mixture import Mixture, mix, mix_labels, weighted
+from equipoise.batches.mixture import Mixture, mix, mix_labels, take_rows, weighted
 from equipoise.parameters import Parametrized
 
+Between = Callable[[Tensor], Tensor]
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 _ROUNDING = 0.05  # of a row of probabilities, in half precision
@@ -48,6 +49,7 @@ class MixingTransform(Parametrized, ABC):
     num_classes: int | None = None
     generator: Generators = None
     batch_dims: int = 0
+    between: Between | None = None
 
     @abstractmethod
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
@@ -111,7 +113,7 @@ class MixingTransform(Parametrized, ABC):
         soft = self._soft(y)
         labels = soft.argmax(dim=-1) if y.is_floating_point() else y.long()
         mixture = self._resolved(x, labels, self._draw_each(labels, soft.shape[-1]))
-        rows = mix(x, mixture, first_in_place=self.first_in_place)
+        rows = self._mixed(x, soft, mixture)
         if weight is None:
             return rows, mix_labels(soft, mixture)
         mixture, weight = weighted(mixture, weight.to(torch.promote_types(weight.dtype, torch.float32)))
@@ -121,6 +123,14 @@ class MixingTransform(Parametrized, ABC):
         """Turn ranks into positions, if the mixture depends on features."""
         return mixture
 
+    def _mixed(self, x: Tensor, soft: Tensor, mixture: Mixture) -> Tensor:
+        if self.between is None:
+            return mix(x, mixture, first_in_place=self.first_in_place)
+        pairs = ((take_rows(x, place), take_rows(soft, place)) for place in (mixture.first, mixture.second))
+        first, second = (augmented(self.between, rows, labels) for rows, labels in pairs)
+        share = mixture.share.to(first.dtype)
+        return second.lerp(first, share.view(*share.shape, *(1,) * (first.ndim - share.ndim)))
+
     def _n_batch_dims(self) -> int:
         one = self.generator is None or isinstance(self.generator, torch.Generator)
         return self.batch_dims or (0 if one else 1)
@@ -129,7 +139,7 @@ class MixingTransform(Parametrized, ABC):
         for name, value in (("x", x), ("y", y), ("weight", weight)):
             if not isinstance(value, Tensor) and (value is not None or name != "weight"):
                 raise TypeError(f"{name} must be a torch.Tensor, but is a {type(value).__name__}: convert it first.")
-        if not x.is_floating_point():
+        if not x.is_floating_point() and self.between is None:
             raise TypeError(
                 f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats, and mix token "
                 f"ids after their embedding."
@@ -191,6 +201,31 @@ def _expect(condition: Tensor, message: str) -> None:
         torch._assert_async(condition, message)
     elif not condition:
         raise ValueError(message)
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """An augmentation that can take labels and a generator, as `equipoise.images.Augment` does."""
+
+    def rows(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
+        """Return the augmented rows ``(B, *features)``, floating; labels are ``(B,)`` or ``(B, K)``."""
+
+
+def augmented(between: Between, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    """Call an augmentation, ours or any function of rows.
+
+    Raises
+    ------
+    TypeError
+        If it does not return as many floating rows.
+    """
+    rows = between.rows(x, y, generator=generator) if isinstance(between, Augmentation) else between(x)
+    if not isinstance(rows, Tensor) or not rows.is_floating_point() or len(rows) != len(x):
+        found = f"{tuple(rows.shape)}, {rows.dtype}" if isinstance(rows, Tensor) else type(rows).__name__
+        raise TypeError(
+            f"between={between!r:.80} must return floating rows, one for each of {tuple(x.shape)}, but gave {found}."
+        )
+    return rows
 
 
 class BatchTransform(Protocol):

@@ -1,2 +1,4 @@
+from .augment import Augment as Augment
+from .augment import ClassStrengthWarning as ClassStrengthWarning
 from .imageset import ImageSet as ImageSet
 from .reading import read_images as read_images
