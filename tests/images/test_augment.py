@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from equipoise import Augment, MixUp, ReMix
 from equipoise.images import ClassStrengthWarning
-from equipoise.images.augment import _blurred, _hue
+from equipoise.images.augment import blurred, hue_turn
 
 RANGES = {
     "shift": 0.2,
@@ -146,7 +146,7 @@ def test_colours_by_a_plain_derivation():
     )
     third = torch.tensor([2 * math.pi / 3], dtype=torch.float64)
     assert torch.allclose(
-        _hue(third)[0] @ torch.eye(3).double()[0],
+        hue_turn(third)[0] @ torch.eye(3).double()[0],
         torch.eye(3).double()[1],  # red becomes green
     )
 
@@ -154,7 +154,7 @@ def test_colours_by_a_plain_derivation():
 def test_blur_is_a_gaussian_filter_that_keeps_the_mean_of_a_point():
     x = torch.zeros(1, 1, 11, 11, dtype=torch.float64)
     x[0, 0, 5, 5] = 1
-    out = _blurred(x, torch.tensor([0.8]).double())[0, 0]
+    out = blurred(x, torch.tensor([0.8]).double())[0, 0]
     taps = torch.exp(-(torch.arange(-2, 3).double() ** 2) / (2 * 0.64))
     taps = taps / taps.sum()
     assert torch.allclose(out[3:8, 3:8], taps[:, None] * taps) and out.sum().item() == pytest.approx(1)

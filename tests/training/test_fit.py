@@ -338,8 +338,8 @@ class TestErrors:
         ("changes", "message"),
         [
             ({"loss": "hinge"}, "loss='hinge'"),
-            ({"optimizer": "sgd"}, "optimizer.*'sgd'"),
-            ({"schedule": "cosine"}, "schedule.*'cosine'"),
+            ({"optimizer": "lbfgs"}, "optimizer.*'lbfgs'"),
+            ({"schedule": "sawtooth"}, "schedule.*'sawtooth'"),
             ({"batch_transform": MixUp(alpha=-1.0)}, r"alpha=-1\.0"),
             ({"batch_transform": ReMix(variant="half")}, "'half'"),
         ],

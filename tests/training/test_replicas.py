@@ -237,7 +237,8 @@ def images(seed):
 
 
 @pytest.mark.parametrize("transform", [None, ReMix(), reversed_batch], ids=["none", "remix", "plain"])
-def test_convolution_with_batch_norm(transform, assert_same):
+def test_convolution_with_batch_norm(transform, assert_same, monkeypatch):
+    monkeypatch.setattr("equipoise.training.stacks.has_convolutions", lambda module: False)  # as on a GPU
     pattern = settings(network=convolution(), batch_transform=transform)
     tasks = [Task(images(seed), seed, pattern, np.arange(30 + seed)) for seed in range(3)]
     for network, alone in zip(*in_stack_and_alone(tasks)):

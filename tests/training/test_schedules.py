@@ -87,3 +87,18 @@ def test_plateaus_of_the_replicas_that_are_left():
     ours.watch(torch.tensor([1.0 / 9, 1.0]))
     ours.end_epoch()
     assert ours.rates(0.0) == pytest.approx([1.0, 0.04])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "points"),
+    [
+        ("cosine", {0.0125: 0.5, 0.025: 1.0, 0.5125: 0.5, 1.0: 0.0}),
+        ("step", {0.0125: 0.5, 0.4: 1.0, 0.6: 0.1, 0.9: 0.01}),
+        ("triangle", {0.0: 0.2, 0.115: 0.6, 0.23: 1.0, 1.0: 0.07}),
+    ],
+)
+def test_shapes_of_the_schedules_for_images(schedule, points):
+    for progress, share in points.items():
+        assert learning_rate(Settings(schedule=schedule, learning_rate=2.0), progress) == pytest.approx(
+            2 * share, abs=1e-9
+        )

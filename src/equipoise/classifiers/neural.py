@@ -17,10 +17,13 @@ from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
+from equipoise.networks.images import network_names
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, OuterProblem
 from equipoise.training.scaling import Standardizer
+
+_IMAGES = 4  # axes of a batch of images
 
 
 class NeuralClassifier(JobClassifier):
@@ -46,10 +49,15 @@ class NeuralClassifier(JobClassifier):
         from the class counts ``(K,)`` of the training rows, such as the class `VSLoss` or
         ``functools.partial(VSLoss, tau=1.2)``. With an `AutoBalance`, a first network searches for the best loss on
         held-out rows, and each member is then trained on all rows with its loss.
-    network : "mlp", "cosine_mlp", nn.Module or callable, default="mlp"
-        ``"cosine_mlp"`` has logits of 30 times the cosines between features and class weights, as the margins of
-        `LDAMLoss` need. A module is a template: each member is a copy with newly drawn weights. A callable takes the
-        shape of a row and the number of classes. Both map ``(B, *features)`` to logits ``(B, K)``.
+    network : str, nn.Module or callable, default="mlp"
+        ``"mlp"`` and ``"cosine_mlp"`` read vectors; ``"fast_cnn"``, ``"faster_cnn"``, ``"resnet32"`` and
+        ``"small_cnn"``, each perhaps with ``cosine_`` before it, read images ``(channels, height, width)``.
+        Names with ``cosine_`` have logits of 30 times the cosines between features and class weights, as the margins of
+        `LDAMLoss` need. A module is a template, see ``init``. A callable takes the shape of a row and the number of
+        classes. Both map ``(B, *features)`` to logits ``(B, K)``.
+    init : {"fresh", "keep"}, default="fresh"
+        Whether each member is a copy of the module with newly drawn weights, or with the weights that it has, as for a
+        pretrained network.
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers of the named networks.
     n_members : int, default=1
@@ -64,9 +72,24 @@ class NeuralClassifier(JobClassifier):
     learning_rate : float, default=0.003
         Peak learning rate.
     weight_decay : float, default=0.01
-    optimizer : {"adamw", "adam"}, default="adamw"
-    schedule : {"one_cycle", "constant"}, default="one_cycle"
-        Schedule of the learning rate.
+    optimizer : {"adamw", "adam", "sgd"}, default="adamw"
+        ``"sgd"`` has Nesterov's momentum.
+    momentum : float, default=0.9
+        Of ``"sgd"``.
+    max_gradient_norm : float, default=None
+        Norm beyond which the gradient of a member is scaled down.
+    schedule : {"one_cycle", "constant", "cosine", "step", "triangle"}, default="one_cycle"
+        Schedule of the learning rate, see `equipoise.training.schedules.learning_rate`.
+    label_smoothing : float, default=0.0
+        Weight of the class priors in the target of each row, in [0, 1). Where batches are balanced, priors are equal.
+    weight_averaging : float, default=0.0
+        Share of the run over which an exponential average of the weights reaches back, which then are those of the
+        network; 0 keeps the last weights.
+    precision : {"float32", "bfloat16", "auto"}, default="float32"
+        Of the products of a custom or image network in training; ``"auto"`` is bfloat16 for convolutions where the
+        processor has matrix units for it.
+    mirror : bool, default=False
+        Whether predictions for images are means over each image and its mirror image.
     dropout : float, default=0.0
         Dropout rate after each hidden layer of the named networks, in [0, 1).
     early_stopping : bool or str, default=False
@@ -151,7 +174,8 @@ class NeuralClassifier(JobClassifier):
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
         "loss": [StrOptions({"cross_entropy"}), callable, HasMethods(["split", "drive", "losses"])],
-        "network": [StrOptions({"mlp", "cosine_mlp"}), callable],
+        "network": [StrOptions({"mlp", "cosine_mlp", *network_names()}), callable],
+        "init": [StrOptions({"fresh", "keep"})],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -159,8 +183,14 @@ class NeuralClassifier(JobClassifier):
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "optimizer": [StrOptions({"adamw", "adam"})],
-        "schedule": [StrOptions({"one_cycle", "constant"})],
+        "optimizer": [StrOptions({"adamw", "adam", "sgd"})],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "max_gradient_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions({"one_cycle", "constant", "cosine", "step", "triangle"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "weight_averaging": [Interval(Real, 0, 1, closed="left")],
+        "precision": [StrOptions({"float32", "bfloat16", "auto"})],
+        "mirror": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions(set(SCORES))],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -183,6 +213,7 @@ class NeuralClassifier(JobClassifier):
         batch_sampler: Callable[..., Any] | None = None,
         loss: Loss | OuterProblem = "cross_entropy",
         network: str | nn.Module | Callable[..., nn.Module] = "mlp",
+        init: Literal["fresh", "keep"] = "fresh",
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
         batch_size: int = 64,
@@ -190,8 +221,14 @@ class NeuralClassifier(JobClassifier):
         max_steps: int | None = None,
         learning_rate: float = 0.003,
         weight_decay: float = 0.01,
-        optimizer: Literal["adamw", "adam"] = "adamw",
-        schedule: Literal["one_cycle", "constant"] = "one_cycle",
+        optimizer: Literal["adamw", "adam", "sgd"] = "adamw",
+        momentum: float = 0.9,
+        max_gradient_norm: float | None = None,
+        schedule: Literal["one_cycle", "constant", "cosine", "step", "triangle"] = "one_cycle",
+        label_smoothing: float = 0.0,
+        weight_averaging: float = 0.0,
+        precision: Literal["float32", "bfloat16", "auto"] = "float32",
+        mirror: bool = False,
         dropout: float = 0.0,
         early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
@@ -210,6 +247,7 @@ class NeuralClassifier(JobClassifier):
         self.batch_sampler = batch_sampler
         self.loss = loss
         self.network = network
+        self.init = init
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
         self.batch_size = batch_size
@@ -218,7 +256,13 @@ class NeuralClassifier(JobClassifier):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.optimizer = optimizer
+        self.momentum = momentum
+        self.max_gradient_norm = max_gradient_norm
         self.schedule = schedule
+        self.label_smoothing = label_smoothing
+        self.weight_averaging = weight_averaging
+        self.precision = precision
+        self.mirror = mirror
         self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -262,6 +306,13 @@ class NeuralClassifier(JobClassifier):
         return X if self.encoder_ is None else self.encoder_.encode(X)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        if not self.mirror:
+            return self._of_one_view(rows)
+        if rows.ndim != _IMAGES:
+            raise ValueError(f"mirror=True is for images (n, channels, height, width), but X has shape {rows.shape}.")
+        return (self._of_one_view(rows) + self._of_one_view(rows[..., ::-1].copy())) / 2
+
+    def _of_one_view(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         if self.reads_integers_:
             whole = rows.astype(np.int64)
             if not np.array_equal(whole, rows):

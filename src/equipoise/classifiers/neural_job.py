@@ -1,13 +1,16 @@
 """`NeuralJob`: scaled, encoded and resampled rows, and one training task a member."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from torch import nn
 
 from equipoise.batches.transform import MixingTransform
 from equipoise.bilevel.found_loss import FoundLoss
@@ -15,17 +18,24 @@ from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
 from equipoise.containers import as_array
+from equipoise.networks.images import named_network
+from equipoise.networks.modules import is_trained
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 from equipoise.training.stacks import reads_integers
+from equipoise.training.task import NetworkFactory
 
 if TYPE_CHECKING:
     from equipoise.classifiers.neural import NeuralClassifier
 
 Weights = NDArray[np.float64]
+
+
+class FreshWeightsWarning(UserWarning):
+    """A module with trained weights is only a template of its shape."""
 
 
 class NeuralJob(FitJob["NeuralClassifier"]):
@@ -83,7 +93,7 @@ def holds_bytes(rows: NDArray[Any]) -> bool:
 def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: Codes | None) -> Table:
     """Return the table of rows; bytes, and integers for a custom network, keep their type."""
     draft.reads_integers_ = False
-    own_network = not isinstance(draft.network, str)
+    own_network = not _is_perceptron(draft)
     as_given = own_network and not draft.standardize and draft.n_bins is None
     if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
         return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
@@ -160,7 +170,8 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
     batch_size = min(draft.batch_size, len(table))
     stop = "log_loss" if draft.early_stopping is True else draft.early_stopping
     return Settings(
-        network=_hidden_layers(draft, table) if isinstance(draft.network, str) else draft.network,
+        network=_network(draft, table),
+        init=draft.init,
         head="cosine" if draft.network == "cosine_mlp" else "linear",
         loss="cross_entropy" if isinstance(draft.loss, OuterProblem) else draft.loss,
         outer=draft.loss if isinstance(draft.loss, OuterProblem) else None,
@@ -172,7 +183,12 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
         learning_rate=draft.learning_rate,
         weight_decay=draft.weight_decay,
         optimizer=draft.optimizer,
+        momentum=draft.momentum,
+        max_gradient_norm=draft.max_gradient_norm,
         schedule=draft.schedule,
+        label_smoothing=draft.label_smoothing,
+        weight_averaging=draft.weight_averaging,
+        precision=draft.precision,
         dropout=draft.dropout,
         early_stopping=SCORES[stop] if stop else None,
         patience=draft.patience,
@@ -180,6 +196,25 @@ def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
         device=device,
         dtype=draft.dtype,
     )
+
+
+def _is_perceptron(draft: "NeuralClassifier") -> bool:
+    return isinstance(draft.network, str) and draft.network in ("mlp", "cosine_mlp")
+
+
+def _network(draft: "NeuralClassifier", table: Table) -> tuple[int, ...] | nn.Module | NetworkFactory:
+    if _is_perceptron(draft):
+        return _hidden_layers(draft, table)
+    if isinstance(draft.network, str):
+        return partial(named_network, draft.network)
+    if isinstance(draft.network, nn.Module) and draft.init == "fresh" and is_trained(draft.network):
+        warnings.warn(
+            f"The weights of {type(draft.network).__name__} look trained, and each member draws new ones: set "
+            "init='keep' to train from them, or give a callable that makes the module.",
+            FreshWeightsWarning,
+            stacklevel=2,
+        )
+    return draft.network
 
 
 def _hidden_layers(draft: "NeuralClassifier", table: Table) -> tuple[int, ...]:

@@ -217,7 +217,7 @@ class Augment(Parametrized):
             noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
             images = images + noise * _column(self.noise * span * u["noise"] * of("noise"))
         if self.blur:
-            images = _blurred(images, self.blur * u["blur"] * of("blur"))
+            images = blurred(images, self.blur * u["blur"] * of("blur"))
         if self.cut_out:
             images = self._cut(images, u, of("cut_out"))
         return images.view(x.shape)
@@ -271,7 +271,7 @@ class Augment(Parametrized):
             luma = images.new_tensor(_LUMA).expand(3, 3)
             factor = torch.exp(self.saturation * strength * u.signed("saturation")).view(-1, 1, 1)
             matrix = luma + factor * (matrix - luma)
-            matrix = _hue(2 * math.pi * self.hue * strength * u.signed("hue")) @ matrix
+            matrix = hue_turn(2 * math.pi * self.hue * strength * u.signed("hue")) @ matrix
         mean = images.mean(dim=(2, 3)).unsqueeze(-1)
         grey = (mean * images.new_tensor(_LUMA).view(3, 1)).sum(1, keepdim=True) if coloured else mean
         lift = self.brightness * span * strength * u.signed("brightness")
@@ -311,7 +311,7 @@ def _column(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
-def _hue(angle: Tensor) -> Tensor:
+def hue_turn(angle: Tensor) -> Tensor:
     """Return the turn around the grey axis, of shape (n, 3, 3), which leaves grey as it is."""
     cos, third = angle.cos().view(-1, 1, 1), 1 / 3
     eye = torch.eye(3, dtype=angle.dtype, device=angle.device)
@@ -319,7 +319,7 @@ def _hue(angle: Tensor) -> Tensor:
     return cos * eye + (1 - cos) * third + angle.sin().view(-1, 1, 1) * cross
 
 
-def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
+def blurred(images: Tensor, deviation: Tensor) -> Tensor:
     """Filter along rows, then along columns; a deviation of 0 leaves an image as it is."""
     variance = deviation.square().clamp(min=1e-6)
     taps = [torch.ones_like(variance), *(torch.exp(-(k**2) / (2 * variance)) for k in range(1, _BLUR_TAPS + 1))]

@@ -1,7 +1,11 @@
 from .cosine import CosineLinear as CosineLinear
 from .cosine import CosineMLPStack as CosineMLPStack
+from .fast_cnn import FastCNN as FastCNN
+from .images import named_network as named_network
 from .mlp import MLPStack as MLPStack
 from .modules import ModuleStack as ModuleStack
 from .modules import Stack as Stack
+from .resnet import ResNet as ResNet
+from .resnet import resnet32 as resnet32
 from .scalar_head import ScalarHead as ScalarHead
 from .scalar_head import factored_perceptron as factored_perceptron

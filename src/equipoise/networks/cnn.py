@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from torch import nn
 
+from equipoise.networks.images import check_image
+
 _CHANNELS, _HIDDEN, _STRIDE = (16, 32), 64, 2
 
 
@@ -42,11 +44,7 @@ class SmallCNN(nn.Sequential):
     """
 
     def __init__(self, shape: tuple[int, ...], n_classes: int, head: Callable[[int, int], nn.Module] = nn.Linear):
-        if len(shape) != 3:
-            raise ValueError(
-                f"SmallCNN reads images of channels, height and width, but a row has shape {tuple(shape)}: give X of "
-                f"shape (n, channels, height, width)."
-            )
+        check_image("SmallCNN", shape)
         height, width = (math.ceil(math.ceil(side / _STRIDE) / _STRIDE) for side in shape[1:])
         first, second = _CHANNELS
         super().__init__(

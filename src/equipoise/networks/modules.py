@@ -10,6 +10,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from equipoise.networks.mlp import MLPStack
 
+_IMAGES = 5  # axes of the images of a stack
 _BY_VALUE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Identity)
 
 
@@ -35,6 +36,18 @@ def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
             if (any(trainable) or not trainable) and callable(reset := getattr(layer, "reset_parameters", None)):
                 reset()
     return twin
+
+
+def is_trained(module: nn.Module) -> bool:
+    """Whether weights cannot be torch's initial ones: batch norm has seen rows, or weights exceed the initial bound."""
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and int(layer.num_batches_tracked or 0) > 0:
+            return True
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            bound = layer.weight[0].numel() ** -0.5
+            if layer.weight.numel() and float(layer.weight.detach().abs().max()) > bound * 1.0001:
+                return True
+    return False
 
 
 class ModuleStack(nn.Module):
@@ -110,6 +123,8 @@ class ModuleStack(nn.Module):
         if self.vectorized:
             return vmap(self._call, randomness="different")(self._state(), x)
         replicas = ({name: value[r] for name, value in self._state().items()} for r in range(len(x)))
+        if x.ndim == _IMAGES:  # convolutions are fastest with the channels of a pixel side by side
+            return torch.stack([self._call(s, r.to(memory_format=torch.channels_last)) for s, r in zip(replicas, x)])
         return torch.stack([self._call(state, rows) for state, rows in zip(replicas, x, strict=True)])
 
     def _perceptron(self, x: Tensor) -> Tensor:

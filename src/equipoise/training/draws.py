@@ -7,7 +7,7 @@ on its neighbours in a stack: streams are cut into blocks whose length follows f
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -20,9 +20,12 @@ from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
 
 if TYPE_CHECKING:
-    from equipoise.training.pool import CompactRows
+    from equipoise.training.pool import AugmentedRows, CompactRows
 
-INITIAL_WEIGHTS, ROWS, DROPOUT, EVALUATIONS, VALIDATION = 0, 1, 2, 3, 4  # purposes, each with a stream of its own
+    Rows = Tensor | CompactRows | AugmentedRows
+
+# Purposes, each with a stream of its own.
+INITIAL_WEIGHTS, ROWS, DROPOUT, EVALUATIONS, VALIDATION, AUGMENTATION, OF_SECOND = range(7)
 
 _AHEAD = 128  # steps drawn at once, at most
 _ROWS_AHEAD = 1 << 18  # rows of a replica drawn at once, about
@@ -153,7 +156,7 @@ class Block:
         """Join the blocks of R replicas along axis 1."""
         return Block(*(_each([getattr(b, f.name) for b in blocks], lambda p: torch.stack(p, dim=1)) for f in _FIELDS))
 
-    def batches(self, X: "Tensor | CompactRows", target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    def batches(self, X: "Rows", target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Gather ``(x, target, weights)`` of each step, for as many steps at once as fit in a fast cache."""
         at_once = max(1, _GATHERED // self._step_bytes(X))
         for start in range(0, len(self.rows), at_once):
@@ -162,7 +165,7 @@ class Block:
             weights = [None] * len(xs) if part.weights is None else part.weights.to(X.device, X.dtype)
             yield from zip(xs, targets, weights, strict=True)
 
-    def _step_bytes(self, X: "Tensor | CompactRows") -> int:
+    def _step_bytes(self, X: "Rows") -> int:
         """Bytes of the rows of a step, or of the distances between them if these need more."""
         a_row = X[0].numel() if self.within is None else max(X[0].numel(), self.rows.shape[-1])
         return self.rows[0].numel() * a_row * X.element_size()
@@ -170,20 +173,20 @@ class Block:
     def _steps(self, steps: slice, device: torch.device) -> "Block":
         return Block(*(_each([getattr(self, f.name)], lambda p: p[0][steps].to(device)) for f in _FIELDS))
 
-    def _with_neighbours(self, X: "Tensor | CompactRows") -> "Block":
+    def _with_neighbours(self, X: "Rows") -> "Block":
         """Find the neighbours of all steps at once; labels and weights are those of the first row."""
         if self.within is None or self.labels is None:
             return self
-        found = with_neighbours(_rows(X, self.rows), self.labels, self.within)
+        found = with_neighbours(_rows(getattr(X, "plain", X), self.rows), self.labels, self.within)
         first, second = self.rows.gather(-1, found.first), self.rows.gather(-1, found.second)
         return Block(first, found._replace(first=first, second=second), self.weights)
 
-    def _gather(self, values: "Tensor | CompactRows", share: str) -> Tensor:
+    def _gather(self, values: "Rows", share: str) -> Tensor:
         if self.mixture is None or not values.is_floating_point():  # class codes are never mixed
             return _rows(values, self.rows)
         of_first = getattr(self.mixture, share).to(values.device, values.dtype)
         of_first = of_first.view(*of_first.shape, *(1,) * (values.ndim - 1))
-        return torch.lerp(_rows(values, self.mixture.second), _rows(values, self.mixture.first), of_first)
+        return torch.lerp(_rows(values, self.mixture.second, 1), _rows(values, self.mixture.first), of_first)
 
 
 _FIELDS = fields(Block)
@@ -198,7 +201,9 @@ def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> A
     return function(list(parts))
 
 
-def _rows(values: "Tensor | CompactRows", index: Tensor) -> Tensor:
+def _rows(values: "Rows", index: Tensor, role: int = 0) -> Tensor:
+    if hasattr(values, "plain"):
+        return cast("AugmentedRows", values).gather(index, role)
     return values.index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
 
 

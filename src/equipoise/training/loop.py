@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
-from equipoise.training.optimization import Adam, keep_replicas
+from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, keep_replicas
 from equipoise.training.outer import InnerTraining, OuterSearch
 from equipoise.training.pool import Pool
+from equipoise.training.precision import in_bfloat16
 from equipoise.training.results import AdamState, State, TrainedNetwork
 from equipoise.training.schedules import make_schedule
 from equipoise.training.stack_batches import Masks, StackBatches
@@ -51,14 +53,16 @@ class StackTraining:
         self.class_counts = torch.tensor(np.stack(counts), device=device)
         self._set_losses()
         self.class_mask = self._class_mask(dtype, device)
-        self.optimizer = Adam(
-            stack, self.settings.optimizer, weight_decay=self.settings.weight_decay, eps=self.settings.eps
-        )
+        self.optimizer = _optimizer(stack, self.settings)
+        reach = self.settings.weight_averaging * self.settings.max_steps
+        self.average = WeightAverage(stack, reach) if reach else None
+        self.smoothing = self._smoothing()
+        self.half = isinstance(stack, ModuleStack) and in_bfloat16(stack.pattern, self.settings, device)
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
                 self.optimizer.load(replica, task.start.optimizer)
         self.schedule = make_schedule(self.settings, len(tasks))
-        self.logits = stack.training_logits if isinstance(stack, MLPStack) else stack
+        self.logits = stack.training_logits if isinstance(stack, MLPStack) else self._module_logits
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds = time.monotonic(), seconds
@@ -102,6 +106,20 @@ class StackTraining:
         absent = torch.arange(self.pool.n_classes) >= classes[:, None, None]
         return (absent * torch.finfo(torch.float32).min / 2).to(device, dtype)
 
+    def _smoothing(self) -> Tensor | None:
+        """Class priors under which the replicas train, of shape (R, 1, K), if labels are smoothed towards them."""
+        if not self.settings.label_smoothing:
+            return None
+        present = (self.class_counts > 0).to(self.pool.X.dtype)
+        rows = present if self.settings.balances else self.class_counts.to(self.pool.X.dtype)
+        return (rows / rows.sum(dim=1, keepdim=True)).unsqueeze(1)
+
+    def _module_logits(self, x: Tensor, masks: Masks) -> Tensor:
+        if not self.half:
+            return self.stack(x, masks)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.stack(x, masks).to(x.dtype)
+
     def _rules(self) -> list[Rule]:
         rules: list[Rule] = []
         if self.settings.early_stopping is not None:
@@ -115,7 +133,12 @@ class StackTraining:
 
     def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
         self.inner_losses.set_progress(self._progress(self.done))
-        return self.losses(logits if self.class_mask is None else logits + self.class_mask, target)
+        logits = logits if self.class_mask is None else logits + self.class_mask
+        losses = self.losses(logits, target)
+        if self.smoothing is None:
+            return losses
+        of_priors = self.losses(logits, self.smoothing.expand_as(logits))
+        return torch.lerp(losses, of_priors, self.settings.label_smoothing)
 
     def run(self) -> list[TrainedNetwork]:
         """Train until every replica has stopped; return the networks in the order of the tasks."""
@@ -152,6 +175,8 @@ class StackTraining:
         losses = losses.sum(dim=1) / losses.shape[1]
         self.schedule.watch(losses.detach())
         self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
+        if self.average is not None:
+            self.average.update()
         if self.search is not None:
             self.search.after_step(x, target, weights)
 
@@ -181,6 +206,8 @@ class StackTraining:
     def _finish(self, position: int, replica: int, reason: str) -> None:
         rule = next(iter(self.rules), None)
         state = rule.final_state(self.stack, position, replica) if rule else replica_state(self.stack, position)
+        if self.average is not None:
+            state = self.average.state(position)
         kept = self.optimizer.state(position) if self.settings.keep_optimizer else None
         self.finished[replica] = (state, self.done, reason, kept)
 
@@ -189,10 +216,14 @@ class StackTraining:
         self.batches.keep_replicas(positions)
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
+        if self.smoothing is not None:
+            self.smoothing = self.smoothing[positions]
         if positions:
             self._set_losses()
             keep_replicas(self.stack, positions)
             self.optimizer.keep_replicas(positions)
+            if self.average is not None:
+                self.average.keep_replicas(positions)
             self.schedule.keep_replicas(positions)
 
     def _network(self, replica: int, seconds: float) -> TrainedNetwork:
@@ -209,3 +240,10 @@ class StackTraining:
             optimizer=optimizer,
             found=self.tasks[replica].found if self.search is None else self.search.found()[replica],
         )
+
+
+def _optimizer(stack: Stack, settings: Settings) -> Optimizer:
+    common: dict[str, Any] = {"weight_decay": settings.weight_decay, "max_norm": settings.max_gradient_norm}
+    if settings.optimizer == "sgd":
+        return SGD(stack, momentum=settings.momentum, **common)
+    return Adam(stack, settings.optimizer, eps=settings.eps, **common)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from equipoise.training.results import AdamState
+from equipoise.training.results import AdamState, State
 
 _BETA1, _BETA2 = 0.9, 0.999
 _KERNELS = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}
@@ -24,6 +24,8 @@ class Adam:
     kind : {"adam", "adamw"}
     weight_decay, eps : float
         Weight decay, and number added to the root of the second moment.
+    max_norm : float, optional
+        Norm of the gradient of a replica beyond which it is scaled down.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class Adam:
         *,
         weight_decay: float = 0.0,
         eps: float = 1e-8,
+        max_norm: float | None = None,
     ) -> None:
+        self._max_norm = max_norm
         self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
         self._kernel, self._weight_decay = _KERNELS[kind], weight_decay
         self._eps = eps
@@ -46,10 +50,10 @@ class Adam:
     @torch.no_grad()
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
         """Make one gradient step, with one learning rate or one a replica."""
-        found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        used = [i for i, gradient in enumerate(found) if gradient is not None]
-        gradients = [None if g is None else g.contiguous() for g in found]  # the kernel ignores strides
-        lists = [[values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)]
+        gradients = gradients_of(loss, self.parameters, self._max_norm)
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        moments: list[list[Any]] = [[values[i] for i in used] for values in (self._first, self._second)]
+        lists: list[list[Any]] = [[self.parameters[i] for i in used], [g for g in gradients if g is not None], *moments]
         self._steps += 1
         if len(set(rates)) == 1 and self._in_step:
             self._move(lists, [self._steps[0]] * len(used), rates[0])
@@ -97,6 +101,114 @@ class Adam:
                 moment[position] = torch.from_numpy(value).to(moment)
         self._steps[position] = state.n_steps
         self._in_step = len(self._steps.unique()) == 1
+
+
+class SGD:
+    """Gradient steps with Nesterov's momentum, as ``torch.optim.SGD(nesterov=True)`` makes them.
+
+    Parameters
+    ----------
+    stack : nn.Module
+        Trainable parameters with a leading replica axis.
+    momentum, weight_decay : float
+    max_norm : float, optional
+        As of `Adam`.
+    """
+
+    def __init__(
+        self, stack: nn.Module, *, momentum: float = 0.9, weight_decay: float = 0.0, max_norm: float | None = None
+    ) -> None:
+        self.parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
+        self._momentum, self._weight_decay, self._max_norm = momentum, weight_decay, max_norm
+        self._velocity = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._steps = [0] * (len(self.parameters[0]) if self.parameters else 1)
+
+    @torch.no_grad()
+    def step(self, loss: Tensor, rates: Sequence[float]) -> None:
+        """Make one gradient step, with one learning rate or one a replica."""
+        found = gradients_of(loss, self.parameters, self._max_norm)
+        for parameter, gradient, velocity in zip(self.parameters, found, self._velocity, strict=True):
+            if gradient is None:
+                continue
+            gradient = gradient.add(parameter, alpha=self._weight_decay)
+            velocity.mul_(self._momentum).add_(gradient)
+            direction = gradient.add_(velocity, alpha=self._momentum)
+            if len(rates) == 1:
+                parameter.sub_(direction, alpha=rates[0])
+            else:
+                parameter.sub_(direction * direction.new_tensor(rates).view(-1, *(1,) * (direction.ndim - 1)))
+        self._steps = [steps + 1 for steps in self._steps]
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop the velocities of all but some replicas."""
+        self._velocity[:] = [velocity[list(positions)] for velocity in self._velocity]
+        self._steps = [self._steps[p] for p in positions]
+
+    def state(self, position: int) -> AdamState:
+        """Copy the state of one replica: its velocities stand in place of the first moments."""
+        return AdamState([v[position].cpu().numpy().copy() for v in self._velocity], [], self._steps[position])
+
+    def load(self, position: int, state: AdamState) -> None:
+        """Set the state of one replica."""
+        for velocity, value in zip(self._velocity, state.first, strict=True):
+            velocity[position] = torch.from_numpy(value).to(velocity)
+        self._steps[position] = state.n_steps
+
+
+Optimizer = Adam | SGD
+
+
+def gradients_of(loss: Tensor, parameters: Sequence[Tensor], max_norm: float | None = None) -> list[Tensor | None]:
+    """Return the gradient of each parameter, None for those without effect; long ones scaled to a norm by replica."""
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    gradients: list[Tensor | None] = [
+        None if g is None else g.contiguous() for g in found
+    ]  # the fused kernel ignores strides
+    if max_norm is None:
+        return gradients
+    used = [gradient for gradient in gradients if gradient is not None]
+    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in used]).sum(dim=0)
+    factor = (max_norm / squares.sqrt().clamp(min=max_norm)).to(squares)
+    for gradient in used:
+        gradient.mul_(factor.view(-1, *(1,) * (gradient.ndim - 1)))
+    return gradients
+
+
+class WeightAverage:
+    """Exponential average of the weights and buffers of a stack.
+
+    Early averages reach back over a tenth of the steps made, so that the random start is soon forgotten.
+
+    Parameters
+    ----------
+    stack : nn.Module
+    n_steps : float
+        Steps over which the average reaches back.
+    """
+
+    def __init__(self, stack: nn.Module, n_steps: float) -> None:
+        self._stack, self._decay = stack, 1 - 1 / max(1.0, n_steps)
+        self._values = {name: value.detach().clone() for name, value in stack.state_dict().items()}
+        self._done = 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Read the weights after a step."""
+        self._done += 1
+        decay = min(self._decay, (1 + self._done) / (10 + self._done))
+        for name, value in self._stack.state_dict().items():
+            if value.is_floating_point():
+                self._values[name].lerp_(value, 1 - decay)
+            else:
+                self._values[name].copy_(value)
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop all but some replicas."""
+        self._values = {name: value[list(positions)] for name, value in self._values.items()}
+
+    def state(self, position: int) -> State:
+        """Copy the averages of one replica."""
+        return {name: value[position].clone() for name, value in self._values.items()}
 
 
 def keep_replicas(stack: nn.Module, positions: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equipoise.batches.transform import Between, augmented
 from equipoise.training.task import Table, Task
 
 _KEPT = (np.dtype(np.uint8), np.dtype(np.int64))
@@ -37,9 +38,14 @@ class CompactRows:
 
     def __getitem__(self, index: Tensor | slice | int) -> Tensor:
         rows = self._values[index]
-        if rows.dtype != torch.uint8:
-            return rows
-        rows = rows.to(self.dtype)
+        return rows if rows.dtype != torch.uint8 else self.standardized(rows.to(self.dtype), index)
+
+    def raw(self, index: Tensor) -> Tensor:
+        """Gather rows as they are stored."""
+        return self._values[index]
+
+    def standardized(self, rows: Tensor, index: Tensor | slice | int) -> Tensor:
+        """Standardise numbers that were bytes, in place, by the scaler of the table of each."""
         if self._moments is None:
             return rows
         table_of, mean, scale = self._moments
@@ -57,6 +63,66 @@ class CompactRows:
     def element_size(self) -> int:
         """Bytes of a gathered number."""
         return self.dtype.itemsize
+
+
+class AugmentedRows:
+    """Rows that are augmented as they are gathered, bytes before they are standardised.
+
+    Each replica has its own augmentation and generators; those of the two rows of a mixed pair are apart, so that what
+    a replica draws does not depend on how many steps are gathered at once.
+
+    Parameters
+    ----------
+    rows : Tensor or CompactRows
+    labels : Tensor of shape (N,) or (N, K)
+    augmentations : sequence of callable
+        One a replica.
+    generators : sequence of (torch.Generator, torch.Generator)
+        One pair a replica.
+    """
+
+    def __init__(
+        self,
+        rows: "Tensor | CompactRows",
+        labels: Tensor,
+        augmentations: Sequence[Between],
+        generators: Sequence[tuple[torch.Generator, torch.Generator]],
+    ) -> None:
+        self.plain, self._labels = rows, labels
+        self._augmentations, self._generators = list(augmentations), list(generators)
+        self.dtype, self.device, self.shape, self.ndim = rows.dtype, rows.device, rows.shape, rows.ndim
+
+    def __getitem__(self, index: Tensor | slice | int) -> Tensor:
+        return self.plain[index]
+
+    def is_floating_point(self) -> bool:
+        """Whether gathered rows are floating: always."""
+        return True
+
+    def element_size(self) -> int:
+        """Bytes of a gathered number."""
+        return self.plain.element_size()
+
+    def gather(self, index: Tensor, role: int) -> Tensor:
+        """Gather rows at ``(S steps, R replicas, B)``; ``role`` is 1 for the second rows of pairs."""
+        of_steps = [
+            torch.stack([self._augmented(rows, replica, role) for replica, rows in enumerate(step)]) for step in index
+        ]
+        return torch.stack(of_steps)
+
+    def _augmented(self, index: Tensor, replica: int, role: int) -> Tensor:
+        labels = self._labels[index]
+        augmentation, generator = self._augmentations[replica], self._generators[replica][role]
+        if isinstance(self.plain, CompactRows):
+            return self.plain.standardized(
+                augmented(augmentation, self.plain.raw(index), labels, generator).to(self.dtype), index
+            )
+        return augmented(augmentation, self.plain[index], labels, generator)
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop all but some replicas."""
+        self._augmentations = [self._augmentations[p] for p in positions]
+        self._generators = [self._generators[p] for p in positions]
 
 
 class Pool:

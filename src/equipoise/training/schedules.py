@@ -1,7 +1,7 @@
 """Learning rates of a stack: planned for the run, or lowered for each replica when its loss is on a plateau."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,9 @@ from equipoise.training.task import Settings
 _WARM_UP = 0.3  # share of the run in which a one-cycle rate rises
 _START, _END = 1 / 25, 1 / 250_000  # rate at the start and at the end, in units of the peak
 
+_SHORT_WARM_UP, _STEPS = 0.025, (0.5, 0.75)
+_TOP, _LOW, _LAST = 0.23, 0.2, 0.07  # of a triangle: place of the peak, and shares of it at the start and at the end
+
 _FACTOR, _PATIENCE, _LEAST_FALL, _LEAST_RATE = 0.2, 5, 1e-4, 1e-5
 
 
@@ -20,13 +23,43 @@ def learning_rate(settings: Settings, progress: float) -> float:
 
     ``"one_cycle"`` rises from 1/25 of the peak along a cosine, then falls to nearly zero (Smith and Topin,
     "Super-convergence", 2018, with the constants of torch's ``OneCycleLR``, from which it differs by about a step).
+    ``"cosine"`` and ``"step"`` rise linearly in the first 2.5% of the run; then the one falls along a cosine to zero
+    (Loshchilov and Hutter 2017), and the other to a tenth at 50% and at 75% (He et al. 2016). ``"triangle"`` rises
+    linearly from a fifth in the first 23%, then falls linearly to 7% (Jordan 2024).
     """
-    if settings.schedule == "constant":
-        return settings.learning_rate
+    if settings.schedule in _SHAPES:
+        return settings.learning_rate * _SHAPES[settings.schedule](min(progress, 1.0))
     rising = progress < _WARM_UP
     part = progress / _WARM_UP if rising else (progress - _WARM_UP) / (1 - _WARM_UP)
     start, end = (_START, 1.0) if rising else (1.0, _END)
     return settings.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2)
+
+
+def _warm_up(progress: float) -> float:
+    return min(1.0, progress / _SHORT_WARM_UP)
+
+
+def _cosine(progress: float) -> float:
+    passed = max(0.0, progress - _SHORT_WARM_UP) / (1 - _SHORT_WARM_UP)
+    return _warm_up(progress) * (1 + math.cos(math.pi * passed)) / 2
+
+
+def _step(progress: float) -> float:
+    return _warm_up(progress) * 0.1 ** sum(progress > place for place in _STEPS)
+
+
+def _triangle(progress: float) -> float:
+    if progress < _TOP:
+        return _LOW + (1 - _LOW) * progress / _TOP
+    return 1 - (1 - _LAST) * (progress - _TOP) / (1 - _TOP)
+
+
+_SHAPES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "cosine": _cosine,
+    "step": _step,
+    "triangle": _triangle,
+}
 
 
 class Schedule(Protocol):

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from equipoise.batches.transform import transformed
 from equipoise.networks import MLPStack, Stack
-from equipoise.training.draws import DROPOUT, ROWS, Block, DropoutMasks, RowDraws, stream
-from equipoise.training.pool import Pool
+from equipoise.training.draws import AUGMENTATION, DROPOUT, OF_SECOND, ROWS, Block, DropoutMasks, RowDraws, stream
+from equipoise.training.pool import AugmentedRows, CompactRows, Pool
 from equipoise.training.task import Task
 
 Batch = tuple[Tensor, Tensor, Tensor | None]
@@ -45,7 +45,9 @@ class StackBatches:
         weighted = any(task.weights is not None for task in tasks)
         self.weights = [_weights(task, len(rows)) if weighted else None for task, rows in zip(tasks, self.rows)]
         settings = tasks[0].settings
-        self.seeded = settings.batch_transform is not None and settings.mixing is None
+        own = settings.mixing is not None or settings.augmentation is not None
+        self.seeded = settings.batch_transform is not None and not own
+        self._rows = _augmented_rows(tasks, pool)
         self._draws = [
             RowDraws(
                 rows,
@@ -64,7 +66,7 @@ class StackBatches:
         """Draw the batches of the next steps."""
         block = Block.stacked([draws.block(length) for draws in self._draws])
         masks: Iterator[Masks] = self._masks.block(length) if self._masks else repeat(())
-        for batch, mask in zip(block.batches(self._pool.X, self._pool.target), masks, strict=False):
+        for batch, mask in zip(block.batches(self._rows, self._pool.target), masks, strict=False):
             yield (self._transformed(*batch) if self.seeded else batch), mask
 
     def _transformed(self, x: Tensor, target: Tensor, weights: Tensor | None) -> Batch:
@@ -80,8 +82,19 @@ class StackBatches:
         """Drop all but some replicas."""
         self._tasks = [self._tasks[p] for p in positions]
         self._draws = [self._draws[p] for p in positions]
+        if isinstance(self._rows, AugmentedRows):
+            self._rows.keep_replicas(positions)
         if self._masks:
             self._masks.generators = [self._masks.generators[p] for p in positions]
+
+
+def _augmented_rows(tasks: Sequence[Task], pool: Pool) -> Tensor | CompactRows | AugmentedRows:
+    augmentations = [task.settings.augmentation for task in tasks]
+    if augmentations[0] is None:
+        return pool.X
+    generators = [(stream(task, AUGMENTATION), stream(task, OF_SECOND)) for task in tasks]
+    used = [augmentation for augmentation in augmentations if augmentation is not None]
+    return AugmentedRows(pool.X, pool.target, used, generators)
 
 
 def _weights(task: Task, n_rows: int) -> Tensor:

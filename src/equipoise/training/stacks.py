@@ -19,11 +19,13 @@ from equipoise.networks import CosineMLPStack, MLPStack, ModuleStack, Stack
 from equipoise.networks.modules import accepts_vmap, fresh_copy
 from equipoise.parameters import Parametrized
 from equipoise.training.draws import INITIAL_WEIGHTS, stream
+from equipoise.training.precision import has_convolutions
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
 _STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the limit
 _MOST_REPLICAS = 128
+_ROWS_TO_START_FROM = 3000
 _WIDER = 1.25  # tasks this much wider than the narrowest go to a stack of their own: padding costs time
 
 
@@ -81,7 +83,10 @@ def stack_size(task: Task) -> int:
         sizes = (task.table.X.shape[1], *network, task.table.n_classes)
         weights = sum((i + 1) * o for i, o in pairwise(sizes))
     else:
-        weights = sum(parameter.numel() for parameter in _module(task).parameters())
+        module = _module(task)
+        if task.settings.device == "cpu" and has_convolutions(module):
+            return 1  # convolutions of several networks at once take longer on a CPU than one after the other
+        weights = sum(parameter.numel() for parameter in module.parameters())
     bytes_each = 4 * weights * torch.finfo(getattr(torch, task.settings.dtype)).bits // 8
     return max(1, min(_MOST_REPLICAS, _STACK_BYTES // max(1, bytes_each)))
 
@@ -91,7 +96,7 @@ def _module(task: Task) -> nn.Module:
     network = task.settings.network
     seed = stream(task, INITIAL_WEIGHTS).initial_seed()
     if isinstance(network, nn.Module):
-        module = fresh_copy(network, seed)
+        module = copy.deepcopy(network) if task.settings.init == "keep" else fresh_copy(network, seed)
     else:
         assert isinstance(network, Callable)  # type: ignore[arg-type]
         with torch.random.fork_rng(devices=[]):
@@ -110,8 +115,10 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
         X = tasks[0].table.X
         rows = torch.tensor(X[:2]) if X.dtype == np.int64 else torch.zeros(2, *X.shape[1:], dtype=dtype)
         _check_outputs(modules[0], rows, tasks[0].table.n_classes)
-        vectorized = accepts_vmap(modules[0], rows)
-        if not vectorized:
+        _start_from_rows(modules, tasks)
+        alone = len(tasks) == 1 and has_convolutions(first)
+        vectorized = not alone and accepts_vmap(first, rows)
+        if not (vectorized or alone):
             warnings.warn(
                 f"torch.func.vmap cannot run {type(modules[0]).__name__}, so its networks train one by one.",
                 UserWarning,
@@ -127,6 +134,18 @@ def build_stack(tasks: Sequence[Task]) -> Stack:
         sizes = task.table.X.shape[1], task.table.n_classes
         stack.reset_replica(replica, *sizes, stream(task, INITIAL_WEIGHTS), glorot=glorot)
     return _started(stack, tasks).to(device)
+
+
+def _start_from_rows(modules: Sequence[nn.Module], tasks: Sequence[Task]) -> None:
+    """Show modules with a ``start_from`` some of their training rows, as they will read them."""
+    for module, task in zip(modules, tasks, strict=True):
+        if task.start is None and callable(start := getattr(module, "start_from", None)):
+            rows = task.training_rows()
+            rows = rows[rows < len(task.table)]
+            some = torch.randperm(len(rows), generator=stream(task, INITIAL_WEIGHTS))[:_ROWS_TO_START_FROM].numpy()
+            X = task.table.X[np.sort(rows[some])]
+            X = X if task.table.scaler is None else task.table.scaler.transform(X)
+            start(torch.tensor(X, dtype=getattr(torch, task.settings.dtype)))
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """Rules that stop a replica early: a held-out score without improvement, or a small gradient."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from equipoise.training.pool import Pool
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
+_NUMBERS_AT_ONCE = 1 << 22  # of them, since images have many
 _ROWS_AT_ONCE = 1 << 15  # rows of all replicas that an evaluation sends through the stack at once
 
 
@@ -38,6 +40,11 @@ def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(r) for r in rows])
     index = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     return index, torch.arange(index.shape[1]) < lengths[:, None]
+
+
+def _rows_at_once(pool: Pool, replicas: Sequence[int]) -> int:
+    numbers = max(1, math.prod(pool.X.shape[1:]))
+    return max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // numbers) // len(replicas))
 
 
 class EarlyStopping:
@@ -84,7 +91,7 @@ class EarlyStopping:
         stack.eval()
         parts = [
             stack(self._pool.X[columns.to(self._pool.X.device)])
-            for columns in index.split(max(1, _ROWS_AT_ONCE // len(replicas)), dim=1)
+            for columns in index.split(_rows_at_once(self._pool, replicas), dim=1)
         ]
         stack.train()
         logits = torch.cat(parts, dim=1).double()
@@ -143,7 +150,7 @@ class GradientTolerance:
         weights = (weights / real.sum(dim=1, keepdim=True)).to(device, self._pool.X.dtype)
         stack.eval()
         stack.zero_grad()
-        at_once = max(1, _ROWS_AT_ONCE // len(replicas))
+        at_once = _rows_at_once(self._pool, replicas)
         for columns, share in zip(index.to(device).split(at_once, dim=1), weights.split(at_once, dim=1), strict=True):
             losses = self._losses(stack(self._pool.X[columns]), self._pool.target[columns])
             (losses * share).sum().backward()

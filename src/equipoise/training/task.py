@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from equipoise.batches import BatchSMOTE, MixUp
 from equipoise.batches.balanced import BatchSampler
-from equipoise.batches.transform import BatchTransform, MixingTransform
+from equipoise.batches.transform import Augmentation, BatchTransform, Between, MixingTransform
+from equipoise.describing import has_trait
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
@@ -90,11 +91,28 @@ class Settings:
     epoch_steps : int
         Steps between evaluations of the stopping rules.
     learning_rate, weight_decay : float
-    optimizer : {"adamw", "adam"}
+    optimizer : {"adamw", "adam", "sgd"}
+        ``"sgd"`` has Nesterov's momentum.
+    momentum : float
+        Of ``"sgd"``.
+    max_gradient_norm : float or None
+        Norm of the gradient of a replica beyond which it is scaled down.
+    label_smoothing : float, in [0, 1)
+        Weight of the class priors in the target of each row. They are those under which the network trains: equal
+        where batches are balanced. Smoothing towards equal priors beside a logit adjustment would raise the logits of
+        minority classes without end.
+    weight_averaging : float, in [0, 1)
+        Share of the run over which an exponential average of the weights reaches back; the network then has the
+        averaged weights. 0 keeps the last ones.
+    precision : {"float32", "bfloat16", "auto"}
+        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors with matrix
+        units for it (AMX) and on GPUs that have it. Weights and losses stay float32.
     eps : float
         Added to the root of Adam's second moment.
-    schedule : {"one_cycle", "constant", "plateau"}
+    schedule : {"one_cycle", "constant", "plateau", "cosine", "step", "triangle"}
         See `equipoise.training.schedules`.
+    init : {"fresh", "keep"}
+        Weights of a module given as network: newly drawn for each replica, or those that it has.
     initialization : {"torch", "glorot_uniform"}
         Weights and biases of the perceptron: as in ``nn.Linear``, or as in Glorot and Bengio (2010) with biases of
         zero, Keras's default.
@@ -126,9 +144,15 @@ class Settings:
     epoch_steps: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    momentum: float = 0.9
+    max_gradient_norm: float | None = None
+    label_smoothing: float = 0.0
+    weight_averaging: float = 0.0
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
     eps: float = 1e-8
-    schedule: Literal["one_cycle", "constant", "plateau"] = "one_cycle"
+    schedule: Literal["one_cycle", "constant", "plateau", "cosine", "step", "triangle"] = "one_cycle"
+    init: Literal["fresh", "keep"] = "fresh"
     initialization: Literal["torch", "glorot_uniform"] = "torch"
     dropout: float | tuple[float, ...] = 0.0
     early_stopping: Callable[..., float] | None = None
@@ -143,11 +167,29 @@ class Settings:
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, but {name}={value!r}.")
+        if self.weight_averaging and self.early_stopping is not None:
+            raise ValueError(
+                "weight_averaging keeps an average of the last steps, early_stopping the best ones: use one."
+            )
 
     @property
     def mixing(self) -> MixingTransform | None:
         """The transform, if its mixtures can be drawn ahead."""
         return self.batch_transform if isinstance(self.batch_transform, MixingTransform) else None
+
+    @property
+    def augmentation(self) -> Between | None:
+        """Augmentation of gathered rows, before they are mixed."""
+        transform = self.batch_transform
+        if isinstance(transform, Augmentation):
+            return transform
+        return None if self.mixing is None else self.mixing.between
+
+    @property
+    def balances(self) -> bool:
+        """Whether batches are balanced, so that the network trains under equal class priors."""
+        parts = (self.batch_transform, self.batch_sampler)
+        return any(has_trait(part, "balances") for part in parts)
 
     @property
     def softens(self) -> bool:
@@ -158,7 +200,10 @@ class Settings:
         """Return the settings that tasks of one stack share: all but the transform among those of its kind."""
         if self.mixing is None:
             return self
-        return replace(self, batch_transform=_OF_KIND[self.softens])
+        of_kind = _OF_KIND[self.softens]
+        if (between := self.augmentation) is not None and isinstance(of_kind, MixUp):
+            of_kind = MixUp(alpha=0, between=between)
+        return replace(self, batch_transform=of_kind)
 
 
 _OF_KIND = {True: MixUp(alpha=0), False: BatchSMOTE()}  # stand for all transforms that soften labels, or do not

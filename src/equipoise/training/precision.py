@@ -1,0 +1,38 @@
+"""The precision of the products in a network.
+
+bfloat16 keeps the range of float32 and eight of its bits; processors with matrix units for it train convolutions two
+to four times as fast. ``"auto"`` asks what the processor has and does not measure it: a measurement depends on what
+else the machine does, and a run must not.
+"""
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from equipoise.training.task import Settings
+
+
+def has_convolutions(module: nn.Module) -> bool:
+    """Whether a module has convolutional layers."""
+    return any(isinstance(layer, _ConvNd) for layer in module.modules())
+
+
+def in_bfloat16(module: nn.Module, settings: Settings, device: torch.device) -> bool:
+    """Whether the products of a module are in bfloat16 in training.
+
+    Raises
+    ------
+    ValueError
+        If bfloat16 is asked for beside float64.
+    """
+    if settings.precision == "bfloat16" and settings.dtype != "float32":
+        raise ValueError(f"precision='bfloat16' needs dtype='float32', but dtype={settings.dtype!r}.")
+    if settings.precision != "auto":
+        return settings.precision == "bfloat16"
+    return settings.dtype == "float32" and has_convolutions(module) and _has_units(device)
+
+
+def _has_units(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
