@@ -11,9 +11,9 @@ from sklearn.exceptions import NotFittedError
 
 from equipoise import AutoClassifier, metrics
 from equipoise.classifiers import auto, auto_job, base
-from equipoise.classifiers.base import LEAST_STEPS
+from equipoise.classifiers.auto_members import CHEAP, Kind
 from equipoise.decisions import decide, tune_offsets
-from equipoise.decisions.pool import fit_pool, pool
+from equipoise.decisions.pool import LogPool
 from equipoise.training import FittedEnsemble, fit
 
 COSTS = [[0.0, 1.0], [9.0, -0.5]]
@@ -33,28 +33,22 @@ class Halved:
 
     def __init__(self, X, y, **changes):
         self.classifier = quick(**changes)
-        job = self.classifier.prepare(X, y)
+        job = self.job = self.classifier.prepare(X, y)
         self.tasks, self.rows, self.codes, self.held_out = job.tasks, job.rows, job.codes, job.held_out
         self.networks = fit(self.tasks)
         job.finish(self.networks)
 
-    def answers(self):
-        """Probabilities (n_kinds, n, K) of each row by the networks that did not train on it."""
-        kinds = self.classifier.kinds_
-        answers = np.full((len(kinds), len(self.rows), len(self.classifier.classes_)), np.nan)
-        for fold, unseen in enumerate(self.held_out):
-            inputs = self.classifier.fold_inputs_[fold]
-            for i, kind in enumerate(kinds):
-                network = FittedEnsemble([self.networks[fold * len(kinds) + i]], self.classifier.classes_)
-                seen = self.rows[unseen]
-                if kind.codes:
-                    encoder = inputs.encoder_
-                    codes = (seen[:, encoder.columns_] - encoder.starts_) / encoder.widths_
-                    seen = np.hstack([seen, codes.clip(0, 1)])
-                    relevance = inputs.feature_importances_[np.r_[: inputs.feature_importances_.size, encoder.columns_]]
-                else:
-                    relevance = inputs.feature_importances_
-                answers[i, unseen] = network.predict_proba((seen * relevance**kind.sharpness).astype(np.float32))
+    def of_networks(self):
+        """Probabilities (n, K) of each row by the networks that did not train on it."""
+        answers = np.full((len(self.rows), len(self.classifier.classes_)), np.nan)
+        coded = self.classifier.encoder_.transform(self.rows)
+        for unseen, network, task in zip(self.held_out, self.networks, self.tasks, strict=True):
+            train = np.setdiff1d(np.arange(len(coded)), unseen)
+            used = np.flatnonzero(coded[train].any(axis=0))
+            scale = np.ones(coded.shape[1])
+            scale[used] = (np.abs(task.table.X) / np.maximum(np.abs(coded[train]), 1e-9))[:, used].max(axis=0)
+            ensemble = FittedEnsemble([network], self.classifier.classes_)
+            answers[unseen] = ensemble.predict_proba((coded[unseen] * scale).astype(np.float32))
         return answers
 
 
@@ -106,16 +100,24 @@ class TestProbabilities:
         np.testing.assert_allclose(halved.classifier.predict_proba(X), whole, rtol=1e-6)
         np.testing.assert_allclose(halved.classifier.predict_proba(X[:1]), whole[:1], rtol=1e-6)
 
-    def test_they_are_the_pool_of_the_mean_over_folds(self, binary):
+    def test_they_are_the_pool_of_the_members(self, binary):
         X, _, halved = binary
         model = halved.classifier
-        means = np.zeros((len(model.kinds_), len(X), 2))
-        for inputs, stacks in zip(model.fold_inputs_, model.fold_ensembles_, strict=True):
-            for i, (kind, stack) in enumerate(zip(model.kinds_, stacks, strict=True)):
-                means[i] += stack.predict_proba(inputs.view(halved.rows, kind)) / len(model.fold_ensembles_)
-        product = np.prod((means + 1e-12) ** model.pool_weights_[:, None, None], axis=0)
-        expected = product / product.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
+        coded = model.encoder_.transform(halved.rows)
+        expected = np.tile(np.exp(model.pool_.intercepts), (len(X), 1))
+        for (name, member), weight in zip(model.members_.items(), model.pool_.weights, strict=True):
+            proba = member.predict_proba(coded if name in ("line", "networks") else halved.rows)
+            expected *= (proba + 1e-4) ** weight
+        expected /= expected.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5)
+
+    def test_networks_are_averaged_over_folds(self, binary):
+        _, _, halved = binary
+        model = halved.classifier
+        coded = model.encoder_.transform(halved.rows)
+        apart = model.members_["networks"].member_proba(coded)
+        assert len(apart) == len(halved.held_out)
+        np.testing.assert_allclose(apart.mean(axis=0), model.members_["networks"].predict_proba(coded))
 
     def test_features_are_clipped_to_five_deviations(self, binary):
         X, _, halved = binary
@@ -127,48 +129,51 @@ class TestHeldOutRows:
     def test_each_row_is_held_out_once_and_trained_on_by_all_others(self, binary):
         X, _, halved = binary
         assert sorted(np.concatenate(halved.held_out)) == list(range(len(X)))
-        n_kinds = len(halved.classifier.kinds_)
-        for number, task in enumerate(halved.tasks):
-            unseen = halved.held_out[number // n_kinds]
-            trained = np.delete(halved.rows, unseen, axis=0)
-            kind = halved.classifier.kinds_[number % n_kinds]
-            np.testing.assert_array_equal(
-                task.table.X, halved.classifier.fold_inputs_[number // n_kinds].view(trained, kind)
-            )
-            np.testing.assert_array_equal(task.table.y, np.delete(halved.codes, unseen))
+        coded = halved.classifier.encoder_.transform(halved.rows)
+        for unseen, task in zip(halved.held_out, halved.tasks, strict=True):
+            train = np.setdiff1d(np.arange(len(X)), unseen)
+            np.testing.assert_array_equal(task.table.X == 0, coded[train] == 0)  # up to scales of columns
+            np.testing.assert_array_equal(task.table.y, halved.codes[train])
 
     def test_pool_and_offsets_come_from_what_was_held_out(self, binary):
         _, _, halved = binary
-        model, answers = halved.classifier, halved.answers()
-        weights = fit_pool(answers, halved.codes)
-        np.testing.assert_allclose(model.pool_weights_, weights, atol=1e-4)
-        pooled = pool(answers, model.pool_weights_)
+        model, job = halved.classifier, halved.job
+        np.testing.assert_allclose(job.answers["networks"], halved.of_networks(), atol=1e-4)
+        pool = LogPool.fit(np.stack([job.answers[name] for name in (*CHEAP, "networks")]), halved.codes)
+        kept = pool.weights >= 0.01
+        np.testing.assert_allclose(model.pool_.weights, pool.weights[kept], atol=1e-6)
+        np.testing.assert_allclose(model.pool_.intercepts, pool.intercepts, atol=1e-6)
+        assert list(model.members_) == np.array([*CHEAP, "networks"])[kept].tolist()
+        pooled = model.pool_.proba(np.stack([job.answers[name] for name in model.members_]))
         offsets = tune_offsets(halved.codes, pooled, metric="macro_f1", labels=[0, 1])
         np.testing.assert_allclose(model.offsets_["macro_f1"], offsets, atol=1e-4)
 
-    def test_labels_of_held_out_rows_do_not_reach_the_inputs_of_their_fold(self, problem, monkeypatch):
+    def test_labels_of_held_out_rows_do_not_reach_the_answers_on_their_fold(self, problem, monkeypatch):
         X, y = problem((60, 20))
         folds = [(np.delete(np.arange(80), part), part) for part in np.array_split(np.arange(80), 4)]
         monkeypatch.setattr(auto_job, "_split", lambda codes, groups, seed, n_folds: folds)
-        changed_X, changed_y = X.copy(), y.copy()
-        changed_X[folds[1][1]], changed_y[folds[1][1]] = 9.0, 1 - y[folds[1][1]]
-        before, after = quick(standardize=False, max_steps=1), quick(standardize=False, max_steps=1)
-        jobs = before.prepare(X, y), after.prepare(changed_X, changed_y)
-        before, after = (job.finish(fit(job.tasks)) for job in jobs)
+        changed = y.copy()
+        changed[folds[1][1]] = 1 - y[folds[1][1]]
+        jobs = [quick(max_steps=1).prepare(X, labels) for labels in (y, changed)]
+        before, after = (job.answers for job in jobs)
+        for name in CHEAP:
+            same = [before[name][part].tobytes() == after[name][part].tobytes() for _, part in folds]
+            assert same == [False, True, False, False], name
+        same = [a.table.X.tobytes() == b.table.X.tobytes() for a, b in zip(*(job.tasks for job in jobs), strict=True)]
+        assert same == [False, True, False, False]
 
-        def seen(classifier, fold):
-            inputs = classifier.fold_inputs_[fold]
-            encoder = inputs.encoder_
-            return [
-                array.tobytes()
-                for array in (inputs.feature_importances_, encoder.columns_, encoder.starts_, encoder.widths_)
-            ]
+    def test_members_without_weight_are_dropped(self, problem, monkeypatch):
+        """The line learned wrong labels: it has no weight, and the model does not hold it."""
+        X, y = problem((160, 40), apart=3.0)
+        fit_line = auto_job.fit_line
 
-        assert seen(before, 1) == seen(after, 1)
-        n_kinds = len(before.kinds_)
-        for task, other in zip(*(job.tasks[n_kinds : 2 * n_kinds] for job in jobs), strict=True):
-            assert task.table.X.tobytes() == other.table.X.tobytes() and task.seed == other.seed
-        assert all(seen(before, fold) != seen(after, fold) for fold in (0, 2, 3))
+        def misled(coded, codes, weights, n_classes):
+            return fit_line(coded, 1 - codes, weights, n_classes)
+
+        monkeypatch.setattr(auto_job, "fit_line", misled)
+        model = quick(max_steps=150).fit(X, y)
+        assert "line" not in model.members_ and len(model.members_) == len(model.pool_.weights)
+        assert metrics.g_mean(y, model.predict(X)) > 0.9
 
     def test_groups_stay_together(self, problem):
         X, y = problem((70, 20))
@@ -179,8 +184,8 @@ class TestHeldOutRows:
 
     def test_few_groups_are_few_folds(self, problem):
         X, y = problem((70, 20))
-        model = quick().fit(X, y, groups=pd.Series(["a", "b"] * 45))
-        assert len(model.fold_ensembles_) == 2
+        job = quick().prepare(X, y, groups=pd.Series(["a", "b"] * 45))
+        assert len(job.held_out) == len(job.tasks) == 2
 
     def test_a_fold_that_no_group_falls_into_is_left_out(self, problem):
         rng = np.random.default_rng(310)
@@ -282,15 +287,19 @@ class TestFit:
 
     def test_what_a_fit_leaves(self, binary):
         model = binary[2].classifier
-        assert model.feature_importances_.shape == (4,) and model.feature_importances_.mean() == pytest.approx(1)
-        np.testing.assert_allclose(
-            model.feature_importances_, np.mean([i.feature_importances_ for i in model.fold_inputs_], axis=0), rtol=1e-6
-        )
-        assert model.pool_weights_.shape == (len(model.kinds_),) and (model.pool_weights_ >= 0).all()
+        assert model.feature_importances_.shape == (4,)
+        assert model.feature_importances_.mean() == pytest.approx(1, rel=1e-5)
+        assert model.pool_.weights.shape == (len(model.members_),) and (model.pool_.weights >= 0.01).all()
+        assert model.n_rows_ == 180
         assert model.offsets_.keys() == set(auto.DECISIONS)
-        steps = [max(1, int(60 * kind.share_of_steps)) for kind in model.kinds_]
-        assert model.n_steps_ == steps * len(model.fold_ensembles_)
+        assert model.n_steps_ == [60] * len(binary[2].held_out)
         assert not vars(copy.copy(model.held_out_)).keys() - {"macro_f1_offsets"}  # a stored model holds no rows
+
+    def test_informative_features_are_important(self, problem):
+        X, y = problem((60, 30), n_features=2, apart=3.0)
+        noise = np.random.default_rng(1).normal(size=(90, 6))
+        found = quick(max_steps=1).fit(np.hstack([noise, X]), y).feature_importances_
+        assert found[6:].min() > found[:6].max()
 
     def test_rows_of_weight_zero_are_absent(self, problem):
         X, y = problem((60, 12))
@@ -318,25 +327,11 @@ class TestFit:
         assert same_bytes(clone(first).fit(X, y), first, X)
         assert not same_bytes(quick(max_steps=3, random_state=1).fit(X, y), first, X)
 
-    def test_time_that_is_short_makes_fewer_steps(self, problem):
-        with pytest.warns(UserWarning, match=r"max_time=0\.5 seconds allow"):
-            model = quick(max_steps=1_000_000, max_time=0.5).fit(*problem())
-        assert max(model.n_steps_) < 100_000
-        assert np.isfinite(model.predict_proba(problem()[0])).all()
-
-    def test_steps_follow_from_the_rows(self, problem):
-        def steps(n_rows):
-            return [
-                auto_job._settings(kind, n_rows, auto_job._steps(n_rows), "cpu").max_steps
-                for kind in AutoClassifier.kinds
-            ]
-
-        assert max(steps(50)) == LEAST_STEPS and max(steps(2000)) == auto_job._EPOCHS * 32  # batches of an epoch
-        assert max(steps(30_000)) == max(steps(300_000)) == auto_job._MOST_STEPS
-        for n_rows in (50, 2000, 30_000):
-            shares = [kind.share_of_steps for kind in AutoClassifier.kinds]
-            assert steps(n_rows) == [int(share * max(steps(n_rows))) for share in shares]
-        assert auto_job._settings(AutoClassifier.kinds[0], 30, 5, "cpu").batch_size == 30
+    def test_steps_follow_from_the_rows(self):
+        assert auto_job._steps(50) == auto_job._LEAST_STEPS
+        assert auto_job._steps(30_000) == auto_job._steps(300_000) == auto_job._MOST_STEPS
+        kind = Kind("networks", codes=True, sharpness=1.0, dropout=0.3)
+        assert auto_job._settings(kind, 30, 5, "cpu").batch_size == 30
 
     def test_any_labels(self, problem):
         X, codes = problem()
@@ -403,7 +398,7 @@ class TestBadInput:
         classifier = quick(max_steps=2)
         job = classifier.prepare(*problem())
         networks = fit(job.tasks)
-        networks[3].weights["biases.0"][:] = np.inf
+        networks[1].weights["biases.0"][:] = np.inf
         with pytest.raises(ValueError, match="Training diverged: scale the features"):
             job.finish(networks)
 
@@ -435,3 +430,37 @@ def test_costs_by_label_do_not_depend_on_their_order(problem):
     for costs in (keyed, frame):
         assert clf.set_params(decision=costs).predict(X).tolist() == decided.tolist()
     assert clf.predict_from_proba(proba, keyed).tolist() == decided.tolist()
+
+
+class TestManyRows:
+    @pytest.fixture(autouse=True)
+    def few_rows(self, monkeypatch):
+        monkeypatch.setattr(auto_job, "MOST_ROWS", 400)
+
+    def test_all_rows_of_a_small_class_are_trained_on(self, problem):
+        X, y = problem((1950, 50))
+        job = quick(max_steps=1).prepare(X, y)
+        assert len(job.rows) == 440 and np.bincount(job.codes).tolist() == [390, 50]
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_probabilities_are_those_of_all_rows(self, weighted, problem):
+        X, y = problem((3900, 100), apart=1.0)
+        weight = np.where(y == 1, 3.0, 1.0) if weighted else None
+        model = quick(max_steps=100).fit(X, y, weight)
+        share = np.average(y, weights=weight)
+        np.testing.assert_allclose(model.priors_, [1 - share, share])
+        X_new, y_new = problem((3900, 100), apart=1.0, seed=0)
+        mean = np.average(model.predict_proba(X_new)[:, 1], weights=None if weight is None else np.where(y_new, 3.0, 1))
+        assert mean == pytest.approx(share, rel=0.35)  # a tenth of the rows are rare in the sample, not a fortieth
+
+    def test_the_decision_for_macro_f1_counts_rows_as_often_as_they_occur(self, problem):
+        X, y = problem((3900, 100), apart=1.5)
+        model = quick(max_steps=100, decision="macro_f1").fit(X, y)
+        assert abs(model.predict(X).mean() - y.mean()) < 0.03
+
+    def test_rows_are_answered_in_parts(self, problem, monkeypatch):
+        X, y = problem((300, 60))
+        whole = quick(max_steps=1).prepare(X, y).answers
+        monkeypatch.setattr(auto_job, "_ROWS_AT_ONCE", 7)
+        for name, answers in quick(max_steps=1).prepare(X, y).answers.items():
+            np.testing.assert_allclose(answers, whole[name], rtol=1e-5)

@@ -1,59 +1,114 @@
 """AutoClassifier under a time limit: what is given up, in which order, and the warning."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from equipoise import AutoClassifier
-from equipoise.classifiers.auto_time import FEWEST_STEPS, Costs, Plan, plan_within
+from equipoise import AutoClassifier, metrics
+from equipoise.classifiers import auto_time
+from equipoise.classifiers.auto_time import Clock, Plan, affordable, affordable_steps
+from equipoise.training import Settings, Table, Task
 
-KINDS = AutoClassifier.kinds
-WHOLE = Plan(8, KINDS, 1000)
-COSTS = Costs(inputs=1.0, steps=dict.fromkeys(KINDS, 0.01))
-
-
-def seconds_for(n_folds, kinds, steps):
-    """The time in which a plan just fits: four fifths of it are for folds and steps."""
-    return (n_folds * 1.0 + n_folds * sum(kind.share_of_steps for kind in kinds) * steps * 0.01) / 0.8 + 1e-6
+WHOLE = Plan(n_rows=8000, n_folds=5, steps=600)
 
 
-def test_much_time_is_the_whole_plan():
-    assert plan_within(1e9, WHOLE, COSTS) == WHOLE
+class Stopped:
+    """A clock that does not go."""
+
+    def __init__(self, seconds):
+        self.max_time = seconds
+
+    def left(self):
+        return self.max_time
 
 
-@pytest.mark.parametrize(
-    "n_folds, kinds", [(8, KINDS), (4, KINDS), (4, KINDS[:2]), (2, KINDS[:2]), (2, KINDS[1:2])], ids=str
-)
-def test_steps_are_given_up_before_folds_and_kinds(n_folds, kinds):
-    plan = plan_within(seconds_for(n_folds, kinds, 300), WHOLE, COSTS)
-    assert plan == Plan(n_folds, kinds, 300)
-    assert plan_within(seconds_for(n_folds, kinds, 299), WHOLE, COSTS) != plan
+@pytest.fixture
+def a_second_a_fit(monkeypatch):
+    """Members take a second for 500 rows: a fifth of it with a fifth of the trees."""
+    now = [0.0]
+    monkeypatch.setattr(auto_time.time, "monotonic", lambda: now[0])
+
+    def probe(n_rows, part):
+        assert n_rows == 500
+        now[0] += part
+
+    return probe
 
 
-def test_the_fewest_steps_are_made_in_any_time():
-    assert plan_within(0.0, WHOLE, COSTS) == Plan(2, KINDS[1:2], FEWEST_STEPS)
-    assert plan_within(-5.0, replace(WHOLE, steps=7), COSTS) == Plan(2, KINDS[1:2], 7)  # never more than asked for
+def seconds_for(n_rows, n_folds):
+    return (n_folds + 1) * (n_rows / 500) ** 0.8 / 0.6 + 1e-6
 
 
-def test_few_folds_stay_few():
-    assert plan_within(0.0, replace(WHOLE, n_folds=2), COSTS).n_folds == 2
-    assert plan_within(1e9, replace(WHOLE, n_folds=3), COSTS).n_folds == 3
+def test_without_a_limit_the_plan_is_whole_and_nothing_is_tried():
+    assert affordable(WHOLE, Clock(None), probe=None) == WHOLE
+    assert affordable_steps(600, Clock(None), []) == 600
+
+
+@pytest.mark.parametrize("n_rows, n_folds", [(8000, 5), (8000, 3), (8000, 2), (4000, 2), (2000, 2), (500, 2)])
+def test_folds_are_given_up_before_rows(n_rows, n_folds, a_second_a_fit):
+    plan = affordable(WHOLE, Stopped(seconds_for(n_rows, n_folds)), a_second_a_fit)
+    assert plan == Plan(n_rows, n_folds, 600)
+    less = affordable(WHOLE, Stopped(0.99 * seconds_for(n_rows, n_folds)), a_second_a_fit)
+    assert less == plan if n_rows == 500 else (less.n_rows, less.n_folds) < (n_rows, n_folds)
+
+
+def test_few_folds_stay_few(a_second_a_fit):
+    assert affordable(Plan(8000, 2, 600), Stopped(seconds_for(8000, 2)), a_second_a_fit).n_folds == 2
+    assert affordable(Plan(8000, 2, 600), Stopped(0.0), a_second_a_fit) == Plan(500, 2, 600)
+
+
+@pytest.fixture
+def tasks():
+    X = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
+    return [Task(Table(X, np.arange(200) % 2, 2), seed, Settings(max_steps=600)) for seed in range(2)]
+
+
+def test_networks_make_the_steps_that_fit_or_none(tasks):
+    assert affordable_steps(600, Stopped(1e9), tasks) == 600
+    assert affordable_steps(600, Stopped(1e-9), tasks) == affordable_steps(600, Stopped(-1.0), tasks) == 0
+    assert affordable_steps(7, Stopped(1e9), tasks) == 7  # never more than asked for
 
 
 @pytest.mark.parametrize("counts, n_features", [((950, 50), 40), ((400, 6), 4), ((200, 60, 12), 6)])
-def test_no_time_still_gives_probabilities_of_about_the_class_priors(counts, n_features, problem):
+def test_no_time_still_gives_good_probabilities(counts, n_features, problem):
     X, y = problem(counts, n_features=n_features, apart=2.5)
-    with pytest.warns(UserWarning, match=r"allow 2 folds, 1 kind\(s\).*100 gradient steps.*Raise max_time"):
+    with pytest.warns(UserWarning, match=r"allow \d+ rows, 2 folds and no networks.*Raise max_time"):
         model = AutoClassifier(max_time=0.01, random_state=0).fit(X, y)
-    assert set(model.n_steps_) == {FEWEST_STEPS} and len(model.fold_ensembles_) == 2
-    proba, priors = model.predict_proba(X), np.bincount(y) / len(y)
+    assert model.n_steps_ == [] and "networks" not in model.members_
+    X_new, y_new = problem(counts, n_features=n_features, apart=2.5, seed=0)
+    proba, priors = model.predict_proba(X_new), np.bincount(y) / len(y)
     np.testing.assert_allclose(proba.mean(axis=0), priors, rtol=0.5)
+    assert metrics.log_loss(y_new, proba) < metrics.log_loss(y_new, np.tile(priors, (len(y), 1)))
     if len(counts) == 2:
-        assert roc_auc_score(y, proba[:, 1]) > 0.8
-    assert model.fold_inputs_[0].encoder_ is None  # codes that no network sees are not made
+        assert roc_auc_score(y_new, proba[:, 1]) > 0.8
+
+
+def test_noise_is_not_worse_than_the_class_priors():
+    rng = np.random.default_rng(0)
+    X, y, X_new, y_new = (
+        rng.normal(size=(300, 20)),
+        rng.random(300) < 0.1,
+        rng.normal(size=(3000, 20)),
+        rng.random(3000) < 0.1,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        proba = AutoClassifier(max_time=0.5, random_state=0).fit(X, y).predict_proba(X_new)
+    assert metrics.log_loss(y_new, proba) < metrics.log_loss(y_new, np.tile([0.9, 0.1], (3000, 1))) + 0.02
+
+
+def test_a_million_rows_in_little_time_are_a_sample():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1_000_000, 3)).astype("float32")
+    y = (X[:, 0] > 3).astype(int)  # a row in 740
+    with pytest.warns(UserWarning, match="rows, 2 folds and no networks instead of 41,"):
+        model = AutoClassifier(max_time=0.2, random_state=0).fit(X, y)
+    assert model.n_rows_ < 10_000 and model.priors_[1] == y.mean()
+    proba = model.predict_proba(X[:100_000])[:, 1]
+    assert roc_auc_score(y[:100_000], proba) > 0.99
+    assert proba.mean() == pytest.approx(y[:100_000].mean(), rel=0.5)
 
 
 @pytest.mark.usefixtures("few_trees")

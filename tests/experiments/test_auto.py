@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equipoise import metrics, recipes, relevance
+from equipoise import metrics, recipes
 from equipoise.classifiers import AutoClassifier, auto_job
 from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Store, compare, engine, refit
@@ -26,7 +26,7 @@ def brief():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         patch.setattr(auto_job, "_FOLDS", 2)
-        patch.setattr(relevance, "_TREES", relevance._AT_ONCE)
+        patch.setattr(auto_job, "N_TREES", 20)
         yield
 
 

@@ -35,6 +35,7 @@ from equipoise import (
     save,
 )
 from equipoise.cli import main
+from equipoise.decisions.pool import LogPool
 from equipoise.describing import Rule
 from equipoise.onnx_export import export_onnx, onnx_inputs
 from equipoise.tables import TablePreprocessor
@@ -173,33 +174,29 @@ def test_every_decision_of_pooled_networks(decision, pooled, problem, tmp_path):
 def test_equal_classes_are_one_decision(decision, pooled, problem, tmp_path):
     """Where the model cannot tell classes apart, the first is decided for, here and there."""
     undecided = copy.deepcopy(pooled).set_params(decision=decision)
-    undecided.pool_weights_, undecided.priors_ = 0 * pooled.pool_weights_, np.full(3, 1 / 3)
+    undecided.pool_ = LogPool(0 * pooled.pool_.weights, np.zeros(3))
+    undecided.priors_ = np.full(3, 1 / 3)
     check(undecided, problem()[0], tmp_path / "model.onnx")
     label, proba = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"X": problem()[0]})
     assert set(label) == {"a"} and (proba == 1 / 3).all()
 
 
-def test_the_graph_of_pooled_networks_holds_each_thing_once(pooled, problem, tmp_path):
-    """One stack of the networks that see features alone, one view a fold for the others; none of a kind without say."""
-    rows, coded = problem((60, 14, 9))[0], [kind.codes for kind in pooled.kinds_]
-    n_folds = len(pooled.fold_ensembles_)
+def test_every_member_of_a_pool_alone(pooled, problem, tmp_path):
+    rows = problem((60, 14, 9), seed=1)[0] * [1, 100, 1e4, 1e-4]
+    assert {"trees", "boosting", "networks"} <= pooled.members_.keys()
+    for name, member in pooled.members_.items():
+        alone = copy.deepcopy(pooled)
+        alone.members_, alone.pool_ = {name: member}, LogPool(np.array([0.8]), np.array([0.3, -0.4, 0.1]))
+        check(alone, rows, tmp_path / "model.onnx")
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert [node.op_type for node in nodes].count("MatMul") == 3  # one stack of all folds' networks, of three layers
 
-    def products(model):
-        check(model, rows, tmp_path / "model.onnx")
-        found = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
-        return found.count("MatMul") // 3, found.count("Gather") - 1  # three layers; the last Gather is the label's
 
-    every = copy.deepcopy(pooled)
-    every.pool_weights_ = np.full(len(coded), 0.3)
-    assert products(every) == (sum(n_folds if codes else 1 for codes in coded), n_folds if any(coded) else 0)
-    features_alone = copy.deepcopy(every)
-    features_alone.pool_weights_ = np.where(coded, 0.0, 0.7)
-    assert products(features_alone) == (len(coded) - sum(coded), 0)
-    weights = sum(
-        array.nbytes for stacks in every.fold_ensembles_ for stack in stacks for array in stack.weights_.values()
-    )
-    export_onnx(every, tmp_path / "model.onnx")
-    assert weights < (tmp_path / "model.onnx").stat().st_size < 1.1 * weights
+def test_rows_on_a_threshold_fall_on_its_side(problem, tmp_path):
+    """Thresholds are of 64 bits in forests, of 32 in graphs."""
+    X, y = problem((70, 30), n_features=2)
+    X = X.round(1).astype("float32")
+    check(AutoClassifier(**POOLED, standardize=False).fit(X, y), X, tmp_path / "model.onnx")
 
 
 def test_pooled_networks_within_others(pooled, problem, tmp_path):

@@ -81,10 +81,11 @@ def test_pooled_networks_are_told(auto, tmp_path):
         {"decision": "balanced", "offsets": {"common": -np.log(7 / 9), "rare": -np.log(2 / 9)}}
     ]
     text = card_of(tmp_path / "model")
-    n_kinds, n_folds = len(auto[-1].kinds_), len(auto[-1].fold_ensembles_)
+    pool = auto[-1]
     for told in [
-        f"AutoClassifier of {n_folds * n_kinds} networks, of {n_kinds} kinds on each of {n_folds} folds",
-        f"Kind {n_kinds}: power {auto[-1].pool_weights_[-1]:.4g}, codes {auto[-1].kinds_[-1].codes}, ",
+        f"AutoClassifier of {len(pool.members_)} kinds of models, fitted on 90 rows",
+        f"Power {pool.pool_.weights[-1]:.4g}: networks, {len(pool.n_steps_)} networks of ",
+        "ExtraTreesClassifier",
         "The decision is the most probable class if all classes were equally frequent; offsets to log probabilities: "
         "common 0.2513, rare 1.504.",
         "Probabilities assume the class priors common 0.7778, rare 0.2222.",

@@ -160,18 +160,17 @@ def test_tensors_that_do_not_fit(edit, reason, saved, tmp_path):
     refused(saved.write(tmp_path / "model"), reason)
 
 
-def of_fold(**changes):
-    return lambda auto: vars(auto.fold_inputs_[1]).update(changes)
-
-
 def of_codes(name, change):
-    """Change an array of the encoder of one fold."""
+    """Change an array of the encoder of a pool."""
 
     def edit(auto):
-        encoder = auto.fold_inputs_[1].encoder_
-        setattr(encoder, name, change(getattr(encoder, name)))
+        setattr(auto.encoder_, name, change(getattr(auto.encoder_, name)))
 
     return edit
+
+
+def of_pool(**changes):
+    return lambda auto: vars(auto.pool_).update({name: change(auto.pool_) for name, change in changes.items()})
 
 
 def first(value):
@@ -183,22 +182,30 @@ def first(value):
     return change
 
 
+def with_node(field, value):
+    """Change the root of a member's first tree."""
+
+    def edit(auto):
+        tree = auto.members_["trees"].estimators_[0].tree_
+        state = tree.__getstate__()
+        state["nodes"][field][0] = value
+        tree.__setstate__(state)
+
+    return edit
+
+
+def with_nodes_of_boosting(auto):
+    auto.members_["boosting"]._predictors[0][0].nodes["feature_idx"][0] = 9999
+
+
 POOLED = {
-    "relevance of a feature less": (
-        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_[:-1])(a),
+    "importances of a feature less": (
+        lambda a: vars(a).update(feature_importances_=a.feature_importances_[:-1]),
         "feature_importances_",
     ),
-    "relevance of two axes": (
-        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_[None])(a),
-        "feature_importances_",
-    ),
-    "relevance below 0": (
-        lambda a: of_fold(feature_importances_=-a.fold_inputs_[1].feature_importances_)(a),
+    "importances below 0": (
+        lambda a: vars(a).update(feature_importances_=-1 - a.feature_importances_),
         "feature_importances_ .*finite, 0 or more",
-    ),
-    "relevance that is no number": (
-        lambda a: of_fold(feature_importances_=a.fold_inputs_[1].feature_importances_ * np.nan)(a),
-        "feature_importances_",
     ),
     "a code past the columns": (of_codes("columns_", first(99)), "columns out of range: .99"),
     "a code before the columns": (of_codes("columns_", first(-1)), "columns out of range: .-1"),
@@ -209,25 +216,31 @@ POOLED = {
     "a bin without width": (of_codes("widths_", first(0)), "widths_ of codes must be finite, above 0"),
     "an endless bin": (of_codes("widths_", first(np.inf)), "widths_ of codes must be finite, above 0"),
     "texts for starts": (of_codes("starts_", lambda a: a.astype(str)), "starts_ of codes must be floats"),
-    "codes of other features": (
-        lambda a: vars(a.fold_inputs_[1].encoder_).update(n_features_in_=99),
-        "read 99 features",
+    "codes of other features": (lambda a: vars(a.encoder_).update(n_features_in_=99), "read 99 features"),
+    "no codes": (lambda a: vars(a).update(encoder_=None), r"the member 'line' reads \d+ inputs"),
+    "trees without networks": (lambda a: a.members_.pop("networks"), "belong to no network"),
+    "a member less": (lambda a: a.members_.pop("trees"), "weights of the pool must be floats"),
+    "no member": (lambda a: a.members_.clear(), "belong to no network"),
+    "a member twice": (lambda a: a.members_.update(more=a.members_["trees"]), "weights of the pool must be floats"),
+    "a member of another kind": (
+        lambda a: a.members_.update(trees=StandardScaler().fit([[0.0], [1.0]])),
+        "no members such as StandardScaler",
     ),
-    "two folds swapped": (lambda a: a.fold_inputs_.reverse(), "inputs|probabilities differ"),
-    "a fold without networks": (lambda a: a.fold_ensembles_.pop(), "belong to no network"),
-    "inputs of a fold less": (lambda a: a.fold_inputs_.pop(), r"inputs have \d folds, but the networks \d"),
-    "no fold": (lambda a: (a.fold_ensembles_.clear(), a.fold_inputs_.clear()), "belong to no network"),
-    "a network less": (lambda a: a.fold_ensembles_[1].pop(), "belong to no network"),
-    "networks of a fold swapped": (lambda a: a.fold_ensembles_[1].reverse(), r"expected one network of \d+ inputs"),
-    "networks of two folds swapped": (lambda a: a.fold_ensembles_.reverse(), "inputs|probabilities differ"),
-    "a kind more": (lambda a: vars(a).update(kinds_=(*a.kinds_, a.kinds_[0])), "pool_weights_ must be floats"),
-    "no kind": (lambda a: vars(a).update(kinds_=()), r"pool_weights_ .*shape \(0,\)"),
-    "a kind without sharpness": (lambda a: vars(a.kinds_[0]).pop("sharpness"), "sharpness"),
-    "a kind of no sharpness": (lambda a: vars(a.kinds_[0]).update(sharpness=np.nan), "scales .*must be finite"),
-    "a pool of one": (lambda a: vars(a).update(pool_weights_=a.pool_weights_[:1]), "pool_weights_ must be floats"),
-    "pool weights below 0": (lambda a: vars(a).update(pool_weights_=-a.pool_weights_ - 1), "finite, 0 or more"),
-    "pool weights that are none": (lambda a: vars(a).update(pool_weights_=a.pool_weights_ * np.nan), "finite"),
-    "no pool weights": (lambda a: vars(a).pop("pool_weights_"), "not fitted|AutoClassifier"),
+    "trees of other features": (lambda a: vars(a.members_["trees"]).update(n_features_in_=3), "reads other features"),
+    "trees of other classes": (lambda a: vars(a.members_["trees"]).update(classes_=np.arange(3)), "other classes"),
+    "a split on no feature": (with_node("feature", 9999), "a feature index is out of range"),
+    "a child out of range": (with_node("left_child", 9999), "a child index is out of range"),
+    "boosting on no feature": (with_nodes_of_boosting, "a feature index is out of range"),
+    "boosting of other classes": (
+        lambda a: vars(a.members_["boosting"]).update(classes_=np.arange(3)),
+        "other classes",
+    ),
+    "a pool of one": (of_pool(weights=lambda p: p.weights[:1]), "weights of the pool must be floats"),
+    "pool weights below 0": (of_pool(weights=lambda p: -p.weights - 1), "finite, 0 or more"),
+    "pool weights that are none": (of_pool(weights=lambda p: p.weights * np.nan), "finite"),
+    "intercepts of three classes": (of_pool(intercepts=lambda p: np.zeros(3)), r"intercepts of the pool .*\(2,\)"),
+    "endless intercepts": (of_pool(intercepts=lambda p: np.full(2, np.inf)), "intercepts of the pool must be finite"),
+    "no pool": (lambda a: vars(a).pop("pool_"), "not fitted|AutoClassifier"),
     "an offset less": (
         lambda a: vars(a.held_out_).update(macro_f1_offsets=np.zeros(1)),
         r"offsets_ of macro_f1 .*shape \(2,\)",
@@ -248,8 +261,8 @@ POOLED = {
         "mean_ of the scaler must be floats of",
     ),
     "a network with a scaler": (
-        lambda a: vars(a.fold_ensembles_[1][0]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
-        "expected one network of",
+        lambda a: vars(a.members_["networks"]).update(scaler_=StandardScaler().fit([[0.0], [1.0]])),
+        "has a scaler of its own",
     ),
 }
 
@@ -258,14 +271,6 @@ POOLED = {
 def test_pooled_networks_whose_parts_do_not_fit(edit, reason, saved_auto, tmp_path):
     saved_auto.edit_objects(lambda model: edit(model[-1]))
     refused(saved_auto.write(tmp_path / "model"), reason)
-
-
-def test_two_networks_in_the_place_of_one(saved_auto, tmp_path):
-    weights = tensors(saved_auto)
-    weights.update({name: np.repeat(array, 2, axis=0) for name, array in weights.items() if name.startswith("5.")})
-    saved_auto.files["weights.safetensors"] = safetensors.numpy.save(weights)
-    saved_auto.sign()
-    refused(saved_auto.write(tmp_path / "model"), r"expected one network of \d+ inputs and 2 classes, got 2 of")
 
 
 @pytest.mark.parametrize("column", [-1, 99])

@@ -1,12 +1,11 @@
-"""`AutoClassifier`: a pool of networks without tuning, with calibrated probabilities and a decision by name.
+"""`AutoClassifier`: a pool of unlike models without tuning, with calibrated probabilities and a decision by name.
 
-It combines deep ensembles (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017), MixUp (Zhang et al., ICLR 2018),
-piecewise-linear codes of numbers (Gorishniy, Rubachev and Babenko, NeurIPS 2022), feature scaling by the importances of
-extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), log-opinion pools (Genest and Zidek, 1986) and prior
+It combines extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), histogram gradient boosting (Ke et al.,
+NeurIPS 2017), piecewise-linear codes of numbers (Gorishniy, Rubachev and Babenko, NeurIPS 2022) under logistic
+regression and networks with MixUp (Zhang et al., ICLR 2018), log-opinion pools (Genest and Zidek, 1986) and prior
 correction (Saerens, Latinne and Decaestecker, 2002). `benchmarks/auto_search.py` is the search for its constants.
 """
 
-from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,13 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
-from equipoise.classifiers.auto_members import FoldInputs, Kind
+from equipoise.classifiers.auto_members import Kind, Member, answers
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
-from equipoise.decisions.pool import pool
+from equipoise.decisions.pool import LogPool
 from equipoise.describing import Description, Rule, by_label
 from equipoise.sklearn_private import Interval, StrOptions
+from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.text import count, counted
 from equipoise.training import FittedEnsemble
 from equipoise.training.scaling import Standardizer
 
@@ -29,12 +30,14 @@ DECISIONS = ("balanced", "macro_f1", "natural")
 
 
 class AutoClassifier(JobClassifier):
-    """Pool of networks without tuning, with calibrated probabilities and a decision by name.
+    """Pool of unlike models without tuning, with calibrated probabilities and a decision by name.
 
-    The rows are divided into eight stratified folds (four from 5,000 rows on). For each fold, networks of several
-    kinds are trained on the other folds: on features with or without piecewise-linear codes, scaled by the importances
-    of trees; some with more dropout and half the steps. The kinds are pooled, with weights that minimise the log loss
-    of out-of-fold predictions. All networks train at once.
+    Extremely randomised trees, a small gradient boosting, a logistic regression on piecewise-linear codes and small
+    networks are each fitted without each of five stratified folds of the rows (three from 3,000 rows on). A log-opinion
+    pool combines and calibrates them, with weights and class intercepts of the lowest log loss on the out-of-fold
+    predictions. The fitted model holds the members that have weight: trees, boosting and regression fitted once more on
+    all rows, and the networks of two folds. Of more than 40,000 rows a sample is trained on, with all rows of small
+    classes; probabilities are then corrected to the class priors of all rows.
 
     Parameters
     ----------
@@ -47,10 +50,10 @@ class AutoClassifier(JobClassifier):
     standardize : bool, default=True
         Standardise each feature by the training rows and clip it to +-5.
     max_steps : int, default=None
-        Gradient steps of the networks that train longest; by default from the number of rows.
+        Gradient steps of the networks; by default from the number of rows.
     max_time : float, default=None
-        Approximate time limit of `fit` in seconds. If needed, it makes fewer steps (at least 100), then fewer folds and
-        kinds of networks, with a warning. Results under a limit depend on the machine's speed.
+        Approximate time limit of `fit` in seconds. If needed, networks make fewer steps or are left out, then there are
+        fewer folds and rows, with a warning. Results under a limit depend on the machine's speed.
     device : str, default="auto"
         Torch device; ``"auto"`` uses CUDA if available, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -61,22 +64,23 @@ class AutoClassifier(JobClassifier):
     classes_ : ndarray of shape (K,)
     priors_ : ndarray of shape (K,)
         Weighted class priors of the training rows.
-    kinds_ : tuple of Kind
-        Kinds of networks in the pool.
+    members_ : dict of str to fitted model
+        Members of the pool that have weight: ``"trees"``, ``"boosting"``, ``"line"`` (an ensemble of networks without
+        hidden layers) and ``"networks"``.
+    pool_ : LogPool
+        Weight of each member, in the order of `members_`, and intercept of each class.
     scaler_ : Standardizer or None
         Means and scales of the features, if ``standardize``.
-    fold_inputs_ : list of FoldInputs
-        Inputs of the networks of each fold.
-    fold_ensembles_ : list of list of FittedEnsemble
-        Networks of each fold, one a kind.
-    pool_weights_ : ndarray of shape (n_kinds,)
-        Exponent of each kind's probabilities in the pool.
+    encoder_ : PiecewiseLinearEncoder or None
+        Codes of the standardised features; None if no member reads them.
+    n_rows_ : int
+        Number of rows that were trained on.
     offsets_ : dict of str to ndarray of shape (K,)
         Offsets to log probabilities of each named decision; those of macro F1 are tuned at first use.
     feature_importances_ : ndarray of shape (n_features,)
-        Importances of tree splits, scaled to mean 1; the mean over folds.
+        Importances of the splits of the randomised trees, scaled to mean 1.
     n_steps_ : list of int
-        Gradient steps of each network.
+        Gradient steps of each network; empty without networks.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If `X` has column names.
@@ -98,12 +102,12 @@ class AutoClassifier(JobClassifier):
     """
 
     priors_: NDArray[np.float64]
-    kinds_: tuple[Kind, ...]
+    members_: dict[str, Member]
+    pool_: LogPool
     scaler_: Standardizer | None
-    fold_inputs_: list[FoldInputs]
-    fold_ensembles_: list[list[FittedEnsemble]]
-    pool_weights_: NDArray[np.float64]
-    feature_importances_: NDArray[np.float64]
+    encoder_: PiecewiseLinearEncoder | None
+    feature_importances_: NDArray[np.float32]
+    n_rows_: int
     n_steps_: list[int]
     held_out_: HeldOutAnswers
 
@@ -117,13 +121,7 @@ class AutoClassifier(JobClassifier):
         "random_state": ["random_state"],
     }
 
-    fold_inputs: ClassVar[type[FoldInputs]] = FoldInputs
-    kinds: ClassVar[tuple[Kind, ...]] = (
-        Kind(codes=True, sharpness=0.5, dropout=0.25),
-        Kind(codes=False, sharpness=0.5),
-        Kind(codes=True, sharpness=1.0, dropout=0.5, share_of_steps=0.5),
-        Kind(codes=False, sharpness=1.0, dropout=0.5),
-    )
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind("networks", codes=True, sharpness=1.0, dropout=0.3),)
 
     def __init__(
         self,
@@ -153,18 +151,20 @@ class AutoClassifier(JobClassifier):
         return -np.log(self.priors_) if decision == "balanced" else np.zeros(len(self.classes_))
 
     def scaled(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        """Return validated rows standardised, as input of `fold_inputs_`."""
+        """Return validated rows standardised."""
         return (X if self.scaler_ is None else self.scaler_.transform(X)).astype(np.float32)
 
-    def fold_probabilities(self, fold: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return probabilities (n_kinds, n, n_classes) of scaled rows by the networks of a fold."""
-        inputs, ensembles = self.fold_inputs_[fold], self.fold_ensembles_[fold]
-        pairs = zip(self.kinds_, ensembles, strict=True)
-        return np.stack([ensemble.predict_proba(inputs.view(rows, kind)) for kind, ensemble in pairs])
+    def coded(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return standardised rows with their codes beside them."""
+        return scaled if self.encoder_ is None else self.encoder_.encode(scaled)
+
+    def member_probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Return probabilities (n_members, n, n_classes) of validated rows by each member."""
+        coded, n_classes = self.coded(self.scaled(rows)), len(self.classes_)
+        return np.stack([answers(member, coded, rows.shape[1], n_classes) for member in self.members_.values()])
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        scaled, folds = self.scaled(rows), range(len(self.fold_inputs_))
-        return pool(np.mean([self.fold_probabilities(fold, scaled) for fold in folds], axis=0), self.pool_weights_)
+        return self.pool_.proba(self.member_probabilities(rows))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict labels by the rule of `decision`.
@@ -226,7 +226,7 @@ class AutoClassifier(JobClassifier):
         -------
         Description
         """
-        if not hasattr(self, "pool_weights_"):
+        if not hasattr(self, "pool_"):
             return Description()
         decision: dict[str, Any]
         costs = self.costs()
@@ -239,15 +239,17 @@ class AutoClassifier(JobClassifier):
         return Description(self._pool_in_words(), (), decision, priors=by_label(self.classes_, self.priors_))
 
     def _pool_in_words(self) -> tuple[str, ...]:
-        n_kinds, n_folds = len(self.kinds_), len(self.fold_ensembles_)
         pool = (
-            f"AutoClassifier of {n_kinds * n_folds} networks, of {n_kinds} kinds on each of {n_folds} folds. "
-            "Networks of a fold were trained on the other folds; the pool is a product of powers of the kinds' "
-            "probabilities, fitted on held-out predictions."
+            f"AutoClassifier of {len(self.members_)} kinds of models, fitted on {count(self.n_rows_)} rows. "
+            "The pool is a product of powers of their probabilities, with an intercept for each class, fitted on "
+            "held-out predictions."
         )
-        kinds = (
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(kind).items())
-            for kind in self.kinds_
-        )
-        powers = enumerate(zip(kinds, self.pool_weights_, strict=True), 1)
-        return pool, *(f"Kind {number}: power {power:.4g}, {kind}." for number, (kind, power) in powers)
+        powers = zip(self.members_.items(), self.pool_.weights, strict=True)
+        return pool, *(f"Power {power:.4g}: {name}, {_in_words(member)}." for (name, member), power in powers)
+
+
+def _in_words(member: Member) -> str:
+    if isinstance(member, FittedEnsemble):
+        n_inputs = member.weights_["weights.0"].shape[1]
+        return f"{counted(member.n_members, 'network')} of {count(n_inputs)} inputs"
+    return type(member).__name__

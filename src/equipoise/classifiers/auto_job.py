@@ -1,9 +1,8 @@
-"""`AutoJob`: folds and their training tasks; pool weights and offsets from the out-of-fold predictions."""
+"""`AutoJob`: members of the pool on folds and on all rows, tasks of networks, and the pool of out-of-fold answers."""
 
-import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +12,59 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 
 from equipoise.batches import MixUp
-from equipoise.classifiers.auto_members import FoldInputs, Kind
-from equipoise.classifiers.auto_time import FEWEST_STEPS, Costs, Plan, plan_within, warn_of_little_time
-from equipoise.classifiers.base import CLIP, LEAST_STEPS, Codes, training_device
+from equipoise.classifiers.auto_members import (
+    BOOSTING,
+    CHEAP,
+    LINE,
+    MOST_NUMBERS,
+    N_TREES,
+    TREES,
+    Kind,
+    Member,
+    Rows,
+    answers,
+    fit_boosting,
+    fit_encoder,
+    fit_line,
+    fit_trees,
+    importances,
+    merged,
+    sample_by_class,
+    scales,
+    some_rows,
+)
+from equipoise.classifiers.auto_time import (
+    FEWEST_STEPS,
+    Clock,
+    Plan,
+    affordable,
+    affordable_steps,
+    warn_of_little_time,
+)
+from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array
 from equipoise.decisions.held_out import HeldOutRows
-from equipoise.decisions.pool import fit_pool, pool
+from equipoise.decisions.pool import LogPool
 from equipoise.sklearn_private import check_sample_weight
+from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
 if TYPE_CHECKING:
     from equipoise.classifiers.auto import AutoClassifier
 
-_FOLDS, _FOLDS_OF_MANY = 8, 4
-_MANY_ROWS = 5000  # fewer folds from here on
-_EPOCHS, _MOST_STEPS = 40, 2000  # of the longest kind
-_TREES_SHARE = 0.25  # of the time limit, for feature importances
+MOST_ROWS = 40_000
+"""Rows that a fit trains on, at most; of more, a sample by class."""
+
+_FOLDS, _FOLDS_OF_MANY = 5, 3
+_MANY_ROWS = 3000  # fewer folds from here on
+_LARGE = 5000  # larger batches from here on
+_EPOCHS, _LEAST_STEPS, _MOST_STEPS = 20, 600, 1000
+_HIDDEN, _RATE, _MIXING = (128, 64), 5e-3, 0.3
+_ROWS_AT_ONCE = 4096  # of out-of-fold predictions
+_LEAST_WEIGHT = 0.01  # of a member in the pool
+_KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
 
 Weights = NDArray[np.float64]
 
@@ -66,14 +100,20 @@ class HeldOutAnswers:
 class AutoJob(FitJob["AutoClassifier"]):
     """A prepared fit of an `AutoClassifier`; parameters as in its `fit`.
 
+    Trees, boosting and the line are fitted here, on each fold and on all rows; networks are the tasks.
+
     Attributes
     ----------
     rows : ndarray of shape (n, n_features)
-        Standardised rows of positive weight.
+        Standardised rows that are trained on.
     codes : ndarray of shape (n,)
     weights : ndarray of shape (n,) or None
     held_out : list of ndarray of int
         Held-out rows of each fold.
+    answers : dict of str to ndarray of shape (n, n_classes)
+        Out-of-fold probabilities of each member; networks are added by `finish`.
+    members : dict of str to fitted model
+        Members fitted on all rows, those without weight included; networks are added by `finish`.
     """
 
     def __init__(
@@ -84,83 +124,172 @@ class AutoJob(FitJob["AutoClassifier"]):
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
     ) -> None:
-        started, draft = time.monotonic(), classifier._new_draft()
+        draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
-        device = training_device(draft.device)
+        clock = Clock(draft.max_time)
+        self._device = training_device(draft.device)
         rows, self.codes = draft._checked(X, y)
         draft.costs()  # refuses a bad decision before the work
-        held_together = None if groups is None else column_or_1d(groups)
-        check_consistent_length(rows, held_together)
+        groups = None if groups is None else column_or_1d(groups)
+        check_consistent_length(rows, groups)
         self.weights = None
+        kept = np.arange(len(rows))
         if sample_weight is not None:
-            weights = check_sample_weight(as_array(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
-            seen = weights > 0
-            rows, self.codes, self.weights = rows[seen], self.codes[seen], weights[seen] / weights[seen].mean()
-            held_together = None if held_together is None else held_together[seen]
-        counts = np.bincount(self.codes, weights=self.weights, minlength=len(draft.classes_))
-        if not (counts > 0).all():
+            self.weights = check_sample_weight(
+                as_array(sample_weight), rows, dtype=np.float64, ensure_non_negative=True
+            )
+            kept = np.flatnonzero(self.weights)
+        self._rng = check_random_state(draft.random_state)
+        draft.priors_ = self._priors(kept)
+        kept = kept[sample_by_class(self.codes[kept], MOST_ROWS, self._seed())]
+        whole = self._whole(kept, groups)
+        plan = affordable(whole, clock, lambda n, part: self._try(rows[kept], kept, n, part))
+        kept = kept[sample_by_class(self.codes[kept], plan.n_rows, self._seed())]
+        self._take_rows(rows, kept)
+        draft.n_rows_ = len(kept)
+        draft.encoder_ = fit_encoder(self.rows)
+        folds = _split(self.codes, None if groups is None else groups[kept], self._seed(), plan.n_folds)
+        self.held_out = [held_out for _, held_out in folds]
+        self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
+        relevance = [self._fit_fold(train, held_out) for train, held_out in folds]
+        self.members: dict[str, Any] = self._cheap(np.arange(len(kept)))
+        draft.feature_importances_ = importances(self.members[TREES])
+        self._add_networks(relevance, folds, plan, whole, clock)
+
+    @property
+    def encoder(self) -> PiecewiseLinearEncoder | None:
+        """Codes that the line and the networks read."""
+        return self._draft.encoder_
+
+    def _seed(self) -> int:
+        return int(self._rng.randint(1 << 31))
+
+    def _priors(self, kept: Codes) -> Weights:
+        weights = None if self.weights is None else self.weights[kept]
+        totals = np.bincount(self.codes[kept], weights=weights, minlength=len(self._draft.classes_))
+        if not (totals > 0).all():
             raise ValueError("Each class needs a row of positive weight, but all rows of a class have weight zero.")
-        draft.priors_ = counts / counts.sum()
+        return totals / totals.sum()
+
+    def _whole(self, kept: Codes, groups: NDArray[Any] | None) -> Plan:
+        """Return the plan without a time limit."""
+        n_folds = _most_folds(self.codes[kept], None if groups is None else groups[kept])
+        n_train = len(kept) - len(kept) // n_folds
+        return Plan(len(kept), n_folds, self._draft.max_steps or _steps(n_train))
+
+    def _take_rows(self, rows: NDArray[Any], kept: Codes) -> None:
+        """Keep and scale some rows; their weights have mean 1."""
+        draft, self.codes = self._draft, self.codes[kept]
+        if self.weights is not None:
+            self.weights = self.weights[kept] / self.weights[kept].mean()
+        rows = rows[kept]
         draft.scaler_ = Standardizer.of(rows, self.weights, CLIP) if draft.standardize else None
         self.rows = draft.scaled(rows)
-        rng = check_random_state(draft.random_state)
-        plan = self._plan(held_together, started, device)
-        folds = _split(self.codes, held_together, rng.randint(1 << 31), plan.n_folds)
-        self.held_out = [held_out for _, held_out in folds]
-        draft.kinds_ = plan.kinds  # kept with the model: the class attribute may change
-        settings = [_settings(kind, len(folds[0][0]), plan.steps, device) for kind in draft.kinds_]
-        seconds = None if draft.max_time is None else _TREES_SHARE * draft.max_time / len(folds)
-        draft.fold_inputs_ = []
-        for train, _ in folds:
-            self._add_fold(train, settings, rng, seconds)
 
-    def _plan(self, groups: NDArray[Any] | None, started: float, device: str) -> Plan:
-        """Return folds, kinds and steps within the time limit."""
-        draft, n_folds = self._draft, _most_folds(self.codes, groups)
-        n_train = len(self.codes) - len(self.codes) // n_folds
-        whole = Plan(n_folds, draft.kinds, draft.max_steps or _steps(n_train))
-        if draft.max_time is None:
-            return whole
+    def _try(self, rows: NDArray[Any], kept: Codes, n_rows: int, part: float) -> None:
+        """Fit the members other than networks on a few rows, with a part of the trees, to see how long it takes."""
+        codes = self.codes[kept]
+        few = some_rows(codes, n_rows, 0)
+        X, n_trees = rows[few].astype(np.float32), max(1, int(part * N_TREES))
+        fit_trees(X, codes[few], None, 0, n_trees)
+        fit_boosting(X, codes[few], None, 0, n_trees)
 
-        def inputs_of(rows: Codes) -> FoldInputs:
-            return draft.fold_inputs.of(self.rows[rows], self.codes[rows], None, 0, 0.0)
+    def _cheap(self, train: Codes) -> dict[str, Any]:
+        """Fit the members other than networks."""
+        X, codes, seed = self.rows[train], self.codes[train], self._seed()
+        weights = None if self.weights is None else self.weights[train]
+        few = self._few(train, self._seed())
+        of_few = None if self.weights is None else self.weights[few]
+        coded = self._draft.coded(self.rows[few])
+        return {
+            TREES: fit_trees(X, codes, weights, seed, N_TREES),
+            BOOSTING: fit_boosting(X, codes, weights, seed, N_TREES),
+            LINE: fit_line(coded, self.codes[few], of_few, len(self._draft.classes_)),
+        }
 
-        settings = {kind: _settings(kind, n_train, whole.steps, device) for kind in draft.kinds}
-        costs = Costs.measured(inputs_of, self.rows, self.codes, settings)
-        plan = plan_within(draft.max_time - (time.monotonic() - started), whole, costs)
-        warn_of_little_time(draft.max_time, plan, whole)
-        return plan
+    def _few(self, train: Codes, seed: int) -> Codes:
+        """Rows of those of a fold that a line and networks are trained on, as their codes take much memory."""
+        encoder = self._draft.encoder_
+        width = self.rows.shape[1] + (0 if encoder is None else len(encoder.columns_))
+        return train[some_rows(self.codes[train], max(1000, MOST_NUMBERS // width), seed)]
 
-    def _add_fold(
-        self, train: Codes, settings: Sequence[Settings], rng: np.random.RandomState, seconds: float | None
+    def _fit_fold(self, train: Codes, held_out: Codes) -> Rows:
+        """Fit members without the rows of a fold, keep their answers there, and return importances of features."""
+        members = self._cheap(train)
+        for name, member in members.items():
+            self.answers[name][held_out] = self._answers(member, held_out)
+        return importances(members[TREES])
+
+    def _answers(self, member: Member, rows: Codes) -> NDArray[np.float64]:
+        draft = self._draft
+        parts = [
+            answers(member, draft.coded(self.rows[part]), self.rows.shape[1], len(draft.classes_))
+            for part in np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE))
+        ]
+        return np.concatenate(parts)
+
+    def _add_networks(
+        self, relevance: list[Rows], folds: list[tuple[Codes, Codes]], plan: Plan, whole: Plan, clock: Clock
     ) -> None:
-        draft, weights = self._draft, None if self.weights is None else self.weights[train]
-        coded = any(kind.codes for kind in draft.kinds_)
-        inputs = draft.fold_inputs.of(
-            self.rows[train], self.codes[train], weights, rng.randint(1 << 31), seconds, coded=coded
-        )
-        draft.fold_inputs_.append(inputs)
-        for kind, how in zip(draft.kinds_, settings, strict=True):
-            table = Table(inputs.view(self.rows[train], kind), self.codes[train], len(draft.classes_))
-            self.tasks.append(Task(table, rng.randint(1 << 31), how, weights=weights))
+        """Add the tasks of networks, as many steps as the time left allows."""
+        draft = self._draft
+        self._scales = {kind.name: [scales(each, kind, draft.encoder_) for each in relevance] for kind in draft.kinds}
+        tasks = []
+        for number, (train, _) in enumerate(folds):
+            few = self._few(train, self._seed())
+            weights = None if self.weights is None else self.weights[few] / self.weights[few].mean()
+            coded = draft.coded(self.rows[few])
+            for kind in draft.kinds:
+                scale = self._scales[kind.name][number]
+                table = Table(coded[:, : len(scale)] * scale, self.codes[few], len(draft.classes_))
+                settings = _settings(kind, len(few), plan.steps, self._device)
+                tasks.append(Task(table, self._seed(), settings, weights=weights))
+        steps = affordable_steps(plan.steps, clock, tasks)
+        warn_of_little_time(draft.max_time, replace(plan, steps=steps), whole)
+        if steps:
+            self.tasks = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
-        draft = self._draft
+        draft, members = self._draft, self.members
         draft.n_steps_ = [network.n_steps for network in networks]
-        draft.feature_importances_ = np.mean([inputs.feature_importances_ for inputs in draft.fold_inputs_], axis=0)
-        ensembles, n = [FittedEnsemble([network], draft.classes_) for network in networks], len(draft.kinds_)
-        draft.fold_ensembles_ = [ensembles[i : i + n] for i in range(0, len(ensembles), n)]
-        answers = np.empty((n, len(self.rows), len(draft.classes_)))
-        for fold, unseen in enumerate(self.held_out):
-            answers[:, unseen] = draft.fold_probabilities(fold, self.rows[unseen])
+        for number, kind in enumerate(draft.kinds if networks else ()):
+            of_kind = networks[number :: len(draft.kinds)]
+            found = self.answers[kind.name] = np.empty((len(self.rows), len(draft.classes_)))
+            inputs = self._scales[kind.name]
+            for held_out, network, scale in zip(self.held_out, of_kind, inputs, strict=True):
+                found[held_out] = self._answers(merged([network], [scale], len(draft.classes_)), held_out)
+            members[kind.name] = merged(of_kind[:_KEPT_NETWORKS], inputs[:_KEPT_NETWORKS], len(draft.classes_))
         held_out = self._held_out_rows()
         held_out.warn(draft.classes_.tolist(), stacklevel=6)
+        pool = self._pool(np.stack([self.answers[name] for name in members]), held_out)
+        kept = np.flatnonzero(pool.weights >= _LEAST_WEIGHT)
+        kept = kept if len(kept) else np.array([0])
+        draft.members_ = {name: members[name] for name in np.array(list(members))[kept].tolist()}
+        draft.pool_ = replace(pool, weights=pool.weights[kept])
+        if not any(isinstance(member, FittedEnsemble) for member in draft.members_.values()):
+            draft.encoder_ = None
+        out_of_fold = draft.pool_.proba(np.stack([self.answers[name] for name in draft.members_]))
+        draft.held_out_ = HeldOutAnswers(held_out, out_of_fold, self._natural_weights())
+
+    def _pool(self, probas: NDArray[np.float64], held_out: HeldOutRows) -> LogPool:
+        """Fit the pool on rows sampled by class, then correct its intercepts to the class priors of all rows."""
         seen, _ = held_out.comparable()
         if not seen.any():
             seen[:] = True
         weights = None if self.weights is None else self.weights[seen]
-        draft.pool_weights_ = fit_pool(answers[:, seen], self.codes[seen], weights)
-        draft.held_out_ = HeldOutAnswers(held_out, pool(answers, draft.pool_weights_), self.weights)
+        pool = LogPool.fit(probas[:, seen], self.codes[seen], weights)
+        return pool.moved(np.log(self._draft.priors_ / self._sampled_priors()))
+
+    def _sampled_priors(self) -> Weights:
+        totals = np.bincount(self.codes, weights=self.weights, minlength=len(self._draft.classes_))
+        return totals / totals.sum()
+
+    def _natural_weights(self) -> Weights | None:
+        """Weights of the sampled rows that give each class its prior among all rows; None if all are alike."""
+        ratios = (self._draft.priors_ / self._sampled_priors())[self.codes]
+        if np.allclose(ratios, 1):
+            return self.weights
+        return ratios if self.weights is None else ratios * self.weights
 
     def _held_out_rows(self) -> HeldOutRows:
         folds, n_classes = np.empty(len(self.rows), dtype=np.intp), len(self._draft.classes_)
@@ -183,7 +312,8 @@ def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
             raise ValueError(f"groups needs two or more groups, but holds one only: {names.tolist()[0]!r}. Remove it.")
         n_folds = min(n_folds, len(names))
     if n_folds < 2:
-        raise ValueError(f"At least one class needs two rows, but each of the {len(codes)} classes has one row only.")
+        n_classes = len(np.unique(codes))
+        raise ValueError(f"At least one class needs two rows, but each of the {n_classes} classes has one row only.")
     return n_folds
 
 
@@ -197,22 +327,24 @@ def _split(codes: Codes, groups: NDArray[Any] | None, seed: int, n_folds: int) -
 
 
 def _batch_size(n_rows: int) -> int:
-    return min(n_rows, 64 if n_rows < _MANY_ROWS else 128 if n_rows < 2 * _MANY_ROWS else 256)
+    return min(n_rows, 64 if n_rows < _LARGE else 128 if n_rows < 2 * _LARGE else 256)
 
 
 def _steps(n_rows: int) -> int:
-    """Return the gradient steps of the kind that trains longest."""
-    return min(max(LEAST_STEPS, _EPOCHS * -(-n_rows // _batch_size(n_rows))), _MOST_STEPS)
+    """Return the gradient steps of a network."""
+    return min(max(_LEAST_STEPS, _EPOCHS * -(-n_rows // _batch_size(n_rows))), _MOST_STEPS)
 
 
 def _settings(kind: Kind, n_rows: int, steps: int, device: str) -> Settings:
     batch_size = _batch_size(n_rows)
     return Settings(
-        batch_transform=MixUp(alpha=kind.alpha),
+        network=_HIDDEN,
+        batch_transform=MixUp(alpha=_MIXING),
         batch_size=batch_size,
-        max_steps=max(1, int(kind.share_of_steps * steps)),
+        max_steps=steps,
         min_steps=min(FEWEST_STEPS, steps),
         epoch_steps=-(-n_rows // batch_size),
+        learning_rate=_RATE,
         dropout=kind.dropout,
         device=device,
     )

@@ -1,80 +1,161 @@
-"""Kinds of networks of `AutoClassifier`, and their inputs."""
+"""Members of `AutoClassifier`'s pool: randomised trees, boosting, a line on codes, and networks of several kinds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
-from equipoise.relevance import feature_relevance
 from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.training import FittedEnsemble, TrainedNetwork
 
 Rows = NDArray[np.float32]
+Codes = NDArray[np.int64]
+Weights = NDArray[np.float64]
+Member = ExtraTreesClassifier | HistGradientBoostingClassifier | DummyClassifier | FittedEnsemble
+
+TREES, BOOSTING, LINE = "trees", "boosting", "line"
+CHEAP = (TREES, BOOSTING, LINE)
+"""Members that are fitted before the networks."""
 
 BINS = 12
+MOST_NUMBERS = 1 << 23
+"""Numbers that a line or a network is trained on, at most."""
+
+N_TREES = 100
+_TREE_ROWS = 10_000  # of a tree, at most
+_ENOUGH_ROWS = 5_000  # fewer bins rather than fewer rows than this
+_FEWEST_BINS = 3
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Inputs and training of a network.
+    """Inputs and training of networks.
 
     Attributes
     ----------
+    name : str
     codes : bool
-        Whether piecewise-linear codes are among its inputs.
+        Whether piecewise-linear codes are among the inputs.
     sharpness : float
         Power of the feature importance that scales features and codes.
     dropout : float, in [0, 1)
-    share_of_steps : float
-        Of the gradient steps of the kind that trains longest.
-    alpha : float
-        Of MixUp.
     """
 
+    name: str
     codes: bool
     sharpness: float
-    dropout: float = 0.0
-    share_of_steps: float = 1.0
-    alpha: float = 0.3
+    dropout: float
 
 
-class FoldInputs:
-    """Inputs of the networks of a fold, fitted on its training rows only.
+def fit_trees(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees: int) -> ExtraTreesClassifier:
+    """Return extremely randomised trees (Geurts, Ernst and Wehenkel, 2006) of n_trees trees."""
+    many = len(X) > _TREE_ROWS
+    trees = ExtraTreesClassifier(
+        n_trees, min_samples_leaf=2, bootstrap=many, max_samples=_TREE_ROWS if many else None, random_state=seed
+    )
+    return trees.fit(X, codes, sample_weight=weights)
 
-    Attributes
+
+def fit_boosting(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees: int) -> Member:
+    """Return histogram boosting of n_trees rounds; the class priors where all rows are of one class."""
+    boosting = HistGradientBoostingClassifier(
+        max_iter=n_trees, learning_rate=0.06, max_leaf_nodes=15, early_stopping=False, random_state=seed
+    )
+    model = boosting if len(np.unique(codes)) > 1 else DummyClassifier()
+    return model.fit(X, codes, sample_weight=weights)
+
+
+def fit_line(X: Rows, codes: Codes, weights: Weights | None, n_classes: int) -> FittedEnsemble:
+    """Return logistic regression on codes, as a network without hidden layers."""
+    seen = np.unique(codes)
+    slopes, offsets = np.zeros((X.shape[1], n_classes)), np.full(n_classes, _ABSENT)
+    if len(seen) == 1:
+        offsets[seen] = 0
+    else:
+        line = LogisticRegression(C=0.1, max_iter=100).fit(X, codes, sample_weight=weights)
+        both = len(line.coef_) == 1  # of two classes, those of the second
+        slopes[:, seen] = np.concatenate([0 * line.coef_, line.coef_]).T if both else line.coef_.T
+        offsets[seen] = np.concatenate([0 * line.intercept_, line.intercept_]) if both else line.intercept_
+    layer = {"weights.0": slopes.astype(np.float32), "biases.0": offsets[None].astype(np.float32)}
+    return FittedEnsemble([TrainedNetwork(layer, None, True, 0.0, 0, "max_steps")], np.arange(n_classes))
+
+
+_ABSENT = -50.0  # logit of a class without training rows
+
+
+def importances(trees: ExtraTreesClassifier) -> Rows:
+    """Return the decrease of impurity by each feature, scaled to mean 1; all 1 if no feature is informative."""
+    found = trees.feature_importances_
+    return (found * len(found) if found.any() else np.ones(len(found))).astype(np.float32)
+
+
+def fit_encoder(X: Rows) -> PiecewiseLinearEncoder | None:
+    """Return codes by quantiles, of fewer bins on wide tables; None for tables too wide for any."""
+    bins = min(BINS, MOST_NUMBERS // (min(len(X), _ENOUGH_ROWS) * X.shape[1]) - 1)
+    return PiecewiseLinearEncoder(bins).fit(X) if bins >= _FEWEST_BINS else None
+
+
+def scales(importance: Rows, kind: Kind, encoder: PiecewiseLinearEncoder | None) -> Rows:
+    """Scale of each input of a kind of networks."""
+    of_features = importance**kind.sharpness
+    if not kind.codes or encoder is None:
+        return of_features
+    return np.concatenate([of_features, of_features[encoder.columns_]])
+
+
+def merged(networks: Sequence[TrainedNetwork], inputs: Sequence[Rows], n_classes: int) -> FittedEnsemble:
+    """Return networks as one ensemble on inputs that are not scaled: scales move into the first layers."""
+    ensemble = FittedEnsemble(networks, np.arange(n_classes))
+    first = ensemble.weights_["weights.0"]
+    ensemble.weights_["weights.0"] = (np.stack(inputs)[:, :, None].astype(np.float64) * first).astype(first.dtype)
+    return ensemble
+
+
+def answers(member: Member, coded: Rows, n_features: int, n_classes: int) -> NDArray[np.float64]:
+    """Probabilities (n, n_classes) of rows by a member.
+
+    Parameters
     ----------
-    feature_importances_ : ndarray of shape (n_features,)
-        Of mean 1, see `feature_relevance`.
-    encoder_ : PiecewiseLinearEncoder or None
-        None if no network reads codes.
+    member : Member
+        Trees read the features, a line and networks the features alone or with codes.
+    coded : ndarray of shape (n, n_features + n_codes)
     """
+    if isinstance(member, FittedEnsemble):
+        return member.predict_proba(coded[:, : member.weights_["weights.0"].shape[1]])
+    features = np.ascontiguousarray(coded[:, :n_features])
+    proba = np.zeros((len(coded), n_classes))
+    proba[:, member.classes_] = member.predict_proba(features)
+    return proba
 
-    def __init__(self, relevance: NDArray[np.float32], encoder: PiecewiseLinearEncoder | None) -> None:
-        self.feature_importances_, self.encoder_ = relevance, encoder
 
-    @classmethod
-    def of(
-        cls,
-        X: Rows,
-        codes: NDArray[np.int64],
-        weights: NDArray[np.float64] | None,
-        seed: int,
-        max_time: float | None = None,
-        *,
-        coded: bool = True,
-    ) -> Self:
-        """Fit on training rows (n, n_features) and their classes."""
-        relevance = feature_relevance(X, codes, weights, seed, max_time)
-        encoder = PiecewiseLinearEncoder(BINS, bins="tree").fit(X, codes) if coded else None
-        return cls(relevance.astype(X.dtype), encoder)
+def sample_by_class(codes: Codes, most: int, seed: int) -> Codes:
+    """Positions of at most about ``most`` rows: all of a class that has few, a random part of others.
 
-    def scales(self, kind: Kind) -> Rows:
-        """Scale of each input column of a kind of network."""
-        scales = self.feature_importances_**kind.sharpness
-        if not kind.codes or self.encoder_ is None:
-            return scales
-        return np.concatenate([scales, scales[self.encoder_.columns_]])
+    Each class has its share of them, or up to half the rows divided by the number of classes.
 
-    def view(self, X: Rows, kind: Kind) -> Rows:
-        """Rows (n, n_features) as inputs of a kind of network."""
-        return (self.encoder_.encode(X) if kind.codes and self.encoder_ is not None else X) * self.scales(kind)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from equipoise.classifiers.auto_members import sample_by_class
+    >>> codes = np.repeat([0, 1], [9900, 100])
+    >>> np.bincount(codes[sample_by_class(codes, 1000, seed=0)])
+    array([990, 100])
+    """
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    rng, counts = np.random.default_rng(seed), np.bincount(codes)
+    wanted = np.maximum(most * counts // len(codes), np.minimum(counts, most // (2 * len(counts))))
+    of_classes = np.split(np.argsort(codes, kind="stable"), counts.cumsum()[:-1])
+    return np.sort(np.concatenate([rng.permutation(rows)[:n] for rows, n in zip(of_classes, wanted, strict=True)]))
+
+
+def some_rows(codes: Codes, most: int, seed: int) -> Codes:
+    """Positions of at most ``most`` random rows, and of one row of each class."""
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    chosen = np.random.default_rng(seed).permutation(len(codes))[:most]
+    return np.union1d(chosen, np.unique(codes, return_index=True)[1])

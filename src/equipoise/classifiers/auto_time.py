@@ -1,22 +1,24 @@
-"""Time limit of `AutoClassifier`: fewer steps first, then fewer folds and kinds of networks."""
+"""Time limit of `AutoClassifier`: fewer steps of networks first, then none, then fewer folds and rows."""
 
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from equipoise.classifiers.auto_members import FoldInputs, Kind
-from equipoise.training import Settings, Table, Task, fit
+from equipoise.text import count
+from equipoise.training import Task, fit
 
 FEWEST_STEPS = 100
-"""Fewest gradient steps of a network, whatever the time limit."""
+"""Fewest gradient steps of networks; where time does not allow so many, there are no networks."""
 
-_ENOUGH_STEPS = 300  # fewer folds and kinds rather than fewer steps than this
-_PROBE_ROWS, _PROBE_STEPS = 1000, 5
-_TRAINING_SHARE = 0.8  # of the time left; the rest is for out-of-fold predictions and delays
+ENOUGH_STEPS = 300
+"""Fewer steps than these, and than those of a fit without a limit, are warned of."""
+
+_CHEAP_SHARE = 0.6  # of the time, for trees, boosting and a line
+_NETWORK_SHARE = 0.7  # of the time left, for networks; the rest is for out-of-fold predictions and delays
+_PROBE_ROWS, _PROBE_PART, _PROBE_STEPS = 500, 0.2, 5
+_GROWTH = 0.8  # power of the number of rows that time grows by
+_FEWEST_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -25,75 +27,89 @@ class Plan:
 
     Attributes
     ----------
+    n_rows : int
+        Rows that are trained on.
     n_folds : int
-    kinds : tuple of Kind
     steps : int
-        Gradient steps of the kind that trains longest.
+        Gradient steps of the networks; 0 without networks.
     """
 
+    n_rows: int
     n_folds: int
-    kinds: tuple[Kind, ...]
     steps: int
 
     def __str__(self) -> str:
-        return f"{self.n_folds} folds, {len(self.kinds)} kind(s) of networks and {self.steps} gradient steps"
+        networks = f"{self.steps} gradient steps of networks" if self.steps else "no networks"
+        return f"{count(self.n_rows)} rows, {self.n_folds} folds and {networks}"
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Measured seconds of the inputs of a fold, and of a gradient step of each kind."""
+class Clock:
+    """Time left of a limit.
 
-    inputs: float
-    steps: dict[Kind, float]
+    Parameters
+    ----------
+    max_time : float or None
+        Seconds from now; None without a limit.
+    """
 
-    @classmethod
-    def measured(
-        cls,
-        inputs_of: Callable[[NDArray[np.int64]], FoldInputs],
-        X: NDArray[np.float32],
-        codes: NDArray[np.int64],
-        settings: dict[Kind, Settings],
-    ) -> "Costs":
-        """Time the inputs of a sample of rows, and a few steps of each kind on it."""
-        rows = np.random.default_rng(0).permutation(len(X))[:_PROBE_ROWS]
-        rows = np.union1d(rows, np.unique(codes, return_index=True)[1])  # one of each class
-        started = time.monotonic()
-        inputs = inputs_of(rows)
-        of_inputs = (time.monotonic() - started) * len(X) / len(rows)
-        n_classes = int(codes.max()) + 1
-        steps = {}
-        for kind, how in settings.items():
-            short = replace(how, max_steps=_PROBE_STEPS, min_steps=0, batch_size=min(how.batch_size, len(rows)))
-            task = Task(Table(inputs.view(X[rows], kind), codes[rows], n_classes), 0, short)
-            steps[kind] = min(fit([task])[0].seconds for _ in range(2)) / _PROBE_STEPS
-        return cls(of_inputs, steps)
+    def __init__(self, max_time: float | None) -> None:
+        self.max_time, self._started = max_time, time.monotonic()
 
-    def affordable_steps(self, plan: Plan, seconds: float) -> int:
-        """Return the gradient steps within a time limit, for the folds and kinds of a plan."""
-        in_a_step = plan.n_folds * sum(kind.share_of_steps * self.steps[kind] for kind in plan.kinds)
-        return int((_TRAINING_SHARE * seconds - plan.n_folds * self.inputs) / in_a_step)
+    def left(self) -> float:
+        """Seconds left, below 0 once they are over; infinite without a limit."""
+        passed = time.monotonic() - self._started
+        return float("inf") if self.max_time is None else self.max_time - passed
 
 
-def plan_within(seconds: float, whole: Plan, costs: Costs) -> Plan:
-    """Return the largest plan with enough steps in the time limit, else the smallest plan."""
-    enough = min(whole.steps, _ENOUGH_STEPS)
+def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -> Plan:
+    """Return the most rows and folds whose members other than networks fit in a limit, else the fewest.
+
+    Parameters
+    ----------
+    whole : Plan
+        The plan without a limit.
+    clock : Clock
+    probe : callable
+        Fits the members on a number of rows, with a part of their trees; called if there is a limit.
+    """
+    if clock.max_time is None:
+        return whole
+    n_rows, started = min(_PROBE_ROWS, whole.n_rows), time.monotonic()
+    probe(n_rows, _PROBE_PART)
+    one = (time.monotonic() - started) / _PROBE_PART
     for plan in _smaller(whole):
-        steps = costs.affordable_steps(plan, seconds)
-        if steps >= enough:
-            return replace(plan, steps=min(steps, whole.steps))
-    return replace(plan, steps=min(max(steps, FEWEST_STEPS), whole.steps))
+        seconds = (plan.n_folds + 1) * one * (plan.n_rows / n_rows) ** _GROWTH  # once more, on all rows
+        if seconds <= _CHEAP_SHARE * clock.left():
+            break
+    return plan
 
 
 def _smaller(whole: Plan) -> Iterator[Plan]:
-    few, one = whole.kinds[:2], sorted(whole.kinds, key=lambda kind: kind.codes)[:1]
-    options: Sequence[tuple[int, Sequence[Kind]]] = ((8, whole.kinds), (4, whole.kinds), (4, few), (2, few), (2, one))
-    for n_folds, kinds in options:
-        yield replace(whole, n_folds=min(n_folds, whole.n_folds), kinds=tuple(kinds))
+    yield whole
+    for n_folds in (3, 2):
+        yield replace(whole, n_folds=min(n_folds, whole.n_folds))
+    n_rows = whole.n_rows // 2
+    while n_rows >= _FEWEST_ROWS:
+        yield replace(whole, n_folds=min(2, whole.n_folds), n_rows=n_rows)
+        n_rows //= 2
 
 
-def warn_of_little_time(max_time: float, plan: Plan, whole: Plan) -> None:
-    """Warn if the time limit reduces folds or kinds of networks, or leaves few steps."""
-    enough = min(whole.steps, _ENOUGH_STEPS)
+def affordable_steps(steps: int, clock: Clock, tasks: Sequence[Task]) -> int:
+    """Return the steps that tasks can make in the time left, at most ``steps``; 0 if they are too few."""
+    if clock.max_time is None:
+        return steps
+    least = min(FEWEST_STEPS, steps)
+    if clock.left() <= 0:
+        return 0
+    short = [replace(task, settings=replace(task.settings, max_steps=_PROBE_STEPS, min_steps=0)) for task in tasks]
+    seconds = sum(network.seconds for network in fit(short)) / _PROBE_STEPS
+    found = int(_NETWORK_SHARE * clock.left() / seconds)
+    return min(steps, found) if found >= least else 0
+
+
+def warn_of_little_time(max_time: float | None, plan: Plan, whole: Plan) -> None:
+    """Warn if a time limit reduces rows, folds or networks, or leaves few steps."""
+    enough = min(whole.steps, ENOUGH_STEPS)
     if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
         warnings.warn(
             f"max_time={max_time!r} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "

@@ -167,6 +167,7 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps) -> None:
         touched = dict.fromkeys(owners[number] for number in numbers)
         store.add([cell.fold.failed(cell.arm.name, error) for cell in touched])
 
+    store.add([result for cell in cells if not cell.tasks for result in cell.finish()])  # time allowed no networks
     tasks = [task for cell in cells for task in cell.tasks]
     with warnings.catch_warnings():
         for repeated in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it

@@ -11,10 +11,11 @@ from sklearn.preprocessing import StandardScaler
 
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import CapacityClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier
-from equipoise.decisions.pool import TINY
+from equipoise.decisions.pool import FLOOR
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.table import table_graph
+from equipoise.onnx_export.trees import tree_probabilities
 from equipoise.tables import PiecewiseLinearEncoder, TablePreprocessor
 from equipoise.training import FittedEnsemble
 from equipoise.training.scaling import Standardizer
@@ -91,28 +92,18 @@ def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
-    """Product of powers of the kinds' mean probabilities.
-
-    The scales of a fold's inputs are merged into the first layers. Networks without codes then read the same rows in
-    all folds, and are one stack. Kinds of power 0 are omitted.
-    """
-    value = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
-    used = np.flatnonzero(model.pool_weights_) if model.pool_weights_.any() else range(len(model.kinds_))
-    kinds = {i: model.kinds_[i] for i in used}
-    encoders = [inputs.encoder_ for inputs in model.fold_inputs_ if any(kind.codes for kind in kinds.values())]
-    views = [_with_codes(graph, value, encoder) for encoder in encoders if encoder is not None]
-    powers = []
-    for i, kind in kinds.items():
-        folds = zip(model.fold_inputs_, model.fold_ensembles_, strict=True)
-        networks = [_with_scales(stacks[i].weights_, inputs.scales(kind)) for inputs, stacks in folds]
-        if kind.codes:
-            of_folds = [_networks(graph, weights, view) for weights, view in zip(networks, views, strict=True)]
-            mean = graph.add("Div", graph.add("Sum", *of_folds), graph.constant(len(of_folds), np.float64))
+    """Product of powers of the members' probabilities, with an intercept for each class."""
+    features = graph.cast(_clipped(graph, _matrix(graph, model, rows), model.scaler_), np.float32)
+    coded = None if model.encoder_ is None else _with_codes(graph, features, model.encoder_)
+    powers = [graph.constant(model.pool_.intercepts, np.float64)]
+    for member, weight in zip(model.members_.values(), model.pool_.weights, strict=True):
+        if isinstance(member, FittedEnsemble):
+            reads_codes = member.weights_["weights.0"].shape[1] > model.n_features_in_
+            proba = _networks(graph, member.weights_, coded if reads_codes and coded is not None else features)
         else:
-            joined = {name: np.concatenate([weights[name] for weights in networks]) for name in networks[0]}
-            mean = _networks(graph, joined, value)
-        logs = graph.add("Log", graph.add("Add", mean, graph.constant(TINY, np.float64)))
-        powers.append(graph.add("Mul", logs, graph.constant(model.pool_weights_[i], np.float64)))
+            proba = tree_probabilities(graph, member, features)
+        logs = graph.add("Log", graph.add("Add", proba, graph.constant(FLOOR, np.float64)))
+        powers.append(graph.add("Mul", logs, graph.constant(weight, np.float64)))
     return graph.add("Softmax", graph.add("Sum", *powers), axis=-1)
 
 
@@ -173,11 +164,6 @@ def _clipped(graph: Graph, value: str, scaler: Standardizer | None) -> str:
         return value
     bounds = graph.constant(-scaler.clip_, np.float64), graph.constant(scaler.clip_, np.float64)
     return graph.add("Clip", value, *bounds)
-
-
-def _with_scales(weights: Weights, scales: np.ndarray) -> Weights:
-    first = weights["weights.0"]
-    return weights | {"weights.0": (scales[:, None].astype(np.float64) * first).astype(first.dtype)}
 
 
 def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> str:

@@ -7,11 +7,13 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
 from equipoise.classifiers import AutoClassifier
 from equipoise.classifiers.auto import DECISIONS
 from equipoise.persistence.walk import walk
 from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.training import FittedEnsemble
 
 
 def check_whole(model: Any) -> None:
@@ -44,7 +46,7 @@ def _(encoder: PiecewiseLinearEncoder) -> None:
 
 @_check.register
 def _(auto: AutoClassifier) -> None:
-    if not hasattr(auto, "pool_weights_"):
+    if not hasattr(auto, "pool_"):
         return
     of_features, of_classes = (auto.n_features_in_,), (len(auto.classes_),)
     auto.costs()
@@ -53,30 +55,34 @@ def _(auto: AutoClassifier) -> None:
         raise ValueError(f"offsets_ must have the keys {DECISIONS}, got {list(auto.offsets_)!r:.100}")
     for name, offsets in auto.offsets_.items():
         _check_numbers(f"offsets_ of {name}", offsets, of_classes)
-    _check_numbers("pool_weights_", auto.pool_weights_, (len(auto.kinds_),), least=0)
     if auto.scaler_ is not None:
         _check_numbers("mean_ of the scaler", auto.scaler_.mean_, of_features)
         _check_numbers("scale_ of the scaler", auto.scaler_.scale_, of_features, above=0)
-    if not len(auto.fold_inputs_) == len(auto.fold_ensembles_) > 0:
-        raise ValueError(
-            f"the inputs have {len(auto.fold_inputs_)} folds, but the networks {len(auto.fold_ensembles_)}"
-        )
-    for inputs, stacks in zip(auto.fold_inputs_, auto.fold_ensembles_, strict=True):
-        _check_numbers("feature_importances_ of a fold", inputs.feature_importances_, of_features, least=0)
-        _check(inputs.encoder_)
-        if inputs.encoder_ is not None and inputs.encoder_.n_features_in_ != auto.n_features_in_:
-            raise ValueError(f"codes read {inputs.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")
-        if len(stacks) != len(auto.kinds_):
-            raise ValueError(f"a fold has {len(stacks)} networks for {len(auto.kinds_)} kinds")
-        for kind, stack in zip(auto.kinds_, stacks, strict=True):
-            scales = inputs.scales(kind)
-            _check_numbers("scales of inputs", scales, scales.shape)
-            members, n_inputs, _ = stack.weights_["weights.0"].shape
-            if (members, n_inputs, len(stack.classes_)) != (1, len(scales), *of_classes) or stack.scaler_ is not None:
-                raise ValueError(
-                    f"expected one network of {len(scales)} inputs and {of_classes[0]} classes, "
-                    f"got {members} of {n_inputs} inputs and {len(stack.classes_)} classes"
-                )
+    _check_numbers("feature_importances_", auto.feature_importances_, of_features, least=0)
+    _check_numbers("weights of the pool", auto.pool_.weights, (len(auto.members_),), least=0)
+    _check_numbers("intercepts of the pool", auto.pool_.intercepts, of_classes)
+    widths = {auto.n_features_in_}
+    if auto.encoder_ is not None:
+        _check(auto.encoder_)
+        if auto.encoder_.n_features_in_ != auto.n_features_in_:
+            raise ValueError(f"codes read {auto.encoder_.n_features_in_!r:.20} features, not {auto.n_features_in_}")
+        widths.add(auto.n_features_in_ + len(auto.encoder_.columns_))
+    for name, member in auto.members_.items():
+        _check_member(name, member, widths, auto)
+
+
+def _check_member(name: str, member: Any, widths: set[int], auto: AutoClassifier) -> None:
+    """Refuse a member that reads other inputs than its pool has, or knows other classes."""
+    if not isinstance(member, ExtraTreesClassifier | HistGradientBoostingClassifier | FittedEnsemble):
+        raise ValueError(f"a pool has no members such as {type(member).__name__}")
+    is_network = isinstance(member, FittedEnsemble)
+    n_inputs = member.weights_["weights.0"].shape[1] if is_network else member.n_features_in_
+    if n_inputs not in (widths if is_network else {auto.n_features_in_}):
+        raise ValueError(f"the member {name!r:.40} reads {n_inputs!r:.20} inputs, which its pool does not have")
+    if not np.array_equal(member.classes_, np.arange(len(auto.classes_))):
+        raise ValueError(f"the member {name!r:.40} knows other classes than its pool")
+    if is_network and member.scaler_ is not None:
+        raise ValueError(f"the member {name!r:.40} has a scaler of its own")
 
 
 def _check_numbers(

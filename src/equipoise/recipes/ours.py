@@ -22,7 +22,7 @@ _ldam = {"loss": partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0), "network": "cosine
 TREATMENTS = [
     Recipe(
         AUTO,
-        "networks of several kinds, pooled and calibrated on held-out rows",
+        "trees, boosting, a line and networks, pooled and calibrated on held-out rows",
         make=partial(AutoClassifier, standardize=False),
         priors=observed_priors,
         cost=8.0,
