@@ -142,7 +142,7 @@ def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
     tasks = make_recipe("auto", protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
     assert max(task.settings.max_steps for task in tasks) == 123
     whole = make_recipe("auto", comparison.protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
-    assert max(task.settings.max_steps for task in whole) == 300
+    assert max(task.settings.max_steps for task in whole) == 600
 
 
 def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped, tmp_path, monkeypatch):

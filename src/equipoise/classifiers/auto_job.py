@@ -256,8 +256,8 @@ class AutoJob(FitJob["AutoClassifier"]):
             of_kind = networks[number :: len(draft.kinds)]
             found = self.answers[kind.name] = np.empty((len(self.rows), len(draft.classes_)))
             inputs = self._scales[kind.name]
-            for held_out, network, scale in zip(self.held_out, of_kind, inputs, strict=True):
-                found[held_out] = self._answers(merged([network], [scale], len(draft.classes_)), held_out)
+            for unseen, network, scale in zip(self.held_out, of_kind, inputs, strict=True):
+                found[unseen] = self._answers(merged([network], [scale], len(draft.classes_)), unseen)
             members[kind.name] = merged(of_kind[:_KEPT_NETWORKS], inputs[:_KEPT_NETWORKS], len(draft.classes_))
         held_out = self._held_out_rows()
         held_out.warn(draft.classes_.tolist(), stacklevel=6)

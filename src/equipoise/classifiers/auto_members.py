@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from equipoise.training import FittedEnsemble, TrainedNetwork
 Rows = NDArray[np.float32]
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
-Member = ExtraTreesClassifier | HistGradientBoostingClassifier | DummyClassifier | FittedEnsemble
+Member: TypeAlias = ExtraTreesClassifier | HistGradientBoostingClassifier | DummyClassifier | FittedEnsemble
 
 TREES, BOOSTING, LINE = "trees", "boosting", "line"
 CHEAP = (TREES, BOOSTING, LINE)

@@ -15,14 +15,17 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 FLOOR = 1e-4
-"""Added to probabilities before their logarithm: no model can rule out a class for all."""
+"""Added to the probabilities of a pool's members before their logarithm: none can rule out a class for all."""
+
+TINY = 1e-12
+"""Added to probabilities before their logarithm."""
 
 _PULL = 0.3  # to equal weights, as of so many rows a model
 
 
-def log_probabilities(probas: NDArray[Any]) -> NDArray[np.float64]:
+def log_probabilities(probas: NDArray[Any], floor: float = TINY) -> NDArray[np.float64]:
     """Logarithms, bounded below."""
-    return np.log(np.asarray(probas, dtype=np.float64) + FLOOR)
+    return np.log(np.asarray(probas, dtype=np.float64) + floor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +81,7 @@ class LogPool:
         >>> bool(pool.weights[0] > pool.weights[1])
         True
         """
-        logs = log_probabilities(probas)
+        logs = log_probabilities(probas, FLOOR)
         n_models, n_classes, pull = len(logs), logs.shape[-1], _PULL * len(logs)
         rows = np.ones(len(codes)) if sample_weight is None else sample_weight
         equal, one_hot = np.full(n_models, 1 / n_models), np.eye(n_classes)[codes]
@@ -108,7 +111,7 @@ class LogPool:
 
     def proba(self, probas: NDArray[Any]) -> NDArray[np.float64]:
         """Return the pooled probabilities of shape (..., K), of those of shape (M, ..., K)."""
-        return softmax(np.tensordot(self.weights, log_probabilities(probas), axes=1) + self.intercepts, axis=-1)
+        return softmax(np.tensordot(self.weights, log_probabilities(probas, FLOOR), axes=1) + self.intercepts, axis=-1)
 
 
 def _log_loss(proba: NDArray[np.float64], codes: NDArray[np.int64], rows: NDArray[np.float64]) -> float:

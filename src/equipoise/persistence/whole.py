@@ -75,14 +75,17 @@ def _check_member(name: str, member: Any, widths: set[int], auto: AutoClassifier
     """Refuse a member that reads other inputs than its pool has, or knows other classes."""
     if not isinstance(member, ExtraTreesClassifier | HistGradientBoostingClassifier | FittedEnsemble):
         raise ValueError(f"a pool has no members such as {type(member).__name__}")
-    is_network = isinstance(member, FittedEnsemble)
-    n_inputs = member.weights_["weights.0"].shape[1] if is_network else member.n_features_in_
-    if n_inputs not in (widths if is_network else {auto.n_features_in_}):
+    known: set[Any] = {auto.n_features_in_}
+    if isinstance(member, FittedEnsemble):
+        n_inputs, known = member.weights_["weights.0"].shape[1], widths
+        if member.scaler_ is not None:
+            raise ValueError(f"the member {name!r:.40} has a scaler of its own")
+    else:
+        n_inputs = member.n_features_in_
+    if n_inputs not in known:
         raise ValueError(f"the member {name!r:.40} reads {n_inputs!r:.20} inputs, which its pool does not have")
     if not np.array_equal(member.classes_, np.arange(len(auto.classes_))):
         raise ValueError(f"the member {name!r:.40} knows other classes than its pool")
-    if is_network and member.scaler_ is not None:
-        raise ValueError(f"the member {name!r:.40} has a scaler of its own")
 
 
 def _check_numbers(
