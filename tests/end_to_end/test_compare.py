@@ -75,7 +75,8 @@ def brief_auto(monkeypatch):
 def test_fit_needs_no_choice_and_predict_writes_what_is_decided(brief_auto, fraud_csv, frame, tmp_path):
     """Auto's probabilities are natural, and it decides for equal classes: the most probable class is another."""
     out, new, scored = (str(tmp_path / name) for name in ("model", "new.csv", "scored.csv"))
-    frame.drop(columns="is_fraud").assign(amount=np.linspace(-2, 4, len(frame))).to_csv(new, index=False)
+    days = pd.date_range("2025-06-10", periods=len(frame), freq="3h").strftime("%Y-%m-%d")  # fraud began in the middle
+    frame.drop(columns="is_fraud").assign(amount=np.linspace(-2, 4, len(frame)), day=days).to_csv(new, index=False)
     main(["fit", str(fraud_csv), "--target", "is_fraud", "--out", out])
     main(["predict", out, new, "--out", scored])
     rows, model = pd.read_csv(scored), load(out)

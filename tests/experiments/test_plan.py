@@ -70,7 +70,7 @@ def test_what_it_takes_is_measured_on_its_own_tasks():
     protocol = Protocol(("auto",), 2, 1, 5, 300, random_state=0)
     fold = plan.PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)))
     found = plan._auto_fit(fold, protocol)
-    assert found.around > 0 and found.training > 0 and found.steps == 300
+    assert found.around > 0 and found.training > 0 and found.steps == 600
     one_class = replace(fold, y_train=np.zeros_like(fold.y_train))  # its cell will say so
     assert plan._auto_fit(one_class, protocol) == plan.AutoFit()
 

@@ -12,6 +12,7 @@ import pytest
 import skops.io
 
 from equipoise import recipes, save
+from equipoise.classifiers import auto_job
 from equipoise.persistence.trusted import read_objects
 
 
@@ -31,10 +32,11 @@ def model(table):
 
 @pytest.fixture(scope="package")
 def auto(table, fewer_trees):
-    """Fitted to labels that the rows tell: each member of the pool has weight."""
+    """Fitted to labels that the rows tell: the pool is better than the class priors."""
     X, y = table
     noisy = X["number"].fillna(-1) + 0.7 * np.random.default_rng(1).normal(size=len(X))
-    with fewer_trees():
+    with fewer_trees(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auto_job, "_LEAST_WEIGHT", 0.0)  # no member is dropped
         return recipes.make("auto", max_steps=100, random_state=0).fit(X, y[noisy.rank(method="first").astype(int) - 1])
 
 
