@@ -37,7 +37,7 @@ def test_a_file_gets_a_line_at_each_stage_and_at_its_end(lines):
         shown.advance("training", 100 * done, 400)
         clock.now += 20.0
     assert written() == [
-        "00:00 Reading, limit in 10 min 0 s",
+        "00:00 Reading, checking, limit in 10 min 0 s",
         "00:02 Training networks, 0 of 400, limit in 9 min 58 s",
         "01:22 Training networks, 400 of 400, limit in 8 min 38 s",
     ]

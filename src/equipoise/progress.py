@@ -20,8 +20,7 @@ OnSteps = Callable[[int, int], None]
 """Called with the number of steps done and in all."""
 
 _TITLES = {
-    "reading": "Reading",
-    "checking": "Checking",
+    "reading": "Reading, checking",
     "planning": "Timing recipes",
     "preparing": "Preparing folds",
     "alone": "Fitting alone",
@@ -30,7 +29,8 @@ _TITLES = {
     "scoring": "Scoring",
     "report": "Writing report",
     "refitting": "Fitting on all rows",
-    "saving": "Saving",
+    "fitting": "Fitting",
+    "logging": "Logging to MLflow",
     "searching": "Searching rows",
     "sets": "Data sets",
     "tails": "Long tails",
@@ -121,7 +121,7 @@ class _Lines:
         self, console: "Console", deadline: Deadline | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._console, self._deadline, self._clock = console, deadline, clock
-        self._first = clock()
+        self._first = clock() - (0.0 if deadline is None else deadline.spent)
         self._now: tuple[str, int, int] | None = None
         self._begun: dict[str, float] = {}
         self._stopped = Event()

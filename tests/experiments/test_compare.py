@@ -1,4 +1,6 @@
+import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -7,11 +9,13 @@ from sklearn.linear_model import LogisticRegression
 
 from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
-from equipoise.experiments import Comparison, Store, compare, refit
-from equipoise.experiments.arms import Arm, make_recipe
+from equipoise.experiments import Comparison, Store, compare, refit, rounds
+from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
 from equipoise.experiments.compare import fingerprint
-from equipoise.experiments.engine import fit_cells
+from equipoise.experiments.engine import fit_cells, run_cells
+from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -223,12 +227,73 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):
     assert len(found.leaderboard) == 2
 
 
-def test_a_small_budget_cuts_and_says_so(dataset, tmp_path):
+def fits_of_a_minute(dataset, codes, protocol, deadline, on_progress):
+    return Costs({"none": Cost(0.0, 60.0), "remix": Cost(0.0, 60.0), "svm-smote": Cost(1e6, 60.0)})
+
+
+def test_a_time_limit_cuts_and_says_so(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[compare.__module__], "measured_costs", fits_of_a_minute)
+    said, names = [], ["none", "svm-smote", "remix"]
     with Store(tmp_path / "r.sqlite") as store:
-        found = compare(dataset, store, recipes=["none", "remix"], n_folds=3, n_repeats=9, n_members=3, budget=0.5)
-    assert found.protocol.n_repeats < 9
-    assert any("to meet the time limit of 0.00833 minutes" in note for note in found.protocol.notes)
-    assert found.complete
+        options = {"recipes": names, "n_folds": 3, "n_repeats": 9, "n_members": 3, "budget": 240.0}
+        found = compare(dataset, store, on_note=said.append, **options)
+    assert found.protocol.n_repeats == 1 and 30 <= found.protocol.max_steps < 300
+    assert found.protocol.notes == tuple(said) and all("to meet the time limit of 4 minutes" in note for note in said)
+    assert [note.split()[0] for note in said] == ["1", f"{found.protocol.max_steps}", "Left"]
+    assert said[-1].startswith("Left out to meet the time limit of 4 minutes: svm-smote (about ")
+    assert found.complete and found.recipes == ["none", "remix"]
+
+
+def test_too_short_a_time_is_refused_before_anything_is_stored(dataset, tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        with pytest.raises(ValueError, match=r"No recipe can be compared within the time limit .* Raise --budget"):
+            compare(dataset, store, recipes=["none", "remix"], budget=0.001)
+        assert store.get("request") is None
+
+
+def test_a_recipe_that_is_left_out_during_the_run_has_no_results(dataset, tmp_path, monkeypatch):
+    """Estimated at nothing, and ended: the store keeps what it has, the comparison shows the others."""
+    monkeypatch.setattr(sys.modules[compare.__module__], "measured_costs", fits_of_a_minute)
+    run, said = rounds.run_cells, []
+
+    def ends_remix(wanted, *arguments, **options):
+        kept = [(arm, fold) for arm, fold in wanted if arm.name != "remix" or fold.number == 0]
+        run(kept, *arguments, **options)
+        return {arm.name for arm, _ in wanted} & {"remix"}
+
+    monkeypatch.setattr(rounds, "run_cells", ends_remix)
+    options = {"recipes": ["none", "remix"], "n_folds": 3, "n_repeats": 1, "n_members": 1}
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(dataset, store, on_note=said.append, **options)
+        assert ("remix", 0, 0) in store.done()
+        again = compare(dataset, store, **options)
+    for view in (found, again):
+        assert view.complete and view.recipes == ["none"] and view.protocol.recipes == ("none",)
+        assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == tuple(said)
+    assert said == ["Left out during the run to meet the time limit of 15 minutes: remix; took longer than estimated."]
+
+
+def test_cells_ended_at_a_limit_are_not_stored_and_can_run_again(dataset, tmp_path):
+    _, codes = np.unique(dataset.y, return_inverse=True)
+    protocol = Protocol(("none", "remix"), 3, 1, 2, 100_000, random_state=0)
+    wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, 0) for arm in recipe_arms(protocol.recipes)]
+    prepare = partial(PreparedFold.of, dataset, codes)
+    with Store(tmp_path / "r.sqlite") as store:
+        assert run_cells(wanted, prepare, protocol, store, seconds=0.3) <= {"none", "remix"}
+        assert store.done() == set()
+        assert run_cells(wanted, prepare, replace(protocol, max_steps=20), store, seconds=600) == set()
+        assert len(store.done()) == 6 and not any(cell.error for cell in store.cells())
+
+
+@pytest.mark.parametrize("recipe", ["none", "gbdt"])
+def test_a_refit_in_time_is_the_same_model(comparison, dataset, recipe):
+    alone, in_time = refit(comparison, dataset, recipe), refit(comparison, dataset, recipe, seconds=600)
+    np.testing.assert_allclose(alone.predict_proba(dataset.X), in_time.predict_proba(dataset.X), atol=2e-4)
+
+
+def test_a_refit_that_would_make_few_steps_is_refused(comparison, dataset):
+    with pytest.raises(TimeoutError, match=r"longer than the time limit|gradient steps fit into the time"):
+        refit(comparison, dataset, "none", seconds=0.05)
 
 
 @pytest.mark.parametrize(

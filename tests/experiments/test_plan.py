@@ -1,90 +1,200 @@
-"""A comparison is cut to its budget by what its recipes cost."""
+"""A comparison ends within its time limit, on a clock that is set by what the work would take."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from equipoise.datasets import split_target
-from equipoise.experiments import plan
+from equipoise import recipes
+from equipoise.deadline import Deadline
+from equipoise.experiments.plan import LEAST_SHARE, Cost, Costs, Schedule, run_in_time
 from equipoise.experiments.protocol import Protocol
 
-
-@pytest.fixture
-def planned(monkeypatch):
-    """What is left of a budget, a step of a network taken to last a millisecond."""
-    monkeypatch.setattr(plan, "_network_step_seconds", lambda fold, protocol: 1e-3)
-    codes = np.arange(300) % 3 // 2
-    dataset = split_target(pd.DataFrame({"x": np.arange(300.0), "kind": codes}), "kind")
-
-    def fit(*recipes, n_repeats=1):
-        wish = Protocol(recipes, 2, n_repeats, 5, 1_000_000, random_state=0)
-        return plan.fit_to_budget(dataset, codes, wish, 1000.0)
-
-    return fit
+SLACK = 1.1
+STEPS = 7500
 
 
-@pytest.fixture
-def steps_cut(planned):
-    def cut(*recipes):
-        found = planned(*recipes)
-        assert len(found.notes) == 1 and "gradient steps per network instead of" in found.notes[0]
-        return found.max_steps
+class Clock:
+    """A clock that work sets forward."""
 
-    return cut
+    def __init__(self):
+        self.now = 0.0
 
-
-def test_networks_share_the_budget(steps_cut):
-    alone = steps_cut("none")
-    assert alone == pytest.approx(0.7 * 1000 / (2 * 5 * 1e-3), rel=0.01)
-    assert steps_cut("none", "cost", "remix", "gbdt") == pytest.approx(alone / 3, rel=0.01)
+    def __call__(self):
+        return self.now
 
 
-def test_a_schedule_of_its_own_is_counted_and_cut_alike(planned, monkeypatch):
-    """Around its training auto takes 20 s a fold, in it as long as the five networks of none: 5 x 10^6 ms."""
-    alone = planned("none").max_steps
-    monkeypatch.setattr(plan, "_auto_fit", lambda fold, protocol: plan.AutoFit(20.0, 5000.0, 80_000))
-    found = planned("auto", "none")
-    left = (700 - 2 * 20) / (2 * (5000 + 5000))
-    assert found.max_steps == pytest.approx(1_000_000 * left, rel=0.01) and found.max_steps < alone / 2
-    assert found.auto_steps == pytest.approx(80_000 * left, rel=0.01)
-    cut, of_auto = found.notes
-    assert cut.startswith(f"{found.max_steps} gradient steps per network instead of 1000000")
-    assert of_auto.startswith(f"auto: {found.auto_steps} gradient steps of its longest networks instead of 80000 to")
-    found = planned("auto", "gbdt")
-    assert found.auto_steps == pytest.approx(80_000 * 660 / 10_000, rel=0.01) and len(found.notes) == 1
+def none_slower(recipe):
+    return 1.0
 
 
-def test_repeats_go_first(planned, monkeypatch):
-    monkeypatch.setattr(plan, "_auto_fit", lambda fold, protocol: plan.AutoFit(10.0, 90.0, 80_000))
-    found = planned("auto", n_repeats=9)
-    assert found.n_repeats == 3 and found.auto_steps is None  # of 200 s each
-    assert [note[:20] for note in found.notes] == ["3 repeats instead of"]
+def one_pace(now):
+    return 1.0
 
 
-def test_what_it_takes_is_measured_on_its_own_tasks():
-    codes = np.arange(120) % 4 // 3
-    rng = np.random.default_rng(0)
-    dataset = split_target(pd.DataFrame({"x": rng.normal(size=120) + codes, "kind": codes}), "kind")
-    protocol = Protocol(("auto",), 2, 1, 5, 300, random_state=0)
-    fold = plan.PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)))
-    found = plan._auto_fit(fold, protocol)
-    assert found.around > 0 and found.training > 0 and found.steps == 600
-    one_class = replace(fold, y_train=np.zeros_like(fold.y_train))  # its cell will say so
-    assert plan._auto_fit(one_class, protocol) == plan.AutoFit()
+@dataclass
+class FakeMachine:
+    """A machine whose fits take what was estimated, times a factor of the recipe, times the load at that time."""
+
+    clock: Clock
+    costs: Costs
+    share: float
+    protocol: Protocol
+    n_workers: int = 2
+    slower: callable = none_slower
+    load: callable = one_pace
+    done: set = field(default_factory=set)
+    took: dict = field(default_factory=dict)
+    ran: list = field(default_factory=list)
+
+    def pending(self, names, repeat):
+        return [r for r in names if any((r, repeat, f) not in self.done for f in range(self.protocol.n_folds))]
+
+    def pass_time(self, seconds):
+        self.clock.now += seconds * self.load(self.clock.now)
+
+    def prepare(self, repeat):
+        self.pass_time(self.protocol.n_folds * self.costs.fold)
+
+    def run(self, protocol, names, repeat, seconds):
+        """Workers take jobs in turn; what runs at the limit is ended."""
+        self.ran.append((tuple(names), repeat))
+        end, ended = self.clock.now + seconds, set()
+        free = np.full(self.n_workers, self.clock.now)
+        for recipe, fold in [(r, f) for r in names for f in range(protocol.n_folds) if (r, repeat, f) not in self.done]:
+            worker = free.argmin()
+            if free[worker] >= end:
+                break
+            limit = protocol.auto_seconds if recipe == recipes.AUTO else None
+            alone = self.costs.recipes[recipe].at(self.share) * self.slower(recipe)
+            took = alone * self.load(free[worker])
+            took = took if limit is None else min(took, 1.1 * limit)
+            free[worker] += took
+            if free[worker] > end:
+                free[worker] = end
+                ended.add(recipe)
+            else:
+                self.done.add((recipe, repeat, fold))
+                self.took.setdefault((recipe, repeat), []).append(took)
+        self.clock.now = max(free)
+        return ended
+
+    def measured(self, recipe, repeat):
+        took = self.took.get((recipe, repeat))
+        return None if took is None else float(np.mean(took))
 
 
-@pytest.mark.parametrize("recipe", ["autobalance", "under+autobalance"])
-def test_a_loss_that_is_searched_for_counts_as_two_and_a_half(steps_cut, recipe):
-    assert steps_cut(recipe, "none") == pytest.approx(steps_cut("none") / 3.5, rel=0.01)
+NAMES = ("auto", "none", "cost", "under", "smote", "svm-smote", "remix", "focal", "autobalance", "mubo", "gbdt")
 
 
-def test_gans_that_are_asked_for_run_beyond_the_budget(planned, monkeypatch):
-    """A GAN's time hardly grows with the rows: to scale that of a part by their square would leave it out."""
-    monkeypatch.setattr(plan, "_SAMPLER_ROWS", 50)
-    monkeypatch.setattr(plan, "_SAMPLER_SHARE", 1e-9)
-    found = planned("none", "gbo", "smote")
-    assert found.recipes == ("none", "gbo")
-    assert any(note.startswith("gbo: training its GANs") for note in found.notes)
-    assert any(note.startswith("smote was left out") for note in found.notes)
+def costs_of(speed):
+    """A table of 30,000 rows on a machine of some speed."""
+    steps = dict.fromkeys(NAMES, 150.0) | {"autobalance": 375.0, "mubo": 300.0, "gbdt": 0.0, "auto": 90.0}
+    around = {"gbdt": 4.0, "smote": 2.0, "svm-smote": 60.0, "under": 0.1}
+    found = {name: Cost(around.get(name, 0.0) / speed, steps[name] / speed) for name in NAMES}
+    return Costs(found, fold=0.3 / speed, score=0.1 / speed, report=3.0 / speed)
+
+
+def whole_command(budget, speed=1.0, reading=3.0, done=(), **machine):
+    """Run a comparison as the command does: reading and pilots, the parts, scores and report, the winner's refit."""
+    clock = Clock()
+    deadline, costs, said = Deadline(budget, clock), costs_of(speed), []
+    load = machine.get("load", one_pace)
+    clock.now += min(reading, 0.05 * budget) * load(0)
+    wish = Protocol(NAMES, 5, 2, 4, STEPS, random_state=0)
+    schedule = Schedule(costs, deadline, 5, 2)
+    protocol = schedule.cut(wish)
+    fake = FakeMachine(clock, costs, schedule.share, protocol, done=set(done), **machine)
+    found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note))
+    fake.pass_time(len(found.recipes) * 5 * found.n_repeats * costs.score + costs.report)
+    slowest = max(found.recipes, key=lambda name: costs.recipes[name].at(schedule.share))
+    a_refit = costs.recipes[slowest].at(schedule.share) * 1.25 * fake.slower(slowest) * load(clock.now)
+    in_time = a_refit <= deadline.left
+    clock.now += min(a_refit, max(deadline.left, 0.02 * budget))  # the refit is ended there
+    return {"spent": clock.now, "first": protocol, "last": found, "said": said, "refitted": in_time, "fake": fake}
+
+
+def doubles_midway(budget):
+    return lambda now: 2.0 if now > budget / 2 else 1.0
+
+
+@pytest.mark.parametrize("speed", [0.2, 1.0, 5.0, 1000.0])
+@pytest.mark.parametrize("budget", [60, 120, 900, 7200])
+@pytest.mark.parametrize("case", ["as estimated", "load doubles midway", "one ten times slower", "all twice as slow"])
+def test_the_whole_command_ends_within_its_time(budget, speed, case):
+    machine = {
+        "as estimated": {},
+        "load doubles midway": {"load": doubles_midway(budget)},
+        "one ten times slower": {"slower": lambda recipe: 10.0 if recipe == "remix" else 1.0},
+        "all twice as slow": {"load": lambda now: 2.0},
+    }[case]
+    try:
+        found = whole_command(budget, speed, **machine)
+    except ValueError as error:  # too short for any recipe: told before the run
+        assert "No recipe can be compared" in str(error) and "Raise --budget" in str(error) and budget * speed < 100
+        return
+    assert found["spent"] <= SLACK * budget
+    first, last = found["first"], found["last"]
+    fake = found["fake"]
+    assert all((r, k, f) in fake.done for r in last.recipes for k in range(last.n_repeats) for f in range(5))
+    gone = set(first.recipes) - set(last.recipes)
+    assert all(any(name in note for note in found["said"]) for name in gone)
+    assert set(last.notes) >= {*first.notes, *found["said"]}
+    if case == "as estimated":
+        assert not gone and first.n_repeats == last.n_repeats and found["refitted"]
+
+
+def test_nothing_is_cut_where_there_is_time():
+    found = whole_command(7200, speed=10.0)
+    wish = found["first"]
+    assert wish.recipes == NAMES and wish.n_repeats == 2 and wish.max_steps == STEPS and wish.notes == ()
+    assert found["last"] == wish
+    assert wish.auto_seconds is None
+
+
+def test_cuts_are_repeats_then_steps_then_recipes():
+    tight, tighter, tightest = (whole_command(budget)["first"] for budget in (9000, 2400, 300))
+    assert tight.n_repeats == 1 and tight.max_steps == STEPS and tight.recipes == NAMES
+    assert tighter.n_repeats == 1 and LEAST_SHARE * STEPS < tighter.max_steps < STEPS and tighter.recipes == NAMES
+    assert len(tightest.recipes) < len(NAMES) and tightest.max_steps >= LEAST_SHARE * STEPS
+    assert {"gbdt", "none"} <= set(tightest.recipes) and "svm-smote" not in tightest.recipes
+    told = " ".join(tightest.notes)
+    assert all(name in told for name in set(NAMES) - set(tightest.recipes))
+    assert f"{tightest.max_steps:,} gradient steps per network instead of 7,500" in told
+    assert "to meet the time limit of 5 minutes" in told
+
+
+def test_a_second_is_told_to_be_too_short():
+    with pytest.raises(ValueError, match=r"time limit of 0.0167 minutes: the quickest, 'gbdt', needs about .* Raise"):
+        whole_command(1)
+
+
+def test_the_slow_one_goes_and_the_others_stay():
+    found = whole_command(900, slower=lambda recipe: 10.0 if recipe == "under" else 1.0)
+    assert "under" in found["first"].recipes and "under" not in found["last"].recipes
+    assert any("under" in note and "took longer than estimated" in note for note in found["said"])
+    assert len(found["last"].recipes) >= len(found["first"].recipes) - 3
+
+
+def test_a_repeat_that_would_end_late_is_skipped():
+    found = whole_command(6500, speed=2.0, load=lambda now: 1.6)
+    assert found["first"].n_repeats == 2 and found["last"].n_repeats == 1
+    assert found["said"] == ["1 of 2 repeats skipped to meet the time limit of 108 minutes."]
+
+
+def test_a_run_that_goes_on_reuses_what_is_there_and_has_a_time_limit_of_its_own():
+    first = whole_command(2400)
+    half = {key for key in first["fake"].done if key[0] in ("none", "gbdt", "cost")}
+    again = whole_command(2400, done=half)
+    ran = {name for names, _ in again["fake"].ran for name in names}
+    assert ran == set(again["first"].recipes) - {"none", "gbdt", "cost"} and again["spent"] < first["spent"]
+
+
+def test_what_a_part_took_corrects_what_follows():
+    clock = Clock()
+    schedule = Schedule(costs_of(1.0), Deadline(600, clock), 5, 2, share=0.1)
+    assert schedule.cell("remix") == pytest.approx(15.0)
+    schedule.learn({"none": 30.0, "cost": 30.0})  # twice the estimate: a load
+    assert schedule.cell("none") == schedule.cell("remix") == pytest.approx(30.0)
+    schedule.learn({"none": 30.0}, took=2 * schedule.work(["none"]))  # and as long again around the fits
+    assert schedule.cell("none") == pytest.approx(60.0)

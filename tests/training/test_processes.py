@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from equipoise.training.processes import side_by_side
+from equipoise.training.processes import in_time, side_by_side
 
 # Functions for the workers are made within tests: those of a test module cannot be imported there.
 
@@ -86,7 +86,7 @@ def test_a_job_that_kills_its_process_each_time_fails_alone(tmp_path):
 LARGE = """
 import os, sys, time
 from pathlib import Path
-from equipoise.training.processes import side_by_side
+from equipoise.training.processes import in_time, side_by_side
 
 def large(number):
     (Path(sys.argv[1]) / str(os.getpid())).touch()
@@ -157,3 +157,33 @@ def test_workers_end_with_a_driver_that_was_killed(driver):
     program.communicate(timeout=SECONDS)
     assert not psutil.wait_procs(workers, timeout=SECONDS)[1]
     assert not folder.exists()
+
+
+def test_jobs_that_run_at_the_time_limit_are_ended_and_others_do_not_begin():
+    def endless(number):
+        while True:
+            time.sleep(1)
+
+    found = dict(side_by_side(endless, [(number,) for number in range(5)], 2, seconds=1.0))
+    assert set(found) == {0, 1} and all(isinstance(outcome, TimeoutError) for outcome in found.values())
+    assert outcomes(abs, [(-1,), (-2,), (-3,)]) == [1, 2, 3]  # new processes
+
+
+def test_a_time_limit_that_is_not_reached_changes_nothing():
+    assert sorted(side_by_side(abs, [(-1,), (-2,)], 2, seconds=SECONDS)) == [(0, 1), (1, 2)]
+    assert list(side_by_side(abs, [(-1,), (-2,)], 1, seconds=0.0)) == []
+
+
+def test_a_call_in_time_returns_raises_or_is_ended():
+    def endless():
+        while True:
+            time.sleep(1)
+
+    def fails():
+        raise KeyError("this")
+
+    assert in_time(abs, -3, seconds=SECONDS) == 3
+    with pytest.raises(KeyError, match="this"):
+        in_time(fails, seconds=SECONDS)
+    with pytest.raises(TimeoutError, match="longer than the time limit"):
+        in_time(endless, seconds=1.0)

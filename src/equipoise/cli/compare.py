@@ -11,22 +11,31 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from equipoise.cli.fit import about_model, in_terms
-from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, THIS_MACHINE, Columns, Count, Machines, Reading, Seed
+from equipoise.cli.options import (
+    AS_FOUND,
+    AS_IN_A_FILE,
+    MEMBERS,
+    THIS_MACHINE,
+    Columns,
+    Count,
+    Machines,
+    Minutes,
+    Reading,
+    Seed,
+)
 from equipoise.cli.output import announce, command_line, resumable, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
+from equipoise.deadline import Deadline
 from equipoise.files import check_input
+from equipoise.progress import ProgressBars
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
     from equipoise.experiments import Comparison, Store
 
 _DEMO = "digits"
-
-
-def _check_minutes(_: Any, value: float) -> None:
-    if not value > 0:  # NaN neither
-        raise ValueError("Must be a positive number of minutes.")
+_TO_SAVE = 0.02  # of the time limit, to save the model
 
 
 def compare(
@@ -42,7 +51,7 @@ def compare(
     repeats: Count | None = None,
     members: Count = MEMBERS,
     metric: str = "g_mean",
-    budget: Annotated[float, Parameter(validator=_check_minutes)] = 15.0,
+    budget: Minutes = 15.0,
     seed: Seed = 0,
     track: Literal["mlflow"] | None = None,
     machines: Machines = THIS_MACHINE,
@@ -77,33 +86,39 @@ def compare(
     metric
         Metric that ranks the recipes, and the aim of auto's decisions.
     budget
-        Time limit in minutes. If needed, repeats, steps or slow samplers are cut; the report lists every cut.
+        Time limit in minutes for the whole command. If needed, repeats, gradient steps, then recipes are cut; every cut
+        is told before the run and listed in the report.
     seed
         Random seed.
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     """
+    deadline, console = Deadline(60 * budget), Console()
     _check_source(table, target, demo, dataset)
     terms = stated.terms()
+    with ProgressBars(console, deadline) as bars:
+        bars.advance("reading")
 
-    from equipoise import persistence
-    from equipoise.cli.leaderboard import print_leaderboard
-    from equipoise.experiments import compare as run_comparison
-    from equipoise.experiments.compare import check_names
-    from equipoise.experiments.terms import InTerms
-    from equipoise.progress import ProgressBars
-    from equipoise.reports import check_places, leaderboard_csv, write_report
-    from equipoise.training.machines import backend
+        from equipoise import persistence
+        from equipoise.cli.leaderboard import print_leaderboard
+        from equipoise.experiments import compare as run_comparison
+        from equipoise.experiments.compare import check_names
+        from equipoise.experiments.terms import InTerms
+        from equipoise.reports import check_places, leaderboard_csv, write_report
+        from equipoise.training.machines import backend
 
-    console = Console()
-    check_names(recipes or (), metric)
-    check_places(out)
-    persistence.check_place(out / "model")
-    data = _task(table, target, dataset, reading, columns)
+        check_names(recipes or (), metric)
+        check_places(out)
+        persistence.check_place(out / "model")
+        data = _task(table, target, dataset, reading, columns)
     log = None if track is None else _tracker(data)
     announce(data)
-    with _results(out) as store, resumable(lambda: _so_far(store, out)):
-        with backend(machines.backend, machines.address), ProgressBars(console) as bars:
+    with (
+        _results(out) as store,
+        resumable(lambda: _so_far(store, out)),
+        ProgressBars(console, deadline) as bars,
+    ):
+        with backend(machines.backend, machines.address):
             comparison = run_comparison(
                 data,
                 store,
@@ -112,25 +127,26 @@ def compare(
                 n_repeats=repeats,
                 n_members=members,
                 metric=metric,
-                budget=60 * budget,
+                budget=deadline,
                 random_state=seed,
                 terms=terms,
                 on_progress=bars.advance,
+                on_note=lambda note: bars.say(f"Note: {note}"),
             )
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
-        with console.status("Scoring"):
-            comparison.leaderboard  # noqa: B018 - derived once, and kept
+        bars.advance("scoring")
+        comparison.leaderboard  # noqa: B018 - derived once, and kept
         print_leaderboard(console, comparison)
+        bars.advance("report")
         write_report(comparison, out / "report.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
-        with console.status("Fitting the winner on all rows"):
-            not_saved = _save_winner(comparison, data, target, reading, columns, out / "model")
+        bars.advance("refitting")
+        seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)
+        not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds)
         if log is not None:
-            with console.status("Logging to MLflow"):
-                log(comparison, out, command_line())
-    for note in comparison.protocol.notes:
-        say(f"Note: {note}")
+            bars.advance("logging")
+            log(comparison, out, command_line())
     if comparison.aim.decides:
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
@@ -165,13 +181,22 @@ def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
 
 
 def _save_winner(
-    comparison: "Comparison", data: "Dataset", target: str | None, reading: Reading, columns: Columns, path: Path
+    comparison: "Comparison",
+    data: "Dataset",
+    target: str | None,
+    reading: Reading,
+    columns: Columns,
+    path: Path,
+    seconds: float,
 ) -> str | None:
-    """Fit the winner on all rows and save it; where its parts cannot be saved, return the reason."""
+    """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason."""
     from equipoise import persistence
     from equipoise.experiments import refit
 
-    model = refit(comparison, data)
+    try:
+        model = refit(comparison, data, seconds=seconds)
+    except TimeoutError as error:
+        return f"{comparison.winner} on all rows needs more than the time left. {error} Raise --budget."
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     about |= in_terms(comparison.aim)
     try:

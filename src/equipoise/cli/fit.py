@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Reading, Seed
+from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
+from equipoise.deadline import Deadline
 from equipoise.files import check_input
+from equipoise.progress import ProgressBars
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
     from equipoise.decisions import Aim
+
+_TO_SAVE = 0.05  # of the time limit, to save the model
 
 
 def fit(
@@ -26,6 +30,7 @@ def fit(
     decision: Literal["balanced", "macro_f1", "natural"] | None = None,
     out: Path = Path("model"),
     members: Count | None = None,
+    budget: Minutes | None = None,
     seed: Seed = 0,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
@@ -48,34 +53,44 @@ def fit(
         Folder for the model.
     members
         Number of networks that a neural recipe averages, 4 by default; auto chooses its own.
+    budget
+        Time limit in minutes for the whole command; networks make fewer steps where needed.
     seed
         Random seed.
     """
     check_input(table)  # before the slow imports
+    deadline, console = None if budget is None else Deadline(60 * budget), Console()
+    with ProgressBars(console, deadline) as bars:
+        bars.advance("reading")
 
-    import numpy as np
+        import numpy as np
 
-    from equipoise import persistence, recipes
-    from equipoise.tables.preprocessing import TableWarning
+        from equipoise import persistence, recipes
+        from equipoise.experiments.whole import fit_whole
+        from equipoise.tables.preprocessing import TableWarning
 
-    terms = stated.terms()
-    if terms and decision is not None:
-        raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
-    parameters = _parameters(recipe, members, decision)
-    recipes.classifier(recipe)  # raises for names that are not known
-    persistence.check_place(out)
-    announce_replaced(out)
-    data = load_task(table, target, reading, columns)
+        terms = stated.terms()
+        if terms and decision is not None:
+            raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
+        parameters = _parameters(recipe, members, decision)
+        recipes.classifier(recipe)  # raises for names that are not known
+        persistence.check_place(out)
+        announce_replaced(out)
+        data = load_task(table, target, reading, columns)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     announce(data)
-    with Console().status(f"Fitting {recipe}"), warnings.catch_warnings():
+    with ProgressBars(console, deadline) as bars, warnings.catch_warnings():
+        bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        takes_groups = data.groups is not None and (terms or recipes.get(recipe).grouped)
-        together = {"classifier__groups": data.groups} if takes_groups else {}
-        model.fit(data.X, data.y, **together)
+        grouped = bool(terms) or recipes.get(recipe).grouped
+        seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
+        try:
+            model = fit_whole(model, data, grouped=grouped, seconds=seconds)
+        except TimeoutError as error:
+            raise ValueError(f"{recipe} cannot be fitted within {deadline}. {error} Raise --budget.") from error
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
     persistence.save(model, out, about=about)
     say(f"Model: {out}")

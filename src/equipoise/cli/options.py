@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+
+
+def _check_minutes(_: Any, value: float | None) -> None:
+    if value is not None and not value > 0:  # NaN neither
+        raise ValueError("Must be a positive number of minutes.")
+
+
+Minutes = Annotated[float, Parameter(validator=_check_minutes)]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
 
 MEMBERS = 4

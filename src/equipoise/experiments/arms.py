@@ -98,5 +98,5 @@ def make_recipe(recipe: str, protocol: Protocol, seed: int, **parameters: Any) -
 def recipe_parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
     """Return the protocol's settings of a recipe's classifier: members, gradient steps and decision."""
     if recipe == recipes.AUTO:
-        return {"decision": protocol.decision, "max_steps": protocol.auto_steps}
+        return {"decision": protocol.decision, "max_time": protocol.auto_seconds}
     return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}

@@ -2,11 +2,10 @@
 
 import hashlib
 import platform
-import time
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,22 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
+from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
-from equipoise.experiments.arms import recipe_arms, recipe_parameters
+from equipoise.experiments.arms import recipe_parameters
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.engine import run_cells
-from equipoise.experiments.plan import fit_to_budget
-from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.costs import measured_costs
+from equipoise.experiments.plan import Cost, Costs, Schedule, run_in_time
 from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 from equipoise.experiments.terms import natural, with_decision
+from equipoise.experiments.whole import fit_whole
 from equipoise.progress import OnProgress
 from equipoise.tables.finding import shortened
+from equipoise.training.machines import n_workers
 
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
@@ -45,10 +47,11 @@ def compare(
     n_repeats: int | None = None,
     n_members: int = 4,
     metric: str = "g_mean",
-    budget: float = 900.0,
+    budget: float | Deadline = 900.0,
     random_state: int = 0,
     terms: Terms | None = None,
     on_progress: OnProgress = lambda kind, done, total: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Comparison:
     """Compare recipes on a table by repeated stratified cross-validation.
 
@@ -69,16 +72,18 @@ def compare(
         Networks that each neural recipe averages over.
     metric : str, default="g_mean"
         Chooses the winner, and what the recipe ``auto`` decides for; one of `equipoise.experiments.METRICS`.
-    budget : float, default=900
-        Seconds; repeats, gradient steps and slow samplers are cut to meet it, and the protocol's notes
-        say which.
+    budget : float or Deadline, default=900
+        Time limit in seconds, with the time that scores, report and `refit` will take; or one that has begun. If
+        needed, repeats, then gradient steps, then recipes are cut. The protocol's notes say which.
     random_state : int, default=0
     terms : Terms, optional
         What decisions are for. They change the decision of `refit` and what the report tells, but no result: the same
         comparison with other terms runs nothing again.
     on_progress : callable, optional
-        Called with a kind of work ("alone", which is boosting and searching, "resampling", "training"), how much of
-        it is done and how much there is.
+        Called with a kind of work ("planning", "preparing", "alone" for fits in processes, "resampling", "training"),
+        how much of it is done and how much there is.
+    on_note : callable, optional
+        Called with each sentence on what is cut, as soon as it is known.
 
     Returns
     -------
@@ -87,11 +92,14 @@ def compare(
     Raises
     ------
     ValueError
-        If an option does not serve, or the store holds another comparison.
+        If an option does not serve, the store holds another comparison, or the time is too short for any recipe.
+    TimeoutError
+        If no recipe ended in time.
     """
+    deadline = budget if isinstance(budget, Deadline) else Deadline(budget)
     check_names(recipes or (), metric)
     wanted = _wanted(dataset, recipes)
-    _check_options(n_folds, n_repeats, n_members, budget, random_state)
+    _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
@@ -99,10 +107,10 @@ def compare(
         "n_repeats": n_repeats,
         "n_members": n_members,
         "metric": metric,
-        "budget": budget,
+        "budget": deadline.limit,
         "random_state": random_state,
     }
-    started = time.monotonic() - (store.get("seconds") or 0.0)
+    before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
     if store.get("protocol") is None:
@@ -111,10 +119,26 @@ def compare(
         steps = named.classifier("none").planned_steps(len(codes) - len(codes) // folds)
         decision = METRICS[metric].decision
         wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes), decision)
-        _begin(store, request, dataset, classes, codes, fit_to_budget(dataset, codes, wish, budget))
-    _check_same(store, request)
+        costs = measured_costs(dataset, codes, wish, deadline, on_progress)
+        schedule = Schedule(costs, deadline, folds, n_workers())
+        _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
+    else:
+        _check_same(store, request)
+        protocol = Protocol.from_json(store.get("protocol"))
+        costs = _resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
+        schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
-    _run(store, dataset, codes, started, budget, on_progress)
+    for note in protocol.notes:
+        on_note(note)
+
+    def changed(protocol: Protocol, note: str) -> None:
+        store.put("protocol", protocol.to_json())
+        on_note(note)
+
+    try:
+        run_in_time(protocol, schedule, Cells(store, dataset, codes, protocol, costs, on_progress), changed)
+    finally:
+        store.put("seconds", before + deadline.spent)
     return Comparison(store)
 
 
@@ -144,37 +168,24 @@ def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: 
         raise ValueError(f"random_state must be an integer from 0 to {2**32 - 1}, got {random_state}.")
 
 
-def _run(
+def _resumed_costs(
     store: Store,
     dataset: Dataset,
     codes: NDArray[np.int64],
-    started: float,
-    budget: float,
+    protocol: Protocol,
+    deadline: Deadline,
     on_progress: OnProgress,
-) -> None:
-    """Run the repeats one after the other; leave out those that would end after the budget."""
-    protocol = Protocol.from_json(store.get("protocol"))
-    arms = recipe_arms(protocol.recipes)
-    prepare = partial(PreparedFold.of, dataset, codes, native=any(arm.native for arm in arms))
-    for repeat in range(protocol.n_repeats):
-        before = time.monotonic()
-        wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, repeat) for arm in arms]
-        run_cells(wanted, prepare, protocol, store, _of_all(on_progress, repeat, protocol.n_repeats))
-        store.put("seconds", time.monotonic() - started)
-        a_repeat = time.monotonic() - before
-        left = protocol.n_repeats - repeat - 1
-        if left and time.monotonic() - started + a_repeat > budget:
-            note = (
-                f"{left} of {protocol.n_repeats} repeats skipped to meet the time limit of {budget / 60:.3g} minutes."
-            )
-            protocol = replace(protocol, n_repeats=repeat + 1, notes=(*protocol.notes, note))
-            store.put("protocol", protocol.to_json())
-            return
-
-
-def _of_all(on_progress: OnProgress, repeat: int, n_repeats: int) -> OnProgress:
-    """Count the work of one repeat as a part of the work of all."""
-    return lambda kind, done, total: on_progress(kind, repeat * total + done, n_repeats * total)
+) -> Costs:
+    """Measure the recipes that miss results; others cost what they took."""
+    costs = Costs({})
+    done = Counter(arm for arm, _, _ in store.done())
+    missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
+    if missing:
+        costs = measured_costs(dataset, codes, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
+    took = {name: Cost(store.mean_seconds(name) or 0.0) for name in protocol.recipes if name not in missing}
+    if named.AUTO in missing and protocol.auto_seconds is not None:
+        took[named.AUTO] = Cost(min(protocol.auto_seconds, costs.recipes[named.AUTO].at(1.0)))
+    return replace(costs, recipes={**costs.recipes, **took})
 
 
 def _begin(
@@ -241,11 +252,26 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -> Pipeline:
+def refit(
+    comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
+) -> Pipeline:
     """Fit a recipe, the winner by default, on all rows, as the comparison trained it.
 
     With terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out
     rows of the comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    dataset : Dataset
+    recipe : str, optional
+    seconds : float, optional
+        Time limit: networks make fewer steps where needed.
+
+    Raises
+    ------
+    TimeoutError
+        If the limit is too short.
     """
     name = recipe or comparison.winner
     protocol = comparison.protocol
@@ -257,10 +283,9 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None) -
     )
     if comparison.aim.decides:
         model.steps[-1] = ("classifier", natural(name, model[-1], comparison.problem["counts"]))
-    kept_together = {"classifier__groups": dataset.groups} if named.get(name).grouped else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
-        fitted = model.fit(dataset.X, dataset.y, **kept_together)
+        fitted = fit_whole(model, dataset, grouped=named.get(name).grouped, seconds=seconds)
         if not comparison.aim.decides:
             return fitted
         return with_decision(comparison, name, fitted, np.unique(dataset.y.to_numpy()))

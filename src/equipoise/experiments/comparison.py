@@ -47,8 +47,11 @@ class Comparison:
         self.versions: dict[str, str] = store.get("versions")
         self.metric: str = store.get("request")["metric"]
         self.seconds: float = store.get("seconds") or 0.0
-        self.folds: dict[tuple[int, int], StoredFold] = {(f.repeat, f.fold): f for f in store.folds()}
-        self.cells: list[Cell] = store.cells()
+        n_repeats, recipes = self.protocol.n_repeats, self.protocol.recipes  # others were left out meanwhile
+        self.folds: dict[tuple[int, int], StoredFold] = {
+            (f.repeat, f.fold): f for f in store.folds() if f.repeat < n_repeats
+        }
+        self.cells: list[Cell] = [c for c in store.cells() if c.repeat < n_repeats and c.arm in recipes]
         labels = np.array(self.problem["classes"], dtype=object)
         aim = store.get("aim")
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.classifiers.jobs import FitJob
+from equipoise.deadline import Deadline
 from equipoise.experiments.arms import Arm
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
@@ -39,7 +40,9 @@ def run_cells(
     on_progress: OnProgress = lambda kind, done, total: None,
     *,
     stacked: bool = True,
-) -> None:
+    alone: Container[str] = (),
+    seconds: float | None = None,
+) -> set[str]:
     """Run the cells that are not yet stored; every result is stored as it arrives.
 
     Parameters
@@ -55,26 +58,50 @@ def run_cells(
         there is.
     stacked : bool, default=True
         False fits every cell in a process of its own, so that the time that it takes is known.
+    alone : container of str
+        Arms that are fitted in processes in any case.
+    seconds : float, optional
+        Time limit. Cells that had not begun are left for another call.
+
+    Returns
+    -------
+    set of str
+        Arms with a cell that was ended at the time limit.
     """
+    deadline = None if seconds is None else Deadline(seconds)
     done = store.done()
     pending = [(arm, fold) for arm, fold in wanted if (arm.name, fold.repeat, fold.number) not in done]
     ready = {fold: prepare(fold) for fold in dict.fromkeys(fold for _, fold in pending)}
     for fold, numbers in ready.items():
         store.add_fold(fold, numbers.y_test, numbers.counts)
     pairs = [(arm, ready[fold].seen(native=arm.native)) for arm, fold in pending]
-    in_stacks = {arm.name: stacked and hasattr(arm.make(fold, protocol), "prepare") for arm, fold in pairs}
-    _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, store, on_progress)
-    _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, store, on_progress)
+    in_stacks = {
+        arm.name: stacked and arm.name not in alone and hasattr(arm.make(fold, protocol), "prepare")
+        for arm, fold in pairs
+    }
+    work = store, on_progress, deadline
+    ended = _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, *work)
+    return ended | _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, *work)
 
 
-def _run_in_processes(pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress) -> None:
+def _run_in_processes(
+    pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress, deadline: Deadline | None
+) -> set[str]:
+    ended: set[str] = set()
     if not pairs:
-        return
+        return ended
+    on_progress("alone", 0, len(pairs))
     jobs = [(arm, arm.make(fold, protocol), fold) for arm, fold in pairs]
-    for done, (number, cells) in enumerate(side_by_side(fit_cells, jobs, min(n_workers(), len(jobs))), start=1):
+    n_jobs = min(n_workers(), len(jobs))
+    outcomes = side_by_side(fit_cells, jobs, n_jobs, None if deadline is None else deadline.left)
+    for done, (number, cells) in enumerate(outcomes, start=1):
         arm, fold = pairs[number]
-        store.add([fold.failed(arm.name, cells)] if isinstance(cells, Exception) else cells)
+        if isinstance(cells, TimeoutError):
+            ended.add(arm.name)
+        else:
+            store.add([fold.failed(arm.name, cells)] if isinstance(cells, Exception) else cells)
         on_progress("alone", done, len(pairs))
+    return ended
 
 
 def fit_cells(arm: Arm, model: Any, fold: PreparedFold) -> list[Cell]:
@@ -122,11 +149,16 @@ class _PendingCell:
         return _scored(self.arm, model, self.fold, seconds, self.notes)
 
 
-def _run_in_stacks(pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress) -> None:
+def _run_in_stacks(
+    pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress, deadline: Deadline | None
+) -> set[str]:
     """Train the networks of all cells in one call of the trainer, or in a few where their rows would fill memory."""
     cells: list[_PendingCell] = []
+    ended: set[str] = set()
     before = 0  # network steps of earlier calls
     for number, (arm, fold) in enumerate(pairs, start=1):
+        if deadline is not None and deadline.left <= 0:
+            break
         cell = _prepare_cell(arm, fold, protocol)
         if isinstance(cell, Cell):
             store.add([cell])
@@ -136,8 +168,11 @@ def _run_in_stacks(pairs: list[Pair], protocol: Protocol, store: Store, on_progr
         if number == len(pairs) or _n_bytes(cells) > _ROW_BYTES:
             of_all = partial(_share_done, on_progress, before, number / len(pairs))
             before += sum(task.planned_steps for cell in cells for task in cell.tasks)
-            _train(cells, store, of_all)
+            left = len(cells) + len(pairs) - number
+            seconds = None if deadline is None else max(0.0, deadline.left) * len(cells) / left
+            ended |= _train(cells, store, of_all, seconds)
             cells = []
+    return ended
 
 
 def _n_bytes(cells: list[_PendingCell]) -> int:
@@ -151,8 +186,9 @@ def _share_done(on_progress: OnProgress, before: int, share: float, done: int, t
     on_progress("training", before + done, round((before + total) / share))
 
 
-def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps) -> None:
-    """Train the networks of cells; store a stack's finished cells at once."""
+def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: float | None) -> set[str]:
+    """Train the networks of cells; store a stack's finished cells at once, and return the arms that were ended."""
+    ended: set[str] = set()
     owners = [cell for cell in cells for _ in cell.tasks]
 
     def keep(networks: dict[int, TrainedNetwork]) -> None:
@@ -161,7 +197,9 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps) -> None:
             owners[number].seconds += network.seconds
         touched = dict.fromkeys(owners[number] for number in networks)
         finished = [cell for cell in touched if len(cell.networks) == len(cell.tasks)]
-        store.add([result for cell in finished for result in cell.finish()])
+        late = [cell for cell in finished if any(n.stopped_by == "max_time" for n in cell.networks.values())]
+        ended.update(cell.arm.name for cell in late)
+        store.add([result for cell in finished if cell not in late for result in cell.finish()])
 
     def give_up(numbers: list[int], error: Exception) -> None:
         touched = dict.fromkeys(owners[number] for number in numbers)
@@ -172,7 +210,8 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps) -> None:
     with warnings.catch_warnings():
         for repeated in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", repeated)
-        fit(tasks, n_jobs=n_workers(), on_progress=on_steps, on_stack=keep, on_failure=give_up)
+        fit(tasks, n_jobs=n_workers(), max_time=seconds, on_progress=on_steps, on_stack=keep, on_failure=give_up)
+    return ended
 
 
 def _prepare_cell(arm: Arm, fold: PreparedFold, protocol: Protocol) -> "_PendingCell | Cell":

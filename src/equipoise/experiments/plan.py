@@ -1,149 +1,308 @@
-"""Fit a comparison into a time budget: measure first, then cut repeats, steps and slow samplers, and say so."""
+"""What a comparison does within its time limit: what is cut before the run, what runs next, what must go."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
+from typing import Protocol as Interface
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-
-from equipoise import recipes
-from equipoise.classifiers.base import LEAST_STEPS
-from equipoise.datasets import Dataset
-from equipoise.experiments.arms import make_recipe, recipe_arms
-from equipoise.experiments.prepared import PreparedFold
+from equipoise import recipes as named
+from equipoise.deadline import Deadline
 from equipoise.experiments.protocol import Protocol
-from equipoise.samplers.gan import GANOverSampler
-from equipoise.samplers.resample import resample
-from equipoise.training import Task, TrainedNetwork, fit
-from equipoise.training.machines import n_workers
+from equipoise.text import counted, listed, seconds
 
-_PROBE_STEPS = 30
-_PROBE_NETWORKS = 20  # a process
-_SAMPLER_ROWS = 2000  # samplers are timed on so many rows; their time grows with the square of the rows
-_SAMPLER_SHARE = 0.15  # of the budget that one sampler may take
-_SEARCH_TRAININGS = 2.5  # plain trainings that a network with a loss to be searched for takes, its own among them
-_NETWORK_SHARE = 0.7  # of the budget that networks may take; the rest is for resampling, boosting, scoring, refitting
+LEAST_SHARE = 0.1
+"""Share of its gradient steps below which a network is not compared."""
+
+_FIRST = (named.AUTO, "none", "gbdt")  # what the others are compared with
+_MARGIN = 1.15  # of time for what the estimates do not know
+_PARTS = 4  # a part of the work takes about this fraction of the time left; then the plan is looked at again
+_PATIENCE = 2.5  # times its estimate, after which a part is ended
+_MATTERS = 0.02  # of the time limit, from which on a fit of auto has one of its own
+_RECENT = 5  # recipes that tell how fast the machine is now
 
 
-def fit_to_budget(dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, seconds: float) -> Protocol:
-    """Return the protocol, cut where it would not end within the budget, each cut noted in a sentence.
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a process for a recipe on a fold: whatever the number of steps, and for all gradient steps."""
+
+    around: float
+    steps: float = 0.0
+
+    def at(self, share: float) -> float:
+        """Return the seconds with a share of the steps."""
+        return self.around + share * self.steps
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Estimated seconds.
+
+    Attributes
+    ----------
+    recipes : mapping of str to Cost
+    fold : float
+        To prepare the numbers of a fold.
+    score : float
+        To score a recipe on a fold.
+    report : float
+        To write the report and save the model.
+    """
+
+    recipes: Mapping[str, Cost]
+    fold: float = 0.0
+    score: float = 0.0
+    report: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is run next, what is left out from now on, and the seconds after which the part is ended."""
+
+    recipes: list[str]
+    left_out: list[str]
+    seconds: float
+
+
+class Schedule:
+    """Decides what fits into the time left; costs are corrected by what fits take.
 
     Parameters
     ----------
-    dataset : Dataset
-    codes : ndarray of shape (n,)
+    costs : Costs
+    deadline : Deadline
+    n_folds, n_workers : int
+    share : float
+        Share of their gradient steps that networks make.
+    """
+
+    def __init__(self, costs: Costs, deadline: Deadline, n_folds: int, n_workers: int, share: float = 1.0) -> None:
+        self.costs, self.deadline, self.n_folds, self.n_workers, self.share = costs, deadline, n_folds, n_workers, share
+        self._factors: dict[str, float] = {}
+
+    def learn(self, measured: Mapping[str, float], took: float | None = None) -> None:
+        """Take note of the seconds of a process for recipes on a fold, and of the seconds that all of it took."""
+        for recipe, value in measured.items():
+            self._factors.pop(recipe, None)  # so that it counts among the recent ones
+            self._factors[recipe] = value / max(1e-9, self.costs.recipes[recipe].at(self.share))
+        if took is not None and took > (alone := self.work(list(measured))) > 0:
+            for recipe in measured:  # predictions, and the start of processes
+                self._factors[recipe] *= took / alone
+
+    @property
+    def pace(self) -> float:
+        """How many times longer than estimated recipes take now."""
+        recent = list(self._factors.values())[-_RECENT:]
+        return median(recent) if recent else 1.0
+
+    def cell(self, recipe: str, share: float | None = None) -> float:
+        """Seconds of a process for a recipe on a fold."""
+        factor = self._factors.get(recipe, self.pace)
+        return factor * self.costs.recipes[recipe].at(self.share if share is None else share)
+
+    def work(self, recipes: Sequence[str], share: float | None = None) -> float:
+        """Seconds of all processes for recipes on the folds of a repeat, one idle at the end."""
+        cells = [self.cell(recipe, share) for recipe in recipes]
+        return (self.n_folds * sum(cells) + (self.n_workers - 1) * max(cells, default=0.0)) / self.n_workers
+
+    def tail(self, recipes: Sequence[str], n_repeats: int, share: float | None = None) -> float:
+        """Seconds for scores, report, and the slowest recipe on all rows."""
+        refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
+        scores = len(recipes) * self.n_folds * n_repeats * self.costs.score
+        return refit * self.n_folds / (self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
+
+    def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
+        """Seconds for a comparison from now on, with a margin."""
+        a_repeat = self.n_folds * self.costs.fold + self.work(recipes, share)
+        return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
+
+    def order(self, recipes: Sequence[str]) -> list[str]:
+        """Return recipes in the order in which they run: what others are compared with, then the cheapest."""
+        return sorted(recipes, key=lambda recipe: (recipe not in _FIRST, self.cell(recipe, LEAST_SHARE)))
+
+    def cut(self, wish: Protocol) -> Protocol:
+        """Return the protocol that ends in time: fewer repeats first, then fewer steps, then fewer recipes.
+
+        Raises
+        ------
+        ValueError
+            If not even one recipe fits.
+        """
+        left, recipes, n_repeats = self.deadline.left, list(wish.recipes), wish.n_repeats
+        while n_repeats > 1 and self.whole(recipes, n_repeats) > left:
+            n_repeats -= 1
+        kept: list[str] = []
+        for recipe in self.order(recipes):
+            if self.whole([*kept, recipe], n_repeats, LEAST_SHARE) <= left:
+                kept.append(recipe)
+        if not kept:
+            raise ValueError(self._too_short(recipes))
+        self.share = self._largest_share(kept, n_repeats, left)
+        return self._told(wish, kept, n_repeats)
+
+    def _largest_share(self, recipes: Sequence[str], n_repeats: int, left: float) -> float:
+        if self.whole(recipes, n_repeats, 1.0) <= left:
+            return 1.0
+        low, high = LEAST_SHARE, 1.0
+        for _ in range(20):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.whole(recipes, n_repeats, middle) <= left else (low, middle)
+        return low
+
+    def _too_short(self, recipes: Sequence[str]) -> str:
+        quickest = min(recipes, key=lambda recipe: self.whole([recipe], 1, LEAST_SHARE))
+        least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
+        return (
+            f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
+            f"about {seconds(least)} with reading and report. Raise --budget."
+        )
+
+    def _told(self, wish: Protocol, kept: Sequence[str], n_repeats: int) -> Protocol:
+        notes, in_time = list(wish.notes), f"to meet the time limit of {self.deadline}"
+        if n_repeats < wish.n_repeats:
+            notes.append(f"{counted(n_repeats, 'repeat')} instead of {wish.n_repeats} {in_time}.")
+        max_steps, auto_seconds = wish.max_steps, None
+        if self.share < 1 and any(map(named.is_neural, kept)):
+            max_steps = max(1, round(self.share * max_steps))
+            notes.append(f"{max_steps:,} gradient steps per network instead of {wish.max_steps:,} {in_time}.")
+        of_auto = self.cell(named.AUTO) if named.AUTO in kept else 0.0
+        if of_auto > _MATTERS * self.deadline.limit:
+            auto_seconds = 2 * of_auto
+        if of_auto and self.share < 1:
+            auto_seconds = round(of_auto, 3)
+            notes.append(f"auto: at most {seconds(auto_seconds)} a fit, about {self.share:.0%} of its time, {in_time}.")
+        if left_out := [recipe for recipe in wish.recipes if recipe not in kept]:
+            whole = {recipe: self.n_folds * self.cell(recipe, 1.0) / self.n_workers for recipe in left_out}
+            named_so = listed([f"{recipe} (about {seconds(whole[recipe])})" for recipe in left_out])
+            notes.append(f"Left out {in_time}: {named_so}.")
+        recipes = tuple(recipe for recipe in wish.recipes if recipe in kept)
+        return replace(
+            wish,
+            recipes=recipes,
+            n_repeats=n_repeats,
+            max_steps=max_steps,
+            auto_seconds=auto_seconds,
+            notes=tuple(notes),
+        )
+
+    def part(self, pending: Sequence[str], recipes: Sequence[str], n_repeats: int) -> Part:
+        """Return what to run next.
+
+        Parameters
+        ----------
+        pending : sequence of str
+            Recipes that are not done with this repeat.
+        recipes : sequence of str
+            All that are compared.
+        n_repeats : int
+            With this one.
+        """
+        kept = self.order(pending)
+        done = [recipe for recipe in recipes if recipe not in kept]
+        left = self.deadline.left - self.tail([*done, *kept], n_repeats)
+        while kept and (self.work(kept) > left or left <= 0):
+            kept.pop()
+            left = self.deadline.left - self.tail([*done, *kept], n_repeats)
+        run = kept[:1]
+        while len(run) < len(kept) and self.work(kept[: len(run) + 1]) <= left / _PARTS:
+            run.append(kept[len(run)])
+        enough = max(_PATIENCE * self.work(run), left / 2)
+        return Part(run, [recipe for recipe in pending if recipe not in kept], max(0.0, min(left, enough)))
+
+    def affords_repeat(self, recipes: Sequence[str], n_repeats: int) -> bool:
+        """Whether one more repeat, the last of so many, ends in time."""
+        a_repeat = self.n_folds * self.costs.fold + self.work(recipes)
+        return a_repeat + self.tail(recipes, n_repeats) <= self.deadline.left
+
+
+class Machine(Interface):
+    """What runs the parts of a comparison."""
+
+    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
+        """Return the recipes that miss results of a repeat."""
+        ...
+
+    def prepare(self, repeat: int) -> None:
+        """Make the numbers of the folds of a repeat."""
+        ...
+
+    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
+        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
+        ...
+
+    def measured(self, recipe: str, repeat: int) -> float | None:
+        """Return the mean seconds of a recipe on the folds of a repeat; None without a result."""
+        ...
+
+
+def run_in_time(
+    protocol: Protocol, schedule: Schedule, machine: Machine, changed: Callable[[Protocol, str], None]
+) -> Protocol:
+    """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
+
+    Parameters
+    ----------
     protocol : Protocol
-        As wished for.
-    seconds : float
+        As cut before.
+    schedule : Schedule
+    machine : Machine
+    changed : callable
+        Called at each further cut with the protocol from now on and the sentence that says so.
 
     Returns
     -------
     Protocol
+        As it was run.
+
+    Raises
+    ------
+    TimeoutError
+        If no recipe ended in time.
     """
-    started = time.perf_counter()
-    fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)))
-    protocol = _without_slow_samplers(fold, protocol, seconds)
-    a_step = _network_step_seconds(fold, protocol)
-    trainings = sum(_trainings(recipe, protocol) for recipe in protocol.recipes if recipes.is_neural(recipe))
-    auto = _auto_fit(fold, protocol) if recipes.AUTO in protocol.recipes else AutoFit()
-    fixed = protocol.n_folds * auto.around
-    in_steps = protocol.n_folds * (a_step * trainings * protocol.n_members * protocol.max_steps + auto.training)
-    a_repeat = fixed + in_steps
-    affordable = max(0.0, seconds - (time.perf_counter() - started)) * _NETWORK_SHARE
-    in_time = f"to meet the time limit of {seconds / 60:.3g} minutes."
-    with_gans = [recipe for recipe in protocol.recipes if isinstance(_sampler(recipe, protocol), GANOverSampler)]
-    notes = [*protocol.notes, *(f"{recipe}: training its GANs takes additional time." for recipe in with_gans)]
-    repeats, steps, auto_steps = protocol.n_repeats, protocol.max_steps, protocol.auto_steps
-    if a_repeat * repeats > affordable and repeats > 1:
-        repeats = max(1, int(affordable / a_repeat))
-        notes.append(f"{_repeats(repeats)} instead of {protocol.n_repeats} {in_time}")
-    if a_repeat > affordable:
-        share = min(1.0, max(0.0, affordable - fixed) / in_steps)
-        steps = max(LEAST_STEPS, int(steps * share))
-        if trainings and steps < protocol.max_steps:
-            notes.append(f"{steps} gradient steps per network instead of {protocol.max_steps} {in_time}")
-        if (fewer := max(LEAST_STEPS, int(auto.steps * share))) < auto.steps:
-            auto_steps = fewer
-            notes.append(f"auto: {fewer} gradient steps of its longest networks instead of {auto.steps} {in_time}")
-    return replace(protocol, n_repeats=repeats, max_steps=steps, auto_steps=auto_steps, notes=tuple(notes))
+    for repeat in range(protocol.n_repeats):
+        pending = machine.pending(protocol.recipes, repeat)
+        if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
+            return _without_repeats(protocol, repeat, schedule, changed)
+        if pending:
+            machine.prepare(repeat)
+        while pending:
+            part = schedule.part(pending, protocol.recipes, repeat + 1)
+            began = schedule.deadline.spent
+            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
+            measured = {recipe: machine.measured(recipe, repeat) for recipe in part.recipes}
+            known = {recipe: value for recipe, value in measured.items() if value is not None}
+            as_planned = not ended and len(known) == len(part.recipes)
+            schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
+            if (gone := ended | set(part.left_out)) and repeat:
+                return _without_repeats(protocol, repeat, schedule, changed)
+            if gone:
+                protocol = _without_recipes(protocol, gone, ended, schedule, changed)
+            pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
+    return protocol
 
 
-def _trainings(recipe: str, protocol: Protocol) -> float:
-    """Plain trainings that one network of a recipe takes."""
-    loss = getattr(make_recipe(recipe, protocol, 0), "loss", None)
-    return _SEARCH_TRAININGS if hasattr(loss, "begin") else 1.0
+def _without_repeats(
+    protocol: Protocol, n_repeats: int, schedule: Schedule, changed: Callable[[Protocol, str], None]
+) -> Protocol:
+    skipped = protocol.n_repeats - n_repeats
+    note = f"{skipped} of {protocol.n_repeats} repeats skipped to meet the time limit of {schedule.deadline}."
+    protocol = replace(protocol, n_repeats=n_repeats, notes=(*protocol.notes, note))
+    changed(protocol, note)
+    return protocol
 
 
-def _repeats(number: int) -> str:
-    return "1 repeat" if number == 1 else f"{number} repeats"
-
-
-def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
-    """Time a gradient step of one network on the real rows."""
-    probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
-    tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
-    return sum(network.seconds for network in _probes(tasks)) / (_PROBE_STEPS * len(tasks) * n_workers())
-
-
-@dataclass(frozen=True)
-class AutoFit:
-    """What a fit of auto takes: seconds around and in the training of its networks, and steps of the longest ones."""
-
-    around: float = 0.0
-    training: float = 0.0
-    steps: int = 0
-
-
-def _auto_fit(fold: PreparedFold, protocol: Protocol) -> AutoFit:
-    """Time a fit of auto on the real rows, but for the length of the training."""
-    (arm,), started = recipe_arms([recipes.AUTO]), time.perf_counter()
-    model = arm.make(fold, protocol)
-    try:
-        job = model.prepare(fold.X_train, fold.y_train, **arm.fit_parameters(fold))
-    except ValueError:  # it will fail on this fold, at once
-        return AutoFit()
-    around, networks = time.perf_counter() - started, _probes(job.tasks)
-    started = time.perf_counter()
-    job.finish(networks)
-    around += time.perf_counter() - started
-    seconds = sum(network.seconds * task.planned_steps for network, task in zip(networks, job.tasks, strict=True))
-    steps = max(task.planned_steps for task in job.tasks)
-    return AutoFit(around, seconds / (_PROBE_STEPS * n_workers()), steps)
-
-
-def _probes(tasks: Sequence[Task]) -> list[TrainedNetwork]:
-    """Train a few steps of each task, with all processes at work as they will be."""
-    short = [replace(task, settings=replace(task.settings, max_steps=_PROBE_STEPS)) for task in tasks]
-    fit(short, n_jobs=n_workers())  # the first steps of a process are slow
-    return fit(short, n_jobs=n_workers())
-
-
-def _sampler(recipe: str, protocol: Protocol) -> BaseEstimator | None:
-    return getattr(make_recipe(recipe, protocol, 0), "sampler", None)
-
-
-def _without_slow_samplers(fold: PreparedFold, protocol: Protocol, seconds: float) -> Protocol:
-    n = len(fold.y_train)
-    if n <= _SAMPLER_ROWS:
-        return protocol
-    rows, _ = train_test_split(np.arange(n), train_size=_SAMPLER_ROWS, stratify=fold.y_train, random_state=0)
-    kept, notes = [], list(protocol.notes)
-    for recipe in protocol.recipes:
-        sampler = _sampler(recipe, protocol)
-        if sampler is None or isinstance(sampler, GANOverSampler):
-            kept.append(recipe)
-            continue
-        started = time.perf_counter()
-        resample(sampler, fold.X_train[rows], fold.y_train[rows], 0)
-        once = (time.perf_counter() - started) * (n / _SAMPLER_ROWS) ** 2
-        total = once * protocol.n_folds * protocol.n_repeats * protocol.n_members
-        if total > _SAMPLER_SHARE * seconds:
-            notes.append(
-                f"{recipe} was left out: resampling {n:,} rows would take about {total / 60:.0f} minutes in total."
-            )
-        else:
-            kept.append(recipe)
-    return replace(protocol, recipes=tuple(kept), notes=tuple(notes))
+def _without_recipes(
+    protocol: Protocol,
+    gone: set[str],
+    ended: set[str],
+    schedule: Schedule,
+    changed: Callable[[Protocol, str], None],
+) -> Protocol:
+    names = listed([recipe for recipe in protocol.recipes if recipe in gone])
+    why = "took longer than estimated" if gone == ended else "the work takes longer than estimated"
+    note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
+    kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)
+    protocol = replace(protocol, recipes=kept, notes=(*protocol.notes, note))
+    if not kept:
+        raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
+    changed(protocol, note)
+    return protocol

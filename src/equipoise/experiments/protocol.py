@@ -25,9 +25,8 @@ class Protocol:
         Sentences on what was cut or changed, and why.
     decision : str
         What the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural".
-    auto_steps : int or None
-        Gradient steps of the longest networks of the recipe ``auto``, which has a schedule of its own; None leaves it
-        as it is.
+    auto_seconds : float or None
+        Time limit of a fit of the recipe ``auto``, which has a schedule of its own.
     """
 
     recipes: tuple[str, ...]
@@ -38,7 +37,7 @@ class Protocol:
     random_state: int
     notes: tuple[str, ...] = ()
     decision: str = "balanced"
-    auto_steps: int | None = None
+    auto_seconds: float | None = None
 
     @property
     def splits(self) -> StratifiedFolds:

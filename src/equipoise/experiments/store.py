@@ -173,6 +173,12 @@ class Store:
             for repeat, fold, seed, test, codes, train_counts, test_counts in rows
         ]
 
+    def mean_seconds(self, arm: str, repeat: int | None = None) -> float | None:
+        """Return the mean of the seconds that an arm took, in one repeat or in all; None without a result."""
+        query = "SELECT AVG(seconds) FROM cells WHERE arm = ? AND error IS NULL AND repeat = IFNULL(?, repeat)"
+        [(mean,)] = self._db.execute(query, (arm, repeat))
+        return None if mean is None else float(mean)
+
     def cells(self) -> list[Cell]:
         """Read every result, in the order of arm, repeat and fold."""
         return [_cell(*row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]

@@ -16,6 +16,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from math import prod
 from typing import Any
 
 from sklearn.base import ClassifierMixin, clone, is_classifier
@@ -153,7 +154,15 @@ def get(name: str) -> Recipe:
         if taken := parts.keys() & added.keys():
             raise ValueError(f"Two parts of {name!r} set {taken.pop()!r}: leave one of them out.")
         parts |= added
-    return Recipe(name, "; ".join(RECIPES[term].description for term in terms), parts)
+    records = [RECIPES[term] for term in terms]
+    return Recipe(
+        name,
+        "; ".join(record.description for record in records),
+        parts,
+        slow=any(record.slow for record in records),
+        cost=prod(record.cost for record in records),
+        growth=max(record.growth for record in records),
+    )
 
 
 def describe(name: str) -> str:

@@ -6,8 +6,10 @@ ends all, and scikit-learn's own loops in this process would go to the cluster, 
 """
 
 import logging
+import math
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import ExitStack, contextmanager
@@ -44,8 +46,12 @@ class Cluster:
     n_workers: Callable[[], int]
     killed: tuple[type[Exception], ...]
 
-    def run(self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, T | Exception]]:
+    def run(
+        self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], ends: float = math.inf
+    ) -> Iterator[tuple[int, T | Exception]]:
         """Call a function on the arguments of each job, and yield job numbers and results in order of completion.
+
+        At the time ``ends`` of `time.monotonic`, what still runs is given up, as a `TimeoutError`.
 
         Raises
         ------
@@ -55,13 +61,21 @@ class Cluster:
         waiting, sent = iter(enumerate(jobs)), dict[Future[Any], int]()
 
         def send() -> None:
+            if time.monotonic() >= ends:
+                return
             room = max(1, self.n_workers()) - len(sent)  # waiting tasks would be blamed for the death of a worker
             for number, arguments in islice(waiting, max(0, room)):
                 sent[self.send(cloudpickle.dumps((function, arguments)))] = number
 
         send()
         while sent:
-            for future in wait(sent, return_when=FIRST_COMPLETED).done:
+            seconds = None if ends == math.inf else max(0.0, ends - time.monotonic())
+            if not (completed := wait(sent, seconds, return_when=FIRST_COMPLETED).done):
+                for future, number in sent.items():
+                    future.cancel()
+                    yield number, late()
+                return
+            for future in completed:
                 number = sent.pop(future)
                 send()  # first, so that the worker is not idle meanwhile
                 yield number, self._outcome(future)
@@ -76,6 +90,11 @@ class Cluster:
             )
         except CancelledError as error:
             raise ConnectionError("The cluster cannot be reached any more: see that its scheduler runs.") from error
+
+
+def late() -> TimeoutError:
+    """Return the error of a job that was ended."""
+    return TimeoutError("It took longer than the time limit allows.")
 
 
 def _call(pickled: bytes) -> Any:

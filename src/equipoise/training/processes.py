@@ -1,5 +1,6 @@
 """Jobs in processes side by side, which go on if one job fails or its process dies."""
 
+import math
 import os
 import shutil
 import signal
@@ -7,22 +8,25 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any, TypeVar
 
 import cloudpickle
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
-from equipoise.training.machines import cluster_in_use
+from equipoise.training.machines import cluster_in_use, late
 
 T = TypeVar("T")
 
+_STOP = "stop"
+
 
 def side_by_side(
-    function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_jobs: int
+    function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_jobs: int, seconds: float | None = None
 ) -> Iterator[tuple[int, T | Exception]]:
     """Call a function on the arguments of each job, in processes, and yield results or errors.
 
@@ -39,23 +43,52 @@ def side_by_side(
         Arguments, a tuple a job.
     n_jobs : int
         Number of processes of this machine; 1 calls the function in this process.
+    seconds : float, optional
+        Time limit, after which processes are ended and no job begins. A job in this process is not ended.
 
     Yields
     ------
     number : int
-        Number of the job, in the order of completion.
+        Number of the job, in the order of completion; without those that had not begun at the time limit.
     outcome : object or Exception
-        `ChildProcessError` if the process of the job died again when it ran alone.
+        `ChildProcessError` if the process of the job died again when it ran alone, `TimeoutError` if it was ended.
     """
+    ends = math.inf if seconds is None else time.monotonic() + seconds
     if (cluster := cluster_in_use()) is not None:
-        yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs])
+        yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs], ends)
         return
     if n_jobs == 1:
-        yield from ((number, outcome_of(function, *arguments)) for number, arguments in enumerate(jobs))
+        for number, arguments in enumerate(jobs):
+            if time.monotonic() >= ends:
+                return
+            yield number, outcome_of(function, *arguments)
         return
-    left = dict(enumerate(jobs))
+    with _workers_ended(ends):
+        yield from _side_by_side(function, dict(enumerate(jobs)), n_jobs, ends)
+
+
+def in_time(function: Callable[..., T], *arguments: Any, seconds: float) -> T:
+    """Call a function in a process of this machine that is ended at a time limit.
+
+    Raises
+    ------
+    TimeoutError
+        If it took longer; also errors of the function.
+    """
+    ends = time.monotonic() + seconds
+    with _workers_ended(ends):
+        for _, outcome in _side_by_side(function, {0: arguments}, max(2, cpu_count()), ends):
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+    raise late()
+
+
+def _side_by_side(
+    function: Callable[..., T], left: dict[int, tuple[Any, ...]], n_jobs: int, ends: float
+) -> Iterator[tuple[int, T | Exception]]:
     suspects: set[int] = set()
-    while left:
+    while left and time.monotonic() < ends:
         in_hand: set[int] = set()
         try:
             for number, outcome in _pool(function, left.copy(), n_jobs, in_hand):
@@ -63,6 +96,9 @@ def side_by_side(
                 yield number, outcome
         except BrokenProcessPool:
             in_hand &= left.keys()
+            if time.monotonic() >= ends:
+                yield from ((number, late()) for number in sorted(in_hand))
+                return
             for number in sorted(in_hand & suspects):
                 yield number, _alone(function, left.pop(number), n_jobs)
             suspects |= in_hand
@@ -79,12 +115,34 @@ def _pool(
             yield delayed(_to_file)(folder, number, function, arguments)
 
     parallel = Parallel(
-        n_jobs=n_jobs, batch_size=1, return_as="generator_unordered", initializer=_begin, initargs=(driver, folder)
+        n_jobs=n_jobs,
+        batch_size=1,
+        pre_dispatch="n_jobs",  # so that jobs in hand are running
+        return_as="generator_unordered",
+        initializer=_begin,
+        initargs=(driver, folder),
     )
     for number, file in parallel(handed_over()):
         outcome = cloudpickle.loads(Path(file).read_bytes())
         Path(file).unlink()
         yield number, outcome
+
+
+@contextmanager
+def _workers_ended(ends: float) -> Iterator[None]:
+    """End all workers at a time, by a file that they watch."""
+    stop = Path(_folder().name) / _STOP
+    stop.unlink(missing_ok=True)
+    if ends == math.inf:
+        yield
+        return
+    timer = Timer(max(0.0, ends - time.monotonic()), stop.touch)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @cache
@@ -117,16 +175,18 @@ def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) 
 
 
 def _begin(driver: int, folder: str) -> None:
-    """Let this worker end with its driver, and only then; joblib's workers would stay for five minutes.
+    """Let this worker end with its driver or at a time limit, and only then; joblib's would stay for five minutes.
 
     Ctrl-C in a terminal reaches all processes; the driver alone handles it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
-        while os.getppid() == driver:
-            time.sleep(0.5)
-        shutil.rmtree(folder, ignore_errors=True)
+        stop = Path(folder) / _STOP
+        while os.getppid() == driver and not stop.exists():
+            time.sleep(0.25)
+        if os.getppid() != driver:
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()

@@ -1,0 +1,188 @@
+"""What the recipes of a comparison cost, measured on samples of the rows and a few gradient steps."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import recipes
+from equipoise.classifiers.jobs import JobClassifier
+from equipoise.datasets import Dataset
+from equipoise.deadline import Deadline
+from equipoise.experiments.arms import make_recipe
+from equipoise.experiments.plan import Cost, Costs
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.readings import READINGS, Readings
+from equipoise.experiments.scores import METRICS
+from equipoise.experiments.store import Cell, StoredFold
+from equipoise.progress import OnProgress
+from equipoise.samplers.resample import resample
+from equipoise.sklearn_private import safe_indexing
+from equipoise.training import Task, TrainedNetwork, fit
+from equipoise.training.machines import n_workers
+from equipoise.training.processes import side_by_side
+
+_FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
+_ENOUGH = 0.3  # seconds of a sample that tell the time of all rows
+_PROBE_STEPS = 15
+_PROBE_NETWORKS = 20  # a process
+_SHARE = 0.15  # of the time left, for these measurements
+_HINT_ROWS = 5000  # that `Recipe.cost` speaks of
+_REPORT = 5.0  # seconds, and half of the time of the scores
+
+
+def measured_costs(
+    dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, deadline: Deadline, on_progress: OnProgress
+) -> Costs:
+    """Measure the costs of the recipes of a protocol on its first fold.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    codes : ndarray of shape (n,)
+    protocol : Protocol
+        As wished for.
+    deadline : Deadline
+        Measuring takes a small part of it; what is not measured then is estimated by `Recipe.cost` and
+        `Recipe.growth`.
+    on_progress : callable
+
+    Returns
+    -------
+    Costs
+    """
+    on_progress("planning", 0, 0)
+    started = time.perf_counter()
+    native = any(recipes.get(name).native for name in protocol.recipes)
+    fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)), native=native)
+    prepared = time.perf_counter() - started
+    a_step = _network_step_seconds(fold, protocol)
+    n, network = len(fold.y_train), partial(recipes.classifier, "none")
+    hinted = protocol.n_members * network().planned_steps(_HINT_ROWS) * a_step  # of `none` on so many rows
+    found: dict[str, Cost] = {}
+    timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
+    timed = sorted(timed, key=lambda name: recipes.get(name).cost)
+    jobs = [(name, protocol, fold.seen(native=recipes.get(name).native).X_train, fold.y_train) for name in timed]
+    seconds = _SHARE * max(0.0, deadline.left)
+    of_rows: dict[str, float] = {}
+    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), seconds), start=1):
+        on_progress("planning", done, len(jobs))
+        if not isinstance(outcome, Exception):
+            of_rows[timed[number]] = outcome
+    for name in protocol.recipes:
+        recipe = recipes.get(name)
+        hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth
+        around = of_rows.get(name)
+        if recipes.is_neural(name):
+            steps = recipe.cost * protocol.n_members * protocol.max_steps * a_step
+            if not _has_rows(name, protocol):
+                around = 0.0
+            elif recipe.slow:
+                steps = steps / recipe.cost
+            found[name] = Cost(hint if around is None else protocol.n_members * around, steps)
+        elif name == recipes.AUTO:
+            found[name] = Cost(0.0, hint if around is None else around)  # it keeps to any time limit
+        else:
+            found[name] = Cost(hint if around is None else around)
+    score = _score_seconds(fold, protocol)
+    scores = score * len(protocol.recipes) * protocol.n_folds * protocol.n_repeats
+    return Costs(found, prepared, score, _REPORT + scores / 2)
+
+
+def _has_rows(name: str, protocol: Protocol) -> bool:
+    """Whether the time of a recipe depends on the rows: it makes rows, or is a model of its own."""
+    return not recipes.is_neural(name) or _sampler(name, protocol) is not None
+
+
+def _sampler(name: str, protocol: Protocol) -> Any:
+    return getattr(make_recipe(name, protocol, 0), "sampler", None)
+
+
+def rows_seconds(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64]) -> float:
+    """Estimate the seconds of a process that a recipe takes on rows, beside the steps that all networks make.
+
+    Samples of 500, 1,000, 2,000, ... rows are timed until one takes long enough; its time grows by `Recipe.growth`.
+    """
+    n_rows, growth = min(_FEWEST_ROWS, len(y)), recipes.get(name).growth
+    warm = _seconds_of(name, protocol, X, y, n_rows)
+    if warm > 10 * _ENOUGH:
+        return warm * (len(y) / n_rows) ** growth
+    while True:
+        started = time.perf_counter()
+        seconds = _seconds_of(name, protocol, X, y, n_rows)
+        if n_rows == len(y) or time.perf_counter() - started > _ENOUGH:
+            return seconds * (len(y) / n_rows) ** growth
+        n_rows = min(len(y), 2 * n_rows)
+
+
+def _seconds_of(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64], n_rows: int) -> float:
+    rows = _sample(y, n_rows)
+    X, y = safe_indexing(X, rows), y[rows]
+    started = time.perf_counter()
+    if (sampler := _sampler(name, protocol)) is not None:
+        resample(sampler, X, y, 0)
+        return time.perf_counter() - started
+    model = make_recipe(name, protocol, 0)
+    if not isinstance(model, JobClassifier):
+        model.fit(X, y)
+        return time.perf_counter() - started
+    job = model.prepare(X, y)
+    around, networks = time.perf_counter() - started, _probes(job.tasks)
+    started = time.perf_counter()
+    job.finish(networks)
+    of_steps = sum(n.seconds * task.planned_steps for n, task in zip(networks, job.tasks, strict=True)) / _PROBE_STEPS
+    return around + time.perf_counter() - started + of_steps
+
+
+def _sample(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """Return rows with the shares of the classes, and at least ten of each class where there are as many."""
+    if n_rows >= len(y):
+        return np.arange(len(y))
+    rng, counts = np.random.default_rng(0), np.bincount(y)
+    sizes = np.minimum(counts, np.maximum(10, counts * n_rows // len(y)))
+    drawn = [rng.choice(np.flatnonzero(y == code), size, replace=False) for code, size in enumerate(sizes)]
+    return np.sort(np.concatenate(drawn))
+
+
+def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
+    """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
+    if not any(map(recipes.is_neural, protocol.recipes)):
+        return 0.0
+    probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
+    tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
+    return sum(network.seconds for network in _probes(tasks, n_workers())) / (_PROBE_STEPS * len(tasks))
+
+
+def _probes(tasks: Sequence[Task], n_jobs: int = 1) -> list[TrainedNetwork]:
+    """Train a few steps of each task, twice: the first steps of a process are slow."""
+    short = [replace(task, settings=replace(task.settings, max_steps=_PROBE_STEPS)) for task in tasks]
+    fit(short, n_jobs=n_jobs)
+    return fit(short, n_jobs=n_jobs)
+
+
+def _score_seconds(fold: PreparedFold, protocol: Protocol) -> float:
+    """Time the scores of a cell in every reading, its decision tuned on the other folds of the repeat."""
+    rng = np.random.default_rng(0)
+    sides = [fold.y_test, fold.y_train[: (protocol.n_folds - 1) * len(fold.y_test)]]
+    cells, folds = [], []
+    for number, codes in enumerate(sides):
+        proba = rng.dirichlet(np.ones(fold.n_classes), len(codes)).astype(np.float32)
+        proba[np.arange(len(codes)), codes] += 0.5
+        proba /= proba.sum(axis=1, keepdims=True)
+        counts, priors = np.bincount(codes, minlength=fold.n_classes), np.full(fold.n_classes, 1 / fold.n_classes)
+        cells.append(Cell("", 0, number, 0.0, proba, None, priors=priors.tolist()))
+        folds.append(StoredFold(0, number, 0, np.arange(len(codes)), codes, fold.counts.tolist(), counts.tolist()))
+    readings = Readings(cells, folds, int(fold.counts.argmin()))
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class that is missing
+        for metric in METRICS.values():
+            for reading in READINGS:
+                readings.score(cells[0], metric, reading)
+    return time.perf_counter() - started

@@ -1,0 +1,108 @@
+"""The parts of a comparison on this machine, for `run_in_time`: cells that are missing, run and stored."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import recipes as named
+from equipoise.datasets import Dataset
+from equipoise.deadline import Deadline
+from equipoise.experiments.arms import recipe_arms
+from equipoise.experiments.engine import run_cells
+from equipoise.experiments.plan import Costs
+from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.splits import Fold
+from equipoise.experiments.store import CellKey, Store
+from equipoise.progress import OnProgress
+
+_LONG = 0.5  # seconds of making rows, from which on it is done in other processes
+
+
+class Cells:
+    """The cells of a comparison's store.
+
+    Parameters
+    ----------
+    store : Store
+    dataset : Dataset
+    codes : ndarray of shape (n,)
+    protocol : Protocol
+        Its splits and repeats.
+    costs : Costs
+    on_progress : callable
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        dataset: Dataset,
+        codes: NDArray[np.int64],
+        protocol: Protocol,
+        costs: Costs,
+        on_progress: OnProgress,
+    ) -> None:
+        self._store, self._dataset, self._codes, self._protocol = store, dataset, codes, protocol
+        self._costs, self._on_progress = costs, on_progress
+        self._folds: dict[int, list[Fold]] = {}
+        self._ready: dict[Fold, PreparedFold] = {}
+        self._handled: Counter[bool] = Counter()  # cells of recipes that are fitted alone, and of others
+        self._before: Counter[str] = Counter()
+
+    def _folds_of(self, repeat: int) -> list[Fold]:
+        if repeat not in self._folds:
+            self._folds[repeat] = list(self._protocol.splits.folds(self._dataset, self._codes, repeat))
+        return self._folds[repeat]
+
+    def _missing(self, recipes: Sequence[str], repeat: int) -> list[CellKey]:
+        keys = [(recipe, repeat, fold.number) for recipe in recipes for fold in self._folds_of(repeat)]
+        done = self._store.done()
+        return [key for key in keys if key not in done]
+
+    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
+        """Return the recipes that miss results of a repeat."""
+        return list(dict.fromkeys(recipe for recipe, _, _ in self._missing(recipes, repeat)))
+
+    def prepare(self, repeat: int) -> None:
+        """Make the numbers of the folds of a repeat, in place of those of another one."""
+        folds, self._ready = self._folds_of(repeat), {}
+        native = any(named.get(recipe).native for recipe in self._protocol.recipes)
+        for number, fold in enumerate(folds):
+            self._on_progress("preparing", number, len(folds))
+            self._ready[fold] = PreparedFold.of(self._dataset, self._codes, fold, native=native)
+
+    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
+        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
+        deadline = Deadline(seconds)
+        alone = {recipe for recipe in protocol.recipes if self._runs_alone(recipe, protocol)}
+        now = Counter(recipe in alone for recipe, _, _ in self._missing(recipes, repeat))
+        self._handled += now
+        later = (key for number in range(repeat, protocol.n_repeats) for key in self._missing(protocol.recipes, number))
+        left = Counter(recipe in alone for recipe, _, _ in later)
+        left.subtract(now)
+        told: dict[str, int] = {}
+
+        def tell(kind: str, done: int, total: int) -> None:
+            """Report this part's work as a share of all, as far as it can be foreseen."""
+            told[kind] = done
+            of_all = 1 + left[kind == "alone"] / max(1, self._handled[kind == "alone"])
+            whole = round((self._before[kind] + total) * of_all)
+            self._on_progress(kind, min(whole, self._before[kind] + done), whole)
+
+        wanted = [(arm, fold) for fold in self._folds_of(repeat) for arm in recipe_arms(recipes)]
+        wanted = sorted(wanted, key=lambda pair: recipes.index(pair[0].name))
+        ended = run_cells(
+            wanted, self._ready.__getitem__, protocol, self._store, tell, alone=alone, seconds=deadline.left
+        )
+        self._before.update(told)
+        return ended
+
+    def _runs_alone(self, recipe: str, protocol: Protocol) -> bool:
+        limited = recipe == named.AUTO and protocol.auto_seconds is not None
+        return limited or not named.is_neural(recipe) or self._costs.recipes[recipe].around > _LONG
+
+    def measured(self, recipe: str, repeat: int) -> float | None:
+        """Return the mean seconds of a recipe on the folds of a repeat; None without a result."""
+        return self._store.mean_seconds(recipe, repeat)

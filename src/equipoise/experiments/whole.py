@@ -1,0 +1,79 @@
+"""A recipe on all rows of a table, within a time limit."""
+
+import warnings
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from equipoise.classifiers import AutoClassifier
+from equipoise.datasets import Dataset
+from equipoise.deadline import Deadline
+from equipoise.experiments.plan import LEAST_SHARE
+from equipoise.training.processes import in_time
+
+_OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
+
+
+def fit_whole(model: Pipeline, dataset: Dataset, *, grouped: bool, seconds: float | None = None) -> Pipeline:
+    """Fit a recipe's classifier for tables on all rows.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Of `equipoise.recipes.make`.
+    dataset : Dataset
+    grouped : bool
+        Whether the classifier takes the groups of the rows.
+    seconds : float, optional
+        Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
+        warning.
+
+    Returns
+    -------
+    Pipeline
+        Fitted.
+
+    Raises
+    ------
+    TimeoutError
+        If the time is too short for an honest fit.
+    """
+    together = {"groups": dataset.groups} if grouped and dataset.groups is not None else {}
+    if seconds is None:
+        return model.fit(dataset.X, dataset.y, **{f"classifier__{name}": value for name, value in together.items()})
+    fitted, sentences = in_time(_fit, model, dataset, together, seconds, seconds=seconds)
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=2)
+    return fitted
+
+
+def _fit(model: Pipeline, dataset: Dataset, together: dict[str, Any], seconds: float) -> tuple[Pipeline, list[str]]:
+    deadline, classifier = Deadline(seconds), model[-1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        numbers = model[:-1].fit_transform(dataset.X, dataset.y)
+        limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
+        before = {name: classifier.get_params()[name] for name in limits}
+        classifier.set_params(**limits).fit(numbers, dataset.y, **together)
+        classifier.set_params(**before)
+    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
+
+
+def _limits(classifier: Any, seconds: float) -> dict[str, float]:
+    """Return a time limit for each part that has one; what is fitted once a fold, and then again, has its share."""
+    parameters = classifier.get_params()
+    folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
+    again = folds and not any(isinstance(value, AutoClassifier) for value in parameters.values())  # it has answers kept
+    each = seconds / (1 + max(folds)) if again else seconds
+    names = [name for name in parameters if name.rpartition("__")[2] == "max_time"]
+    return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
+
+
+def _fewer_steps(classifier: Any, numbers: Any) -> list[str]:
+    """Say how many steps networks made if they were stopped, and refuse a small part of them."""
+    if not hasattr(classifier, "planned_steps") or not hasattr(classifier, "n_steps_"):
+        return []
+    made, planned = min(classifier.n_steps_), classifier.planned_steps(len(numbers))
+    if made < LEAST_SHARE * planned:
+        raise TimeoutError(f"Only {made:,} of {planned:,} gradient steps fit into the time.")
+    return [f"The networks made {made:,} of {planned:,} gradient steps in the time given."] if made < planned else []
