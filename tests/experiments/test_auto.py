@@ -94,8 +94,9 @@ def test_other_recipes_decide_for_the_most_probable_class(comparison):
 
 
 def test_groups_of_training_rows_reach_it(comparison, groups_seen, prepared):
-    assert len(groups_seen) >= 3  # to plan, and once a fold
-    for seen, fold in zip(groups_seen, [prepared[0], *prepared]):
+    of_folds = [groups for groups in groups_seen if groups is not None]  # it is timed without any
+    assert len(of_folds) >= len(prepared) >= 2
+    for seen, fold in zip(of_folds, prepared):
         np.testing.assert_array_equal(seen, fold.groups)
 
 
@@ -137,12 +138,9 @@ def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped
     assert set(decided) == {"common", "rare"}
 
 
-def test_its_schedule_is_as_the_protocol_cuts_it(prepared, comparison):
-    protocol = replace(comparison.protocol, auto_steps=123)
-    tasks = make_recipe("auto", protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
-    assert max(task.settings.max_steps for task in tasks) == 123
-    whole = make_recipe("auto", comparison.protocol, 0).prepare(prepared[0].X_train, prepared[0].y_train).tasks
-    assert max(task.settings.max_steps for task in whole) == 600
+def test_its_time_is_as_the_protocol_cuts_it(comparison):
+    for seconds in (None, 12.5):
+        assert make_recipe("auto", replace(comparison.protocol, auto_seconds=seconds), 0).max_time == seconds
 
 
 def test_rows_that_would_fill_memory_are_trained_on_in_parts(comparison, grouped, tmp_path, monkeypatch):
