@@ -37,6 +37,7 @@ _TITLES = {
     "splits": "Validation shares",
 }
 _EVERY = 30.0  # seconds between lines
+_TELLS = 5.0  # seconds of work that tell how much is left
 
 
 class ProgressBars:
@@ -153,8 +154,9 @@ class _Lines:
         parts = [f"{_minutes(now - self._first)} {_TITLES[kind]}"]
         if total:
             parts.append(f"{done:,} of {total:,}")
-        if 0 < done < total:
-            parts.append(f"{length((now - self._begun[kind]) * (total - done) / done)} left")
+        took = now - self._begun[kind]
+        if 0 < done < total and took > _TELLS:
+            parts.append(f"{length(took * (total - done) / done)} left")
         if self._deadline is not None:
             parts.append(f"limit in {length(max(0.0, self._deadline.left))}")
         return ", ".join(parts)
