@@ -76,7 +76,7 @@ class Cells:
     def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
         """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
         deadline = Deadline(seconds)
-        alone = {recipe for recipe in protocol.recipes if self._runs_alone(recipe, protocol)}
+        alone = {recipe for recipe in protocol.recipes if self._runs_alone(recipe)}
         now = Counter(recipe in alone for recipe, _, _ in self._missing(recipes, repeat))
         self._handled += now
         later = (key for number in range(repeat, protocol.n_repeats) for key in self._missing(protocol.recipes, number))
@@ -99,9 +99,8 @@ class Cells:
         self._before.update(told)
         return ended
 
-    def _runs_alone(self, recipe: str, protocol: Protocol) -> bool:
-        limited = recipe == named.AUTO and protocol.auto_seconds is not None
-        return limited or not named.is_neural(recipe) or self._costs.recipes[recipe].around > _LONG
+    def _runs_alone(self, recipe: str) -> bool:
+        return not named.is_neural(recipe) or self._costs.recipes[recipe].around > _LONG
 
     def measured(self, recipe: str, repeat: int) -> float | None:
         """Return the mean seconds of a recipe on the folds of a repeat; None without a result."""
