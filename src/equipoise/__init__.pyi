@@ -15,6 +15,7 @@ from .decisions import CalibratedClassifier as CalibratedClassifier
 from .decisions import CapacityClassifier as CapacityClassifier
 from .decisions import PriorCorrectedClassifier as PriorCorrectedClassifier
 from .decisions import TunedThresholdsClassifier as TunedThresholdsClassifier
+from .dependence import Dependence as Dependence
 from .images import Augment as Augment
 from .losses import CDTLoss as CDTLoss
 from .losses import ClassBalancedLoss as ClassBalancedLoss

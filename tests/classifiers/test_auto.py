@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from equipoise import AutoClassifier, metrics
+from equipoise import AutoClassifier, Dependence, metrics
 from equipoise.classifiers import auto, auto_job, base
 from equipoise.classifiers.auto_members import CHEAP, Kind
 from equipoise.decisions import decide, tune_offsets
@@ -193,7 +193,7 @@ class TestHeldOutRows:
         y = (rng.random(n) < rng.uniform(0.05, 0.5)).astype(int)
         groups = rng.integers(0, rng.integers(2, 12), n) ** rng.integers(1, 3)
         for seed in range(200):
-            folds = auto_job._split(y, groups, seed, auto_job._most_folds(y, groups))
+            folds = auto_job._split(y, Dependence(groups), seed, auto_job._most_folds(y, groups))
             assert all(len(train) and len(held_out) for train, held_out in folds)
             assert sorted(np.concatenate([held_out for _, held_out in folds])) == list(range(n))
 
@@ -384,7 +384,7 @@ class TestBadInput:
             quick().fit(X, np.zeros(60))
         with pytest.raises(ValueError, match="one class needs two rows, but each of the 2 classes has one"):
             quick().fit(X[:2], [0, 1])
-        with pytest.raises(ValueError, match="two or more groups, but holds one only: 7"):
+        with pytest.raises(ValueError, match="two or more groups, but all rows are of one"):
             quick().fit(X, y, groups=np.full(60, 7))
         for weight in (None, np.ones(60)):
             with pytest.raises(ValueError, match="inconsistent numbers of samples"):

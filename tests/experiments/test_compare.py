@@ -214,17 +214,32 @@ def test_no_sampler_says_nothing(comparison):
     assert comparison.made.empty
 
 
-def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):
-    """All rare rows are of one group, so one fold has none to train on."""
+def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
+    (tmp_path / "picky.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n"
+        "class Picky(DummyClassifier):\n"
+        "    def fit(self, X, y):\n"
+        "        if len(y) == 40:\n"
+        "            raise ValueError('40 rows are not to its taste')\n"
+        "        return super().fit(X, y)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.normal(size=60), "class": np.repeat(["a", "b"], [50, 10])})
-    grouped = Dataset(**{**vars(split_target(frame, "class")), "groups": np.repeat(np.arange(6), 10)})
+    frame = pd.DataFrame({"x": rng.normal(size=61), "class": np.repeat(["a", "b"], [51, 10])})
     with Store(tmp_path / "r.sqlite") as store:
-        found = compare(grouped, store, recipes=["none", "gbdt"], n_folds=3, n_repeats=1, n_members=1)
-    assert {c.arm for c in found.failures} == {"none", "gbdt"} and len(found.failures) == 2
-    assert all("lack a class" in c.error for c in found.failures)
-    assert found.complete and found.recipes == ["none", "gbdt"]
+        data = split_target(frame, "class")
+        found = compare(data, store, recipes=["none", "picky:Picky"], n_folds=3, n_repeats=1, n_members=1)
+    assert [c.arm for c in found.failures] == ["picky:Picky"] and "not to its taste" in found.failures[0].error
+    assert found.complete and found.recipes == ["none", "picky:Picky"]
     assert len(found.leaderboard) == 2
+
+
+def test_a_class_of_one_group_is_refused_before_the_work(tmp_path):
+    frame = pd.DataFrame({"x": np.arange(60.0), "class": np.repeat(["a", "b"], [50, 10])})
+    grouped = Dataset(**{**vars(split_target(frame, "class")), "groups": np.repeat(np.arange(6), 10)})
+    with Store(tmp_path / "r.sqlite") as store, pytest.raises(ValueError, match="All rows of a class are of one group"):
+        compare(grouped, store, recipes=["none"], n_folds=3)
 
 
 def fits_of_a_minute(dataset, codes, protocol, deadline, on_progress):

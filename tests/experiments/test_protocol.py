@@ -45,20 +45,20 @@ def test_groups_stay_together():
 
 
 def test_fewer_folds_than_wanted_are_said():
-    folds, notes = feasible_folds(np.array([100, 3]), 5)
+    folds, notes = feasible_folds(np.repeat([0, 1], [100, 3]), 5)
     assert folds == 3
     assert "3 folds instead of 5" in notes[0] and "only 3 rows" in notes[0]
 
 
 def test_few_rare_rows_a_fold_are_said():
-    assert feasible_folds(np.array([100, 50]), 5) == (5, [])
-    folds, notes = feasible_folds(np.array([100, 49]), 5)
+    assert feasible_folds(np.repeat([0, 1], [100, 50]), 5) == (5, [])
+    folds, notes = feasible_folds(np.repeat([0, 1], [100, 49]), 5)
     assert folds == 5 and len(notes) == 1 and "fewer than 10" in notes[0]
 
 
 def test_a_class_with_one_row_cannot_be_compared_on():
     with pytest.raises(ValueError, match="the rarest has 1"):
-        feasible_folds(np.array([100, 1]), 5)
+        feasible_folds(np.repeat([0, 1], [100, 1]), 5)
 
 
 def test_a_protocol_survives_json():

@@ -23,6 +23,7 @@ from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
 from equipoise.bilevel.solvers import SOLVERS, Solver
 from equipoise.bilevel.stack_loss_search import StackLossSearch
+from equipoise.dependence import Dependence
 from equipoise.losses.counts import by_class
 from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
@@ -205,7 +206,9 @@ class AutoBalance(BaseEstimator):
             grouped=grouped,
         )
 
-    def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def split(
+        self, cells: NDArray[np.integer], seed: int, dependence: Dependence | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Split rows into training rows and validation rows.
 
         Parameters
@@ -213,17 +216,15 @@ class AutoBalance(BaseEstimator):
         cells : ndarray of shape (n,), int
             Class, or class and group, of each row. The only row of a cell is a training row.
         seed : int
+        dependence : Dependence, default=None
+            Groups and times of the rows.
 
         Returns
         -------
         train, validation : ndarray of int
-            Disjoint positions in ascending order, together all.
+            Disjoint positions in ascending order, together all without a dependence.
         """
-        rng, validation = np.random.default_rng(seed), np.zeros(len(cells), dtype=bool)
-        for cell in np.unique(cells):
-            rows = rng.permutation(np.flatnonzero(cells == cell))
-            validation[rows[: min(len(rows) - 1, max(1, round(self.validation_fraction * len(rows))))]] = True
-        return np.flatnonzero(~validation), np.flatnonzero(validation)
+        return (dependence or Dependence()).hold_out(cells, self.validation_fraction, seed)
 
     # The outer problem of our own trainer; see `equipoise.training.outer`
 

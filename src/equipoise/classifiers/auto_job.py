@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 
 from equipoise.batches import MixUp
 from equipoise.classifiers.auto_members import (
@@ -46,6 +45,7 @@ from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.pool import LogPool
+from equipoise.dependence import Dependence
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
@@ -123,6 +123,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        dependence: Dependence | None,
     ) -> None:
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
@@ -130,8 +131,8 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._device = training_device(draft.device)
         rows, self.codes = draft._checked(X, y)
         draft.costs()  # refuses a bad decision before the work
-        groups = None if groups is None else column_or_1d(groups)
-        check_consistent_length(rows, groups)
+        dependence = _dependence(groups, dependence)
+        dependence.check_length(rows)
         self.weights = None
         kept = np.arange(len(rows))
         if sample_weight is not None:
@@ -142,18 +143,26 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._rng = check_random_state(draft.random_state)
         draft.priors_ = self._priors(kept)
         kept = kept[sample_by_class(self.codes[kept], MOST_ROWS, self._seed())]
-        whole = self._whole(kept, groups)
+        whole = self._whole(kept, dependence.groups)
         plan = affordable(whole, clock, lambda n, part: self._try(rows[kept], kept, n, part))
         kept = kept[sample_by_class(self.codes[kept], plan.n_rows, self._seed())]
         self._take_rows(rows, kept)
         draft.n_rows_ = len(kept)
         draft.encoder_ = fit_encoder(self.rows)
-        folds = _split(self.codes, None if groups is None else groups[kept], self._seed(), plan.n_folds)
+        dependence = dependence.take(kept)
+        folds = _split(self.codes, dependence, self._seed(), plan.n_folds)
         self.held_out = [held_out for _, held_out in folds]
+        self._tested = np.sort(np.concatenate(self.held_out))
+        self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
         self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
         relevance = [self._fit_fold(train, held_out) for train, held_out in folds]
         self.members: dict[str, Any] = self._cheap(np.arange(len(kept)))
         draft.feature_importances_ = importances(self.members[TREES])
+        self._used = slice(_KEPT_NETWORKS)
+        if dependence.times is not None:  # networks that know the last rows, too
+            self._used = slice(len(folds), None)
+            folds += [(np.arange(len(kept)), np.empty(0, dtype=np.int64))] * _KEPT_NETWORKS
+            relevance += [draft.feature_importances_] * _KEPT_NETWORKS
         self._add_networks(relevance, folds, plan, whole, clock)
 
     @property
@@ -256,9 +265,9 @@ class AutoJob(FitJob["AutoClassifier"]):
             of_kind = networks[number :: len(draft.kinds)]
             found = self.answers[kind.name] = np.empty((len(self.rows), len(draft.classes_)))
             inputs = self._scales[kind.name]
-            for unseen, network, scale in zip(self.held_out, of_kind, inputs, strict=True):
+            for unseen, network, scale in zip(self.held_out, of_kind, inputs):
                 found[unseen] = self._answers(merged([network], [scale], len(draft.classes_)), unseen)
-            members[kind.name] = merged(of_kind[:_KEPT_NETWORKS], inputs[:_KEPT_NETWORKS], len(draft.classes_))
+            members[kind.name] = merged(of_kind[self._used], inputs[self._used], len(draft.classes_))
         held_out = self._held_out_rows()
         held_out.warn(draft.classes_.tolist(), stacklevel=6)
         pool = self._pool(np.stack([self.answers[name] for name in members]), held_out)
@@ -268,16 +277,17 @@ class AutoJob(FitJob["AutoClassifier"]):
         draft.pool_ = replace(pool, weights=pool.weights[kept])
         if not any(isinstance(member, FittedEnsemble) for member in draft.members_.values()):
             draft.encoder_ = None
-        out_of_fold = draft.pool_.proba(np.stack([self.answers[name] for name in draft.members_]))
-        draft.held_out_ = HeldOutAnswers(held_out, out_of_fold, self._natural_weights())
+        out_of_fold = draft.pool_.proba(np.stack([self.answers[name][self._tested] for name in draft.members_]))
+        weights = self._natural_weights()
+        draft.held_out_ = HeldOutAnswers(held_out, out_of_fold, None if weights is None else weights[self._tested])
 
     def _pool(self, probas: NDArray[np.float64], held_out: HeldOutRows) -> LogPool:
         """Fit the pool on rows sampled by class, then correct its intercepts to the class priors of all rows."""
         seen, _ = held_out.comparable()
         if not seen.any():
             seen[:] = True
-        weights = None if self.weights is None else self.weights[seen]
-        pool = LogPool.fit(probas[:, seen], self.codes[seen], weights)
+        rows = self._tested[seen]
+        pool = LogPool.fit(probas[:, rows], self.codes[rows], None if self.weights is None else self.weights[rows])
         return pool.moved(np.log(self._draft.priors_ / self._sampled_priors()))
 
     def _sampled_priors(self) -> Weights:
@@ -292,13 +302,10 @@ class AutoJob(FitJob["AutoClassifier"]):
         return ratios if self.weights is None else ratios * self.weights
 
     def _held_out_rows(self) -> HeldOutRows:
-        folds, n_classes = np.empty(len(self.rows), dtype=np.intp), len(self._draft.classes_)
-        trained = np.empty((len(self.held_out), n_classes), dtype=bool)
-        everywhere = np.bincount(self.codes, minlength=n_classes)
+        folds = np.empty(len(self.rows), dtype=np.intp)
         for fold, unseen in enumerate(self.held_out):
             folds[unseen] = fold
-            trained[fold] = everywhere > np.bincount(self.codes[unseen], minlength=n_classes)
-        return HeldOutRows(self.codes, folds, trained)
+        return HeldOutRows(self.codes[self._tested], folds[self._tested], np.stack(self._trained))
 
     def _diverged(self) -> str:
         return "Training diverged: scale the features, for example with standardize=True."
@@ -309,7 +316,7 @@ def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
     if groups is not None:
         names = np.unique(groups)
         if len(names) < 2:
-            raise ValueError(f"groups needs two or more groups, but holds one only: {names.tolist()[0]!r}. Remove it.")
+            raise ValueError("groups needs two or more groups, but all rows are of one: leave it out.")
         n_folds = min(n_folds, len(names))
     if n_folds < 2:
         n_classes = len(np.unique(codes))
@@ -317,13 +324,19 @@ def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
     return n_folds
 
 
-def _split(codes: Codes, groups: NDArray[Any] | None, seed: int, n_folds: int) -> list[tuple[Codes, Codes]]:
+def _dependence(groups: ArrayLike | None, dependence: Dependence | None) -> Dependence:
+    if groups is None:
+        return dependence or Dependence()
+    if dependence is not None:
+        raise ValueError("Give groups or a dependence, not both: Dependence(groups=..., times=...) has both.")
+    return Dependence(groups)
+
+
+def _split(codes: Codes, dependence: Dependence, seed: int, n_folds: int) -> list[tuple[Codes, Codes]]:
     """Return training and held-out rows of each fold."""
-    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class may lack in a fold: the pool does not need it
-        folds = splitter(n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
-        return [(train, held_out) for train, held_out in folds if len(held_out)]  # few groups leave some folds empty
+        return dependence.folds(codes, n_folds, seed)
 
 
 def _batch_size(n_rows: int) -> int:

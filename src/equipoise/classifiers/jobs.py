@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from numpy.typing import ArrayLike
 
 from equipoise.classifiers.base import NetworkClassifier
+from equipoise.dependence import Dependence
 from equipoise.sklearn_private import fit_context
 from equipoise.training import Task, TrainedNetwork, fit
 
@@ -68,7 +69,12 @@ class JobClassifier(NetworkClassifier):
     _job_class: ClassVar[Any]
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        dependence: Dependence | None = None,
     ) -> Self:
         """Train the networks.
 
@@ -81,6 +87,9 @@ class JobClassifier(NetworkClassifier):
         groups : array-like of shape (n,), default=None
             `AutoClassifier` holds out the rows of a group together; `NeuralClassifier` with `AutoBalance` has separate
             parameters for each group.
+        dependence : Dependence, default=None
+            Groups and times of the rows, for rows that are held out in training: in the folds of `AutoClassifier`, for
+            early stopping, and for a loss search. Prediction needs none.
 
         Returns
         -------
@@ -93,13 +102,18 @@ class JobClassifier(NetworkClassifier):
             If rows, labels or parameters are invalid, or training diverged.
         """
         started = time.monotonic()
-        job = self.prepare(X, y, sample_weight, groups)
+        job = self.prepare(X, y, sample_weight, groups, dependence)
         left = None if self.max_time is None else max(0.0, self.max_time - (time.monotonic() - started))
         return job.finish(fit(job.tasks, max_time=left))
 
     @fit_context(prefer_skip_nested_validation=True)
     def prepare(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        dependence: Dependence | None = None,
     ) -> FitJob[Self]:
         """Prepare a fit: a job with the training tasks, and a `finish`.
 
@@ -120,4 +134,4 @@ class JobClassifier(NetworkClassifier):
         >>> [job.finish(networks[2 * i : 2 * i + 2]).predict(X).shape for i, job in enumerate(jobs)]
         [(100,), (100,), (100,)]
         """
-        return self._job_class(self, X, y, sample_weight, groups)
+        return self._job_class(self, X, y, sample_weight, groups, dependence)

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from equipoise.classifiers.base import NetworkClassifier
 from equipoise.classifiers.neural import NeuralClassifier
+from equipoise.dependence import Dependence
 from equipoise.samplers import MUBO
 from equipoise.sklearn_private import Interval, fit_context
 from equipoise.training import FittedEnsemble
@@ -101,7 +102,13 @@ class MUBOClassifier(NetworkClassifier):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        dependence: Dependence | None = None,
+    ) -> Self:
         """Search for rows and train on them.
 
         Parameters
@@ -109,6 +116,10 @@ class MUBOClassifier(NetworkClassifier):
         X : array-like of shape (n, n_features)
         y : array-like of shape (n,)
             Labels of two or more classes.
+        sample_weight : array-like of shape (n,), default=None
+            Rows of weight 0 are as good as absent.
+        dependence : Dependence, default=None
+            Groups and times of the rows, for the rows that the search holds out.
 
         Returns
         -------
@@ -130,7 +141,7 @@ class MUBOClassifier(NetworkClassifier):
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
         )
-        search.fit_resample(rows, draft.classes_[codes])
+        search.fit_resample(rows, draft.classes_[codes], sample_weight=sample_weight, dependence=dependence)
         draft.ensemble_, draft.history_ = search.classifier_, search.history_
         draft.sample_indices_ = search.sample_indices_
         return self.become(draft)

@@ -18,9 +18,10 @@ from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
 from equipoise.containers import as_array
+from equipoise.dependence import Dependence
 from equipoise.networks.images import named_network
 from equipoise.networks.modules import is_trained
-from equipoise.samplers.resample import resample
+from equipoise.samplers.resample import holds_out, resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
@@ -48,6 +49,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        dependence: Dependence | None,
     ) -> None:
         draft = classifier._new_draft()
         super().__init__(classifier, draft, [])
@@ -56,6 +58,9 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         sample_weight = as_array(sample_weight)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)
+        if dependence is not None:
+            dependence.check_length(rows)
+            dependence = dependence if weights is None else dependence.take(weights > 0)
         if weights is not None:
             group = None if group is None else group[weights > 0]
             rows, codes, weights = rows[weights > 0], codes[weights > 0], weights[weights > 0]
@@ -67,7 +72,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
             draft.reads_integers_ = reads_integers(Task(table, 0, settings))
             table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
         _refuse_changed_codes(draft)
-        self.tasks = [_task(draft, table, weights, settings, int(seed)) for seed in seeds]
+        self.tasks = [_task(draft, table, weights, dependence, settings, int(seed)) for seed in seeds]
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
@@ -229,44 +234,52 @@ def _hidden_layers(draft: "NeuralClassifier", table: Table) -> tuple[int, ...]:
     return tuple(map(int, sizes))
 
 
-def _task(draft: "NeuralClassifier", table: Table, weights: Weights | None, settings: Settings, seed: int) -> Task:
+def _task(
+    draft: "NeuralClassifier",
+    table: Table,
+    weights: Weights | None,
+    dependence: Dependence | None,
+    settings: Settings,
+    seed: int,
+) -> Task:
     rows, held_out = np.arange(len(table)), None
     if settings.early_stopping is not None:
-        rows, held_out = _held_out(draft, table, seed)
+        rows, held_out = _held_out(draft, table, dependence or Dependence(), seed)
     inner = None
     if settings.outer is not None:
-        train, chooses = settings.outer.split(table.cells()[rows], seed)
-        inner = InnerRows(rows[chooses], *_resampled(draft, table, rows[train], weights, seed))
-    trained = _resampled(draft, table, rows, weights, seed)
+        apart = {} if dependence is None else {"dependence": dependence.take(rows)}
+        train, chooses = settings.outer.split(table.cells()[rows], seed, **apart)
+        inner = InnerRows(rows[chooses], *_resampled(draft, table, rows[train], weights, dependence, seed))
+    trained = _resampled(draft, table, rows, weights, dependence, seed)
     return Task(table, seed, settings, *trained, validation_rows=held_out, inner=inner)
 
 
-def _held_out(draft: "NeuralClassifier", table: Table, seed: int) -> tuple[Codes, Codes]:
-    """Split the rows, stratified by class, into training and validation rows."""
-    rng = np.random.default_rng(seed)
-    kept = []
-    for code, label in enumerate(draft.classes_.tolist()):
-        rows = rng.permutation(np.flatnonzero(table.y == code))
-        if len(rows) < 2:
+def _held_out(draft: "NeuralClassifier", table: Table, dependence: Dependence, seed: int) -> tuple[Codes, Codes]:
+    """Split the rows, stratified by class or as they depend on each other, into training and validation rows."""
+    for label, count in zip(draft.classes_.tolist(), np.bincount(table.y, minlength=len(draft.classes_)), strict=True):
+        if count < 2:
             raise ValueError(
                 f"early_stopping={draft.early_stopping!r} holds out rows of each class, but class {label!r} has "
-                f"{len(rows)} row(s): give it two or more, remove it, or set early_stopping=False."
+                f"{count} row(s): give it two or more, remove it, or set early_stopping=False."
             )
-        size = min(len(rows) - 1, max(1, round(draft.validation_fraction * len(rows))))
-        kept.append((rows[size:], rows[:size]))
-    train, held_out = (np.sort(np.concatenate(parts)) for parts in zip(*kept, strict=True))
-    return train, held_out
+    return dependence.hold_out(table.y, draft.validation_fraction, seed)
 
 
 def _resampled(
-    draft: "NeuralClassifier", table: Table, rows: Codes, weights: Weights | None, seed: int
+    draft: "NeuralClassifier",
+    table: Table,
+    rows: Codes,
+    weights: Weights | None,
+    dependence: Dependence | None,
+    seed: int,
 ) -> tuple[Codes, Table | None, Weights | None]:
     """Return the training rows, the synthetic rows among them, and their weights."""
     made = None
     row_weights = None if weights is None else weights[rows]
     if draft.sampler is not None:
         labels = draft.classes_[table.y[rows]]
-        drawn = resample(draft.sampler, table.X[rows], labels, seed)
+        apart = {"dependence": dependence.take(rows)} if dependence is not None and holds_out(draft.sampler) else {}
+        drawn = resample(draft.sampler, table.X[rows], labels, seed, **apart)
         draft.sampler_diagnostics_ += drawn.diagnostics
         if row_weights is not None:
             row_weights = drawn.weights(row_weights, labels)

@@ -74,6 +74,7 @@ class ResampledClassifier(ClassifierWrapper):
     """
 
     fit_only: ClassVar = ("sampler",)
+    _keeps_rows = False
     _wrapped = "classifier"
     _parameter_constraints = {
         "sampler": [HasMethods(["fit_resample"])],

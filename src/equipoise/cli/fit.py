@@ -66,6 +66,7 @@ def fit(
         import numpy as np
 
         from equipoise import persistence, recipes
+        from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.whole import fit_whole
         from equipoise.tables.preprocessing import TableWarning
 
@@ -78,17 +79,18 @@ def fit(
         announce_replaced(out)
         data = load_task(table, target, reading, columns)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
+    parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
+    fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
     with ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        grouped = bool(terms) or recipes.get(recipe).grouped
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_whole(model, data, grouped=grouped, seconds=seconds)
+            model = fit_whole(model, data, seconds=seconds)
         except TimeoutError as error:
             raise ValueError(f"{recipe} cannot be fitted within {deadline}. {error} Raise --budget.") from error
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
@@ -113,7 +115,8 @@ def about_model(
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
         "id": columns.id or [],
-        "left_out": [*(columns.drop or ()), *([columns.group] if columns.group else []), *useless],
+        "left_out": [*(columns.drop or ()), *useless],
+        "roles": dict(data.roles),
         "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
     }
 
@@ -130,7 +133,8 @@ def _deciding(classifier: Any, recipe: str, aim: "Aim", data: "Dataset") -> Any:
 
     from equipoise.experiments.terms import natural
 
-    return aim.classifier(natural(recipe, classifier, np.unique(data.y.to_numpy(), return_counts=True)[1]))
+    codes = np.unique(data.y.to_numpy(), return_inverse=True)[1]
+    return aim.classifier(natural(recipe, classifier, np.bincount(codes), np.bincount(codes, data.weights)))
 
 
 def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:

@@ -91,6 +91,18 @@ class Columns:
     """Columns to use although they look like row numbers or identifiers."""
     group: str | None = None
     """Column whose rows of one value are held out together, such as a customer; never a feature."""
+    time: str | None = None
+    """Column of dates or numbers: later rows are held out. No feature, unless `--keep` names it."""
+    gap: str | None = None
+    """Time between training and test rows, such as 30d, 12h or 2w; none by default."""
+    weights: str | None = None
+    """Column of weights of the rows, 0 or more, in training and in scores; never a feature."""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Columns of the group, the time and the weights, where given."""
+        given = {"group": self.group, "time": self.time, "weights": self.weights}
+        return {role: name for role, name in given.items() if name is not None}
 
     def kinds(self, left_out: Container[str] = ()) -> "dict[str, Kind]":
         """Return the kind of each column that an option names, but for some columns."""

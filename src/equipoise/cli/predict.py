@@ -229,7 +229,7 @@ class _Scorer:
             )
         if lacking:
             self.notes.append(f"Columns {listed(map(repr, lacking))} are missing: predictions are worse than measured.")
-        told = (*self.about.get("id", ()), *self.about.get("left_out", ()))  # at fit
+        told = [*self.about.get("id", ()), *self.about.get("left_out", ()), *self.about.get("roles", {}).values()]
         known = {*wanted, *told, self.about.get("target"), *self.kept}
         if extra := [name for name in rows.columns if name not in known]:
             self.notes.append(

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from equipoise.datasets import Dataset
 
 
-_MOST_ROWS = 20_000  # beyond, holding equal rows together would take long
-
-
 def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
@@ -38,45 +35,45 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         from equipoise.tables.finding import LEFT_OUT
         from equipoise.tables.reading import table_name
 
-        data = datasets.split_target(frame, target, name=table_name(path))
-        out = [*(columns.drop or ()), *(columns.id or ()), *([columns.group] if columns.group else [])]
-        _check_named([*out, *(columns.keep or ()), *columns.kinds()], list(data.X.columns), path)
-        preprocessor = TablePreprocessor(
-            kinds=columns.kinds(out),
-            decimal=columns.decimal,
-            thousands=columns.thousands,
-            dates=columns.dates,
+        preprocessor = TablePreprocessor(decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates)
+        keep = [*(columns.keep or ())]
+        _check_named(list(columns.roles.values()), list(map(str, frame.columns)), path)
+        data = datasets.split_target(
+            frame,
+            target,
+            name=table_name(path),
+            **columns.roles,
+            gap=columns.gap or 0,
+            keep_time=columns.time in keep,
+            preprocessor=preprocessor,
         )
-        X = data.X.drop(columns=out)
-        findings = check_features(X, data.y, preprocessor=preprocessor, keep=columns.keep or ())
+        out = [*(columns.drop or ()), *(columns.id or ())]
+        no_features = [name for name in columns.roles.values() if name not in data.X]
+        _check_named([*out, *keep, *columns.kinds()], [*data.X.columns, *no_features], path)
+        preprocessor = preprocessor.set_params(kinds=columns.kinds([*out, *no_features]))
+        X = data.X.drop(columns=[name for name in out if name not in no_features])
+        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep)
         X = X.drop(columns=[name for found in findings if found.kind in LEFT_OUT for name in found.columns])
         if X.shape[1] == 0:
             raise ValueError(f"No column of {path} is left to learn from. {' '.join(map(str, findings))}")
-        preprocessor = preprocessor.set_params(kinds=columns.kinds(set(data.X.columns) - set(X.columns)))
+        preprocessor = preprocessor.set_params(kinds=columns.kinds({*data.X.columns, *no_features} - set(X.columns)))
         preprocessor = preprocessor.fit(X).pinned()
-        groups = _held_together(data.X, columns.group, X)
+        groups = _equal_rows(X) if data.dependence is None else data.groups
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return replace(
         data, X=X, groups=groups, preprocessor=preprocessor, notes=(*data.notes, *notes), findings=tuple(findings)
     )
 
 
-def _held_together(table: "pd.DataFrame", group: str | None, X: "pd.DataFrame") -> "np.ndarray | None":
-    """Return a number a row: equal for rows of one group, or else for equal rows; None where all differ."""
+def _equal_rows(X: "pd.DataFrame") -> "np.ndarray | None":
+    """Return a number a row, the same for equal rows; None where all differ.
+
+    Rows that are equal but for their time are not held together: they come again in use, too.
+    """
     import pandas as pd
 
-    if group is not None:
-        return pd.factorize(table[group].astype(str))[0]
-    alike = pd.factorize(pd.util.hash_pandas_object(X, index=False).to_numpy())[0]
-    repeats = len(X) - int(alike.max()) - 1
-    if repeats and len(X) > _MOST_ROWS:
-        warnings.warn(
-            f"{repeats:,} rows repeat another row. Above {_MOST_ROWS:,} rows equal rows are not held out together, so "
-            "scores may be optimistic: remove repeated rows, or name a --group.",
-            stacklevel=2,
-        )
-        return None
-    return alike if repeats else None
+    alike, sets = pd.factorize(pd.util.hash_pandas_object(X, index=False).to_numpy())
+    return alike if len(sets) < len(X) else None
 
 
 def _check_named(names: list[str], known: list[str], path: Path) -> None:

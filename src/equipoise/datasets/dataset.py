@@ -1,7 +1,7 @@
 """A classification task: features, labels and what is known of them; and how a user's table becomes one."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +11,8 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
 from sklearn.base import clone
 
+from equipoise.datasets.roles import Roles, check_roles
+from equipoise.dependence import Dependence
 from equipoise.tables.finding import Finding
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
@@ -49,6 +51,14 @@ class Dataset:
         Unfitted, with what is known of the columns; None where nothing is.
     findings : tuple of Finding
         What `equipoise.check` found in the table, if it was asked.
+    times : ndarray of shape (n_samples,) or None
+        Times of the rows, in days where they are dates: later rows are held out.
+    gap : float
+        Time between training and test rows.
+    weights : ndarray of shape (n_samples,) or None
+        Weights of the rows, positive, of mean 1.
+    roles : mapping of str to str
+        Columns of the "group", the "time" and the "weights", where they come from one.
     """
 
     name: str
@@ -63,13 +73,35 @@ class Dataset:
     unlabelled: pd.DataFrame | None = None
     preprocessor: TablePreprocessor | None = None
     findings: tuple[Finding, ...] = ()
+    times: np.ndarray | None = None
+    gap: float = 0.0
+    weights: np.ndarray | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dependence(self) -> Dependence | None:
+        """Groups and times of the rows; None without any."""
+        if self.groups is None and self.times is None:
+            return None
+        return Dependence(self.groups, self.times, self.gap)
 
     def table_preprocessor(self) -> TablePreprocessor:
         """Return the unfitted preprocessing of the table."""
         return TablePreprocessor() if self.preprocessor is None else clone(self.preprocessor)
 
 
-def split_target(frame: Any, target: str | int, *, name: str = "table") -> Dataset:
+def split_target(
+    frame: Any,
+    target: str | int,
+    *,
+    name: str = "table",
+    group: str | None = None,
+    time: str | None = None,
+    gap: str | float = 0.0,
+    weights: str | None = None,
+    keep_time: bool = False,
+    preprocessor: TablePreprocessor | None = None,
+) -> Dataset:
     """Split a table into features and labels, and find the rare class.
 
     Parameters
@@ -81,17 +113,30 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
         name wins over a position; text such as "-1" is a position where no column has that name.
     name : str, default="table"
         What to call the table in messages.
+    group : str, default=None
+        Column of the group of a row, such as a customer: rows of one group are held out together.
+    time : str, default=None
+        Column of the time of a row, a date or a number: later rows are held out.
+    gap : str or float, default=0
+        Time between training and test rows, such as ``"30d"``; a plain number is in days, or in the unit of the column.
+    weights : str, default=None
+        Column of weights, 0 or more, in training and in scores. Rows of weight 0 are left out.
+    keep_time : bool, default=False
+        Whether the time is a feature, too. Then it will lie beyond its range in training.
+    preprocessor : TablePreprocessor, default=None
+        Unfitted, with what is known of the columns.
 
     Returns
     -------
     Dataset
-        With `family` and `groups` None: nothing is known of them.
+        With `family` None: nothing is known of it. The columns of group, time and weights are no features.
 
     Raises
     ------
     ValueError
         If there is no such column, or it is no usable target: empty, a continuous quantity, a single
-        class, or a class with a single row; and if column names repeat or hold lists.
+        class, or a class with a single row; if column names repeat or hold lists; and if cells of the time or the
+        weights cannot be used.
     TypeError
         If `frame` is no table.
 
@@ -107,19 +152,23 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
     table = _as_pandas(frame)
     _check_columns(table, name)
     column = _target_column(table, target, name)
-    labelled = _is_labelled(table[column])
+    roles = {role: each for role, each in (("group", group), ("time", time), ("weights", weights)) if each is not None}
+    check_roles(roles, list(table.columns), column)
+    labelled = is_labelled(table[column])
     if len(table) == 0:
         raise ValueError(f"{name} has no rows.")
     if not labelled.any():
         raise ValueError(f"the target needs labels, but column {column!r} of {name} is empty.")
     unlabelled = table[~labelled].reset_index(drop=True).drop(columns=column)
-    table = table[labelled].reset_index(drop=True)
+    played = Roles.of(table, labelled.to_numpy(), roles, gap, preprocessor or TablePreprocessor())
+    table = table.iloc[played.rows].reset_index(drop=True)
     y = _labels(table[column], name)
     if len(unlabelled) and is_float_dtype(y.dtype):
         y = y.astype("int64")  # floats only because labels are missing
     counts = y.value_counts()
     _check_classes(counts, len(y), column, name)
-    X = table.drop(columns=column)
+    features = {time} if keep_time else set()
+    X = table.drop(columns=[column, *(name for name in roles.values() if name not in features)])
     if X.shape[1] == 0:
         raise ValueError(
             f"a table needs at least one feature, but {name} has no column beside the target {column!r}: if it "
@@ -127,7 +176,23 @@ def split_target(frame: Any, target: str | int, *, name: str = "table") -> Datas
         )
     rare = min(counts.index[counts == counts.min()])
     notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label and were left out.",)
-    return Dataset(name, X, y, rare, None, None, name, "not stated", notes if len(unlabelled) else (), unlabelled)
+    return Dataset(
+        name,
+        X,
+        y,
+        rare,
+        None,
+        played.groups,
+        name,
+        "not stated",
+        (*(notes if len(unlabelled) else ()), *played.notes),
+        unlabelled,
+        preprocessor,
+        times=played.times,
+        gap=played.gap,
+        weights=played.weights,
+        roles=roles,
+    )
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:
@@ -180,7 +245,8 @@ def _target_column(table: pd.DataFrame, target: str | int, name: str) -> str:
     )
 
 
-def _is_labelled(column: pd.Series) -> pd.Series:
+def is_labelled(column: pd.Series) -> pd.Series:
+    """Return which cells of a target hold a label."""
     return column.notna() & (column.astype(str).str.strip() != "") if infer_dtype(column) in TEXT else column.notna()
 
 

@@ -11,10 +11,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import has_fit_parameter
 
 from equipoise.decisions.held_out import HeldOutRows
-from equipoise.decisions.wrapper import ClassifierWrapper, Weights
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights, takes
+from equipoise.dependence import Dependence
 from equipoise.sklearn_private import check_method_params, safe_indexing
 
 
@@ -39,6 +39,43 @@ class OutOfFoldClassifier(ClassifierWrapper):
         """Whether there is anything to learn."""
         return True
 
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        dependence: Dependence | None = None,
+        **params: Any,
+    ) -> Self:
+        """Fit a clone of the classifier on all rows, and learn from answers for rows that others were fitted without.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Training rows.
+        y : array-like of shape (n,)
+            Labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows, not negative.
+        dependence : Dependence, default=None
+            Groups and times of the rows: divides them where ``cv`` is a number, and goes to the classifier if its `fit`
+            takes it.
+        **params : dict
+            Other metadata, passed on as the Notes of the class describe.
+
+        Returns
+        -------
+        object
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the classes, or the wrapped classifier refuses the rows.
+        """
+        apart = {} if dependence is None else {"dependence": dependence}
+        return super().fit(X, y, sample_weight, **apart, **params)
+
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         X, y = indexable(X, y)
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
@@ -50,7 +87,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
             self._learn(kept.rows, kept.proba, kept.weights)
             return
         codes = self._codes(y)
-        splits = list(self._splitter(y, routed.splitter.split).split(X, y, **routed.splitter.split))
+        splits = self._splits(X, y, codes, routed.splitter)
         answers = Parallel(n_jobs=self.n_jobs)(
             delayed(_held_out)(self.estimator, X, y, split, routed.estimator.fit, self.classes_) for split in splits
         )
@@ -62,7 +99,9 @@ class OutOfFoldClassifier(ClassifierWrapper):
         weights = None if sample_weight is None else sample_weight[rows]
         self._learn(held_out, np.concatenate(probabilities), weights)
 
-    def tune_on(self, estimator: ClassifierMixin, y: ArrayLike, proba: ArrayLike) -> Self:
+    def tune_on(
+        self, estimator: ClassifierMixin, y: ArrayLike, proba: ArrayLike, sample_weight: Weights = None
+    ) -> Self:
         """Adopt a fitted classifier, and learn from answers that exist already.
 
         Parameters
@@ -72,6 +111,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
             Labels of rows that were held out, such as those of a cross-validation.
         proba : array-like of shape (n, K)
             Their probabilities, by classifiers of the same kind that were fitted without them.
+        sample_weight : ndarray of shape (n,), default=None
 
         Returns
         -------
@@ -84,8 +124,15 @@ class OutOfFoldClassifier(ClassifierWrapper):
         if self._learns():
             codes = self._codes(labels)
             rows = HeldOutRows(codes, np.zeros_like(codes), np.ones((1, len(self.classes_)), dtype=bool))
-            self._learn(rows, np.asarray(proba, dtype=np.float64), None)
+            self._learn(rows, np.asarray(proba, dtype=np.float64), sample_weight)
         return self
+
+    def _splits(self, X: Any, y: NDArray[Any], codes: NDArray[np.intp], given: Bunch) -> list[Any]:
+        dependence = given.get("dependence")
+        if dependence is not None and (self.cv is None or isinstance(self.cv, int)):
+            dependence.check_length(y)
+            return dependence.folds(codes, self.cv or 5)
+        return list(self._splitter(y, given.split).split(X, y, **given.split))
 
     def _splitter(self, y: NDArray[Any], given: dict[str, Any]) -> Any:
         """Return the splitter; with groups, a number of folds holds them together."""
@@ -97,9 +144,13 @@ class OutOfFoldClassifier(ClassifierWrapper):
         if get_config()["enable_metadata_routing"]:
             return super()._routed(sample_weight, params)
         groups = {"groups": params["groups"]} if params.get("groups") is not None else {}
-        taken = not groups or _takes_groups(self.estimator)
+        taken = not groups or takes(self.estimator, "groups")
         others = {name: value for name, value in params.items() if name != "groups" or (taken and groups)}
-        return Bunch(splitter=Bunch(split=groups), **super()._routed(sample_weight, others))
+        dependence = others.get("dependence")
+        if dependence is not None and not takes(self.estimator, "dependence"):
+            others.pop("dependence")
+        splitter = Bunch(split=groups, dependence=dependence)
+        return Bunch(splitter=splitter, **super()._routed(sample_weight, others))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Routes of the metadata given to `fit`.
@@ -112,13 +163,6 @@ class OutOfFoldClassifier(ClassifierWrapper):
         return super().get_metadata_routing().add(splitter=self.cv, method_mapping=to_split)
 
 
-def _takes_groups(estimator: Any) -> bool:
-    """Whether the innermost of several nested classifiers is fitted with groups."""
-    while isinstance(estimator, ClassifierWrapper):
-        estimator = getattr(estimator, estimator._wrapped)
-    return has_fit_parameter(estimator, "groups")
-
-
 def _held_out(
     estimator: ClassifierMixin, X: Any, y: NDArray[Any], split: Any, fit_params: dict[str, Any], classes: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -128,6 +172,7 @@ def _held_out(
     known = np.unique(y[train])
     if len(known) > 1 or isinstance(estimator, FrozenEstimator):
         own = check_method_params(X, fit_params, indices=train)
+        own |= {name: value.take(train) for name, value in own.items() if isinstance(value, Dependence)}
         fitted = clone(estimator).fit(safe_indexing(X, train), y[train], **own)
         known = np.asarray(fitted.classes_)
         proba[:, np.searchsorted(classes, known)] = fitted.predict_proba(safe_indexing(X, test))

@@ -171,12 +171,14 @@ class Aim:
             costs[:, self.positive] = 0
         return costs
 
-    def rule(self, codes: Indices, proba: Floats) -> Rule:
+    def rule(self, codes: Indices, proba: Floats, weights: Floats | None = None) -> Rule:
         """Return the rule that is best on rows ``(n,)`` with probabilities ``(n, K)``, which the model has not seen."""
         if self.capacity is not None:
             if self.capacity >= 1:
                 return Rule(positive=self.positive, capacity=int(self.capacity))
-            return Rule(positive=self.positive, threshold=alarm_threshold(proba[:, self.positive], self.capacity))
+            return Rule(
+                positive=self.positive, threshold=alarm_threshold(proba[:, self.positive], self.capacity, weights)
+            )
         floors = [None if floor is None else {self.positive: floor} for floor in (self.min_recall, self.min_precision)]
         offsets = tune_offsets(
             codes,
@@ -185,6 +187,7 @@ class Aim:
             min_recall=floors[0],
             min_precision=floors[1],
             labels=np.arange(len(self.labels)),
+            sample_weight=weights,
         )
         return Rule(offsets=offsets)
 

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
 
 from equipoise.containers import as_array, check_one_kind, readable
 from equipoise.metrics import comparable
@@ -32,6 +32,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Classes, features, tags and readable containers are those of the wrapped classifier. Subclasses define `_fit`.
     """
 
+    _keeps_rows = True  # whether the classifier is fitted on the rows as they are given
     _wrapped = "estimator"  # name of the parameter; with an underscore, of its fitted clone
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -165,6 +166,15 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         wrapped = get_tags(getattr(self, self._wrapped))
         tags.input_tags, tags.classifier_tags = wrapped.input_tags, wrapped.classifier_tags
         return tags
+
+
+def takes(classifier: Any, name: str) -> bool:
+    """Whether a classifier, or one that it goes around, uses a parameter of `fit` such as ``sample_weight``."""
+    while isinstance(classifier, ClassifierWrapper):
+        if name == "dependence" and (has_fit_parameter(classifier, name) or not classifier._keeps_rows):
+            return classifier._keeps_rows
+        classifier = getattr(classifier, classifier._wrapped)
+    return has_fit_parameter(classifier, name)
 
 
 def checked_labels(y: ArrayLike) -> NDArray[Any]:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from equipoise import recipes
+from equipoise.datasets import Dataset
+from equipoise.decisions.wrapper import takes
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
@@ -38,6 +41,8 @@ class Arm:
         Whether its `fit` takes the groups of the training rows.
     native : bool
         Whether it reads categories and gaps as they are, see `TablePreprocessor`'s ``native``.
+    takes : tuple of str
+        What its `fit` takes beside: ``"sample_weight"``, ``"dependence"``.
     decisions : tuple of str
         Decisions of its ``predict_from_proba`` that are kept beside its own, each as an arm ``<name>-<decision>``.
     most_rows, most_cells, most_repeats : int or None
@@ -51,6 +56,7 @@ class Arm:
     figures: Callable[[Any], list[dict[str, Any]]] = lambda model: getattr(model, "sampler_diagnostics_", [])
     by_group: bool = False
     native: bool = False
+    takes: tuple[str, ...] = ()
     decisions: tuple[str, ...] = ()
     most_rows: int | None = None
     most_cells: int | None = None
@@ -63,7 +69,23 @@ class Arm:
 
     def fit_parameters(self, fold: PreparedFold) -> dict[str, Any]:
         """What its ``fit`` and ``prepare`` take beside rows and classes."""
-        return {"groups": fold.groups} if self.by_group and fold.groups is not None else {}
+        known = {"sample_weight": fold.weights, "dependence": fold.dependence}
+        given = {"groups": fold.groups} if self.by_group else {name: known[name] for name in self.takes}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def weighted_priors(priors: ArrayLike, counts: ArrayLike, mass: ArrayLike) -> NDArray[np.float64]:
+    """Return the class priors that probabilities stand for where the rows of a class have weights.
+
+    Parameters
+    ----------
+    priors : array-like of shape (K,)
+        Those without weights.
+    counts, mass : array-like of shape (K,)
+        Rows of each class, and the sum of their weights.
+    """
+    weighted = np.asarray(priors) * np.asarray(mass) / np.asarray(counts)
+    return weighted / weighted.sum()
 
 
 def observed_priors(counts: ArrayLike) -> NDArray[np.float64]:
@@ -85,9 +107,29 @@ def recipe_arms(names: Sequence[str], **parameters: Any) -> list[Arm]:
             return make_recipe(name, protocol, fold.fold.seed, **parameters)
 
         record, priors = recipes.get(name), partial(learned_priors, name)
-        return Arm(name, name, make, priors, by_group=record.grouped, native=record.native)
+        return Arm(name, name, make, priors, native=record.native, takes=taken_by(record.classifier()))
 
     return [arm(name) for name in names]
+
+
+def taken_by(classifier: ClassifierMixin) -> tuple[str, ...]:
+    """Return what the fit of a classifier takes of ``"sample_weight"`` and ``"dependence"``."""
+    return tuple(name for name in ("sample_weight", "dependence") if takes(classifier, name))
+
+
+def fit_parameters(classifier: ClassifierMixin, dataset: Dataset) -> dict[str, Any]:
+    """Return what the fit of a classifier on all rows takes beside rows and labels.
+
+    Raises
+    ------
+    ValueError
+        If the rows have weights, which the classifier does not take.
+    """
+    taken = taken_by(classifier)
+    if dataset.weights is not None and "sample_weight" not in taken:
+        raise ValueError("The recipe cannot weigh rows: choose another recipe, or leave the weights out.")
+    known = {"sample_weight": dataset.weights, "dependence": dataset.dependence}
+    return {name: known[name] for name in taken if known[name] is not None}
 
 
 def make_recipe(recipe: str, protocol: Protocol, seed: int, **parameters: Any) -> ClassifierMixin:
@@ -99,4 +141,13 @@ def recipe_parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
     """Return the protocol's settings of a recipe's classifier: members, gradient steps and decision."""
     if recipe == recipes.AUTO:
         return {"decision": protocol.decision, "max_time": protocol.auto_seconds}
-    return {"n_members": protocol.n_members, "max_steps": protocol.max_steps} if recipes.is_neural(recipe) else {}
+    if recipes.is_neural(recipe):
+        return {"n_members": protocol.n_members, "max_steps": protocol.max_steps}
+    return without_random_rows(recipe) if protocol.dependent else {}
+
+
+def without_random_rows(recipe: str) -> dict[str, Any]:
+    """Return parameters that keep scikit-learn's boosting from holding out rows at random."""
+    model = recipes.classifier(recipe)
+    boosting = isinstance(getattr(model, "estimator", model), HistGradientBoostingClassifier)
+    return {"early_stopping": False} if boosting and ":" not in recipe else {}

@@ -19,7 +19,7 @@ from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
-from equipoise.experiments.arms import recipe_parameters
+from equipoise.experiments.arms import recipe_parameters, taken_by
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.costs import measured_costs
 from equipoise.experiments.plan import Cost, Costs, Schedule, run_in_time
@@ -32,6 +32,7 @@ from equipoise.experiments.terms import natural, with_decision
 from equipoise.experiments.whole import fit_whole
 from equipoise.progress import OnProgress
 from equipoise.tables.finding import shortened
+from equipoise.text import listed
 from equipoise.training.machines import n_workers
 
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
@@ -100,6 +101,10 @@ def compare(
     check_names(recipes or (), metric)
     wanted = _wanted(dataset, recipes)
     _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
+    by_time = dataset.times is not None
+    if by_time and (n_repeats or 1) > 1:
+        raise ValueError("Time divides the rows in one way: leave out the number of repeats (--repeats).")
+    wanted, unweighted = _that_take_weights(wanted, metric) if dataset.weights is not None else (wanted, [])
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
@@ -114,11 +119,19 @@ def compare(
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
     if store.get("protocol") is None:
-        folds, notes = feasible_folds(np.bincount(codes), n_folds)
-        repeats = n_repeats or (4 if len(codes) <= _FEW_ROWS else 2)
-        steps = named.classifier("none").planned_steps(len(codes) - len(codes) // folds)
-        decision = METRICS[metric].decision
-        wish = Protocol(wanted, folds, repeats, n_members, steps, random_state, tuple(notes), decision)
+        folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
+        wish = Protocol(
+            wanted,
+            folds,
+            n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
+            n_members,
+            named.classifier("none").planned_steps(len(codes) - len(codes) // folds),
+            random_state,
+            (*unweighted, *notes),
+            METRICS[metric].decision,
+            by_time=by_time,
+            dependent=dataset.dependence is not None,
+        )
         costs = measured_costs(dataset, codes, wish, deadline, on_progress)
         schedule = Schedule(costs, deadline, folds, n_workers())
         _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
@@ -156,6 +169,17 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
+
+
+def _that_take_weights(recipes: tuple[str, ...], metric: str) -> tuple[tuple[str, ...], list[str]]:
+    """Return the recipes that can weigh rows, and a note of those that cannot."""
+    if not METRICS[metric].takes_weights:
+        raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
+    able = tuple(name for name in recipes if "sample_weight" in taken_by(named.classifier(name)))
+    unable = [name for name in recipes if name not in able]
+    if not able:
+        raise ValueError(f"{listed(unable)} cannot weigh rows: choose other recipes, or leave the weights out.")
+    return able, [f"{listed(unable)} cannot weigh rows and was left out."] if unable else []
 
 
 def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:
@@ -209,11 +233,17 @@ def _begin(
             "n_rows": len(codes),
             "classes": [str(c) for c in classes],
             "counts": counts.tolist(),
+            "mass": np.bincount(codes, dataset.weights).tolist(),
             "rare": int(counts.argmin()),
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),
             "findings": [finding.as_dict() | {"text": str(finding)} for finding in shortened(dataset.findings)],
             "source": dataset.source,
+            "roles": dict(dataset.roles),
+            "by_time": dataset.times is not None,
+            "gap": dataset.gap,
+            "grouped": dataset.groups is not None,
+            "weighted": dataset.weights is not None,
         },
     )
     store.put("versions", versions())
@@ -249,6 +279,10 @@ def fingerprint(dataset: Dataset) -> str:
     digest = hashlib.sha256(repr([str(c) for c in dataset.X.columns]).encode())
     for part in (dataset.X, dataset.y):
         digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+    for name, values in (("groups", dataset.groups), ("times", dataset.times), ("weights", dataset.weights)):
+        if values is not None:
+            cells = pd.util.hash_pandas_object(pd.Series(values), index=False).to_numpy()
+            digest.update(name.encode() + cells.tobytes() + (repr(dataset.gap).encode() if name == "times" else b""))
     return digest.hexdigest()
 
 
@@ -282,10 +316,11 @@ def refit(
         **recipe_parameters(name, protocol),
     )
     if comparison.aim.decides:
-        model.steps[-1] = ("classifier", natural(name, model[-1], comparison.problem["counts"]))
+        counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
+        model.steps[-1] = ("classifier", natural(name, model[-1], counts, mass))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
-        fitted = fit_whole(model, dataset, grouped=named.get(name).grouped, seconds=seconds)
+        fitted = fit_whole(model, dataset, seconds=seconds)
         if not comparison.aim.decides:
             return fitted
         return with_decision(comparison, name, fitted, np.unique(dataset.y.to_numpy()))

@@ -29,9 +29,10 @@ class Comparison:
     protocol : Protocol
     problem : dict
         What was found in the data: ``name``, ``n_rows``, ``classes`` (labels as text, in the order of
-        codes), ``counts`` (rows a class), ``rare`` (code of the rarest class), ``columns`` (records of
-        `TablePreprocessor.summary`), ``notes``, ``findings`` (records of the check before
-        training, with ``text``), ``source``.
+        codes), ``counts`` (rows a class), ``mass`` (their weights), ``rare`` (code of the rarest class),
+        ``columns`` (records of `TablePreprocessor.summary`), ``notes``, ``findings`` (records of the check before
+        training, with ``text``), ``source``, ``roles`` (columns of group, time and weights), ``gap``, and whether
+        rows are ``grouped``, ``by_time`` and ``weighted``.
     versions : dict of str to str
     metric : str
         The metric that chooses the winner.
@@ -90,7 +91,7 @@ class Comparison:
     @cached_property
     def readings(self) -> Readings:
         """The results in every reading."""
-        return Readings(self.cells, self.folds.values(), self.rare)
+        return Readings(self.cells, self.folds.values(), self.rare, by_time=self.protocol.by_time)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -125,10 +126,23 @@ class Comparison:
         return codes, proba.astype(np.float64)
 
     def confusion(self, recipe: str) -> NDArray[np.float64]:
-        """Mean over repeats of the confusion counts of all test rows: rows are true classes."""
+        """Mean over repeats of the confusion counts, or sums of weights, of test rows: rows are true classes."""
         cells = [cell for cell in self.readings.cells if cell.arm == recipe]
         repeats = len({c.repeat for c in cells})
         return np.sum([c.confusion for c in cells if c.confusion is not None], axis=0) / repeats
+
+    def weights(self, recipe: str, repeat: int = 0) -> NDArray[np.float64] | None:
+        """Return the weights of the rows of `out_of_fold`; None without any."""
+        return self.readings.weights(self.readings.by_repeat[recipe, repeat])
+
+    @property
+    def test_share(self) -> float:
+        """Share of test rows among training and test rows of a fold, for intervals; by time the mean ratio counts."""
+        if not self.protocol.by_time:
+            return 1 / self.protocol.n_folds
+        scored = [fold for fold in self.folds.values() if fold.fold]
+        ratio = np.mean([sum(fold.test_counts) / sum(fold.train_counts) for fold in scored])
+        return float(ratio / (1 + ratio))
 
     def table(self, metric: str) -> pd.DataFrame:
         """Scores of one metric: a row a fold of a repeat, a column a recipe; only folds that all recipes have."""
@@ -142,7 +156,7 @@ class Comparison:
         if len(values) < 2:
             mean = float(values.mean()) if len(values) else float("nan")
             return Interval(mean, float("nan"), float("nan"))
-        return corrected_interval(values, test_share=1 / self.protocol.n_folds)
+        return corrected_interval(values, test_share=self.test_share)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:

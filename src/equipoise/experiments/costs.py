@@ -177,7 +177,8 @@ def _score_seconds(fold: PreparedFold, protocol: Protocol) -> float:
         proba /= proba.sum(axis=1, keepdims=True)
         counts, priors = np.bincount(codes, minlength=fold.n_classes), np.full(fold.n_classes, 1 / fold.n_classes)
         cells.append(Cell("", 0, number, 0.0, proba, None, priors=priors.tolist()))
-        folds.append(StoredFold(0, number, 0, np.arange(len(codes)), codes, fold.counts.tolist(), counts.tolist()))
+        sides_of = fold.counts.tolist(), counts.tolist(), fold.mass.tolist()
+        folds.append(StoredFold(0, number, 0, np.arange(len(codes)), codes, *sides_of, None))
     readings = Readings(cells, folds, int(fold.counts.argmin()))
     started = time.perf_counter()
     with warnings.catch_warnings():

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from equipoise.classifiers.jobs import FitJob
 from equipoise.deadline import Deadline
-from equipoise.experiments.arms import Arm
+from equipoise.experiments.arms import Arm, weighted_priors
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
@@ -73,7 +71,7 @@ def run_cells(
     pending = [(arm, fold) for arm, fold in wanted if (arm.name, fold.repeat, fold.number) not in done]
     ready = {fold: prepare(fold) for fold in dict.fromkeys(fold for _, fold in pending)}
     for fold, numbers in ready.items():
-        store.add_fold(fold, numbers.y_test, numbers.counts)
+        store.add_fold(fold, numbers.y_test, numbers.counts, numbers.mass, numbers.weights_test)
     pairs = [(arm, ready[fold].seen(native=arm.native)) for arm, fold in pending]
     in_stacks = {
         arm.name: stacked and arm.name not in alone and hasattr(arm.make(fold, protocol), "prepare")
@@ -119,7 +117,7 @@ def fit_cells(arm: Arm, model: Any, fold: PreparedFold) -> list[Cell]:
 
 def _scored(arm: Arm, model: Any, fold: PreparedFold, seconds: float, notes: list[str]) -> list[Cell]:
     priors = arm.priors(fold.counts)
-    known = None if priors is None else np.asarray(priors).tolist()
+    known = None if priors is None else weighted_priors(priors, fold.counts, fold.mass).tolist()
     cell = fold.cell(arm.name, model, seconds, notes=notes, made=arm.figures(model), priors=known)
     return [cell, *(fold.decided_otherwise(cell, model, decision) for decision in arm.decisions)]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from equipoise.datasets import Dataset
+from equipoise.dependence import Dependence
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell
 
@@ -28,6 +29,9 @@ class PreparedFold:
         Of the training rows.
     native : pair of data frames, or None
         Both sides with categories and gaps as they are.
+    dependence : Dependence or None
+        Groups and times of the training rows.
+    weights, weights_test : ndarray of shape (n,) or None
     """
 
     fold: Fold
@@ -38,18 +42,21 @@ class PreparedFold:
     n_classes: int
     groups: NDArray[Any] | None = None
     native: tuple[Any, Any] | None = None
+    dependence: Dependence | None = None
+    weights: NDArray[np.float64] | None = None
+    weights_test: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
         """Fit the preprocessing of tables on the training rows and apply it to both sides."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
-            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train])
+            weights = None if dataset.weights is None else dataset.weights[fold.train]
+            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train], sample_weight=weights)
         X_train, X_test = sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
         if native:
             table.set_params(native=True)
             sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
-        groups = None if dataset.groups is None else dataset.groups[fold.train]
         return cls(
             fold,
             X_train,
@@ -57,8 +64,11 @@ class PreparedFold:
             codes[fold.train],
             codes[fold.test],
             int(codes.max()) + 1,
-            groups,
+            None if dataset.groups is None else dataset.groups[fold.train],
             (sides[0], sides[1]),
+            None if dataset.dependence is None else dataset.dependence.take(fold.train),
+            weights,
+            None if dataset.weights is None else dataset.weights[fold.test],
         )
 
     def seen(self, *, native: bool) -> "PreparedFold":
@@ -70,6 +80,11 @@ class PreparedFold:
     def counts(self) -> NDArray[np.int64]:
         """Training rows of each class, of shape (K,)."""
         return np.bincount(self.y_train, minlength=self.n_classes)
+
+    @property
+    def mass(self) -> NDArray[np.float64]:
+        """Sum of the weights of the training rows of each class, of shape (K,); their number without weights."""
+        return np.bincount(self.y_train, self.weights, minlength=self.n_classes).astype(np.float64)
 
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""
@@ -101,7 +116,7 @@ class PreparedFold:
         reason = f"{type(error).__name__}: {error}"
         return Cell(arm, self.fold.repeat, self.fold.number, 0.0, None, None, error=reason)
 
-    def _confusion(self, decided: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        confusion = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
-        np.add.at(confusion, (self.y_test, decided), 1)
-        return confusion
+    def _confusion(self, decided: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Count the test rows, or sum their weights, by true and decided class."""
+        cells = np.bincount(self.y_test * self.n_classes + decided, self.weights_test, minlength=self.n_classes**2)
+        return cells.reshape(self.n_classes, self.n_classes)

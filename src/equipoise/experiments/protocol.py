@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from equipoise.experiments.splits import StratifiedFolds
+from equipoise.experiments.splits import ForwardFolds, Splits, StratifiedFolds
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Protocol:
     ----------
     recipes : tuple of str
     n_folds, n_repeats : int
-        Repeated stratified k-fold cross-validation.
+        Of the division into training and test rows.
     n_members : int
         Networks a neural recipe averages over.
     max_steps : int
@@ -27,6 +27,10 @@ class Protocol:
         What the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural".
     auto_seconds : float or None
         Time limit of a fit of the recipe ``auto``, which has a schedule of its own.
+    by_time : bool
+        Whether folds test on later rows, and the first of them only serves to tune thresholds of the next.
+    dependent : bool
+        Whether rows have groups or times, so that no recipe may hold out rows at random.
     """
 
     recipes: tuple[str, ...]
@@ -38,11 +42,13 @@ class Protocol:
     notes: tuple[str, ...] = ()
     decision: str = "balanced"
     auto_seconds: float | None = None
+    by_time: bool = False
+    dependent: bool = False
 
     @property
-    def splits(self) -> StratifiedFolds:
+    def splits(self) -> Splits:
         """How the rows are divided in each repeat."""
-        return StratifiedFolds(self.n_folds, self.random_state)
+        return (ForwardFolds if self.by_time else StratifiedFolds)(self.n_folds, self.random_state)
 
     def to_json(self) -> str:
         """Write the protocol as json."""

@@ -31,15 +31,19 @@ class Readings:
     folds : sequence of StoredFold
     rare : int
         Code of the rarest class.
+    by_time : bool, default=False
+        Whether folds follow each other in time: thresholds are tuned on earlier folds, and the first is not scored.
     """
 
-    def __init__(self, cells: Iterable[Cell], folds: Iterable[StoredFold], rare: int) -> None:
+    def __init__(self, cells: Iterable[Cell], folds: Iterable[StoredFold], rare: int, *, by_time: bool = False) -> None:
         self.folds = {(fold.repeat, fold.fold): fold for fold in folds}
-        self.rare = rare
-        self.by_repeat: dict[tuple[str, int], list[Cell]] = {}
+        self.rare, self._by_time = rare, by_time
+        self._all: dict[tuple[str, int], list[Cell]] = {}
         for cell in cells:
             if cell.probabilities is not None:
-                self.by_repeat.setdefault((cell.arm, cell.repeat), []).append(cell)
+                self._all.setdefault((cell.arm, cell.repeat), []).append(cell)
+        scored = {key: [cell for cell in found if cell.fold or not by_time] for key, found in self._all.items()}
+        self.by_repeat = {key: found for key, found in scored.items() if found}
 
     @property
     def cells(self) -> list[Cell]:
@@ -52,7 +56,7 @@ class Readings:
         ``as decided`` counts the stored decision, which need not be the most probable class. ``prior-corrected``
         corrects the probabilities from the class priors that they stand for to those that the metric asks for
         (`Metric.priors`). ``threshold-tuned`` decides by per-class thresholds that are tuned for the metric on the
-        test rows of the repeat's *other* folds.
+        test rows of the repeat's *other* folds, or of earlier ones where folds follow each other in time.
         """
         fold, proba = self.folds[cell.repeat, cell.fold], np.asarray(cell.probabilities)
         if reading == DECIDED:
@@ -60,29 +64,36 @@ class Readings:
         elif reading == CORRECTED:
             if metric.priors is None or cell.priors is None:
                 return np.nan
-            counts = np.asarray(fold.train_counts)
+            counts = np.asarray(fold.train_mass)
             wanted = counts / counts.sum() if metric.priors == "observed" else np.full(len(counts), 1 / len(counts))
             read = correct_prior(proba, np.asarray(cell.priors), wanted)
         elif metric.name not in TUNED_FOR:
             return np.nan
         else:
             read = one_hot(decide(proba, self.offsets(cell, metric.name)), proba.shape[1])
-        return metric.score(fold.test_codes, read, self.rare)
+        return metric.of(fold.test_codes, read, self.rare, fold.test_weights)
 
     def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
-        """Per-class offsets of log probability, tuned for a metric on the other folds of the cell's repeat."""
+        """Per-class offsets of log probability, tuned for a metric on the other (or earlier) folds of the repeat."""
         assert cell.probabilities is not None
         labels = np.arange(cell.probabilities.shape[1])
-        others = [c for c in self.by_repeat[cell.arm, cell.repeat] if c.fold != cell.fold]
+        others = [c for c in self._all[cell.arm, cell.repeat] if c.fold != cell.fold]
+        others = [c for c in others if c.fold < cell.fold] if self._by_time else others
         if not others:
             return np.zeros(len(labels))
         codes, proba = self.joined(others)
-        return tune_offsets(codes, proba, metric=metric, labels=labels)
+        return tune_offsets(codes, proba, metric=metric, labels=labels, sample_weight=self.weights(others))
 
     def joined(self, cells: Sequence[Cell]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return true codes (n,) and probabilities (n, K) of the test rows of cells, one after the other."""
         codes = np.concatenate([self.folds[c.repeat, c.fold].test_codes for c in cells])
         return codes, np.concatenate([c.probabilities for c in cells if c.probabilities is not None])
+
+    def weights(self, cells: Sequence[Cell]) -> NDArray[np.float64] | None:
+        """Return the weights of the test rows of cells, one after the other; None without any."""
+        found = [self.folds[c.repeat, c.fold].test_weights for c in cells]
+        known = [weights for weights in found if weights is not None]
+        return np.concatenate(known) if known else None
 
     def frame(self, metrics: Sequence[Metric], readings: Sequence[str] = READINGS) -> pd.DataFrame:
         """One row a cell and reading: ``arm``, ``reading``, ``repeat``, ``fold``, ``seconds``, a column a metric."""
@@ -124,7 +135,8 @@ def results(
     """
     frames, scored = [], list(METRICS.values()) if metrics is None else metrics
     for problem, store in stores(folder):
-        frame = Readings(store.cells(), store.folds(), problem["rare"]).frame(scored, readings)
+        by_time = problem.get("by_time", False)
+        frame = Readings(store.cells(), store.folds(), problem["rare"], by_time=by_time).frame(scored, readings)
         frame.insert(0, "set", problem["name"])
         frame.insert(1, "family", problem["family"] or problem["name"])
         frames.append(frame)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from equipoise.registry import Registry
 
 Codes = NDArray[np.int64]
 Probabilities = NDArray[np.floating[Any]]
+Weights = NDArray[np.float64] | None
+Score = Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Metric:
         Whether it scores decisions, which moving a threshold changes.
     score : callable
         ``(codes, probabilities, rare) -> float``; codes 0 to K - 1 index the columns, ``rare`` is the
-        code of the rarest class. Decisions are scored as probabilities of 0 and 1.
+        code of the rarest class. Decisions are scored as probabilities of 0 and 1. A fourth parameter takes the weights
+        of the rows, (n,) or None; without one, the metric is unknown where rows have weights.
     priors : {"equal", "observed"} or None
         Class priors that probabilities should stand for to score well; None where only their order counts.
     definition : str
@@ -41,10 +45,21 @@ class Metric:
     title: str
     greater_is_better: bool
     at_threshold: bool
-    score: Callable[[Codes, Probabilities, int], float]
+    score: Score
     priors: Literal["equal", "observed"] | None = None
     definition: str = ""
     tuned_for: Literal["g_mean", "macro_f1"] | None = None
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the score can weigh rows."""
+        return len(signature(self.score).parameters) > 3
+
+    def of(self, codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
+        """Score rows, of which some may weigh more than others; NaN where the score does not take weights."""
+        if weights is None:
+            return self.score(codes, proba, rare)
+        return self.score(codes, proba, rare, weights) if self.takes_weights else float("nan")
 
     @property
     def decision(self) -> Literal["balanced", "macro_f1", "natural"]:
@@ -54,21 +69,28 @@ class Metric:
         return "macro_f1" if self.at_threshold else "natural"
 
 
-def _decided(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int], float]:
-    return lambda codes, proba, rare: score(codes, proba.argmax(axis=1), labels=np.arange(proba.shape[1]))
+def _decided(score: Callable[..., float]) -> Score:
+    def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
+        return score(codes, proba.argmax(axis=1), labels=np.arange(proba.shape[1]), sample_weight=weights)
+
+    return of
 
 
-def _proper(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int], float]:
-    return lambda codes, proba, rare: score(codes, proba, labels=np.arange(proba.shape[1]))
+def _proper(score: Callable[..., float]) -> Score:
+    def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
+        return score(codes, proba, labels=np.arange(proba.shape[1]), sample_weight=weights)
+
+    return of
 
 
-def _ranking(score: Callable[..., float]) -> Callable[[Codes, Probabilities, int], float]:
+def _ranking(score: Callable[..., float]) -> Score:
     """Two classes: how the rare one is ranked; more: the mean over classes, each against the rest."""
 
-    def of(codes: Codes, proba: Probabilities, rare: int) -> float:
+    def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
         if proba.shape[1] > 2:
-            return score(codes, proba, labels=np.arange(proba.shape[1]))
-        return score((codes == rare).astype(int), proba[:, rare].astype(float), labels=[0, 1])
+            return score(codes, proba, labels=np.arange(proba.shape[1]), sample_weight=weights)
+        rows = (codes == rare).astype(int), proba[:, rare].astype(float)
+        return score(*rows, labels=[0, 1], sample_weight=weights)
 
     return of
 

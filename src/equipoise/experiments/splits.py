@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from equipoise.datasets import Dataset
+from equipoise.dependence import Dependence
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,39 +59,92 @@ class StratifiedFolds:
     def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
         """See `Splits`; each repeat shuffles the rows again."""
         seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
-        groups = dataset.groups if self.grouped else None
-        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        parts = splitter(n_splits=self.n_folds, shuffle=True, random_state=seed).split(codes, codes, groups)
+        parts = Dependence(dataset.groups if self.grouped else None).folds(codes, self.n_folds, seed)
         for number, (train, test) in enumerate(parts):
             yield Fold(repeat, number, train, test, seed + number)
 
 
-def feasible_folds(counts: NDArray[np.int64], wanted: int) -> tuple[int, list[str]]:
-    """Return how many folds the rarest class allows, each with a row of it to test on, and what to say of it.
+@dataclass(frozen=True)
+class ForwardFolds:
+    """Folds that test on the next part of the rows in time, and train on those before; see `Dependence.folds`.
+
+    Thresholds of a fold are tuned on the folds before it. So the first fold only serves that, and is not scored.
+
+    Attributes
+    ----------
+    n_folds : int
+    random_state : int
+        Of the seeds of the classifiers.
+    """
+
+    n_folds: int
+    random_state: int = 0
+
+    def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
+        """See `Splits`; each repeat has the same rows and other seeds."""
+        seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
+        assert dataset.dependence is not None
+        parts = dataset.dependence.folds(codes, self.n_folds, every_class=True)
+        for number, (train, test) in enumerate(parts):
+            yield Fold(repeat, number, train, test, seed + number)
+
+
+def feasible_folds(
+    codes: NDArray[np.int64], wanted: int, dependence: Dependence | None = None
+) -> tuple[int, list[str]]:
+    """Return how many folds can each test on a row of every class, and what to say of it.
 
     Parameters
     ----------
-    counts : ndarray of shape (K,)
-        Rows of each class.
+    codes : ndarray of shape (n,)
+        Classes of the rows, from 0.
     wanted : int
+    dependence : Dependence, optional
+        Groups and times of the rows.
 
     Raises
     ------
     ValueError
-        If a class has fewer than two rows.
+        If a class has fewer than two rows, all its rows are of one group, or time leaves fewer than two parts.
     """
-    rarest = int(counts.min())
+    rarest = int(np.bincount(codes).min())
     if rarest < 2:
         raise ValueError(
             f"Each class needs at least two rows, one for training and one for testing, but the rarest has {rarest}."
         )
-    folds = min(wanted, rarest)
+    if dependence is not None and dependence.times is not None:
+        return _feasible_parts(codes, wanted, dependence)
+    groups = rarest if dependence is None else dependence.most_folds(codes)
+    if groups < 2:
+        raise ValueError("All rows of a class are of one group, so that none can train where others test.")
+    folds = min(wanted, groups)
     notes = []
     if folds < wanted:
-        notes.append(f"{folds} folds instead of {wanted}: the rarest class has only {rarest} rows.")
+        where = f"{rarest} rows" if groups == rarest else f"rows in {groups} groups"
+        notes.append(f"{folds} folds instead of {wanted}: the rarest class has only {where}.")
     if rarest / folds < 10:
         notes.append(
             f"The rarest class has {rarest} rows, about {rarest / folds:.0f} per test fold: "
             f"with fewer than 10, scores at a threshold are coarse."
         )
     return folds, notes
+
+
+def _feasible_parts(codes: NDArray[np.int64], wanted: int, dependence: Dependence) -> tuple[int, list[str]]:
+    parts = dependence.folds(codes, wanted, every_class=True)
+    notes = []
+    if len(parts) < wanted:
+        notes.append(f"{len(parts)} parts by time instead of {wanted}: more would lack a class or have equal times.")
+    fewest = min(int(np.bincount(codes[test]).min()) for _, test in parts)
+    if fewest < 10:
+        notes.append(
+            f"A test part has only {fewest} rows of a class: with fewer than 10, scores at a threshold are coarse."
+        )
+    if dependence.groups is not None:
+        ends = [int((dependence.times < dependence.times[test].min()).sum()) for _, test in parts]
+        kept = sum(len(train) for train, _ in parts) / sum(ends)
+        notes.append(
+            f"{1 - kept:.0%} of the earlier rows do not train, because their group is tested"
+            f"{' or they lie in the gap' if dependence.gap else ''}: scores are those of a model with less data."
+        )
+    return len(parts), notes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from equipoise.experiments.splits import Fold
 from equipoise.files import first_bytes
 
-_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 2  # in the header of the file
+_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 3  # in the header of the file
 _CELL = "arm, repeat, fold, seconds, probabilities, confusion, notes, error, made, decided, priors"
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION};
@@ -22,7 +22,7 @@ PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS folds (
     repeat INTEGER, fold INTEGER, seed INTEGER, test_rows BLOB, test_codes BLOB, train_counts TEXT, test_counts TEXT,
-    PRIMARY KEY (repeat, fold));
+    train_mass TEXT, test_weights BLOB, PRIMARY KEY (repeat, fold));
 CREATE TABLE IF NOT EXISTS cells ({_CELL}, PRIMARY KEY (arm, repeat, fold));
 """
 
@@ -42,7 +42,7 @@ class Cell:
     probabilities : ndarray of shape (n_test, K), float32, or None
         None if the cell failed.
     confusion : ndarray of shape (K, K) or None
-        Rows are true classes, columns those decided for.
+        Rows are true classes, columns those decided for; sums of weights where test rows have weights.
     notes : list of str
         Warnings raised on the way.
     error : str or None
@@ -60,7 +60,7 @@ class Cell:
     fold: int
     seconds: float
     probabilities: NDArray[np.float32] | None
-    confusion: NDArray[np.int64] | None
+    confusion: NDArray[Any] | None
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     made: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +79,10 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class StoredFold:
-    """The test side of a fold, and the class counts of both sides, in the order of the classes."""
+    """The test side of a fold, and the class counts of both sides, in the order of the classes.
+
+    ``train_mass`` sums the weights of the training rows by class, which are their counts without weights.
+    """
 
     repeat: int
     fold: int
@@ -88,6 +91,8 @@ class StoredFold:
     test_codes: NDArray[np.int64]
     train_counts: list[int]
     test_counts: list[int]
+    train_mass: list[float]
+    test_weights: NDArray[np.float64] | None
 
 
 class Store:
@@ -136,13 +141,22 @@ class Store:
         """Keep a value that json can hold."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def add_fold(self, fold: Fold, test_codes: NDArray[np.int64], train_counts: NDArray[np.int64]) -> None:
-        """Keep the test side of a fold, and the class counts of both sides."""
+    def add_fold(
+        self,
+        fold: Fold,
+        test_codes: NDArray[np.int64],
+        train_counts: NDArray[np.int64],
+        train_mass: NDArray[np.float64] | None = None,
+        test_weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Keep the test side of a fold, and the class counts of both sides, with the weights of their rows."""
         test_counts = np.bincount(test_codes, minlength=len(train_counts))
-        counts = [json.dumps(side.tolist()) for side in (train_counts, test_counts)]
-        test = fold.test.astype("<i8"), test_codes.astype("<i4")
-        values = (fold.repeat, fold.number, fold.seed, test[0].tobytes(), test[1].tobytes(), *counts)
-        self._db.execute("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        mass = train_counts if train_mass is None else train_mass
+        counts = [json.dumps(side.tolist()) for side in (train_counts, test_counts, mass)]
+        test = fold.test.astype("<i8").tobytes(), test_codes.astype("<i4").tobytes()
+        weights = None if test_weights is None else test_weights.astype("<f8").tobytes()
+        values = (fold.repeat, fold.number, fold.seed, *test, *counts, weights)
+        self._db.execute("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def add(self, cells: Iterable[Cell]) -> None:
         """Keep the results of a stack in one transaction: all of them, or none."""
@@ -169,8 +183,10 @@ class Store:
                 np.frombuffer(codes, "<i4").astype(np.int64),
                 json.loads(train_counts),
                 json.loads(test_counts),
+                json.loads(train_mass),
+                None if weights is None else np.frombuffer(weights, "<f8"),
             )
-            for repeat, fold, seed, test, codes, train_counts, test_counts in rows
+            for repeat, fold, seed, test, codes, train_counts, test_counts, train_mass, weights in rows
         ]
 
     def mean_seconds(self, arm: str, repeat: int | None = None) -> float | None:

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from equipoise.decisions import PriorCorrectedClassifier, correct_prior, decide
 from equipoise.decisions.capacity import decide_by_alarms
 from equipoise.describing import Rule
+from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval
@@ -25,9 +26,18 @@ CAPACITIES = (10, 50, 100, 500)
 OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
 
 
-def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike) -> ClassifierMixin:
-    """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known."""
-    learned, rows = learned_priors(recipe, counts), np.asarray(counts, dtype=np.float64)
+def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike) -> ClassifierMixin:
+    """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known.
+
+    Parameters
+    ----------
+    recipe : str
+    classifier : classifier
+    counts, mass : array-like of shape (K,)
+        Rows of each class, and the sum of their weights.
+    """
+    learned, rows = learned_priors(recipe, counts), np.asarray(mass, dtype=np.float64)
+    learned = None if learned is None else weighted_priors(learned, counts, mass)
     if learned is None or np.allclose(learned, rows / rows.sum()):
         return classifier
     return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors="observed")
@@ -35,13 +45,14 @@ def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike) -> Clas
 
 @dataclass(frozen=True, eq=False)
 class HeldOutFold:
-    """Classes ``(n,)`` of the test rows of a fold, and their natural probabilities ``(n, K)``."""
+    """Classes and weights ``(n,)`` of the test rows of a fold, and their natural probabilities ``(n, K)``."""
 
     repeat: int
     fold: int
     rows: Indices
     codes: Indices
     proba: Floats
+    weights: Floats
 
 
 class InTerms:
@@ -85,26 +96,34 @@ class InTerms:
         costs[p] *= max(1.0, round((counts.sum() - counts[p]) / counts[p]))
         return costs
 
-    @cached_property
+    @property
     def folds(self) -> list[HeldOutFold]:
+        """Held-out rows of each fold that is scored; by time, the first is not."""
+        return [fold for fold in self._every_fold if fold.fold or not self.comparison.protocol.by_time]
+
+    @cached_property
+    def _every_fold(self) -> list[HeldOutFold]:
         """Held-out rows of each fold that has a result."""
         found = []
-        for cell in self.comparison.readings.cells:
+        for cell in self.comparison.cells:
             if cell.arm != self.recipe or cell.probabilities is None:
                 continue
             fold = self.comparison.folds[cell.repeat, cell.fold]
             proba = cell.probabilities.astype(np.float64)
             proba /= proba.sum(axis=1, keepdims=True)
             if cell.priors is not None:
-                counts = np.asarray(fold.train_counts, dtype=np.float64)
-                proba = correct_prior(proba, np.asarray(cell.priors), counts / counts.sum())
-            found.append(HeldOutFold(cell.repeat, cell.fold, fold.test_rows, fold.test_codes, proba))
+                mass = np.asarray(fold.train_mass, dtype=np.float64)
+                proba = correct_prior(proba, np.asarray(cell.priors), mass / mass.sum())
+            weights = np.ones(len(proba)) if fold.test_weights is None else fold.test_weights
+            found.append(HeldOutFold(cell.repeat, cell.fold, fold.test_rows, fold.test_codes, proba, weights))
         return found
 
-    def joined(self, folds: Sequence[HeldOutFold] | None = None) -> tuple[Indices, Floats]:
-        """Return classes and probabilities of the rows of folds, by default of all of them, one after the other."""
-        chosen = self.folds if folds is None else folds
-        return np.concatenate([f.codes for f in chosen]), np.concatenate([f.proba for f in chosen])
+    def joined(self, folds: Sequence[HeldOutFold] | None = None) -> tuple[Indices, Floats, Floats]:
+        """Return classes, probabilities and weights of the rows of folds, by default of all, one after the other."""
+        chosen = self._every_fold if folds is None else folds
+        columns = zip(*((fold.codes, fold.proba, fold.weights) for fold in chosen), strict=True)
+        codes, proba, weights = map(np.concatenate, columns)
+        return codes, proba, weights
 
     @cached_property
     def rule(self) -> Rule:
@@ -113,11 +132,13 @@ class InTerms:
 
     @cached_property
     def rules(self) -> list[Rule]:
-        """The decision of each fold, tuned on the other folds of its repeat."""
+        """The decision of each fold, tuned on the other (by time, on the earlier) folds of its repeat."""
         return [self.aim.rule(*self.joined(self._others(fold))) for fold in self.folds]
 
     def _others(self, fold: HeldOutFold) -> list[HeldOutFold]:
-        others = [other for other in self.folds if other.repeat == fold.repeat and other.fold != fold.fold]
+        others = [other for other in self._every_fold if other.repeat == fold.repeat and other.fold != fold.fold]
+        if self.comparison.protocol.by_time:
+            others = [other for other in others if other.fold < fold.fold]
         return others or [fold]
 
     def threshold(self, rule: Rule) -> float | None:
@@ -151,7 +172,7 @@ class InTerms:
         tables = []
         for fold, rule in zip(self.folds, self.rules):
             decided = apply(rule, fold.proba)
-            tables.append(self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided].mean()))
+            tables.append(self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided]))
         return self._intervals(tables)
 
     def at_capacity(self, alarms: float) -> dict[str, Interval]:
@@ -162,21 +183,21 @@ class InTerms:
         tables = []
         for fold in self.folds:
             order = np.argsort(-fold.proba[:, self.positive], kind="stable")
-            weights = np.zeros(len(order))
-            share = alarms / PER * len(order)
-            weights[order] = np.clip(share - np.arange(len(order)), 0, 1)
-            cost = self._alarm_costs(fold, weights) if len(self.costs) == 2 else np.nan
-            tables.append(self._outcomes(fold, weights, cost))
+            alarm, own = np.zeros(len(order)), fold.weights[order]
+            alarm[order] = np.clip((alarms / PER * own.sum() - np.cumsum(own)) / own + 1, 0, 1)
+            costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(order), np.nan)
+            tables.append(self._outcomes(fold, alarm, costs))
         return self._intervals(tables)
 
-    def _alarm_costs(self, fold: HeldOutFold, weights: NDArray[np.float64]) -> float:
+    def _alarm_costs(self, fold: HeldOutFold, alarm: Floats) -> Floats:
         p, n = self.positive, 1 - self.positive
         costs = self.costs[fold.codes]
-        return float((weights * costs[:, p] + (1 - weights) * costs[:, n]).mean())
+        return alarm * costs[:, p] + (1 - alarm) * costs[:, n]
 
-    def _outcomes(self, fold: HeldOutFold, alarm: NDArray[np.number], cost: float) -> dict[str, float]:
-        n, is_positive = len(fold.codes), fold.codes == self.positive
-        alarms, caught, all_positive = alarm.sum(), alarm[is_positive].sum(), is_positive.sum()
+    def _outcomes(self, fold: HeldOutFold, alarm: NDArray[np.number], costs: Floats) -> dict[str, float]:
+        weights, is_positive = fold.weights, fold.codes == self.positive
+        n, alarms, all_positive = weights.sum(), weights @ alarm, weights @ is_positive
+        caught = weights @ (alarm * is_positive)
         precision = caught / alarms if alarms else np.nan
         values = (
             PER * alarms / n,
@@ -185,13 +206,13 @@ class InTerms:
             caught / all_positive if all_positive else np.nan,
             precision,
             precision / (all_positive / n) if all_positive else np.nan,
-            PER * cost,
+            PER * (weights @ costs) / n,
         )
         return dict(zip(OUTCOMES, map(float, values)))
 
     def _intervals(self, tables: list[dict[str, float]]) -> dict[str, Interval]:
         frame = pd.DataFrame(tables)
-        share = 1 / self.comparison.protocol.n_folds
+        share = self.comparison.test_share
         return {name: _bounded(frame[name].dropna().to_numpy(), share, name) for name in OUTCOMES}
 
 
@@ -214,6 +235,6 @@ def apply(rule: Rule, proba: Floats) -> Indices:
 
 def with_decision(comparison: Comparison, recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
     """Return a fitted pipeline whose last step decides by the comparison's aim, tuned on its held-out rows."""
-    codes, proba = InTerms(comparison, recipe).joined()
+    codes, proba, weights = InTerms(comparison, recipe).joined()
     (name, inner), aim = fitted.steps[-1], replace(comparison.aim, labels=labels)
-    return Pipeline([*fitted.steps[:-1], (name, aim.classifier(inner).tune_on(inner, labels[codes], proba))])
+    return Pipeline([*fitted.steps[:-1], (name, aim.classifier(inner).tune_on(inner, labels[codes], proba, weights))])

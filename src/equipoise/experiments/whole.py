@@ -8,13 +8,14 @@ from sklearn.pipeline import Pipeline
 from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
+from equipoise.experiments.arms import fit_parameters
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.training.processes import in_time
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
 
 
-def fit_whole(model: Pipeline, dataset: Dataset, *, grouped: bool, seconds: float | None = None) -> Pipeline:
+def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
     Parameters
@@ -22,8 +23,6 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, grouped: bool, seconds: floa
     model : Pipeline
         Of `equipoise.recipes.make`.
     dataset : Dataset
-    grouped : bool
-        Whether the classifier takes the groups of the rows.
     seconds : float, optional
         Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
         warning.
@@ -37,24 +36,27 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, grouped: bool, seconds: floa
     ------
     TimeoutError
         If the time is too short for an honest fit.
+    ValueError
+        If the rows have weights, which the classifier does not take.
     """
-    together = {"groups": dataset.groups} if grouped and dataset.groups is not None else {}
+    given = fit_parameters(model[-1], dataset)
     if seconds is None:
-        return model.fit(dataset.X, dataset.y, **{f"classifier__{name}": value for name, value in together.items()})
-    fitted, sentences = in_time(_fit, model, dataset, together, seconds, seconds=seconds)
+        to_classifier = {f"classifier__{name}": value for name, value in given.items()}
+        return model.fit(dataset.X, dataset.y, table__sample_weight=dataset.weights, **to_classifier)
+    fitted, sentences = in_time(_fit, model, dataset, given, seconds, seconds=seconds)
     for sentence in sentences:
         warnings.warn(sentence, stacklevel=2)
     return fitted
 
 
-def _fit(model: Pipeline, dataset: Dataset, together: dict[str, Any], seconds: float) -> tuple[Pipeline, list[str]]:
+def _fit(model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float) -> tuple[Pipeline, list[str]]:
     deadline, classifier = Deadline(seconds), model[-1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = model[:-1].fit_transform(dataset.X, dataset.y)
+        numbers = model[:-1].fit_transform(dataset.X, dataset.y, table__sample_weight=dataset.weights)
         limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
-        classifier.set_params(**limits).fit(numbers, dataset.y, **together)
+        classifier.set_params(**limits).fit(numbers, dataset.y, **given)
         classifier.set_params(**before)
     return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
 

@@ -82,6 +82,7 @@ def _versions(versions: dict[str, str]) -> str:
 
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     facts = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
+    facts |= {f"Column of the {role}": name for role, name in about.get("roles", {}).items()}
     yield from _lines([f"{name}: {_cell(value)}" for name, value in facts.items() if value is not None])
     if schema["class_priors"]:
         yield ""

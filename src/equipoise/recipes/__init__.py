@@ -134,7 +134,6 @@ def get(name: str) -> Recipe:
             description=f"{record.description}; {words}",
             priors=observed_priors,
             cost=6 * record.cost,
-            grouped=True,
             wrap=CalibratedClassifier,
         )
     if ":" in name:

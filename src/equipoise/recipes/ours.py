@@ -27,7 +27,6 @@ TREATMENTS = [
         priors=observed_priors,
         cost=8.0,
         growth=0.8,  # as in its own time limit
-        grouped=True,
     ),
     Recipe("none", "no treatment", {}),
     Recipe("cost", "errors weighted by class, N / (K n_k)", {"class_weight": "balanced"}),

@@ -39,8 +39,6 @@ class Recipe:
         Exponent by which the time of a fit grows with the rows.
     native : bool, default=False
         Whether the classifier reads categories and gaps as they are, see `TablePreprocessor`'s ``native``.
-    grouped : bool, default=False
-        Whether the classifier's `fit` takes ``groups``, to hold rows together in folds of its own.
     wrap : callable, optional
         ``classifier -> classifier``: a decision part around the classifier.
 
@@ -61,7 +59,6 @@ class Recipe:
     cost: float = 1.0
     growth: float = 1.0
     native: bool = False
-    grouped: bool = False
     wrap: Callable[[ClassifierMixin], ClassifierMixin] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

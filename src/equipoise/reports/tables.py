@@ -95,7 +95,9 @@ def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     summary = counts_summary(comparison.confusion(recipe))
     repeats = sorted({c.repeat for c in comparison.cells if c.arm == recipe and c.error is None})
     labels = np.arange(len(comparison.classes))
-    brier = np.mean([class_brier_scores(*comparison.out_of_fold(recipe, r), labels=labels) for r in repeats], axis=0)
+    of_repeats = [(*comparison.out_of_fold(recipe, r), comparison.weights(recipe, r)) for r in repeats]
+    briers = [class_brier_scores(codes, proba, labels=labels, sample_weight=w) for codes, proba, w in of_repeats]
+    brier = np.mean(briers, axis=0)
     return [
         {
             "label": label,

@@ -52,7 +52,7 @@ def reading_difference(
     differences = (read - comparison.table(metric)[against]).dropna()
     if len(differences) < 2:
         return Interval(float(differences.mean()), np.nan, np.nan)
-    return corrected_interval(differences, test_share=1 / comparison.protocol.n_folds)
+    return corrected_interval(differences, test_share=comparison.test_share)
 
 
 def _tried(comparison: Comparison) -> str:

@@ -41,12 +41,15 @@ class AnyContainer:
         ValueError
             If rows, labels or weights are invalid.
         """
+        return self._resampled(X, y, sample_weight)
+
+    def _resampled(self, X: Any, y: Any, sample_weight: ArrayLike | None, **others: Any) -> tuple[Any, Any]:
+        """Resample the rows; what others there are is passed on to `_fit_resample`."""
         rows, labels = readable(X), readable(y)
-        weights = {}
         if sample_weight is not None:
-            weights["sample_weight"] = check_sample_weight(
+            others["sample_weight"] = check_sample_weight(
                 readable(sample_weight), rows, dtype=np.float64, ensure_non_negative=True
             )
         base: _Resamples = super()  # type: ignore[assignment]
-        X_new, y_new = base.fit_resample(rows, labels, **weights)
+        X_new, y_new = base.fit_resample(rows, labels, **others)
         return restored(X_new, X), restored(y_new, y)

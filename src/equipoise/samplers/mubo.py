@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
@@ -24,6 +24,7 @@ from sklearn.utils import check_random_state
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes, rows_of
+from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
@@ -206,8 +207,41 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.verbose = verbose
         self.random_state = random_state
 
+    def fit_resample(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, dependence: Dependence | None = None
+    ) -> tuple[Any, Any]:
+        """Resample the rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,)
+            Labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows; `sample_weight_` holds those of the resampled rows.
+        dependence : Dependence, default=None
+            Groups and times of the rows, for the rows that the search holds out.
+
+        Returns
+        -------
+        (X, y)
+            Resampled rows and labels, each in the container that was given.
+
+        Raises
+        ------
+        ValueError
+            If rows, labels or weights are invalid.
+        """
+        apart = {} if dependence is None else {"dependence": dependence}
+        return self._resampled(X, y, sample_weight, **apart)
+
     def _fit_resample(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+        dependence: Dependence | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         variant, rng = (
             VARIANTS[self.variant],
@@ -218,7 +252,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         whole = self._problem(_Scaled(X, scaler), codes, classes, sample_weight)
         restarts = []
         for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
-            problem = self._held_out(whole, np.random.default_rng([seed])) if variant.holds_out else whole
+            rng = np.random.default_rng([seed])
+            problem = self._held_out(whole, rng, dependence) if variant.holds_out else whole
             restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
         search = self._search(variant, len(classes))
         records = self._searched(search, restarts)
@@ -250,8 +285,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
                 raise ValueError("Each class needs rows of positive sample_weight, but one has none.")
         return RowProblem(X, codes, len(classes), kept, candidates, weights=weights)
 
-    def _held_out(self, problem: RowProblem, rng: np.random.Generator) -> RowProblem:
+    def _held_out(self, problem: RowProblem, rng: np.random.Generator, dependence: Dependence | None) -> RowProblem:
         """Hold out rows of every class that only measure; none of a minority class that has too few."""
+        if dependence is not None:
+            return self._held_out_apart(problem, rng, dependence)
         minority = [
             problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])
         ]
@@ -262,6 +299,17 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
         parts = [self._part(rows, most, rng) for rows in problem.candidates.values()]
         return replace(problem, kept=np.setdiff1d(problem.kept, few), held_out=np.concatenate([few, *parts]))
+
+    def _held_out_apart(self, problem: RowProblem, rng: np.random.Generator, dependence: Dependence) -> RowProblem:
+        """Hold out whole groups or the last rows; none of their groups, or later, trains."""
+        train, apart = dependence.hold_out(problem.codes, self.validation_fraction, int(rng.integers(1 << 31)))
+        few = np.intersect1d(problem.kept, apart)
+        most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
+        others = [np.intersect1d(rows, apart) for rows in problem.candidates.values()]
+        measured = [rng.choice(rows, min(most, len(rows)), replace=False) for rows in others]
+        candidates = {code: np.intersect1d(rows, train) for code, rows in problem.candidates.items()}
+        kept = np.intersect1d(problem.kept, train)
+        return replace(problem, kept=kept, candidates=candidates, held_out=np.concatenate([few, *measured]))
 
     def _part(self, rows: NDArray[Any], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
         size = min(most, int(self.validation_fraction * len(rows)))

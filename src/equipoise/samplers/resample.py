@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,11 @@ class Resampled:
         classes, codes = np.unique(y, return_inverse=True)
         means = np.bincount(codes, weights=sample_weight) / np.bincount(codes)
         return np.where(self.sources < 0, means[np.searchsorted(classes, self.y)], sample_weight[self.sources])
+
+
+def holds_out(sampler: BaseEstimator) -> bool:
+    """Return whether a sampler holds rows out, so that it must know how rows depend on each other."""
+    return "dependence" in signature(sampler.fit_resample).parameters
 
 
 def resample(

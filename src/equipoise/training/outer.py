@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from equipoise.dependence import Dependence
 from equipoise.losses.rows import RowLosses
 from equipoise.networks import Stack
 
@@ -86,8 +87,13 @@ class OuterProblem(Protocol):
     parameters.
     """
 
-    def split(self, cells: NDArray[np.integer], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Split rows, given the class (or class and group) of each, into training and validation rows."""
+    def split(
+        self, cells: NDArray[np.integer], seed: int, **dependence: Dependence
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Split rows, given the class (or class and group) of each, into training and validation rows.
+
+        Where rows depend on each other, it is given their ``dependence``.
+        """
 
     def drive(self, training: InnerTraining) -> OuterSearch:
         """Begin a search beside a training."""

@@ -35,10 +35,12 @@ def blend(weight: float) -> str:
 class CellWeighted(NeuralClassifier):
     """Networks whose rows are weighed so that every class and group counts alike."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> "CellWeighted":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, dependence: Any = None
+    ) -> "CellWeighted":
         """Train by weights, N / (cells N_cell), in the place of the groups."""
         cells = np.unique(np.column_stack([y, groups]), axis=0, return_inverse=True)[1]
-        super().fit(X, y, sample_weight=compute_sample_weight("balanced", cells))
+        super().fit(X, y, sample_weight=compute_sample_weight("balanced", cells), dependence=dependence)
         return self
 
 

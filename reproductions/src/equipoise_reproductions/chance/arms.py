@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise import MUBO, MUBOClassifier
+from equipoise import MUBO, Dependence, MUBOClassifier
 from equipoise.bilevel.objectives import MajorityShare, MeanMajority
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.bilevel.rows import Restart
@@ -30,9 +30,13 @@ class SameSizeAtRandom(MUBO):
     """As many rows of each larger class as a search keeps, drawn at random."""
 
     def _fit_resample(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+        dependence: Dependence | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        _, kept = super()._fit_resample(X, y, sample_weight)
+        _, kept = super()._fit_resample(X, y, sample_weight, dependence)
         rng = np.random.default_rng(self.random_state)
         parts = [
             rng.choice(np.flatnonzero(y == label), int((kept == label).sum()), replace=False)
