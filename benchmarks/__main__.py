@@ -5,7 +5,7 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, chains, compare, gan, mixing, predict, scale, start, steps, transforms
+from benchmarks import auto, autobalance, budget, chains, compare, gan, mixing, predict, scale, start, steps, transforms
 from benchmarks.measure import Effort
 
 _MEASURED = {
@@ -26,7 +26,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, for a first look")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
-    parser.add_argument("--only", choices=(*_MEASURED, "scale", "compare"), help="one benchmark instead of all")
+    names = (*_MEASURED, "scale", "compare", "budget")
+    parser.add_argument("--only", choices=names, help="one benchmark instead of all")
     parser.add_argument("--minutes", type=float, default=10.0, help="after which a rival in scale is stopped")
     return parser.parse_args()
 
@@ -43,6 +44,8 @@ def main() -> None:
         scale.run(console, arguments.threads, quick=arguments.quick, minutes=arguments.minutes, name=f"scale{suffix}")
     if arguments.only in (None, "compare"):
         compare.run(console)
+    if arguments.only in (None, "budget"):
+        budget.run(console, 1.0 if arguments.quick else 2.0, f"budget{suffix}")
 
 
 main()

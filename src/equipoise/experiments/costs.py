@@ -32,7 +32,7 @@ _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of a sample that tell the time of all rows
 _PROBE_STEPS = 15
 _PROBE_NETWORKS = 20  # a process
-_SHARE = 0.15  # of the time left, for these measurements
+_SHARE = 0.2  # of the time left, for these measurements
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
 _REPORT = 5.0  # seconds, and half of the time of the scores
 

@@ -33,13 +33,20 @@ def _boosting(name: str, cost: float) -> Recipe:
 
 
 REFERENCES = [
-    Recipe("logistic", "logistic regression", make=partial(LogisticRegression, max_iter=1000), priors=observed_priors),
-    Recipe("gbdt", "histogram gradient boosting", make=_gbdt, priors=observed_priors),
+    Recipe(
+        "logistic",
+        "logistic regression",
+        make=partial(LogisticRegression, max_iter=1000),
+        priors=observed_priors,
+        cost=0.1,
+    ),
+    Recipe("gbdt", "histogram gradient boosting", make=_gbdt, priors=observed_priors, cost=0.1),
     Recipe(
         "gbdt-balanced",
         "histogram gradient boosting, classes weighted",
         make=partial(_gbdt, class_weight="balanced"),
         priors=equal_priors,
+        cost=0.1,
     ),
     _boosting("lightgbm", 0.5),
     _boosting("xgboost", 0.5),

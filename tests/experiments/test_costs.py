@@ -1,0 +1,76 @@
+"""What recipes cost, before the run: measured, or by the hints of their records."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise import recipes
+from equipoise.datasets import split_target
+from equipoise.deadline import Deadline
+from equipoise.experiments import costs
+from equipoise.experiments.protocol import Protocol
+
+NAMES = ("auto", "none", "cost", "under", "smote", "under+remix", "gbdt", "autobalance", "mubo")
+
+
+@pytest.fixture(scope="module")
+def table():
+    codes = np.arange(300) % 10 // 9
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300) + codes, "z": rng.normal(size=300), "kind": codes})
+    return split_target(frame, "kind"), codes
+
+
+def measured(table, names, seconds, monkeypatch, a_step=1e-3):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol: a_step)
+    protocol = Protocol(tuple(names), 3, 1, 4, 1000, random_state=0)
+    return costs.measured_costs(*table, protocol, Deadline(seconds), lambda kind, done, total: None)
+
+
+def test_networks_cost_their_steps_and_others_what_they_took(table, monkeypatch):
+    found = measured(table, NAMES, 600, monkeypatch)
+    of = found.recipes
+    assert set(of) == set(NAMES)
+    assert of["none"] == of["cost"] and of["none"].around == 0 and of["none"].steps == pytest.approx(4 * 1000 * 1e-3)
+    assert of["autobalance"].steps == pytest.approx(2.5 * of["none"].steps)
+    assert of["mubo"].steps == pytest.approx(2 * of["none"].steps)
+    for name in ("under", "smote", "under+remix"):
+        assert of[name].steps == pytest.approx(of["none"].steps) and 0 < of[name].around < 60
+    assert of["gbdt"].steps == 0 and 0 < of["gbdt"].around < 60
+    assert of["auto"].around == 0 and of["auto"].steps > 0  # it keeps to a share of its time
+    assert found.fold > 0 and found.score > 0 and found.report > 0
+
+
+def test_what_is_not_timed_is_estimated_by_its_record(table, monkeypatch):
+    """200 training rows: `gbo` costs 30 times a network on 5,000 rows, and is never timed."""
+    found = measured(table, ("none", "gbdt", "gbo"), 0.0, monkeypatch).recipes
+    on_5000 = 4 * recipes.classifier("none").planned_steps(5000) * 1e-3
+    assert found["gbdt"].around == pytest.approx(recipes.get("gbdt").cost * on_5000 * 200 / 5000)
+    assert found["gbo"].around == pytest.approx(30 * on_5000 * 200 / 5000)
+    assert found["gbo"].steps == found["none"].steps
+
+
+def test_the_time_of_a_sample_grows_by_the_record(monkeypatch):
+    """A clock that each fit sets forward by a hundredth of a second per 500 rows, squared."""
+    now, sizes = [0.0], []
+
+    def fit(name, protocol, X, y, n_rows):
+        sizes.append(n_rows)
+        seconds = 0.01 * (n_rows / 500) ** 2
+        now[0] += seconds
+        return seconds
+
+    monkeypatch.setattr(costs, "_seconds_of", fit)
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
+    y = np.zeros(100_000, dtype=int)
+    found = costs.rows_seconds("svm-smote", None, y[:, None], y)
+    assert sizes == [500, 500, 1000, 2000, 4000]  # the first is slow in any process
+    assert found == pytest.approx(0.01 * 200**2)
+
+
+def test_samples_have_all_classes_and_the_shares_of_the_rows():
+    y = np.repeat([0, 1, 2], [9000, 990, 10])
+    rows = costs._sample(y, 1000)
+    assert np.bincount(y[rows]).tolist() == [900, 99, 10] and len(np.unique(rows)) == len(rows)
+    np.testing.assert_array_equal(costs._sample(y, 20_000), np.arange(10_000))
