@@ -49,6 +49,7 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "remix-table1",
         "remix-table2",
         "remix-figures",
+        "remix-text",
         "mubo-table1",
         "mubo-table2",
         "mubo-table3",

@@ -17,6 +17,7 @@ _PAGES = {
     "remix-table1": "remix.study:table1",
     "remix-table2": "remix.study:table2",
     "remix-figures": "remix.study:figures",
+    "remix-text": "remix.text:text",
     "mubo-table1": "mubo.study:table1",
     "mubo-table2": "mubo.study:table2",
     "mubo-table3": "mubo.study:table3",

@@ -83,6 +83,8 @@ class Columns:
     """Columns of dates."""
     text: Names = None
     """Columns of prose, read by their words and characters."""
+    text_encoder: Path | None = None
+    """Folder of a model of sentence-transformers that reads the columns of prose, in place of n-grams."""
     drop: Names = None
     """Columns to leave out."""
     id: Names = None

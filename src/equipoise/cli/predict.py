@@ -40,6 +40,7 @@ def predict(
     top: Count | None = None,
     allow_missing: bool = False,
     trust: bool = False,
+    text_encoder: Path | None = None,
 ) -> None:
     """Add a prediction and the probability of each class to the rows of a table.
 
@@ -67,6 +68,8 @@ def predict(
     trust
         Whether the model comes from someone you trust; needed for LightGBM, XGBoost and CatBoost, whose readers are not
         safe against crafted files.
+    text_encoder
+        Folder of the model's text encoder, if it has moved since the model was fitted.
     """
     _check_places(table, out)
 
@@ -74,9 +77,8 @@ def predict(
     from equipoise.tables.reading import table_batches
 
     about = persistence.read_card(model)["about"]
-    scorer = _Scorer(
-        persistence.load(model, trusted=trust), about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())]
-    )
+    loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
+    scorer = _Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
     if scorer.counts_alarms:

@@ -23,6 +23,10 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
     ValueError
         If an option names a column that the table does not have, or a column does not read as its kind.
     """
+    from equipoise.tables.text_encoder import check_encoder
+
+    if columns.text_encoder is not None:
+        check_encoder(columns.text_encoder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for twice in (r"(?s)Column .*: taken for missing", r"(?s)Column .* stand far apart"):  # findings, with counts
@@ -35,7 +39,12 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         from equipoise.tables.finding import LEFT_OUT
         from equipoise.tables.reading import table_name
 
-        preprocessor = TablePreprocessor(decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates)
+        preprocessor = TablePreprocessor(
+            decimal=columns.decimal,
+            thousands=columns.thousands,
+            dates=columns.dates,
+            text_encoder=columns.text_encoder,
+        )
         keep = [*(columns.keep or ())]
         _check_named(list(columns.roles.values()), list(map(str, frame.columns)), path)
         data = datasets.split_target(
@@ -57,7 +66,10 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         if X.shape[1] == 0:
             raise ValueError(f"No column of {path} is left to learn from. {' '.join(map(str, findings))}")
         preprocessor = preprocessor.set_params(kinds=columns.kinds({*data.X.columns, *no_features} - set(X.columns)))
-        preprocessor = preprocessor.fit(X).pinned()
+        preprocessor.fit(X)
+        if columns.text_encoder is not None and not preprocessor.texts_:
+            raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")
+        preprocessor = preprocessor.pinned()
         groups = _equal_rows(X) if data.dependence is None else data.groups
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return replace(

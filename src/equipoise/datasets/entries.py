@@ -34,6 +34,9 @@ class Entry:
     rare: dict[str, list[Any]] = field(default_factory=dict)
     cut: dict[str, float] = field(default_factory=dict)
     openml: dict[str, Any] = field(default_factory=dict)
+    file: str = ""
+    labels: str = "target"
+    drop: tuple[str, ...] = ()
     number: int = 0
     group_rows: int = 0
     note: str = ""
@@ -59,7 +62,7 @@ class Entry:
             return None
         if self.kind == "zenodo":
             return folder / "zenodo" / f"x{self.number}data.npz"
-        return folder / "tables" / f"{self.table}.parquet"
+        return folder / (self.file or f"tables/{self.table}.parquet")
 
     def class_counts(self) -> dict[str, int]:
         """Rows of each class of the task, after `rare` and `cut`; empty where the catalogue does not know."""
@@ -84,7 +87,8 @@ def entries() -> dict[str, Entry]:
 def _entry(kind: str, name: str, group: dict[str, dict[str, Any]]) -> Entry:
     own = dict(group[name])
     fields = group.get(own.pop("like", ""), {}) | own
-    fields = {"family": name, "table": name} | fields | {"used_by": tuple(fields.get("used_by", ()))}
+    lists = {key: tuple(fields.get(key, ())) for key in ("drop", "used_by")}
+    fields = {"family": name, "table": name} | fields | lists
     return Entry(name=name, kind=kind, **fields)
 
 

@@ -26,7 +26,7 @@ def download(entry: Entry, path: Path, home: Path) -> None:
     if entry.kind == "unavailable":
         raise FileNotFoundError(
             f"{entry.name} cannot be fetched: {entry.reason}. If you have the table, put it at {path}, the "
-            "labels in a last column called 'target'."
+            f"labels in a column called {entry.labels!r}."
         )
     with _staging(home) as folder:
         if entry.kind == "zenodo":

@@ -107,7 +107,9 @@ def _read(entry: Entry, path: Path | None) -> pd.DataFrame:
     if path is None:
         bunch = getattr(sklearn.datasets, f"load_{entry.table}")(as_frame=True)
         return bunch.data.assign(target=bunch.target_names[bunch.target])
-    return _read_zenodo(entry, path) if entry.kind == "zenodo" else read_table(path)
+    if entry.kind == "zenodo":
+        return _read_zenodo(entry, path)
+    return read_table(path).drop(columns=[*entry.drop]).rename(columns={entry.labels: "target"})
 
 
 def _read_zenodo(entry: Entry, path: Path) -> pd.DataFrame:

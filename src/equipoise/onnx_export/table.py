@@ -11,6 +11,7 @@ from sklearn.preprocessing import OneHotEncoder
 from equipoise.onnx_export.graph import Graph
 from equipoise.tables import TablePreprocessor
 from equipoise.tables.columns import MISSING_LEVEL
+from equipoise.text import listed
 
 _SPACE = r"[\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]*"  # removed by str.strip
 _BLANK = f"(?i){_SPACE}(nan)?{_SPACE}"
@@ -20,7 +21,7 @@ def table_graph(graph: Graph, table: TablePreprocessor) -> str:
     """Add the preprocessing; the result is (n, n_features_out), float32."""
     if table.texts_:
         raise ValueError(
-            f"Columns of text have no ONNX graph, but {', '.join(map(repr, table.texts_))} is one: leave it out "
+            f"Columns of text have no ONNX graph, but the model reads {listed(map(repr, table.texts_))}: fit without "
             "(--drop), or keep the model in its own format."
         )
     blocks = []

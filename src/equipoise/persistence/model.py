@@ -24,6 +24,8 @@ from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import read_objects, write_objects
 from equipoise.persistence.walk import walk
 from equipoise.persistence.whole import check_whole
+from equipoise.tables.text_encoder import SentenceEncoder
+from equipoise.tables.text_features import TextFeatures
 
 FORMAT = 3
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy")
@@ -66,6 +68,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     True
     """
     check_is_fitted(model)
+    _check_encoders(model)
     about = _plain(about or {})
     bare, tensors = take_out(model)
     check_native(bare)
@@ -88,7 +91,7 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     write_files(Path(path), files)
 
 
-def load(path: str | Path, *, trusted: bool = False) -> Any:
+def load(path: str | Path, *, trusted: bool = False, text_encoder: str | Path | None = None) -> Any:
     """Read a model that `save` wrote.
 
     Parameters
@@ -98,6 +101,9 @@ def load(path: str | Path, *, trusted: bool = False) -> Any:
     trusted : bool, default=False
         Whether the file comes from someone you trust. Models of LightGBM, XGBoost and CatBoost need it: their readers
         are not safe against crafted files. All others are safe to load without it.
+    text_encoder : str or Path, optional
+        Folder of the model of sentence-transformers that reads its texts, if it has moved since `save`; with the same
+        files.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def load(path: str | Path, *, trusted: bool = False) -> Any:
         for name, content in files.items():
             if card["sha256"].get(name) != _digest(content):
                 raise ValueError(f"{name} was changed or truncated after saving")
-        return _restore(files, card["probe"], trusted=trusted)
+        return _restore(files, card["probe"], trusted=trusted, text_encoder=text_encoder)
     except UntrustedModelError:
         raise
     except Exception as error:  # a crafted file may fail anywhere
@@ -177,14 +183,32 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _check_encoders(model: Any) -> None:
+    for part in walk(model):
+        if isinstance(part, TextFeatures) and callable(part.encoder):
+            name = getattr(part.encoder, "__name__", type(part.encoder).__name__)
+            raise ValueError(
+                f"The model reads texts by a function of yours ({name}), whose code a model file cannot hold. Give "
+                "text_encoder the folder of a model of sentence-transformers, or leave it out: n-grams are saved."
+            )
+
+
 class UntrustedModelError(ValueError):
     """A model whose reader is not safe against crafted files, loaded without trust."""
 
 
-def _restore(files: dict[str, bytes], expected: list[float] | None, *, trusted: bool) -> Any:
+def _restore(
+    files: dict[str, bytes],
+    expected: list[float] | None,
+    *,
+    trusted: bool,
+    text_encoder: str | Path | None = None,
+) -> Any:
     _check_packed(files[ESTIMATOR])
     tensors = safetensors.numpy.load(files[WEIGHTS])
     bare = read_objects(files[ESTIMATOR])
+    if text_encoder is not None:
+        _move_encoders(bare, text_encoder)
     check_native(bare)
     if not trusted and (found := next((p for p in walk(bare) if isinstance(p, BoostingClassifier)), None)):
         raise UntrustedModelError(
@@ -198,6 +222,14 @@ def _restore(files: dict[str, bytes], expected: list[float] | None, *, trusted: 
     if expected is not None and not np.allclose(answer(model), expected, rtol=0, atol=_SAME):
         raise ValueError("its probabilities differ from those when it was saved")
     return model
+
+
+def _move_encoders(model: Any, path: str | Path) -> None:
+    encoders = [part for part in walk(model) if isinstance(part, SentenceEncoder)]
+    if not encoders:
+        raise ValueError("it reads no texts by a text encoder, so text_encoder has no use")
+    for encoder in encoders:
+        encoder.path = str(Path(path).absolute())
 
 
 def _check_packed(skops_file: bytes) -> None:

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
         return twin
     if isinstance(value, pd.DataFrame):  # costs by label; skops holds dicts only
         return value.to_dict(orient="index")
+    if isinstance(value, PurePath):
+        return str(value)
     if not (type(value).__module__.startswith(_OURS) and hasattr(value, "__dict__")):
         return value
     replacement = swap(value)

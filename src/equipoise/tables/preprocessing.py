@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Container, Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Self
 
 import narwhals as nw
@@ -32,7 +33,8 @@ from equipoise.tables.columns import (
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds, is_plain
 from equipoise.tables.outliers import reach, within_reach
-from equipoise.tables.text_features import Encoder, TextFeatures
+from equipoise.tables.text_encoder import Encoder
+from equipoise.tables.text_features import TextFeatures
 from equipoise.text import listed
 
 _NEARLY_ALL = 0.9
@@ -90,13 +92,13 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Separator of thousands of numbers in text; None finds it.
     dates : {"dayfirst", "monthfirst"} or str, default=None
         Order of dates in text, or a format such as ``"%d.%m.%Y"``; None finds it.
-
     native : bool, default=False
         Return a data frame with a column an input column instead, for trees: numbers, dates and booleans as they are,
         missing cells as such, categories as a categorical type with the pooled levels as one.
-    text_encoder : callable, default=None
-        Turns a list of texts into an array of shape (n, k), such as a model of sentence embeddings; used for columns of
-        text instead of n-grams. A model with one of your own cannot be saved.
+    text_encoder : str, Path or callable, default=None
+        For columns of text, instead of n-grams: the folder of a model of sentence-transformers, or a function that
+        turns a list of n texts into an array of shape (n, k). A model file keeps the place of the folder and a digest
+        of its files; a classifier with a function of yours cannot be saved.
 
     Attributes
     ----------
@@ -152,7 +154,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         thousands: str | None = None,
         dates: str | None = None,
         native: bool = False,
-        text_encoder: Encoder | None = None,
+        text_encoder: str | Path | Encoder | None = None,
     ) -> None:
         self.min_frequency = min_frequency
         self.max_categories = max_categories
@@ -279,13 +281,13 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         -------
         DataFrame
             `column`, `kind`, `missing` (share of the rows at fit, 0 to 1), `distinct` (number of values),
-            `note` (why it was left out, or which levels are pooled).
+            `note` (why it was left out, which levels are pooled, or how texts become numbers).
         """
         check_is_fitted(self)
         dropped = {name: f"left out: {reason}" for name, reason in self.dropped_.items()}
         read = {name: f"read as {written}" for name, written in self.formats_.items() if not is_plain(written)}
-        pooled = self._pooled_levels()
-        notes = {name: "; ".join(filter(None, (each.get(name) for each in (read, pooled)))) for name in self.kinds_}
+        found = read, self._pooled_levels(), {name: features.nature() for name, features in self.texts_.items()}
+        notes = {name: "; ".join(filter(None, (each.get(name) for each in found))) for name in self.kinds_}
         notes |= dropped
         rows = [
             (name, self.kinds_[name], missing / self._n_rows, distinct, notes.get(name, ""))

@@ -1,6 +1,7 @@
-"""Columns of text as numbers: hashed n-grams, weighed by how rare they are, reduced to a few directions."""
+"""Columns of text as numbers: n-grams, weighed by how rare they are, in a few directions; or vectors of an encoder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import normalize
 
-Encoder = Callable[[list[str]], Any]
+from equipoise.tables.text_encoder import Encoder, SentenceEncoder, encode
 
 _HASHES = 1 << 14  # of each kind of n-gram
 _ANALYZERS = (("word", (1, 2)), ("char_wb", (2, 4)))
@@ -27,13 +28,14 @@ class TextFeatures(TransformerMixin, BaseEstimator):
     ----------
     n_components : int, default=100
         Numbers of a text, at most.
-    encoder : callable, default=None
-        Takes a list of texts and returns an array of shape (n, k), such as the sentence embeddings of a model that is
-        trained already; used instead of n-grams.
+    encoder : str, Path or callable, default=None
+        Used instead of n-grams: the folder of a model of sentence-transformers, or a function that takes a list of
+        texts and returns an array of shape (n, k). Each different text is encoded once.
 
     Attributes
     ----------
     n_features_out_ : int
+    encoder_ : SentenceEncoder, callable or None
 
     Examples
     --------
@@ -43,13 +45,14 @@ class TextFeatures(TransformerMixin, BaseEstimator):
     (4, 2)
     """
 
-    def __init__(self, *, n_components: int = 100, encoder: Encoder | None = None) -> None:
+    def __init__(self, *, n_components: int = 100, encoder: str | Path | Encoder | None = None) -> None:
         self.n_components = n_components
         self.encoder = encoder
 
     def fit(self, X: Sequence[str], y: Any = None) -> Self:
         """Learn weights, directions and scale of texts (n,)."""
-        if self.encoder is None:
+        self.encoder_ = SentenceEncoder(self.encoder) if isinstance(self.encoder, str | Path) else self.encoder
+        if self.encoder_ is None:
             counts = self._counts(X)
             self._rarity = TfidfTransformer().fit(counts).idf_
             most = min(self.n_components, len(X) - 1, counts.shape[1] - 1)
@@ -65,14 +68,15 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         """Return the numbers of texts (n,), of shape (n, n_features_out_)."""
         return ((self._values(X) - self._mean) / self._scale).astype(np.float32)
 
+    def nature(self) -> str:
+        """Say in a few words what the numbers are."""
+        name = getattr(self.encoder, "__name__", self.encoder)
+        made_of = "n-grams" if name is None else f"the encoder {name}"
+        return f"{self.n_features_out_} numbers from {made_of}; treatments that mix rows mix these numbers, not words"
+
     def _values(self, X: Sequence[str]) -> NDArray[np.float64]:
-        if self.encoder is not None:
-            values = np.asarray(self.encoder(list(X)), dtype=np.float64)
-            if values.ndim != 2 or len(values) != len(X) or not np.isfinite(values).all():
-                raise ValueError(
-                    f"The encoder of texts must return finite numbers of shape ({len(X)}, k), got {values.shape}."
-                )
-            return values
+        if self.encoder_ is not None:
+            return encode(self.encoder_, list(X)).astype(np.float64)
         return np.asarray(self._weighed(self._counts(X)) @ self._directions.T, dtype=np.float64)
 
     def _weighed(self, counts: csr_matrix) -> csr_matrix:

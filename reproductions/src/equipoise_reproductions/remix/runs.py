@@ -1,9 +1,10 @@
 """Train every method on every fold of a cell; results go to one store a cell, so that a stopped run goes on."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,11 @@ class Rows:
         self.n_before = len(data.y)
         self.X: NDArray[np.float64] = X.fillna(data.X.mean()).to_numpy(dtype=np.float64)
         self.classes, self.y = np.unique(y.to_numpy(), return_inverse=True)
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the networks."""
+        return self.X.shape[1]
 
     def counts(self) -> dict[str, int]:
         """Rows of each class."""
@@ -112,14 +118,21 @@ def _can_be_had(name: str) -> bool:
     return True
 
 
-def run_jobs(folder: Path, jobs: Sequence[Job], effort: Effort, on_progress: OnProgress) -> None:
+def run_jobs(
+    folder: Path,
+    jobs: Sequence[Job],
+    effort: Effort,
+    on_progress: OnProgress,
+    read: Callable[[Any], Rows] = Rows,
+) -> None:
     """Train methods on problems, those that are not yet stored, and tell how much of the work is done."""
     loads = [_work_left(folder, problem, methods, effort) for problem, methods in jobs]
     done, total = 0, sum(loads)
     for (problem, methods), load in zip(jobs, loads):
         if load:
             with open_store(folder, problem.name, effort) as store:
-                run_problem(problem, methods, effort, store, partial(_part, on_progress, done, load, total))
+                part = partial(_part, on_progress, done, load, total)
+                run_problem(problem, methods, effort, store, part, read)
         done += load
 
 
@@ -137,15 +150,20 @@ def _work_left(folder: Path, problem: Problem, methods: Sequence[Method], effort
 
 
 def run_problem(
-    problem: Problem, methods: Sequence[Method], effort: Effort, store: Store, on_progress: OnProgress
+    problem: Problem,
+    methods: Sequence[Method],
+    effort: Effort,
+    store: Store,
+    on_progress: OnProgress,
+    read: Callable[[Any], Rows] = Rows,
 ) -> None:
     """Train what is not yet stored of a problem: all folds of a method as one stack, stacks side by side."""
-    rows = Rows(problem)
+    rows = read(problem)
     folds = list(rows.folds(effort.repeats_of(problem)))
     n_train = min(len(fold.train) for fold in folds)
     arms = []
     for method in methods:
-        settings = protocol.settings(problem, rows.X.shape[1], n_train, method, effort)
+        settings = protocol.settings(problem, rows.n_features, n_train, method, effort)
         make = _boosting if method is BOOSTED else partial(_network, method, settings)
         arms.append(Arm(method.name, method.title, make))
     run_cells([(arm, fold) for arm in arms for fold in folds], rows.prepared, AS_SET, store, on_progress)
