@@ -167,13 +167,14 @@ def _digest(files: tuple[tuple[str, int, int], ...]) -> str:
 
 @lru_cache(maxsize=1)
 def _opened(path: str, fingerprint: str) -> Any:
+    import transformers
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    bars: Any = transformers.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     try:
         return SentenceTransformer(path, local_files_only=True, trust_remote_code=False)
     finally:
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()

@@ -62,7 +62,7 @@ class Rows:
     def folds(self, n_repeats: int) -> Iterator[Fold]:
         """Yield the repeated halves, the monitoring rows taken out of the training side."""
         splitter = RepeatedStratifiedKFold(n_splits=2, n_repeats=n_repeats, random_state=protocol.CV_SEED)
-        for number, (half, test) in enumerate(splitter.split(self.X, self.y)):
+        for number, (half, test) in enumerate(splitter.split(self.y, self.y)):
             train, _ = train_test_split(
                 half, test_size=protocol.MONITORING_SHARE, stratify=self.y[half], random_state=protocol.MONITORING_SEED
             )

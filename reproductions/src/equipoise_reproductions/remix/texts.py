@@ -28,9 +28,6 @@ N_GRAMS, EMBEDDINGS = "n-grams", "embeddings"
 WIDTHS = {N_GRAMS: 100, EMBEDDINGS: 384}
 """Ways to read texts, and the numbers that they make of one."""
 
-_WIDE = {"repeats": 2, "epochs": 40}
-"""Less for embeddings, whose networks are wide and slow; also one ratio of a set only, and not all 77 intents."""
-
 SOURCES = tuple(Source(**row) for row in rows("remix", "texts"))
 
 
@@ -52,7 +49,8 @@ def problems() -> Iterator[TextProblem]:
         yield from (TextProblem(_read(source, N_GRAMS), ratio) for ratio in source.ratios)
     if find_spec(MODEL) and find_spec("sentence_transformers"):
         for source in SOURCES[:-1]:
-            read = replace(_read(source, EMBEDDINGS), **_WIDE)
+            # Embeddings make wide networks, which are slow: fewer epochs, one ratio, not all 77 intents.
+            read = replace(_read(source, EMBEDDINGS), repeats=2, epochs=40)
             yield TextProblem(read, source.ratios[1], EMBEDDINGS)
 
 
@@ -77,7 +75,7 @@ class TextRows(Rows):
                 X, y, problem.ratio, minority=list(source.minority), random_state=protocol.CV_SEED
             )
         self.n_before = len(data.y)
-        self.X = X.reset_index(drop=True)
+        self.texts = X.reset_index(drop=True)
         self.classes, self.y = np.unique(y.to_numpy(), return_inverse=True)
 
     @property
@@ -93,6 +91,6 @@ class TextRows(Rows):
     def prepared(self, fold: Fold) -> PreparedFold:
         """Return a fold as its networks see it, the texts read by what the training rows teach."""
         encoder = None if self.problem.reading == N_GRAMS else str(files(MODEL) / "model")
-        table = TablePreprocessor(kinds={"text": "text"}, text_encoder=encoder).fit(self.X.iloc[fold.train])
-        X_train, X_test = (table.transform(self.X.iloc[part]) for part in (fold.train, fold.test))
+        table = TablePreprocessor(kinds={"text": "text"}, text_encoder=encoder).fit(self.texts.iloc[fold.train])
+        X_train, X_test = (table.transform(self.texts.iloc[part]) for part in (fold.train, fold.test))
         return PreparedFold(fold, X_train, X_test, self.y[fold.train], self.y[fold.test], len(self.classes))
