@@ -139,7 +139,7 @@ def test_entries_are_consistent():
         for rows, counts in entry.editions[1:]:
             assert sum(counts.values()) == rows and set(counts) == set(entry.counts), name
     without_counts = {name for name, entry in entries().items() if not entry.counts}
-    assert without_counts == {"webpage", "connect4_games", "banking77"}
+    assert without_counts == {"webpage", "connect4_games"}
 
 
 def test_the_listing():
