@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from equipoise.experiments.claims import Claim, Statement
-from equipoise.experiments.engine import OnProgress
 from equipoise.experiments.statistics import corrected_interval
+from equipoise.progress import OnProgress
 from equipoise.text import number
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import results, runs, tables, texts
