@@ -295,6 +295,14 @@ class TestFit:
         assert model.n_steps_ == [60] * len(binary[2].held_out)
         assert not vars(copy.copy(model.held_out_)).keys() - {"macro_f1_offsets"}  # a stored model holds no rows
 
+    def test_boosting_of_many_classes_makes_fewer_and_larger_rounds(self, problem):
+        def rounds(*counts):
+            boosting = auto_job.fit_boosting(*problem(counts, n_features=len(counts)), None, 0, 100)
+            return boosting.n_iter_, boosting.learning_rate
+
+        assert rounds(20, 20) == rounds(20, 20, 20) == (100, 0.06)
+        assert rounds(*[9] * 6) == (50, 0.12)
+
     def test_informative_features_are_important(self, problem):
         X, y = problem((60, 30), n_features=2, apart=3.0)
         noise = np.random.default_rng(1).normal(size=(90, 6))

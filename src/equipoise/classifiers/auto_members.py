@@ -1,5 +1,6 @@
 """Members of `AutoClassifier`'s pool: randomised trees, boosting, a line on codes, and networks of several kinds."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from equipoise.tables import PiecewiseLinearEncoder
@@ -28,6 +30,7 @@ MOST_NUMBERS = 1 << 23
 
 N_TREES = 100
 _TREE_ROWS = 10_000  # of a tree, at most
+_MOST_TREES, _RATE = 300, 0.06  # of boosting, and learning rate of its usual number of rounds
 _ENOUGH_ROWS = 5_000  # fewer bins rather than fewer rows than this
 _FEWEST_BINS = 3
 
@@ -62,11 +65,20 @@ def fit_trees(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees
 
 
 def fit_boosting(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees: int) -> Member:
-    """Return histogram boosting of n_trees rounds; the class priors where all rows are of one class."""
+    """Return histogram boosting of n_trees rounds; the class priors where all rows are of one class.
+
+    Each round makes a tree for each of several classes: rounds are fewer and larger where those are many.
+    """
+    n_classes = len(np.unique(codes))
+    rounds = max(min(n_trees, _MOST_TREES // n_classes), n_trees // 5)
     boosting = HistGradientBoostingClassifier(
-        max_iter=n_trees, learning_rate=0.06, max_leaf_nodes=15, early_stopping=False, random_state=seed
+        max_iter=rounds,
+        learning_rate=_RATE * n_trees / rounds,
+        max_leaf_nodes=15,
+        early_stopping=False,
+        random_state=seed,
     )
-    model = boosting if len(np.unique(codes)) > 1 else DummyClassifier()
+    model = boosting if n_classes > 1 else DummyClassifier()
     return model.fit(X, codes, sample_weight=weights)
 
 
@@ -77,7 +89,9 @@ def fit_line(X: Rows, codes: Codes, weights: Weights | None, n_classes: int) -> 
     if len(seen) == 1:
         offsets[seen] = 0
     else:
-        line = LogisticRegression(C=0.1, max_iter=100).fit(X, codes, sample_weight=weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the pool judges what was reached
+            line = LogisticRegression(C=0.1, max_iter=100).fit(X, codes, sample_weight=weights)
         both = len(line.coef_) == 1  # of two classes, those of the second
         slopes[:, seen] = np.concatenate([0 * line.coef_, line.coef_]).T if both else line.coef_.T
         offsets[seen] = np.concatenate([0 * line.intercept_, line.intercept_]) if both else line.intercept_
