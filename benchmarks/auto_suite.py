@@ -3,7 +3,8 @@
 Folds, seeds and inputs are those of ``equipoise reproduce auto-suite``: two halves of the rows, five times on sets of
 at most 5,000 rows. References are not run again: their scores, and those of an earlier `auto`, stand in
 ``docs/reproductions/auto/scores.csv``. Sets come in the order of their size, and the budget in minutes ends the run
-after a fold; what is done is kept, so that the same command goes on. Needs the suite's data, see ``EQUIPOISE_DATA_HOME``.
+after a fold; what is done is kept, so that the same command goes on. Needs the suite's data, see
+``EQUIPOISE_DATA_HOME``.
 """
 
 import argparse
