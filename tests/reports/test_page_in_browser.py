@@ -1,7 +1,5 @@
 """The page as a reader meets it, in headless Chromium: on a phone, in the dark, with hostile names in the data."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,16 +10,6 @@ from equipoise.reports import write_report
 
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 COLUMNS = [ATTACK, "$\\frac{", "--></style>", "a long name of a column " * 12]
-OPTIONS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PHONE, DESK = (390, 844), (1280, 900)
 
 
@@ -44,25 +32,6 @@ def page_url(tmp_path_factory):
         )
     write_report(comparison, folder / "report.html", command=f"equipoise compare '{ATTACK}'")
     return (folder / "report.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no Chromium or Chrome with its chromedriver was found on the path")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    chrome.set_page_load_timeout(60)
-    chrome.set_script_timeout(60)
-    yield chrome
-    chrome.quit()
 
 
 @pytest.fixture

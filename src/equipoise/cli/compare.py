@@ -54,6 +54,7 @@ def compare(
     budget: Minutes = 15.0,
     seed: Seed = 0,
     track: Literal["mlflow"] | None = None,
+    show_rows: bool = False,
     machines: Machines = THIS_MACHINE,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
@@ -70,7 +71,7 @@ def compare(
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     out
-        Folder for report.html, leaderboard.csv, results.sqlite and model/.
+        Folder for report.html, explore.html, leaderboard.csv, results.sqlite and model/.
     demo
         Use a table that scikit-learn ships, instead of a file.
     dataset
@@ -92,6 +93,8 @@ def compare(
         Random seed.
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
+    show_rows
+        Show the most suspicious rows of a held-out fold in the report, by --id or by their number.
     """
     deadline, console = Deadline(60 * budget), Console()
     _check_source(table, target, demo, dataset)
@@ -104,7 +107,7 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
-        from equipoise.reports import check_places, leaderboard_csv, write_report
+        from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
         from equipoise.training.machines import backend
 
         check_names(recipes or (), metric)
@@ -139,7 +142,9 @@ def compare(
         comparison.leaderboard  # noqa: B018 - derived once, and kept
         print_leaderboard(console, comparison)
         bars.advance("report")
-        write_report(comparison, out / "report.html", command=command_line())
+        reviewed = rows_to_review(comparison, data.ids) if show_rows else None
+        write_report(comparison, out / "report.html", command=command_line(), reviewed=reviewed)
+        write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
         bars.advance("refitting")
         seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)

@@ -73,7 +73,13 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         groups = _equal_rows(X) if data.dependence is None else data.groups
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return replace(
-        data, X=X, groups=groups, preprocessor=preprocessor, notes=(*data.notes, *notes), findings=tuple(findings)
+        data,
+        X=X,
+        groups=groups,
+        preprocessor=preprocessor,
+        notes=(*data.notes, *notes),
+        findings=tuple(findings),
+        ids=data.X[columns.id] if columns.id else None,
     )
 
 

@@ -59,6 +59,8 @@ class Dataset:
         Weights of the rows, positive, of mean 1.
     roles : mapping of str to str
         Columns of the "group", the "time" and the "weights", where they come from one.
+    ids : DataFrame or None
+        Columns that name the rows, which are no features.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Dataset:
     gap: float = 0.0
     weights: np.ndarray | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
+    ids: pd.DataFrame | None = None
 
     @property
     def dependence(self) -> Dependence | None:

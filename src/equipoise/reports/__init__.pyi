@@ -1,3 +1,5 @@
+from .explorer import write_explorer as write_explorer
 from .page import check_places as check_places
 from .page import leaderboard_csv as leaderboard_csv
 from .page import write_report as write_report
+from .terms import rows_to_review as rows_to_review

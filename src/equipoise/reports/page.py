@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,11 +13,16 @@ from equipoise.files import first_bytes
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
+from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.text import between, count, number, percent, seconds
 
-REPORT, LEADERBOARD = "report.html", "leaderboard.csv"
-_MARKS = {REPORT: b'<meta name="generator" content="equipoise', LEADERBOARD: b"recipe,"}
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORT, EXPLORER, LEADERBOARD = "report.html", "explore.html", "leaderboard.csv"
+_PAGE = b'<meta name="generator" content="equipoise'
+_MARKS = {REPORT: _PAGE, EXPLORER: _PAGE, LEADERBOARD: b"recipe,"}
 
 
 def check_places(folder: Path) -> None:
@@ -34,7 +39,7 @@ def check_places(folder: Path) -> None:
             raise FileExistsError(f"{path} exists and was not written by equipoise: choose another folder (--out).")
 
 
-def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
+def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: "pd.DataFrame | None" = None) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
     The page holds what was found in the data, the leaderboard with intervals, what prior correction and tuned
@@ -49,6 +54,8 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
         Of the page; its folder must exist.
     command : str
         What to type to run the comparison again, shown as it is.
+    reviewed : DataFrame, optional
+        Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
 
     Raises
     ------
@@ -63,7 +70,7 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    replace_file(path, render(comparison, command))
+    replace_file(path, render(comparison, command, reviewed))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
@@ -87,7 +94,7 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     replace_file(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
 
 
-def render(comparison: Comparison, command: str) -> str:
+def render(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None" = None) -> str:
     """Return the page's HTML."""
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
@@ -107,7 +114,7 @@ def render(comparison: Comparison, command: str) -> str:
         seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2").render(_context(comparison, command))
+    return environment.get_template("page.html.j2").render(_context(comparison, command, reviewed))
 
 
 def _clean(value: object) -> object:
@@ -115,7 +122,7 @@ def _clean(value: object) -> object:
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _context(comparison: Comparison, command: str) -> dict[str, Any]:
+def _context(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None") -> dict[str, Any]:
     problem = comparison.problem
     counts = problem["counts"]
     return {
@@ -135,11 +142,11 @@ def _context(comparison: Comparison, command: str) -> dict[str, Any]:
         "failures": tables.failures(comparison),
         "warnings": tables.warnings(comparison),
         "command": command,
-        "results": _results(comparison) if comparison.recipes else None,
+        "results": _results(comparison, reviewed) if comparison.recipes else None,
     }
 
 
-def _results(comparison: Comparison) -> dict[str, Any]:
+def _results(comparison: Comparison, reviewed: "pd.DataFrame | None") -> dict[str, Any]:
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
@@ -158,4 +165,5 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "by_class": {name: tables.by_class(comparison, name) for name in order},
         "confusion": {name: tables.confusion(comparison, name) for name in order},
         "made": tables.made_rows(comparison),
+        "terms": in_terms(comparison, reviewed),
     }

@@ -1,0 +1,148 @@
+"""`explore.html`: thresholds, capacities and costs to try, from held-out counts by score; no row is in the page."""
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equipoise.experiments import Comparison
+from equipoise.experiments.terms import PER, InTerms
+from equipoise.reports.files import replace_file
+from equipoise.reports.text import clean, short
+
+_MOST_POINTS = 400  # thresholds of a recipe
+_TERMS = {"--cost", "--benefit", "--capacity", "--min-recall", "--min-precision"}
+
+
+def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> None:
+    """Write the page, one file that needs no network, with a script that only its hash allows.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With a result or more.
+    path : Path
+        Of the page; its folder must exist.
+    command : str
+        The ``equipoise compare`` command of the comparison. The page completes it to one that fits the setting.
+
+    Raises
+    ------
+    OSError
+        If the page cannot be written; nothing is left behind then.
+    """
+    environment = Environment(
+        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    script, style = (files("equipoise.reports").joinpath("templates", name).read_text("utf-8") for name in _PARTS)
+    page = environment.get_template("explore.html.j2").render(
+        name=clean(short(comparison.problem["name"], 60)),
+        made_by=comparison.versions["equipoise"],
+        script=Markup(script),
+        style=Markup(style),
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        data=Markup(_json(explorer_data(comparison, command))),
+        per=PER,
+    )
+    replace_file(path, page)
+
+
+_PARTS = ("explore.js", "explore.css")
+
+
+def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
+    """Return what the page holds: for each recipe, counts of held-out rows by score, and a command to complete."""
+    winner = InTerms(comparison)
+    p, costs = winner.positive, winner.costs
+    binary = len(comparison.classes) == 2
+    shown = winner.range_of_threshold()
+    return {
+        "label": clean(short(comparison.classes[p])),
+        "per": PER,
+        "cost": dict(zip(("miss", "alarm"), map(float, (costs[p, 1 - p], costs[1 - p, p]) if binary else (20, 1)))),
+        "binary": binary,
+        "threshold": None if shown is None else shown[0],
+        "winner": winner.recipe,
+        "recipes": [
+            {"name": clean(name), "command": _base(command, name, winner.recipe)} | counts_by_score(comparison, name)
+            for name in comparison.leaderboard["recipe"]
+        ],
+    }
+
+
+def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
+    """Return counts of held-out rows with a score above each of some thresholds, as means over repeats.
+
+    Returns
+    -------
+    dict
+        ``thresholds`` falling from 1 to 0; ``caught`` and ``false``, rows above it of the positive class and of
+        others; ``positives`` and ``negatives``, all of them.
+    """
+    read = InTerms(comparison, recipe)
+    codes, proba = read.joined()
+    scores, is_positive = proba[:, read.positive], codes == read.positive
+    repeats = len({fold.repeat for fold in read.folds})
+    values = np.unique(scores)
+    if len(values) > _MOST_POINTS:  # half of the points among the positive rows, which are where decisions are made
+        half = np.linspace(0, 1, _MOST_POINTS // 2)
+        values = np.unique([*np.quantile(scores, half), *np.quantile(scores[is_positive], half)])
+    cuts = np.unique(np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]]))[::-1]
+    caught, false = (
+        (len(part) - np.searchsorted(np.sort(part), cuts, side="right")) / repeats
+        for part in (scores[is_positive], scores[~is_positive])
+    )
+    caught[-1], false[-1] = is_positive.sum() / repeats, (~is_positive).sum() / repeats  # a score of 0, too
+    return {
+        "thresholds": [float(f"{cut:.6g}") for cut in cuts],
+        "caught": caught.round(3).tolist(),
+        "false": false.round(3).tolist(),
+        "positives": float(caught[-1]),
+        "negatives": float(false[-1]),
+    }
+
+
+def _base(command: str, recipe: str, winner: str) -> str:
+    """Return the command without terms; for another recipe than the winner, of that recipe alone, to another folder."""
+    tokens = shlex.split(command)
+    if tokens[:2] != ["equipoise", "compare"]:
+        return ""
+    tokens = _without(tokens, _TERMS)
+    if recipe != winner:
+        out = next((value for option, value in pairwise(tokens) if option == "--out"), "report")
+        tokens = [*_without(tokens, {"--recipes", "--out"}), "--recipes", recipe]
+        tokens += ["--out", f"{out.rstrip('/')}-{''.join(c if c.isalnum() or c in '+-' else '-' for c in recipe)}"]
+    return clean(shlex.join(tokens))
+
+
+def _without(tokens: Sequence[str], options: set[str]) -> list[str]:
+    """Drop options with all of their values, in either form, ``--option value`` or ``--option=value``."""
+    kept, dropping = [], False
+    for token in tokens:
+        if token.startswith("--"):
+            dropping = token.partition("=")[0] in options
+            if dropping and "=" in token:
+                dropping = False
+                continue
+        if not dropping:
+            kept.append(token)
+    return kept
+
+
+def _json(data: dict[str, Any]) -> str:
+    """Write data that no text in it can end the element of."""
+    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,154 @@
+"""The report's page of alarms and money: outcomes by capacity, gain and cost curves, the threshold, rows to review."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from equipoise.experiments import Comparison
+from equipoise.experiments.statistics import Interval
+from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, InTerms, apply
+from equipoise.reports import plots
+from equipoise.reports.curves import THRESHOLDS
+from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
+from equipoise.reports.text import short
+from equipoise.text import count, number, percent
+
+SHOWN_ROWS = 10
+"""Rows of `reviewed`."""
+
+_TITLES = {name: name for name in OUTCOMES} | {"caught": "caught", "recall": "share caught"}
+
+
+def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return what the section shows of the winner; ``reviewed`` are rows of `rows_to_review`, if wanted."""
+    read = InTerms(comparison)
+    label, found = comparison.classes[read.positive], read.range_of_threshold()
+    shown = [name for name in OUTCOMES if name != "cost" or len(comparison.classes) == 2 or not read.assumed]
+    rows = [("lowest cost" if read.assumed else "your terms", read.chosen())]
+    rows += [(f"{count(alarms)} alarms", read.at_capacity(alarms)) for alarms in CAPACITIES]
+    return {
+        "recipe": read.recipe,
+        "label": label,
+        "assumed": read.assumed,
+        "aim": str(read.aim),
+        "threshold": found,
+        "times": read.costs.max() if read.assumed else None,
+        "share": comparison.problem["counts"][read.positive] / comparison.problem["n_rows"],
+        "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
+        "titles": [_TITLES[name] for name in shown],
+        "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
+        "plots": _plots(read, short(label)),
+        "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
+    }
+
+
+def _counts(read: InTerms) -> bool:
+    return read.rule.capacity is not None
+
+
+def _cell(name: str, value: Interval) -> tuple[str, str]:
+    """Return a mean and its interval as text."""
+    if name in ("recall", "precision"):
+        texts = [percent(part) for part in value]
+    else:
+        texts = [number(part, 1) for part in value]
+    return texts[0], f"{texts[1]} to {texts[2]}" if np.isfinite(value.low) else ""
+
+
+def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the rows of the first held-out fold that a reviewer would see first.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    ids : DataFrame or None
+        Columns that name the rows; the number of the row without any.
+    """
+    read = InTerms(comparison)
+    fold = read.folds[0]
+    first = np.argsort(-fold.proba[:, read.positive], kind="stable")[:SHOWN_ROWS]
+    numbers = fold.rows[first]
+    named = pd.DataFrame({"row": numbers + 1}) if ids is None else ids.iloc[numbers].reset_index(drop=True)
+    decided = apply(read.rules[0], fold.proba)[first]
+    return named.assign(
+        probability=[f"{value:.3g}" for value in fold.proba[first, read.positive]],
+        decided=[comparison.classes[code] for code in decided],
+        true=[comparison.classes[code] for code in fold.codes[first]],
+    )
+
+
+def _plots(read: InTerms, label: str) -> dict[str, Markup]:
+    with drawing():
+        found = {"gain": inline(_gain(read, label), "gain", f"Share of {label} caught, by share of rows with an alarm")}
+        if len(read.costs) == 2:
+            found["cost"] = inline(_cost(read, label), "cost", f"Cost per {PER} rows against the threshold")
+        return found
+
+
+def _gain(read: InTerms, label: str) -> Any:
+    """Share of the positive class that is caught, against the share of rows with an alarm; a line a fold."""
+    figure = plots.new_figure(360)
+    axes = figure.add_subplot()
+    plots.calm(axes)
+    grid = np.linspace(0, 1, 201)
+    curves = [_caught(fold.codes == read.positive, fold.proba[:, read.positive], grid) for fold in read.folds]
+    axes.fill_between(grid, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[0], alpha=0.18, linewidth=0)
+    axes.plot(grid, np.mean(curves, axis=0), color=SERIES[0], linewidth=2, label="mean and range of folds")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
+    chosen = read.chosen()
+    axes.plot(chosen["alarms"].mean / PER, chosen["recall"].mean, "o", color=INK, markersize=8, label="decision")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
+    axes.set_xlabel("share of rows with an alarm", color=MUTED)
+    axes.set_ylabel(f"share of “{short(label, 16)}” caught", color=MUTED, parse_math=False)
+    plots.legend(figure, axes)
+    return figure
+
+
+def _caught(is_positive: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    order = np.argsort(-scores, kind="stable")
+    caught = np.append(0, np.cumsum(is_positive[order])) / max(is_positive.sum(), 1)
+    return np.interp(grid, np.linspace(0, 1, len(caught)), caught)
+
+
+def _cost(read: InTerms, label: str) -> Any:
+    """Cost per `PER` rows against the threshold; mean and range of folds."""
+    figure = plots.new_figure(360)
+    axes = figure.add_subplot()
+    plots.calm(axes)
+    curves = [cost_curve(fold.codes == read.positive, fold.proba[:, read.positive], read) for fold in read.folds]
+    axes.fill_between(
+        THRESHOLDS, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[1], alpha=0.18, linewidth=0
+    )
+    axes.plot(THRESHOLDS, np.mean(curves, axis=0), color=SERIES[1], linewidth=2, label="mean and range of folds")
+    found = read.range_of_threshold()
+    if found is not None:
+        chosen, low, high = found
+        at = np.interp(chosen, THRESHOLDS, np.mean(curves, axis=0))
+        axes.axvspan(low, high, color=MUTED, alpha=0.15, linewidth=0)
+        axes.plot(chosen, at, "o", color=INK, markersize=8, label="decision, and its range")
+    axes.set_xscale("logit")
+    ticks = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(THRESHOLDS[0], THRESHOLDS[-1])
+    axes.set_xlabel(f"threshold on the probability of “{short(label, 16)}”", color=MUTED, parse_math=False)
+    axes.set_ylabel(f"cost of {PER:,} rows", color=MUTED)
+    plots.legend(figure, axes)
+    return figure
+
+
+def cost_curve(is_positive: np.ndarray, scores: np.ndarray, read: InTerms) -> np.ndarray:
+    """Return the cost of `PER` rows at each of the thresholds of the report's curves, of two classes."""
+    p, n = read.positive, 1 - read.positive
+    sizes: Sequence[int] = is_positive.sum(), (~is_positive).sum()
+    called = [
+        len(part) - np.searchsorted(np.sort(part), THRESHOLDS, side="right")
+        for part in (scores[is_positive], scores[~is_positive])
+    ]
+    costs = read.costs
+    total = called[0] * costs[p, p] + (sizes[0] - called[0]) * costs[p, n]
+    total = total + called[1] * costs[n, p] + (sizes[1] - called[1]) * costs[n, n]
+    return PER * total / len(scores)
