@@ -13,7 +13,13 @@ from equipoise.persistence import read_card
 
 def test_compare_says_what_it_found_and_writes_everything(report):
     folder, said, _ = report
-    assert sorted(p.name for p in folder.iterdir()) == ["leaderboard.csv", "model", "report.html", "results.sqlite"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "explore.html",
+        "leaderboard.csv",
+        "model",
+        "report.html",
+        "results.sqlite",
+    ]
     assert "the rare class is 'yes' with 40 rows (19.05%)" in said
     assert all(recipe in said for recipe in ("none", "under", "remix", "gbdt"))
     board = pd.read_csv(folder / "leaderboard.csv")

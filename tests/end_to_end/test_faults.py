@@ -160,7 +160,13 @@ def test_a_disk_that_fills_after_the_results_costs_none_of_them(report, equipois
     assert {path.name for path in folder.iterdir()} <= {"model", "results.sqlite"}  # a model is written whole
     here("compare", fraud_csv, *quick, "--out", folder)
     assert stored_rows(folder) == before
-    assert sorted(p.name for p in folder.iterdir()) == ["leaderboard.csv", "model", "report.html", "results.sqlite"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "explore.html",
+        "leaderboard.csv",
+        "model",
+        "report.html",
+        "results.sqlite",
+    ]
 
 
 @pytest.mark.parametrize("name", [".", "report"])

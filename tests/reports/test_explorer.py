@@ -33,12 +33,9 @@ def opened(stored, tmp_path, browser):
     return show
 
 
-def move(driver, slider, value):
-    driver.execute_script(
-        "const s = document.getElementById(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('input'))",
-        slider,
-        value,
-    )
+def move(driver, place, value, event="input"):
+    script = "const s = document.getElementById(arguments[0]); s.value = arguments[1]; "
+    driver.execute_script(script + "s.dispatchEvent(new Event(arguments[2]))", place, value, event)
 
 
 def text(driver, place):
@@ -61,9 +58,7 @@ def test_alarms_follow_the_threshold(opened):
     assert float(text(driver, "threshold-value")) == pytest.approx(chosen, rel=0.01)
     rows = driver.find_elements("css selector", "#recipes tbody tr")
     assert [row.text.split()[0] for row in rows] == comparison.leaderboard["recipe"].tolist()
-    driver.execute_script(
-        "const s = document.getElementById('recipe'); s.value = 1; s.dispatchEvent(new Event('change'))"
-    )
+    move(driver, "recipe", 1, "change")
     other = InTerms(comparison, comparison.leaderboard["recipe"][1]).joined()[1][:, 1]
     assert fact(driver, "alarms") == pytest.approx(1000 * (other > chosen).mean(), abs=4)
 
