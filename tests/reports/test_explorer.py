@@ -51,7 +51,7 @@ def test_alarms_follow_the_threshold(opened):
     move(driver, "threshold", 430)
     chosen = 1 / (1 + np.exp(1))
     read = InTerms(comparison)
-    codes, proba = read.joined()
+    codes, proba, _ = read.joined()
     alarm = proba[:, 1] > chosen
     assert fact(driver, "alarms") == pytest.approx(1000 * alarm.mean(), abs=4)
     assert fact(driver, "share-caught") == pytest.approx(100 * alarm[codes == 1].mean(), abs=2)
@@ -65,7 +65,7 @@ def test_alarms_follow_the_threshold(opened):
 
 def test_costs_and_capacity_move_the_threshold(opened):
     driver, comparison = opened()
-    codes, proba = InTerms(comparison).joined()
+    codes, proba, _ = InTerms(comparison).joined()
     move(driver, "miss", 300)  # a cost of 10
     move(driver, "alarm", 200)
     cuts = np.unique(proba[:, 1])
@@ -136,7 +136,7 @@ def test_the_page_holds_counts_and_no_rows(stored, tmp_path):
         assert (np.diff(recipe["thresholds"]) < 0).all()
         assert recipe["positives"] + recipe["negatives"] == 3600
     found = counts_by_score(comparison, "none")
-    codes, proba = InTerms(comparison, "none").joined()
+    codes, proba, _ = InTerms(comparison, "none").joined()
     for i in range(0, len(found["thresholds"]) - 1, 17):
         above = proba[:, 1] > found["thresholds"][i]
         assert found["caught"][i] == pytest.approx((above & (codes == 1)).sum() / 2, abs=1)

@@ -87,3 +87,17 @@ def reliability(rare: Mask, proba: Floats, *, n_bins: int = 10) -> Bins:
     intervals = [binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in zip(hits[filled], rows[filled])]
     low, high = (np.array([getattr(interval, side) for interval in intervals]) for side in ("low", "high"))
     return Bins(sums[filled] / rows[filled], hits[filled] / rows[filled], low, high, rows[filled])
+
+
+def weight_above(scores: Floats, weights: Floats, cuts: Floats) -> Floats:
+    """Sum of the weights of rows whose score is greater than each of some cuts.
+
+    Examples
+    --------
+    >>> weight_above(np.array([0.2, 0.5, 0.9]), np.ones(3), np.array([0.1, 0.5]))
+    array([3., 1.])
+    """
+    order = np.argsort(scores)
+    summed = np.append(0.0, np.cumsum(weights[order]))
+    below: Floats = summed[np.searchsorted(scores[order], cuts, side="right")]
+    return summed[-1] - below

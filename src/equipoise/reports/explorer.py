@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from equipoise.experiments import Comparison
 from equipoise.experiments.terms import PER, InTerms
+from equipoise.reports.curves import weight_above
 from equipoise.reports.files import replace_file
 from equipoise.reports.text import clean, short
 
@@ -90,7 +91,7 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
         others; ``positives`` and ``negatives``, all of them.
     """
     read = InTerms(comparison, recipe)
-    codes, proba = read.joined()
+    codes, proba, weights = read.joined(read.folds)
     scores, is_positive = proba[:, read.positive], codes == read.positive
     repeats = len({fold.repeat for fold in read.folds})
     values = np.unique(scores)
@@ -99,10 +100,9 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
         values = np.unique([*np.quantile(scores, half), *np.quantile(scores[is_positive], half)])
     cuts = np.unique(np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]]))[::-1]
     caught, false = (
-        (len(part) - np.searchsorted(np.sort(part), cuts, side="right")) / repeats
-        for part in (scores[is_positive], scores[~is_positive])
+        np.append(weight_above(scores[part], weights[part], cuts[:-1]), weights[part].sum()) / repeats
+        for part in (is_positive, ~is_positive)
     )
-    caught[-1], false[-1] = is_positive.sum() / repeats, (~is_positive).sum() / repeats  # a score of 0, too
     return {
         "thresholds": [float(f"{cut:.6g}") for cut in cuts],
         "caught": caught.round(3).tolist(),

@@ -1,6 +1,5 @@
 """The report's page of alarms and money: outcomes by capacity, gain and cost curves, the threshold, rows to review."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,9 @@ from markupsafe import Markup
 
 from equipoise.experiments import Comparison
 from equipoise.experiments.statistics import Interval
-from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, InTerms, apply
+from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, HeldOutFold, InTerms, apply
 from equipoise.reports import plots
-from equipoise.reports.curves import THRESHOLDS
+from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
 from equipoise.reports.text import short
 from equipoise.text import count, number, percent
@@ -94,7 +93,7 @@ def _gain(read: InTerms, label: str) -> Any:
     axes = figure.add_subplot()
     plots.calm(axes)
     grid = np.linspace(0, 1, 201)
-    curves = [_caught(fold.codes == read.positive, fold.proba[:, read.positive], grid) for fold in read.folds]
+    curves = [_caught(read, fold, grid) for fold in read.folds]
     axes.fill_between(grid, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[0], alpha=0.18, linewidth=0)
     axes.plot(grid, np.mean(curves, axis=0), color=SERIES[0], linewidth=2, label="mean and range of folds")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
@@ -107,10 +106,13 @@ def _gain(read: InTerms, label: str) -> Any:
     return figure
 
 
-def _caught(is_positive: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    order = np.argsort(-scores, kind="stable")
-    caught = np.append(0, np.cumsum(is_positive[order])) / max(is_positive.sum(), 1)
-    return np.interp(grid, np.linspace(0, 1, len(caught)), caught)
+def _caught(read: InTerms, fold: HeldOutFold, grid: Floats) -> Floats:
+    order = np.argsort(-fold.proba[:, read.positive], kind="stable")
+    weights = fold.weights[order]
+    rows, caught = (
+        np.append(0.0, np.cumsum(part)) for part in (weights, weights * (fold.codes[order] == read.positive))
+    )
+    return np.interp(grid, rows / rows[-1], caught / max(caught[-1], 1e-12))
 
 
 def _cost(read: InTerms, label: str) -> Any:
@@ -118,7 +120,7 @@ def _cost(read: InTerms, label: str) -> Any:
     figure = plots.new_figure(360)
     axes = figure.add_subplot()
     plots.calm(axes)
-    curves = [cost_curve(fold.codes == read.positive, fold.proba[:, read.positive], read) for fold in read.folds]
+    curves = [cost_curve(read, fold) for fold in read.folds]
     axes.fill_between(
         THRESHOLDS, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[1], alpha=0.18, linewidth=0
     )
@@ -140,15 +142,12 @@ def _cost(read: InTerms, label: str) -> Any:
     return figure
 
 
-def cost_curve(is_positive: np.ndarray, scores: np.ndarray, read: InTerms) -> np.ndarray:
-    """Return the cost of `PER` rows at each of the thresholds of the report's curves, of two classes."""
-    p, n = read.positive, 1 - read.positive
-    sizes: Sequence[int] = is_positive.sum(), (~is_positive).sum()
-    called = [
-        len(part) - np.searchsorted(np.sort(part), THRESHOLDS, side="right")
-        for part in (scores[is_positive], scores[~is_positive])
-    ]
-    costs = read.costs
-    total = called[0] * costs[p, p] + (sizes[0] - called[0]) * costs[p, n]
-    total = total + called[1] * costs[n, p] + (sizes[1] - called[1]) * costs[n, n]
-    return PER * total / len(scores)
+def cost_curve(read: InTerms, fold: HeldOutFold) -> Floats:
+    """Return the cost of `PER` rows of a fold at each of the report's thresholds, of two classes."""
+    total = np.zeros(len(THRESHOLDS))
+    for true in (0, 1):
+        rows = fold.codes == true
+        alarms = weight_above(fold.proba[rows, read.positive], fold.weights[rows], THRESHOLDS)
+        costs = read.costs[true]
+        total += alarms * costs[read.positive] + (fold.weights[rows].sum() - alarms) * costs[1 - read.positive]
+    return PER * total / fold.weights.sum()
