@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test test-long check bench clean
+.PHONY: demo test test-long check bench docs docs-serve clean
 
 demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, into demo/
 	rm -rf demo
@@ -22,6 +22,18 @@ check: $(READY)  ## style and types
 
 bench: $(READY)  ## speed against peers, each ratio measured side by side in one run
 	$(BIN)/python -m benchmarks
+
+docs: .venv/.docs  ## the documentation site, into build/docs; warnings are errors
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs
+	$(BIN)/sphinx-build --quiet -b markdown -d build/doctrees docs build/markdown
+	$(BIN)/python docs/markdown_twins.py build/markdown build/docs
+
+docs-serve: docs  ## the same, at http://localhost:8000
+	$(BIN)/python -m http.server --bind localhost --directory build/docs 8000
+
+.venv/.docs: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
 
 $(READY): pyproject.toml reproductions/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,69 @@
+"""The documentation site: `make docs` builds it, with warnings as errors and without a network."""
+
+import equipoise
+
+project = "equipoise"
+author = "The equipoise developers"
+copyright = f"2026, {author}"
+version = release = equipoise.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_markdown_builder",
+]
+exclude_patterns = ["_build", "_templates", "examples", "README.md"]
+templates_path = ["_templates"]
+
+# Docstrings: `name` links where it names something documented, and is code elsewhere.
+default_role = "py:obj"
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc's sections state the types
+autodoc_preserve_defaults = True
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+add_module_names = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "api/used_in",
+    "doc_module": ("equipoise",),
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "within_subsection_order": "FileNameSortKey",
+    "copyfile_regex": r".*\.csv",
+    "min_reported_time": 20,
+}
+suppress_warnings = ["config.cache"]  # sphinx-gallery keeps functions in its options
+
+html_theme = "pydata_sphinx_theme"
+html_title = "equipoise"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "equipoise"},
+    "show_prev_next": False,
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "navigation_with_keys": True,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": [], "choose-a-treatment": [], "honest-numbers": []}
