@@ -436,7 +436,7 @@ def expected_calibration_error(
     labels: Labels = None,
     sample_weight: Weights = None,
 ) -> float:
-    """Confidence calibration error: mean |accuracy - confidence| over bins of confidence, in [0, 1].
+    """Confidence calibration error: mean ``|accuracy - confidence|`` over bins of confidence, in [0, 1].
 
     A row's confidence is its largest probability, whatever the class and for two classes too; the bins
     ((b - 1) / n_bins, b / n_bins] are weighed by their rows (Guo et al. 2017, On Calibration of Modern Neural
@@ -547,7 +547,7 @@ def _deo(cells: pd.DataFrame) -> float:
 def deo(y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, *, sample_weight: Weights = None) -> float:
     """Difference of equal opportunity: sum over classes of the largest less the smallest group's error.
 
-    For two groups that is |E_{+,1} - E_{+,2}| + |E_{-,1} - E_{-,2}|, as the AutoBalance paper has it; the
+    For two groups that is ``|E_{+,1} - E_{+,2}| + |E_{-,1} - E_{-,2}|``, as the AutoBalance paper has it; the
     form for more groups is ours. NaN, with a warning, when a class has rows in fewer than two groups.
 
     Examples

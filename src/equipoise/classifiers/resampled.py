@@ -143,7 +143,7 @@ class ResampledClassifier(ClassifierWrapper):
 
         Parameters
         ----------
-        X : array-like of shape (n, *features)
+        X : array-like of shape (n, ...)
 
         Returns
         -------

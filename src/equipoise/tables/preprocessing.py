@@ -117,7 +117,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     parts_ : dict of str to transformer
         The fitted transformer of each part.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,), object
+    feature_names_in_ : ndarray of shape (d,), object
         Only where the table fitted on has column names. Columns without a name are called x0, x1, ...
 
     Notes
