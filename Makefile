@@ -16,8 +16,8 @@ test-long: $(READY)  ## what takes too long for every change
 	$(BIN)/pytest -m long --timeout 0 -o faulthandler_timeout=0
 
 check: $(READY)  ## style and types
-	$(BIN)/ruff check src tests benchmarks reproductions conftest.py
-	$(BIN)/ruff format --check src tests benchmarks reproductions conftest.py
+	$(BIN)/ruff check src tests benchmarks reproductions docs conftest.py
+	$(BIN)/ruff format --check src tests benchmarks reproductions docs conftest.py
 	$(BIN)/mypy
 
 bench: $(READY)  ## speed against peers, each ratio measured side by side in one run

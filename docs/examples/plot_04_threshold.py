@@ -34,6 +34,8 @@ thresholds = np.geomspace(0.002, 0.9, 60)
 proba = plain.predict_proba(X_test)[:, 1]
 curve.plot(thresholds, [g_mean(y_test, (proba >= t).astype(int)) for t in thresholds])
 curve.axvline(0.5, color="grey", linestyle=":", label="one half")
-curve.set(xscale="log", xlabel="threshold on the probability", ylabel="G-mean", title="The same model at each threshold")
+curve.set(
+    xscale="log", xlabel="threshold on the probability", ylabel="G-mean", title="The same model at each threshold"
+)
 curve.legend()
 plt.show()

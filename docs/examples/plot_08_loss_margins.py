@@ -25,7 +25,9 @@ for label, axis in enumerate(axes):
     logits[:, label] = logit
     for name, loss in losses.items():
         axis.plot(logit, loss(logits, torch.full((len(logit),), label)), label=name)
-    axis.set(title=["a majority row", "a minority row"][label], xlabel="logit of its class, the other at 0", ylim=(0, 9))
+    axis.set(
+        title=["a majority row", "a minority row"][label], xlabel="logit of its class, the other at 0", ylim=(0, 9)
+    )
 axes[0].set_ylabel("loss")
 axes[1].legend()
 plt.show()

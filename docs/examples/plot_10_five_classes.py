@@ -16,8 +16,14 @@ from equipoise import TunedThresholdsClassifier
 from equipoise.metrics import balanced_accuracy
 
 X, y = make_classification(
-    5000, n_features=12, n_informative=8, n_classes=5, n_clusters_per_class=1,
-    weights=[0.6, 0.25, 0.1, 0.03, 0.02], class_sep=0.9, random_state=0,
+    5000,
+    n_features=12,
+    n_informative=8,
+    n_classes=5,
+    n_clusters_per_class=1,
+    weights=[0.6, 0.25, 0.1, 0.03, 0.02],
+    class_sep=0.9,
+    random_state=0,
 )
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 boosting = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, random_state=0)
