@@ -11,6 +11,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from equipoise.cli.fit import about_model, in_terms
+from equipoise.cli.images import AS_THEY_ARE, ImageTask, Pictures, load_images
 from equipoise.cli.options import (
     AS_FOUND,
     AS_IN_A_FILE,
@@ -28,6 +29,7 @@ from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.deadline import Deadline
 from equipoise.files import check_input
+from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ def compare(
     demo: bool = False,
     dataset: str | None = None,
     recipes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    folds: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    folds: Annotated[int | None, Parameter(validator=Number(gte=2))] = None,
     repeats: Count | None = None,
-    members: Count = MEMBERS,
+    members: Count | None = None,
     metric: str = "g_mean",
     budget: Minutes = 15.0,
     seed: Seed = 0,
@@ -59,15 +61,17 @@ def compare(
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
     stated: Stated = AS_TUNED,
+    pictures: Pictures = AS_THEY_ARE,
 ) -> None:
-    """Compare every treatment on a table: a leaderboard, a report and the winner's model.
+    """Compare every treatment on a table or a folder of images: a leaderboard, a report and the winner's model.
 
     To continue a stopped comparison, repeat the command.
 
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file.
+        csv, tsv, parquet, feather, xlsx or arff file; or images: a folder with a folder for each class, perhaps in
+        train/, val/ and test/, a zip or tar file of it, a csv file of path and label, npz or idx files.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     out
@@ -79,11 +83,11 @@ def compare(
     recipes
         Recipes to compare: names, `all`, or package.module:function; by default a short list chosen for the table.
     folds
-        Number of folds; each is the test set once a repeat.
+        Number of folds; each is the test set once a repeat. 5 by default, 3 for images.
     repeats
         Number of divisions into folds; 2 by default, 4 for small tables.
     members
-        Number of networks that each neural recipe averages; auto chooses its own.
+        Number of networks that each neural recipe averages, 4 by default, 1 for images; auto chooses its own.
     metric
         Metric that ranks the recipes, and the aim of auto's decisions.
     budget
@@ -113,7 +117,12 @@ def compare(
         check_names(recipes or (), metric)
         check_places(out)
         persistence.check_place(out / "model")
-        data = _task(table, target, dataset, reading, columns)
+        of_images = None
+        if table is not None and is_images(table):
+            of_images = load_images(table, target, columns.group, pictures)
+            data = of_images.data
+        else:
+            data = _task(table, target, dataset, reading, columns)
     log = None if track is None else _tracker(data)
     announce(data)
     with (
@@ -126,9 +135,9 @@ def compare(
                 data,
                 store,
                 recipes=recipes,
-                n_folds=folds,
+                n_folds=folds or (5 if of_images is None else 3),
                 n_repeats=repeats,
-                n_members=members,
+                n_members=members or (MEMBERS if of_images is None else 1),
                 metric=metric,
                 budget=deadline,
                 random_state=seed,
@@ -148,7 +157,7 @@ def compare(
         leaderboard_csv(comparison, out / "leaderboard.csv")
         bars.advance("refitting")
         seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)
-        not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds)
+        not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds, of_images)
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command_line())
@@ -163,6 +172,8 @@ def compare(
 def _check_source(table: Path | None, target: str | None, demo: bool, dataset: str | None) -> None:
     if sum((table is not None, demo, dataset is not None)) != 1:
         raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
+    if table is not None and is_images(table):
+        return
     if table is not None and target is None:
         raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
     if table is not None:
@@ -193,6 +204,7 @@ def _save_winner(
     columns: Columns,
     path: Path,
     seconds: float,
+    of_images: ImageTask | None,
 ) -> str | None:
     """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason."""
     from equipoise import persistence
@@ -204,6 +216,8 @@ def _save_winner(
         return f"{comparison.winner} on all rows needs more than the time left. {error} Raise --budget."
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     about |= in_terms(comparison.aim)
+    if of_images is not None and (tested := of_images.tested(model)):
+        about["tested"] = tested
     try:
         persistence.save(model, path, about=about)
     except (ValueError, TypeError) as error:

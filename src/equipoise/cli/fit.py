@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise.cli.images import AS_THEY_ARE, Pictures, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.deadline import Deadline
 from equipoise.files import check_input
+from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def fit(
     table: Path,
     /,
     *,
-    target: str,
+    target: str | None = None,
     recipe: str = "auto",
     decision: Literal["balanced", "macro_f1", "natural"] | None = None,
     out: Path = Path("model"),
@@ -35,13 +37,14 @@ def fit(
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
     stated: Stated = AS_TUNED,
+    pictures: Pictures = AS_THEY_ARE,
 ) -> None:
-    """Fit one recipe on all rows of a table and save the model.
+    """Fit one recipe on all rows of a table, or on images, and save the model.
 
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file.
+        csv, tsv, parquet, feather, xlsx or arff file, or images, as of `compare`.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
@@ -58,7 +61,11 @@ def fit(
     seed
         Random seed.
     """
-    check_input(table)  # before the slow imports
+    as_images = is_images(table)
+    if not as_images:
+        check_input(table)  # before the slow imports
+        if target is None:
+            raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
     deadline, console = None if budget is None else Deadline(60 * budget), Console()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
@@ -68,16 +75,24 @@ def fit(
         from equipoise import persistence, recipes
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.whole import fit_whole
+        from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.tables.preprocessing import TableWarning
 
         terms = stated.terms()
         if terms and decision is not None:
             raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
+        recipe = recipes.AUTO_IMAGES if as_images and recipe == recipes.AUTO else recipe
         parameters = _parameters(recipe, members, decision)
         recipes.classifier(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)
-        data = load_task(table, target, reading, columns)
+        of_images = load_images(table, target, columns.group, pictures) if as_images else None
+        if of_images is not None:
+            data = of_images.data
+            parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
+            parameters |= parameters_for_images(recipes.get(recipe))
+        else:
+            data = load_task(table, target or "", reading, columns)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
@@ -94,6 +109,8 @@ def fit(
         except TimeoutError as error:
             raise ValueError(f"{recipe} cannot be fitted within {deadline}. {error} Raise --budget.") from error
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
+    if of_images is not None and (tested := of_images.tested(model)):
+        about["tested"] = tested
     persistence.save(model, out, about=about)
     say(f"Model: {out}")
 
@@ -110,6 +127,7 @@ def about_model(
         "recipe": recipe,
         "decision": getattr(model[-1], "decision", None),
         "data": data.name,
+        "images": _shape(model) if data.images else None,
         "target": str(data.y.name) if target is not None else None,
         "rows": len(data.y),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
@@ -119,6 +137,11 @@ def about_model(
         "roles": dict(data.roles),
         "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
     }
+
+
+def _shape(model: Any) -> list[int]:
+    reader = model[0] if hasattr(model, "steps") else model.estimator[0]
+    return [reader.channels, reader.height, reader.width]
 
 
 def in_terms(aim: "Aim") -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from equipoise.cli.images import predict_images
 from equipoise.cli.options import Count, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
 from equipoise.files import check_input, check_output
+from equipoise.images.kinds import IMAGE_ENDINGS, is_images
 from equipoise.text import listed
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def predict(
     model
         Folder or zip file of a model that `fit` or `compare` saved.
     table
-        File with the columns of the training table.
+        File with the columns of the training table; for a model of images, a folder, archive, image, or csv of paths.
     out
         File to write: csv, tsv, parquet or xlsx, by its ending.
     id
@@ -71,12 +73,23 @@ def predict(
     text_encoder
         Folder of the model's text encoder, if it has moved since the model was fitted.
     """
-    _check_places(table, out)
+    as_images = is_images(table) or table.suffix.lower() in IMAGE_ENDINGS
+    _check_places(table, out, as_images)
 
     from equipoise import persistence
     from equipoise.tables.reading import table_batches
 
     about = persistence.read_card(model)["about"]
+    if about.get("images"):
+        if id or keep_columns or threshold is not None or allow_missing:
+            raise ValueError(
+                "--id, --keep-columns, --threshold and --allow-missing are for tables, but the model reads images: "
+                "remove them."
+            )
+        _predict_images(persistence.load(model, trusted=trust), about, table, out, top)
+        return
+    if as_images and table.suffix.lower() not in (".csv", ".tsv"):
+        raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
     scorer = _Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     reading = about.get("reading") or {}
@@ -97,8 +110,22 @@ def predict(
     say(f"{n_rows:,} rows: {out}")
 
 
-def _check_places(table: Path, out: Path) -> None:
-    check_input(table)
+def _predict_images(model: Any, about: dict[str, Any], path: Path, out: Path, top: int | None) -> None:
+    scored, notes = predict_images(model, path, about)
+    _check_replaceable(out, list(scored.columns)[1:])
+    if top is not None:
+        counts = about.get("class_counts") or {}
+        rarest = min(model.classes_.tolist(), key=lambda label: counts.get(str(label), 0))
+        scored = _most_probable([scored], f"probability_{rarest}", top)
+    n_rows = write([scored], out)
+    for note in notes:
+        say(f"Note: {note}")
+    say(f"{n_rows:,} images: {out}")
+
+
+def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
+    if not (as_images and table.exists()):
+        check_input(table)
     check_output(out)
     if out.suffix.lower() not in ENDINGS:
         raise ValueError(f"The file to write must end in {listed(ENDINGS, 'or')}, got {str(out)!r}.")

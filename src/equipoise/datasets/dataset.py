@@ -47,7 +47,7 @@ class Dataset:
         What was found in the rows or done to them, one sentence each.
     unlabelled : DataFrame or None
         Rows of the table whose target is missing, which are no rows of the task.
-    preprocessor : TablePreprocessor or None
+    preprocessor : TablePreprocessor, ImageReader or None
         Unfitted, with what is known of the columns; None where nothing is.
     findings : tuple of Finding
         What `equipoise.check` found in the table, if it was asked.
@@ -61,6 +61,8 @@ class Dataset:
         Columns of the "group", the "time" and the "weights", where they come from one.
     ids : DataFrame or None
         Columns that name the rows, which are no features.
+    images : bool
+        Whether the rows are images: the one column of ``X``.
     """
 
     name: str
@@ -73,13 +75,14 @@ class Dataset:
     licence: str
     notes: tuple[str, ...]
     unlabelled: pd.DataFrame | None = None
-    preprocessor: TablePreprocessor | None = None
+    preprocessor: Any = None
     findings: tuple[Finding, ...] = ()
     times: np.ndarray | None = None
     gap: float = 0.0
     weights: np.ndarray | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     ids: pd.DataFrame | None = None
+    images: bool = False
 
     @property
     def dependence(self) -> Dependence | None:
@@ -88,7 +91,7 @@ class Dataset:
             return None
         return Dependence(self.groups, self.times, self.gap)
 
-    def table_preprocessor(self) -> TablePreprocessor:
+    def table_preprocessor(self) -> Any:
         """Return the unfitted preprocessing of the table."""
         return TablePreprocessor() if self.preprocessor is None else clone(self.preprocessor)
 

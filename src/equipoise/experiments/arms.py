@@ -16,6 +16,7 @@ from equipoise.decisions.wrapper import takes
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
+from equipoise.recipes.images import parameters_for_images
 
 Make = Callable[[PreparedFold, Protocol], ClassifierMixin]
 Priors = Callable[[ArrayLike], NDArray[np.float64] | None]
@@ -139,6 +140,9 @@ def make_recipe(recipe: str, protocol: Protocol, seed: int, **parameters: Any) -
 
 def recipe_parameters(recipe: str, protocol: Protocol) -> dict[str, Any]:
     """Return the protocol's settings of a recipe's classifier: members, gradient steps and decision."""
+    if protocol.images:
+        steps = {"n_members": protocol.n_members, "max_steps": protocol.max_steps}
+        return parameters_for_images(recipes.get(recipe)) | steps
     if recipe == recipes.AUTO:
         return {"decision": protocol.decision, "max_time": protocol.auto_seconds}
     if recipes.is_neural(recipe):

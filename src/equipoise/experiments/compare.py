@@ -31,6 +31,7 @@ from equipoise.experiments.store import Store
 from equipoise.experiments.terms import natural, with_decision
 from equipoise.experiments.whole import fit_whole
 from equipoise.progress import OnProgress
+from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
 from equipoise.tables.finding import shortened
 from equipoise.text import listed
 from equipoise.training.machines import n_workers
@@ -120,17 +121,20 @@ def compare(
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
     if store.get("protocol") is None:
         folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
+        n_train = len(codes) - len(codes) // folds
+        steps = steps_for_images(n_train) if dataset.images else named.classifier("none").planned_steps(n_train)
         wish = Protocol(
             wanted,
             folds,
             n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
             n_members,
-            named.classifier("none").planned_steps(len(codes) - len(codes) // folds),
+            steps,
             random_state,
             (*unweighted, *notes),
             METRICS[metric].decision,
             by_time=by_time,
             dependent=dataset.dependence is not None,
+            images=dataset.images,
         )
         costs = measured_costs(dataset, codes, wish, deadline, on_progress)
         schedule = Schedule(costs, deadline, folds, n_workers())
@@ -166,6 +170,8 @@ def check_names(recipes: Sequence[str], metric: str) -> None:
 
 def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the recipes to compare."""
+    if dataset.images:
+        return _for_images(recipes)
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
@@ -180,6 +186,18 @@ def _that_take_weights(recipes: tuple[str, ...], metric: str) -> tuple[tuple[str
     if not able:
         raise ValueError(f"{listed(unable)} cannot weigh rows: choose other recipes, or leave the weights out.")
     return able, [f"{listed(unable)} cannot weigh rows and was left out."] if unable else []
+
+
+def _for_images(recipes: Sequence[str] | None) -> tuple[str, ...]:
+    wanted = []
+    for name in recipes or SHORT:
+        if name == "all":
+            wanted += [n for n in (named.AUTO_IMAGES, *named.RECIPES) if n in SHORT or reads_images(named.RECIPES[n])]
+        else:
+            wanted.append(named.AUTO_IMAGES if name == named.AUTO else name)
+    for name in wanted:
+        parameters_for_images(named.get(name))  # raises for those that read tables
+    return tuple(dict.fromkeys(wanted))
 
 
 def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: float, random_state: int) -> None:

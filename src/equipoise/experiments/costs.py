@@ -31,6 +31,7 @@ from equipoise.training.processes import side_by_side
 _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of a sample that tell the time of all rows
 _PROBE_STEPS = 15
+_PROBE_STEPS_OF_IMAGES = 3
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 0.2  # of the time left, for these measurements
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
@@ -154,14 +155,15 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
     """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
     if not any(map(recipes.is_neural, protocol.recipes)):
         return 0.0
-    probe = replace(protocol, n_members=_PROBE_NETWORKS * n_workers())
+    networks, steps = (1, _PROBE_STEPS_OF_IMAGES) if protocol.images else (_PROBE_NETWORKS, _PROBE_STEPS)
+    probe = replace(protocol, n_members=networks * n_workers())
     tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
-    return sum(network.seconds for network in _probes(tasks, n_workers())) / (_PROBE_STEPS * len(tasks))
+    return sum(network.seconds for network in _probes(tasks, n_workers(), steps)) / (steps * len(tasks))
 
 
-def _probes(tasks: Sequence[Task], n_jobs: int = 1) -> list[TrainedNetwork]:
+def _probes(tasks: Sequence[Task], n_jobs: int = 1, steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
     """Train a few steps of each task, twice: the first steps of a process are slow."""
-    short = [replace(task, settings=replace(task.settings, max_steps=_PROBE_STEPS)) for task in tasks]
+    short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
     fit(short, n_jobs=n_jobs)
     return fit(short, n_jobs=n_jobs)
 

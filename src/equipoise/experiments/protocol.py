@@ -31,6 +31,8 @@ class Protocol:
         Whether folds test on later rows, and the first of them only serves to tune thresholds of the next.
     dependent : bool
         Whether rows have groups or times, so that no recipe may hold out rows at random.
+    images : bool
+        Whether the rows are images, which all recipes augment and read by a convolutional network.
     """
 
     recipes: tuple[str, ...]
@@ -44,6 +46,7 @@ class Protocol:
     auto_seconds: float | None = None
     by_time: bool = False
     dependent: bool = False
+    images: bool = False
 
     @property
     def splits(self) -> Splits:

@@ -1,6 +1,8 @@
 """`ImageSet`: images as bytes of one size, with labels and what is known of them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,21 @@ class ImageSet:
     file_bytes: NDArray[np.int64]
     broken: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+
+    def part(self, names: Sequence[str]) -> Self:
+        """Return the images of some parts."""
+        assert self.parts is not None
+        rows = np.flatnonzero(np.isin(self.parts, names))
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            names=tuple(self.names[row] for row in rows),
+            labels=None if self.labels is None else self.labels[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            parts=self.parts[rows],
+            sides=self.sides[rows],
+            file_bytes=self.file_bytes[rows],
+        )
 
     def __len__(self) -> int:
         return len(self.names)

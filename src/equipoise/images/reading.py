@@ -16,8 +16,9 @@ from scipy.sparse.csgraph import connected_components
 from equipoise.files import check_input
 from equipoise.images.arrays import Part, idx_images, idx_parts, npz_parts
 from equipoise.images.imageset import ImageSet
+from equipoise.images.kinds import ARCHIVES, IMAGE_ENDINGS
 from equipoise.images.resizing import resized
-from equipoise.images.sources import ARCHIVES, IMAGE_ENDINGS, ImageFile, by_folder, in_folder, in_table, shown, unpacked
+from equipoise.images.sources import ImageFile, by_folder, in_folder, in_table, shown, unpacked
 from equipoise.images.store import decoded, digest, headers
 from equipoise.text import counted, listed
 
@@ -25,17 +26,6 @@ LARGEST_SIDE = 64
 """Longer side of the images in pixels, unless another is asked for."""
 
 MOST_SIDE = 1024
-
-
-def is_images(path: Path) -> bool:
-    """Whether a path is one of images rather than of a table: a folder, an archive, arrays; not a csv file.
-
-    Examples
-    --------
-    >>> is_images(Path("photos.tar.gz")), is_images(Path("fraud.csv"))
-    (True, False)
-    """
-    return path.is_dir() or path.name.lower().endswith((*ARCHIVES, ".npz")) or "-images-idx" in path.name
 
 
 def read_images(
@@ -109,7 +99,7 @@ def read_images(
     if path.suffix.lower() == ".npz":
         return _of_arrays(path, npz_parts(path), size)
     name, place = path.stem if not path.is_dir() else path.resolve().name, shown(path)
-    if cache is None:
+    if cache is None or path.name.lower().endswith(ARCHIVES):  # unpacked files are new each time
         cache = mkdtemp(prefix="equipoise-images-")
         atexit.register(shutil.rmtree, cache, ignore_errors=True)
     if path.is_dir():

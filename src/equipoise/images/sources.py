@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from equipoise.images.kinds import IMAGE_ENDINGS
 from equipoise.text import counted, listed
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".txz", ".tbz2")
 PARTS = {
     name: part
     for part, names in {
@@ -22,7 +22,6 @@ PARTS = {
 }
 """Names of folders and of cells that divide images into parts, in lower case."""
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
 _MEMBER_BYTES, _ARCHIVE_BYTES, _PACKED = 1 << 28, 1 << 36, 200
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from equipoise.classifiers.decider import decider
 from equipoise.describing import Describes, Description
+from equipoise.images import ImageReader
 from equipoise.persistence.walk import walk
 from equipoise.sklearn_private import is_fitted
 
@@ -71,6 +72,8 @@ def probe(model: Any) -> list[float] | None:
 
 def answer(model: Any) -> list[float]:
     """Return probabilities of one row: missing cells for a table, zeros for numbers."""
+    if (reader := next((part for part in walk(model) if isinstance(part, ImageReader)), None)) is not None:
+        return model.predict_proba(reader.example())[0].tolist()
     is_table = any(map(_is_table, walk(model)))
     row = np.full((1, model.n_features_in_), None) if is_table else np.zeros((1, model.n_features_in_))
     names = getattr(model, "feature_names_in_", None)

@@ -11,13 +11,16 @@ import pandas as pd
 from imblearn.base import SamplerMixin
 from numpy.typing import NDArray
 from sklearn.base import clone
+from torch import nn
 
+from equipoise.networks.images import named_network, network_names
 from equipoise.persistence.absent import NotSaved
 from equipoise.persistence.trusted import write_objects
 from equipoise.training import FittedEnsemble
 
 Tensors = dict[str, NDArray[Any]]
 
+_MOST_SIDE = 1024  # pixels of an image
 _OURS = ("equipoise.", "sklearn.", "imblearn.")
 
 
@@ -74,13 +77,14 @@ def take_out(model: Any) -> tuple[Any, Tensors]:
             return rebuild(bare, swap)
         if not isinstance(value, FittedEnsemble):
             return None
-        if value.pattern_ is not None:
+        spec = getattr(value.pattern_, "spec", None)
+        if value.pattern_ is not None and spec is None:
             raise ValueError(
                 "A custom network cannot be saved without pickle. Keep its code, and save ensemble_.weights_ yourself."
             )
         tensors.update({f"{len(stacks)}.{name}": array for name, array in value.weights_.items()})
         twin = copy.copy(value)
-        twin.weights_ = len(stacks)  # type: ignore[assignment]
+        twin.weights_, twin.pattern_ = len(stacks), spec  # type: ignore[assignment]
         stacks.append(twin)
         return twin
 
@@ -146,7 +150,11 @@ def put_in(model: Any, tensors: Tensors) -> Any:
         twin = copy.copy(value)
         weights = by_stack.pop(str(value.weights_), {})
         twin.weights_ = {name: weights[name] for name in sorted(weights, key=_layer)}  # in the order of layers
-        _check(twin)
+        if twin.pattern_ is None:
+            _check(twin)
+        else:
+            twin.pattern_ = _named(twin.pattern_, len(twin.classes_))
+            _check_module(twin, twin.pattern_)
         return twin
 
     whole = rebuild(model, swap)
@@ -158,6 +166,29 @@ def put_in(model: Any, tensors: Tensors) -> Any:
 def _layer(name: str) -> tuple[str, int]:
     kind, _, layer = name.partition(".")
     return kind, int(layer) if layer.isdecimal() else 0
+
+
+def _named(spec: Any, n_classes: int) -> nn.Module:
+    """Make the network of a specification, a name, a shape and a number of classes, within limits."""
+    if not isinstance(spec, tuple) or len(spec) != 3 or spec[0] not in network_names():
+        raise ValueError(f"{str(spec)[:80]} is no network of equipoise")
+    sides = spec[1]
+    if not (isinstance(sides, tuple) and len(sides) == 3 and all(type(side) is int for side in sides)):
+        raise ValueError(f"{str(sides)[:80]} is no shape of an image")
+    if spec[2] != n_classes or sides[0] not in (1, 3) or not all(1 <= side <= _MOST_SIDE for side in sides):
+        raise ValueError(f"a network for {n_classes} classes cannot have {str(spec)[:80]}")
+    return named_network(*spec)
+
+
+def _check_module(stack: FittedEnsemble, module: nn.Module) -> None:
+    shapes = {name: (array.dtype, array.shape[1:]) for name, array in stack.weights_.items()}
+    wanted = {name.replace(".", "/"): value.numpy() for name, value in module.state_dict().items()}
+    if shapes != {name: (value.dtype, value.shape) for name, value in wanted.items()}:
+        raise ValueError(f"the tensors of a network are not those of {type(module).__name__}")
+    if len({len(array) for array in stack.weights_.values()}) != 1 or not stack.n_members:
+        raise ValueError("the tensors of a network have different numbers of members")
+    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
+        raise ValueError("the tensors of a network must be finite")
 
 
 def _check(stack: FittedEnsemble) -> None:

@@ -28,7 +28,17 @@ _OBJECTS = {
 
 _OURS = tuple(
     f"equipoise.{package}."
-    for package in ("batches", "bilevel", "classifiers", "decisions", "losses", "samplers", "tables", "training")
+    for package in (
+        "batches",
+        "bilevel",
+        "classifiers",
+        "decisions",
+        "images",
+        "losses",
+        "samplers",
+        "tables",
+        "training",
+    )
 )
 _IMBLEARN = (
     "imblearn.over_sampling.",

@@ -23,7 +23,7 @@ from sklearn.base import ClassifierMixin, clone, is_classifier
 from sklearn.pipeline import Pipeline
 
 from equipoise.decisions import CalibratedClassifier
-from equipoise.recipes.ours import AUTO, TREATMENTS
+from equipoise.recipes.ours import AUTO, AUTO_IMAGES, TREATMENTS
 from equipoise.recipes.record import Recipe, observed_priors
 from equipoise.recipes.references import BOOSTING, REFERENCES, installed
 from equipoise.registry import Registry
@@ -31,6 +31,7 @@ from equipoise.tables import TablePreprocessor
 
 __all__ = [
     "AUTO",
+    "AUTO_IMAGES",
     "RECIPES",
     "Recipe",
     "classifier",
@@ -206,15 +207,15 @@ def classifier(name: str, **parameters: Any) -> ClassifierMixin:
     return get(name).classifier(**parameters)
 
 
-def make(name: str, *, preprocessor: TablePreprocessor | None = None, **parameters: Any) -> Pipeline:
+def make(name: str, *, preprocessor: Any = None, **parameters: Any) -> Pipeline:
     """Return a recipe as an unfitted classifier for tables: data frames with gaps and categories, or arrays.
 
     Parameters
     ----------
     name : str
         As of `get`.
-    preprocessor : TablePreprocessor, default=None
-        Unfitted; None is one of default settings.
+    preprocessor : TablePreprocessor or ImageReader, default=None
+        Unfitted; None is one of tables, with default settings.
     **parameters
         Further parameters of the classifier, such as ``random_state`` or ``n_members``.
 
@@ -238,7 +239,8 @@ def make(name: str, *, preprocessor: TablePreprocessor | None = None, **paramete
     (569, 2)
     """
     record, table = get(name), clone(preprocessor or TablePreprocessor())
-    table.set_params(native=record.native)
+    if isinstance(table, TablePreprocessor):
+        table.set_params(native=record.native)
     return Pipeline([("table", table), ("classifier", record.classifier(**parameters))])
 
 

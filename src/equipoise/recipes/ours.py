@@ -9,10 +9,21 @@ from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, Rebalance
 from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers import AutoClassifier, MUBOClassifier
 from equipoise.classifiers.mubo import OUTER_STEPS
-from equipoise.losses import CDTLoss, ClassBalancedLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
+from equipoise.losses import (
+    CDTLoss,
+    ClassBalancedLoss,
+    DeferredReweighting,
+    FocalLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    VSLoss,
+)
 from equipoise.networks.cosine import SCALE
 from equipoise.recipes.record import Recipe, equal_priors, observed_priors
 from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
+
+AUTO_IMAGES = "auto-images"
+"""The recipe that needs no choice, for images."""
 
 AUTO = "auto"
 """The recipe of `AutoClassifier`, the default where none is named."""
@@ -59,12 +70,24 @@ TREATMENTS = [
         "batches drawn balanced from all rows, then mixed",
         {"batch_sampler": BalancedBatchSampler, "batch_transform": MixUp(alpha=0.3)},
     ),
+    Recipe(
+        "augment",
+        "batches drawn balanced from all rows; of images, augmented copies",
+        {"batch_sampler": BalancedBatchSampler},
+    ),
     Recipe("focal", "focal loss, little weight for rows that are easy", {"loss": FocalLoss}),
     Recipe("class-balanced", "errors weighted by the effective number of rows", {"loss": ClassBalancedLoss}),
     Recipe("ldam", "LDAM, larger margins for minority classes", _ldam),
     Recipe("la", "logit adjustment, class priors added to the logits", {"loss": LogitAdjustedLoss}),
     Recipe("cdt", "class-dependent temperatures, smaller logits for minority classes", {"loss": CDTLoss}),
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
+    Recipe(
+        AUTO_IMAGES,
+        "for images: logit adjustment, and class weights in the last fifth of the steps",
+        {"loss": partial(DeferredReweighting, LogitAdjustedLoss)},
+        priors=equal_priors,
+        slow=True,
+    ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),
 ]
 """The default, the untreated network and its treatments, in the order of lists."""

@@ -74,7 +74,7 @@ class Recipe:
         if self.make is not None:
             return self.make(**parameters)
         copies = {key: clone(part, safe=False) for key, part in (self.parts or {}).items()}
-        return NeuralClassifier(standardize=False, **copies, **parameters)
+        return NeuralClassifier(**{"standardize": False} | copies | parameters)
 
 
 def observed_priors(counts: Counts) -> Counts:

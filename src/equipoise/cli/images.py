@@ -1,0 +1,113 @@
+"""Images as a task of the commands: read, checked, and their test part kept apart."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+from equipoise.cli.output import say
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+    from equipoise.images import ImageSet
+
+_pictures = Group("Images")
+
+
+@Parameter(name="*", group=_pictures)
+@dataclass(frozen=True)
+class Pictures:
+    """How images are read and shown."""
+
+    image_size: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Longer side of the images in pixels; by default that of the data, at most 64."""
+    thumbnails: Annotated[bool, Parameter(negative="--no-thumbnails")] = True
+    """Whether the report shows images."""
+
+
+AS_THEY_ARE = Pictures()
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTask:
+    """Images to learn from, and those of the test part, on which nothing is chosen."""
+
+    data: "Dataset"
+    images: "ImageSet"
+    test: "ImageSet | None"
+
+    def tested(self, model: Any) -> dict[str, float]:
+        """Score a model on the test part, by titles of metrics, and print it; nothing without such a part."""
+        if self.test is None or self.test.labels is None:
+            return {}
+        from equipoise import metrics
+        from equipoise.images.reader import picture_table
+
+        predicted = model.predict(picture_table(self.test))
+        known = list(self.data.y.unique())
+        figures = {
+            "G-mean": metrics.g_mean(self.test.labels, predicted, labels=known),
+            "balanced accuracy": metrics.balanced_accuracy(self.test.labels, predicted, labels=known),
+        }
+        scores = ", ".join(f"{title} {value:.3f}" for title, value in figures.items())
+        say(f"On the {len(self.test):,} images of the test part, which chose nothing: {scores}.")
+        return figures
+
+
+def load_images(path: Path, target: str | None, group: str | None, pictures: Pictures) -> ImageTask:
+    """Read the images of a path as a task.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, no classes, or classes of the test part that the others lack.
+    """
+    from equipoise.images import read_images
+    from equipoise.images.task import image_task
+
+    images = read_images(path, image_size=pictures.image_size, target=target, group=group, cache=_cache())
+    learned, test = images, None
+    if images.parts is not None and (images.parts == "test").any():
+        learned, test = images.part(["train", "val"]), images.part(["test"])
+        if unknown := _new(test, learned):
+            raise ValueError(f"The test part of {path} has classes that the other parts lack: {', '.join(unknown)}.")
+    return ImageTask(image_task(learned, source=str(path)), learned, test)
+
+
+def _new(test: "ImageSet", learned: "ImageSet") -> list[str]:
+    return [] if test.labels is None or learned.labels is None else sorted(set(test.labels) - set(learned.labels))
+
+
+def _cache() -> Path | None:
+    """Return where decoded pixels are kept; None where nothing can be written."""
+    from equipoise.datasets import data_home
+
+    home = data_home()
+    there = next(place for place in (home, *home.parents) if place.exists())
+    return home / "decoded" if os.access(there, os.W_OK) else None
+
+
+def predict_images(model: Any, path: Path, about: dict[str, Any]) -> "tuple[Any, tuple[str, ...]]":
+    """Return a table of names, predictions and probabilities of the images of a path, and notes."""
+    import pandas as pd
+
+    from equipoise.images import read_images
+    from equipoise.images.kinds import IMAGE_ENDINGS, is_images
+    from equipoise.images.reader import Picture, picture_table
+
+    channels, height, width = about["images"]
+    notes: tuple[str, ...] = ()
+    if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
+        table = pd.DataFrame({"image": [Picture(path.name, model[0].transform([str(path)])[0])]})
+        names = [path.name]
+    elif is_images(path):
+        images = read_images(path, shape=(channels, height, width), labelled=False)
+        table, names, notes = picture_table(images), list(images.names), images.notes
+    else:
+        raise ValueError(f"The model reads images, but {path} is none: name a folder, an archive, or a csv of paths.")
+    proba = model.predict_proba(table)
+    columns = {f"probability_{label}": column for label, column in zip(model.classes_, proba.T, strict=True)}
+    return pd.DataFrame({"image": names, "prediction": model.predict(table), **columns}), notes

@@ -1,0 +1,33 @@
+"""Which paths are of images, told by their names; nothing is decoded, and little is imported."""
+
+import csv
+from pathlib import Path
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".txz", ".tbz2")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+
+
+def is_images(path: Path) -> bool:
+    """Whether a path is of images rather than of a table: a folder, an archive, arrays, or a csv file of image paths.
+
+    Examples
+    --------
+    >>> is_images(Path("photos.tar.gz")), is_images(Path("fraud.csv"))
+    (True, False)
+    """
+    if path.is_dir() or path.name.lower().endswith((*ARCHIVES, ".npz")) or "-images-idx" in path.name:
+        return True
+    return path.suffix.lower() in (".csv", ".tsv") and path.is_file() and _lists_images(path)
+
+
+def _lists_images(path: Path) -> bool:
+    """Whether the first row of a text file has the path of an image in a column ``path``."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        start = file.read(1 << 16).splitlines()[:2]
+    separators = [separator for separator in (",", ";", "\t") if start and separator in start[0]]
+    for separator in separators:
+        lines = list(csv.reader(start, delimiter=separator))
+        names = [name.strip().strip("\ufeff").lower() for name in lines[0]]
+        if "path" in names and len(lines) > 1 and len(lines[1]) > names.index("path"):
+            return lines[1][names.index("path")].strip().lower().endswith(IMAGE_ENDINGS)
+    return False

@@ -1,0 +1,58 @@
+"""Images as a classification task: what a comparison, a fit and a check begin with."""
+
+import pandas as pd
+
+from equipoise.datasets import Dataset
+from equipoise.images.check import check_images
+from equipoise.images.imageset import ImageSet
+from equipoise.images.reader import ImageReader, picture_table
+from equipoise.text import listed
+
+
+def image_task(images: ImageSet, *, source: str) -> Dataset:
+    """Return labelled images as a task.
+
+    Parameters
+    ----------
+    images : ImageSet
+    source : str
+        Where they come from.
+
+    Returns
+    -------
+    Dataset
+        Its rows are the images; its preprocessing reads them.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, a single class, or a class with a single image.
+    """
+    if images.labels is None:
+        raise ValueError(f"{source} has no labels: put the images of each class into a folder of its own.")
+    y = pd.Series(images.labels.tolist(), name="class")
+    counts = y.value_counts()
+    if len(counts) < 2:
+        raise ValueError(f"Two classes or more are needed, but {source} holds only {counts.index[0]!r}.")
+    if single := sorted(counts.index[counts == 1]):
+        raise ValueError(
+            f"Each class needs at least two images, but these classes of {source} have a single one: "
+            f"{listed(map(repr, single), most=5)}. Add images, or remove these folders."
+        )
+    channels, height, width = images.shape
+    reader = ImageReader(channels=channels, height=height, width=width)
+    rare = min(counts.index[counts == counts.min()])
+    return Dataset(
+        name=images.name,
+        X=picture_table(images),
+        y=y,
+        rare=rare,
+        family=None,
+        groups=images.groups,
+        source=source,
+        licence="not stated",
+        notes=images.notes,
+        preprocessor=reader,
+        findings=tuple(check_images(images)),
+        images=True,
+    )
