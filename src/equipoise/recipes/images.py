@@ -36,7 +36,8 @@ _PARTS = ("batch_transform", "batch_sampler", "loss", "class_weight", "network")
 def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
     """Return the parameters of `NeuralClassifier` by which a recipe trains on images.
 
-    Images are shifted by up to an eighth of 32 pixels and mirrored; where a recipe mixes rows, before that.
+    Images are shifted by up to four pixels and mirrored; where a recipe mixes rows, before that. ``auto-images`` has a
+    wider network than the others.
 
     Raises
     ------
@@ -54,8 +55,9 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
         augmented: Any = clone(transform, safe=False).set_params(between=Augment(), per_row=True)
     else:
         augmented = Augment() if transform is None else clone(transform, safe=False)
-    network = {"cosine_mlp": f"cosine_{_COMMON['network']}"}.get(parts.get("network", ""), _COMMON["network"])
-    return _COMMON | {"batch_transform": augmented, "network": network}
+    common = _COMMON | ({"network": "fast_cnn"} if recipe.name == AUTO_IMAGES else {})
+    network = {"cosine_mlp": f"cosine_{common['network']}"}.get(parts.get("network", ""), common["network"])
+    return common | {"batch_transform": augmented, "network": network}
 
 
 def reads_images(recipe: Recipe) -> bool:

@@ -12,7 +12,6 @@ from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import (
     CDTLoss,
     ClassBalancedLoss,
-    DeferredReweighting,
     FocalLoss,
     LDAMLoss,
     LogitAdjustedLoss,
@@ -83,10 +82,10 @@ TREATMENTS = [
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
     Recipe(
         AUTO_IMAGES,
-        "for images: logit adjustment, and class weights in the last fifth of the steps",
-        {"loss": partial(DeferredReweighting, LogitAdjustedLoss)},
-        priors=equal_priors,
+        "for images: a wide network with logit adjustment",
+        {"loss": LogitAdjustedLoss},
         slow=True,
+        cost=2.4,
     ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),
 ]
