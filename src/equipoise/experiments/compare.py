@@ -295,7 +295,8 @@ def _as_json(value: Any) -> Any:
 def fingerprint(dataset: Dataset) -> str:
     """Return a digest of a table's columns, cells and labels, and of how it is read."""
     read_by = dataset.table_preprocessor().get_params(deep=False)
-    read_by["text_encoder"] = getattr(read_by["text_encoder"], "__qualname__", str(read_by["text_encoder"]))
+    encoder = read_by.get("text_encoder")
+    read_by["text_encoder"] = getattr(encoder, "__qualname__", str(encoder))
     digest = hashlib.sha256(repr(([str(c) for c in dataset.X.columns], read_by)).encode())
     for part in (dataset.X, dataset.y):
         digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
