@@ -16,6 +16,7 @@ from equipoise.cli.compare import compare
 from equipoise.cli.datasets import fetch, list_datasets
 from equipoise.cli.export import export
 from equipoise.cli.fit import fit
+from equipoise.cli.plan import plan
 from equipoise.cli.predict import predict
 from equipoise.cli.reproduce import reproduce
 
@@ -27,7 +28,7 @@ app = App(
     help="Train classifiers on imbalanced data, and learn which treatment of the imbalance helps.",
     default_parameter=Parameter(negative=()),
 )
-for command in (check, compare, fit, predict, export, reproduce):
+for command in (check, compare, fit, predict, export, reproduce, plan):
     app.command(command)
 datasets_app = App(name="datasets", help="List and download the named data sets.")
 datasets_app.command(list_datasets, name="list")

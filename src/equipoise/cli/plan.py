@@ -1,0 +1,135 @@
+"""``equipoise plan``: how many labelled rows an evaluation needs, before they are collected."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
+from equipoise.cli.output import announce, say
+from equipoise.cli.task import load_task
+from equipoise.files import check_input
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+
+
+def _check_share(_: Any, value: float | None) -> None:
+    if value is not None and not 0 < value < 1:  # NaN neither
+        raise ValueError("Must be within 0 and 1, such as 0.05.")
+
+
+Share = Annotated[float | None, Parameter(validator=_check_share)]
+GivenShare = Annotated[float, Parameter(validator=_check_share)]
+
+
+def plan(
+    pilot: Path | None = None,
+    /,
+    *,
+    target: str | None = None,
+    prior: Share = None,
+    recall: GivenShare = 0.8,
+    precision: Share = None,
+    average_precision: Share = None,
+    margin: GivenShare = 0.05,
+    difference: GivenShare = 0.05,
+    reading: Reading = AS_IN_A_FILE,
+    columns: Columns = AS_FOUND,
+) -> None:
+    """Tell how many labelled rows give 95% intervals of a width, and would settle a comparison of two methods.
+
+    Parameters
+    ----------
+    pilot
+        Table with some labelled rows. Prior, precision and average precision are then those of boosting on held-out
+        rows of it, unless they are given.
+    target
+        Column of the classes in the pilot.
+    prior
+        Share of the class that matters.
+    recall
+        Recall that is expected or wanted.
+    precision
+        Precision that is expected at this recall; 0.5 without a pilot.
+    average_precision
+        Average precision that is expected; 0.5 without a pilot.
+    margin
+        Half of the width of the intervals.
+    difference
+        Difference between the recalls of two methods that should be told from none.
+    """
+    if pilot is None and prior is None:
+        raise ValueError("Give the share of the class that matters (--prior .01), or a pilot table and its --target.")
+    if pilot is not None and target is None:
+        raise ValueError(f"Name the column of {pilot} that holds the classes: --target NAME.")
+    expected = {"prior": prior, "precision": precision, "average_precision": average_precision}
+    if pilot is not None and target is not None:
+        check_input(pilot)
+        data = load_task(pilot, target, reading, columns)
+        announce(data)
+        measured = _measured(data, recall)
+        say(f"  Boosting on held-out rows: {_in_words(measured, data, recall)}.")
+        expected = {name: measured[name] if value is None else value for name, value in expected.items()}
+
+    from equipoise.experiments.sample_size import CHANCE, needs
+
+    values = {name: 0.5 if value is None else value for name, value in expected.items()}
+    found = needs(**values, recall=recall, margin=margin, difference=difference)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in ("95% interval or comparison", "counted rows", "labelled rows"):
+        table.add_column(title, justify="left" if title.startswith("95") else "right")
+    for need in found:
+        table.add_row(need.goal, f"{need.counted:,}", f"{need.rows:,}")
+    Console().print(table, highlight=False)
+    say(
+        f"Counted are positive rows, for precision alarms. The labelled rows hold them with a chance of {CHANCE:.0%}; "
+        f"a comparison of two methods on the same rows (McNemar) then has a power of {CHANCE:.0%}."
+    )
+    if pilot is not None:
+        have = len(data.y)
+        settled = [need.goal for need in found if need.rows <= have]
+        say(f"The pilot has {have:,} rows: " + (f"enough for {'; '.join(settled)}." if settled else "enough for none."))
+
+
+def _measured(data: "Dataset", recall: float) -> dict[str, float]:
+    """Return prior, precision at a recall, and average precision of boosting on held-out rows."""
+    import warnings
+
+    import numpy as np
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+
+    from equipoise import recipes
+    from equipoise.experiments.splits import feasible_folds
+
+    rare = (data.y.astype(str) == str(data.rare)).to_numpy()
+    n_folds, _ = feasible_folds(rare.astype(np.int64), 5)
+    kind = StratifiedKFold if data.groups is None else StratifiedGroupKFold
+    folds = kind(n_folds, shuffle=True, random_state=0)
+    model = recipes.make("gbdt", preprocessor=data.table_preprocessor(), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = cross_val_predict(model, data.X, rare, groups=data.groups, cv=folds, method="predict_proba")[:, 1]
+    precisions, recalls, _ = precision_recall_curve(rare, scores)
+    return {
+        "prior": float(rare.mean()),
+        "precision": float(min(precisions[recalls >= recall].max(), 0.99)),
+        "average_precision": float(min(average_precision_score(rare, scores), 0.99)),
+    }
+
+
+def _in_words(measured: dict[str, float], data: "Dataset", recall: float) -> str:
+    from equipoise.experiments.sample_size import logit_interval, wilson
+    from equipoise.text import between, number
+
+    n_rare = round(measured["prior"] * len(data.y))
+    prior = wilson(measured["prior"], len(data.y))
+    score = logit_interval(measured["average_precision"], n_rare)
+    return (
+        f"precision {number(measured['precision'])} at a recall of {recall:g}, average precision "
+        f"{number(measured['average_precision'])} (95% interval {between(*score)}); the share of {data.rare!r} is "
+        f"{measured['prior']:.3g} (95% interval {prior[0]:.3g} to {prior[1]:.3g})"
+    )

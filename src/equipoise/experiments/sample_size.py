@@ -1,0 +1,190 @@
+"""How many labelled rows an evaluation needs, before they are collected.
+
+Recall and precision are shares of rows: Wilson's score interval (Wilson 1927, JASA 22, 209-212), whose coverage is
+near the nominal one also for shares near 0 or 1 (Brown, Cai and DasGupta 2001, Statistical Science 16(2)). Average
+precision: the logit interval with as many trials as there are positive rows (Boyd, Eng and Page 2013, Area under the
+Precision-Recall Curve: Point Estimates and Confidence Intervals, ECML PKDD, section 4). Two methods on the same rows:
+McNemar's test of the positive rows on which they differ, its sample size by Connor 1987 (Biometrics 43, 207-211).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scipy.special import expit, logit
+from scipy.stats import nbinom, norm
+
+CHANCE = 0.9
+"""Chance that so many rows hold as many positive ones as are needed; and power of a comparison."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Rows that a goal needs.
+
+    Attributes
+    ----------
+    goal : str
+        What is to be measured, in words.
+    counted : int
+        Rows that the interval counts: positive ones, or alarms.
+    rows : int
+        Labelled rows in all.
+    """
+
+    goal: str
+    counted: int
+    rows: int
+
+
+def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share of n rows.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson(0.8, 100)]
+    [0.711, 0.867]
+    """
+    z2 = norm.ppf((1 + confidence) / 2) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return float(centre - half), float(centre + half)
+
+
+def logit_interval(score: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of an average precision by n positive rows, within (0, 1).
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in logit_interval(0.6, 100)]
+    [0.501, 0.691]
+    """
+    half = norm.ppf((1 + confidence) / 2) / math.sqrt(n * score * (1 - score))
+    return float(expit(logit(score) - half)), float(expit(logit(score) + half))
+
+
+def counted_for(interval: Callable[[float, float, float], tuple[float, float]], value: float, margin: float) -> int:
+    """Return the fewest rows whose 95% interval of a value reaches no further than a margin on average of its sides.
+
+    Parameters
+    ----------
+    interval : callable
+        ``(value, n, confidence) -> (low, high)``, narrower for more rows.
+    value : float in (0, 1)
+        Value that is expected.
+    margin : float in (0, 1)
+        Half of the interval's width.
+
+    Examples
+    --------
+    >>> counted_for(wilson, 0.8, 0.05)
+    245
+    """
+    few, many = 0, 1
+    while _half(interval, value, many) > margin:
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if _half(interval, value, middle) <= margin else (middle, many)
+    return many
+
+
+def _half(interval: Callable[[float, float, float], tuple[float, float]], value: float, n: int) -> float:
+    low, high = interval(value, n, 0.95)
+    return (high - low) / 2
+
+
+def rows_with(counted: int, share: float) -> int:
+    """Return how many rows hold so many of a share of all, with a chance of `CHANCE`.
+
+    Examples
+    --------
+    >>> rows_with(244, 0.01)
+    26412
+    """
+    return counted + int(nbinom.ppf(CHANCE, counted, share)) if share < 1 else counted
+
+
+def paired_positives(recall: float, difference: float, discordant: float) -> int:
+    """Return the positive rows on which McNemar's test settles a difference of two recalls, with a power of `CHANCE`.
+
+    Parameters
+    ----------
+    recall, difference : float
+        Recall of one method, and by how much the other's differs.
+    discordant : float
+        Share of positive rows that only one of the two finds, at least the difference.
+
+    Examples
+    --------
+    >>> paired_positives(0.8, 0.05, 0.15)
+    627
+    """
+    if not abs(difference) <= discordant <= 1:
+        raise ValueError(f"discordant must be from the difference, {difference!r}, to 1, got {discordant!r}.")
+    z, power, d2 = norm.ppf(0.975), norm.ppf(CHANCE), difference**2
+    return math.ceil((z * math.sqrt(discordant) + power * math.sqrt(discordant - d2)) ** 2 / d2)
+
+
+def needs(
+    prior: float, *, recall: float, precision: float, average_precision: float, margin: float, difference: float
+) -> list[Need]:
+    """Return the labelled rows for 95% intervals of a half-width, and for a comparison of two methods.
+
+    Parameters
+    ----------
+    prior : float
+        Share of the positive class.
+    recall, precision, average_precision : float
+        Values that are expected. Alarms are then raised for ``prior * recall / precision`` of all rows.
+    margin : float
+        Half of the width of an interval.
+    difference : float
+        Difference of two methods' recalls that is to be told from none.
+
+    Returns
+    -------
+    list of Need
+
+    Raises
+    ------
+    ValueError
+        If a number is not within (0, 1), or more alarms would be needed than there are rows.
+
+    Examples
+    --------
+    >>> found = needs(0.01, recall=0.8, precision=0.3, average_precision=0.5, margin=0.05, difference=0.05)
+    >>> [(need.counted, need.rows) for need in found[:2]]
+    [(245, 26516), (320, 12856)]
+    """
+    given = {"prior": prior, "recall": recall, "precision": precision, "average precision": average_precision}
+    for name, value in (given | {"margin": margin, "difference": difference}).items():
+        if not 0 < value < 1:
+            raise ValueError(f"The {name} must be within 0 and 1, got {value!r}.")
+    alarms = prior * recall / precision
+    if alarms > 1:
+        raise ValueError(
+            f"A precision of {precision:g} at a recall of {recall:g} needs more alarms than there are rows at a "
+            f"prior of {prior:g}: expect a precision of {prior * recall:.3g} or more."
+        )
+    by_recall, by_precision = counted_for(wilson, recall, margin), counted_for(wilson, precision, margin)
+    by_score = counted_for(logit_interval, average_precision, margin)
+    other = min(recall + difference, 1.0) if recall + difference <= 1 else recall - difference
+    unlike = recall * (1 - other) + other * (1 - recall)
+    alike = max(unlike / 3, difference)
+    return [
+        Need(f"recall {recall:g} ± {margin:g}", by_recall, rows_with(by_recall, prior)),
+        Need(
+            f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms",
+            by_precision,
+            rows_with(by_precision, alarms),
+        ),
+        Need(f"average precision {average_precision:.3g} ± {margin:g}", by_score, rows_with(by_score, prior)),
+        *(
+            Need(f"recalls {difference:g} apart, {title}", counted, rows_with(counted, prior))
+            for title, counted in (
+                ("similar methods", paired_positives(recall, difference, alike)),
+                ("independent methods", paired_positives(recall, difference, unlike)),
+            )
+        ),
+    ]
