@@ -112,9 +112,11 @@ def seconds(value: float) -> str:
 
     Examples
     --------
-    >>> seconds(0.2), seconds(75), seconds(4000)
-    ('0.20 s', '1 min 15 s', '1 h 6 min')
+    >>> seconds(0.2), seconds(75), seconds(4000), seconds(0.0001)
+    ('0.20 s', '1 min 15 s', '1 h 6 min', '<0.01 s')
     """
+    if 0 < value < 0.005:
+        return "<0.01 s"
     if value < 60:
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
     minutes, rest = divmod(round(value), 60)

@@ -42,6 +42,8 @@ def stored(tmp_path: Path) -> Stored:
         name: str = "table",
         metric: str = "g_mean",
         skill: dict[str, float] = SKILL,
+        seconds: dict[str, float] | None = None,
+        findings: Sequence[dict[str, object]] = (),
         failed: Sequence[tuple[str, int, int]] = (),
         missing: Sequence[tuple[str, int, int]] = (),
         made: Callable[[str, int, int], list[dict[str, object]]] = lambda recipe, repeat, fold: [],
@@ -62,7 +64,7 @@ def stored(tmp_path: Path) -> Stored:
                     "counts": list(counts),
                     "rare": int(np.argmin(counts)),
                     "notes": list(notes),
-                    "findings": [],
+                    "findings": list(findings),
                     "source": name,
                     "columns": [
                         {"column": c, "kind": "number", "missing": 0.25, "distinct": 7, "note": ""} for c in columns
@@ -81,7 +83,11 @@ def stored(tmp_path: Path) -> Stored:
                         key = recipe, repeat, fold.number
                         cell = _cell(key, codes[fold.test], len(counts), skill[recipe], list(notes), rng)
                         priors = learned_priors(recipe, trained)
-                        cell = replace(cell, priors=None if priors is None else priors.tolist())
+                        cell = replace(
+                            cell,
+                            priors=None if priors is None else priors.tolist(),
+                            seconds=(seconds or {}).get(recipe, 0.5),
+                        )
                         if key in failed:
                             store.add([Cell(*key, 0.0, None, None, error="ValueError: no <rows>")])
                         elif key not in missing:
@@ -99,7 +105,7 @@ def _cell(
     decided = (proba + 0.2 * np.eye(k)[-1]).argmax(axis=1) if key[0] == "auto" else proba.argmax(axis=1)
     confusion = np.zeros((k, k), dtype=np.int64)
     np.add.at(confusion, (codes, decided), 1)
-    return Cell(*key, 0.5, proba, confusion, notes, decided=decided)
+    return Cell(*key, 0.5, proba, confusion, notes, decided=decided, predicting=0.25)
 
 
 @pytest.fixture(scope="session")

@@ -155,9 +155,11 @@ def compare(
         write_report(comparison, out / "report.html", command=command_line(), reviewed=reviewed)
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
-        bars.advance("refitting")
-        seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)
-        not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds, of_images)
+        not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."
+        if not comparison.obstacle:
+            bars.advance("refitting")
+            seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)
+            not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds, of_images)
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command_line())
@@ -205,7 +207,7 @@ def _save_winner(
     path: Path,
     seconds: float,
     of_images: ImageTask | None,
-) -> str | None:
+) -> str:
     """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason."""
     from equipoise import persistence
     from equipoise.experiments import refit
@@ -222,7 +224,7 @@ def _save_winner(
         persistence.save(model, path, about=about)
     except (ValueError, TypeError) as error:
         return str(error)
-    return None
+    return ""
 
 
 def _figures(comparison: "Comparison") -> dict[str, Any]:

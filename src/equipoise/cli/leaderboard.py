@@ -4,33 +4,35 @@ from rich.console import Console
 from rich.table import Table
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.reports.verdict import verdict
 from equipoise.text import number
 
-_SHOWN = ("g_mean", "macro_f1", "average_precision", "balanced_brier")  # fits a terminal; the report shows all
+_SHOWN = ("average_precision", "balanced_brier")  # fits 80 columns; the report shows all
 
 
 def print_leaderboard(console: Console, comparison: Comparison) -> None:
-    """Print a row a recipe, best first."""
+    """Print a row a recipe, best first, and the verdict."""
     board, chosen = comparison.leaderboard, METRICS[comparison.metric]
-    names = list(dict.fromkeys((chosen.name, *_SHOWN)))
-    table = Table(
-        title=f"Best first by {chosen.title}", box=None, padding=(0, 1, 0, 0), pad_edge=False
-    )  # fits 80 columns
+    others = [name for name in _SHOWN if name != chosen.name]
+    table = Table(title=f"Best first by {chosen.title}", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("recipe", no_wrap=True)
-    readings = {"prior corrected": f"prior_{chosen.name}", "threshold tuned": f"tuned_{chosen.name}"}
-    readings = {title: column for title, column in readings.items() if column in board}
-    for title in (chosen.title, *readings, *(METRICS[name].title for name in names[1:]), "seconds a fit"):
+    titles = ("at its best", "as shipped", *(METRICS[name].title for name in others), "seconds a fit", "per 10,000")
+    for title in titles:
         table.add_column(title.replace(" ", "\n", 1), justify="right", overflow="fold")
+    near = comparison.near_best
     for row in board.to_dict("records"):
-        equal = row["difference_low"] <= 0 <= row["difference_high"]
         table.add_row(
-            row["recipe"] + (" =" if equal else ""),
-            *(number(row[column]) for column in (names[0], *readings.values(), *names[1:])),
-            f"{row['seconds']:.1f}",
+            row["recipe"] + (" =" if row["recipe"] in near else ""),
+            *(number(row[column]) for column in (comparison.chosen, chosen.name, *others)),
+            *(f"{row[column]:.2f}" for column in ("seconds", "predicting")),
         )
     console.print(table)
     console.print(
         "=  not significantly different from the best (95% interval of the paired difference)", highlight=False
     )
-    if readings:
-        console.print(f"{', '.join(readings)}: {chosen.title} of the same models in another reading", highlight=False)
+    console.print(
+        "at its best: decision, class priors, calibration and thresholds chosen on other folds", highlight=False
+    )
+    said = verdict(comparison)
+    sentences = " ".join(filter(None, (said.best, said.advice)))
+    console.print(f"\n{sentences}", highlight=False, markup=False)

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from equipoise.decisions.held_out import HeldOutRows
-from equipoise.decisions.wrapper import ClassifierWrapper, Weights, takes
+from equipoise.decisions.wrapper import ClassifierWrapper, Weights, checked_labels, takes
 from equipoise.dependence import Dependence
 from equipoise.sklearn_private import check_method_params, safe_indexing
 
@@ -119,7 +119,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
             The fitted classifier itself.
         """
         self.estimator_ = estimator
-        labels = np.asarray(y)
+        labels = checked_labels(y)
         self._prepare(labels)
         if self._learns():
             codes = self._codes(labels)

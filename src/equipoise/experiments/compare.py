@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
+from equipoise.experiments import shipped
 from equipoise.experiments.arms import recipe_parameters, taken_by
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.costs import measured_costs
@@ -310,10 +312,10 @@ def fingerprint(dataset: Dataset) -> str:
 def refit(
     comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
 ) -> Pipeline:
-    """Fit a recipe, the winner by default, on all rows, as the comparison trained it.
+    """Fit a recipe, the winner by default, on all rows, as the comparison trained it, and ship it at its best reading.
 
-    With terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out
-    rows of the comparison.
+    Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
+    terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
 
     Parameters
     ----------
@@ -336,15 +338,20 @@ def refit(
         random_state=protocol.random_state,
         **recipe_parameters(name, protocol),
     )
+    counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
     if comparison.aim.decides:
-        counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
-        model.steps[-1] = ("classifier", natural(name, model[-1], counts, mass))
+        unfitted = natural(name, model[-1], counts, mass)
+    else:
+        unfitted = shipped.corrected(comparison, name, model[-1])
+    model.steps[-1] = ("classifier", unfitted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
         fitted = fit_whole(model, dataset, seconds=seconds)
-        if not comparison.aim.decides:
-            return fitted
-        return with_decision(comparison, name, fitted, np.unique(dataset.y.to_numpy()))
+        labels = np.unique(dataset.y.to_numpy())
+        if comparison.aim.decides:
+            return with_decision(comparison, name, fitted, labels)
+        fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
+    return fitted
 
 
 def results_path(folder: Path) -> Path:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.decisions import Aim
+from equipoise.experiments.best import AtBest
+from equipoise.experiments.crown import no_winner
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.experiments.store import Cell, Store, StoredFold
 
 
@@ -94,11 +96,22 @@ class Comparison:
         return Readings(self.cells, self.folds.values(), self.rare, by_time=self.protocol.by_time)
 
     @cached_property
+    def at_best(self) -> AtBest:
+        """The best reading of each result, by the chosen metric."""
+        return AtBest(self.readings, METRICS[self.metric])
+
+    @property
+    def chosen(self) -> str:
+        """Column of `scores` that ranks the recipes: the chosen metric at its best reading."""
+        return f"best_{self.metric}"
+
+    @cached_property
     def scores(self) -> pd.DataFrame:
-        """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and two more readings of it.
+        """One row a result: ``recipe``, ``repeat``, ``fold``, ``seconds``, every metric, and other readings of it.
 
         A metric is read as decided; ``prior_<metric>`` and ``tuned_<metric>`` are its prior-corrected and
-        threshold-tuned readings, see `Readings.score`.
+        threshold-tuned readings, see `Readings.score`. ``best_<metric>`` is the chosen metric at its best reading,
+        which ``reading`` names, see `AtBest`. ``predicting`` is the time of 10,000 predictions in seconds.
         """
         kept = {CORRECTED: [m for m in METRICS.values() if m.priors], TUNED: [METRICS[name] for name in TUNED_FOR]}
         wide = self.readings.frame(list(METRICS.values()), [DECIDED]).drop(columns="reading")
@@ -106,6 +119,10 @@ class Comparison:
             frame = self.readings.frame(kept[reading], [reading])
             for metric in kept[reading]:
                 wide[f"{prefix}_{metric.name}"] = frame[metric.name]
+        best = [self.at_best.of(cell) for cell in self.readings.cells]
+        wide["reading"] = [reading for reading, _ in best]
+        wide[self.chosen] = [score for _, score in best]
+        wide["predicting"] = [np.nan if c.predicting is None else c.predicting for c in self.readings.cells]
         return wide.rename(columns={"arm": "recipe"})
 
     @cached_property
@@ -149,10 +166,21 @@ class Comparison:
         wide = self.scores.pivot(index=["repeat", "fold"], columns="recipe", values=metric)
         return wide[self.recipes].dropna()
 
-    def interval(self, metric: str, recipe: str, against: str | None = None) -> Interval:
-        """Mean of a metric with its corrected resampled t interval, or of the paired difference to a recipe."""
-        table = self.table(metric)
+    def interval(self, column: str, recipe: str, against: str | None = None) -> Interval:
+        """Mean of a column of scores with its corrected resampled t interval, or of the paired difference to a recipe.
+
+        Intervals stay within the bounds of the metric, see `within`.
+        """
+        table = self.table(column)
         values = table[recipe] if against is None else table[recipe] - table[against]
+        low, high = METRICS[column.removeprefix("best_").removeprefix("tuned_").removeprefix("prior_")].bounds
+        found = self.interval_of(values)
+        if against is None:
+            return within(found, low, high)
+        return Interval(found.mean, max(found.low, low - high), min(found.high, high - low))
+
+    def interval_of(self, values: pd.Series) -> Interval:
+        """Mean over folds, with its corrected resampled t interval; NaN for fewer than two folds."""
         if len(values) < 2:
             mean = float(values.mean()) if len(values) else float("nan")
             return Interval(mean, float("nan"), float("nan"))
@@ -160,30 +188,31 @@ class Comparison:
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
-        """One row a recipe, best first by the chosen metric; equals in the order of the protocol.
+        """One row a recipe, best first by the chosen metric at its best reading; equals in the order of the protocol.
 
-        Columns: ``recipe``, ``description``, the mean of every column of `scores`; ``low`` and
-        ``high``, the 95% interval of the chosen metric; ``rank``, its mean rank over folds;
-        ``difference_low`` and ``difference_high``, the interval of the paired difference to the winner;
-        ``seconds`` a fit.
+        Columns: ``recipe``, ``description``, the mean of every column of `scores`; ``reading``, the best reading over
+        all folds; ``low`` and ``high``, the 95% interval of the chosen metric at its best reading; ``rank``, its mean
+        rank over folds; ``difference_low`` and ``difference_high``, the interval of the paired difference to the first
+        recipe; ``seconds`` a fit, and ``predicting``, seconds of 10,000 predictions.
         """
-        common = self.table(self.metric).index
+        table = self.table(self.chosen)
         scores = self.scores.set_index(["repeat", "fold"])
-        if len(common):  # a recipe that failed on some folds is compared on the others, and so are all
-            scores = scores.loc[common]
+        if len(table):  # a recipe that failed on some folds is compared on the others, and so are all
+            scores = scores.loc[table.index]
         means = scores.groupby("recipe").mean(numeric_only=True)
         better = METRICS[self.metric].greater_is_better
-        means = means.loc[self.recipes].sort_values(self.metric, ascending=not better, kind="stable")
-        winner = means.index[0]
-        ranks = self.table(self.metric).rank(axis=1, ascending=not better).mean()
+        means = means.loc[self.recipes].sort_values(self.chosen, ascending=not better, kind="stable")
+        first = str(means.index[0])
+        ranks = table.rank(axis=1, ascending=not better).mean()
         rows = []
         for recipe in map(str, means.index):
-            _, low, high = self.interval(self.metric, recipe)
-            _, d_low, d_high = self.interval(self.metric, recipe, against=str(winner))
+            _, low, high = self.interval(self.chosen, recipe)
+            _, d_low, d_high = self.interval(self.chosen, recipe, against=first)
             rows.append(
                 {
                     "recipe": recipe,
                     "description": recipes.describe(recipe),
+                    "reading": self.at_best.overall(recipe),
                     **means.loc[recipe].to_dict(),
                     "low": low,
                     "high": high,
@@ -195,6 +224,24 @@ class Comparison:
         return pd.DataFrame(rows)
 
     @property
-    def winner(self) -> str:
-        """The recipe with the best mean of the chosen metric."""
+    def best(self) -> str:
+        """The recipe with the best mean of the chosen metric, at its best reading."""
         return str(self.leaderboard["recipe"].iloc[0])
+
+    @property
+    def near_best(self) -> list[str]:
+        """Recipes that do not differ significantly from the best, which is among them."""
+        board = self.leaderboard
+        contains = ~((board["difference_low"] > 0) | (board["difference_high"] < 0))
+        return board["recipe"][contains].tolist()
+
+    @property
+    def winner(self) -> str:
+        """The recipe to use: the cheapest of `near_best`, by seconds of a fit and of 10,000 predictions."""
+        board = self.leaderboard.set_index("recipe").loc[self.near_best]
+        return str((board["seconds"] + board["predicting"].fillna(0)).idxmin())
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Reason why no winner is crowned, in a sentence; empty where there is none."""
+        return no_winner(self)

@@ -1,9 +1,12 @@
-"""Ways to read stored probabilities: as decided, corrected to other class priors, with thresholds tuned on other folds.
+"""Ways to read stored probabilities: as they are, corrected to other class priors, calibrated or with tuned thresholds.
+
+What a reading learns, it learns from the answers on the other folds of the same repeat: no row has a part in the
+thresholds or the calibration that its own answer is read by.
 
 `results` reads the stores of a study as one tidy frame.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.decisions import correct_prior, decide, tune_offsets
+from equipoise.decisions.calibration import Calibration, fit_calibration
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Cell, Store, StoredFold
 
-DECIDED, CORRECTED, TUNED = "as decided", "prior-corrected", "threshold-tuned"
+DECIDED, CORRECTED, TUNED, CALIBRATED = "as decided", "prior-corrected", "threshold-tuned", "calibrated"
 READINGS = (DECIDED, CORRECTED, TUNED)
 TUNED_FOR = ("g_mean", "macro_f1")
-"""Metrics that thresholds are tuned for."""
+"""Metrics that thresholds are tuned for in every comparison."""
+
+_MOST_OF_A_CLASS = 20_000  # rows of a class that thresholds and calibrations are learned from
 
 
 class Readings:
@@ -39,6 +45,7 @@ class Readings:
         self.folds = {(fold.repeat, fold.fold): fold for fold in folds}
         self.rare, self._by_time = rare, by_time
         self._all: dict[tuple[str, int], list[Cell]] = {}
+        self._cache: dict[Any, Any] = {}
         for cell in cells:
             if cell.probabilities is not None:
                 self._all.setdefault((cell.arm, cell.repeat), []).append(cell)
@@ -50,13 +57,22 @@ class Readings:
         """All cells, repeat by repeat."""
         return [cell for cells in self.by_repeat.values() for cell in cells]
 
-    def score(self, cell: Cell, metric: Metric, reading: str) -> float:
+    def score(self, cell: Cell, metric: Metric, reading: str, without: int | None = None) -> float:
         """Score a cell; NaN where the reading does not change the metric, or is not known.
 
         ``as decided`` counts the stored decision, which need not be the most probable class. ``prior-corrected``
         corrects the probabilities from the class priors that they stand for to those that the metric asks for
         (`Metric.priors`). ``threshold-tuned`` decides by per-class thresholds that are tuned for the metric on the
-        test rows of the repeat's *other* folds, or of earlier ones where folds follow each other in time.
+        test rows of the repeat's *other* folds, or of earlier ones where folds follow each other in
+        time; ``calibrated`` calibrates the probabilities on them.
+
+        Parameters
+        ----------
+        cell : Cell
+        metric : Metric
+        reading : str
+        without : int, optional
+            Another fold of the repeat to learn nothing from.
         """
         fold, proba = self.folds[cell.repeat, cell.fold], np.asarray(cell.probabilities)
         if reading == DECIDED:
@@ -67,22 +83,40 @@ class Readings:
             counts = np.asarray(fold.train_mass)
             wanted = counts / counts.sum() if metric.priors == "observed" else np.full(len(counts), 1 / len(counts))
             read = correct_prior(proba, np.asarray(cell.priors), wanted)
-        elif metric.name not in TUNED_FOR:
+        elif reading == CALIBRATED:
+            read = self.calibration(cell, metric, without).apply(proba)
+        elif metric.tuned_metric is None:
             return np.nan
         else:
-            read = one_hot(decide(proba, self.offsets(cell, metric.name)), proba.shape[1])
+            read = one_hot(decide(proba, self.offsets(cell, metric.tuned_metric, without)), proba.shape[1])
         return metric.of(fold.test_codes, read, self.rare, fold.test_weights)
 
-    def offsets(self, cell: Cell, metric: str) -> NDArray[np.float64]:
+    def offsets(self, cell: Cell, metric: str, without: int | None = None) -> NDArray[np.float64]:
         """Per-class offsets of log probability, tuned for a metric on the other (or earlier) folds of the repeat."""
-        assert cell.probabilities is not None
-        labels = np.arange(cell.probabilities.shape[1])
-        others = [c for c in self._all[cell.arm, cell.repeat] if c.fold != cell.fold]
-        others = [c for c in others if c.fold < cell.fold] if self._by_time else others
-        if not others:
-            return np.zeros(len(labels))
-        codes, proba = self.joined(others)
-        return tune_offsets(codes, proba, metric=metric, labels=labels, sample_weight=self.weights(others))
+        return self._learned(cell, without, f"offsets {metric}", lambda *rows: offsets_for(metric, *rows))
+
+    def calibration(self, cell: Cell, metric: Metric, without: int | None = None) -> Calibration:
+        """Exponent and intercepts fitted on the other (or earlier) folds, under the priors of a metric."""
+        return self._learned(
+            cell, without, f"calibration {metric.priors}", lambda *rows: calibration_for(metric, *rows)
+        )
+
+    def others(self, cell: Cell) -> list[Cell]:
+        """Return the cells of the same arm and repeat that a reading of a cell may learn from."""
+        found = [c for c in self._all[cell.arm, cell.repeat] if c.fold != cell.fold]
+        return [c for c in found if c.fold < cell.fold] if self._by_time else found
+
+    def _learned(self, cell: Cell, without: int | None, kind: str, learn: Callable[..., Any]) -> Any:
+        """Return what the other folds tell, once for each set of folds."""
+        others = [c for c in self.others(cell) if c.fold != without]
+        if not others and without is not None and not self._by_time:  # of two folds it is all that is left
+            others = [cell]
+        key = cell.arm, cell.repeat, kind, tuple(c.fold for c in others)
+        if key not in self._cache:
+            assert cell.probabilities is not None
+            codes, proba = self.joined(others) if others else (np.zeros(0, int), cell.probabilities[:0])
+            self._cache[key] = learn(codes, proba, self.weights(others))
+        return self._cache[key]
 
     def joined(self, cells: Sequence[Cell]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return true codes (n,) and probabilities (n, K) of the test rows of cells, one after the other."""
@@ -173,6 +207,50 @@ def stores(folder: Path) -> Iterator[tuple[dict[str, Any], Store]]:
     for problem, path in sorted(found, key=lambda pair: pair[0]["n_rows"]):
         with Store(path) as store:
             yield problem, store
+
+
+Weights = NDArray[np.float64] | None
+
+
+def offsets_for(
+    metric: str, codes: NDArray[np.int64], proba: NDArray[Any], given: Weights = None
+) -> NDArray[np.float64]:
+    """Return the offsets that are best for a metric on rows, by their weights if given; zeros without rows."""
+    if not len(codes):
+        return np.zeros(proba.shape[1])
+    rows, weights = _at_most(codes, given)
+    labels = np.arange(proba.shape[1])
+    return tune_offsets(codes[rows], proba[rows], metric=metric, labels=labels, sample_weight=weights)
+
+
+def calibration_for(
+    metric: Metric, codes: NDArray[np.int64], proba: NDArray[Any], given: Weights = None
+) -> Calibration:
+    """Return the calibration of probabilities on rows, under the class priors that a metric asks for."""
+    if metric.priors == "equal":
+        given = balancing_weights(codes, given)
+    rows, weights = _at_most(codes, given)
+    return fit_calibration(codes[rows], proba[rows], sample_weight=weights)
+
+
+def balancing_weights(codes: NDArray[np.int64], given: Weights = None) -> NDArray[np.float64]:
+    """Return weights of rows under which all classes that occur count alike, with the sum of those given or of ones."""
+    own = np.ones(len(codes)) if given is None else given
+    mass = np.bincount(codes, own)
+    return own * own.sum() / (np.count_nonzero(mass) * np.where(mass > 0, mass, 1))[codes]
+
+
+def _at_most(codes: NDArray[np.int64], given: Weights) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return all rows, or of a large class an even part, and weights that make up for those left out."""
+    rows = [
+        own[np.linspace(0, len(own) - 1, min(len(own), _MOST_OF_A_CLASS)).astype(int)]
+        for own in (np.flatnonzero(codes == k) for k in np.unique(codes))
+    ]
+    weights = [np.full(len(part), np.sum(codes == codes[part[0]]) / len(part)) for part in rows]
+    if not rows:
+        return np.zeros(0, int), np.zeros(0)
+    chosen, mass = np.concatenate(rows), np.concatenate(weights)
+    return chosen, mass if given is None else mass * given[chosen]
 
 
 def one_hot(codes: ArrayLike | None, n_classes: int) -> NDArray[np.float64]:

@@ -39,6 +39,8 @@ class Metric:
     tuned_for : {"g_mean", "macro_f1"} or None
         Metric for which thresholds are tuned when this one chooses the winner; None where thresholds change nothing,
         or where no tuning is known.
+    bounds : tuple of float
+        Lowest and highest value; intervals stay between them.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Metric:
     priors: Literal["equal", "observed"] | None = None
     definition: str = ""
     tuned_for: Literal["g_mean", "macro_f1"] | None = None
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @property
+    def tuned_metric(self) -> str | None:
+        """Metric that thresholds are tuned for to score well: itself where that can be."""
+        return self.name if self.at_threshold and self.name in metrics.MARGIN_METRICS else self.tuned_for
 
     @property
     def takes_weights(self) -> bool:
@@ -107,6 +115,7 @@ METRICS: Registry[Metric] = Registry(
             "equal",
             "geometric mean of the classes' recalls; 0 when a class is never found",
             "g_mean",
+            bounds=(0, 1),
         ),
         Metric(
             "macro_f1",
@@ -117,6 +126,7 @@ METRICS: Registry[Metric] = Registry(
             "observed",
             "mean of the classes' F1, each 2 TP / (2 TP + FP + FN)",
             "macro_f1",
+            bounds=(0, 1),
         ),
         Metric(
             "balanced_accuracy",
@@ -127,6 +137,7 @@ METRICS: Registry[Metric] = Registry(
             "equal",
             "mean of the classes' recalls",
             "g_mean",
+            bounds=(0, 1),
         ),
         Metric(
             "matthews_corrcoef",
@@ -137,6 +148,7 @@ METRICS: Registry[Metric] = Registry(
             "observed",
             "correlation of true and predicted class, from −1 to 1; 0 is guessing",
             "macro_f1",
+            bounds=(-1, 1),
         ),
         Metric(
             "average_precision",
@@ -147,6 +159,7 @@ METRICS: Registry[Metric] = Registry(
             None,
             "area under the precision–recall curve, of the rare class for two classes, else the mean over classes; "
             "guessing scores the share of the class",
+            bounds=(0, 1),
         ),
         Metric(
             "roc_auc",
@@ -156,6 +169,7 @@ METRICS: Registry[Metric] = Registry(
             _ranking(metrics.roc_auc),
             None,
             "probability that a row of the class ranks above a row of another; for more than two classes, the mean",
+            bounds=(0, 1),
         ),
         Metric(
             "balanced_brier",
@@ -165,6 +179,7 @@ METRICS: Registry[Metric] = Registry(
             _proper(metrics.balanced_brier_score),
             "equal",
             "mean over classes of the squared error of the probabilities on that class's rows, halved",
+            bounds=(0, 1),
         ),
         Metric(
             "brier",
@@ -174,6 +189,7 @@ METRICS: Registry[Metric] = Registry(
             _proper(metrics.brier_score),
             "observed",
             "mean over rows of the squared error of the probabilities, halved",
+            bounds=(0, 1),
         ),
         Metric(
             "log_loss",
@@ -183,6 +199,7 @@ METRICS: Registry[Metric] = Registry(
             _proper(metrics.log_loss),
             "observed",
             "mean over rows of −log of the probability of the true class, in nats",
+            bounds=(0, np.inf),
         ),
         Metric(
             "calibration_error",
@@ -192,6 +209,7 @@ METRICS: Registry[Metric] = Registry(
             _proper(metrics.expected_calibration_error),
             "observed",
             "mean gap between confidence and accuracy, over 15 bins of confidence",
+            bounds=(0, 1),
         ),
     ],
     "equipoise.metrics",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import expit, logit
 
 _DECIMALS = 12  # scores that differ by rounding only are ties
 
@@ -90,6 +91,30 @@ def corrected_interval(values: ArrayLike, *, test_share: float, confidence: floa
     variance = (1 / x.size + test_share / (1 - test_share)) * x.var(ddof=1)
     half = stats.t.ppf((1 + confidence) / 2, x.size - 1) * np.sqrt(variance)
     return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
+
+
+def within(interval: Interval, low: float, high: float) -> Interval:
+    """Return the interval on a scale without bounds, turned back: it stays within the bounds of its score.
+
+    The scale is the logit between two bounds and the logarithm above one; the half width on it is the one given times
+    the slope there (delta method). Without bounds, or at one, the interval stays as it is but for what is beyond them.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in within(Interval(0.95, 0.87, 1.03), 0, 1)]
+    [0.95, 0.779, 0.991]
+    """
+    mean, lower, upper = interval
+    if not np.isfinite(lower) or not low < mean < high or not np.isfinite(low):
+        return Interval(mean, max(lower, low), min(upper, high)) if np.isfinite(lower) else interval
+    half = (upper - lower) / 2
+    if not np.isfinite(high):
+        factor = np.exp(half / (mean - low))
+        return Interval(mean, low + (mean - low) / factor, low + (mean - low) * factor)
+    share = (mean - low) / (high - low)
+    width = half / (high - low) / (share * (1 - share))
+    ends = expit(logit(share) + np.array([-width, width]))
+    return Interval(mean, *(float(low + (high - low) * end) for end in ends))
 
 
 def mean_ranks(scores: pd.DataFrame, *, greater_is_better: bool) -> pd.Series:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from equipoise.experiments.splits import Fold
 from equipoise.files import first_bytes
 
-_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 3  # in the header of the file
-_CELL = "arm, repeat, fold, seconds, probabilities, confusion, notes, error, made, decided, priors"
+_APPLICATION, _VERSION = int.from_bytes(b"eqps", "big"), 4  # in the header of the file
+_CELL = "arm, repeat, fold, seconds, probabilities, confusion, notes, error, made, decided, priors, predicting"
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
@@ -53,6 +53,8 @@ class Cell:
         Code of the class decided for; the most probable one if none is given. None if the cell failed.
     priors : list of float or None
         The class priors that the probabilities stand for; None where they are not known.
+    predicting : float or None
+        Seconds that the probabilities of 10,000 rows take; None where they were not measured.
     """
 
     arm: str
@@ -66,6 +68,7 @@ class Cell:
     made: list[dict[str, Any]] = field(default_factory=list)
     decided: NDArray[np.int64] | None = None
     priors: list[float] | None = None
+    predicting: float | None = None
 
     def __post_init__(self) -> None:
         if self.decided is None and self.probabilities is not None:
@@ -237,7 +240,18 @@ def _row(cell: Cell) -> tuple[Any, ...]:
     probabilities = None if cell.probabilities is None else cell.probabilities.astype("<f4").tobytes()
     decided = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
     notes, made, priors = (json.dumps(value) for value in (cell.notes, cell.made, cell.priors))
-    return (*cell.key, cell.seconds, probabilities, confusion, notes, cell.error, made, decided, priors)
+    return (
+        *cell.key,
+        cell.seconds,
+        probabilities,
+        confusion,
+        notes,
+        cell.error,
+        made,
+        decided,
+        priors,
+        cell.predicting,
+    )
 
 
 def _cell(
@@ -252,6 +266,7 @@ def _cell(
     made: str,
     codes: bytes | None,
     priors: str,
+    predicting: float | None,
 ) -> Cell:
     counts = None if confusion is None else np.array(json.loads(confusion))
     decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
@@ -259,4 +274,4 @@ def _cell(
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
     texts = json.loads(notes), error, json.loads(made)
-    return Cell(arm, repeat, fold, seconds, probabilities, counts, *texts, decided, json.loads(priors))
+    return Cell(arm, repeat, fold, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)

@@ -38,6 +38,8 @@ __all__ = [
     "describe",
     "get",
     "installed",
+    "is_known",
+    "is_native",
     "is_neural",
     "make",
     "names",
@@ -174,10 +176,21 @@ def describe(name: str) -> str:
     >>> recipes.describe("under+remix")
     'random under-sampling; ReMix, batches balanced and mixed'
     """
+    return get(name).description if is_known(name) else "a recipe that is not registered here"
+
+
+def is_known(name: str) -> bool:
+    """Return whether `get` knows a recipe; a results file may name one of another program."""
     try:
-        return get(name).description
-    except ValueError:
-        return "a recipe that is not registered here"
+        get(name)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def is_native(name: str) -> bool:
+    """Return whether a recipe reads categories and gaps as they are, as the boosting libraries do."""
+    return is_known(name) and get(name).native
 
 
 def is_neural(name: str) -> bool:

@@ -11,7 +11,7 @@ from equipoise.recipes import is_neural
 from equipoise.reports import curves, plots
 from equipoise.reports.svg import SERIES, drawing, inline
 from equipoise.reports.text import short
-from equipoise.reports.verdict import UNTREATED, near_best
+from equipoise.reports.verdict import UNTREATED
 from equipoise.text import number
 
 _READINGS = ("", "prior_", "tuned_")
@@ -26,8 +26,9 @@ def figures(comparison: Comparison) -> dict[str, Markup]:
 
 
 def shown_first(comparison: Comparison) -> list[str]:
-    """Return the winner and, if it is another recipe with results, the untreated network."""
-    return [comparison.winner, *({UNTREATED} & set(comparison.recipes) - {comparison.winner})]
+    """Return the recommended recipe, the best and the untreated network, of those that have results."""
+    wanted = (comparison.winner, comparison.best, UNTREATED)
+    return [name for name in dict.fromkeys(wanted) if name in comparison.recipes][:2]
 
 
 def curves_of(comparison: Comparison) -> list[str]:
@@ -48,14 +49,14 @@ _Found = dict[str, tuple[Figure, str]]
 
 def _leaderboard(comparison: Comparison) -> _Found:
     board, title = comparison.leaderboard, METRICS[comparison.metric].title
-    names, means = board["recipe"].tolist(), board[comparison.metric].to_numpy()
-    near = board["recipe"].isin(near_best(comparison)).to_numpy()
+    names, means = board["recipe"].tolist(), board[comparison.chosen].to_numpy()
+    near = board["recipe"].isin(comparison.near_best).to_numpy()
     scores = plots.intervals(
         names, means, board["low"].to_numpy(), board["high"].to_numpy(), near=near, line=means[0], label=title
     )
     found = {"scores": (scores, f"{title} by recipe, with 95% intervals; best: {names[0]}, {number(means[0])}.")}
     if len(names) > 1:
-        differences = np.array([comparison.interval(comparison.metric, name, names[0]).mean for name in names])
+        differences = np.array([comparison.interval(comparison.chosen, name, names[0]).mean for name in names])
         lows, highs = board["difference_low"].to_numpy(), board["difference_high"].to_numpy()
         figure = plots.intervals(
             names, differences, lows, highs, near=near, line=0.0, label=f"{title}, difference to {short(names[0])}"

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
+from equipoise.recipes import is_native
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
@@ -152,11 +153,12 @@ def _results(comparison: Comparison, reviewed: "pd.DataFrame | None") -> dict[st
     columns = tables.ordered_metrics(comparison)
     return {
         "verdict": verdict(comparison),
+        "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),
         "expected": {name: figures.rare_rows(comparison, name)[1].mean() for name in figures.curves_of(comparison)},
-        "decided": [name for name in columns if METRICS[name].at_threshold],
-        "threshold_free": [name for name in columns if not METRICS[name].at_threshold],
+        "decided": [name for name in columns if METRICS[name].at_threshold and name != comparison.metric],
+        "threshold_free": [name for name in columns if not METRICS[name].at_threshold and name != comparison.metric],
         "leaderboard": tables.leaderboard(comparison),
         "tuned_metrics": TUNED_FOR,
         "readings": tables.three_readings(comparison),

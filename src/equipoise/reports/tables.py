@@ -12,7 +12,6 @@ from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
 from equipoise.reports.definitions import MADE_ROWS
-from equipoise.reports.verdict import near_best
 from equipoise.text import number
 
 
@@ -52,7 +51,7 @@ def ordered_metrics(comparison: Comparison) -> list[str]:
 
 def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     """One row a recipe, best first, its scores by metric."""
-    board, near = comparison.leaderboard, near_best(comparison)
+    board, near = comparison.leaderboard, comparison.near_best
     rounded = board[list(METRICS)].round(3)
     best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
     return [
@@ -63,7 +62,10 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
             "high": row["high"],
             "rank": row["rank"],
             "seconds": row["seconds"],
-            "winner": place == 0,
+            "predicting": row["predicting"],
+            "reading": row["reading"],
+            "at_best": Score(number(row[comparison.chosen]), place == 0),
+            "winner": row["recipe"] == comparison.winner and not comparison.obstacle,
             "near": row["recipe"] in near,
             "scores": {name: Score(number(row[name]), rounded[name].iloc[place] == best[name]) for name in METRICS},
         }

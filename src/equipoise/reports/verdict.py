@@ -1,4 +1,4 @@
-"""The findings of a comparison in plain words: recipes, winner, certainty, effect of thresholds, next step."""
+"""The findings of a comparison in plain words: recipes, the best and the one to use, readings, next step."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,19 @@ import numpy as np
 
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
-from equipoise.experiments.statistics import Interval, corrected_interval
-from equipoise.text import between, count, listed, number, signed
+from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
+from equipoise.text import between, count, listed, number, seconds
 
 UNTREATED = "none"
 
-_CORRECTED = "balanced_brier"  # what a tuned threshold is to decisions, a corrected prior is to this
-_HOW = {"tuned": "tuning {} thresholds", "prior": "correcting {} probabilities to equal class priors"}
-_DECISIONS = {"balanced": "all classes equally", "macro_f1": "a high macro F1", "natural": "the most probable class"}
+_READ = {
+    CORRECTED: "with its probabilities corrected to {} class priors",
+    TUNED: "with tuned thresholds",
+    CALIBRATED: "with calibrated probabilities",
+}
 _LISTED = 5  # names in a sentence
+_SIMPLE = (UNTREATED, "logistic", "gbdt", "lightgbm", "xgboost", "catboost")
+"""Recipes without a treatment of the imbalance."""
 
 
 @dataclass(frozen=True)
@@ -23,36 +27,28 @@ class Verdict:
 
     tried: str
     best: str
-    others: str
-    threshold: str
+    advice: str
+    readings: str
     use: str
 
 
 def verdict(comparison: Comparison) -> Verdict:
     """Summarise a comparison that has at least one result."""
-    return Verdict(_tried(comparison), _best(comparison), _others(comparison), _threshold(comparison), _use(comparison))
+    tried = _tried(comparison)
+    if comparison.obstacle:
+        return Verdict(tried, f"No winner is crowned. {comparison.obstacle}", "", "", _go_on(comparison))
+    return Verdict(tried, _best(comparison), _advice(comparison), _readings(comparison), _use(comparison))
 
 
-def near_best(comparison: Comparison) -> list[str]:
-    """Recipes, the winner included, that do not differ significantly from the winner."""
-    board = comparison.leaderboard
-    contains = ~((board["difference_low"] > 0) | (board["difference_high"] < 0))
-    return board["recipe"][contains].tolist()
+def read_as(comparison: Comparison, recipe: str) -> str:
+    """Say how a recipe is read at its best; empty where it is read as it is shipped."""
+    reading = _reading(comparison, recipe)
+    priors = "equal" if METRICS[comparison.metric].priors == "equal" else "the observed"
+    return _READ[reading].format(priors) if reading in _READ else ""
 
 
-def reading_difference(
-    comparison: Comparison, recipe: str, against: str, metric: str, reading: str = "tuned"
-) -> Interval:
-    """Interval of the paired difference between one reading of a recipe and another recipe as decided.
-
-    ``reading`` is "tuned", with tuned thresholds, or "prior", with corrected probabilities.
-    """
-    scores = comparison.scores.set_index(["repeat", "fold"])
-    read = scores.loc[scores["recipe"] == recipe, f"{reading}_{metric}"]
-    differences = (read - comparison.table(metric)[against]).dropna()
-    if len(differences) < 2:
-        return Interval(float(differences.mean()), np.nan, np.nan)
-    return corrected_interval(differences, test_share=comparison.test_share)
+def _reading(comparison: Comparison, recipe: str) -> str:
+    return str(comparison.leaderboard.set_index("recipe")["reading"][recipe])
 
 
 def _tried(comparison: Comparison) -> str:
@@ -62,7 +58,7 @@ def _tried(comparison: Comparison) -> str:
     tried = (
         f"{who} trained on {count(comparison.problem['n_rows'])} rows of {len(comparison.classes)} classes in "
         f"{'the same ' if len(found) > 1 else ''}{protocol.n_folds} folds{times}, and scored on the held-out rows by "
-        f"{metric.title} ({metric.definition})."
+        f"{metric.title} ({metric.definition}), each at its best reading."
     )
     unfinished = (
         ""
@@ -87,141 +83,127 @@ def _failed(comparison: Comparison) -> str:
 
 def _best(comparison: Comparison) -> str:
     first = comparison.leaderboard.iloc[0]
-    metric = METRICS[comparison.metric]
-    score = f"{number(first[comparison.metric])}{_interval(first['low'], first['high'], ' ({})')}"
+    name, metric = str(first["recipe"]), METRICS[comparison.metric]
+    score = f"{number(first[comparison.chosen])}{_interval(first['low'], first['high'], ' ({})')}"
     if len(comparison.recipes) == 1:
-        return f"{first['recipe']} reaches a {metric.title} of {score}; it is the only recipe with results."
+        start = f"{name} reaches a {metric.title} of {score}"
+        return f"{start}{_shipped(comparison, name)}; it is the only recipe with results.{_cuts(comparison, name)}"
     if _all_equal(comparison):
         return f"Every recipe has the same {metric.title}, {score}: this metric cannot rank them here."
-    return f"{first['recipe']} has the {'highest' if metric.greater_is_better else 'lowest'} {metric.title}: {score}."
+    most = "highest" if metric.greater_is_better else "lowest"
+    return f"{name} has the {most} {metric.title}: {score}{_shipped(comparison, name)}.{_cuts(comparison, name)}"
 
 
-def _others(comparison: Comparison) -> str:
-    """Leads over the next recipe and the untreated network, and the recipes that do not differ significantly."""
-    others = comparison.leaderboard["recipe"].tolist()[1:]
-    if not others or _all_equal(comparison):
+def _shipped(comparison: Comparison, recipe: str) -> str:
+    """Say how a recipe is read and what it scores as shipped, where these differ."""
+    how = read_as(comparison, recipe)
+    return f" {how}; as shipped {number(_mean(comparison, recipe, comparison.metric))}" if how else ""
+
+
+def _cuts(comparison: Comparison, recipe: str) -> str:
+    """Say which cuts touch the score of a recipe."""
+    touching = [note for note in comparison.protocol.notes if _touches(note, recipe)]
+    return f" This score is after a cut: {' '.join(touching)}" if touching else ""
+
+
+def _touches(note: str, recipe: str) -> bool:
+    named, _, rest = note.partition(": ")
+    if rest and named in recipes.names():
+        return named == recipe
+    return "steps" in note and recipes.is_known(recipe) and recipes.is_neural(recipe)
+
+
+def _advice(comparison: Comparison) -> str:
+    """Name the recipes that do not differ significantly from the best, and recommend the cheapest of them."""
+    if len(comparison.recipes) == 1 or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
         return "There are too few folds to judge any difference."
-    untreated = f"the untreated network, {UNTREATED}"
-    leads = [_lead(comparison, others[0], untreated if others[0] == UNTREATED else f"the next, {others[0]}")]
-    if UNTREATED in others[1:]:
-        leads.append(_lead(comparison, UNTREATED, untreated))
-    said = f"That is {', and '.join(leads)}."
-    if len(others) == 1:
-        return said
-    near = [name for name in near_best(comparison) if name != comparison.winner]
-    if not near:
-        return f"{said} Every other recipe is significantly worse."
-    if len(near) == len(others):
-        return f"{said} No other recipe differs significantly from it."
-    some = listed(near, most=_LISTED)
-    return f"{said} {len(near)} of the other {len(others)} do not differ significantly from it: {some}."
-
-
-def _lead(comparison: Comparison, other: str, named: str) -> str:
-    """The winner's lead over another recipe, and whether it is significant."""
-    greater = METRICS[comparison.metric].greater_is_better
-    mean, low, high = comparison.interval(comparison.metric, comparison.winner, against=other)
-    if not greater:
-        mean, low, high = -mean, -high, -low
-    by = number(mean) if mean >= 0.0005 else "less than 0.001" if mean > 1e-9 else "no"
-    chance = "significant" if low > 0 else "not significant"
-    return f"{by} {'higher' if greater else 'lower'} than {named} (95% interval {between(low, high)}; {chance})"
-
-
-def _threshold(comparison: Comparison) -> str:
-    """Whether the untreated network does as well with tuned thresholds or corrected probabilities."""
-    metric = METRICS[comparison.metric]
-    if metric.tuned_for is None and metric.name != _CORRECTED:
-        return (
-            f"No thresholds are tuned for {metric.title}."
-            if metric.at_threshold
-            else f"Thresholds do not matter here: {metric.title} scores probabilities, not decisions."
-        )
-    if UNTREATED not in comparison.recipes:
-        return "The effect of tuned thresholds alone is unknown: the untreated network (none) has no results."
-    return _untreated(comparison) + _auto_corrected(comparison)
-
-
-def _untreated(comparison: Comparison) -> str:
-    metric, reading = _reading(comparison)
-    title, score = METRICS[metric].title, number(_mean(comparison, UNTREATED, f"{reading}_{metric}"))
-    difference = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
-    gap = f"difference {signed(difference.mean)}{_interval(difference.low, difference.high, ', {}')}"
-    if comparison.winner == UNTREATED:
-        decided = number(_mean(comparison, UNTREATED, metric))
-        how = _HOW[reading].format("its")
-        return f"It is the network without treatment; {how} takes its {title} from {decided} to {score} ({gap})."
-    how = _HOW[reading].format("the untreated network's")
-    start = f"{how[0].upper()}{how[1:]} alone gives a {title} of {score}"
-    theirs = f"{comparison.winner}'s {number(_mean(comparison, comparison.winner, metric))}"
-    if np.isnan(difference.low):
-        return f"{start}, against {theirs}; there are too few folds to compare the two."
-    as_good = _as_good(comparison)
-    if as_good < 0:
-        return f"{start}, significantly worse than {theirs} ({gap})."
-    if as_good > 0:
-        return f"{start}, significantly better than {theirs} ({gap})."
-    return f"{start}, not significantly different from {theirs} ({gap}): the treatment may be unnecessary."
-
-
-def _auto_corrected(comparison: Comparison) -> str:
-    """Score auto's natural probabilities corrected to equal class priors, where the metric assumes those."""
-    if comparison.metric != _CORRECTED or recipes.AUTO not in comparison.recipes:
-        return ""
+    near, best, winner = comparison.near_best, comparison.best, comparison.winner
+    if near == [best]:
+        return f"Every other recipe is significantly worse. Recommended: {best} ({_times(comparison, best)})."
+    others = [name for name in near if name != best]
+    who = (
+        "No other recipe differs significantly from it"
+        if len(near) == len(comparison.recipes)
+        else f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
+        f"{listed(others, most=_LISTED)}"
+    )
+    if winner == best:
+        return f"{who}. Recommended: {best}, which is also the cheapest of them ({_times(comparison, best)})."
+    simple = f"Nothing beats {winner} significantly: keep it simple. " if winner in _SIMPLE else ""
     return (
-        f" {recipes.AUTO}'s probabilities assume the observed priors, too: corrected to equal ones, they reach "
-        f"{number(_mean(comparison, recipes.AUTO, f'prior_{_CORRECTED}'))}."
+        f"{who}. {simple}Recommended: {winner}, the cheapest of them ({_times(comparison, winner)}; "
+        f"{best}: {_times(comparison, best)}). {_price(comparison, winner)}"
     )
 
 
-def _reading(comparison: Comparison) -> tuple[str, str]:
-    """Return the metric and the reading in which the untreated network is compared with the winner."""
-    tuned_for = METRICS[comparison.metric].tuned_for
-    return (_CORRECTED, "prior") if tuned_for is None else (tuned_for, "tuned")
+def _times(comparison: Comparison, recipe: str) -> str:
+    fit, predicting = (_mean(comparison, recipe, column) for column in ("seconds", "predicting"))
+    answers = "" if np.isnan(predicting) else f", {seconds(predicting)} per 10,000 predictions"
+    return f"{seconds(fit)} a fit{answers}"
 
 
-def _as_good(comparison: Comparison) -> int:
-    """1 if that reading of the untreated network is significantly better than the winner, -1 if worse, else 0."""
-    metric, reading = _reading(comparison)
-    _, low, high = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading)
-    sign = 1 if METRICS[metric].greater_is_better else -1
-    return sign * (int(low > 0) - int(high < 0))
+def _price(comparison: Comparison, recipe: str) -> str:
+    """Say what the recommended recipe scores, and what that may cost against the best."""
+    metric = METRICS[comparison.metric]
+    mean, low, high = comparison.interval(comparison.chosen, comparison.best, against=recipe)
+    if not metric.greater_is_better:
+        mean, low, high = -mean, -high, -low
+    score = f"Its {metric.title} is {number(_mean(comparison, recipe, comparison.chosen))}"
+    way = "lower" if metric.greater_is_better else "higher"
+    return (
+        f"{score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than {comparison.best}'s "
+        f"(95% interval of the difference {between(low, high)}).{_cuts(comparison, recipe)}"
+    )
+
+
+def _readings(comparison: Comparison) -> str:
+    """Say what reading alone does to the untreated recipes, and give the threshold of the recommended one."""
+    metric = METRICS[comparison.metric]
+    if not metric.at_threshold and metric.priors is None:
+        return f"Thresholds do not matter here: {metric.title} scores the order of probabilities."
+    plain = [name for name in _SIMPLE if name in comparison.recipes and name != comparison.winner]
+    moved = [
+        f"{name} goes from {number(shipped)} to {number(best)} {read_as(comparison, name)}"
+        for name in plain
+        if read_as(comparison, name)
+        for shipped, best in [(_mean(comparison, name, c) for c in (comparison.metric, comparison.chosen))]
+        if abs(best - shipped) >= 0.005
+    ]
+    said = f"Reading alone matters: without any other training, {listed(moved, most=3)}." if moved else ""
+    return " ".join(filter(None, (said, threshold(comparison, comparison.winner))))
+
+
+def threshold(comparison: Comparison, recipe: str) -> str:
+    """Give the threshold of a recipe at its best reading, with its spread over folds; empty where it has none."""
+    found = comparison.at_best.thresholds(recipe)
+    if found is None:
+        return ""
+    rare = comparison.classes[comparison.rare]
+    spread = f"{number(found.min())} to {number(found.max())} over folds"
+    return f"{recipe} decides for “{rare}” from a probability of {number(float(np.median(found)))} on ({spread})."
+
+
+def _go_on(comparison: Comparison) -> str:
+    return "" if comparison.complete else "To continue, repeat the command at the end of this page."
 
 
 def _use(comparison: Comparison) -> str:
     if not comparison.complete:
-        return "To continue, repeat the command at the end of this page."
-    name = f"{comparison.winner} ({recipes.describe(comparison.winner)})"
+        return _go_on(comparison)
+    winner = comparison.winner
+    how = read_as(comparison, winner)
+    name = f"{winner} ({recipes.describe(winner)}){f' {how}' if how else ''}"
+    trust = " --trust" if recipes.is_native(winner) else ""
     model = (
-        f"Next step: `model/` beside this page is {name}, trained on all rows{_decides(comparison)}; "
-        f"`equipoise predict model/ new.csv --out scored.csv` predicts classes and probabilities of new rows."
+        f"Next step: `model/` beside this page is {name}, trained on all rows; "
+        f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
     if len(comparison.recipes) > 1 and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"
-    return model + _simpler(comparison)
-
-
-def _decides(comparison: Comparison) -> str:
-    return (
-        f", with decisions that favour {_DECISIONS[comparison.protocol.decision]}"
-        if comparison.winner == recipes.AUTO
-        else ""
-    )
-
-
-def _simpler(comparison: Comparison) -> str:
-    """Name the simpler model, an untreated network with tuned thresholds, where it does as well."""
-    if METRICS[comparison.metric].tuned_for is None or UNTREATED not in {*comparison.recipes} - {comparison.winner}:
-        return ""
-    metric, reading = _reading(comparison)
-    low = reading_difference(comparison, UNTREATED, comparison.winner, metric, reading).low
-    if np.isnan(low) or _as_good(comparison) < 0:
-        return ""
-    better = "A simpler and better model" if low > 0 else "A simpler model that may do as well"
-    return f' {better}, in Python: `TunedThresholdsClassifier(recipes.make("none"), metric="{metric}")`.'
+    return model
 
 
 def _mean(comparison: Comparison, recipe: str, column: str) -> float:
@@ -230,7 +212,7 @@ def _mean(comparison: Comparison, recipe: str, column: str) -> float:
 
 def _all_equal(comparison: Comparison) -> bool:
     """Whether all recipes have the same score, for example a G-mean of 0 because no recipe finds some class."""
-    return bool(comparison.leaderboard[comparison.metric].round(6).nunique() == 1)
+    return bool(comparison.leaderboard[comparison.chosen].round(6).nunique() == 1)
 
 
 def _interval(low: float, high: float, around: str) -> str:

@@ -1,0 +1,68 @@
+"""Whether a comparison has a winner at all: not on few rows, on leaks, or where every method is as good as guessing."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.experiments.readings import one_hot
+from equipoise.experiments.scores import METRICS, Metric
+from equipoise.experiments.store import StoredFold
+from equipoise.text import counted, number
+
+if TYPE_CHECKING:
+    from equipoise.experiments.comparison import Comparison
+
+_FEWEST = 10
+"""Rows of the rarest class below which no method is called the best."""
+
+
+def no_winner(comparison: "Comparison") -> str:
+    """Return why no recipe of a comparison is crowned, in a sentence; empty where one is."""
+    return _leak(comparison) or _few_rows(comparison) or _guessing(comparison)
+
+
+def _leak(comparison: "Comparison") -> str:
+    serious = [f for f in comparison.problem["findings"] if f["severity"] == "serious" and "leak" in f["kind"]]
+    if not serious:
+        return ""
+    return f"The scores cannot be trusted, since the target seems to leak into the features. {serious[0]['text']}"
+
+
+def _few_rows(comparison: "Comparison") -> str:
+    problem = comparison.problem
+    rarest = min(problem["counts"])
+    if rarest >= _FEWEST:
+        return ""
+    return (
+        f"The class “{problem['classes'][comparison.rare]}” has only {counted(rarest, 'row')}, too few to tell methods "
+        f"apart: collect {_FEWEST} at least, better 50."
+    )
+
+
+def _guessing(comparison: "Comparison") -> str:
+    """Say so if the best recipe is not significantly better than the best decision that looks at no feature."""
+    metric, best = METRICS[comparison.metric], comparison.best
+    scores = comparison.table(comparison.chosen)[best]
+    folds = [comparison.folds[key] for key in scores.index]
+    blind = np.array([guessing(metric, fold, comparison.rare) for fold in folds])
+    gain = comparison.interval_of((scores - blind) * (1 if metric.greater_is_better else -1))
+    if np.isnan(gain.low) or gain.low > 0:
+        return ""
+    return (
+        f"No method is usable here: the best, {best}, has a {metric.title} of {number(scores.mean())}, which does not "
+        f"differ significantly from {number(blind.mean())}, that of a decision that looks at no feature."
+    )
+
+
+def guessing(metric: Metric, fold: StoredFold, rare: int) -> float:
+    """Return the best score on a fold that takes no feature: of one class for all rows, of priors, of a fair draw."""
+    codes, counts = fold.test_codes, np.asarray(fold.train_mass, dtype=np.float64)
+    priors, equal = counts / counts.sum(), np.full(len(counts), 1 / len(counts))
+    blind: list[NDArray[np.float64]] = [one_hot(np.full(len(codes), k), len(counts)) for k in range(len(counts))]
+    if not metric.at_threshold:
+        blind = [np.tile(row, (len(codes), 1)) for row in (priors, equal)]
+    scores = [metric.of(codes, proba, rare, fold.test_weights) for proba in blind]
+    if metric.name in ("g_mean", "balanced_accuracy"):
+        scores.append(1 / len(counts))  # each class drawn alike has this recall in every class
+    return max(scores) if metric.greater_is_better else min(scores)
