@@ -61,7 +61,7 @@ class MLflowTracker:
         comparison : Comparison
             Comparison with at least one result.
         folder : Path
-            Folder that holds report.html, leaderboard.csv and model/.
+            Folder that holds report.html, leaderboard.csv and, if there is a winner, model/.
         command : str
             Command line of the comparison, stored as the note of the run.
 
@@ -85,7 +85,8 @@ class MLflowTracker:
         self._describe(run, _parameters(comparison), rows[comparison.winner])
         for name in ("report.html", "leaderboard.csv"):
             self._client.log_artifact(run, str(folder / name))
-        self._client.log_artifacts(run, str(folder / "model"), "model")
+        if (folder / "model").is_dir():
+            self._client.log_artifacts(run, str(folder / "model"), "model")
         reasons = {cell.arm: str(cell.error) for cell in comparison.failures}
         for recipe in comparison.protocol.recipes:
             note = {MLFLOW_RUN_NOTE: reasons[recipe]} if recipe in reasons else {}
@@ -125,7 +126,7 @@ def _parameters(comparison: Comparison) -> dict[str, object]:
     return {
         "data": comparison.problem["name"],
         "metric": comparison.metric,
-        "winner": comparison.winner,
+        "winner": "" if comparison.obstacle else comparison.winner,
         "recipes": " ".join(protocol.recipes),
         **named,
         **problem,

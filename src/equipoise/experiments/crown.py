@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _FEWEST = 10
 """Rows of the rarest class below which no method is called the best."""
 
+_NEAR = 0.1  # share of the way from guessing to a perfect score below which a method is near guessing
+
 
 def no_winner(comparison: "Comparison") -> str:
     """Return why no recipe of a comparison is crowned, in a sentence; empty where one is."""
@@ -41,13 +43,14 @@ def _few_rows(comparison: "Comparison") -> str:
 
 
 def _guessing(comparison: "Comparison") -> str:
-    """Say so if the best recipe is not significantly better than the best decision that looks at no feature."""
+    """Say so if the best recipe is near the best decision that looks at no feature, and may be no better."""
     metric, best = METRICS[comparison.metric], comparison.best
     scores = comparison.table(comparison.chosen)[best]
     folds = [comparison.folds[key] for key in scores.index]
     blind = np.array([guessing(metric, fold, comparison.rare) for fold in folds])
     gain = comparison.interval_of((scores - blind) * (1 if metric.greater_is_better else -1))
-    if np.isnan(gain.low) or gain.low > 0:
+    perfect = metric.bounds[int(metric.greater_is_better)]
+    if np.isnan(gain.low) or gain.low > 0 or gain.mean > _NEAR * abs(perfect - blind.mean()):
         return ""
     return (
         f"No method is usable here: the best, {best}, has a {metric.title} of {number(scores.mean())}, which does not "
