@@ -21,7 +21,7 @@ def answers():
         codes = np.repeat([0, 1], [80, 20])
         second = expit(1.5 * (2 * codes - 1) + rng.normal(size=100) - 1.0)
         proba = np.column_stack([1 - second, second]).astype(np.float32)
-        folds.append(StoredFold(0, number, 0, np.arange(100), codes, [240, 60], [80, 20]))
+        folds.append(StoredFold(0, number, 0, np.arange(100), codes, [240, 60], [80, 20], [240.0, 60.0], None))
         cells.append(Cell("gbdt", 0, number, 1.0, proba, None, priors=[0.5, 0.5]))
     return Readings(cells, folds, 1), folds, cells
 
