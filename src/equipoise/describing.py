@@ -3,6 +3,7 @@
 A classifier of anyone's takes part by a method `describe`; nothing else has to know it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -103,3 +104,33 @@ def name_of(part: Any) -> str:
 def has_trait(part: Any, trait: str) -> bool:
     """Whether a part, or what a partial call makes, says of itself that it ``balances`` or ``corrects_priors``."""
     return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
+
+
+def python_lines(model: str, rows: str, reading: Mapping[str, Any] | None, *, trusted: bool = False) -> list[str]:
+    r"""Return the program that predicts rows of a file with a saved model.
+
+    The file is read like the one fitted on, by options of `read_table`, each cell as it stands: the model knows the
+    formats. Without options, nothing is known of a file. ``trusted`` is whether `load` asks for trust.
+
+    Examples
+    --------
+    >>> print(*python_lines("model", "new.csv", {"delimiter": ";", "encoding": None}), sep="\n")
+    from equipoise import load
+    from equipoise.tables import read_table
+    <BLANKLINE>
+    model = load("model")
+    frame = read_table("new.csv", as_text=True, delimiter=';')
+    probabilities = model.predict_proba(frame[list(model.feature_names_in_)])
+    """
+    load = ["", f'model = load("{model}"{", trusted=True" if trusted else ""})']
+    if reading is None:
+        read = [f'frame = pd.read_csv("{rows}")', "probabilities = model.predict_proba(frame)"]
+        return ["import pandas as pd", "", "from equipoise import load", *load, *read]
+    options = "".join(f", {name}={value!r}" for name, value in reading.items() if value not in (None, [], True))
+    return [
+        "from equipoise import load",
+        "from equipoise.tables import read_table",
+        *load,
+        f'frame = read_table("{rows}", as_text=True{options})',
+        "probabilities = model.predict_proba(frame[list(model.feature_names_in_)])",
+    ]

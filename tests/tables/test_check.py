@@ -182,7 +182,8 @@ def test_columns_that_are_parts_of_the_target(rng, rule, columns):
     frame = parts_of_the_target(rng, rule)
     found = [each for each in check(frame, "y") if each.kind == "leak together"]
     assert found[0].severity == "serious" and set(found[0].columns) == columns
-    assert found[0].remedy.endswith(f"--drop {' '.join(found[0].columns)}.")
+    assert f"--drop {' '.join(found[0].columns)};" in found[0].remedy
+    assert check(frame, "y", keep=found[0].columns)[0].severity == "caution"
     shuffled = frame.assign(y=rng.permutation(frame["y"]))
     assert "leak together" not in {each.kind for each in check(shuffled, "y")}
 

@@ -111,6 +111,7 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
+        from equipoise.recipes import classifier
         from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
         from equipoise.training.machines import backend
 
@@ -149,10 +150,18 @@ def compare(
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
         comparison.leaderboard  # noqa: B018 - derived once, and kept
+        for found in comparison.suspicions:
+            say(f"Caution: {found}")
         print_leaderboard(console, comparison)
         bars.advance("report")
-        reviewed = rows_to_review(comparison, data.ids) if show_rows else None
-        write_report(comparison, out / "report.html", command=command_line(), reviewed=reviewed)
+        write_report(
+            comparison,
+            out / "report.html",
+            command=command_line(),
+            reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
+            reading=None if table is None else reading.as_dict(),
+            trusted=persistence.needs_trust(classifier(comparison.winner)),
+        )
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
         not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."

@@ -90,7 +90,7 @@ class Columns:
     id: Names = None
     """Columns that name a row: never a feature, kept by `predict`."""
     keep: Names = None
-    """Columns to use although they look like row numbers or identifiers."""
+    """Columns to use and to trust although they look like identifiers or like leaks of the target."""
     group: str | None = None
     """Column whose rows of one value are held out together, such as a customer; never a feature."""
     time: str | None = None

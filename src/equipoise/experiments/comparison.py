@@ -16,6 +16,10 @@ from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR,
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.experiments.store import Cell, Store, StoredFold
+from equipoise.tables.finding import SEVERITIES, Finding
+from equipoise.text import listed
+
+_NEARLY_PERFECT = {"roc_auc": 0.998, "average_precision": 0.99}
 
 
 class Comparison:
@@ -68,6 +72,24 @@ class Comparison:
     def rare(self) -> int:
         """Code of the rarest class."""
         return self.problem["rare"]
+
+    @cached_property
+    def suspicions(self) -> list[Finding]:
+        """What the scores give reason to look for in the table."""
+        best = {name: self.scores.groupby("recipe")[name].mean() for name in _NEARLY_PERFECT} if self.recipes else {}
+        perfect = [r for r in self.recipes if all(best[name][r] >= least for name, least in _NEARLY_PERFECT.items())]
+        if not perfect:
+            return []
+        said = listed(f"{METRICS[name].title} {best[name][perfect[0]]:.3f}" for name in _NEARLY_PERFECT)
+        evidence = f"The held-out scores of {listed(perfect, most=3)} are nearly perfect ({perfect[0]}: {said})."
+        remedy = "Few tasks are so easy: look for columns that are known only with or after the outcome."
+        return [Finding("caution", "nearly perfect", (), evidence, remedy)]
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """Records of what the check found before training and the scores gave reason to suspect, severest first."""
+        found = [*(each.as_dict() | {"text": str(each)} for each in self.suspicions), *self.problem["findings"]]
+        return sorted(found, key=lambda record: SEVERITIES.index(record["severity"]))
 
     @property
     def recipes(self) -> list[str]:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from equipoise.describing import python_lines
 from equipoise.persistence.schema import descriptions
-from equipoise.persistence.walk import walk
+from equipoise.persistence.walk import needs_trust, walk
 from equipoise.text import listed
 
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
@@ -36,24 +37,11 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
             "## Use",
             "",
             "```python",
-            "from equipoise import load",
-            *(["from equipoise.tables import read_table"] if about.get("reading") else []),
-            "",
-            'model = load("this folder or zip file")',
-            *(_reading_lines(about["reading"]) if about.get("reading") else ["model.predict_proba(frame)"]),
+            *python_lines("this folder or zip file", "rows.csv", about.get("reading"), trusted=needs_trust(model)),
             "```",
         ],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
-
-
-def _reading_lines(reading: dict[str, Any]) -> list[str]:
-    """Code that reads a file like the one fitted on, each cell as it stands: the model knows the formats."""
-    options = "".join(f", {name}={value!r}" for name, value in reading.items() if value not in (None, [], True))
-    return [
-        f'frame = read_table("rows.csv", as_text=True{options})',
-        "model.predict_proba(frame[list(model.feature_names_in_)])",
-    ]
 
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:

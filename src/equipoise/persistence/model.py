@@ -22,7 +22,7 @@ from equipoise.persistence.native import check_native
 from equipoise.persistence.schema import answer, probe, schema_of
 from equipoise.persistence.stacks import put_in, take_out
 from equipoise.persistence.trusted import read_objects, write_objects
-from equipoise.persistence.walk import walk
+from equipoise.persistence.walk import needs_trust, walk
 from equipoise.persistence.whole import check_whole
 from equipoise.tables.text_encoder import SentenceEncoder
 from equipoise.tables.text_features import TextFeatures
@@ -210,9 +210,10 @@ def _restore(
     if text_encoder is not None:
         _move_encoders(bare, text_encoder)
     check_native(bare)
-    if not trusted and (found := next((p for p in walk(bare) if isinstance(p, BoostingClassifier)), None)):
+    if not trusted and needs_trust(bare):
+        library = next(TITLES[part.library] for part in walk(bare) if isinstance(part, BoostingClassifier))
         raise UntrustedModelError(
-            f"The model is one of {TITLES[found.library]}, whose reader is not safe against crafted files: if it comes "
+            f"The model is one of {library}, whose reader is not safe against crafted files: if it comes "
             "from someone you trust, say so with load(path, trusted=True), on the command line --trust."
         )
     model = put_in(bare, tensors)

@@ -25,6 +25,13 @@ def walk(model: Any) -> Iterator[Any]:
             waiting.extend(reversed(_held(value)))
 
 
+def needs_trust(model: Any) -> bool:
+    """Tell whether a model's file is read only by `load` with ``trusted=True``."""
+    from equipoise.classifiers.boosting import BoostingClassifier
+
+    return any(isinstance(part, BoostingClassifier) for part in walk(model))
+
+
 def _held(value: Any) -> list[Any]:
     if isinstance(value, np.ndarray):
         return list(value.flat) if value.dtype == object else []

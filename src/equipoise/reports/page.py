@@ -1,12 +1,13 @@
 """The report of a comparison: one HTML page that needs no network, no script and no other file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from equipoise.describing import python_lines
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
@@ -40,7 +41,15 @@ def check_places(folder: Path) -> None:
             raise FileExistsError(f"{path} exists and was not written by equipoise: choose another folder (--out).")
 
 
-def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: "pd.DataFrame | None" = None) -> None:
+def write_report(
+    comparison: Comparison,
+    path: Path,
+    *,
+    command: str,
+    reviewed: "pd.DataFrame | None" = None,
+    reading: Mapping[str, Any] | None = None,
+    trusted: bool = False,
+) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
     The page holds what was found in the data, the leaderboard with intervals, what prior correction and tuned
@@ -57,6 +66,10 @@ def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: 
         What to type to run the comparison again, shown as it is.
     reviewed : DataFrame, optional
         Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
+    reading : mapping, default=None
+        Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
+    trusted : bool, default=False
+        Whether `load` reads the winner's model only with ``trusted=True``.
 
     Raises
     ------
@@ -71,7 +84,9 @@ def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: 
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    replace_file(path, render(comparison, command, reviewed))
+    code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted))
+    context = _context(comparison, command, reviewed) | {"code": code, "trust": " --trust" if trusted else ""}
+    replace_file(path, render(context))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
@@ -95,7 +110,7 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     replace_file(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
 
 
-def render(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None" = None) -> str:
+def render(context: dict[str, Any]) -> str:
     """Return the page's HTML."""
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
@@ -115,7 +130,7 @@ def render(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None"
         seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2").render(_context(comparison, command, reviewed))
+    return environment.get_template("page.html.j2").render(context)
 
 
 def _clean(value: object) -> object:

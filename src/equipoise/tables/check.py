@@ -46,7 +46,7 @@ def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequ
     preprocessor : TablePreprocessor, default=None
         Unfitted, with what is known of the columns.
     keep : sequence of str
-        Columns that are no identifiers, however they look.
+        Columns that are no identifiers and no leaks, however they look.
 
     Returns
     -------

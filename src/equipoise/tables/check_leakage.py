@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.finding import Finding, option
+from equipoise.tables.finding import Finding, drop_or_keep
 from equipoise.tables.sample import SURE, Sample, column_auc
 
 LEAST = 20  # rows of a class below which such an AUC may be chance
@@ -26,11 +26,11 @@ def leaks(sample: Sample) -> Iterator[Finding]:
         what = "a copy of the target" if agreement == 1 else f"the target in {agreement:.1%} of the rows"
         how = f": it is {what}" if agreement > 0.98 and len(np.unique(values[_known(values)])) <= 20 else ""
         yield Finding(
-            "serious",
+            sample.severity_of(name),
             "leak",
             (name,),
             f"Column {name!r} alone tells the classes apart: ROC AUC {score:.3f} on held-out rows{how}.",
-            f"If it is known only with or after the outcome, leave it out: {option('--drop', name)}.",
+            drop_or_keep(name),
         )
 
 
@@ -53,12 +53,12 @@ def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: S
     low, high = sorted((own[k], others[k]))
     if high >= _ABSENT and low <= 1 - _ABSENT and counts.min() >= LEAST:
         yield Finding(
-            "serious",
+            sample.severity_of(name),
             "leak",
             (name,),
             f"Column {name!r} is empty or zero in {own[k]:.1%} of the rows of class {sample.labels[k]!r} and in "
             f"{others[k]:.1%} of all others.",
-            f"If it is known only after the outcome, leave it out: {option('--drop', name)}.",
+            drop_or_keep(name),
         )
 
 

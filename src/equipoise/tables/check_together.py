@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from equipoise.tables.finding import Finding, option
+from equipoise.tables.finding import Finding, drop_or_keep
 from equipoise.tables.sample import SURE, Sample, auc
 from equipoise.text import listed
 
@@ -36,13 +36,12 @@ def together(sample: Sample) -> Iterator[Finding]:
         if chosen is not None:
             columns, score = [weak[i] for i in chosen], _score(model, X[:, chosen], target)
             yield Finding(
-                "serious" if score >= _RULE else "caution",
+                sample.severity_of(*columns) if score >= _RULE else "caution",
                 "leak together",
                 tuple(columns),
                 f"Columns {listed(map(repr, columns))} together tell the classes apart, though none does alone: "
                 f"ROC AUC {score:.3f} of {how} on held-out rows.",
-                "If the target was made from them, or they are known only after the outcome, leave them out: "
-                f"{option('--drop', *columns)}.",
+                drop_or_keep(*columns),
             )
             return
 

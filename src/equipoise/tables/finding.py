@@ -58,6 +58,15 @@ class Finding:
         return {**asdict(self), "columns": list(self.columns)}
 
 
+def drop_or_keep(*columns: str) -> str:
+    """Say what to do about columns that give the target away."""
+    known = "it is known" if len(columns) == 1 else "they make up the target, or are known"
+    return (
+        f"If {known} only with or after the outcome, use {option('--drop', *columns)}; otherwise "
+        f"{option('--keep', *columns)}."
+    )
+
+
 def shortened(findings: Sequence[Finding], most: int = 5) -> list[Finding]:
     """Return findings for reading: of more than so many of one kind, the rest as one that names their columns."""
     shown: list[Finding] = []

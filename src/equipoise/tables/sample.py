@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from equipoise.tables.columns import Column, TextColumn, read_column
+from equipoise.tables.finding import Severity
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
 
@@ -38,7 +39,7 @@ class Sample:
     preprocessor : TablePreprocessor
         Unfitted, with what is known of the columns.
     keep : frozenset of str
-        Columns that are no identifiers.
+        Columns that are no identifiers and no leaks.
     """
 
     X: pd.DataFrame
@@ -69,6 +70,10 @@ class Sample:
     def names_rows(self) -> dict[str, bool]:
         """Whether nearly every cell of a column of integers or texts is different."""
         return {str(name): self.distinct.get(str(name), 0.0) > 0.9 for name in self.X.columns}
+
+    def severity_of(self, *columns: str) -> Severity:
+        """Severity of a leak by columns: the user may vouch for all of them."""
+        return "caution" if self.keep.issuperset(columns) else "serious"
 
     def holds_of_all(self, name: str, n_values: int) -> bool:
         """Tell whether a column that has so few values in the rows looked at has no more in all."""
