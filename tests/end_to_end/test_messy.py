@@ -1,6 +1,9 @@
 """Tables as people bring them, from the file to scored rows, by the command line."""
 
+import html
 import json
+import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -142,17 +145,61 @@ def test_options_that_name_no_column(messy, command):
     assert "no column 'statuscode'" in refused and "'status_code'" in refused
 
 
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [("contracts_eu", "Status"), ("accounts_us", "Default"), ("open_cases", "finding"), ("leaks", "written_off")],
-)
-def test_the_code_of_the_model_card_runs_as_printed(messy, command, tmp_path, name, target):
-    table = messy / f"{name}.csv"
-    command("fit", table, "--target", target, "--recipe", "gbdt", "--out", tmp_path / "model")
+def test_the_code_of_the_model_card_runs_as_printed(messy, command, tmp_path):
+    table = messy / "contracts_eu.csv"
+    command("fit", table, "--target", "Status", "--recipe", "gbdt", "--out", tmp_path / "model")
     code = (tmp_path / "model" / "README.md").read_text().split("```python")[1].split("```")[0]
     code = code.replace("this folder or zip file", str(tmp_path / "model")).replace("rows.csv", str(table))
     scope: dict = {}
-    exec(code.replace("model.predict_proba(", "proba = model.predict_proba("), scope)
+    exec(code, scope)
     command("predict", tmp_path / "model", table, "--out", tmp_path / "scored.csv")
     scored = pd.read_csv(tmp_path / "scored.csv").filter(like="probability_").to_numpy()
-    np.testing.assert_allclose(scope["proba"], scored, atol=1e-12)
+    np.testing.assert_allclose(scope["probabilities"], scored, atol=1e-12)
+
+
+JOURNEYS = {
+    "contracts_eu": ("--target", "Status", "--id", "Vertrag"),
+    "accounts_us": ("--target", "Default"),
+    "leaks": ("--target", "written_off", "--drop", "status_code", "recovered_amount", "--missing-values", "-999"),
+    "visits": ("--target", "fraud", "--group", "customer"),
+    "open_cases": ("--target", "finding"),
+}
+ONNX = {"visits": "text", "leaks": "text"}  # what hinders
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_from_the_file_to_scored_rows_and_a_graph(messy, equipoise, tmp_path, monkeypatch, name):
+    """Compare and predict as processes; then the code of the report, run as printed beside it."""
+    table, folder = messy / f"{name}.csv", tmp_path / "report"
+    brief = (
+        "--recipes",
+        "under",
+        "under+remix",
+        "--members",
+        "1",
+        "--folds",
+        "2",
+        "--repeats",
+        "1",
+        "--budget",
+        "3",
+        "--out",
+        folder,
+    )
+    said = equipoise("compare", table, *JOURNEYS[name], *brief).stdout
+    page = (folder / "report.html").read_text()
+    for finding in [line.strip() for line in said.splitlines() if line.startswith(("  Serious: ", "  Caution: "))]:
+        assert html.escape(finding.split(": ", 1)[1], quote=True)[:100] in page.replace("&#39;", "&#x27;")
+    new = messy / f"{name}_to_score.csv" if name == "open_cases" else table
+    shutil.copy(new, folder / "new.csv")
+    equipoise("predict", folder / "model", folder / "new.csv", "--out", folder / "scored.csv")
+    scored = read_table(folder / "scored.csv", as_text=True)
+    rows = read_table(new, as_text=True)
+    pd.testing.assert_frame_equal(scored[list(rows.columns)], rows)
+    code, scope = html.unescape(re.search(r'<pre tabindex="0" id="code">(.*?)</pre>', page, re.S)[1]), {}
+    monkeypatch.chdir(folder)
+    exec(code, scope)
+    probabilities = scored.filter(like="probability_").astype(float).to_numpy()
+    np.testing.assert_allclose(scope["probabilities"], probabilities, atol=1e-12)
+    exported = equipoise("export", folder / "model", "--onnx", "model.onnx", code=1 if name in ONNX else 0)
+    assert ONNX.get(name, "") in exported.stderr

@@ -28,7 +28,7 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
     if columns.text_encoder is not None:
         check_encoder(columns.text_encoder)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         for twice in (r"(?s)Column .*: taken for missing", r"(?s)Column .* stand far apart"):  # findings, with counts
             warnings.filterwarnings("ignore", twice)
         frame = reading.table(path, target)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.tables.columns import TextColumn
@@ -42,14 +41,14 @@ def _identifies(sample: Sample, name: str) -> str:
     if len(known) < _NEARLY_ALL * len(column):
         return ""
     share = sample.distinct.get(name, 0.0)
-    if pd.api.types.is_integer_dtype(known.dtype) and share > _NEARLY_ALL:
+    if share > _NEARLY_ALL and known.dtype.kind in "iuf":
         steps = np.diff(known.to_numpy().astype(np.float64))
         if (steps > 0).mean() > 0.9:
             return "numbers the rows: it grows from row to row" + (" by one" if (steps == 1).mean() > 0.9 else "")
         values = known.to_numpy().astype(np.float64)
         dense = share == 1 and np.ptp(values) < 10 * len(values)
         score = column_auc(values[_some(values)], sample.codes[known.index.to_numpy()][_some(values)], False)
-        if dense or (share > 0.99 and values.min() >= 0 and score < 0.6):
+        if dense or (known.dtype.kind in "iu" and share > 0.99 and values.min() >= 0 and score < 0.6):
             return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
         return ""
     read = sample.columns[name]

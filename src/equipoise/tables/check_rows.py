@@ -69,7 +69,8 @@ def duplicates(sample: Sample) -> Iterator[Finding]:
         "caution" if n_repeats > 0.01 * len(groups) else "note",
         "duplicates",
         (),
-        f"{counted(n_repeats, 'row')} of {len(groups):,} repeat the features of an earlier one.",
+        f"{counted(n_repeats, 'row')} of {len(groups):,} {'repeats' if n_repeats == 1 else 'repeat'} the features of "
+        "an earlier one.",
         "Hold equal rows out together, or remove the repeats.",
     )
     if n_conflicts:

@@ -131,9 +131,9 @@ def time(sample: Sample) -> Iterator[Finding]:
         shares = [np.bincount(sample.looked_at[part], minlength=n_classes) / part.sum() for part in (early, late)]
         change = np.abs(shares[0] - shares[1])
         most = int(change.argmax())
-        score = _drift(sample, early, late)
-        noise = 3 * np.sqrt(0.25 / min(early.sum(), late.sum()))
-        if score > 0.6 or change[most] > max(noise, 0.02):
+        score, n = _drift(sample, early, late), min(early.sum(), late.sum(), _QUICK_ROWS // 2)
+        noise = 3 * np.sqrt(0.25 / n)  # of a share; of an AUC on half of the rows, 3 * sqrt(1 / (3 n))
+        if score > 0.5 + max(0.1, 3 * np.sqrt(1 / (3 * n))) or change[most] > max(noise, 0.02):
             yield _drifts(sample, name, score, most, shares)
 
 

@@ -1,6 +1,7 @@
 """Read a table from a file as a user brings it, with errors that say what to do."""
 
 import gzip
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -147,7 +148,8 @@ def table_batches(
         check_quotes(open_file, dialect, str(path))
         literal = _literal(target, dialect.names)
         for table in text_batches(open_file, dialect, str(path), literal=literal):
-            yield _frame(table, missing_values, literal, as_text=True)
+            for start in range(0, table.num_rows, _ROWS_AT_ONCE):
+                yield _frame(table.slice(start, _ROWS_AT_ONCE), missing_values, literal, as_text=True)
     elif ending == ".parquet":
         for batch in ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
             yield _without_blanks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
@@ -289,7 +291,9 @@ def _read_typed(path: Path, ending: str, header: bool) -> pd.DataFrame:
 
 def _read_excel(path: Path, header: bool) -> pd.DataFrame:
     try:
-        frame = pd.read_excel(path, engine="calamine", header=0 if header else None)
+        with pd.ExcelFile(path, engine="calamine") as book:
+            sheets = [str(name) for name in book.sheet_names]
+            frame = book.parse(sheets[0], header=0 if header else None)
     except ImportError as error:
         raise ImportError(f"{path} needs the package python-calamine: pip install 'equipoise[excel]'.") from error
     except Exception as error:  # calamine's own, which pandas does not name
@@ -298,6 +302,14 @@ def _read_excel(path: Path, header: bool) -> pd.DataFrame:
                 f"{path} cannot be read as xlsx ({error}): it is cut short or in another format."
             ) from error
         raise
+    if len(sheets) > 1:
+        warnings.warn(f"{path} has {len(sheets)} sheets; the first, {sheets[0]!r}, was read.", stacklevel=4)
+    nameless = sum(str(name).startswith("Unnamed: ") for name in frame.columns)
+    if nameless > len(frame.columns) / 2:
+        raise ValueError(
+            f"the first row of {path} names {len(frame.columns) - nameless} of {len(frame.columns)} columns, as a "
+            "title does: remove the rows above the names."
+        )
     return frame if header else frame.rename(columns=lambda i: str(i + 1))
 
 

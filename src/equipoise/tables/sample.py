@@ -62,8 +62,8 @@ class Sample:
 
     @cached_property
     def distinct(self) -> dict[str, float]:
-        """Number of different values in a known cell, of each column that is not one of floats."""
-        whole = {str(name): cells for name, cells in self.X.items() if cells.dtype.kind != "f"}
+        """Number of different values in a known cell, of each column that is not one of fractions."""
+        whole = {str(name): cells for name, cells in self.X.items() if cells.dtype.kind != "f" or _is_whole(cells)}
         return {name: cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in whole.items()}
 
     @cached_property
@@ -158,6 +158,15 @@ class Sample:
                     self.misfits.add(name)
                     found[name] = np.full(len(self.rows), np.nan)
         return found
+
+
+def _is_whole(cells: pd.Series) -> bool:
+    """Tell whether floats are integers, such as identifiers beside missing ones."""
+    for part in (cells[:1000], cells):
+        known = part.dropna().to_numpy()
+        if not (len(known) and np.isfinite(known).all() and (known == np.rint(known)).all()):
+            return False
+    return True
 
 
 def auc(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

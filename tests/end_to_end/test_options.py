@@ -1,0 +1,96 @@
+"""Every option of every command, used once by a process; an option without a use here fails."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise.cli.app import app
+
+READ = (
+    "--delimiter ; --encoding cp1252 --header --missing-values - -99 --decimal , --thousands . --dates dayfirst "
+    "--number paid --category code --date seen --text remark --drop useless --id case --keep counter --group customer"
+)
+COMPARE = "--recipes gbdt --folds 2 --repeats 1 --members 1 --metric roc_auc"
+
+USES = {  # lines of each command, and the refusals that they must meet
+    "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", "")],
+    "compare": [
+        (f"table.csv --target state {READ} {COMPARE} --budget 2 --out report", ""),
+        (f"--demo --seed 1 {COMPARE} --backend local --out demo --track mlflow", ""),
+        ("--dataset nowhere --address tcp://127.0.0.1:9", "no data set 'nowhere'"),
+    ],
+    "fit": [
+        (f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --out model", ""),
+        ("table.csv --target state --recipe gbdt --decision natural", "applies to the recipe 'auto'"),
+    ],
+    "predict": [
+        (
+            "model new.csv --out scored.xlsx --id case --keep-columns paid --threshold .4 --top 5 "
+            "--allow-missing --trust",
+            "",
+        )
+    ],
+    "export": [("report/model --onnx model.onnx", "text")],
+    "reproduce": [("nothing --out paper --quick --backend dask --address tcp://127.0.0.1:9", "No Dask scheduler")],
+    "datasets list": [("", "")],
+    "datasets fetch": [("digits", "")],
+}
+LINES = [(name, *use) for name, uses in USES.items() for use in uses]
+
+
+def command_of(name):
+    found = app
+    for word in name.split():
+        found = found[word]
+    return found
+
+
+def commands(within=app, words=()):
+    for word in within:
+        if not word.startswith("-"):
+            below = within[word]
+            names = [name for name in below if not name.startswith("-")]
+            yield from commands(below, (*words, word)) if names else [" ".join((*words, word))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder, rng, n = tmp_path_factory.mktemp("options"), np.random.default_rng(0), 240
+    late = rng.random(n) < 0.3
+    paid = [f"{1000 * x:,.2f}".replace(",", "T").replace(".", ",").replace("T", ".") for x in rng.random(n) + 5 + late]
+    words = np.array(["paid", "called", "late", "letter", "lawyer", "visit", "note", "sent", "promised"])
+    frame = pd.DataFrame(
+        {
+            "case": [f"Ö{i}" for i in rng.permutation(n)],
+            "counter": np.arange(n),
+            "customer": rng.integers(0, 60, n),
+            "paid": np.where(rng.random(n) < 0.1, "-", paid),
+            "code": rng.choice(["007", "012", "110"], n),
+            "seen": pd.Series(
+                pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 9, n), unit="D")
+            ).dt.strftime("%d/%m/%Y"),
+            "remark": [" ".join(rng.choice(words, 6)) for _ in range(n)],
+            "useless": 1,
+            "state": np.where(late, "spät", "ok"),
+        }
+    )
+    frame.to_csv(folder / "table.csv", sep=";", index=False, encoding="cp1252")
+    new = frame.drop(columns=["state", "code"]).tail(40)
+    new.to_csv(folder / "new.csv", sep=";", index=False, encoding="cp1252")
+    return folder
+
+
+def test_every_option_has_a_use():
+    assert sorted(USES) == sorted(commands())
+    for name, uses in USES.items():
+        arguments = command_of(name).assemble_argument_collection()
+        options = {argument.names[0] for argument in arguments if argument.names[0].startswith("--")}
+        used = {word for line, _ in uses for word in line.split() if word.startswith("--")}
+        assert used == options, f"of {name}, not used: {options - used}, unknown: {used - options}"
+
+
+@pytest.mark.parametrize(("name", "line", "refusal"), LINES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(LINES)])
+def test_each_use_as_a_process(equipoise, folder, monkeypatch, name, line, refusal):
+    monkeypatch.chdir(folder)
+    done = equipoise(*name.split(), *line.split(), code=1 if refusal else 0)
+    assert refusal in done.stderr
