@@ -8,19 +8,27 @@ from equipoise.cli.app import app
 
 READ = (
     "--delimiter ; --encoding cp1252 --header --missing-values - -99 --decimal , --thousands . --dates dayfirst "
-    "--number paid --category code --date seen --text remark --drop useless --id case --keep counter --group customer"
+    "--number paid --category code --date seen --text remark --drop useless --id case --keep counter --group customer "
+    "--time seen --gap 1d --weights weight"
 )
 COMPARE = "--recipes gbdt --folds 2 --repeats 1 --members 1 --metric roc_auc"
+TERMS = "--cost miss=20,alarm=1 --benefit catch=5 --capacity 20 --min-recall .8 --min-precision .3 --positive ok"
+TERMS_REFUSED = "choose one"
+ENCODED = ("table.csv --target state --text-encoder nowhere", "nowhere")
 
 USES = {  # lines of each command, and the refusals that they must meet
-    "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", "")],
+    "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],
     "compare": [
-        (f"table.csv --target state {READ} {COMPARE} --budget 2 --out report", ""),
+        (f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --out report", ""),
+        (f"table.csv --target state {TERMS}", TERMS_REFUSED),
+        ENCODED,
         (f"--demo --seed 1 {COMPARE} --backend local --out demo --track mlflow", ""),
         ("--dataset nowhere --address tcp://127.0.0.1:9", "no data set 'nowhere'"),
     ],
     "fit": [
-        (f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --out model", ""),
+        (f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --budget 2 --out model", ""),
+        (f"table.csv --target state {TERMS}", TERMS_REFUSED),
+        ENCODED,
         ("table.csv --target state --recipe gbdt --decision natural", "applies to the recipe 'auto'"),
     ],
     "predict": [
@@ -28,7 +36,8 @@ USES = {  # lines of each command, and the refusals that they must meet
             "model new.csv --out scored.xlsx --id case --keep-columns paid --threshold .4 --top 5 "
             "--allow-missing --trust",
             "",
-        )
+        ),
+        ("model new.csv --out scored.csv --text-encoder nowhere", "nowhere"),
     ],
     "export": [("report/model --onnx model.onnx", "text")],
     "reproduce": [("nothing --out paper --quick --backend dask --address tcp://127.0.0.1:9", "No Dask scheduler")],
@@ -71,6 +80,7 @@ def folder(tmp_path_factory):
             ).dt.strftime("%d/%m/%Y"),
             "remark": [" ".join(rng.choice(words, 6)) for _ in range(n)],
             "useless": 1,
+            "weight": rng.integers(1, 4, n),
             "state": np.where(late, "spät", "ok"),
         }
     )
