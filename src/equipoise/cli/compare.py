@@ -111,7 +111,6 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
-        from equipoise.recipes import classifier
         from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
         from equipoise.training.machines import backend
 
@@ -160,7 +159,6 @@ def compare(
             command=command_line(),
             reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
             reading=None if table is None else reading.as_dict(),
-            trusted=persistence.needs_trust(classifier(comparison.winner)),
         )
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")

@@ -3,4 +3,3 @@ from .model import FORMAT as FORMAT
 from .model import load as load
 from .model import read_card as read_card
 from .model import save as save
-from .walk import needs_trust as needs_trust

@@ -48,7 +48,6 @@ def write_report(
     command: str,
     reviewed: "pd.DataFrame | None" = None,
     reading: Mapping[str, Any] | None = None,
-    trusted: bool = False,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
@@ -68,8 +67,6 @@ def write_report(
         Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
     reading : mapping, default=None
         Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
-    trusted : bool, default=False
-        Whether `load` reads the winner's model only with ``trusted=True``.
 
     Raises
     ------
@@ -84,9 +81,10 @@ def write_report(
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
+    context = _context(comparison, command, reviewed)
+    trusted = bool(context["results"] and context["results"]["trusted"])
     code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted))
-    context = _context(comparison, command, reviewed) | {"code": code, "trust": " --trust" if trusted else ""}
-    replace_file(path, render(context))
+    replace_file(path, render(context | {"code": code}))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
