@@ -14,7 +14,8 @@ READ = (
 COMPARE = "--recipes gbdt --folds 2 --repeats 1 --members 1 --metric roc_auc"
 TERMS = "--cost miss=20,alarm=1 --benefit catch=5 --capacity 20 --min-recall .8 --min-precision .3 --positive ok"
 TERMS_REFUSED = "choose one"
-ENCODED = ("table.csv --target state --text-encoder nowhere", "nowhere")
+ENCODED_ROWS = ("table.csv --target state --text-encoder nowhere", "nowhere")
+ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "nowhere")
 
 USES = {  # lines of each command, and the refusals that they must meet
     "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],
@@ -41,6 +42,11 @@ USES = {  # lines of each command, and the refusals that they must meet
     ],
     "export": [("report/model --onnx model.onnx", "text")],
     "reproduce": [("nothing --out paper --quick --backend dask --address tcp://127.0.0.1:9", "No Dask scheduler")],
+    "plan": [
+        (f"table.csv --target state {READ} --recall .7 --precision .4 --average-precision .5", ""),
+        ("--prior .02 --margin .1 --difference .1", ""),
+        ENCODED_ROWS,
+    ],
     "datasets list": [("", "")],
     "datasets fetch": [("digits", "")],
 }
