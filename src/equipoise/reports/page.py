@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORT, EXPLORER, LEADERBOARD = "report.html", "explore.html", "leaderboard.csv"
-_PAGE = b'<meta name="generator" content="equipoise'
-_MARKS = {REPORT: _PAGE, EXPLORER: _PAGE, LEADERBOARD: b"recipe,"}
+PAGE_MARK = b'<meta name="generator" content="equipoise'
+_MARKS = {REPORT: PAGE_MARK, EXPLORER: PAGE_MARK, LEADERBOARD: b"recipe,"}
 
 
 def check_places(folder: Path) -> None:
