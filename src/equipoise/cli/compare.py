@@ -152,7 +152,8 @@ def compare(
         print_leaderboard(console, comparison)
         bars.advance("report")
         reviewed = rows_to_review(comparison, data.ids) if show_rows else None
-        write_report(comparison, out / "report.html", command=command_line(), reviewed=reviewed)
+        shown = of_images.shown() if of_images is not None and pictures.thumbnails else None
+        write_report(comparison, out / "report.html", command=command_line(), reviewed=reviewed, pictures=shown)
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
         not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."

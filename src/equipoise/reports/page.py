@@ -14,6 +14,7 @@ from equipoise.recipes import is_native
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
+from equipoise.reports.pictures import Pictures
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.text import between, count, number, percent, seconds
@@ -40,7 +41,14 @@ def check_places(folder: Path) -> None:
             raise FileExistsError(f"{path} exists and was not written by equipoise: choose another folder (--out).")
 
 
-def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: "pd.DataFrame | None" = None) -> None:
+def write_report(
+    comparison: Comparison,
+    path: Path,
+    *,
+    command: str,
+    reviewed: "pd.DataFrame | None" = None,
+    pictures: Pictures | None = None,
+) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
     The page holds what was found in the data, the leaderboard with intervals, what prior correction and tuned
@@ -71,7 +79,7 @@ def write_report(comparison: Comparison, path: Path, *, command: str, reviewed: 
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    replace_file(path, render(comparison, command, reviewed))
+    replace_file(path, render(comparison, command, reviewed, pictures))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
@@ -95,7 +103,12 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     replace_file(path, comparison.leaderboard.to_csv(index=False, lineterminator="\n"))
 
 
-def render(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None" = None) -> str:
+def render(
+    comparison: Comparison,
+    command: str,
+    reviewed: "pd.DataFrame | None" = None,
+    pictures: Pictures | None = None,
+) -> str:
     """Return the page's HTML."""
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
@@ -115,7 +128,7 @@ def render(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None"
         seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2").render(_context(comparison, command, reviewed))
+    return environment.get_template("page.html.j2").render(_context(comparison, command, reviewed, pictures))
 
 
 def _clean(value: object) -> object:
@@ -123,7 +136,9 @@ def _clean(value: object) -> object:
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _context(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None") -> dict[str, Any]:
+def _context(
+    comparison: Comparison, command: str, reviewed: "pd.DataFrame | None", pictures: Pictures | None
+) -> dict[str, Any]:
     problem = comparison.problem
     counts = problem["counts"]
     return {
@@ -143,6 +158,8 @@ def _context(comparison: Comparison, command: str, reviewed: "pd.DataFrame | Non
         "failures": tables.failures(comparison),
         "warnings": tables.warnings(comparison),
         "command": command,
+        "examples": [] if pictures is None else pictures.examples(comparison),
+        "mistakes": [] if pictures is None or not comparison.recipes else pictures.mistakes(comparison),
         "results": _results(comparison, reviewed) if comparison.recipes else None,
     }
 
