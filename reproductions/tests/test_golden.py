@@ -232,6 +232,13 @@ def test_remix_table2(draws, monkeypatch):
     same(ours, theirs)
 
 
+def test_remix_text():
+    from equipoise_reproductions.remix import protocol
+
+    facts = {"text_scores": csv("remix/text-scores.csv"), "missing": missing_on("remix/remix-text.html")}
+    same(again("remix-text", **facts, effort=protocol.FULL), kept("remix-text", "remix"))
+
+
 def without_intervals(rows: list[list[str]]) -> list[list[str]]:
     kept_places = [place for place, heading in enumerate(rows[0]) if heading != "95% interval"]
     return [[row[place] for place in kept_places] for row in rows]

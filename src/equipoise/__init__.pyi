@@ -11,6 +11,7 @@ from .classifiers import AutoClassifier as AutoClassifier
 from .classifiers import MUBOClassifier as MUBOClassifier
 from .classifiers import NeuralClassifier as NeuralClassifier
 from .classifiers import ResampledClassifier as ResampledClassifier
+from .comparing import compare as compare
 from .decisions import CalibratedClassifier as CalibratedClassifier
 from .decisions import CapacityClassifier as CapacityClassifier
 from .decisions import PriorCorrectedClassifier as PriorCorrectedClassifier

@@ -52,7 +52,8 @@ class ProgressBars:
 
     def __init__(self, console: "Console", deadline: Deadline | None = None) -> None:
         self._console, self._deadline = console, deadline
-        self._shown = _Bars(console) if console.is_terminal or console.quiet else _Lines(console, deadline)
+        moves = console.is_terminal or console.is_jupyter or console.quiet
+        self._shown = _Bars(console) if moves else _Lines(console, deadline)
 
     def __enter__(self) -> "ProgressBars":
         return self

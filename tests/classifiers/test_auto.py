@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from equipoise import AutoClassifier, Dependence, metrics
 from equipoise.classifiers import auto, auto_job, base
-from equipoise.classifiers.auto_members import CHEAP, Kind
+from equipoise.classifiers.auto_members import CHEAP, Kind, first_rounds
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import LogPool
 from equipoise.training import FittedEnsemble, fit
@@ -296,12 +296,27 @@ class TestFit:
         assert not vars(copy.copy(model.held_out_)).keys() - {"macro_f1_offsets"}  # a stored model holds no rows
 
     def test_boosting_of_many_classes_makes_fewer_and_larger_rounds(self, problem):
-        def rounds(*counts):
-            boosting = auto_job.fit_boosting(*problem(counts, n_features=len(counts)), None, 0, 100)
-            return boosting.n_iter_, boosting.learning_rate
+        assert first_rounds(2, 100) == first_rounds(3, 100) == (100, 0.06)
+        assert first_rounds(6, 100) == (50, 0.12)
+        assert first_rounds(500, 100) == (20, 0.3)
 
-        assert rounds(20, 20) == rounds(20, 20, 20) == (100, 0.06)
-        assert rounds(*[9] * 6) == (50, 0.12)
+    def test_boosting_goes_on_while_rounds_that_were_held_out_profit(self, monkeypatch):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(600, 4))
+        monkeypatch.setattr(auto_job, "_BOOSTED_ROWS", 600)
+        monkeypatch.setattr(auto_job, "first_rounds", lambda n_classes, n_trees: (10, 0.1))
+
+        def rounds(y):
+            job = quick(max_steps=1).prepare(X, y)
+            boosting = job.members["boosting"]
+            expected = metrics.log_loss(job.codes, job.answers["boosting"])
+            return boosting.n_iter_, expected
+
+        hard, loss = rounds((X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int))
+        noise, _ = rounds((rng.random(600) < 0.3).astype(int))
+        assert hard >= 40 and noise == 10
+        monkeypatch.setattr(auto_job, "_MOST_TREES", 10)
+        assert rounds((X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int))[1] > loss
 
     def test_informative_features_are_important(self, problem):
         X, y = problem((60, 30), n_features=2, apart=3.0)

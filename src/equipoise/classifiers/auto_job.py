@@ -22,6 +22,8 @@ from equipoise.classifiers.auto_members import (
     Member,
     Rows,
     answers,
+    boosted_on,
+    first_rounds,
     fit_boosting,
     fit_encoder,
     fit_line,
@@ -46,6 +48,7 @@ from equipoise.containers import as_array
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.pool import LogPool
 from equipoise.dependence import Dependence
+from equipoise.metrics import log_loss
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
@@ -58,10 +61,12 @@ MOST_ROWS = 40_000
 """Rows that a fit trains on, at most; of more, a sample by class."""
 
 _FOLDS, _FOLDS_OF_MANY = 5, 3
-_MANY_ROWS = 3000  # fewer folds from here on
+_MANY_ROWS = 10_000  # fewer folds from here on
+_BOOSTED_ROWS = 3000  # more rounds of boosting are tried from here on
 _LARGE = 5000  # larger batches from here on
-_EPOCHS, _LEAST_STEPS, _MOST_STEPS = 20, 600, 1000
+_EPOCHS, _LEAST_STEPS, _MOST_STEPS = 40, 600, 1500
 _HIDDEN, _RATE, _MIXING = (128, 64), 5e-3, 0.3
+_MOST_TREES, _LEAST_GAIN = 800, 0.005  # of boosting; of its log loss, in share, for twice the rounds
 _ROWS_AT_ONCE = 4096  # of out-of-fold predictions
 _LEAST_WEIGHT = 0.01  # of a member in the pool
 _KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
@@ -155,7 +160,14 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._tested = np.sort(np.concatenate(self.held_out))
         self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
         self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
-        relevance = [self._fit_fold(train, held_out) for train, held_out in folds]
+        self._rounds, self._rate = first_rounds(len(draft.classes_), N_TREES)
+        of_folds = [self._cheap(train) for train, _ in folds]
+        for members, (_, held_out) in zip(of_folds, folds, strict=True):
+            for name, member in members.items():
+                self.answers[name][held_out] = self._answers(member, held_out)
+        if draft.max_time is None and len(kept) >= _BOOSTED_ROWS:
+            self._boost_on([members[BOOSTING] for members in of_folds], folds)
+        relevance = [importances(members[TREES]) for members in of_folds]
         self.members: dict[str, Any] = self._cheap(np.arange(len(kept)))
         draft.feature_importances_ = importances(self.members[TREES])
         self._used = slice(_KEPT_NETWORKS)
@@ -201,7 +213,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         few = some_rows(codes, n_rows, 0)
         X, n_trees = rows[few].astype(np.float32), max(1, int(part * N_TREES))
         fit_trees(X, codes[few], None, 0, n_trees)
-        fit_boosting(X, codes[few], None, 0, n_trees)
+        fit_boosting(X, codes[few], None, 0, *first_rounds(len(self._draft.classes_), n_trees))
 
     def _cheap(self, train: Codes) -> dict[str, Any]:
         """Fit the members other than networks."""
@@ -212,7 +224,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         coded = self._draft.coded(self.rows[few])
         return {
             TREES: fit_trees(X, codes, weights, seed, N_TREES),
-            BOOSTING: fit_boosting(X, codes, weights, seed, N_TREES),
+            BOOSTING: fit_boosting(X, codes, weights, seed, self._rounds, self._rate),
             LINE: fit_line(coded, self.codes[few], of_few, len(self._draft.classes_)),
         }
 
@@ -222,12 +234,21 @@ class AutoJob(FitJob["AutoClassifier"]):
         width = self.rows.shape[1] + (0 if encoder is None else len(encoder.columns_))
         return train[some_rows(self.codes[train], max(1000, MOST_NUMBERS // width), seed)]
 
-    def _fit_fold(self, train: Codes, held_out: Codes) -> Rows:
-        """Fit members without the rows of a fold, keep their answers there, and return importances of features."""
-        members = self._cheap(train)
-        for name, member in members.items():
-            self.answers[name][held_out] = self._answers(member, held_out)
-        return importances(members[TREES])
+    def _boost_on(self, boosters: list[Member], folds: list[tuple[Codes, Codes]]) -> None:
+        """Double the rounds of boosting, on all folds alike, while the out-of-fold log loss falls."""
+        loss = log_loss(self.codes, self.answers[BOOSTING], sample_weight=self.weights)
+        while 2 * self._rounds * (1 if len(self._draft.classes_) == 2 else len(self._draft.classes_)) <= _MOST_TREES:
+            found = np.empty_like(self.answers[BOOSTING])
+            for number, (train, held_out) in enumerate(folds):
+                weights = None if self.weights is None else self.weights[train]
+                boosters[number] = boosted_on(
+                    boosters[number], self.rows[train], self.codes[train], weights, 2 * self._rounds
+                )
+                found[held_out] = self._answers(boosters[number], held_out)
+            before, loss = loss, log_loss(self.codes, found, sample_weight=self.weights)
+            if loss > (1 - _LEAST_GAIN) * before:
+                break
+            self._rounds, self.answers[BOOSTING] = 2 * self._rounds, found
 
     def _answers(self, member: Member, rows: Codes) -> NDArray[np.float64]:
         draft = self._draft

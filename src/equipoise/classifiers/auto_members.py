@@ -30,7 +30,7 @@ MOST_NUMBERS = 1 << 23
 
 N_TREES = 100
 _TREE_ROWS = 10_000  # of a tree, at most
-_MOST_TREES, _RATE = 300, 0.06  # of boosting, and learning rate of its usual number of rounds
+_FIRST_TREES, _RATE = 300, 0.06  # of boosting, and learning rate of its usual number of rounds
 _ENOUGH_ROWS = 5_000  # fewer bins rather than fewer rows than this
 _FEWEST_BINS = 3
 
@@ -64,22 +64,29 @@ def fit_trees(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees
     return trees.fit(X, codes, sample_weight=weights)
 
 
-def fit_boosting(X: Rows, codes: Codes, weights: Weights | None, seed: int, n_trees: int) -> Member:
-    """Return histogram boosting of n_trees rounds; the class priors where all rows are of one class.
+def first_rounds(n_classes: int, n_trees: int) -> tuple[int, float]:
+    """Return the rounds that boosting begins with, and its learning rate.
 
     Each round makes a tree for each of several classes: rounds are fewer and larger where those are many.
     """
-    n_classes = len(np.unique(codes))
-    rounds = max(min(n_trees, _MOST_TREES // n_classes), n_trees // 5)
+    rounds = max(min(n_trees, _FIRST_TREES // n_classes), n_trees // 5, 1)
+    return rounds, _RATE * n_trees / rounds
+
+
+def fit_boosting(X: Rows, codes: Codes, weights: Weights | None, seed: int, rounds: int, rate: float) -> Member:
+    """Return histogram boosting of some rounds; the class priors where all rows are of one class."""
     boosting = HistGradientBoostingClassifier(
-        max_iter=rounds,
-        learning_rate=_RATE * n_trees / rounds,
-        max_leaf_nodes=15,
-        early_stopping=False,
-        random_state=seed,
+        max_iter=rounds, learning_rate=rate, max_leaf_nodes=15, early_stopping=False, random_state=seed
     )
-    model = boosting if n_classes > 1 else DummyClassifier()
+    model = boosting if len(np.unique(codes)) > 1 else DummyClassifier()
     return model.fit(X, codes, sample_weight=weights)
+
+
+def boosted_on(member: Member, X: Rows, codes: Codes, weights: Weights | None, rounds: int) -> Member:
+    """Go on with boosting to some rounds, on the rows that it was fitted on."""
+    if isinstance(member, HistGradientBoostingClassifier):
+        member.set_params(warm_start=True, max_iter=rounds).fit(X, codes, sample_weight=weights)
+    return member
 
 
 def fit_line(X: Rows, codes: Codes, weights: Weights | None, n_classes: int) -> FittedEnsemble:

@@ -158,7 +158,8 @@ def compare(
             out / "report.html",
             command=command_line(),
             reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
-            reading=None if table is None else reading.as_dict(),
+            pictures=of_images.shown() if of_images is not None and pictures.thumbnails else None,
+            reading=None if table is None or of_images is not None else reading.as_dict(),
         )
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")

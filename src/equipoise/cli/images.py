@@ -13,6 +13,7 @@ from equipoise.cli.output import say
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
     from equipoise.images import ImageSet
+    from equipoise.reports.pictures import Pictures as Thumbnails
 
 _pictures = Group("Images")
 
@@ -38,6 +39,12 @@ class ImageTask:
     data: "Dataset"
     images: "ImageSet"
     test: "ImageSet | None"
+
+    def shown(self) -> "Thumbnails":
+        """Return the images for the report."""
+        from equipoise.reports.pictures import Pictures as Thumbnails
+
+        return Thumbnails(self.images.pixels, self.images.names)
 
     def tested(self, model: Any) -> dict[str, float]:
         """Score a model on the test part, by titles of metrics, and print it; nothing without such a part."""

@@ -15,6 +15,7 @@ from equipoise.recipes import is_native
 from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
+from equipoise.reports.pictures import Pictures
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.text import between, count, number, percent, seconds
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORT, EXPLORER, LEADERBOARD = "report.html", "explore.html", "leaderboard.csv"
-_PAGE = b'<meta name="generator" content="equipoise'
-_MARKS = {REPORT: _PAGE, EXPLORER: _PAGE, LEADERBOARD: b"recipe,"}
+PAGE_MARK = b'<meta name="generator" content="equipoise'
+_MARKS = {REPORT: PAGE_MARK, EXPLORER: PAGE_MARK, LEADERBOARD: b"recipe,"}
 
 
 def check_places(folder: Path) -> None:
@@ -47,6 +48,7 @@ def write_report(
     *,
     command: str,
     reviewed: "pd.DataFrame | None" = None,
+    pictures: Pictures | None = None,
     reading: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
@@ -81,7 +83,7 @@ def write_report(
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    context = _context(comparison, command, reviewed)
+    context = _context(comparison, command, reviewed, pictures)
     trusted = bool(context["results"] and context["results"]["trusted"])
     code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted))
     replace_file(path, render(context | {"code": code}))
@@ -136,7 +138,9 @@ def _clean(value: object) -> object:
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _context(comparison: Comparison, command: str, reviewed: "pd.DataFrame | None") -> dict[str, Any]:
+def _context(
+    comparison: Comparison, command: str, reviewed: "pd.DataFrame | None", pictures: Pictures | None
+) -> dict[str, Any]:
     problem = comparison.problem
     counts = problem["counts"]
     return {
@@ -156,6 +160,8 @@ def _context(comparison: Comparison, command: str, reviewed: "pd.DataFrame | Non
         "failures": tables.failures(comparison),
         "warnings": tables.warnings(comparison),
         "command": command,
+        "examples": [] if pictures is None else pictures.examples(comparison),
+        "mistakes": [] if pictures is None or not comparison.recipes else pictures.mistakes(comparison),
         "results": _results(comparison, reviewed) if comparison.recipes else None,
     }
 

@@ -22,14 +22,14 @@ METRICS = tuple(results.METRICS)
 def text(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
     """Train Table 2's methods on sets of texts."""
     effort, folder = QUICK if quick else FULL, out / "text-cells"
-    found, missing = runs.obtainable(texts.problems())
+    cells = [p for p in texts.problems() if p.reading == texts.N_GRAMS or texts.can_embed()]
+    found, missing = runs.obtainable(cells)
     if not found:
         raise FileNotFoundError(" ".join(missing.values()))
-    runs.run_jobs(folder, [(problem, PAPER) for problem in found], effort, on_progress, texts.TextRows)
-    scores = results.scores(folder, found)
-    if not any(problem.reading == texts.EMBEDDINGS for problem in found):  # type: ignore[attr-defined]
+    if not texts.can_embed():
         missing["embeddings"] = f"pip install 'equipoise[text]' {texts.MODEL.replace('_', '-')}."
-    yield {"text_scores": scores, "missing": missing, "effort": effort}
+    runs.run_jobs(folder, [(problem, PAPER) for problem in found], effort, on_progress, texts.TextRows)
+    yield {"text_scores": results.scores(folder, found), "missing": missing, "effort": effort}
 
 
 def text_page(text_scores: pd.DataFrame, effort: Effort, **facts: Any) -> Facts:
@@ -38,7 +38,7 @@ def text_page(text_scores: pd.DataFrame, effort: Effort, **facts: Any) -> Facts:
         "quick": effort != FULL,
         "alpha": ALPHA,
         "repeats": text_scores.groupby("source", sort=False)["repeat"].nunique().to_dict(),
-        "epochs": min(effort.epochs, max(source.epochs for source in texts.SOURCES)),
+        "epochs": {p.source.title: min(effort.epochs, p.source.epochs) for p in texts.problems()},
         "claims": [claim(text_scores)],
         "ranks": ranks(text_scores),
         "gains": {metric: gains(text_scores, metric) for metric in METRICS},

@@ -1,0 +1,244 @@
+"""`compare` in Python: a comparison of recipes on a data frame, without files, that shows itself in a notebook."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from equipoise.datasets import Dataset, split_target
+from equipoise.deadline import Deadline
+from equipoise.decisions import Terms
+from equipoise.decisions.costs import Costs
+from equipoise.experiments import METRICS, Comparison, Store, refit
+from equipoise.experiments import compare as run_comparison
+from equipoise.progress import ProgressBars
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ComparedRecipes:
+    """A finished comparison on a table.
+
+    Attributes
+    ----------
+    comparison : equipoise.experiments.Comparison
+        Results by recipe and fold.
+    dataset : equipoise.datasets.Dataset
+        The table as it was read, with the findings of its check.
+    """
+
+    def __init__(self, comparison: Comparison, dataset: Dataset) -> None:
+        self.comparison = comparison
+        self.dataset = dataset
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a recipe, best first; columns as in `leaderboard.csv`."""
+        return self.comparison.leaderboard
+
+    @cached_property
+    def best(self) -> Pipeline:
+        """The winner, fitted on all rows when first asked for; with terms, its `predict` decides by them."""
+        return refit(self.comparison, self.dataset)
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write the report as one HTML page.
+
+        Parameters
+        ----------
+        path : str or Path, default="report.html"
+            An older report there is replaced.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        FileExistsError
+            If there is another file.
+        """
+        from equipoise.files import first_bytes
+        from equipoise.reports import write_report
+        from equipoise.reports.page import PAGE_MARK
+
+        path = Path(path)
+        if path.is_dir() or (path.exists() and PAGE_MARK not in first_bytes(path, 1000)):
+            raise FileExistsError(f"{path} exists and was not written by equipoise: choose another path.")
+        write_report(self.comparison, path, command="equipoise.compare(...), in Python")
+        return path
+
+    def save(self, folder: str | Path) -> Path:
+        """Write report, explorer, leaderboard and the winner's model to a folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if need be.
+
+        Returns
+        -------
+        Path
+            The folder, with ``report.html``, ``explore.html``, ``leaderboard.csv`` and ``model/``.
+
+        Raises
+        ------
+        FileExistsError
+            If a file of another origin would be replaced.
+        ValueError
+            If the winner cannot be saved.
+        """
+        from equipoise import persistence
+        from equipoise.reports import check_places, leaderboard_csv, write_explorer
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        check_places(folder)
+        persistence.check_place(folder / "model")
+        self.report(folder / "report.html")
+        write_explorer(self.comparison, folder / "explore.html")
+        leaderboard_csv(self.comparison, folder / "leaderboard.csv")
+        persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
+        return folder
+
+    def _about(self) -> dict[str, Any]:
+        counts, aim = self.dataset.y.value_counts(), self.comparison.aim
+        return {
+            "data": self.dataset.name,
+            "target": str(self.dataset.y.name),
+            "rows": len(self.dataset.y),
+            "class_counts": {str(label): int(count) for label, count in counts.items()},
+            "positive": str(aim.labels[aim.positive]),
+            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
+        } | ({"aim": str(aim)} if aim.decides else {})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p>{escape(self._head())}</p>{self._shown().to_html(index=False, escape=True)}"
+
+    def _head(self) -> str:
+        from equipoise.experiments.terms import InTerms
+
+        metric = METRICS[self.comparison.metric].title
+        decision = f" Decision: {InTerms(self.comparison).sentence()}." if self.comparison.aim.decides else ""
+        return f"{self.dataset.name}, best first by {metric}.{decision}"
+
+    def _shown(self) -> pd.DataFrame:
+        names = list(dict.fromkeys([self.comparison.metric, "g_mean", "average_precision", "balanced_brier"]))
+        board = self.leaderboard[["recipe", *names, "seconds"]].round(3)
+        return board.rename(columns={name: METRICS[name].title for name in names})
+
+
+def compare(
+    frame: Any,
+    target: str | int,
+    *,
+    recipes: Sequence[str] | None = None,
+    metric: str = "g_mean",
+    cost: "Costs | Mapping[str, float] | None" = None,
+    benefit: "Costs | Mapping[str, float] | None" = None,
+    capacity: float | None = None,
+    min_recall: float | None = None,
+    min_precision: float | None = None,
+    positive: Any = None,
+    n_folds: int = 5,
+    n_repeats: int | None = None,
+    n_members: int = 4,
+    budget: float = 900.0,
+    random_state: int = 0,
+    name: str = "table",
+    verbose: bool = True,
+) -> ComparedRecipes:
+    """Compare recipes on a table, as the command ``equipoise compare`` does, without files.
+
+    Parameters
+    ----------
+    frame : pandas, polars or other data frame, or array of shape (n_samples, n_columns)
+        The table, target included.
+    target : str or int
+        Column of the classes, or its position, counted from 1.
+    recipes : sequence of str, optional
+        Names of `equipoise.recipes`; by default a short list chosen for the table.
+    metric : str, default="g_mean"
+        Metric that ranks the recipes.
+    cost, benefit, capacity, min_recall, min_precision, positive
+        What decisions are for, as in `equipoise.decisions.Terms`; the winner then decides so.
+    n_folds, n_repeats, n_members : int
+        As of `equipoise.experiments.compare`.
+    budget : float, default=900
+        Time limit in seconds.
+    random_state : int, default=0
+        Random seed.
+    name : str, default="table"
+        What to call the table.
+    verbose : bool, default=True
+        Whether progress is shown.
+
+    Returns
+    -------
+    ComparedRecipes
+        With ``leaderboard``, ``best``, ``report()`` and ``save()``; a notebook shows it as a table.
+
+    Raises
+    ------
+    ValueError
+        If an option or the target does not serve, or every recipe fails.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> import equipoise
+    >>> frame = load_breast_cancer(as_frame=True).frame
+    >>> found = equipoise.compare(frame, "target", recipes=["gbdt", "logistic"], n_folds=3, n_repeats=1,
+    ...                           cost={"miss": 20, "alarm": 1}, verbose=False)
+    >>> sorted(found.leaderboard["recipe"])
+    ['gbdt', 'logistic']
+    >>> found.best.predict(frame.drop(columns="target")).shape
+    (569,)
+    """
+    from rich.console import Console
+
+    from equipoise.experiments.compare import check_names
+    from equipoise.tables.check import check_features
+    from equipoise.tables.finding import LEFT_OUT
+
+    terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
+    check_names(recipes or (), metric)
+    task = split_target(frame, target, name=name)
+    findings = check_features(task.X, task.y)
+    left_out = [column for found in findings if found.kind in LEFT_OUT for column in found.columns]
+    dataset = replace(task, X=task.X.drop(columns=left_out), findings=tuple(findings))
+    if dataset.X.shape[1] == 0:
+        raise ValueError(f"No column of the table is left to learn from. {' '.join(map(str, findings))}")
+    deadline, console = Deadline(budget), Console(quiet=not verbose)
+    with tempfile.TemporaryDirectory() as folder, ProgressBars(console, deadline) as bars:
+        with Store(Path(folder) / "results.sqlite") as store:
+            comparison = run_comparison(
+                dataset,
+                store,
+                recipes=recipes,
+                n_folds=n_folds,
+                n_repeats=n_repeats,
+                n_members=n_members,
+                metric=metric,
+                budget=deadline,
+                random_state=random_state,
+                terms=terms,
+                on_progress=bars.advance,
+                on_note=bars.say,
+            )
+        if not comparison.recipes:
+            raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
+        bars.advance("scoring")
+        comparison.leaderboard  # noqa: B018 - derived once, and kept
+    return ComparedRecipes(comparison, dataset)

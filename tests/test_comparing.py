@@ -1,0 +1,68 @@
+"""`equipoise.compare` on a data frame: what it shows, fits and saves."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import equipoise
+
+QUICK = {"recipes": ["gbdt", "logistic"], "n_folds": 3, "n_repeats": 1, "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    fraud = rng.random(240) < 0.2
+    amount = rng.normal(size=240) + 1.5 * fraud
+    return pd.DataFrame({"amount": amount, "age": rng.normal(size=240), "fraud": np.where(fraud, "yes", "no")})
+
+
+@pytest.fixture(scope="module")
+def found(frame):
+    return equipoise.compare(frame, "fraud", min_recall=0.8, **QUICK)
+
+
+def test_the_best_decides_as_stated(found, frame):
+    assert (
+        found.best.predict(frame.drop(columns="fraud"))[frame["fraud"] == "yes"].tolist().count("yes")
+        >= 0.75 * (frame["fraud"] == "yes").sum()
+    )
+    assert found.best[-1].min_recall == {"yes": 0.8}
+    assert set(found.leaderboard["recipe"]) == {"gbdt", "logistic"}
+
+
+def test_it_shows_itself(found):
+    page = found._repr_html_()
+    assert page.count("<tr") == 3
+    assert "at least 0.8 of" in page
+    assert "G-mean" in repr(found)
+
+
+def test_it_is_saved_whole(found, frame, tmp_path):
+    folder = found.save(tmp_path / "report")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "explore.html",
+        "leaderboard.csv",
+        "model",
+        "report.html",
+    ]
+    X = frame.drop(columns="fraud")
+    np.testing.assert_array_equal(equipoise.load(folder / "model").predict(X), found.best.predict(X))
+    found.save(folder)  # over its own files
+    (tmp_path / "notes.html").write_text("mine")
+    with pytest.raises(FileExistsError, match="was not written by equipoise"):
+        found.report(tmp_path / "notes.html")
+
+
+def test_polars_gives_the_same(found, frame):
+    again = equipoise.compare(pl.from_pandas(frame), "fraud", min_recall=0.8, **QUICK)
+    columns = ["recipe", "g_mean", "average_precision"]
+    pd.testing.assert_frame_equal(again.leaderboard[columns], found.leaderboard[columns])
+
+
+def test_wrong_terms_are_refused_before_the_work(frame):
+    with pytest.raises(ValueError, match="min_recall must be above 0"):
+        equipoise.compare(frame, "fraud", min_recall=80)
+    with pytest.raises(ValueError, match="There is no class 'maybe'"):
+        equipoise.compare(frame, "fraud", positive="maybe", **QUICK)
