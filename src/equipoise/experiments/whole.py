@@ -3,13 +3,19 @@
 import warnings
 from typing import Any
 
+import numpy as np
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
-from equipoise.experiments.arms import fit_parameters
+from equipoise.experiments import shipped
+from equipoise.experiments.arms import fit_parameters, recipe_parameters
+from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.plan import LEAST_SHARE
+from equipoise.experiments.terms import natural, with_decision
 from equipoise.training.processes import in_time
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
@@ -46,6 +52,51 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     fitted, sentences = in_time(_fit, model, dataset, given, seconds, seconds=seconds)
     for sentence in sentences:
         warnings.warn(sentence, stacklevel=2)
+    return fitted
+
+
+def refit(
+    comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
+) -> Pipeline:
+    """Fit a recipe, the winner by default, on all rows, as the comparison trained it, and ship it at its best reading.
+
+    Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
+    terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    dataset : Dataset
+    recipe : str, optional
+    seconds : float, optional
+        Time limit: networks make fewer steps where needed.
+
+    Raises
+    ------
+    TimeoutError
+        If the limit is too short.
+    """
+    name = recipe or comparison.winner
+    protocol = comparison.protocol
+    model = named.make(
+        name,
+        preprocessor=dataset.table_preprocessor(),
+        random_state=protocol.random_state,
+        **recipe_parameters(name, protocol),
+    )
+    counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
+    if comparison.aim.decides:
+        unfitted = natural(name, model[-1], counts, mass)
+    else:
+        unfitted = shipped.corrected(comparison, name, model[-1])
+    model.steps[-1] = ("classifier", unfitted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # each fold has reported them already
+        fitted = fit_whole(model, dataset, seconds=seconds)
+        labels = np.unique(dataset.y.to_numpy())
+        if comparison.aim.decides:
+            return with_decision(comparison, name, fitted, labels)
+        fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
     return fitted
 
 
