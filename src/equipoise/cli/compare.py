@@ -27,6 +27,7 @@ from equipoise.cli.options import (
 from equipoise.cli.output import announce, command_line, resumable, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
+from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
 from equipoise.files import check_input
 from equipoise.images.kinds import is_images
@@ -55,6 +56,7 @@ def compare(
     metric: str = "g_mean",
     budget: Minutes = 15.0,
     seed: Seed = 0,
+    score_unlabelled: bool = False,
     track: Literal["mlflow"] | None = None,
     show_rows: bool = False,
     machines: Machines = THIS_MACHINE,
@@ -95,6 +97,8 @@ def compare(
         is told before the run and listed in the report.
     seed
         Random seed.
+    score_unlabelled
+        Write predictions for the rows without a target to unlabelled.csv.
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     show_rows
@@ -112,6 +116,7 @@ def compare(
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
         from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
+        from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
         check_names(recipes or (), metric)
@@ -125,6 +130,7 @@ def compare(
             data = _task(table, target, dataset, reading, columns)
     log = None if track is None else _tracker(data)
     announce(data)
+    to_score = score_unlabelled and check_unlabelled(data, out)
     with (
         _results(out) as store,
         resumable(lambda: _so_far(store, out)),
@@ -150,6 +156,7 @@ def compare(
         bars.advance("scoring")
         comparison.leaderboard  # noqa: B018 - derived once, and kept
         print_leaderboard(console, comparison)
+        say(f"Measured {measured(comparison)}.")
         bars.advance("report")
         reviewed = rows_to_review(comparison, data.ids) if show_rows else None
         shown = of_images.shown() if of_images is not None and pictures.thumbnails else None
@@ -168,6 +175,8 @@ def compare(
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")
+    if to_score and table is not None and not not_saved:
+        write_unlabelled(out / "model", table, out)
     if not_saved:
         say(f"No model was saved: {not_saved}")
 
@@ -231,14 +240,13 @@ def _save_winner(
 def _figures(comparison: "Comparison") -> dict[str, Any]:
     """Return the winner's metrics by title, and how they were measured."""
     from equipoise.experiments import METRICS
-    from equipoise.text import counted
+    from equipoise.reports.split import measured
 
-    protocol = comparison.protocol
     row: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
     return {
         "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
-        "measured": f"on held-out rows, {protocol.n_folds} folds, {counted(protocol.n_repeats, 'repeat')}",
+        "measured": measured(comparison),
     }
 
 

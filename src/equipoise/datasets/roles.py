@@ -30,6 +30,7 @@ class Roles:
     groups: NDArray[Any] | None
     times: NDArray[Any] | None
     gap: float
+    by_date: bool
     weights: NDArray[Any] | None
     notes: tuple[str, ...]
 
@@ -57,10 +58,10 @@ class Roles:
             notes += alone
         if "time" in roles:
             times, dates = times_of(table[roles["time"]].iloc[rows], rows, style)
-            return cls(rows, groups, times, gap_of(gap, roles["time"], dates), weights, tuple(notes))
+            return cls(rows, groups, times, gap_of(gap, roles["time"], dates), dates, weights, tuple(notes))
         if gap not in (0, None):
             raise ValueError(f"A gap lies between times, but no time is given; got gap={gap!r}. Name one (--time).")
-        return cls(rows, groups, times, 0.0, weights, tuple(notes))
+        return cls(rows, groups, times, 0.0, False, weights, tuple(notes))
 
 
 def group_codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:

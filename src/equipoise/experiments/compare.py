@@ -235,7 +235,7 @@ def _begin(
             "source": dataset.source,
             "roles": dict(dataset.roles),
             "by_time": dataset.times is not None,
-            "gap": dataset.gap,
+            "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
             "grouped": dataset.groups is not None,
             "weighted": dataset.weights is not None,
         },
