@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.columns import Column, MisfitError, read_column
+from equipoise.tables.columns import Column, MisfitError, read_column, spelling
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
 from equipoise.tables.preprocessing import TablePreprocessor
@@ -167,7 +167,7 @@ def _refuse(column: pd.Series, what: str, rows: NDArray[np.int64], bad: NDArray[
     if not bad.any():
         return
     cells = [
-        f"{'an empty cell' if pd.isna(column.iloc[i]) else repr(str(column.iloc[i]))} in row {rows[i]:,}"
+        f"{'an empty cell' if pd.isna(column.iloc[i]) else repr(spelling(column.iloc[i]))} in row {rows[i]:,}"
         for i in np.flatnonzero(bad)[:_MOST]
     ]
     more = [f"{bad.sum() - _MOST:,} more"] if bad.sum() > _MOST else []
