@@ -42,7 +42,7 @@ def check(
         if json.exists() and not json.read_text(encoding="utf-8", errors="replace").lstrip().startswith("["):
             raise FileExistsError(f"{json} exists and holds no findings: name another file (--json) or remove it.")
     if as_images:
-        data = load_images(table, target, columns.group, pictures).data
+        data = load_images(table, target, columns.roles, pictures).data
     else:
         data = load_task(table, target or "", reading, columns)
     announce(data)

@@ -124,7 +124,7 @@ def compare(
         persistence.check_place(out / "model")
         of_images = None
         if table is not None and is_images(table):
-            of_images = load_images(table, target, columns.group, pictures)
+            of_images = load_images(table, target, columns.roles, pictures)
             data = of_images.data
         else:
             data = _task(table, target, dataset, reading, columns)
@@ -195,6 +195,9 @@ def _check_source(table: Path | None, target: str | None, demo: bool, dataset: s
 def _task(table: Path | None, target: str | None, dataset: str | None, reading: Reading, columns: Columns) -> "Dataset":
     if table is not None and target is not None:
         return load_task(table, target, reading, columns)
+    if columns.roles:
+        given = ", ".join(f"--{role}" for role in columns.roles)
+        raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")
 
     from equipoise import datasets
 

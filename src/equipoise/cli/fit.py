@@ -90,7 +90,7 @@ def fit(
         recipes.classifier(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)
-        of_images = load_images(table, target, columns.group, pictures) if as_images else None
+        of_images = load_images(table, target, columns.roles, pictures) if as_images else None
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}

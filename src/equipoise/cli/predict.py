@@ -112,7 +112,7 @@ def predict(
 
 def _predict_images(model: Any, about: dict[str, Any], path: Path, out: Path, top: int | None) -> None:
     scored, notes = predict_images(model, path, about)
-    _check_replaceable(out, list(scored.columns)[1:])
+    check_replaceable(out, list(scored.columns)[1:])
     if top is not None:
         counts = about.get("class_counts") or {}
         rarest = min(model.classes_.tolist(), key=lambda label: counts.get(str(label), 0))

@@ -48,7 +48,7 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     given = fit_parameters(model[-1], dataset)
     if seconds is None:
         to_classifier = {f"classifier__{name}": value for name, value in given.items()}
-        return model.fit(dataset.X, dataset.y, table__sample_weight=dataset.weights, **to_classifier)
+        return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
     fitted, sentences = in_time(_fit, model, dataset, given, seconds, seconds=seconds)
     for sentence in sentences:
         warnings.warn(sentence, stacklevel=2)
@@ -104,12 +104,16 @@ def _fit(model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: floa
     deadline, classifier = Deadline(seconds), model[-1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = model[:-1].fit_transform(dataset.X, dataset.y, table__sample_weight=dataset.weights)
+        numbers = model[:-1].fit_transform(dataset.X, dataset.y, **_to_table(dataset))
         limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
         classifier.set_params(**limits).fit(numbers, dataset.y, **given)
         classifier.set_params(**before)
     return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
+
+
+def _to_table(dataset: Dataset) -> dict[str, Any]:
+    return {} if dataset.weights is None else {"table__sample_weight": dataset.weights}
 
 
 def _limits(classifier: Any, seconds: float) -> dict[str, float]:
