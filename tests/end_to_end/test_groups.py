@@ -1,11 +1,15 @@
 """Rows that belong together are held out together, at every level."""
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from equipoise.cli.options import Columns, Reading
 from equipoise.cli.task import load_task
+from equipoise.experiments import Comparison, Store
 from equipoise.experiments.splits import StratifiedFolds
 
 
@@ -38,3 +42,76 @@ def test_equal_rows_of_a_long_table_are_held_together(tmp_path):
     frame.to_csv(tmp_path / "t.csv", index=False)
     data = load_task(tmp_path / "t.csv", "y", Reading(), Columns(keep=["x"]))
     assert (data.groups[:10] == data.groups[-10:]).all() and len(set(data.groups)) == 20_000
+
+
+def test_the_columns_of_time_and_weights(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=80).round(3), "y": [0, 1] * 40, "w": [1, 2, 0, 5] * 20})
+    frame["t"] = pd.date_range("2024-02-01", periods=80, freq="D").strftime("%d.%m.%Y")
+    frame.sample(frac=1, random_state=0).to_csv(tmp_path / "t.csv", index=False, sep=";")
+    data = load_task(tmp_path / "t.csv", "y", Reading(), Columns(time="t", gap="2w", weights="w"))
+    assert list(data.X) == ["x"] and data.groups is None and data.gap == 14
+    assert len(data.y) == 60 and any("20 rows of weight 0 were left out" in note for note in data.notes)
+    assert data.weights.mean() == pytest.approx(1) and set(np.round(data.weights / data.weights.min())) == {1, 2, 5}
+    assert np.ptp(data.times) == 79
+    kept = load_task(tmp_path / "t.csv", "y", Reading(), Columns(time="t", keep=["t"]))
+    assert list(kept.X) == ["x", "w", "t"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--weights", "amount_"), "There is no column 'amount_' in .*did you mean 'amount'"),
+        (("--weights", "w"), "must hold a weight of 0 or more in every row, but holds '-1' in row 2 and an empty cell"),
+        (("--time", "when"), "must hold a date in every row, but holds 'soon' in row 1 and an empty cell in row 4"),
+        (("--time", "amount", "--gap", "2d"), "The gap must be a number as in 'amount', got '2d'"),
+        (("--time", "day", "--gap", "7"), "The gap must be a number and a unit .* such as 30d, got '7'"),
+        (("--gap", "7d"), "no time is given"),
+        (("--time", "name"), "must hold dates or numbers to order the rows: its cells read as category"),
+        (("--weights", "y"), "cannot be the weights, because it is the target"),
+        (("--group", "amount", "--time", "amount"), "cannot be the time, because it is the group"),
+    ],
+)
+def test_columns_that_cannot_play_their_part_are_told_before_the_work(tmp_path, here, options, message):
+    n = 60
+    frame = pd.DataFrame({"amount": np.arange(n) * 1.5, "w": 1, "y": [0, 1] * 30, "name": ["Ann", "Bo"] * 30})
+    frame["day"] = frame["when"] = pd.date_range("2024-01-01", periods=n).strftime("%Y-%m-%d")
+    frame = frame.astype({"w": object, "when": object})
+    frame.loc[2, "w"], frame.loc[3, "w"], frame.loc[1, "when"], frame.loc[4, "when"] = -1, None, "soon", None
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for command in ("compare", "fit"):
+        said = here(command, tmp_path / "t.csv", "--target", "y", *options, "--out", tmp_path / "out", refused=True)
+        assert re.search(message, said)
+    assert not (tmp_path / "out").exists()
+
+
+def test_visits_by_group_time_and_weights(data_home, equipoise, tmp_path):
+    visits, out = data_home / "files" / "messy" / "visits.csv", tmp_path / "report"
+    roles = ("--group", "customer", "--time", "time", "--gap", "7d", "--weights", "exposure", "--drop", "message")
+    work = ("--recipes", "none", "logistic", "easy-ensemble", "--members", 1, "--folds", 3, "--budget", 2)
+    done = equipoise("compare", visits, "--target", "fraud", *roles, *work, "--out", out)
+    assert "easy-ensemble cannot weigh rows and was left out" in done.stdout + done.stderr
+    assert "Measured on rows later than those of training, 2 parts by 'time', 'customer' held out" in done.stdout
+    with Store(out / "results.sqlite") as store:
+        found = Comparison(store)
+    frame = pd.read_csv(visits)
+    times, customers = pd.to_datetime(frame["time"]), frame["customer"].to_numpy()
+    weights = frame["exposure"] / frame["exposure"].mean()
+    ends = []
+    for fold in found.folds.values():
+        first = times[fold.test_rows].min()
+        before = np.flatnonzero(times <= first - pd.Timedelta(days=7))
+        trained = before[~np.isin(customers[before], customers[fold.test_rows])]
+        assert sum(fold.train_counts) == len(trained)
+        np.testing.assert_allclose(sum(fold.train_mass), weights[trained].sum())
+        np.testing.assert_allclose(fold.test_weights, weights[fold.test_rows])
+        ends.append((first, times[fold.test_rows].max()))
+    assert len(ends) == 3 and all(one[1] < other[0] for one, other in pairwise(ends))
+    assert set(found.scores["fold"]) == {1, 2}
+    page = (out / "report.html").read_text()
+    assert "gap of 7 days" in page and "how good is the model on rows of a new &#39;customer&#39;" in page
+    assert "rows weighed by &#39;exposure&#39;" in page
+    card = (out / "model" / "README.md").read_text()
+    assert "Column of the weights: exposure" in card and "Measured on rows later" in card
+    told = equipoise("predict", out / "model", visits, "--out", tmp_path / "scored.csv").stdout
+    assert "does not know" not in told

@@ -109,6 +109,23 @@ def test_open_cases(messy, command, tmp_path):
     assert "'region' are missing" in command(*arguments, "--allow-missing")
 
 
+def test_rows_without_a_target_are_scored_on_request(messy, command, tmp_path):
+    table = messy / "open_cases.csv"
+    options = ("--target", "finding", "--recipe", "gbdt", "--id", "case", "--score-unlabelled")
+    said = command("fit", table, *options, "--out", tmp_path / "model")
+    assert "108 rows without a target: " in said
+    rows = read_table(table, target="finding", as_text=True)
+    rows = rows[rows["finding"].isna()].reset_index(drop=True)
+    scored = read_table(tmp_path / "unlabelled.csv", target="prediction", as_text=True)
+    assert scored["case"].tolist() == rows["case"].tolist() and list(scored)[: rows.shape[1]] == list(rows)
+    assert len(scored) == 108 and scored["prediction"].notna().all()
+    command("fit", table, *options, "--out", tmp_path / "model")  # its own file may be replaced
+    (tmp_path / "unlabelled.csv").write_text("mine\n1\n")
+    refused = command("fit", table, *options, "--out", tmp_path / "other", refused=True)
+    assert "unlabelled.csv exists and was not written with this model" in refused
+    assert (tmp_path / "unlabelled.csv").read_text() == "mine\n1\n" and not (tmp_path / "other").exists()
+
+
 def test_a_threshold_moves_decisions_of_two_classes_only(messy, command, tmp_path):
     table = messy / "accounts_us.csv"
     command("fit", table, "--target", "Default", "--recipe", "gbdt", "--out", tmp_path / "model")

@@ -23,7 +23,7 @@ def table():
 
 def measured(table, names, seconds, monkeypatch, a_step=1e-3):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol: a_step)
+    monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol, within: a_step)
     protocol = Protocol(tuple(names), 3, 1, 4, 1000, random_state=0)
     return costs.measured_costs(*table, protocol, Deadline(seconds), lambda kind, done, total: None)
 
@@ -74,3 +74,12 @@ def test_samples_have_all_classes_and_the_shares_of_the_rows():
     rows = costs._sample(y, 1000)
     assert np.bincount(y[rows]).tolist() == [900, 99, 10] and len(np.unique(rows)) == len(rows)
     np.testing.assert_array_equal(costs._sample(y, 20_000), np.arange(10_000))
+
+
+def test_a_step_of_a_network_is_timed_or_bounded_below(table, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    protocol = Protocol(("none",), 3, 1, 4, 1000, random_state=0)
+    fold = costs.PreparedFold.of(*table, next(protocol.splits.folds(*table, 0)))
+    assert 0 < costs._network_step_seconds(fold, protocol, Deadline(600)) < 1
+    over = Deadline(0.0)
+    assert costs._network_step_seconds(fold, protocol, over) <= over.spent / 100

@@ -7,7 +7,8 @@ import pytest
 
 from equipoise import recipes
 from equipoise.deadline import Deadline
-from equipoise.experiments.plan import LEAST_SHARE, Cost, Costs, Schedule, run_in_time
+from equipoise.experiments.in_time import run_in_time
+from equipoise.experiments.plan import LEAST_SHARE, Cost, Costs, Schedule
 from equipoise.experiments.protocol import Protocol
 
 SLACK = 1.1
@@ -198,3 +199,11 @@ def test_what_a_part_took_corrects_what_follows():
     assert schedule.cell("none") == schedule.cell("remix") == pytest.approx(30.0)
     schedule.learn({"none": 30.0}, took=2 * schedule.work(["none"]))  # and as long again around the fits
     assert schedule.cell("none") == pytest.approx(60.0)
+
+
+def test_a_wrong_guess_says_nothing_of_others():
+    costs = costs_of(1.0)
+    guessed = {**costs.recipes, "gbdt": Cost(4.0, measured=False)}
+    schedule = Schedule(Costs(guessed), Deadline(600, Clock()), 5, 2)
+    schedule.learn({"gbdt": 400.0})
+    assert schedule.pace == 1.0 and schedule.cell("gbdt") == 400.0

@@ -55,7 +55,7 @@ def check(
         if json.exists() and not _holds_findings(json):
             raise FileExistsError(f"{json} exists and holds no findings: name another file (--json) or remove it.")
     if as_images:
-        data = load_images(table, target, columns.group, pictures).data
+        data = load_images(table, target, columns.roles, pictures).data
     else:
         data = load_task(table, target or "", reading, columns)
     if against is not None:

@@ -27,6 +27,7 @@ from equipoise.cli.options import (
 from equipoise.cli.output import announce, command_line, resumable, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
+from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
 from equipoise.files import check_input
 from equipoise.images.kinds import is_images
@@ -55,6 +56,7 @@ def compare(
     metric: str = "g_mean",
     budget: Minutes = 15.0,
     seed: Seed = 0,
+    score_unlabelled: bool = False,
     track: Literal["mlflow"] | None = None,
     show_rows: bool = False,
     machines: Machines = THIS_MACHINE,
@@ -95,6 +97,8 @@ def compare(
         is told before the run and listed in the report.
     seed
         Random seed.
+    score_unlabelled
+        Write predictions for the rows without a target to unlabelled.csv.
     track
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     show_rows
@@ -112,6 +116,7 @@ def compare(
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
         from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
+        from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
         check_names(recipes or (), metric)
@@ -119,12 +124,13 @@ def compare(
         persistence.check_place(out / "model")
         of_images = None
         if table is not None and is_images(table):
-            of_images = load_images(table, target, columns.group, pictures)
+            of_images = load_images(table, target, columns.roles, pictures)
             data = of_images.data
         else:
             data = _task(table, target, dataset, reading, columns)
     log = None if track is None else _tracker(data)
     announce(data)
+    to_score = score_unlabelled and check_unlabelled(data, out)
     with (
         _results(out) as store,
         resumable(lambda: _so_far(store, out)),
@@ -152,6 +158,7 @@ def compare(
         for found in comparison.suspicions:
             say(f"Caution: {found}")
         print_leaderboard(console, comparison)
+        say(f"Measured {measured(comparison)}.")
         bars.advance("report")
         write_report(
             comparison,
@@ -175,6 +182,8 @@ def compare(
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")
+    if to_score and table is not None and not not_saved:
+        write_unlabelled(out / "model", table, out)
     if not_saved:
         say(f"No model was saved: {not_saved}")
 
@@ -193,6 +202,9 @@ def _check_source(table: Path | None, target: str | None, demo: bool, dataset: s
 def _task(table: Path | None, target: str | None, dataset: str | None, reading: Reading, columns: Columns) -> "Dataset":
     if table is not None and target is not None:
         return load_task(table, target, reading, columns)
+    if columns.roles:
+        given = ", ".join(f"--{role}" for role in columns.roles)
+        raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")
 
     from equipoise import datasets
 
@@ -238,14 +250,13 @@ def _save_winner(
 def _figures(comparison: "Comparison") -> dict[str, Any]:
     """Return the winner's metrics by title, and how they were measured."""
     from equipoise.experiments import METRICS
-    from equipoise.text import counted
+    from equipoise.reports.split import measured
 
-    protocol = comparison.protocol
     row: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
     return {
         "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
-        "measured": f"on held-out rows, {protocol.n_folds} folds, {counted(protocol.n_repeats, 'repeat')}",
+        "measured": measured(comparison),
     }
 
 

@@ -11,6 +11,7 @@ from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Coun
 from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
+from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
 from equipoise.files import check_input
 from equipoise.images.kinds import is_images
@@ -34,6 +35,7 @@ def fit(
     members: Count | None = None,
     budget: Minutes | None = None,
     seed: Seed = 0,
+    score_unlabelled: bool = False,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
     stated: Stated = AS_TUNED,
@@ -60,6 +62,8 @@ def fit(
         Time limit in minutes for the whole command; networks make fewer steps where needed.
     seed
         Random seed.
+    score_unlabelled
+        Write predictions for the rows without a target to unlabelled.csv, beside the model.
     """
     as_images = is_images(table)
     if not as_images:
@@ -86,7 +90,7 @@ def fit(
         recipes.classifier(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)
-        of_images = load_images(table, target, columns.group, pictures) if as_images else None
+        of_images = load_images(table, target, columns.roles, pictures) if as_images else None
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
@@ -100,6 +104,7 @@ def fit(
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
+    to_score = score_unlabelled and check_unlabelled(data, out.parent)
     with ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
@@ -113,6 +118,8 @@ def fit(
         about["tested"] = tested
     persistence.save(model, out, about=about)
     say(f"Model: {out}")
+    if to_score:
+        write_unlabelled(out, table, out.parent)
 
 
 def about_model(

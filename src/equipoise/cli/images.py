@@ -1,6 +1,7 @@
 """Images as a task of the commands: read, checked, and their test part kept apart."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,18 +65,20 @@ class ImageTask:
         return figures
 
 
-def load_images(path: Path, target: str | None, group: str | None, pictures: Pictures) -> ImageTask:
+def load_images(path: Path, target: str | None, roles: Mapping[str, str], pictures: Pictures) -> ImageTask:
     """Read the images of a path as a task.
 
     Raises
     ------
     ValueError
-        If there are no images, no classes, or classes of the test part that the others lack.
+        If there are no images, no classes, or classes of the test part that the others lack; or for a time or weights.
     """
+    if given := [f"--{role}" for role in roles if role != "group"]:
+        raise ValueError(f"{' and '.join(given)} name columns of a table, but {path} holds images: leave them out.")
     from equipoise.images import read_images
     from equipoise.images.task import image_task
 
-    images = read_images(path, image_size=pictures.image_size, target=target, group=group, cache=_cache())
+    images = read_images(path, image_size=pictures.image_size, target=target, group=roles.get("group"), cache=_cache())
     learned, test = images, None
     if images.parts is not None and (images.parts == "test").any():
         learned, test = images.part(["train", "val"]), images.part(["test"])

@@ -91,7 +91,7 @@ def predict(
     if as_images and table.suffix.lower() not in (".csv", ".tsv"):
         raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
-    scorer = _Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
+    scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
     if scorer.counts_alarms:
@@ -100,7 +100,7 @@ def predict(
     first = next(scored, None)
     if first is None:
         raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
-    _check_replaceable(out, list(scorer.names.values()))
+    check_replaceable(out, list(scorer.names.values()))
     parts: Iterable[pd.DataFrame] = chain([first], scored)
     if top is not None:
         parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
@@ -112,7 +112,7 @@ def predict(
 
 def _predict_images(model: Any, about: dict[str, Any], path: Path, out: Path, top: int | None) -> None:
     scored, notes = predict_images(model, path, about)
-    _check_replaceable(out, list(scored.columns)[1:])
+    check_replaceable(out, list(scored.columns)[1:])
     if top is not None:
         counts = about.get("class_counts") or {}
         rarest = min(model.classes_.tolist(), key=lambda label: counts.get(str(label), 0))
@@ -133,7 +133,7 @@ def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
         raise FileExistsError(f"{out} is the table to read: name another file to write (--out).")
 
 
-def _check_replaceable(out: Path, names: list[str]) -> None:
+def check_replaceable(out: Path, names: list[str]) -> None:
     """Refuse to replace a file that is no earlier output of the same model."""
     if out.exists() and columns_of(out)[-len(names) :] != names:
         raise FileExistsError(
@@ -142,7 +142,7 @@ def _check_replaceable(out: Path, names: list[str]) -> None:
 
 
 @dataclass
-class _Scorer:
+class Scorer:
     """Scores parts of a table; names and notes are those of the first part."""
 
     pipeline: Any
@@ -265,7 +265,7 @@ class _Scorer:
                 f"Columns that the model does not know are not used: {listed(map(repr, extra), most=10)}."
             )
         made = ["prediction", *(f"probability_{label}" for label in self.pipeline.classes_)]
-        self.names = _free_names(made, self.kept or list(rows.columns))
+        self.names = free_names(made, self.kept or list(rows.columns))
         if renamed := [name for name in made if self.names[name] != name and name in rows.columns]:
             self.notes.append(
                 f"{table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
@@ -282,7 +282,7 @@ def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) ->
     return best[0]
 
 
-def _free_names(names: list[str], taken: list[str]) -> dict[str, str]:
+def free_names(names: list[str], taken: list[str]) -> dict[str, str]:
     """Return a name for each column of the model, all with one suffix where the table has one of the names."""
     suffix, number = "", 0
     while set(taken) & {name + suffix for name in names}:

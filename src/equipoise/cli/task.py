@@ -71,6 +71,7 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
             raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")
         preprocessor = preprocessor.pinned()
         groups = _equal_rows(X) if data.dependence is None else data.groups
+    ids = [name for name in columns.id or () if name in data.X]
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return replace(
         data,
@@ -79,7 +80,7 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
         preprocessor=preprocessor,
         notes=(*data.notes, *notes),
         findings=tuple(findings),
-        ids=data.X[columns.id] if columns.id else None,
+        ids=data.X[ids] if ids else None,
     )
 
 

@@ -55,6 +55,8 @@ class Dataset:
         Times of the rows, in days where they are dates: later rows are held out.
     gap : float
         Time between training and test rows.
+    by_date : bool
+        Whether times are dates.
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows, positive, of mean 1.
     roles : mapping of str to str
@@ -79,6 +81,7 @@ class Dataset:
     findings: tuple[Finding, ...] = ()
     times: np.ndarray | None = None
     gap: float = 0.0
+    by_date: bool = False
     weights: np.ndarray | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     ids: pd.DataFrame | None = None
@@ -196,6 +199,7 @@ def split_target(
         preprocessor,
         times=played.times,
         gap=played.gap,
+        by_date=played.by_date,
         weights=played.weights,
         roles=roles,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.columns import Column, MisfitError, read_column
+from equipoise.tables.columns import Column, MisfitError, read_column, spelling
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
 from equipoise.tables.preprocessing import TablePreprocessor
@@ -30,6 +30,7 @@ class Roles:
     groups: NDArray[Any] | None
     times: NDArray[Any] | None
     gap: float
+    by_date: bool
     weights: NDArray[Any] | None
     notes: tuple[str, ...]
 
@@ -57,10 +58,10 @@ class Roles:
             notes += alone
         if "time" in roles:
             times, dates = times_of(table[roles["time"]].iloc[rows], rows, style)
-            return cls(rows, groups, times, gap_of(gap, roles["time"], dates), weights, tuple(notes))
+            return cls(rows, groups, times, gap_of(gap, roles["time"], dates), dates, weights, tuple(notes))
         if gap not in (0, None):
             raise ValueError(f"A gap lies between times, but no time is given; got gap={gap!r}. Name one (--time).")
-        return cls(rows, groups, times, 0.0, weights, tuple(notes))
+        return cls(rows, groups, times, 0.0, False, weights, tuple(notes))
 
 
 def group_codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
@@ -166,7 +167,7 @@ def _refuse(column: pd.Series, what: str, rows: NDArray[np.int64], bad: NDArray[
     if not bad.any():
         return
     cells = [
-        f"{'an empty cell' if pd.isna(column.iloc[i]) else repr(str(column.iloc[i]))} in row {rows[i]:,}"
+        f"{'an empty cell' if pd.isna(column.iloc[i]) else repr(spelling(column.iloc[i]))} in row {rows[i]:,}"
         for i in np.flatnonzero(bad)[:_MOST]
     ]
     more = [f"{bad.sum() - _MOST:,} more"] if bad.sum() > _MOST else []

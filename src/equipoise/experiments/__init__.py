@@ -1,12 +1,13 @@
 """Arms compared under one protocol: splits, engine, store, readings, tables and claims; `compare` for recipes."""
 
 from equipoise.experiments.arms import Arm
-from equipoise.experiments.compare import compare, refit, results_path
+from equipoise.experiments.compare import compare, results_path
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.readings import results
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Store
 from equipoise.experiments.study import Effort, Study
+from equipoise.experiments.whole import refit
 
 __all__ = [
     "METRICS",

@@ -3,9 +3,7 @@
 import hashlib
 import platform
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,25 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
-from equipoise.experiments import shipped
-from equipoise.experiments.arms import recipe_parameters, taken_by
+from equipoise.experiments.arms import taken_by
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.costs import measured_costs
-from equipoise.experiments.plan import Cost, Costs, Schedule, run_in_time
+from equipoise.experiments.costs import measured_costs, resumed_costs
+from equipoise.experiments.in_time import run_in_time
+from equipoise.experiments.plan import Schedule
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
-from equipoise.experiments.terms import natural, with_decision
-from equipoise.experiments.whole import fit_whole
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
 from equipoise.tables.finding import shortened
@@ -144,7 +138,7 @@ def compare(
     else:
         _check_same(store, request)
         protocol = Protocol.from_json(store.get("protocol"))
-        costs = _resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
+        costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
     for note in protocol.notes:
@@ -212,26 +206,6 @@ def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: 
         raise ValueError(f"random_state must be an integer from 0 to {2**32 - 1}, got {random_state}.")
 
 
-def _resumed_costs(
-    store: Store,
-    dataset: Dataset,
-    codes: NDArray[np.int64],
-    protocol: Protocol,
-    deadline: Deadline,
-    on_progress: OnProgress,
-) -> Costs:
-    """Measure the recipes that miss results; others cost what they took."""
-    costs = Costs({})
-    done = Counter(arm for arm, _, _ in store.done())
-    missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
-    if missing:
-        costs = measured_costs(dataset, codes, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
-    took = {name: Cost(store.mean_seconds(name) or 0.0) for name in protocol.recipes if name not in missing}
-    if named.AUTO in missing and protocol.auto_seconds is not None:
-        took[named.AUTO] = Cost(min(protocol.auto_seconds, costs.recipes[named.AUTO].at(1.0)))
-    return replace(costs, recipes={**costs.recipes, **took})
-
-
 def _begin(
     store: Store,
     request: dict[str, Any],
@@ -261,7 +235,7 @@ def _begin(
             "source": dataset.source,
             "roles": dict(dataset.roles),
             "by_time": dataset.times is not None,
-            "gap": dataset.gap,
+            "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
             "grouped": dataset.groups is not None,
             "weighted": dataset.weights is not None,
         },
@@ -307,51 +281,6 @@ def fingerprint(dataset: Dataset) -> str:
             cells = pd.util.hash_pandas_object(pd.Series(values), index=False).to_numpy()
             digest.update(name.encode() + cells.tobytes() + (repr(dataset.gap).encode() if name == "times" else b""))
     return digest.hexdigest()
-
-
-def refit(
-    comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
-) -> Pipeline:
-    """Fit a recipe, the winner by default, on all rows, as the comparison trained it, and ship it at its best reading.
-
-    Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
-    terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    dataset : Dataset
-    recipe : str, optional
-    seconds : float, optional
-        Time limit: networks make fewer steps where needed.
-
-    Raises
-    ------
-    TimeoutError
-        If the limit is too short.
-    """
-    name = recipe or comparison.winner
-    protocol = comparison.protocol
-    model = named.make(
-        name,
-        preprocessor=dataset.table_preprocessor(),
-        random_state=protocol.random_state,
-        **recipe_parameters(name, protocol),
-    )
-    counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
-    if comparison.aim.decides:
-        unfitted = natural(name, model[-1], counts, mass)
-    else:
-        unfitted = shipped.corrected(comparison, name, model[-1])
-    model.steps[-1] = ("classifier", unfitted)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each fold has reported them already
-        fitted = fit_whole(model, dataset, seconds=seconds)
-        labels = np.unique(dataset.y.to_numpy())
-        if comparison.aim.decides:
-            return with_decision(comparison, name, fitted, labels)
-        fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
-    return fitted
 
 
 def results_path(folder: Path) -> Path:

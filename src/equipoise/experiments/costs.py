@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import READINGS, Readings
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.store import Cell, StoredFold
+from equipoise.experiments.store import Cell, Store, StoredFold
 from equipoise.progress import OnProgress
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import safe_indexing
@@ -33,7 +34,7 @@ _ENOUGH = 0.3  # seconds of a sample that tell the time of all rows
 _PROBE_STEPS = 15
 _PROBE_STEPS_OF_IMAGES = 3
 _PROBE_NETWORKS = 20  # a process
-_SHARE = 0.2  # of the time left, for these measurements
+_SHARE = 0.25  # of the time left, for these measurements
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
 _REPORT = 5.0  # seconds, and half of the time of the scores
 
@@ -63,37 +64,55 @@ def measured_costs(
     native = any(recipes.get(name).native for name in protocol.recipes)
     fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)), native=native)
     prepared = time.perf_counter() - started
-    a_step = _network_step_seconds(fold, protocol)
+    within = Deadline(_SHARE * max(0.0, deadline.left))
+    a_step = _network_step_seconds(fold, protocol, within)
     n, network = len(fold.y_train), partial(recipes.classifier, "none")
     hinted = protocol.n_members * network().planned_steps(_HINT_ROWS) * a_step  # of `none` on so many rows
     found: dict[str, Cost] = {}
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted(timed, key=lambda name: recipes.get(name).cost)
     jobs = [(name, protocol, fold.seen(native=recipes.get(name).native).X_train, fold.y_train) for name in timed]
-    seconds = _SHARE * max(0.0, deadline.left)
     of_rows: dict[str, float] = {}
-    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), seconds), start=1):
+    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), within.left), start=1):
         on_progress("planning", done, len(jobs))
         if not isinstance(outcome, Exception):
             of_rows[timed[number]] = outcome
     for name in protocol.recipes:
         recipe = recipes.get(name)
         hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth
-        around = of_rows.get(name)
+        around, measured = of_rows.get(name, hint), name in of_rows
         if recipes.is_neural(name):
-            steps = recipe.cost * protocol.n_members * protocol.max_steps * a_step
-            if not _has_rows(name, protocol):
-                around = 0.0
-            elif recipe.slow:
-                steps = steps / recipe.cost
-            found[name] = Cost(hint if around is None else protocol.n_members * around, steps)
+            plain = protocol.n_members * protocol.max_steps * a_step
+            steps = plain if recipe.slow else recipe.cost * plain  # what is slow is to make its rows
+            made = protocol.n_members * around if measured else hint
+            found[name] = Cost(made, steps, measured) if _has_rows(name, protocol) else Cost(0.0, steps)
         elif name == recipes.AUTO:
-            found[name] = Cost(0.0, hint if around is None else around)  # it keeps to any time limit
+            found[name] = Cost(0.0, around, measured)  # it keeps to any time limit
         else:
-            found[name] = Cost(hint if around is None else around)
+            found[name] = Cost(around, 0.0, measured)
     score = _score_seconds(fold, protocol)
     scores = score * len(protocol.recipes) * protocol.n_folds * protocol.n_repeats
     return Costs(found, prepared, score, _REPORT + scores / 2)
+
+
+def resumed_costs(
+    store: Store,
+    dataset: Dataset,
+    codes: NDArray[np.int64],
+    protocol: Protocol,
+    deadline: Deadline,
+    on_progress: OnProgress,
+) -> Costs:
+    """Measure the recipes that miss results; others cost what they took."""
+    costs = Costs({})
+    done = Counter(arm for arm, _, _ in store.done())
+    missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
+    if missing:
+        costs = measured_costs(dataset, codes, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
+    took = {name: Cost(store.mean_seconds(name) or 0.0) for name in protocol.recipes if name not in missing}
+    if recipes.AUTO in missing and protocol.auto_seconds is not None:
+        took[recipes.AUTO] = Cost(min(protocol.auto_seconds, costs.recipes[recipes.AUTO].at(1.0)))
+    return replace(costs, recipes={**costs.recipes, **took})
 
 
 def _has_rows(name: str, protocol: Protocol) -> bool:
@@ -151,21 +170,27 @@ def _sample(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(drawn))
 
 
-def _network_step_seconds(fold: PreparedFold, protocol: Protocol) -> float:
-    """Time a gradient step of one network on the real rows, with all processes at work as they will be."""
-    if not any(map(recipes.is_neural, protocol.recipes)):
-        return 0.0
-    networks, steps = (1, _PROBE_STEPS_OF_IMAGES) if protocol.images else (_PROBE_NETWORKS, _PROBE_STEPS)
-    probe = replace(protocol, n_members=networks * n_workers())
-    tasks = make_recipe("none", probe, 0).prepare(fold.X_train, fold.y_train).tasks
-    return sum(network.seconds for network in _probes(tasks, n_workers(), steps)) / (steps * len(tasks))
+def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadline) -> float:
+    """Time a gradient step of one network, with all processes at work as they will be; at least what could be seen."""
+    n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
+    job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
+    outcomes = [outcome for _, outcome in side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left)]
+    found = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+    return float(np.mean(found)) if found else within.spent / (_PROBE_STEPS * n_networks)
 
 
-def _probes(tasks: Sequence[Task], n_jobs: int = 1, steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
+def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> float:
+    """Return the seconds of a process for a gradient step of one network."""
+    steps = _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
+    networks = _probes(make_recipe("none", protocol, 0).prepare(X, y).tasks, steps)
+    return sum(network.seconds for network in networks) / (steps * len(networks))
+
+
+def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
     """Train a few steps of each task, twice: the first steps of a process are slow."""
     short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
-    fit(short, n_jobs=n_jobs)
-    return fit(short, n_jobs=n_jobs)
+    fit(short)
+    return fit(short)
 
 
 def _score_seconds(fold: PreparedFold, protocol: Protocol) -> float:

@@ -1,9 +1,8 @@
-"""What a comparison does within its time limit: what is cut before the run, what runs next, what must go."""
+"""What a comparison can do within its time limit: what is cut before the run, what runs next, what must go."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Protocol as Interface
 
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
@@ -23,10 +22,19 @@ _RECENT = 5  # recipes that tell how fast the machine is now
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a process for a recipe on a fold: whatever the number of steps, and for all gradient steps."""
+    """Seconds of a process for a recipe on a fold.
+
+    Attributes
+    ----------
+    around, steps : float
+        Whatever the number of steps, and for all gradient steps.
+    measured : bool
+        Or guessed from the record of the recipe.
+    """
 
     around: float
     steps: float = 0.0
+    measured: bool = True
 
     def at(self, share: float) -> float:
         """Return the seconds with a share of the steps."""
@@ -91,8 +99,8 @@ class Schedule:
     @property
     def pace(self) -> float:
         """How many times longer than estimated recipes take now."""
-        recent = list(self._factors.values())[-_RECENT:]
-        return median(recent) if recent else 1.0
+        known = [factor for recipe, factor in self._factors.items() if self.costs.recipes[recipe].measured]
+        return median(known[-_RECENT:]) if known else 1.0
 
     def cell(self, recipe: str, share: float | None = None) -> float:
         """Seconds of a process for a recipe on a fold."""
@@ -108,7 +116,7 @@ class Schedule:
         """Seconds for scores, report, and the slowest recipe on all rows."""
         refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
         scores = len(recipes) * self.n_folds * n_repeats * self.costs.score
-        return refit * self.n_folds / (self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
+        return refit * self.n_folds / max(1, self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
 
     def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison from now on, with a margin."""
@@ -212,97 +220,3 @@ class Schedule:
         """Whether one more repeat, the last of so many, ends in time."""
         a_repeat = self.n_folds * self.costs.fold + self.work(recipes)
         return a_repeat + self.tail(recipes, n_repeats) <= self.deadline.left
-
-
-class Machine(Interface):
-    """What runs the parts of a comparison."""
-
-    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
-        """Return the recipes that miss results of a repeat."""
-        ...
-
-    def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat."""
-        ...
-
-    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
-        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
-        ...
-
-    def measured(self, recipe: str, repeat: int) -> float | None:
-        """Return the mean seconds of a recipe on the folds of a repeat; None without a result."""
-        ...
-
-
-def run_in_time(
-    protocol: Protocol, schedule: Schedule, machine: Machine, changed: Callable[[Protocol, str], None]
-) -> Protocol:
-    """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
-
-    Parameters
-    ----------
-    protocol : Protocol
-        As cut before.
-    schedule : Schedule
-    machine : Machine
-    changed : callable
-        Called at each further cut with the protocol from now on and the sentence that says so.
-
-    Returns
-    -------
-    Protocol
-        As it was run.
-
-    Raises
-    ------
-    TimeoutError
-        If no recipe ended in time.
-    """
-    for repeat in range(protocol.n_repeats):
-        pending = machine.pending(protocol.recipes, repeat)
-        if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
-            return _without_repeats(protocol, repeat, schedule, changed)
-        if pending:
-            machine.prepare(repeat)
-        while pending:
-            part = schedule.part(pending, protocol.recipes, repeat + 1)
-            began = schedule.deadline.spent
-            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
-            measured = {recipe: machine.measured(recipe, repeat) for recipe in part.recipes}
-            known = {recipe: value for recipe, value in measured.items() if value is not None}
-            as_planned = not ended and len(known) == len(part.recipes)
-            schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
-            if (gone := ended | set(part.left_out)) and repeat:
-                return _without_repeats(protocol, repeat, schedule, changed)
-            if gone:
-                protocol = _without_recipes(protocol, gone, ended, schedule, changed)
-            pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
-    return protocol
-
-
-def _without_repeats(
-    protocol: Protocol, n_repeats: int, schedule: Schedule, changed: Callable[[Protocol, str], None]
-) -> Protocol:
-    skipped = protocol.n_repeats - n_repeats
-    note = f"{skipped} of {protocol.n_repeats} repeats skipped to meet the time limit of {schedule.deadline}."
-    protocol = replace(protocol, n_repeats=n_repeats, notes=(*protocol.notes, note))
-    changed(protocol, note)
-    return protocol
-
-
-def _without_recipes(
-    protocol: Protocol,
-    gone: set[str],
-    ended: set[str],
-    schedule: Schedule,
-    changed: Callable[[Protocol, str], None],
-) -> Protocol:
-    names = listed([recipe for recipe in protocol.recipes if recipe in gone])
-    why = "took longer than estimated" if gone == ended else "the work takes longer than estimated"
-    note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
-    kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)
-    protocol = replace(protocol, recipes=kept, notes=(*protocol.notes, note))
-    if not kept:
-        raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
-    changed(protocol, note)
-    return protocol

@@ -16,6 +16,7 @@ from equipoise.reports import figures, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
+from equipoise.reports.split import division, question, weighed
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.text import between, count, number, percent, seconds
@@ -148,6 +149,7 @@ def _context(
         "made_by": comparison.versions["equipoise"],
         "problem": problem,
         "protocol": comparison.protocol,
+        "split": {"division": division(comparison), "question": question(comparison), "weighed": weighed(comparison)},
         "rare": {
             "label": comparison.classes[comparison.rare],
             "count": counts[comparison.rare],

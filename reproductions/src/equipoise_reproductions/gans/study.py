@@ -16,7 +16,7 @@ from equipoise_reproductions.gains import gain_dots
 from equipoise_reproductions.suite import loaders
 
 UNTREATED, RETUNED = "none", "none-tuned"
-GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow)
+GANS = tuple(name for name, recipe in RECIPES.items() if recipe.slow and "sampler" in (recipe.parts or {}))
 METHODS = (UNTREATED, RETUNED, "cost", "over", "smote", "svm-smote", *GANS)
 TITLES: dict[str, str] = {name: name for name in METHODS} | {RETUNED: "none, threshold-tuned"}
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")

@@ -1,0 +1,51 @@
+"""Predictions for the rows of a table that have no target, in a file beside the model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equipoise.cli.output import say
+from equipoise.cli.predict import Scorer, check_replaceable, free_names
+from equipoise.cli.scored import write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from equipoise.datasets import Dataset
+
+FILE = "unlabelled.csv"
+
+
+def check_unlabelled(data: "Dataset", folder: Path) -> bool:
+    """Return whether there are rows without a target; refuse a file of another origin in the place of their scores."""
+    import numpy as np
+
+    if data.unlabelled is None or not len(data.unlabelled):
+        say(f"  Every row has a target: no {FILE} is written.")
+        return False
+    made = ["prediction", *(f"probability_{label}" for label in np.unique(data.y.to_numpy()))]
+    names = free_names(made, [*map(str, data.unlabelled.columns), str(data.y.name)])
+    check_replaceable(folder / FILE, list(names.values()))
+    return True
+
+
+def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
+    """Write the rows of a table without a target, with their predictions by a model that was just saved."""
+    from equipoise import persistence
+    from equipoise.datasets.dataset import is_labelled
+    from equipoise.tables.reading import table_batches
+
+    about = persistence.read_card(model)["about"]
+    scorer = Scorer(persistence.load(model, trusted=True), about, None, False, [])
+    reading = {**about["reading"], "missing_values": about["reading"]["missing_values"] or ()}
+    target = about["target"]
+
+    def rows() -> Iterator["pd.DataFrame"]:
+        parts = (part[~is_labelled(part[target])] for part in table_batches(table, **reading, target=target))
+        return (part.reset_index(drop=True) for part in parts if len(part))
+
+    if scorer.counts_alarms:
+        scorer.count_alarms(rows(), table)
+    scored = (scorer.score(part, table) for part in rows())
+    n_rows = write(scored, folder / FILE)
+    say(f"{n_rows:,} rows without a target: {folder / FILE}")

@@ -1,0 +1,103 @@
+"""The run of a comparison within its time limit, part by part, on any machine and any clock."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol as Interface
+
+from equipoise.experiments.plan import Schedule
+from equipoise.experiments.protocol import Protocol
+from equipoise.text import listed
+
+
+class Machine(Interface):
+    """What runs the parts of a comparison."""
+
+    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
+        """Return the recipes that miss results of a repeat."""
+        ...
+
+    def prepare(self, repeat: int) -> None:
+        """Make the numbers of the folds of a repeat."""
+        ...
+
+    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
+        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
+        ...
+
+    def measured(self, recipe: str, repeat: int) -> float | None:
+        """Return the mean seconds of a recipe on the folds of a repeat; None without a result."""
+        ...
+
+
+def run_in_time(
+    protocol: Protocol, schedule: Schedule, machine: Machine, changed: Callable[[Protocol, str], None]
+) -> Protocol:
+    """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        As cut before.
+    schedule : Schedule
+    machine : Machine
+    changed : callable
+        Called at each further cut with the protocol from now on and the sentence that says so.
+
+    Returns
+    -------
+    Protocol
+        As it was run.
+
+    Raises
+    ------
+    TimeoutError
+        If no recipe ended in time.
+    """
+    for repeat in range(protocol.n_repeats):
+        pending = machine.pending(protocol.recipes, repeat)
+        if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
+            return _without_repeats(protocol, repeat, schedule, changed)
+        if pending:
+            machine.prepare(repeat)
+        while pending:
+            part = schedule.part(pending, protocol.recipes, repeat + 1)
+            began = schedule.deadline.spent
+            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
+            measured = {recipe: machine.measured(recipe, repeat) for recipe in part.recipes}
+            known = {recipe: value for recipe, value in measured.items() if value is not None}
+            as_planned = not ended and len(known) == len(part.recipes)
+            schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
+            if (gone := ended | set(part.left_out)) and repeat:
+                return _without_repeats(protocol, repeat, schedule, changed)
+            if gone:
+                protocol = _without_recipes(protocol, gone, ended, schedule, changed)
+            pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
+    return protocol
+
+
+def _without_repeats(
+    protocol: Protocol, n_repeats: int, schedule: Schedule, changed: Callable[[Protocol, str], None]
+) -> Protocol:
+    skipped = protocol.n_repeats - n_repeats
+    note = f"{skipped} of {protocol.n_repeats} repeats skipped to meet the time limit of {schedule.deadline}."
+    protocol = replace(protocol, n_repeats=n_repeats, notes=(*protocol.notes, note))
+    changed(protocol, note)
+    return protocol
+
+
+def _without_recipes(
+    protocol: Protocol,
+    gone: set[str],
+    ended: set[str],
+    schedule: Schedule,
+    changed: Callable[[Protocol, str], None],
+) -> Protocol:
+    names = listed([recipe for recipe in protocol.recipes if recipe in gone])
+    why = "took longer than estimated" if gone == ended else "the work takes longer than estimated"
+    note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
+    kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)
+    protocol = replace(protocol, recipes=kept, notes=(*protocol.notes, note))
+    if not kept:
+        raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
+    changed(protocol, note)
+    return protocol
