@@ -20,14 +20,17 @@ ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "nowhere")
 USES = {  # lines of each command, and the refusals that they must meet
     "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],
     "compare": [
-        (f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --out report", ""),
+        (f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --score-unlabelled --out report", ""),
         (f"table.csv --target state {TERMS}", TERMS_REFUSED),
         ENCODED,
         (f"--demo --seed 1 {COMPARE} --backend local --out demo --track mlflow", ""),
         ("--dataset nowhere --address tcp://127.0.0.1:9", "no data set 'nowhere'"),
     ],
     "fit": [
-        (f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --budget 2 --out model", ""),
+        (
+            f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --budget 2 --score-unlabelled --out model",
+            "",
+        ),
         (f"table.csv --target state {TERMS}", TERMS_REFUSED),
         ENCODED,
         ("table.csv --target state --recipe gbdt --decision natural", "applies to the recipe 'auto'"),
@@ -90,6 +93,7 @@ def folder(tmp_path_factory):
             "state": np.where(late, "spät", "ok"),
         }
     )
+    frame["state"] = frame["state"].where(np.arange(n) % 30 > 0)
     frame.to_csv(folder / "table.csv", sep=";", index=False, encoding="cp1252")
     new = frame.drop(columns=["state", "code"]).tail(40)
     new.to_csv(folder / "new.csv", sep=";", index=False, encoding="cp1252")
