@@ -171,7 +171,7 @@ def compare(
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command_line())
-    if comparison.aim.decides:
+    if comparison.aim.decides and not comparison.obstacle:
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")
