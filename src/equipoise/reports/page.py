@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 REPORT, EXPLORER, LEADERBOARD = "report.html", "explore.html", "leaderboard.csv"
 PAGE_MARK = b'<meta name="generator" content="equipoise'
-_MARKS = {REPORT: PAGE_MARK, EXPLORER: PAGE_MARK, LEADERBOARD: b"recipe,"}
+DATA, SUMMARY = "report.json", "summary.md"
+_MARKS = {
+    REPORT: PAGE_MARK,
+    EXPLORER: PAGE_MARK,
+    LEADERBOARD: b"recipe,",
+    DATA: b'"generator": "equipoise',
+    SUMMARY: b"<!-- equipoise",
+}
 
 
 def check_places(folder: Path) -> None:
@@ -49,6 +56,7 @@ def write_report(
     command: str,
     reviewed: "pd.DataFrame | None" = None,
     pictures: Pictures | None = None,
+    show_values: bool = False,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
@@ -66,6 +74,8 @@ def write_report(
         What to type to run the comparison again, shown as it is.
     reviewed : DataFrame, optional
         Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
+    show_values : bool, default=False
+        Whether the page may name the levels of categories.
 
     Raises
     ------
@@ -80,7 +90,7 @@ def write_report(
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    replace_file(path, render(comparison, command, reviewed, pictures))
+    replace_file(path, render(comparison, command, reviewed, pictures, show_values))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
@@ -109,6 +119,7 @@ def render(
     command: str,
     reviewed: "pd.DataFrame | None" = None,
     pictures: Pictures | None = None,
+    show_values: bool = False,
 ) -> str:
     """Return the page's HTML."""
     environment = Environment(
@@ -129,7 +140,8 @@ def render(
         seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2").render(_context(comparison, command, reviewed, pictures))
+    context = _context(comparison, command, reviewed, pictures, show_values)
+    return environment.get_template("page.html.j2").render(context)
 
 
 def _clean(value: object) -> object:
@@ -138,9 +150,13 @@ def _clean(value: object) -> object:
 
 
 def _context(
-    comparison: Comparison, command: str, reviewed: "pd.DataFrame | None", pictures: Pictures | None
+    comparison: Comparison,
+    command: str,
+    reviewed: "pd.DataFrame | None",
+    pictures: Pictures | None,
+    show_values: bool,
 ) -> dict[str, Any]:
-    problem = comparison.problem
+    problem = {**comparison.problem, "columns": tables.columns_of(comparison, show_values)}
     counts = problem["counts"]
     return {
         "comparison": comparison,
