@@ -147,8 +147,9 @@ class ComparedRecipes:
 
     def _shown(self) -> pd.DataFrame:
         names = list(dict.fromkeys([self.comparison.metric, "g_mean", "average_precision", "balanced_brier"]))
-        board = self.leaderboard[["recipe", *names, "seconds"]].round(3)
-        return board.rename(columns={name: METRICS[name].title for name in names})
+        board = self.leaderboard[["recipe", self.comparison.chosen, *names, "seconds"]].round(3)
+        titles = {name: METRICS[name].title for name in names} | {self.comparison.chosen: "at its best"}
+        return board.rename(columns=titles)
 
 
 def compare(
