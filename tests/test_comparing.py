@@ -66,3 +66,13 @@ def test_wrong_terms_are_refused_before_the_work(frame):
         equipoise.compare(frame, "fraud", min_recall=80)
     with pytest.raises(ValueError, match="There is no class 'maybe'"):
         equipoise.compare(frame, "fraud", positive="maybe", **QUICK)
+
+
+def test_without_a_winner_there_is_no_model(frame, tmp_path):
+    noise = frame.assign(fraud=np.random.default_rng(1).permutation(frame["fraud"]))
+    found = equipoise.compare(noise, "fraud", **QUICK)
+    assert found.comparison.obstacle
+    assert "No winner is crowned" in repr(found)
+    with pytest.raises(ValueError, match="No winner is crowned"):
+        found.best
+    assert not (found.save(tmp_path / "report") / "model").exists()

@@ -44,7 +44,15 @@ class ComparedRecipes:
 
     @cached_property
     def best(self) -> Pipeline:
-        """The winner, fitted on all rows when first asked for; with terms, its `predict` decides by them."""
+        """The winner, fitted on all rows when first asked for; with terms, its `predict` decides by them.
+
+        Raises
+        ------
+        ValueError
+            If no winner is crowned, with the reason.
+        """
+        if obstacle := self.comparison.obstacle:
+            raise ValueError(f"No winner is crowned. {obstacle}")
         return refit(self.comparison, self.dataset)
 
     def report(self, path: str | Path = "report.html") -> Path:
@@ -85,7 +93,8 @@ class ComparedRecipes:
         Returns
         -------
         Path
-            The folder, with ``report.html``, ``explore.html``, ``leaderboard.csv`` and ``model/``.
+            The folder, with ``report.html``, ``explore.html``, ``leaderboard.csv`` and ``model/``; without a model
+            where no winner is crowned.
 
         Raises
         ------
@@ -104,7 +113,8 @@ class ComparedRecipes:
         self.report(folder / "report.html")
         write_explorer(self.comparison, folder / "explore.html")
         leaderboard_csv(self.comparison, folder / "leaderboard.csv")
-        persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
+        if not self.comparison.obstacle:
+            persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
         return folder
 
     def _about(self) -> dict[str, Any]:
@@ -130,13 +140,16 @@ class ComparedRecipes:
         from equipoise.experiments.terms import InTerms
 
         metric = METRICS[self.comparison.metric].title
+        if obstacle := self.comparison.obstacle:
+            return f"{self.dataset.name}, best first by {metric}. No winner is crowned. {obstacle}"
         decision = f" Decision: {InTerms(self.comparison).sentence()}." if self.comparison.aim.decides else ""
         return f"{self.dataset.name}, best first by {metric}.{decision}"
 
     def _shown(self) -> pd.DataFrame:
         names = list(dict.fromkeys([self.comparison.metric, "g_mean", "average_precision", "balanced_brier"]))
-        board = self.leaderboard[["recipe", *names, "seconds"]].round(3)
-        return board.rename(columns={name: METRICS[name].title for name in names})
+        board = self.leaderboard[["recipe", self.comparison.chosen, *names, "seconds"]].round(3)
+        titles = {name: METRICS[name].title for name in names} | {self.comparison.chosen: "at its best"}
+        return board.rename(columns=titles)
 
 
 def compare(

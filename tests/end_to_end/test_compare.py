@@ -18,7 +18,9 @@ def test_compare_says_what_it_found_and_writes_everything(report):
         "leaderboard.csv",
         "model",
         "report.html",
+        "report.json",
         "results.sqlite",
+        "summary.md",
     ]
     assert "the rare class is 'yes' with 40 rows (19.05%)" in said
     assert all(recipe in said for recipe in ("none", "under", "remix", "gbdt"))

@@ -165,7 +165,9 @@ def test_a_disk_that_fills_after_the_results_costs_none_of_them(report, equipois
         "leaderboard.csv",
         "model",
         "report.html",
+        "report.json",
         "results.sqlite",
+        "summary.md",
     ]
 
 

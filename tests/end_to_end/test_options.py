@@ -16,11 +16,15 @@ TERMS = "--cost miss=20,alarm=1 --benefit catch=5 --capacity 20 --min-recall .8 
 TERMS_REFUSED = "choose one"
 ENCODED_ROWS = ("table.csv --target state --text-encoder nowhere", "nowhere")
 ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "nowhere")
+SHOWN = "--show-rows --show-values --score-unlabelled"
 
 USES = {  # lines of each command, and the refusals that they must meet
     "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],
     "compare": [
-        (f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --score-unlabelled --out report", ""),
+        (
+            f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --show-values --score-unlabelled --out report",
+            "",
+        ),
         (f"table.csv --target state {TERMS}", TERMS_REFUSED),
         ENCODED,
         (f"--demo --seed 1 {COMPARE} --backend local --out demo --track mlflow", ""),
@@ -28,7 +32,8 @@ USES = {  # lines of each command, and the refusals that they must meet
     ],
     "fit": [
         (
-            f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --budget 2 --score-unlabelled --out model",
+            f"table.csv --target state {READ} --recipe none --members 1 --seed 3 --budget 2 --score-unlabelled "
+            "--out model",
             "",
         ),
         (f"table.csv --target state {TERMS}", TERMS_REFUSED),

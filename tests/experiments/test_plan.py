@@ -207,3 +207,13 @@ def test_a_wrong_guess_says_nothing_of_others():
     schedule = Schedule(Costs(guessed), Deadline(600, Clock()), 5, 2)
     schedule.learn({"gbdt": 400.0})
     assert schedule.pace == 1.0 and schedule.cell("gbdt") == 400.0
+
+
+def test_a_recipe_that_could_not_be_timed_is_tried_before_all_is_refused():
+    guesses = Costs({"gbdt": Cost(1e4, measured=False), "none": Cost(0.0, 1e6)}, report=3.0)
+    wish = Protocol(("none", "gbdt"), 5, 1, 4, STEPS, random_state=0)
+    schedule = Schedule(guesses, Deadline(120, Clock()), 5, 2)
+    assert schedule.cut(wish).recipes == ("gbdt",)
+    assert schedule.part(["gbdt"], ["gbdt"], 1).recipes == ["gbdt"]
+    with pytest.raises(ValueError, match="No recipe can be compared"):
+        Schedule(guesses, Deadline(5, Clock()), 5, 2).cut(wish)

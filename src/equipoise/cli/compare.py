@@ -59,6 +59,7 @@ def compare(
     score_unlabelled: bool = False,
     track: Literal["mlflow"] | None = None,
     show_rows: bool = False,
+    show_values: bool = False,
     machines: Machines = THIS_MACHINE,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
@@ -77,7 +78,7 @@ def compare(
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     out
-        Folder for report.html, explore.html, leaderboard.csv, results.sqlite and model/.
+        Folder for report.html, explore.html, report.json, summary.md, leaderboard.csv, results.sqlite and model/.
     demo
         Use a table that scikit-learn ships, instead of a file.
     dataset
@@ -103,6 +104,8 @@ def compare(
         Log results, report and model to MLflow: to ./mlruns, or to MLFLOW_TRACKING_URI.
     show_rows
         Show the most suspicious rows of a held-out fold in the report, by --id or by their number.
+    show_values
+        Name levels of categories in the report.
     """
     deadline, console = Deadline(60 * budget), Console()
     _check_source(table, target, demo, dataset)
@@ -115,7 +118,15 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.terms import InTerms
-        from equipoise.reports import check_places, leaderboard_csv, rows_to_review, write_explorer, write_report
+        from equipoise.reports import (
+            check_places,
+            leaderboard_csv,
+            rows_to_review,
+            write_data,
+            write_explorer,
+            write_report,
+            write_summary,
+        )
         from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
@@ -160,14 +171,18 @@ def compare(
         print_leaderboard(console, comparison)
         say(f"Measured {measured(comparison)}.")
         bars.advance("report")
+        command, page = command_line(), out / "report.html"
         write_report(
             comparison,
-            out / "report.html",
-            command=command_line(),
+            page,
+            command=command,
             reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
             pictures=of_images.shown() if of_images is not None and pictures.thumbnails else None,
             reading=None if table is None or of_images is not None else reading.as_dict(),
+            show_values=show_values,
         )
+        write_data(comparison, out / "report.json", command=command, show_values=show_values)
+        write_summary(comparison, out / "summary.md", command=command)
         write_explorer(comparison, out / "explore.html", command=command_line())
         leaderboard_csv(comparison, out / "leaderboard.csv")
         not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."
@@ -178,7 +193,7 @@ def compare(
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command_line())
-    if comparison.aim.decides:
+    if comparison.aim.decides and not comparison.obstacle:
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 REPORT, EXPLORER, LEADERBOARD = "report.html", "explore.html", "leaderboard.csv"
 PAGE_MARK = b'<meta name="generator" content="equipoise'
-_MARKS = {REPORT: PAGE_MARK, EXPLORER: PAGE_MARK, LEADERBOARD: b"recipe,"}
+DATA, SUMMARY = "report.json", "summary.md"
+_MARKS = {
+    REPORT: PAGE_MARK,
+    EXPLORER: PAGE_MARK,
+    LEADERBOARD: b"recipe,",
+    DATA: b'"generator": "equipoise',
+    SUMMARY: b"<!-- equipoise",
+}
 
 
 def check_places(folder: Path) -> None:
@@ -51,6 +58,7 @@ def write_report(
     reviewed: "pd.DataFrame | None" = None,
     pictures: Pictures | None = None,
     reading: Mapping[str, Any] | None = None,
+    show_values: bool = False,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
@@ -70,6 +78,8 @@ def write_report(
         Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
     reading : mapping, default=None
         Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
+    show_values : bool, default=False
+        Whether the page may name the levels of categories.
 
     Raises
     ------
@@ -84,7 +94,7 @@ def write_report(
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    context = _context(comparison, command, reviewed, pictures)
+    context = _context(comparison, command, reviewed, pictures, show_values)
     trusted = bool(context["results"] and context["results"]["trusted"])
     code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted))
     replace_file(path, render(context | {"code": code}))
@@ -140,9 +150,13 @@ def _clean(value: object) -> object:
 
 
 def _context(
-    comparison: Comparison, command: str, reviewed: "pd.DataFrame | None", pictures: Pictures | None
+    comparison: Comparison,
+    command: str,
+    reviewed: "pd.DataFrame | None",
+    pictures: Pictures | None,
+    show_values: bool,
 ) -> dict[str, Any]:
-    problem = comparison.problem
+    problem = {**comparison.problem, "columns": tables.columns_of(comparison, show_values)}
     counts = problem["counts"]
     return {
         "comparison": comparison,

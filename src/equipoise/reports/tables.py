@@ -1,5 +1,6 @@
 """The report's tables: the content of each cell, and the cells to be marked."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ def class_counts(comparison: Comparison) -> list[dict[str, Any]]:
         for code, (label, count) in enumerate(zip(problem["classes"], problem["counts"]))
     ]
     return sorted(rows, key=lambda row: -row["count"])
+
+
+def columns_of(comparison: Comparison, show_values: bool) -> list[dict[str, Any]]:
+    """Return what was found in the columns; the levels that were pooled by name only where values may be shown."""
+    columns = comparison.problem["columns"]
+    if show_values:
+        return columns
+    hidden = [re.sub(r"pooled: .*", "rare levels are pooled", column["note"] or "") for column in columns]
+    return [column | {"note": note} for column, note in zip(columns, hidden, strict=True)]
 
 
 def ordered_metrics(comparison: Comparison) -> list[str]:

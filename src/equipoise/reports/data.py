@@ -1,0 +1,140 @@
+"""The report as data, `report.json`, and in twenty lines of Markdown, `summary.md`."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise.experiments import METRICS, Comparison
+from equipoise.reports import curves, figures, tables
+from equipoise.reports.files import replace_file
+from equipoise.reports.tables import columns_of
+from equipoise.reports.verdict import threshold, verdict
+from equipoise.text import between, count, counted, number
+
+_LINES = 20
+_ROWS = 8  # recipes in the summary
+
+
+def write_data(comparison: Comparison, path: Path, *, command: str, show_values: bool = False) -> None:
+    """Write what the report holds as json; a number that is not finite is null.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With a result or more.
+    path : Path
+        Of the file; its folder must exist.
+    command : str
+        What to type to run the comparison again.
+    show_values : bool, default=False
+        Whether values of cells and names of categories may be in it.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; nothing is left behind then.
+    """
+    found = _plain(report_data(comparison, command, show_values))
+    replace_file(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def report_data(comparison: Comparison, command: str, show_values: bool) -> dict[str, Any]:
+    """Return everything in the report, as numbers, texts, lists and dicts."""
+    problem = {**comparison.problem, "columns": columns_of(comparison, show_values)}
+    shown = figures.curves_of(comparison)
+    rows = {name: figures.rare_rows(comparison, name) for name in shown}
+    return {
+        "generator": f"equipoise {comparison.versions['equipoise']}",
+        "command": command,
+        "complete": comparison.complete,
+        "seconds": comparison.seconds,
+        "metric": comparison.metric,
+        "verdict": verdict(comparison),
+        "winner": None if comparison.obstacle else comparison.winner,
+        "no_winner": comparison.obstacle or None,
+        "best": comparison.best,
+        "not_significantly_different_from_best": comparison.near_best,
+        "leaderboard": comparison.leaderboard.to_dict("records"),
+        "thresholds": {name: comparison.at_best.thresholds(name) for name in comparison.recipes},
+        "by_class": {name: tables.by_class(comparison, name) for name in comparison.recipes},
+        "confusion": {name: comparison.confusion(name) for name in comparison.recipes},
+        "precision_recall": {
+            name: dict(zip(("recall", "precision"), curves.precision_recall(*rows[name]))) for name in shown
+        },
+        "reliability": {name: curves.reliability(*rows[name])._asdict() for name in shown},
+        "synthetic_rows": tables.made_rows(comparison),
+        "problem": problem,
+        "protocol": asdict(comparison.protocol),
+        "metrics": {name: {"title": m.title, "definition": m.definition} for name, m in METRICS.items()},
+        "failures": tables.failures(comparison),
+        "warnings": tables.warnings(comparison),
+        "versions": comparison.versions,
+    }
+
+
+def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
+    """Write the verdict and the leaderboard as Markdown of at most 20 lines, for a pull request or an e-mail.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With a result or more.
+    path : Path
+        Of the file; its folder must exist.
+    command : str
+        What to type to run the comparison again.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; nothing is left behind then.
+    """
+    said, metric = verdict(comparison), METRICS[comparison.metric]
+    board = comparison.leaderboard.head(_ROWS).to_dict("records")
+    lines = [
+        f"<!-- equipoise {comparison.versions['equipoise']} -->",
+        f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.readings))))}",
+        "",
+        f"| recipe | {metric.title} at its best | 95% interval | as shipped | seconds a fit | per 10,000 |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {_cell(row['recipe'])}{' =' if row['recipe'] in comparison.near_best else ''} "
+            f"| {number(row[comparison.chosen])} | {between(row['low'], row['high'])} | {number(row[metric.name])} "
+            f"| {number(row['seconds'], 2)} | {number(row['predicting'], 2)} |"
+            for row in board
+        ),
+        "",
+        f"= not significantly different from the best; {counted(len(comparison.recipes), 'recipe')}, "
+        f"{count(comparison.problem['n_rows'])} rows, {comparison.protocol.n_folds} folds, "
+        f"{counted(comparison.protocol.n_repeats, 'repeat')}.",
+    ]
+    if not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
+        lines.append(_cell(cut))
+    lines += [f"Cut: {_cell(note)}" for note in comparison.protocol.notes][: _LINES - 1 - len(lines)]
+    replace_file(path, "\n".join([*lines, f"`{_cell(command)}`"]) + "\n")
+
+
+def _cell(text: object) -> str:
+    """Return a text on one line that breaks no table: names come from the data."""
+    line = " ".join(str(text).split())
+    return line.replace("|", "\\|").replace("<", "&lt;").replace("`", "'") if line else line
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as json holds it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
