@@ -22,7 +22,7 @@ USES = {  # lines of each command, and the refusals that they must meet
     "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],
     "compare": [
         (
-            f"table.csv --target state {READ} {COMPARE} --budget 2 --show-rows --show-values --score-unlabelled --out report",
+            f"table.csv --target state {READ} {COMPARE} --budget 2 {SHOWN} --out report",
             "",
         ),
         (f"table.csv --target state {TERMS}", TERMS_REFUSED),
