@@ -156,6 +156,10 @@ def compare(
     frame: Any,
     target: str | int,
     *,
+    group: str | None = None,
+    time: str | None = None,
+    gap: str | float = 0.0,
+    weights: str | None = None,
     recipes: Sequence[str] | None = None,
     metric: str = "g_mean",
     cost: "Costs | Mapping[str, float] | None" = None,
@@ -180,6 +184,10 @@ def compare(
         The table, target included.
     target : str or int
         Column of the classes, or its position, counted from 1.
+    group, time, weights : str, optional
+        Columns whose rows of one value are held out together, by which later rows are held out, and that weigh rows.
+    gap : str or float, default=0
+        Time between training and test rows, such as ``"30d"``; see `equipoise.datasets.split_target`.
     recipes : sequence of str, optional
         Names of `equipoise.recipes`; by default a short list chosen for the table.
     metric : str, default="g_mean"
@@ -227,7 +235,7 @@ def compare(
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
     check_names(recipes or (), metric)
-    task = split_target(frame, target, name=name)
+    task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights)
     findings = check_features(task.X, task.y)
     left_out = [column for found in findings if found.kind in LEFT_OUT for column in found.columns]
     dataset = replace(task, X=task.X.drop(columns=left_out), findings=tuple(findings))

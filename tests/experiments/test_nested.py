@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+import equipoise
 from equipoise import AutoBalance, CalibratedClassifier, Dependence, NeuralClassifier, TunedThresholdsClassifier
 from equipoise.classifiers import AutoClassifier, auto_job
 from equipoise.datasets import split_target
@@ -220,3 +221,13 @@ def test_a_comparison_by_time_groups_and_weights(tmp_path, monkeypatch):
         assert sum(fold.train_mass) != pytest.approx(sum(fold.train_counts))
     interval = found.interval("g_mean", "none")
     assert found.test_share != pytest.approx(1 / 3) and interval.low <= interval.mean <= interval.high
+
+
+def test_in_python_by_the_names_of_columns():
+    frame, _ = in_time({})
+    found = equipoise.compare(
+        frame, "y", group="who", time="day", gap="2d", weights="w", recipes=["logistic"], n_folds=3, verbose=False
+    )
+    assert found.comparison.protocol.by_time and found.comparison.problem["weighted"]
+    assert list(found.dataset.X) == ["x"] and set(found.comparison.scores["fold"]) == {1, 2}
+    assert found.best.predict(frame[["x"]]).shape == (len(frame),)
