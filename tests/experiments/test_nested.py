@@ -20,6 +20,7 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import Readings
 from equipoise.experiments.store import Cell, StoredFold
 from equipoise.samplers import MUBO
+from equipoise.training import fit
 
 N = 150
 WAYS = ["groups", "times", "both"]
@@ -113,18 +114,21 @@ def test_the_row_search(way, monkeypatch):
 @pytest.mark.parametrize("way", WAYS)
 def test_folds_of_auto(way, monkeypatch):
     (X, y), depends = table(), dependence(way)
-    seen, fit_fold = [], auto_job.AutoJob._fit_fold
+    trained, fit_members = [], auto_job.AutoJob._cheap
 
-    def watched(self, train, held_out):
-        seen.append((self.rows[train, 0], self.rows[held_out, 0]))
-        return fit_fold(self, train, held_out)
+    def watched(self, train):
+        trained.append(self.rows[train, 0])
+        return fit_members(self, train)
 
-    monkeypatch.setattr(auto_job.AutoJob, "_fit_fold", watched)
-    model = AutoClassifier(standardize=False, max_steps=2, random_state=0).fit(X, y, dependence=depends)
-    assert len(seen) >= 2
-    for trained, judged in seen:
-        check_apart(depends, trained, judged)
-    judged = np.concatenate([rows for _, rows in seen])
+    monkeypatch.setattr(auto_job.AutoJob, "_cheap", watched)
+    monkeypatch.setattr(auto_job, "_BOOSTED_ROWS", 10)
+    classifier = AutoClassifier(standardize=False, max_steps=2, random_state=0)
+    job = classifier.prepare(X, y, dependence=depends)
+    model = job.finish(fit(job.tasks))
+    assert len(job.held_out) == len(trained) - 1 >= 2 and len(trained[-1]) == N  # once more on all rows
+    for rows, held_out in zip(trained[:-1], job.held_out, strict=True):
+        check_apart(depends, rows, job.rows[held_out, 0])
+    judged = np.concatenate(job.held_out)
     assert len(model.held_out_.proba) == len(judged) == len(set(judged))
     assert model.predict_proba(X).shape == (N, 2)
 

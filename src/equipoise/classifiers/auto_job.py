@@ -236,7 +236,7 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     def _boost_on(self, boosters: list[Member], folds: list[tuple[Codes, Codes]]) -> None:
         """Double the rounds of boosting, on all folds alike, while the out-of-fold log loss falls."""
-        loss = log_loss(self.codes, self.answers[BOOSTING], sample_weight=self.weights)
+        loss = self._loss(self.answers[BOOSTING])
         while 2 * self._rounds * (1 if len(self._draft.classes_) == 2 else len(self._draft.classes_)) <= _MOST_TREES:
             found = np.empty_like(self.answers[BOOSTING])
             for number, (train, held_out) in enumerate(folds):
@@ -245,10 +245,16 @@ class AutoJob(FitJob["AutoClassifier"]):
                     boosters[number], self.rows[train], self.codes[train], weights, 2 * self._rounds
                 )
                 found[held_out] = self._answers(boosters[number], held_out)
-            before, loss = loss, log_loss(self.codes, found, sample_weight=self.weights)
+            before, loss = loss, self._loss(found)
             if loss > (1 - _LEAST_GAIN) * before:
                 break
             self._rounds, self.answers[BOOSTING] = 2 * self._rounds, found
+
+    def _loss(self, proba: NDArray[np.float64]) -> float:
+        """Log loss of out-of-fold probabilities; by time, the first rows have none."""
+        rows, labels = self._tested, np.arange(len(self._draft.classes_))
+        weights = None if self.weights is None else self.weights[rows]
+        return log_loss(self.codes[rows], proba[rows], labels=labels, sample_weight=weights)
 
     def _answers(self, member: Member, rows: Codes) -> NDArray[np.float64]:
         draft = self._draft
