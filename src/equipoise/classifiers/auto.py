@@ -36,13 +36,8 @@ class AutoClassifier(JobClassifier):
     networks are each fitted without each of five stratified folds of the rows (three from 10,000 rows on). A
     log-opinion pool combines and calibrates them, with weights and class intercepts of the lowest log loss on the
     out-of-fold predictions. The fitted model holds the members that have weight: trees, boosting and regression fitted
-<<<<<<< HEAD
     once more on all rows, and the networks of two folds. Of more than 40,000 rows a sample is trained on, with all
     rows of small classes; probabilities are then corrected to the class priors of all rows.
-=======
-    once more on all rows, and the networks of two folds. Of more than 40,000 rows a sample is trained on, with all rows
-    of small classes; probabilities are then corrected to the class priors of all rows.
->>>>>>> 67bb757 (compare in Python takes the columns of group, time and weights)
 
     Parameters
     ----------
