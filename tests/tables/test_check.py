@@ -235,3 +235,16 @@ def test_the_messy_tables(data_home):
 def test_columns_that_are_left_out_are_not_called_pooled(table):
     frame = table.assign(note=[f"note {i} of a long story, never again" for i in range(N)])
     assert "rare categories" not in {found.kind for found in check(frame, "y")}
+
+
+def test_rows_that_differ_in_amounts_or_prose_alone_do_not_repeat():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "amount": [f"{value:,.2f}" for value in rng.lognormal(6, 1, 400)],
+            "cents": rng.integers(0, 10**9, 400) * (rng.random(400) < 0.95),
+            "level": rng.choice(["low", "high"], 400),
+            "outcome": rng.choice(["ok", "fraud"], 400, p=[0.8, 0.2]),
+        }
+    )
+    assert not {"duplicates", "contradictions"} & {finding.kind for finding in check(frame, "outcome")}

@@ -11,61 +11,22 @@ from equipoise.tables.columns import TextColumn
 from equipoise.tables.finding import Finding, option
 from equipoise.tables.formats import PLAIN, read_numbers
 from equipoise.tables.outliers import reach
-from equipoise.tables.sample import Sample, column_auc
+from equipoise.tables.sample import NEARLY_ALL, Sample
 from equipoise.text import counted, listed
 
-_NEARLY_ALL = 0.9
-_FEW_WORDS = 2.5
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 1e6, 1e9, -1.0)
 
 
 def identifiers(sample: Sample) -> Iterator[Finding]:
     """Find row numbers and columns that name a row."""
-    for name in sample.X.columns:
-        if name in sample.keep or len(sample.X) < 20:
-            continue
-        reason = _identifies(sample, name)
-        if reason:
-            yield Finding(
-                "caution",
-                "identifier",
-                (name,),
-                f"Column {name!r} {reason}.",
-                f"It is left out; if it does describe the rows, use {option('--keep', name)}.",
-            )
-
-
-def _identifies(sample: Sample, name: str) -> str:
-    column = sample.X[name]
-    known = column.dropna()
-    if len(known) < _NEARLY_ALL * len(column):
-        return ""
-    share = sample.distinct.get(name, 0.0)
-    if share > _NEARLY_ALL and known.dtype.kind in "iuf":
-        steps = np.diff(known.to_numpy().astype(np.float64))
-        if (steps > 0).mean() > 0.9:
-            return "numbers the rows: it grows from row to row" + (" by one" if (steps == 1).mean() > 0.9 else "")
-        values = known.to_numpy().astype(np.float64)
-        dense = share == 1 and np.ptp(values) < 10 * len(values)
-        score = column_auc(values[_some(values)], sample.codes[known.index.to_numpy()][_some(values)], False)
-        if dense or (known.dtype.kind in "iu" and share > 0.99 and values.min() >= 0 and score < 0.6):
-            return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
-        return ""
-    read = sample.columns[name]
-    if (
-        isinstance(read, TextColumn)
-        and sample.values is not None
-        and sample.kinds[name] == "category"
-        and share > _NEARLY_ALL
-    ):
-        words = np.mean([len(text.split()) for text in read.levels[:1000]])
-        if words < _FEW_WORDS:
-            return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"
-    return ""
-
-
-def _some(values: NDArray[np.float64]) -> slice:
-    return slice(None, None, max(1, len(values) // 20_000))
+    for name, reason in sample.identifiers.items():
+        yield Finding(
+            "caution",
+            "identifier",
+            (name,),
+            f"Column {name!r} {reason}.",
+            f"It is left out; if it does describe the rows, use {option('--keep', name)}.",
+        )
 
 
 def contents(sample: Sample) -> Iterator[Finding]:
@@ -151,12 +112,12 @@ def categories(sample: Sample) -> Iterator[Finding]:
                 "caution",
                 "spelling",
                 (name,),
-                f"Column {name!r} has {len(alike)} categories in several spellings, such as "
+                f"Column {name!r} has {counted(len(alike), 'category', 'categories')} in several spellings, such as "
                 f"{listed(map(repr, alike[0]), most=4)}.",
                 "Write them alike.",
             )
         single = int((column.counts == 1).sum())
-        if sample.distinct.get(name, 0.0) > _NEARLY_ALL:
+        if sample.distinct.get(name, 0.0) > NEARLY_ALL:
             continue  # names the rows: left out, not pooled
         if len(column.levels) > 10 and single > len(column.levels) / 2:
             yield Finding(

@@ -71,7 +71,7 @@ def duplicates(sample: Sample) -> Iterator[Finding]:
         (),
         f"{counted(n_repeats, 'row')} of {len(groups):,} {'repeats' if n_repeats == 1 else 'repeat'} the features of "
         "an earlier one.",
-        "Hold equal rows out together, or remove the repeats.",
+        "They are held out together; if they are copies of one case, remove them.",
     )
     if n_conflicts:
         yield Finding(

@@ -509,11 +509,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 codes = np.where(block.any(axis=1) & (values[name] != MISSING_LEVEL), block.argmax(axis=1), -1)
                 columns[name] = pd.Categorical.from_codes(codes, categories=pd.RangeIndex(width))
                 start += width
-        frame = pd.DataFrame({name: columns[name] for name in values if name in columns})
+        blocks = [pd.DataFrame({name: columns[name] for name in values if name in columns})]
         for name, features in self.texts_.items():
-            block = features.transform(_prose(values[name]))
-            frame = frame.assign(**{f"{name}_text_{i}": block[:, i] for i in range(features.n_features_out_)})
-        return frame
+            block = pd.DataFrame(features.transform(_prose(values[name])))
+            blocks.append(block.add_prefix(f"{name}_text_"))
+        return pd.concat(blocks, axis=1)
 
     def _widths(self) -> list[int]:
         """Return the number of 0/1 columns of each category column."""

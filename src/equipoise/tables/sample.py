@@ -21,6 +21,9 @@ SURE = 0.98
 """AUC on held-out rows from which on columns are said to tell the classes apart."""
 
 _CHANCE = 0.001  # that a column without meaning reaches it
+_LEAST = 20  # rows that show whether a column names them
+NEARLY_ALL = 0.9  # of the cells
+_FEW_WORDS = 2.5
 
 
 @dataclass(eq=False)
@@ -69,7 +72,15 @@ class Sample:
     @cached_property
     def names_rows(self) -> dict[str, bool]:
         """Whether nearly every cell of a column of integers or texts is different."""
-        return {str(name): self.distinct.get(str(name), 0.0) > 0.9 for name in self.X.columns}
+        return {str(name): self.distinct.get(str(name), 0.0) > NEARLY_ALL for name in self.X.columns}
+
+    @cached_property
+    def identifiers(self) -> dict[str, str]:
+        """Columns that name or number the rows, and why that is likely."""
+        if len(self.X) < _LEAST:
+            return {}
+        reasons = {name: _identifies(self, name) for name in self.X.columns if name not in self.keep}
+        return {name: reason for name, reason in reasons.items() if reason}
 
     def severity_of(self, *columns: str) -> Severity:
         """Severity of a leak by columns: the user may vouch for all of them."""
@@ -123,8 +134,8 @@ class Sample:
 
     @cached_property
     def alike(self) -> NDArray[np.int64]:
-        """Number of the set of equal rows that each row belongs to; columns that name the rows do not count."""
-        features = [name for name, names in self.names_rows.items() if not names]
+        """Number of the set of equal rows that each row belongs to; identifiers do not count."""
+        features = [name for name in self.X.columns if name not in self.identifiers]
         if not features:
             return np.arange(len(self.X))
         return pd.factorize(pd.util.hash_pandas_object(self.X[features], index=False).to_numpy())[0]
@@ -167,6 +178,39 @@ def _is_whole(cells: pd.Series) -> bool:
         if not (len(known) and np.isfinite(known).all() and (known == np.rint(known)).all()):
             return False
     return True
+
+
+def _identifies(sample: Sample, name: str) -> str:
+    column = sample.X[name]
+    known = column.dropna()
+    if len(known) < NEARLY_ALL * len(column):
+        return ""
+    share = sample.distinct.get(name, 0.0)
+    if share > NEARLY_ALL and known.dtype.kind in "iuf":
+        steps = np.diff(known.to_numpy().astype(np.float64))
+        if (steps > 0).mean() > 0.9:
+            return "numbers the rows: it grows from row to row" + (" by one" if (steps == 1).mean() > 0.9 else "")
+        values = known.to_numpy().astype(np.float64)
+        dense = share == 1 and np.ptp(values) < 10 * len(values)
+        score = column_auc(values[_some(values)], sample.codes[known.index.to_numpy()][_some(values)], False)
+        if dense or (known.dtype.kind in "iu" and share > 0.99 and values.min() >= 0 and score < 0.6):
+            return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
+        return ""
+    read = sample.columns[name]
+    if (
+        isinstance(read, TextColumn)
+        and sample.values is not None
+        and sample.kinds[name] == "category"
+        and share > NEARLY_ALL
+    ):
+        words = np.mean([len(text.split()) for text in read.levels[:1000]])
+        if words < _FEW_WORDS:
+            return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"
+    return ""
+
+
+def _some(values: NDArray[np.float64]) -> slice:
+    return slice(None, None, max(1, len(values) // 20_000))
 
 
 def auc(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
