@@ -381,3 +381,10 @@ def test_batches_are_the_table(tmp_path, name):
     table = pd.DataFrame({"a": [f"{i:03}" for i in range(100)], "b": "x"})
     table.to_csv(path, index=False) if name == "t.csv" else table.to_parquet(path)
     pd.testing.assert_frame_equal(pd.concat(table_batches(path), ignore_index=True), table)
+
+
+def test_numbers_for_missing_are_missing_in_typed_files_too(tmp_path):
+    frame = pd.DataFrame({"a": [1.5, -999.0], "b": [-999, 3], "c": [" -999.0 ", "u"], "d": [True, False]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet", missing_values=["-999"])
+    assert read.isna().to_numpy().tolist() == [[False, True, True, False], [True, False, False, False]]

@@ -93,7 +93,7 @@ def predict(
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     reading = about.get("reading") or {}
-    reading = {**reading, "missing_values": reading.get("missing_values") or (), "target": about.get("target")}
+    reading = {**reading, "missing_values": (), "target": about.get("target")}  # cells are kept as they stand
     if scorer.counts_alarms:
         scorer.count_alarms(table_batches(table, **reading), table)
     scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))
@@ -209,8 +209,11 @@ class Scorer:
         return proba
 
     def _known(self, rows: "pd.DataFrame") -> "pd.DataFrame":
-        wanted = self._features(rows)
-        return rows.reindex(columns=wanted) if wanted else rows
+        from equipoise.tables.reading import without_marks
+
+        wanted, named = self._features(rows), (self.about.get("reading") or {}).get("missing_values")
+        known = rows.reindex(columns=wanted) if wanted else rows
+        return without_marks(known, named) if named else known
 
     def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
         """Return the rows, predictions and probabilities beside them."""

@@ -33,16 +33,17 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     """Write the rows of a table without a target, with their predictions by a model that was just saved."""
     from equipoise import persistence
     from equipoise.datasets.dataset import is_labelled
-    from equipoise.tables.reading import table_batches
+    from equipoise.tables.reading import table_batches, without_marks
 
     about = persistence.read_card(model)["about"]
     scorer = Scorer(persistence.load(model, trusted=True), about, None, False, [])
-    reading = {**about["reading"], "missing_values": about["reading"]["missing_values"] or ()}
-    target = about["target"]
+    named, target = about["reading"]["missing_values"] or (), about["target"]
+    reading = {**about["reading"], "missing_values": ()}  # cells are kept as they stand
 
     def rows() -> Iterator["pd.DataFrame"]:
-        parts = (part[~is_labelled(part[target])] for part in table_batches(table, **reading, target=target))
-        return (part.reset_index(drop=True) for part in parts if len(part))
+        parts = table_batches(table, **reading, target=target)
+        open_rows = (part[~is_labelled(without_marks(part[[target]], named)[target])] for part in parts)
+        return (part.reset_index(drop=True) for part in open_rows if len(part))
 
     if scorer.counts_alarms:
         scorer.count_alarms(rows(), table)

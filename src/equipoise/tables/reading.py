@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandas.api.types import infer_dtype
+from pandas.api.types import infer_dtype, is_numeric_dtype
 from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile, read_schema
 
@@ -111,7 +111,7 @@ def read_table(
             table = read_texts(open_file, dialect, str(path), literal=_literal(target, dialect.names))
             frame = _frame(table, missing_values, _literal(target, dialect.names), as_text)
         else:
-            frame = _without_blanks(_with_plain_names(_read_typed(path, ending, header), path), list(missing_values))
+            frame = without_marks(_with_plain_names(_read_typed(path, ending, header), path), list(missing_values))
     except UnicodeError as error:
         raise ValueError(
             f"{path} is not {encoding or 'utf-8'} text ({error}): leave the encoding out, or name another."
@@ -152,7 +152,7 @@ def table_batches(
                 yield _frame(table.slice(start, _ROWS_AT_ONCE), missing_values, literal, as_text=True)
     elif ending == ".parquet":
         for batch in ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
-            yield _without_blanks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
+            yield without_marks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
     else:
         yield read_table(path, header=header, missing_values=missing_values)
 
@@ -293,7 +293,7 @@ def _read_excel(path: Path, header: bool) -> pd.DataFrame:
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
             sheets = [str(name) for name in book.sheet_names]
-            frame = book.parse(sheets[0], header=0 if header else None)
+            frame = pd.read_excel(book, header=0 if header else None)
     except ImportError as error:
         raise ImportError(f"{path} needs the package python-calamine: pip install 'equipoise[excel]'.") from error
     except Exception as error:  # calamine's own, which pandas does not name
@@ -327,9 +327,28 @@ def _with_plain_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return kept.reset_index(drop=True).set_axis(names, axis=1)
 
 
-def _without_blanks(frame: pd.DataFrame, missing_values: list[str]) -> pd.DataFrame:
-    for column in frame.columns:
-        if infer_dtype(frame[column]) == "string":
-            text = frame[column].str.strip()
-            frame[column] = text.mask(text.isin(missing_values))
-    return frame
+def without_marks(frame: pd.DataFrame, missing_values: Sequence[str]) -> pd.DataFrame:
+    """Return a table with texts trimmed, and named cells missing: texts as they stand, numbers however written.
+
+    Examples
+    --------
+    >>> without_marks(pd.DataFrame({"a": [1.5, -999.0], "b": [" u", "-999.0"]}), ["-999"]).isna().sum().tolist()
+    [1, 1]
+    """
+    numbers = read_numbers(as_cells(list(missing_values)), PLAIN)
+    numbers = numbers[~np.isnan(numbers)]
+    kept = frame.copy(deep=False)
+    for column in kept.columns:
+        cells = kept[column]
+        if infer_dtype(cells) == "string":
+            text = cells.str.strip()
+            absent = text.isin(missing_values)
+            if numbers.size:
+                absent |= np.isin(
+                    read_numbers(as_cells(pa.array(text.to_numpy(object), pa.large_string(), from_pandas=True)), PLAIN),
+                    numbers,
+                )
+            kept[column] = text.mask(absent)
+        elif numbers.size and is_numeric_dtype(cells) and cells.isin(numbers).any():
+            kept[column] = cells.mask(cells.isin(numbers))
+    return kept
