@@ -183,7 +183,8 @@ def test_a_model_of_known_parts_is_saved_and_another_is_refused(importable, home
 
 def test_the_winner_that_cannot_be_saved_costs_the_model_only(importable, capsys):
     main(["compare", "t.csv", "--target", "y", "--recipes", "mine:Odd", "--folds", "2", "--repeats", "1", "--out", "r"])
-    assert {path.name for path in Path("r").iterdir()} == {"leaderboard.csv", "report.html", "results.sqlite"}
+    files = {"explore.html", "leaderboard.csv", "report.html", "report.json", "results.sqlite", "summary.md"}
+    assert {path.name for path in Path("r").iterdir()} == files
     assert "No model was saved" in " ".join(capsys.readouterr().out.split())
 
 
