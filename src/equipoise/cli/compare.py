@@ -250,7 +250,10 @@ def _save_winner(
     try:
         model = refit(comparison, data, seconds=seconds)
     except TimeoutError as error:
-        return f"{comparison.winner} on all rows needs more than the time left. {error} Raise --budget."
+        return (
+            f"fitting {comparison.winner!r} on all rows takes longer than the time left. {error} Repeat the command: "
+            "results are kept, and the whole time goes to the model."
+        )
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     about |= in_terms(comparison.aim)
     if of_images is not None and (tested := of_images.tested(model)):

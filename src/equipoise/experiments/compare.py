@@ -115,7 +115,7 @@ def compare(
     before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
-    if store.get("protocol") is None:
+    if not store.done():  # without any result, another request may take the folder
         folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
         n_train = len(codes) - len(codes) // folds
         steps = steps_for_images(n_train) if dataset.images else named.classifier("none").planned_steps(n_train)
