@@ -27,6 +27,8 @@ def _check_share(_: Any, value: float | None) -> None:
         raise ValueError("Must be a probability between 0 and 1.")
 
 
+_MANY_CLIPPED = 0.05  # of the rows; some of the training rows are, too
+
 Share = Annotated[float | None, Parameter(validator=_check_share)]
 
 
@@ -153,6 +155,7 @@ class Scorer:
     names: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unseen: "dict[str, Counter[str]]" = field(default_factory=dict)
+    clipped: "Counter[str]" = field(default_factory=Counter)
     n_scored: int = 0
     decided: "NDArray[Any] | None" = None
 
@@ -218,9 +221,11 @@ class Scorer:
     def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
         """Return the rows, predictions and probabilities beside them."""
         proba, features = self._probabilities(rows, table), self._known(rows)
-        unseen_levels = getattr(self.pipeline[0], "unseen_levels", None) if hasattr(self.pipeline, "steps") else None
-        for name, counts in unseen_levels(features).items() if unseen_levels else ():
-            self.unseen.setdefault(name, Counter()).update(counts)
+        preprocessor = self.pipeline[0] if hasattr(self.pipeline, "steps") else None
+        if hasattr(preprocessor, "unseen_levels"):
+            for name, counts in preprocessor.unseen_levels(features).items():
+                self.unseen.setdefault(name, Counter()).update(counts)
+            self.clipped.update(preprocessor.clipped_cells(features))
         classes, positive = self.pipeline.classes_, self._positive()
         if self.decided is not None:
             predicted = classes[self.decided[self.n_scored - len(rows) : self.n_scored]]
@@ -234,8 +239,14 @@ class Scorer:
         return beside.assign(**{self.names[name]: column for name, column in found.items()})
 
     def unseen_notes(self) -> list[str]:
-        """Say which categories no training row had, once all parts are scored."""
-        return [
+        """Say which categories no training row had, and which numbers lie far off, once all parts are scored."""
+        clipped = [
+            f"Column {name!r}: {n:,} of {self.n_scored:,} numbers lie far from those of the training rows, and count as "
+            "the farthest that the model takes. Is the unit the same, such as 12 % and 0.12?"
+            for name, n in self.clipped.items()
+            if n > _MANY_CLIPPED * self.n_scored
+        ]
+        return clipped + [
             f"Column {name!r} holds categories that no training row has: "
             f"{listed((f'{level!r} ({count:,})' for level, count in counts.most_common()), most=8)}. They count as a "
             "rare category, or as none."

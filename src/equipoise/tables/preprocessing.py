@@ -323,6 +323,15 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 found[column.name] = Counter(new)
         return found
 
+    def clipped_cells(self, X: Any) -> dict[str, int]:
+        """Count the cells of each column of numbers that lie beyond `clip` standard deviations and are clipped."""
+        names = self.layout_.get("number", [])
+        if not names or self.native:
+            return {}
+        columns = self._read(self._as_frame(X, reset=False), set(self.kinds_) - set(names))
+        block = self.parts_["number"].transform(_side_by_side(self._values(columns, at_fit=False), names))
+        return dict(zip(names, np.sum(np.abs(block) > self.clip, axis=0).tolist(), strict=True))
+
     def _levels(self, names: list[str]) -> list[NDArray[np.object_]]:
         """Levels of category columns at fit, pooled ones too, in the order of the table."""
         levels = dict(zip(self.layout_["category"], self.parts_["category"].categories_, strict=True))
