@@ -32,8 +32,8 @@ DECISIONS = ("balanced", "macro_f1", "natural")
 class AutoClassifier(JobClassifier):
     """Pool of unlike models without tuning, with calibrated probabilities and a decision by name.
 
-    Extremely randomised trees, a small gradient boosting, a logistic regression on piecewise-linear codes and small
-    networks are each fitted without each of five stratified folds of the rows (three from 10,000 rows on). A
+    Extremely randomised trees, a small gradient boosting, a logistic regression on piecewise-linear codes, and small
+    networks on codes and on features alone are each fitted without each of five stratified folds of the rows (three from 10,000 rows on). A
     log-opinion pool combines and calibrates them, with weights and class intercepts of the lowest log loss on the
     out-of-fold predictions. The fitted model holds the members that have weight: trees, boosting and regression fitted
     once more on all rows, and the networks of two folds. Of more than 40,000 rows a sample is trained on, with all
@@ -66,7 +66,7 @@ class AutoClassifier(JobClassifier):
         Weighted class priors of the training rows.
     members_ : dict of str to fitted model
         Members of the pool that have weight: ``"trees"``, ``"boosting"``, ``"line"`` (an ensemble of networks without
-        hidden layers) and ``"networks"``.
+        hidden layers), ``"networks"`` and ``"networks on features"``.
     pool_ : LogPool
         Weight of each member, in the order of `members_`, and intercept of each class.
     scaler_ : Standardizer or None
@@ -121,7 +121,10 @@ class AutoClassifier(JobClassifier):
         "random_state": ["random_state"],
     }
 
-    kinds: ClassVar[tuple[Kind, ...]] = (Kind("networks", codes=True, sharpness=1.0, dropout=0.3),)
+    kinds: ClassVar[tuple[Kind, ...]] = (
+        Kind("networks", codes=True, sharpness=1.0, dropout=0.3),
+        Kind("networks on features", codes=False, sharpness=0.0, dropout=0.25),
+    )
 
     def __init__(
         self,
