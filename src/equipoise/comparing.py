@@ -160,7 +160,7 @@ def compare(
     time: str | None = None,
     gap: str | float = 0.0,
     weights: str | None = None,
-    recipes: Sequence[str] | None = None,
+    recipes: str | Sequence[str] | None = None,
     metric: str = "g_mean",
     cost: "Costs | Mapping[str, float] | None" = None,
     benefit: "Costs | Mapping[str, float] | None" = None,
@@ -188,7 +188,7 @@ def compare(
         Columns whose rows of one value are held out together, by which later rows are held out, and that weigh rows.
     gap : str or float, default=0
         Time between training and test rows, such as ``"30d"``; see `equipoise.datasets.split_target`.
-    recipes : sequence of str, optional
+    recipes : str or sequence of str, optional
         Names of `equipoise.recipes`; by default a short list chosen for the table.
     metric : str, default="g_mean"
         Metric that ranks the recipes.
@@ -234,6 +234,7 @@ def compare(
     from equipoise.tables.finding import LEFT_OUT
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
+    recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
     task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights)
     findings = check_features(task.X, task.y)

@@ -241,8 +241,8 @@ class Scorer:
     def unseen_notes(self) -> list[str]:
         """Say which categories no training row had, and which numbers lie far off, once all parts are scored."""
         clipped = [
-            f"Column {name!r}: {n:,} of {self.n_scored:,} numbers lie far from those of the training rows, and count as "
-            "the farthest that the model takes. Is the unit the same, such as 12 % and 0.12?"
+            f"Column {name!r}: {n:,} of {self.n_scored:,} numbers lie far from those of the training rows, and count "
+            "as the farthest that the model takes. Is the unit the same, such as 12 % and 0.12?"
             for name, n in self.clipped.items()
             if n > _MANY_CLIPPED * self.n_scored
         ]

@@ -184,7 +184,8 @@ def split_target(
             "was read from a text file, name its separator, for example delimiter=';'."
         )
     rare = min(counts.index[counts == counts.min()])
-    notes = (f"{len(unlabelled):,} of {len(labelled):,} rows have no label and were left out.",)
+    verbs = ("has", "was") if len(unlabelled) == 1 else ("have", "were")
+    notes = (f"{len(unlabelled):,} of {len(labelled):,} rows {verbs[0]} no label and {verbs[1]} left out.",)
     return Dataset(
         name,
         X,

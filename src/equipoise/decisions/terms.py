@@ -259,5 +259,5 @@ def _check_open(costs: Floats, names: list[str]) -> None:
         if (costs[:, [decided]] <= costs).all():
             raise ValueError(
                 f"By these costs and benefits, {name!r} is the best decision for every row, so there is nothing to "
-                "decide. An error must cost more than the right decision."
+                "decide. An error must cost more than the right decision; what is not named costs 0."
             )

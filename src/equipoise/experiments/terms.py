@@ -16,7 +16,7 @@ from equipoise.describing import Rule
 from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.priors import learned_priors
-from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
 
 PER = 1000
@@ -213,19 +213,21 @@ class InTerms:
     def _intervals(self, tables: list[dict[str, float]]) -> dict[str, Interval]:
         frame = pd.DataFrame(tables)
         share = self.comparison.test_share
-        return {name: _bounded(frame[name].dropna().to_numpy(), share, name) for name in OUTCOMES}
+        least = dict.fromkeys(OUTCOMES, 0.0) | {"cost": -np.inf if self.costs.min() < 0 else 0.0}
+        return {
+            name: _bounded(frame[name].dropna().to_numpy(), share, least[name], _MOST.get(name, np.inf))
+            for name in OUTCOMES
+        }
 
 
 _MOST = {"recall": 1.0, "precision": 1.0, "alarms": PER, "caught": PER, "missed": PER}
 
 
-def _bounded(values: Floats, test_share: float, name: str) -> Interval:
-    """Interval over folds, cut to the range of its quantity; without one where there are too few folds."""
+def _bounded(values: Floats, test_share: float, least: float, most: float) -> Interval:
+    """Interval over folds within the range of its quantity; without one where there are too few folds."""
     if len(values) < 2:
         return Interval(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
-    mean, low, high = corrected_interval(values, test_share=test_share)
-    least = -np.inf if name == "cost" else 0.0
-    return Interval(mean, max(low, least), min(high, _MOST.get(name, np.inf)))
+    return within(corrected_interval(values, test_share=test_share), least, most)
 
 
 def apply(rule: Rule, proba: Floats) -> Indices:

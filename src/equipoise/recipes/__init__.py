@@ -14,6 +14,7 @@ that makes it: ``"mypackage.models:make_model"``.
 import os
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from math import prod
@@ -148,8 +149,8 @@ def get(name: str) -> Recipe:
             raise ValueError(
                 f"{CALIBRATED!r} must be the last term of {name!r}: write recipe+{CALIBRATED}."
                 if term == CALIBRATED
-                else f"There is no recipe {term!r}: choose from {', '.join(names())}, a sum such as under+remix, or a "
-                "classifier of your own as package.module:function."
+                else f"There is no recipe {term!r}: {_meant(term)}choose from {', '.join(names())}, a sum such as "
+                "under+remix, or a classifier of your own as package.module:function."
             )
         if (added := RECIPES[term].parts) is None:
             raise ValueError(f"{term!r} is a model of its own, so it cannot be part of the sum {name!r}: use it alone.")
@@ -165,6 +166,11 @@ def get(name: str) -> Recipe:
         cost=prod(record.cost for record in records),
         growth=max(record.growth for record in records),
     )
+
+
+def _meant(term: str) -> str:
+    near = get_close_matches(term, names())
+    return f"did you mean {near[0]!r}? Or " if near else ""
 
 
 def describe(name: str) -> str:

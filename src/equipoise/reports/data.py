@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.terms import InTerms
 from equipoise.reports import curves, figures, tables
 from equipoise.reports.files import replace_file
 from equipoise.reports.tables import columns_of
@@ -113,9 +114,11 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         f"{count(comparison.problem['n_rows'])} rows, {comparison.protocol.n_folds} folds, "
         f"{counted(comparison.protocol.n_repeats, 'repeat')}.",
     ]
-    if not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
+    if not comparison.obstacle and comparison.aim.decides:
+        lines.append(f"Decision: {_cell(InTerms(comparison).sentence())}.")
+    elif not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
         lines.append(_cell(cut))
-    lines += [f"Cut: {_cell(note)}" for note in comparison.protocol.notes][: _LINES - 1 - len(lines)]
+    lines += [f"Note: {_cell(note)}" for note in comparison.protocol.notes][: _LINES - 1 - len(lines)]
     replace_file(path, "\n".join([*lines, f"`{_cell(command)}`"]) + "\n")
 
 

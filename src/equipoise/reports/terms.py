@@ -35,7 +35,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "aim": str(read.aim),
         "threshold": found,
         "times": read.costs.max() if read.assumed else None,
-        "share": comparison.problem["counts"][read.positive] / comparison.problem["n_rows"],
+        "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],

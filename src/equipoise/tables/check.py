@@ -28,6 +28,7 @@ _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
     check_splits.time,
     check_columns.contents,
     check_columns.categories,
+    check_columns.labels,
 )
 
 

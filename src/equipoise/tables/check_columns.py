@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,11 +104,7 @@ def categories(sample: Sample) -> Iterator[Finding]:
         yield from _question_marks(name, column)
         if len(column.levels) > 5000:
             continue
-        folded: dict[str, list[str]] = {}
-        for level in column.levels:
-            folded.setdefault(" ".join(str(level).casefold().split()), []).append(level)
-        alike = [levels for levels in folded.values() if len(levels) > 1]
-        if alike:
+        if alike := _spelt_alike(column.levels):
             yield Finding(
                 "caution",
                 "spelling",
@@ -127,6 +124,25 @@ def categories(sample: Sample) -> Iterator[Finding]:
                 f"Column {name!r} has {len(column.levels):,} categories, {single:,} of them in one row only.",
                 "They are pooled.",
             )
+
+
+def labels(sample: Sample) -> Iterator[Finding]:
+    """Find classes that differ by case or blanks alone."""
+    for alike in _spelt_alike(sample.labels):
+        yield Finding(
+            "caution",
+            "spelling",
+            (),
+            f"Classes {listed(map(repr, alike))} differ in spelling alone, and are told apart.",
+            "Write them alike if they are one class.",
+        )
+
+
+def _spelt_alike(levels: Iterable[Any]) -> list[list[Any]]:
+    folded: dict[str, list[Any]] = {}
+    for level in levels:
+        folded.setdefault(" ".join(str(level).casefold().split()), []).append(level)
+    return [spellings for spellings in folded.values() if len(spellings) > 1]
 
 
 def _question_marks(name: str, column: TextColumn) -> Iterator[Finding]:

@@ -140,14 +140,18 @@ def time(sample: Sample) -> Iterator[Finding]:
 def _drifts(sample: Sample, name: str, score: float, most: int, shares: list[NDArray[np.float64]]) -> Finding:
     random, forward = _two_splits(sample, sample.values[name])
     flattered = random - forward > _FLATTERED
+    scored = np.isfinite([random, forward]).all()  # else a class is missing in the later rows
+    quick = (
+        f" A quick model scores ROC AUC {random:.3f} on random rows, and {forward:.3f} on rows later than those it was "
+        "fitted on"
+    )
     return Finding(
         "caution",
         "time",
         (name,),
         f"By {name!r} the table drifts: a classifier tells its first quarter from its last by ROC AUC {score:.3f}, and "
-        f"the share of class {sample.labels[most]!r} goes from {shares[0][most]:.1%} to {shares[1][most]:.1%}. A quick "
-        f"model scores ROC AUC {random:.3f} on random rows, and {forward:.3f} on rows later than those it was fitted on"
-        + (": a random split is optimistic." if flattered else "."),
+        f"the share of class {sample.labels[most]!r} goes from {shares[0][most]:.1%} to {shares[1][most]:.1%}."
+        + (quick + (": a random split is optimistic." if flattered else ".") if scored else ""),
         f"If the model is to judge later rows, test on later rows: {option('--time', name)}.",
     )
 
