@@ -98,7 +98,7 @@ def test_two_recipes_never_share_a_part():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("remixx", "no recipe 'remixx': choose from auto, none, cost"),
+        ("remixx", "no recipe 'remixx': did you mean 'remix'"),
         ("under+over", "Two parts of 'under\\+over' set 'sampler'"),
         ("gbdt+remix", "'gbdt' is a model of its own"),
         ("", "no recipe ''"),

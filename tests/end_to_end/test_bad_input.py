@@ -29,7 +29,8 @@ def write(frame, path):
 
 @pytest.fixture
 def table():
-    return pd.DataFrame({"x": np.arange(40.0), "class": ["a"] * 30 + ["b"] * 10})
+    x = np.random.default_rng(0).normal(size=40).round(2) + np.repeat([0.0, 1.5], [30, 10])
+    return pd.DataFrame({"x": x, "class": ["a"] * 30 + ["b"] * 10})
 
 
 def test_no_table(refused):

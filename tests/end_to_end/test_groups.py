@@ -88,7 +88,7 @@ def test_columns_that_cannot_play_their_part_are_told_before_the_work(tmp_path, 
 def test_visits_by_group_time_and_weights(data_home, equipoise, tmp_path):
     visits, out = data_home / "files" / "messy" / "visits.csv", tmp_path / "report"
     roles = ("--group", "customer", "--time", "time", "--gap", "7d", "--weights", "exposure", "--drop", "message")
-    work = ("--recipes", "none", "logistic", "easy-ensemble", "--members", 1, "--folds", 3, "--budget", 2)
+    work = ("--recipes", "none", "logistic", "easy-ensemble", "--members", 1, "--folds", 3, "--budget", 20)
     done = equipoise("compare", visits, "--target", "fraud", *roles, *work, "--out", out)
     assert "easy-ensemble cannot weigh rows and was left out" in done.stdout + done.stderr
     assert "Measured on rows later than those of training, 2 parts by 'time', 'customer' held out" in done.stdout

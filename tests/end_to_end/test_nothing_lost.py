@@ -18,7 +18,7 @@ def table(tmp_path):
     rng = np.random.default_rng(0)
     label = np.repeat(["a", "b"], [30, 10])
     path = tmp_path / "t.csv"
-    pd.DataFrame({"x": rng.normal(size=40) + 3 * (label == "b"), "class": label}).to_csv(path, index=False)
+    pd.DataFrame({"x": rng.normal(size=40) + 2 * (label == "b"), "class": label}).to_csv(path, index=False)
     return path
 
 

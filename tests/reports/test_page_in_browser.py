@@ -28,7 +28,7 @@ def page_url(tmp_path_factory):
             n_folds=2,
             n_repeats=1,
             n_members=1,
-            budget=60,
+            budget=3600,
         )
     write_report(comparison, folder / "report.html", command=f"equipoise compare '{ATTACK}'")
     return (folder / "report.html").as_uri()

@@ -9,7 +9,7 @@ from equipoise.decisions import Terms, correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.terms import InTerms
-from equipoise.reports.page import render
+from equipoise.reports import write_report
 from equipoise.reports.terms import rows_to_review
 
 COUNTS = (240, 60)
@@ -80,6 +80,11 @@ def test_without_terms_a_miss_costs_the_imbalance_ratio(stored):
     np.testing.assert_array_equal(read.costs, [[0, 1], [4, 0]])
 
 
+def written(comparison, folder, reviewed=None):
+    write_report(comparison, folder / "report.html", command="equipoise compare t.csv --target y", reviewed=reviewed)
+    return (folder / "report.html").read_text()
+
+
 @pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])
 @pytest.mark.parametrize("given", [{}, {"capacity": 12}, {"min_recall": 0.7}])
 def test_the_page_tells_them(stored, tmp_path, counts, given):
@@ -88,7 +93,7 @@ def test_the_page_tells_them(stored, tmp_path, counts, given):
         with Store(tmp_path / "results.sqlite") as store:
             store.put("aim", Terms(**given).aim(np.array(comparison.classes), rare=comparison.classes[-1]).as_dict())
             comparison = Comparison(store)
-    page = render(comparison, "equipoise compare t.csv --target y")
+    page = written(comparison, tmp_path)
     assert 'id="outcomes"' in page
     assert "500 alarms" in page
     assert ("No terms were given" in page) == (not given)
@@ -104,5 +109,5 @@ def test_rows_are_shown_by_id_where_they_are_wanted(stored, tmp_path):
     best = read.folds[0].rows[np.argmax(read.folds[0].proba[:, 1])]
     assert rows["customer"].iloc[0] == f"C{best:04}"
     assert rows_to_review(comparison, None)["row"].iloc[0] == best + 1
-    assert rows["customer"].iloc[0] in render(comparison, "equipoise", rows)
-    assert rows["customer"].iloc[0] not in render(comparison, "equipoise")
+    assert rows["customer"].iloc[0] in written(comparison, tmp_path, rows)
+    assert rows["customer"].iloc[0] not in written(comparison, tmp_path)

@@ -248,3 +248,9 @@ def test_rows_that_differ_in_amounts_or_prose_alone_do_not_repeat():
         }
     )
     assert not {"duplicates", "contradictions"} & {finding.kind for finding in check(frame, "outcome")}
+
+
+def test_classes_that_differ_in_spelling_alone():
+    frame = pd.DataFrame({"a": np.arange(60.0) ** 2 % 17, "outcome": ["no", "Yes", "yes"] * 20})
+    (found,) = [finding for finding in check(frame, "outcome") if finding.kind == "spelling"]
+    assert "'Yes' and 'yes'" in found.evidence

@@ -684,3 +684,11 @@ def test_adult_reads_the_same_from_pandas_and_polars(data_home):
     assert numbers == ["c0", "c2", "c4", "c10", "c11", "c12"]
     assert "Holand-Netherlands" in preprocessor.summary().set_index("column")["note"]["c13"]
     assert_array_equal(preprocessor.transform(pl.from_pandas(X)), preprocessor.transform(X))
+
+
+def test_numbers_in_another_unit_are_counted_as_clipped():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"share": rng.random(200), "age": rng.integers(18, 80, 200).astype(float)})
+    fitted = TablePreprocessor().fit(frame)
+    assert fitted.clipped_cells(frame) == {"share": 0, "age": 0}
+    assert fitted.clipped_cells(frame.assign(share=100 * frame["share"]))["share"] > 150

@@ -222,7 +222,7 @@ class Scorer:
         """Return the rows, predictions and probabilities beside them."""
         proba, features = self._probabilities(rows, table), self._known(rows)
         preprocessor = self.pipeline[0] if hasattr(self.pipeline, "steps") else None
-        if hasattr(preprocessor, "unseen_levels"):
+        if preprocessor is not None and hasattr(preprocessor, "unseen_levels"):
             for name, counts in preprocessor.unseen_levels(features).items():
                 self.unseen.setdefault(name, Counter()).update(counts)
             self.clipped.update(preprocessor.clipped_cells(features))

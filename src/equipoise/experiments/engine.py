@@ -197,13 +197,15 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: 
         finished = [cell for cell in touched if len(cell.networks) == len(cell.tasks)]
         late = [cell for cell in finished if any(n.stopped_by == "max_time" for n in cell.networks.values())]
         ended.update(cell.arm.name for cell in late)
-        store.add([result for cell in finished if cell not in late for result in cell.finish()])
+        if results := [result for cell in finished if cell not in late for result in cell.finish()]:
+            store.add(results)
 
     def give_up(numbers: list[int], error: Exception) -> None:
         touched = dict.fromkeys(owners[number] for number in numbers)
         store.add([cell.fold.failed(cell.arm.name, error) for cell in touched])
 
-    store.add([result for cell in cells if not cell.tasks for result in cell.finish()])  # time allowed no networks
+    if results := [result for cell in cells if not cell.tasks for result in cell.finish()]:  # no time for networks
+        store.add(results)
     tasks = [task for cell in cells for task in cell.tasks]
     with warnings.catch_warnings():
         for repeated in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it

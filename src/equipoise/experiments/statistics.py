@@ -101,8 +101,8 @@ def within(interval: Interval, low: float, high: float) -> Interval:
 
     Examples
     --------
-    >>> [round(value, 3) for value in within(Interval(0.95, 0.87, 1.03), 0, 1)]
-    [0.95, 0.779, 0.991]
+    >>> [round(value, 2) for value in within(Interval(0.95, 0.87, 1.03), 0, 1)]
+    [0.95, 0.78, 0.99]
     """
     mean, lower, upper = interval
     if not np.isfinite(lower) or not low < mean < high or not np.isfinite(low):

@@ -190,7 +190,7 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
                 }
             )
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
-                warnings.warn(text, GANDiagnosticsWarning, stacklevel=7)
+                warnings.warn(text, GANDiagnosticsWarning, stacklevel=8)
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def _joined(self, X: Rows, y: Rows, made: Mapping[Any, Rows]) -> tuple[Rows, Rows]:
@@ -249,7 +249,7 @@ def _without_gan(X: Rows, y: Rows, label: Any, n_wanted: int, seed: int) -> tupl
     warnings.warn(
         f"Class {plain(label)!r} has fewer than {_FEWEST} different rows ({n} in all), too few for a GAN: {how}.",
         UserWarning,
-        stacklevel=7,
+        stacklevel=8,
     )
     return appended(sampler, X, y), {"made_by": type(sampler).__name__}
 
