@@ -16,9 +16,9 @@ BRIEF = ("--target", "class", "--recipes", "gbdt", "--folds", "2", "--repeats", 
 @pytest.fixture
 def table(tmp_path):
     rng = np.random.default_rng(0)
-    label = np.repeat(["a", "b"], [30, 10])
+    label = np.repeat(["a", "b"], [150, 50])
     path = tmp_path / "t.csv"
-    pd.DataFrame({"x": rng.normal(size=40) + 2 * (label == "b"), "class": label}).to_csv(path, index=False)
+    pd.DataFrame({"x": rng.normal(size=200) + 2 * (label == "b"), "class": label}).to_csv(path, index=False)
     return path
 
 

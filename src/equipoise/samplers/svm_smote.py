@@ -89,6 +89,6 @@ def svm_smote_rows(X: Rows, y: Rows, label: Any, n: int, seed: int, svm_estimato
     warnings.warn(
         f"SVMSMOTE could not be used for class {plain(label)!r} ({fault}); SMOTE was used instead.",
         UserWarning,
-        stacklevel=9,
+        stacklevel=10,
     )
     return smote_rows(X, y, label, n, seed)
