@@ -25,6 +25,7 @@ NULLS = (
 )  # fmt: skip
 _GLANCE = 1 << 18  # bytes
 _BLOCK = 1 << 24  # bytes that arrow reads at once; a cell must fit
+_PART = 1 << 21  # bytes of a part of a file that is read part by part: arrow reads up to 32 of them ahead
 _LARGEST_BLOCK = (1 << 31) - 2
 
 Opener = Callable[[], BinaryIO]
@@ -114,12 +115,14 @@ def text_batches(open_file: Opener, dialect: Dialect, path: str, *, literal: str
     """Read a file part by part, in memory that does not grow with it; otherwise as `read_texts`."""
     try:
         with open_file() as file, open_file() as again:
-            own = _open_csv(again, dialect, _BLOCK, only=literal or dialect.names[0])
-            for batch, cells in zip(_open_csv(file, dialect, _BLOCK), own, strict=True):
+            whole = _open_csv(file, dialect, _PART)
+            if literal is None:
+                yield from (pa.Table.from_batches([batch]) for batch in whole)
+                return
+            own = _open_csv(again, dialect, _PART, only=literal)
+            for batch, cells in zip(whole, own, strict=True):
                 table = pa.Table.from_batches([batch])
-                if literal is not None:
-                    table = table.set_column(dialect.names.index(literal), literal, pa.chunked_array(cells.columns))
-                yield table
+                yield table.set_column(dialect.names.index(literal), literal, pa.chunked_array(cells.columns))
     except pa.ArrowInvalid as error:
         raise _in_other_words(error, open_file, dialect, path) from error
 
