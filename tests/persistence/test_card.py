@@ -84,7 +84,7 @@ def test_pooled_networks_are_told(auto, tmp_path):
     pool = auto[-1]
     for told in [
         f"AutoClassifier of {len(pool.members_)} kinds of models, fitted on 90 rows",
-        f"Power {pool.pool_.weights[-1]:.4g}: networks, 2 networks of ",
+        f"Power {pool.pool_.weights[-1]:.4g}: {list(pool.members_)[-1]}, 2 networks of ",
         "ExtraTreesClassifier",
         "The decision is the most probable class if all classes were equally frequent; offsets to log probabilities: "
         "common 0.2513, rare 1.504.",
