@@ -112,7 +112,7 @@ def warn_of_little_time(max_time: float | None, plan: Plan, whole: Plan) -> None
     enough = min(whole.steps, ENOUGH_STEPS)
     if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
         warnings.warn(
-            f"max_time={max_time!r} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "
+            f"max_time={max_time:.3g} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "
             "give fewer rows or columns.",
             UserWarning,
             stacklevel=6,

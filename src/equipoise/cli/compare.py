@@ -94,8 +94,8 @@ def compare(
     metric
         Metric that ranks the recipes, and the aim of auto's decisions.
     budget
-        Time limit in minutes for the whole command. If needed, repeats, gradient steps, then recipes are cut; every cut
-        is told before the run and listed in the report.
+        Time limit in minutes for the whole command. If needed, repeats, gradient steps, then recipes are cut; each cut
+        is printed, and listed in the report.
     seed
         Random seed.
     score_unlabelled
@@ -183,7 +183,7 @@ def compare(
         )
         write_data(comparison, out / "report.json", command=command, show_values=show_values)
         write_summary(comparison, out / "summary.md", command=command)
-        write_explorer(comparison, out / "explore.html", command=command_line())
+        write_explorer(comparison, out / "explore.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
         not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."
         if not comparison.obstacle:
@@ -192,7 +192,7 @@ def compare(
             not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds, of_images)
         if log is not None:
             bars.advance("logging")
-            log(comparison, out, command_line())
+            log(comparison, out, command)
     if comparison.aim.decides and not comparison.obstacle:
         say(f"Decision: {InTerms(comparison).sentence()}.")
     model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""

@@ -59,7 +59,7 @@ def plan(
     margin
         Half of the width of the intervals.
     difference
-        Difference between the recalls of two methods that should be told from none.
+        Smallest difference between the recalls of two methods that a comparison should detect.
     """
     if pilot is None and prior is None:
         raise ValueError("Give the share of the class that matters (--prior .01), or a pilot table and its --target.")
@@ -91,7 +91,10 @@ def plan(
     if pilot is not None:
         have = len(data.y)
         settled = [need.goal for need in found if need.rows <= have]
-        say(f"The pilot has {have:,} rows: " + (f"enough for {'; '.join(settled)}." if settled else "enough for none."))
+        say(
+            f"The pilot has {have:,} rows: "
+            + (f"enough for {'; '.join(settled)}." if settled else "not enough for any of these goals.")
+        )
 
 
 def _measured(data: "Dataset", recall: float) -> dict[str, float]:

@@ -107,7 +107,7 @@ def predict(
     if top is not None:
         parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
     n_rows = write(parts, out)
-    for note in [*scorer.notes, *scorer.unseen_notes()]:
+    for note in [*scorer.notes, *scorer.notes_on_cells()]:
         say(f"Note: {note}")
     say(f"{n_rows:,} rows: {out}")
 
@@ -238,7 +238,7 @@ class Scorer:
         beside = rows[self.kept] if self.kept else rows
         return beside.assign(**{self.names[name]: column for name, column in found.items()})
 
-    def unseen_notes(self) -> list[str]:
+    def notes_on_cells(self) -> list[str]:
         """Say which categories no training row had, and which numbers lie far off, once all parts are scored."""
         clipped = [
             f"Column {name!r}: {n:,} of {self.n_scored:,} numbers lie far from those of the training rows, and count "
