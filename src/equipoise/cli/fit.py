@@ -114,9 +114,7 @@ def fit(
         except TimeoutError as error:
             raise ValueError(f"{recipe} cannot be fitted within {deadline}. {error} Raise --budget.") from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
-        say(
-            f"Note: {recipe} trained on a sample of {n_trained:,} of {len(data.y):,} rows, with all rows of small classes."
-        )
+        say(f"Note: {recipe} trained on {n_trained:,} of {len(data.y):,} rows, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = tested
