@@ -14,14 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, check_scalar
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables.columns import (
     KINDS,
-    MISSING_LEVEL,
     Kind,
     MisfitError,
     NumericColumn,
@@ -30,15 +29,17 @@ from equipoise.tables.columns import (
     read_column,
     spelling,
 )
+from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
+from equipoise.tables.frames import as_frame, input_names
 from equipoise.tables.kinds import find_kinds, is_plain
+from equipoise.tables.levels import as_categories, count, level_encoder, pooled_levels, prose
 from equipoise.tables.outliers import reach, within_reach
 from equipoise.tables.text_encoder import Encoder
 from equipoise.tables.text_features import TextFeatures
 from equipoise.text import listed
 
 _NEARLY_ALL = 0.9
-_PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
 
 
 class TableWarning(UserWarning):
@@ -188,7 +189,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             If a cell holds a collection, or a parameter is of the wrong type.
         """
         self._check_parameters()
-        frame = self._as_frame(X, reset=True)
+        frame = as_frame(self, X, reset=True)
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -201,7 +202,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             values = {name: cells[weight > 0] for name, cells in values.items()}
             weight = weight[weight > 0]
         self._n_rows = len(next(iter(values.values())))
-        self._counts = {name: _count(cells) for name, cells in values.items()}
+        self._counts = {name: count(cells) for name, cells in values.items()}
         self._drop_useless()
         self._note_outliers(values)
         for note in self.notes_:
@@ -235,13 +236,13 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             its column had at fit.
         """
         check_is_fitted(self)
-        frame = self._as_frame(X, reset=False)
+        frame = as_frame(self, X, reset=False)
         values = self._values(self._read(frame, self.dropped_), at_fit=False)
         if self.native:
             return self._native(values)
         blocks = [self._transform_part(part, values) for part in self.parts_]
         for name, features in self.texts_.items():
-            blocks.append(np.clip(features.transform(_prose(values[name])), -self.clip, self.clip))
+            blocks.append(np.clip(features.transform(prose(values[name])), -self.clip, self.clip))
         return np.hstack(blocks, dtype=np.float32)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -259,7 +260,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             `<name>_infrequent_sklearn` for the pool.
         """
         given = OneToOneFeatureMixin.get_feature_names_out(self, input_features)  # checks them, as all do
-        rename = dict(zip(self._input_names(), given))
+        rename = dict(zip(input_names(self), given))
         names: list[str] = []
         if self.native:
             names = [rename[name] for name in self.kinds_ if name not in self.dropped_ and name not in self.texts_]
@@ -286,7 +287,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         dropped = {name: f"left out: {reason}" for name, reason in self.dropped_.items()}
         read = {name: f"read as {written}" for name, written in self.formats_.items() if not is_plain(written)}
-        found = read, self._pooled_levels(), {name: features.nature() for name, features in self.texts_.items()}
+        names = self.layout_.get("category", [])
+        pooled = pooled_levels(self.parts_["category"], names) if names else {}
+        found = read, pooled, {name: features.nature() for name, features in self.texts_.items()}
         notes = {name: "; ".join(filter(None, (each.get(name) for each in found))) for name in self.kinds_}
         notes |= dropped
         rows = [
@@ -315,7 +318,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         names = self.layout_.get("category", [])
         if not names:
             return {}
-        columns = self._read(self._as_frame(X, reset=False), set(self.kinds_) - set(names))
+        columns = self._read(as_frame(self, X, reset=False), set(self.kinds_) - set(names))
         found = {}
         for column, seen in zip(columns, self._levels(names), strict=True):
             cells = pd.Series(column.as_levels())
@@ -328,19 +331,19 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         names = self.layout_.get("number", [])
         if not names or self.native:
             return {}
-        columns = self._read(self._as_frame(X, reset=False), set(self.kinds_) - set(names))
+        columns = self._read(as_frame(self, X, reset=False), set(self.kinds_) - set(names))
         block = self.parts_["number"].transform(_side_by_side(self._values(columns, at_fit=False), names))
         return dict(zip(names, np.sum(np.abs(block) > self.clip, axis=0).tolist(), strict=True))
 
     def _levels(self, names: list[str]) -> list[NDArray[np.object_]]:
         """Levels of category columns at fit, pooled ones too, in the order of the table."""
         levels = dict(zip(self.layout_["category"], self.parts_["category"].categories_, strict=True))
-        return [levels[name] for name in self._input_names() if name in names]
+        return [levels[name] for name in input_names(self) if name in names]
 
     def periods(self) -> list[tuple[int, float]]:
         """Return the periods of date columns, as the column's place among those and the length in days."""
         dates = self.layout_.get("date", [])
-        return [(i, _PERIODS[period]) for i, name in enumerate(dates) for period in self._periods[name]]
+        return [(i, PERIODS[period]) for i, name in enumerate(dates) for period in self._periods[name]]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -357,40 +360,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if kind not in KINDS:
                 raise ValueError(f"The kind of column {name!r} must be one of {', '.join(KINDS)}, got {kind!r}.")
 
-    def _input_names(self) -> list[str]:
-        return list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
-
-    def _as_frame(self, X: Any, *, reset: bool) -> nw.DataFrame[Any]:
-        if not nw.dependencies.is_into_dataframe(X):
-            return nw.from_native(pd.DataFrame(self._checked_array(X, reset=reset)), eager_only=True)
-        try:
-            frame = nw.from_native(X, eager_only=True)
-        except nw.exceptions.DuplicateError as error:
-            told = " ".join(str(error).split())
-            raise ValueError(f"Column names must be distinct; rename the repeated ones. {told}") from error
-        if not all(isinstance(name, str) for name in frame.columns) and any(isinstance(n, str) for n in frame.columns):
-            frame = nw.from_native(frame.to_native().rename(columns=str), eager_only=True)
-        if 0 in frame.shape:
-            raise ValueError(f"The table must have rows and columns; its shape is {frame.shape}.")
-        if not reset and hasattr(self, "feature_names_in_"):
-            frame = _match_columns(frame, self._input_names())
-        validate_data(self, frame.to_native(), reset=reset, skip_check_array=True)
-        return frame
-
-    def _checked_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        try:
-            return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
-        except ValueError as error:
-            if "Complex data" not in str(error):
-                raise
-            raise ValueError(  # scikit-learn's message shows the whole array
-                "Complex data not supported: the array holds complex numbers; give their real and imaginary parts "
-                "columns of their own."
-            ) from error
-
     def _read(self, frame: nw.DataFrame[Any], left_out: Container[str]) -> list[NumericColumn | TextColumn]:
         """Read all columns but some."""
-        named = zip(self._input_names(), frame.iter_columns(), strict=True)
+        named = zip(input_names(self), frame.iter_columns(), strict=True)
         return [read_column(name, series) for name, series in named if name not in left_out]
 
     def _values(self, columns: Iterable[NumericColumn | TextColumn], *, at_fit: bool) -> dict[str, NDArray[Any]]:
@@ -449,7 +421,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def _fit_parts(self, values: dict[str, NDArray[Any]], weight: NDArray[np.float64] | None) -> None:
         self.layout_ = self._lay_out([name for name in values if name not in self.dropped_])
         dates = [name for name in self.layout_.get("number", ()) if self.kinds_[name] == "date"]
-        self._periods = {name: periods for name in dates if (periods := _periods(values[name]))}
+        self._periods = {name: found for name in dates if (found := periods(values[name]))}
         if self._periods:
             self.layout_["date"] = list(self._periods)
         self.parts_ = {  # arrays inside, whatever the user's set_config asks of our own output
@@ -473,7 +445,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
     def _fit_texts(self, values: dict[str, NDArray[Any]]) -> dict[str, TextFeatures]:
         names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
-        return {name: TextFeatures(encoder=self.text_encoder).fit(_prose(values[name])) for name in names}
+        return {name: TextFeatures(encoder=self.text_encoder).fit(prose(values[name])) for name in names}
 
     def _fit_part(self, part: str, block: NDArray[Any], weight: NDArray[np.float64] | None) -> BaseEstimator:
         if part == "number":
@@ -486,20 +458,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             return SimpleImputer(strategy="most_frequent").fit(block)
         if part == "missing":
             return MissingIndicator(features="all").fit(block)
-        return OneHotEncoder(
-            min_frequency=self.min_frequency,
-            max_categories=self.max_categories,
-            handle_unknown="infrequent_if_exist",
-            sparse_output=False,
-            dtype=np.float32,
-        ).fit(block)
+        return level_encoder(self.min_frequency, self.max_categories).fit(block)
 
     def _transform_part(self, part: str, values: dict[str, NDArray[Any]]) -> NDArray[Any]:
         block = self.parts_[part].transform(_side_by_side(values, self.layout_[part]))
         if part == "date":
-            columns, lengths = zip(*self.periods())
-            angles = 2 * np.pi * (block[:, columns] / np.array(lengths) % 1)
-            return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(block), -1)
+            return turns(block, self.periods())
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
 
     def _native(self, values: dict[str, NDArray[Any]]) -> pd.DataFrame:
@@ -511,69 +475,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         }
         names = self.layout_.get("category", [])
         if names:
-            coded = self.parts_["category"].transform(_side_by_side(values, names))
-            start = 0
-            for name, width in zip(names, self._widths()):
-                block = coded[:, start : start + width]
-                codes = np.where(block.any(axis=1) & (values[name] != MISSING_LEVEL), block.argmax(axis=1), -1)
-                columns[name] = pd.Categorical.from_codes(codes, categories=pd.RangeIndex(width))
-                start += width
+            columns |= zip(names, as_categories(self.parts_["category"], _side_by_side(values, names)))
         blocks = [pd.DataFrame({name: columns[name] for name in values if name in columns})]
         for name, features in self.texts_.items():
-            block = pd.DataFrame(features.transform(_prose(values[name])))
+            block = pd.DataFrame(features.transform(prose(values[name])))
             blocks.append(block.add_prefix(f"{name}_text_"))
         return pd.concat(blocks, axis=1)
-
-    def _widths(self) -> list[int]:
-        """Return the number of 0/1 columns of each category column."""
-        encoder = self.parts_["category"]
-        pools = zip(encoder.categories_, encoder.infrequent_categories_)
-        return [len(levels) - (0 if pool is None else len(pool) - 1) for levels, pool in pools]
-
-    def _pooled_levels(self) -> dict[str, str]:
-        if "category" not in self.parts_:
-            return {}
-        pools = zip(self.layout_["category"], self.parts_["category"].infrequent_categories_)
-        return {name: f"pooled: {listed(map(repr, pool), most=10)}" for name, pool in pools if pool is not None}
-
-
-def _prose(levels: NDArray[np.object_]) -> list[str]:
-    return np.where(levels == MISSING_LEVEL, "", levels).tolist()
-
-
-def _periods(days: NDArray[np.float64]) -> list[str]:
-    """Name the periods that dates go through, and tell rows apart by."""
-    known = days[~np.isnan(days)]
-    span = known.max() - known.min()
-    return [
-        name
-        for name, length in _PERIODS.items()
-        if span >= 2 * min(length, 183) and np.unique((known if length == 1 else np.floor(known)) % length).size > 1
-    ]
-
-
-def _match_columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
-    given, wanted = set(frame.columns), set(names)
-    missing = listed((repr(name) for name in names if name not in given), most=10)
-    extra = listed((repr(name) for name in frame.columns if name not in wanted), most=10)
-    if missing or extra:
-        raise ValueError(
-            "The columns must be those of the table fitted on."
-            + (f" Missing: {missing}; add them, empty if need be." if missing else "")
-            + (f" Unknown: {extra}; drop them." if extra else "")
-        )
-    return frame.select(names)
-
-
-def _count(values: NDArray[Any]) -> tuple[int, int, int]:
-    """Count the missing cells, the distinct values, and the rows of the commonest level of a category."""
-    if values.dtype != object:
-        missing = int(np.isnan(values).sum())
-        return missing, pd.unique(values).size - (missing > 0), 0
-    counts = Counter(values)
-    commonest = max(counts.values())
-    missing = counts.pop(MISSING_LEVEL, 0)
-    return missing, len(counts), commonest
 
 
 def _side_by_side(values: dict[str, NDArray[Any]], columns: list[str]) -> NDArray[Any]:

@@ -1,0 +1,60 @@
+"""Rows given to an estimator as a frame with the columns that it was fitted on."""
+
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from equipoise.text import listed
+
+
+def input_names(estimator: BaseEstimator) -> list[str]:
+    """Names of the columns fitted on; those without a name are x0, x1, ..."""
+    return list(getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(estimator.n_features_in_)]))
+
+
+def as_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> nw.DataFrame[Any]:
+    """Check rows and return them as a frame; ``reset`` sets what is fitted, otherwise columns are matched by name."""
+    if not nw.dependencies.is_into_dataframe(X):
+        return nw.from_native(pd.DataFrame(_checked_array(estimator, X, reset=reset)), eager_only=True)
+    try:
+        frame = nw.from_native(X, eager_only=True)
+    except nw.exceptions.DuplicateError as error:
+        told = " ".join(str(error).split())
+        raise ValueError(f"Column names must be distinct; rename the repeated ones. {told}") from error
+    if not all(isinstance(name, str) for name in frame.columns) and any(isinstance(n, str) for n in frame.columns):
+        frame = nw.from_native(frame.to_native().rename(columns=str), eager_only=True)
+    if 0 in frame.shape:
+        raise ValueError(f"The table must have rows and columns; its shape is {frame.shape}.")
+    if not reset and hasattr(estimator, "feature_names_in_"):
+        frame = _match_columns(frame, input_names(estimator))
+    validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
+    return frame
+
+
+def _checked_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any]:
+    try:
+        return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+    except ValueError as error:
+        if "Complex data" not in str(error):
+            raise
+        raise ValueError(  # scikit-learn's message shows the whole array
+            "Complex data not supported: the array holds complex numbers; give their real and imaginary parts "
+            "columns of their own."
+        ) from error
+
+
+def _match_columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
+    given, wanted = set(frame.columns), set(names)
+    missing = listed((repr(name) for name in names if name not in given), most=10)
+    extra = listed((repr(name) for name in frame.columns if name not in wanted), most=10)
+    if missing or extra:
+        raise ValueError(
+            "The columns must be those of the table fitted on."
+            + (f" Missing: {missing}; add them, empty if need be." if missing else "")
+            + (f" Unknown: {extra}; drop them." if extra else "")
+        )
+    return frame.select(names)
