@@ -1,5 +1,9 @@
 """The documentation site: `make docs` builds it, with warnings as errors and without a network."""
 
+from typing import Any
+
+from sphinx.util.nodes import make_refnode
+
 import equipoise
 
 project = "equipoise"
@@ -22,6 +26,8 @@ templates_path = ["_templates"]
 
 # Docstrings: `name` links where it names something documented, and is code elsewhere.
 default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [("py:obj", r"(?!equipoise\b).*")]  # a full name of ours must exist
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections state the types
 autodoc_preserve_defaults = True
@@ -38,6 +44,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/used_in",
     "doc_module": ("equipoise",),
     "filename_pattern": r"/plot_",
+    "ignore_pattern": r"train_",  # programs that an example starts
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
@@ -67,3 +74,21 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_sidebars = {"index": [], "choose-a-treatment": [], "honest-numbers": []}
+
+
+def find_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Link a public name that a docstring gives without its module, where only one has it."""
+    if node.get("refdomain") != "py" or node.get("reftype") != "obj":
+        return None
+    python = env.get_domain("py")
+    found = python.find_obj(env, None, None, node["reftarget"], "obj", 1)
+    documented = {entry.node_id: entry for _, entry in found}
+    if len(documented) != 1:
+        return None
+    (entry,) = documented.values()
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, node["reftarget"])
+
+
+def setup(app: Any) -> None:
+    """Register the hook."""
+    app.connect("missing-reference", find_short_name)

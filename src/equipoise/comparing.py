@@ -195,7 +195,7 @@ def compare(
     cost, benefit, capacity, min_recall, min_precision, positive
         What decisions are for, as in `equipoise.decisions.Terms`; the winner then decides so.
     n_folds, n_repeats, n_members : int
-        As of `equipoise.experiments.compare`.
+        As of ``equipoise.experiments.compare``.
     budget : float, default=900
         Time limit in seconds.
     random_state : int, default=0

@@ -39,7 +39,7 @@ class MixingTransform(Parametrized, ABC):
         Whether ``first`` of a mixture is always 0 to B - 1 in order.
     looks_at_features : bool
         Whether the mixture depends on features. ``second`` of a drawn mixture is then a rank among the neighbours of
-        the first row; see `equipoise.batches.batch_smote.with_neighbours`.
+        the first row; see ``equipoise.batches.batch_smote.with_neighbours``.
     """
 
     balances: ClassVar[bool | None] = False

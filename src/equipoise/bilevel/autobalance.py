@@ -60,7 +60,7 @@ class AutoBalance(BaseEstimator):
         ``"dictionary"``: eight basis functions of class frequency for all. ``"auto"``: None up to 10 classes, else the
         dictionary.
     solver : {"identity", "neumann", "cg", "exact"} or Solver, default="identity"
-        Treatment of the curvature of the training loss; see `equipoise.bilevel.solvers`.
+        Treatment of the curvature of the training loss; see ``equipoise.bilevel.solvers``.
     warm_up : int, optional
         Training steps before the first outer step; by default two fifths of the run if `begin` knows its length,
         else 200.

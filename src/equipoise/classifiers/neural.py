@@ -79,7 +79,7 @@ class NeuralClassifier(JobClassifier):
     max_gradient_norm : float, default=None
         Norm beyond which the gradient of a member is scaled down.
     schedule : {"one_cycle", "constant", "cosine", "step", "triangle"}, default="one_cycle"
-        Schedule of the learning rate, see `equipoise.training.schedules.learning_rate`.
+        Schedule of the learning rate, see ``equipoise.training.schedules.learning_rate``.
     label_smoothing : float, default=0.0
         Weight of the class priors in the target of each row, in [0, 1). Where batches are balanced, priors are equal.
     weight_averaging : float, default=0.0

@@ -34,7 +34,7 @@ class Terms:
     cost : dict, DataFrame or array-like of shape (K, K), optional
         ``{"miss": 20, "alarm": 1}`` for two classes: costs of a positive row without an alarm, and of an alarm for a
         negative row; ``"catch"`` and ``"pass"`` for right decisions, 0 by default. Or costs by label, as
-        `equipoise.decisions.costs.cost_matrix` reads them.
+        ``equipoise.decisions.costs.cost_matrix`` reads them.
     benefit : dict, DataFrame or array-like of shape (K, K), optional
         The same with gains, which count as negative costs.
     capacity : int or float, optional

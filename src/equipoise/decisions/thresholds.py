@@ -75,7 +75,7 @@ def tune_offsets(
     y_true : array-like of shape (n,)
     y_proba : array-like of shape (n, K), or (n,) for the probability of the second label
     metric : str, array-like of shape (K, K), DataFrame or dict of dict
-        A name in `equipoise.metrics.MARGIN_METRICS`, such as ``"macro_f1"`` or ``"g_mean"``, to be as large
+        A name in ``equipoise.metrics.MARGIN_METRICS``, such as ``"macro_f1"`` or ``"g_mean"``, to be as large
         as possible; or costs, whose sum is to be small: rows = true class, columns = decided class. An array has
         the order of ``labels``; a data frame or ``{true: {decided: cost}}`` names the classes itself.
     min_recall, min_precision : dict of label to float, default=None

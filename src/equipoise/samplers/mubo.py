@@ -88,7 +88,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         Share of the rows that ``"default"`` holds out for its objective; they do not train in the search. A minority
         class of fewer than 10 rows is not divided.
     proposal, objective, acceptance : object, optional
-        Parts in place of the variant's; see `equipoise.bilevel`.
+        Parts in place of the variant's; see ``equipoise.bilevel``.
     standardize : bool, optional
         Bring features to mean 0 and deviation 1 for the networks; by default in all variants but ``"authors"``.
     max_time : float, optional

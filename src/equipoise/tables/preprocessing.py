@@ -60,7 +60,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
       the week and in the day, where dates span as much;
     - *boolean* (also the texts "true" and "false"): 0 and 1, missing cells at the more frequent value;
     - *text* (many different texts of three words or more): 100 numbers of a text, see
-      `equipoise.tables.text_features.TextFeatures`. What mixes rows (SMOTE, MixUp, ReMix) mixes the numbers, not words;
+      ``tables.text_features.TextFeatures``. What mixes rows (SMOTE, MixUp, ReMix) mixes the numbers, not words;
     - *category* (everything else, and whatever the frame's type declares to be categorical): one 0/1 column
       a level. Missing is a level of its own, rare levels share one column. A level unseen at fit goes to that
       shared column, and is zero in all columns where there is none.
