@@ -23,7 +23,7 @@ check: $(READY)  ## style and types
 bench: $(READY)  ## speed against peers, each ratio measured side by side in one run
 	$(BIN)/python -m benchmarks
 
-docs: .venv/.docs  ## the documentation site, into build/docs; warnings are errors
+docs: $(READY)  ## the documentation site, into build/docs; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs
 	$(BIN)/sphinx-build --quiet -b markdown -d build/doctrees docs build/markdown
 	$(BIN)/python docs/markdown_twins.py build/markdown build/docs
@@ -31,15 +31,11 @@ docs: .venv/.docs  ## the documentation site, into build/docs; warnings are erro
 docs-serve: docs  ## the same, at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory build/docs 8000
 
-.venv/.docs: $(READY)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	@touch $@
-
 $(READY): pyproject.toml reproductions/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "equipoise needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable reproductions
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]' --editable reproductions
 	@touch $(READY)
 
 clean:

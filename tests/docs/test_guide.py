@@ -1,5 +1,6 @@
-"""The Python of the guide and of the README runs as printed."""
+"""The Python of the guide, of the README and of the lines beside other libraries' runs as printed."""
 
+import functools
 import re
 import runpy
 import subprocess
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch.utils.data import DataLoader, TensorDataset
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,11 @@ GUIDE = [
 README = [
     pytest.param(script([block]), id=f"line {block.line}") for block in blocks((ROOT / "README.md").read_text("utf-8"))
 ]
+COMING = [
+    pytest.param(script([block]), id=f"{block.heading}, line {block.line}")
+    for block in blocks((ROOT / "docs" / "coming-from" / "index.md").read_text("utf-8"))
+    if block.heading != "AutoGluon"  # not at hand
+]
 
 
 @pytest.mark.parametrize(("page", "code"), GUIDE)
@@ -90,3 +97,14 @@ def test_an_example_of_the_readme_runs_on_the_readers_data(code, problem, tmp_pa
     loader = DataLoader(TensorDataset(torch.from_numpy(X).float(), torch.from_numpy(y)), batch_size=44)
     names = {"frame": pd.DataFrame(X).add_prefix("x"), "labels": y, "model": torch.nn.Linear(4, 2), "torch": torch}
     run(code, tmp_path / "README.md.py", X=X, y=y, loader=loader, **names)
+
+
+@pytest.mark.parametrize("code", COMING)
+def test_lines_beside_another_library_run(code, problem, tmp_path):
+    X, y = problem((60, 20))
+    X = X.astype("float32")
+    module = functools.partial(torch.nn.Linear, 4, 2)
+    names = {"frame": pd.DataFrame(X).add_prefix("x"), "labels": y, "classifier": LogisticRegression()}
+    if "XGBClassifier" in code:
+        names["XGBClassifier"] = pytest.importorskip("xgboost").XGBClassifier
+    run(code, tmp_path / "coming.py", X=X, y=y, Module=module, **names)

@@ -1,0 +1,67 @@
+"""The site builds without a warning, and a broken example or reference fails the build."""
+
+import ast
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sphinx_gallery")
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+
+
+def build(source: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run Sphinx as `make docs` does."""
+    sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees"]
+    return subprocess.run([*sphinx, *options, source, out / "site"], capture_output=True, text=True)
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """Build a site of one page and one example, with the options of ours."""
+    (tmp_path / "conf.py").write_text(
+        f"exec(compile(open({str(DOCS / 'conf.py')!r}).read(), 'conf.py', 'exec'))\n"
+        "extensions = ['sphinx.ext.autodoc', 'sphinx_gallery.gen_gallery']\n"
+        "html_theme, html_theme_options, html_sidebars = 'basic', {}, {}\n"
+        "html_static_path, html_css_files, templates_path = [], [], []\n"
+    )
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "README.rst").write_text("Examples\n========\n")
+
+    def built(code: str, page: str = "") -> subprocess.CompletedProcess[str]:
+        (tmp_path / "index.rst").write_text(f"Start\n=====\n\n.. toctree::\n\n   gallery/index\n\n{page}\n")
+        (tmp_path / "examples" / "plot_one.py").write_text(f'"""\nOne\n===\n"""\n\n{code}\n')
+        return build(tmp_path, tmp_path / "out")
+
+    return built
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    source = shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("gallery", "generated", "used_in"))
+    done = build(source, tmp_path, "-D", "plot_gallery=0")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "index.html").exists()
+
+
+def test_a_broken_example_fails_the_build(gallery):
+    assert gallery("print(6 * 7)").returncode == 0
+    done = gallery("raise ValueError('no such treatment')")
+    assert done.returncode != 0 and "no such treatment" in done.stdout + done.stderr
+
+
+def test_a_reference_to_a_name_of_ours_that_is_missing_fails_the_build(gallery):
+    done = gallery("print(6 * 7)", page="`equipoise.NoSuchLoss`, `predict`")
+    assert done.returncode != 0 and "equipoise.NoSuchLoss" in done.stderr and "predict" not in done.stderr
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_an_example_imports_what_exists(example):
+    for node in ast.walk(ast.parse(example.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("equipoise"):
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names), f"line {node.lineno}"
