@@ -1,12 +1,17 @@
 """Corrected probabilities against Bayes' rule, priors from unlabelled rows, weights and metadata on their way."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from imblearn.pipeline import make_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +19,8 @@ from sklearn.model_selection import cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tests.metadata_routing_common import ConsumingClassifier, _Registry, check_recorded_metadata
 
-from equipoise import NeuralClassifier, PriorCorrectedClassifier, metrics, recipes
+from equipoise import CalibratedClassifier, NeuralClassifier, PriorCorrectedClassifier, ReMix, metrics, recipes
+from equipoise.losses import LogitAdjustedLoss
 
 NAMES = np.array(["fine", "fraud"])
 
@@ -188,3 +194,24 @@ def test_a_series_is_read_by_its_labels():
         for given in (priors, pd.Series(priors))
     )
     np.testing.assert_array_equal(by_series.target_priors_, by_dict.target_priors_)
+
+
+@pytest.mark.parametrize(
+    ("balanced", "named"),
+    [
+        (LogisticRegression(class_weight="balanced"), "class_weight='balanced'"),
+        (make_pipeline(RandomUnderSampler(random_state=0), LogisticRegression()), "RandomUnderSampler"),
+        (NeuralClassifier(batch_transform=ReMix(), max_steps=2), "batch_transform=ReMix"),
+        (NeuralClassifier(loss=LogitAdjustedLoss, max_steps=2), "loss=LogitAdjustedLoss"),
+    ],
+)
+def test_a_balanced_estimator_is_not_corrected_twice_in_silence(balanced, named):
+    X, y = make_classification(200, weights=[0.8], random_state=0)
+    with pytest.warns(UserWarning, match=f"{named}.*training_priors='uniform'") as caught:
+        PriorCorrectedClassifier(balanced).fit(X, y)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        PriorCorrectedClassifier(balanced, training_priors="uniform", target_priors="observed").fit(X, y)
+        PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
+        PriorCorrectedClassifier(CalibratedClassifier(balanced)).fit(X, y)  # learns the priors of the rows again

@@ -1,5 +1,6 @@
 """`PriorCorrectedClassifier`: a classifier's probabilities under the class priors of where they are used."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -7,14 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
-from equipoise.describing import Description, by_label
+from equipoise.describing import Description, by_label, has_trait, name_of
 from equipoise.sklearn_private import HasMethods, StrOptions
+from equipoise.text import listed
 
 Priors = str | Mapping[Any, float] | ArrayLike
 
@@ -49,6 +53,12 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         If the classifier has it.
     feature_names_in_ : ndarray of str
         If the classifier has them.
+
+    Warns
+    -----
+    UserWarning
+        If ``training_priors="observed"``, although a part of the estimator balances the classes: its class weights, a
+        sampler, a batch transform or a loss that corrects for priors.
 
     Notes
     -----
@@ -93,6 +103,15 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             raise ValueError(
                 f"y has no rows of the classes {self.classes_[counts == 0].tolist()!r} of the fitted estimator, so "
                 "their priors cannot be observed. Add such rows, or give training_priors."
+            )
+        balancing = _balancing(self.estimator)
+        if balancing and str(self.training_priors) == "observed":
+            warnings.warn(
+                f"The estimator balances the classes ({listed(balancing)}), so that its probabilities stand for "
+                "uniform priors, but training_priors='observed' corrects them once more. Set training_priors='uniform' "
+                "and the target_priors of the rows to be predicted, for example 'observed'.",
+                UserWarning,
+                stacklevel=4,
             )
         observed = counts / counts.sum()
         self.priors_ = self._priors("training_priors", observed)
@@ -146,3 +165,19 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             return Description()
         priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
         return Description(correction={name: by_label(self.classes_, values) for name, values in priors.items()})
+
+
+def _balancing(estimator: BaseEstimator) -> list[str]:
+    """Parameters by which an estimator, or the steps of a pipeline, balance the classes."""
+    if isinstance(estimator, FrozenEstimator):
+        return _balancing(estimator.estimator)
+    if isinstance(estimator, Pipeline):
+        samplers = [type(step).__name__ for _, step in estimator.steps if hasattr(step, "fit_resample")]
+        return samplers + _balancing(estimator.steps[-1][1])
+    found = []
+    for name, value in estimator.get_params(deep=False).items():
+        if name == "class_weight" and isinstance(value, str) and value == "balanced":
+            found.append("class_weight='balanced'")
+        elif hasattr(value, "fit_resample") or has_trait(value, "balances") or has_trait(value, "corrects_priors"):
+            found.append(f"{name}={name_of(value)}")
+    return found
