@@ -106,8 +106,10 @@ def has_trait(part: Any, trait: str) -> bool:
     return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
 
 
-def python_lines(model: str, rows: str, reading: Mapping[str, Any] | None, *, trusted: bool = False) -> list[str]:
-    r"""Return the program that predicts rows of a file with a saved model.
+def python_lines(
+    model: str, rows: str, reading: Mapping[str, Any] | None, *, trusted: bool = False, images: bool = False
+) -> list[str]:
+    r"""Return the program that predicts rows of a file, or images, with a saved model.
 
     The file is read like the one fitted on, by options of `read_table`, each cell as it stands: the model knows the
     formats. Without options, nothing is known of a file. ``trusted`` is whether `load` asks for trust.
@@ -123,6 +125,10 @@ def python_lines(model: str, rows: str, reading: Mapping[str, Any] | None, *, tr
     probabilities = model.predict_proba(frame[list(model.feature_names_in_)])
     """
     load = ["", f'model = load("{model}"{", trusted=True" if trusted else ""})']
+    if images:
+        read = ['paths = sorted(Path("new").rglob("*.png"))  # or arrays of bytes (height, width, 3)']
+        lines = [*read, "probabilities = model.predict_proba(paths)"]
+        return ["from pathlib import Path", "", "from equipoise import load", *load, *lines]
     if reading is None:
         read = [f'frame = pd.read_csv("{rows}")', "probabilities = model.predict_proba(frame)"]
         return ["import pandas as pd", "", "from equipoise import load", *load, *read]

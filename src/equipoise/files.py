@@ -20,11 +20,12 @@ def check_input(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder: name a file in it.")
     if path.exists():
         return
+    kind = "file" if path.suffix else "file or folder"
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no file {path}: the folder {path.parent} does not exist.")
+        raise FileNotFoundError(f"There is no {kind} {path}: the folder {path.parent} does not exist.")
     near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()])
-    hint = f"did you mean {' or '.join(near)}?" if near else "no file there has a similar name."
-    raise FileNotFoundError(f"There is no file {path}: {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"no {kind} there has a similar name."
+    raise FileNotFoundError(f"There is no {kind} {path}: {hint}")
 
 
 def check_output(path: Path) -> None:

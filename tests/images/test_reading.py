@@ -1,5 +1,6 @@
 import gzip
 import os
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -34,8 +35,36 @@ def test_parts_are_used_where_all_folders_are_parts(photos):
     images = read_images(photos.parent / "split")
     assert sorted(set(images.parts)) == ["test", "train", "val"] and set(images.labels) == {"cat", "dog"}
     save(np.zeros((16, 20, 3), np.uint8), photos.parent / "split" / "other" / "cat" / "c.png")
-    images = read_images(photos.parent / "split")
-    assert images.parts is None and set(images.labels) == {"train", "Validation", "test", "other"}
+    with pytest.raises(ValueError, match=r"has test/, train/ and validation/ beside other/: images to learn from"):
+        read_images(photos.parent / "split")
+    shutil.rmtree(photos.parent / "split" / "other")
+    shutil.rmtree(photos.parent / "split" / "train")
+    with pytest.raises(ValueError, match=r"has test/ and validation/ but no train/"):
+        read_images(photos.parent / "split")
+
+
+def test_classes_may_have_the_names_of_parts(photos):
+    (photos / "cat").rename(photos / "train")  # the vehicle
+    assert set(read_images(photos).labels) == {"train", "dog"}
+
+
+def test_what_counts_to_no_class_or_to_an_outer_one_is_told(photos):
+    (photos / "bird").mkdir()
+    (photos / "fish").mkdir()
+    (photos / "fish" / "broken.png").write_text("no image")
+    save(np.zeros((16, 20, 3), np.uint8), photos / "dog" / "old" / "a.png")
+    save(np.ones((16, 20, 3), np.uint8), photos / "loose.png")
+    notes = " ".join(read_images(photos).notes)
+    for said in ("1 empty folder: bird", "such as dog/old/a.png to 'dog'", "no class folder, such as loose.png"):
+        assert said in notes
+    assert "Left out, for want of images that can be read: class 'fish'." in notes
+
+
+def test_classes_that_look_alike_are_refused(photos):
+    for name, odd in (("cat", b"caf\xe9"), ("dog", b"caf\xe8")):
+        os.rename(photos / name, os.fsencode(photos) + b"/" + odd)
+    with pytest.raises(ValueError, match="differ only in characters that cannot be shown"):
+        read_images(photos)
 
 
 def test_grey_colour_alpha_palette_and_16_bits(tmp_path):
@@ -98,8 +127,8 @@ def test_broken_files_are_named_counted_and_left_out(photos):
     assert sorted(name for name, _ in images.broken) == ["cat/empty.png", "cat/text.jpg", "dog/half.png"]
     assert len(images) == 16 and images.pixels.shape[0] == 16
     notes = " ".join(images.notes)
-    assert "3 broken images left out" in notes and "cat/empty.png (it is empty)" in notes
-    assert "1 file of other kinds left out, such as dog/readme.txt." in notes
+    assert "Left out: 3 broken images" in notes and "cat/empty.png (it is empty)" in notes
+    assert "Left out: 1 file of other kinds, such as dog/readme.txt." in notes
     last = images.names.index("dog/3.png")  # rows after a gap stand with their names
     assert (images.pixels[last] == np.moveaxis(np.asarray(Image.open(photos / "dog/3.png")), -1, 0)).all()
 
@@ -147,8 +176,9 @@ def test_equal_images_are_held_together_and_contradictions_told(photos):
     images = read_images(photos)
     pair = [images.names.index(name) for name in ("cat/3.png", "dog/copy.png")]
     assert len(set(images.groups[pair])) == 1 and len(set(images.groups)) == 16
-    assert "1 image repeat" in images.notes[0] or "1 image repeats" in images.notes[0]
-    assert "two or more classes" in images.notes[1]
+    repeats, contradictions = map(str, images.findings)
+    assert repeats.startswith("1 image of 17 repeats the pixels of another one.")
+    assert "1 picture stands in two or more classes with equal pixels: cat/3.png = dog/copy.png." in contradictions
 
 
 def test_a_table_of_paths_labels_and_groups(photos):
@@ -160,9 +190,13 @@ def test_a_table_of_paths_labels_and_groups(photos):
     assert len(images) == 13 and [name for name, _ in images.broken] == ["dog/none.png"]
     assert images.groups.tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3]
     assert images.parts.tolist() == ["train"] * 9 + ["test"] * 3 + ["train"]
-    (photos / "list.csv").write_text("file,label\ncat/0.png,cat\n")
-    with pytest.raises(ValueError, match="lacks 'path': its columns are 'file' and 'label'"):
+    (photos / "list.csv").write_text("photo,label\ncat/0.png,cat\n")
+    with pytest.raises(ValueError, match="lacks 'path': its columns are 'photo' and 'label'"):
         read_images(photos / "list.csv")
+    (photos / "list.csv").write_text("filename,kind\ncat/0.png,cat\n")
+    with pytest.raises(ValueError, match=r"lacks 'label'.* --target NAME"):
+        read_images(photos / "list.csv")
+    assert read_images(photos / "list.csv", target="kind").labels.tolist() == ["cat"]
 
 
 def test_groups_and_equal_pixels_are_joined(photos):
@@ -205,7 +239,7 @@ def test_members_of_an_archive_cannot_leave_it(photos, tmp_path):
         out.addfile(link)
     images = read_images(archive)
     assert len(images) == 16 and not (tmp_path / "escaped.png").exists()
-    assert "3 members of evil.tar are links, outside it or too large" in images.notes[0]
+    assert "Left out: 3 members of evil.tar" in images.notes[0]
 
 
 def test_a_zip_bomb_is_left_out(photos, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equipoise.cli.images import AS_THEY_ARE, Pictures, load_images
+from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import announce, say
 from equipoise.cli.task import load_task
@@ -43,9 +43,7 @@ def check(
     """
     as_images = is_images(table)
     if not as_images:
-        check_input(table)
-        if target is None:
-            raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
+        check_table_source(table, target, pictures)
     if against is not None:
         if as_images:
             raise ValueError(f"--against compares tables, but {table} holds images: remove it.")
@@ -55,7 +53,7 @@ def check(
         if json.exists() and not _holds_findings(json):
             raise FileExistsError(f"{json} exists and holds no findings: name another file (--json) or remove it.")
     if as_images:
-        data = load_images(table, target, columns.roles, pictures).data
+        data = load_images(table, target, reading, columns, pictures).data
     else:
         data = load_task(table, target or "", reading, columns)
     if against is not None:

@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from equipoise.cli.fit import about_model, in_terms
-from equipoise.cli.images import AS_THEY_ARE, ImageTask, Pictures, load_images
+from equipoise.cli.images import AS_THEY_ARE, ImageTask, Pictures, check_table_source, load_images
 from equipoise.cli.options import (
     AS_FOUND,
     AS_IN_A_FILE,
@@ -29,7 +29,6 @@ from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
-from equipoise.files import check_input
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 
@@ -108,7 +107,7 @@ def compare(
         Name levels of categories in the report.
     """
     deadline, console = Deadline(60 * budget), Console()
-    _check_source(table, target, demo, dataset)
+    _check_source(table, target, demo, dataset, pictures)
     terms = stated.terms()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
@@ -135,7 +134,7 @@ def compare(
         persistence.check_place(out / "model")
         of_images = None
         if table is not None and is_images(table):
-            of_images = load_images(table, target, columns.roles, pictures)
+            of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
             data = _task(table, target, dataset, reading, columns)
@@ -203,15 +202,11 @@ def compare(
         say(f"No model was saved: {not_saved}")
 
 
-def _check_source(table: Path | None, target: str | None, demo: bool, dataset: str | None) -> None:
+def _check_source(table: Path | None, target: str | None, demo: bool, dataset: str | None, pictures: Pictures) -> None:
     if sum((table is not None, demo, dataset is not None)) != 1:
         raise ValueError("Name one table to compare on: a file, --dataset NAME or --demo.")
-    if table is not None and is_images(table):
-        return
-    if table is not None and target is None:
-        raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
-    if table is not None:
-        check_input(table)  # before the slow imports
+    if table is not None and not is_images(table):
+        check_table_source(table, target, pictures)
 
 
 def _task(table: Path | None, target: str | None, dataset: str | None, reading: Reading, columns: Columns) -> "Dataset":

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from equipoise.cli.images import AS_THEY_ARE, Pictures, load_images
+from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
-from equipoise.files import check_input
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from equipoise.decisions import Aim
 
 _TO_SAVE = 0.05  # of the time limit, to save the model
+_FOLDS = 3  # on which auto for images is calibrated
 
 
 def fit(
@@ -50,7 +50,8 @@ def fit(
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
-        Name of a treatment, or several joined by +; `auto` needs no choice.
+        Name of a treatment, or several joined by +; `auto` needs no choice. For images it is calibrated on images that
+        its networks are fitted without, in three folds, before it is fitted on all.
     decision
         Aim of auto's decisions: equal recall of the classes (balanced, the default), macro F1, or the fewest errors
         (natural).
@@ -67,16 +68,14 @@ def fit(
     """
     as_images = is_images(table)
     if not as_images:
-        check_input(table)  # before the slow imports
-        if target is None:
-            raise ValueError(f"Name the column of {table} that holds the classes: --target NAME.")
+        check_table_source(table, target, pictures)
     deadline, console = None if budget is None else Deadline(60 * budget), Console()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
         import numpy as np
 
-        from equipoise import persistence, recipes
+        from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.whole import fit_whole
         from equipoise.recipes.images import parameters_for_images, steps_for_images
@@ -85,12 +84,15 @@ def fit(
         terms = stated.terms()
         if terms and decision is not None:
             raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
-        recipe = recipes.AUTO_IMAGES if as_images and recipe == recipes.AUTO else recipe
-        parameters = _parameters(recipe, members, decision)
+        parameters, calibrates = _parameters(recipe, members, decision), as_images and recipe == recipes.AUTO
+        if as_images and recipe == recipes.AUTO:
+            recipe, parameters = recipes.AUTO_IMAGES, {}
         recipes.classifier(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)
-        of_images = load_images(table, target, columns.roles, pictures) if as_images else None
+        of_images = None
+        if as_images:
+            of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
@@ -100,6 +102,9 @@ def fit(
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
+    if calibrates:
+        recipe = f"{recipe}+{recipes.CALIBRATED}"
+        model.steps[-1] = ("classifier", CalibratedClassifier(model[-1], cv=_FOLDS, decision=decision or "balanced"))
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
@@ -136,7 +141,6 @@ def about_model(
         "recipe": recipe,
         "decision": getattr(model[-1], "decision", None),
         "data": data.name,
-        "images": _shape(model) if data.images else None,
         "target": str(data.y.name) if target is not None else None,
         "rows": len(data.y),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
@@ -146,11 +150,6 @@ def about_model(
         "roles": dict(data.roles),
         "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
     }
-
-
-def _shape(model: Any) -> list[int]:
-    reader = model[0] if hasattr(model, "steps") else model.estimator[0]
-    return [reader.channels, reader.height, reader.width]
 
 
 def in_terms(aim: "Aim") -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """Images as a task of the commands: read, checked, and their test part kept apart."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import say
+from equipoise.files import check_input
+from equipoise.images.kinds import IMAGE_ENDINGS, is_table
+from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -65,30 +69,71 @@ class ImageTask:
         return figures
 
 
-def load_images(path: Path, target: str | None, roles: Mapping[str, str], pictures: Pictures) -> ImageTask:
+def load_images(
+    path: Path, target: str | None, reading: Reading, columns: Columns, pictures: Pictures, *, unlabelled: bool = False
+) -> ImageTask:
     """Read the images of a path as a task.
 
     Raises
     ------
     ValueError
-        If there are no images, no classes, or classes of the test part that the others lack; or for a time or weights.
+        If there are no images, no classes, or classes of the test part that the others lack; or for options of tables.
     """
-    if given := [f"--{role}" for role in roles if role != "group"]:
-        raise ValueError(f"{' and '.join(given)} name columns of a table, but {path} holds images: leave them out.")
+    options = [*_given(reading, AS_IN_A_FILE), *_given(columns, AS_FOUND)]
+    options += [name for name, there in (("--target", target is not None), ("--score-unlabelled", unlabelled)) if there]
+    allowed = ("--target", "--group") if is_table(path) else ()
+    if refused := [option for option in options if option not in allowed]:
+        raise ValueError(
+            f"{listed(refused)}: {'this option is' if len(refused) == 1 else 'these options are'} for tables, but "
+            f"{path} is of images: leave {'it' if len(refused) == 1 else 'them'} out."
+        )
     from equipoise.images import read_images
     from equipoise.images.task import image_task
 
-    images = read_images(path, image_size=pictures.image_size, target=target, group=roles.get("group"), cache=_cache())
+    images = read_images(path, image_size=pictures.image_size, target=target, group=columns.group, cache=_cache())
     learned, test = images, None
     if images.parts is not None and (images.parts == "test").any():
         learned, test = images.part(["train", "val"]), images.part(["test"])
         if unknown := _new(test, learned):
-            raise ValueError(f"The test part of {path} has classes that the other parts lack: {', '.join(unknown)}.")
+            raise ValueError(
+                f"The test part of {path} has classes that the other parts lack: {listed(map(repr, unknown), most=5)}. "
+                "Add images of them to train/, or remove them from test/."
+            )
+        names = listed(dict.fromkeys(learned.parts.tolist() if learned.parts is not None else ()))
+        note = f"The test part, {counted(len(test), 'image')}, chooses nothing; the rows are those of {names}."
+        learned = replace(learned, notes=(*learned.notes, note))
     return ImageTask(image_task(learned, source=str(path)), learned, test)
 
 
+def check_table_source(path: Path, target: str | None, pictures: Pictures) -> None:
+    """Refuse what is neither a table with a target nor images, before anything slow.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+    """
+    if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
+        raise ValueError(f"{path} is a single image: name a folder with a folder for each class, or an archive of it.")
+    check_input(path)
+    if target is None:
+        raise ValueError(f"Name the column of {path} that holds the classes: --target NAME.")
+    if pictures.image_size is not None:
+        raise ValueError(f"--image-size is for images, but {path} is a table: leave it out.")
+
+
+def _given(options: Reading | Columns, default: Reading | Columns) -> Iterator[str]:
+    """Yield the options that differ from their default, as they are typed."""
+    for each in fields(options):
+        if getattr(options, each.name) != getattr(default, each.name):
+            yield "--no-header" if each.name == "header" else f"--{each.name.replace('_', '-')}"
+
+
 def _new(test: "ImageSet", learned: "ImageSet") -> list[str]:
-    return [] if test.labels is None or learned.labels is None else sorted(set(test.labels) - set(learned.labels))
+    return (
+        []
+        if test.labels is None or learned.labels is None
+        else sorted(set(test.labels.tolist()) - set(learned.labels.tolist()))
+    )
 
 
 def _cache() -> Path | None:
@@ -100,21 +145,24 @@ def _cache() -> Path | None:
     return home / "decoded" if os.access(there, os.W_OK) else None
 
 
-def predict_images(model: Any, path: Path, about: dict[str, Any]) -> "tuple[Any, tuple[str, ...]]":
+def predict_images(model: Any, path: Path) -> "tuple[Any, tuple[str, ...]]":
     """Return a table of names, predictions and probabilities of the images of a path, and notes."""
     import pandas as pd
 
     from equipoise.images import read_images
-    from equipoise.images.kinds import IMAGE_ENDINGS, is_images
+    from equipoise.images.kinds import is_images
     from equipoise.images.reader import Picture, picture_table
+    from equipoise.persistence.schema import image_reader
 
-    channels, height, width = about["images"]
+    reader = image_reader(model)
+    assert reader is not None
+    shape = reader.channels, reader.height, reader.width
     notes: tuple[str, ...] = ()
     if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
-        table = pd.DataFrame({"image": [Picture(path.name, model[0].transform([str(path)])[0])]})
+        table = pd.DataFrame({"image": [Picture(path.name, reader.transform([str(path)])[0])]})
         names = [path.name]
     elif is_images(path):
-        images = read_images(path, shape=(channels, height, width), labelled=False)
+        images = read_images(path, shape=shape, labelled=False)
         table, names, notes = picture_table(images), list(images.names), images.notes
     else:
         raise ValueError(f"The model reads images, but {path} is none: name a folder, an archive, or a csv of paths.")

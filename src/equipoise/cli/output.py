@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from equipoise.text import counted
+
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
 
@@ -24,9 +26,11 @@ def announce(data: "Dataset") -> None:
 
     counts = data.y.value_counts()
     share = counts.min() / counts.sum()
+    row = "image" if data.images else "row"
+    columns = "" if data.images else f", {counted(data.X.shape[1], 'column')}"
     say(
-        f"{data.name}: {len(data.y):,} rows, {data.X.shape[1]} columns, {len(counts)} classes; "
-        f"the rare class is {data.rare!r} with {counts.min():,} rows ({share:.2%})."
+        f"{data.name}: {counted(len(data.y), row)}{columns}, {len(counts)} classes; "
+        f"the rare class is {data.rare!r} with {counted(counts.min(), row)} ({share:.2%})."
     )
     for note in data.notes:
         say(f"  {note}")

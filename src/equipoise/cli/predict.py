@@ -14,7 +14,7 @@ from equipoise.cli.options import Count, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
 from equipoise.files import check_input, check_output
-from equipoise.images.kinds import IMAGE_ENDINGS, is_images
+from equipoise.images.kinds import IMAGE_ENDINGS, is_images, is_table
 from equipoise.text import listed
 
 if TYPE_CHECKING:
@@ -79,20 +79,20 @@ def predict(
     _check_places(table, out, as_images)
 
     from equipoise import persistence
+    from equipoise.persistence.schema import image_reader
     from equipoise.tables.reading import table_batches
 
     about = persistence.read_card(model)["about"]
-    if about.get("images"):
-        if id or keep_columns or threshold is not None or allow_missing:
-            raise ValueError(
-                "--id, --keep-columns, --threshold and --allow-missing are for tables, but the model reads images: "
-                "remove them."
-            )
-        _predict_images(persistence.load(model, trusted=trust), about, table, out, top)
-        return
-    if as_images and table.suffix.lower() not in (".csv", ".tsv"):
-        raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
+    if image_reader(loaded) is not None:
+        if id or keep_columns or allow_missing:
+            raise ValueError(
+                "--id, --keep-columns and --allow-missing are for tables, but the model reads images: remove them."
+            )
+        _predict_images(loaded, about, table, out, threshold, top)
+        return
+    if as_images and not is_table(table):
+        raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     reading = about.get("reading") or {}
     reading = {**reading, "missing_values": (), "target": about.get("target")}  # cells are kept as they stand
@@ -112,17 +112,36 @@ def predict(
     say(f"{n_rows:,} rows: {out}")
 
 
-def _predict_images(model: Any, about: dict[str, Any], path: Path, out: Path, top: int | None) -> None:
-    scored, notes = predict_images(model, path, about)
+def _predict_images(
+    model: Any, about: dict[str, Any], path: Path, out: Path, threshold: float | None, top: int | None
+) -> None:
+    _check_threshold(threshold, model.classes_)
+    scored, notes = predict_images(model, path)
     check_replaceable(out, list(scored.columns)[1:])
+    positive = positive_class(model.classes_, about)
+    sought = f"probability_{model.classes_[positive]}"
+    if threshold is not None:
+        alarm = (scored[sought] >= threshold).to_numpy()
+        scored["prediction"] = model.classes_[(1 - positive, positive),][alarm.astype(int)]
     if top is not None:
-        counts = about.get("class_counts") or {}
-        rarest = min(model.classes_.tolist(), key=lambda label: counts.get(str(label), 0))
-        scored = _most_probable([scored], f"probability_{rarest}", top)
+        scored = _most_probable([scored], sought, top)
     n_rows = write([scored], out)
     for note in notes:
         say(f"Note: {note}")
     say(f"{n_rows:,} images: {out}")
+
+
+def _check_threshold(threshold: float | None, classes: "NDArray[Any]") -> None:
+    if threshold is not None and len(classes) != 2:
+        raise ValueError(f"--threshold is for two classes, but the model has {len(classes)}.")
+
+
+def positive_class(classes: "NDArray[Any]", about: dict[str, Any]) -> int:
+    """Return the position of the positive class of a model; without one, of the class with the fewest rows."""
+    labels, counts = list(map(str, classes.tolist())), about.get("class_counts") or {}
+    if about.get("positive") in labels:
+        return labels.index(about["positive"])
+    return min(range(len(labels)), key=lambda i: counts.get(labels[i], 0))
 
 
 def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
@@ -165,11 +184,7 @@ class Scorer:
         return f"probability_{self.pipeline.classes_[self._positive()]}"
 
     def _positive(self) -> int:
-        """Position of the positive class; of a model without one, of the class with the fewest rows."""
-        labels, counts = list(map(str, self.pipeline.classes_.tolist())), self.about.get("class_counts") or {}
-        if self.about.get("positive") in labels:
-            return labels.index(self.about["positive"])
-        return min(range(len(labels)), key=lambda i: counts.get(labels[i], 0))
+        return positive_class(self.pipeline.classes_, self.about)
 
     @property
     def counts_alarms(self) -> bool:
@@ -258,8 +273,7 @@ class Scorer:
         return [name for name in rows.columns if name != self.about.get("target")] if known is None else list(known)
 
     def _look_at(self, rows: "pd.DataFrame", table: Path) -> None:
-        if self.threshold is not None and len(self.pipeline.classes_) != 2:
-            raise ValueError(f"--threshold is for two classes, but the model has {len(self.pipeline.classes_)}.")
+        _check_threshold(self.threshold, self.pipeline.classes_)
         if absent := [name for name in self.kept if name not in rows.columns]:
             raise ValueError(f"{table} has no column {listed(map(repr, absent))} to keep.")
         wanted = self._features(rows)

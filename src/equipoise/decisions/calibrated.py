@@ -1,7 +1,8 @@
 """`CalibratedClassifier`: probabilities calibrated on out-of-fold answers, by one exponent and class intercepts."""
 
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +11,26 @@ from sklearn.base import BaseEstimator
 from equipoise.decisions.calibration import Calibration, fit_calibration
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.out_of_fold import OutOfFoldClassifier
+from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import Weights
-from equipoise.describing import Description, by_label
-from equipoise.sklearn_private import HasMethods
+from equipoise.describing import Description, Rule, by_label
+from equipoise.sklearn_private import HasMethods, StrOptions
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutAnswers:
+    """Classes and folds of rows, their probabilities ``(n, K)`` by models fitted without them, and weights."""
+
+    rows: HeldOutRows
+    proba: NDArray[np.float64]
+    weights: Weights
 
 
 class CalibratedClassifier(OutOfFoldClassifier):
     """Calibrates a classifier: p'_k is proportional to p_k^a exp(c_k).
 
     Exponent a and intercepts c_k have the lowest log loss on the training rows, each predicted by a classifier that was
-    fitted without it; then the classifier is fitted on all rows. Two classes keep their order of rows. The decision is
-    for the class with the largest p'_k.
+    fitted without it; then the classifier is fitted on all rows. Two classes keep their order of rows.
 
     Parameters
     ----------
@@ -31,6 +41,10 @@ class CalibratedClassifier(OutOfFoldClassifier):
         As scikit-learn has it; None is five stratified folds. Given ``groups``, a number of folds holds them together.
     n_jobs : int, default=None
         Fits of the cross-validation that run at once.
+    decision : {"natural", "balanced", "macro_f1"}, default="natural"
+        Decision rule of `predict`. ``"natural"``: the class with the largest p'_k. ``"balanced"``: the most probable
+        class under equal class priors, best for balanced accuracy and G-mean. ``"macro_f1"``: offsets that maximise
+        macro F1 on the rows that were held out.
 
     Attributes
     ----------
@@ -41,6 +55,11 @@ class CalibratedClassifier(OutOfFoldClassifier):
         Below 1 the classifier is too sure of itself.
     intercepts_ : ndarray of shape (K,)
         In units of log probability; the first is 0.
+    offsets_ : ndarray of shape (K,)
+        Added to log probabilities by the decision.
+    held_out_ : HeldOutAnswers
+        Calibrated probabilities of the training rows, from which a decision around this classifier learns without
+        further fits. A saved model is without them.
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -73,12 +92,25 @@ class CalibratedClassifier(OutOfFoldClassifier):
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "cv": ["cv_object"],
         "n_jobs": [None, Integral],
+        "decision": [StrOptions({"natural", "balanced", "macro_f1"})],
     }
 
-    def __init__(self, estimator: BaseEstimator, *, cv: Any = None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        *,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        decision: Literal["natural", "balanced", "macro_f1"] = "natural",
+    ) -> None:
         self.estimator = estimator
         self.cv = cv
         self.n_jobs = n_jobs
+        self.decision = decision
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "held_out_"}
 
     def _learn(self, rows: HeldOutRows, proba: NDArray[np.float64], sample_weight: Weights) -> None:
         kept, classes = rows.comparable()
@@ -90,12 +122,27 @@ class CalibratedClassifier(OutOfFoldClassifier):
             intercepts[:] = found.mean()
             intercepts[classes] = found
         self.intercepts_ = intercepts - intercepts[0]
+        self.held_out_ = HeldOutAnswers(rows, self._corrected(proba), sample_weight)
+        self.offsets_ = self._offsets(self.held_out_)
+
+    def _offsets(self, answers: HeldOutAnswers) -> NDArray[np.float64]:
+        if self.decision == "macro_f1":
+            return answers.rows.tune(answers.proba, self.classes_, metric="macro_f1", sample_weight=answers.weights)
+        counts = np.bincount(answers.rows.codes, answers.weights, minlength=len(self.classes_))
+        return np.log(counts.sum() / counts) if self.decision == "balanced" else np.zeros(len(counts))
+
+    def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
+        return decide(proba, self.offsets_)
+
+    def decision_rule(self) -> Rule:
+        """Return the offsets to log probabilities that decide."""
+        return Rule(offsets=self.offsets_)
 
     def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
         return Calibration(self.exponent_, self.intercepts_).apply(proba)
 
     def describe(self) -> Description:
-        """Give the exponent and the intercepts, once they are fitted.
+        """Give the exponent, the intercepts and the decision, once they are fitted.
 
         Returns
         -------
@@ -104,4 +151,8 @@ class CalibratedClassifier(OutOfFoldClassifier):
         if not hasattr(self, "exponent_"):
             return Description()
         intercepts = by_label(self.classes_, self.intercepts_)
-        return Description(correction={"exponent": {"all": self.exponent_}, "intercepts": intercepts})
+        decision = {"decision": self.decision, "offsets": by_label(self.classes_, self.offsets_)}
+        return Description(
+            decision=None if self.decision == "natural" else decision,
+            correction={"exponent": {"all": self.exponent_}, "intercepts": intercepts},
+        )

@@ -22,7 +22,8 @@ class OutOfFoldClassifier(ClassifierWrapper):
     """A classifier around another, which is fitted on all rows, and answers for each of them without it before.
 
     Subclasses have parameters ``estimator``, ``cv`` and ``n_jobs``, and define `_learn`. A classifier that keeps such
-    answers of its own (``held_out_``, as `AutoClassifier`) is not fitted again for them, unless ``cv`` is given.
+    answers of its own (``held_out_``, as `AutoClassifier` and `CalibratedClassifier`) is not fitted again for them,
+    unless ``cv`` is given.
     """
 
     cv: Any

@@ -82,7 +82,11 @@ class Comparison:
             return []
         said = listed(f"{METRICS[name].title} {best[name][perfect[0]]:.3f}" for name in _NEARLY_PERFECT)
         evidence = f"The held-out scores of {listed(perfect, most=3)} are nearly perfect ({perfect[0]}: {said})."
-        remedy = "Few tasks are so easy: look for columns that are known only with or after the outcome."
+        remedy = (
+            "Few tasks are so easy: look for what tells the class beside the picture, such as borders, or near copies."
+            if self.protocol.images
+            else "Few tasks are so easy: look for columns that are known only with or after the outcome."
+        )
         return [Finding("caution", "nearly perfect", (), evidence, remedy)]
 
     @property

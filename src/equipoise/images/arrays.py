@@ -1,5 +1,6 @@
 """Images that come as arrays: ``.npz`` in the layout of MedMNIST, and MNIST's idx files."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ def npz_parts(path: Path) -> list[Part]:
         If the arrays are no images and labels.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with _opened(path) as arrays:
             names: list[str | None] = [part for part in _PARTS if f"{part}_images" in arrays]
             return [_part(path, arrays, part) for part in names or [None]]
-    except (OSError, EOFError, MemoryError) as error:
+    except (OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} cannot be read as an npz file ({' '.join(str(error).split())[:120]}).") from error
 
 
@@ -39,12 +40,28 @@ def _part(path: Path, arrays: Any, part: str | None) -> Part:
             f"{path} must hold train_images and train_labels (and val_ and test_), as MedMNIST's files do, or images "
             f"and labels, but it lacks {absent[0]!r}: it holds {', '.join(arrays)[:200]}."
         )
-    images, labels = (arrays[key] for key in keys)
+    images, labels = (_array(path, arrays, key) for key in keys)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != len(images):
         raise ValueError(f"{keys[1]} of {path} must be one label an image, but its shape is {labels.shape}.")
     return part, _channels_first(images, f"{keys[0]} of {path}"), labels
+
+
+def _opened(path: Path) -> Any:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no npz file: write it with numpy.savez(path, images=..., labels=...).")
+    return np.load(path, allow_pickle=False)
+
+
+def _array(path: Path, arrays: Any, key: str) -> NDArray[Any]:
+    try:
+        return arrays[key]
+    except ValueError as error:  # objects, which could run code
+        raise ValueError(
+            f"{key} of {path} cannot be read ({' '.join(str(error).split())[:80]}): save labels as integers or text, "
+            f"as by labels.astype(str), and images as bytes."
+        ) from error
 
 
 def _channels_first(images: NDArray[Any], name: str) -> NDArray[np.uint8]:

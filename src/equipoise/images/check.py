@@ -57,7 +57,10 @@ def _facts(images: ImageSet, rows: NDArray[np.int64]) -> Iterator[tuple[str, str
     if len(np.unique(sides, axis=0)) > 1:
         yield "The resolution of the files", "Make all images of one size and of one camera, or collect others.", sides
     if len(np.unique(sizes)) > 1:
-        remedy = "Classes may come from different sources or be compressed differently: save all images alike."
+        remedy = (
+            "Pictures of more detail make larger files; if that is not the reason, classes come from different sources "
+            "or are compressed differently: save all images alike."
+        )
         yield "The size of the files in bytes", remedy, sizes[:, None]
     pixels = images.pixels[np.sort(rows)].astype(np.float32)[np.argsort(np.argsort(rows))]
     border = np.concatenate([pixels[:, :, 0], pixels[:, :, -1], pixels[:, :, :, 0], pixels[:, :, :, -1]], axis=2)

@@ -133,6 +133,8 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise BrokenImageError(f"it claims more pixels than the limit of {MOST_PIXELS:,}") from None
     except UnidentifiedImageError:
         raise BrokenImageError("its content is no image of a known format") from None
+    except FileNotFoundError:
+        raise BrokenImageError("there is no such file") from None
     except Exception as error:  # decoders of damaged files raise anything
         text = " ".join(str(error).split())[:120]
         raise BrokenImageError(text or type(error).__name__) from None

@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.tables.finding import Finding
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -22,6 +24,8 @@ class ImageSet:
     labels : ndarray of shape (n,), or None
     groups : ndarray of shape (n,), int64, or None
         Images of one number belong together: those of one group, and those of equal pixels. None if all differ.
+    grouped_by : str or None
+        Column of the groups, if a table names them.
     parts : ndarray of shape (n,), or None
         "train", "val" or "test", if the source names parts.
     sides : ndarray of shape (n, 2), int64
@@ -31,7 +35,9 @@ class ImageSet:
     broken : tuple of (str, str)
         Names of files that were left out, and reasons.
     notes : tuple of str
-        What was found in the images or done to them, one sentence each.
+        What was done to the images, one sentence each.
+    findings : tuple of Finding
+        What in them would make a model, or its figures, wrong.
     """
 
     name: str
@@ -44,6 +50,8 @@ class ImageSet:
     file_bytes: NDArray[np.int64]
     broken: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    grouped_by: str | None = None
 
     def part(self, names: Sequence[str]) -> Self:
         """Return the images of some parts."""

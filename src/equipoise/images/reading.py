@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from equipoise.files import check_input
 from equipoise.images.arrays import Part, idx_images, idx_parts, npz_parts
+from equipoise.images.duplicates import joined
 from equipoise.images.imageset import ImageSet
 from equipoise.images.kinds import ARCHIVES, IMAGE_ENDINGS
 from equipoise.images.resizing import resized
@@ -112,7 +111,8 @@ def read_images(
             items, more = by_folder(files, place, labelled=labelled)
             return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
     items = in_table(path, target, group, labelled=labelled)
-    return _of_files(name, place, items, [], size, Path(cache), n_jobs)
+    images = _of_files(name, place, items, [], size, Path(cache), n_jobs)
+    return replace(images, grouped_by=(group or "group") if any(item.group for item in items) else None)
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def _of_files(
     found = headers([item.file for item in items], n_jobs)
     broken = [(item, reason) for item, reason in zip(items, found) if isinstance(reason, str)]
     fine = [(item, head) for item, head in zip(items, found) if not isinstance(head, str)]
-    others = [item for item, _ in broken if Path(item.name).suffix.lower() not in IMAGE_ENDINGS]
-    broken = [(item, reason) for item, reason in broken if item not in others]
+    others = [item for item, _ in broken if not _named_as_image(item)]
+    broken = [(item, reason) for item, reason in broken if _named_as_image(item)]
     if not fine:
         first = f" The first, {shown(broken[0][0].name)}: {broken[0][1]}." if broken else ""
         raise ValueError(f"{place} holds no image that can be read, of {counted(len(items), 'file')}.{first}")
@@ -156,13 +156,15 @@ def _of_files(
         raise ValueError(f"{place} holds no image that can be read: {shown(broken[0][0].name)}: {broken[0][1]}.")
     rest, heads = [fine[i][0] for i in kept], [fine[i][1] for i in kept]
     if others:
-        notes.append(f"{counted(len(others), 'file')} of other kinds left out, such as {shown(others[0].name)}.")
+        notes.append(f"Left out: {counted(len(others), 'file')} of other kinds, such as {shown(others[0].name)}.")
     if broken:
         reasons = listed((f"{shown(item.name)} ({reason})" for item, reason in broken), most=3)
-        notes.append(f"{counted(len(broken), 'broken image')} left out: {reasons}.")
+        notes.append(f"Left out: {counted(len(broken), 'broken image')}: {reasons}.")
+    if lost := sorted({shown(item.label) for item in items if item.label} - {shown(item.label) for item in rest}):
+        notes.append(f"Left out, for want of images that can be read: {_classes(lost)}.")
     notes += _changes(sides[kept], wanted, channels, heads)
-    labels = None if any(item.label is None for item in rest) else np.array([shown(item.label) for item in rest])
-    return _joined(
+    labels = None if any(item.label is None for item in rest) else np.array(_shown_labels([i.label for i in rest]))
+    return joined(
         ImageSet(
             name,
             images.pixels,
@@ -177,6 +179,23 @@ def _of_files(
         ),
         images.digests,
     )
+
+
+def _named_as_image(item: ImageFile) -> bool:
+    return Path(item.name).suffix.lower() in IMAGE_ENDINGS
+
+
+def _shown_labels(labels: Sequence[str | None]) -> list[str]:
+    """Return labels as they can be printed, and refuse those that only unprintable characters tell apart."""
+    as_shown = {label: shown(label) for label in dict.fromkeys(labels)}
+    if len(set(as_shown.values())) < len(as_shown):
+        twice = next(name for name in as_shown.values() if list(as_shown.values()).count(name) > 1)
+        raise ValueError(f"Two classes differ only in characters that cannot be shown, as {twice!r}: rename a folder.")
+    return [as_shown[label] for label in labels]
+
+
+def _classes(labels: Sequence[str]) -> str:
+    return f"{'class' if len(labels) == 1 else 'classes'} {listed(map(repr, labels), most=5)}"
 
 
 def _changes(sides: NDArray[np.int64], size: tuple[int, int], channels: int, heads: Sequence[Any]) -> list[str]:
@@ -216,7 +235,7 @@ def _of_arrays(path: Path, parts: Sequence[Part], size: _Size) -> ImageSet:
         pixels = np.stack([resized(image, wanted) for image in pixels])
     if size.shape is not None and size.shape[0] != pixels.shape[1]:
         raise ValueError(f"{path} has images of {pixels.shape[1]} channels, but {size.shape[0]} are needed.")
-    return _joined(
+    return joined(
         ImageSet(
             path.resolve().name if path.is_dir() else path.stem,
             pixels,
@@ -242,30 +261,3 @@ def _codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
 
 def _parts(parts: Sequence[str | None]) -> NDArray[np.str_] | None:
     return None if all(part is None for part in parts) else np.array([part or "train" for part in parts])
-
-
-def _joined(images: ImageSet, digests: Sequence[str]) -> ImageSet:
-    """Hold images of equal pixels together, and say how many there are."""
-    _, codes = np.unique(np.array(digests), return_inverse=True)
-    repeats = len(codes) - int(codes.max()) - 1
-    if not repeats:
-        return images
-    notes = [f"{counted(repeats, 'image')} repeat the pixels of another one; equal images are held out together."]
-    if images.labels is not None:
-        pairs = np.unique(np.column_stack([codes, np.unique(images.labels, return_inverse=True)[1]]), axis=0)
-        if contradicting := int((np.bincount(pairs[:, 0]) > 1).sum()):
-            notes.append(f"{counted(contradicting, 'image')} stand in two or more classes with equal pixels.")
-    if images.parts is not None:
-        places = np.unique(np.column_stack([codes, images.parts == "test"]), axis=0)
-        if leaking := int((np.bincount(places[:, 0]) > 1).sum()):
-            notes.append(f"{counted(leaking, 'image')} stand in the test part and in another one with equal pixels.")
-    groups = codes.astype(np.int64) if images.groups is None else _connected(images.groups, codes)
-    return replace(images, groups=groups, notes=(*images.notes, *notes))
-
-
-def _connected(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one number for all rows that share a number of either kind, directly or through others."""
-    offset = int(first.max()) + 1
-    n = offset + int(second.max()) + 1
-    links = coo_array((np.ones(len(first)), (first, second + offset)), shape=(n, n))
-    return connected_components(links, directed=False)[1][first].astype(np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from equipoise.images.kinds import IMAGE_ENDINGS
+from equipoise.images.kinds import IMAGE_ENDINGS, PATH_COLUMNS
 from equipoise.text import counted, listed
 
 PARTS = {
@@ -47,21 +47,25 @@ class ImageFile:
 
 
 def shown(name: object) -> str:
-    r"""Return a name as it can be printed, whatever bytes it has.
+    r"""Return a name as it can be printed on a line, whatever bytes it has.
 
     Examples
     --------
     >>> shown("caf\udce9.png")
     'caf�.png'
     """
-    return os.fsencode(str(name)).decode("utf-8", "replace")
+    text = os.fsencode(str(name)).decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def in_folder(root: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
     """List the files of a folder, by path within it, and notes; links that lead out of it are not followed."""
     inside, found, out = root.resolve(), list[tuple[PurePosixPath, Path]](), list[str]()
-    for folder, folders, files in os.walk(root):
+    closed, empty = list[OSError](), list[Path]()
+    for folder, folders, files in os.walk(root, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not folders and not files and Path(folder) != root:
+            empty.append(Path(folder).relative_to(root))
         for name in [*(name for name in folders if Path(folder, name).is_symlink()), *sorted(files)]:
             path = Path(folder, name)
             within = PurePosixPath(path.relative_to(root).as_posix())
@@ -69,10 +73,16 @@ def in_folder(root: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
                 out.append(str(within))
             elif not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
                 found.append((within, path))
-    if not out:
-        return found, []
-    what = listed(map(shown, out), most=3)
-    return found, [f"{counted(len(out), 'link')} to folders or out of {shown(root)} are left out: {what}."]
+    notes = []
+    if out:
+        what = listed(map(shown, out), most=3)
+        notes.append(f"Left out: {counted(len(out), 'link')} to folders or out of {shown(root)}: {what}.")
+    if closed:
+        what = listed((f"{shown(error.filename)} ({error.strerror})" for error in closed), most=3)
+        notes.append(f"Left out: {counted(len(closed), 'folder')} that cannot be opened: {what}.")
+    if empty:
+        notes.append(f"Left out: {counted(len(empty), 'empty folder')}: {listed(map(shown, empty), most=3)}.")
+    return found, notes
 
 
 def unpacked(archive: Path, into: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
@@ -103,8 +113,10 @@ def unpacked(archive: Path, into: Path) -> tuple[list[tuple[PurePosixPath, Path]
         raise ValueError(f"{archive} cannot be read as an archive ({' '.join(str(error).split())[:120]}).") from error
     if not refused:
         return found, []
-    what = listed(map(shown, refused), most=3)
-    return found, [f"{counted(len(refused), 'member')} of {archive.name} are links, outside it or too large: {what}."]
+    what, several = listed(map(shown, refused), most=3), counted(len(refused), "member")
+    return found, [
+        f"Left out: {several} of {archive.name} that lead out of it, are no files, or are too large: {what}."
+    ]
 
 
 def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
@@ -141,9 +153,14 @@ def by_folder(
     entries = list(files)
     if not labelled:
         return [ImageFile(str(within), file) for within, file in entries], []
-    depth = _depth(entries)
+    depth = _depth([entry for entry in entries if _named_as_image(entry[0])] or entries)
     tops = {within.parts[depth].lower() for within, _ in entries if len(within.parts) > depth + 1}
-    has_parts = bool(tops) and tops <= PARTS.keys() and "train" in {PARTS[top] for top in tops}
+    has_parts = tops <= PARTS.keys() and "train" in {PARTS[top] for top in tops}
+    if not has_parts and _divides(entries, depth):
+        raise ValueError(
+            f"{place} has {_strange(tops)}: images to learn from belong into train/, beside val/ and test/ if you "
+            "like, and all classes into these folders. Rename the folders if they are classes."
+        )
     at = depth + has_parts
     found = [
         ImageFile(str(within), file, within.parts[at], part=PARTS[within.parts[depth].lower()] if has_parts else None)
@@ -156,8 +173,29 @@ def by_folder(
             f"{place} needs a folder for each class, but holds {counted(len(entries), 'file')} and no such folders: "
             "put the images of each class into a folder of its own, or name a csv file with the columns path and label."
         )
-    notes = [f"{counted(len(loose), 'image')} in no class folder are left out."] if loose else []
+    deep = [item for item in found if len(PurePosixPath(item.name).parts) > at + 2]
+    notes = (
+        [f"Left out: {counted(len(loose), 'image')} in no class folder, such as {shown(loose[0])}."] if loose else []
+    )
+    if deep:
+        notes.append(
+            f"Of folders within class folders, {counted(len(deep), 'file')} count to the class of the outer folder, "
+            f"such as {shown(deep[0].name)} to {shown(deep[0].label)!r}."
+        )
     return found, notes
+
+
+def _divides(entries: list[tuple[PurePosixPath, Path]], depth: int) -> bool:
+    """Whether folders named as parts hold folders of images, as classes of such names would not."""
+    named = [within for within, _ in entries if _named_as_image(within) and within.parts[depth].lower() in PARTS]
+    return bool(named) and all(len(within.parts) > depth + 2 for within in named)
+
+
+def _strange(tops: set[str]) -> str:
+    """Say why folders are neither classes nor parts."""
+    others = sorted(tops - PARTS.keys())
+    parts = listed(f"{top}/" for top in sorted(tops & PARTS.keys()))
+    return f"{parts} beside {listed((f'{top}/' for top in others), most=3)}" if others else f"{parts} but no train/"
 
 
 def _depth(entries: list[tuple[PurePosixPath, Path]]) -> int:
@@ -186,13 +224,15 @@ def in_table(path: Path, target: str | None, group: str | None, *, labelled: boo
 
     frame = read_table(path, as_text=True)
     names = {str(name).strip().lower(): name for name in frame.columns}
-    wanted = {"path": "path", "label": target or "label", "group": group or "group", "part": "part"}
+    paths = next((name for name in PATH_COLUMNS if name in names), "path")
+    wanted = {"path": paths, "label": target or "label", "group": group or "group", "part": "part"}
     columns = {key: names.get(name.lower()) for key, name in wanted.items()}
     needed = ["path", *(["label"] if labelled else []), *(["group"] if group else [])]
     if lacking := [wanted[key] for key in needed if columns[key] is None]:
+        remedy = " Name the column of the classes: --target NAME." if "label" in lacking and target is None else ""
         raise ValueError(
-            f"A table of images needs {listed(['the columns path and label', 'if you like group and part'])}, but "
-            f"{path} lacks {listed(map(repr, lacking))}: its columns are {listed(map(repr, frame.columns), most=8)}."
+            f"A table of images has the columns path and label, and perhaps group and part, but {path} lacks "
+            f"{listed(map(repr, lacking))}: its columns are {listed(map(repr, frame.columns), most=8)}.{remedy}"
         )
     found = []
     for record in frame.to_dict("records"):
@@ -203,6 +243,8 @@ def in_table(path: Path, target: str | None, group: str | None, *, labelled: boo
             raise ValueError(f"The column part of {path} may hold train, val and test, but holds {part!r}.")
         if labelled and cells["label"] is None:
             raise ValueError(f"{path} has no label for the image {name!r}: add one or remove the line.")
+        if not name:
+            raise ValueError(f"The column {paths} of {path} has an empty cell: name an image there or remove the line.")
         found.append(ImageFile(name, path.parent / name, cells["label"], cells["group"], part))
     return found
 

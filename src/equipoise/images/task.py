@@ -53,6 +53,7 @@ def image_task(images: ImageSet, *, source: str) -> Dataset:
         licence="not stated",
         notes=images.notes,
         preprocessor=reader,
-        findings=tuple(check_images(images)),
+        findings=(*images.findings, *check_images(images)),
+        roles={} if images.grouped_by is None else {"group": images.grouped_by},
         images=True,
     )

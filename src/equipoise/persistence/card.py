@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from equipoise.describing import python_lines
-from equipoise.persistence.schema import descriptions
+from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
 from equipoise.text import listed
 
@@ -31,13 +31,19 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         ["## What it was trained on", "", *_origin(about, schema)],
         *([["## What the check found", "", *_lines(map(_cell, found))]] if (found := about.get("findings")) else []),
         ["## Columns", "", *_columns(schema["columns"])],
-        ["## Figures", "", *_figures(about.get("figures"), about.get("measured"))],
+        ["## Figures", "", *_figures(about.get("figures"), about.get("measured")), *_tested(about.get("tested"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
         [
             "## Use",
             "",
             "```python",
-            *python_lines("this folder or zip file", "rows.csv", about.get("reading"), trusted=needs_trust(model)),
+            *python_lines(
+                "this folder or zip file",
+                "rows.csv",
+                about.get("reading"),
+                trusted=needs_trust(model),
+                images=image_reader(model) is not None,
+            ),
             "```",
         ],
     ]
@@ -101,6 +107,12 @@ def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:
     if measured:
         yield from (f"Measured {_cell(measured)}.", "")
     yield from _table(("figure", "value"), [(name, _number(value)) for name, value in figures.items()])
+
+
+def _tested(figures: dict[str, Any] | None) -> Iterable[str]:
+    if figures:
+        yield from ("", "On the test part, which chose nothing:", "")
+        yield from _table(("figure", "value"), [(name, _number(value)) for name, value in figures.items()])
 
 
 def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:

@@ -70,9 +70,14 @@ def probe(model: Any) -> list[float] | None:
         return None
 
 
+def image_reader(model: Any) -> ImageReader | None:
+    """Return the part of a model that reads images; None of a model for tables."""
+    return next((part for part in walk(model) if isinstance(part, ImageReader)), None)
+
+
 def answer(model: Any) -> list[float]:
     """Return probabilities of one row: missing cells for a table, zeros for numbers."""
-    if (reader := next((part for part in walk(model) if isinstance(part, ImageReader)), None)) is not None:
+    if (reader := image_reader(model)) is not None:
         return model.predict_proba(reader.example())[0].tolist()
     is_table = any(map(_is_table, walk(model)))
     row = np.full((1, model.n_features_in_), None) if is_table else np.zeros((1, model.n_features_in_))

@@ -96,7 +96,8 @@ def write_report(
     """
     context = _context(comparison, command, reviewed, pictures, show_values)
     trusted = bool(context["results"] and context["results"]["trusted"])
-    code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted))
+    images = comparison.protocol.images
+    code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted, images=images))
     replace_file(path, render(context | {"code": code}))
 
 

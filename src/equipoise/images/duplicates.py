@@ -1,0 +1,85 @@
+"""Images of equal pixels: held out together, and told where they stand in two classes or in two parts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from equipoise.images.imageset import ImageSet
+from equipoise.tables.finding import Finding
+from equipoise.text import counted, listed
+
+_MOST_NAMED = 3
+
+
+def joined(images: ImageSet, digests: Sequence[str]) -> ImageSet:
+    """Return images of which those with equal pixels belong together, and findings of them.
+
+    Parameters
+    ----------
+    images : ImageSet
+    digests : sequence of str
+        Digest of the pixels of each image.
+    """
+    _, codes = np.unique(np.array(digests), return_inverse=True)
+    if codes.max() + 1 == len(codes):
+        return images
+    groups = codes.astype(np.int64) if images.groups is None else _connected(images.groups, codes)
+    return replace(images, groups=groups, findings=(*images.findings, *_findings(images, codes)))
+
+
+def _findings(images: ImageSet, codes: NDArray[np.intp]) -> Iterator[Finding]:
+    repeats = len(codes) - int(codes.max()) - 1
+    yield Finding(
+        "caution" if repeats > 0.01 * len(codes) else "note",
+        "duplicates",
+        (),
+        f"{counted(repeats, 'image')} of {len(codes):,} {'repeats' if repeats == 1 else 'repeat'} the pixels of "
+        "another one.",
+        "They are held out together; if they are copies of one case, remove them.",
+    )
+    if images.labels is not None and len(found := _in_several(codes, images.labels)):
+        yield Finding(
+            "caution",
+            "contradictions",
+            (),
+            f"{counted(len(found), 'picture')} {_stands(found)} in two or more classes with equal pixels: "
+            f"{_named(images, codes, found)}.",
+            "No model can be right about them: correct the labels, or remove them.",
+        )
+    if images.parts is not None and len(found := _in_several(codes, images.parts == "test")):
+        yield Finding(
+            "caution",
+            "test rows",
+            (),
+            f"{counted(len(found), 'picture')} {_stands(found)} in the test part and in another one with equal pixels: "
+            f"{_named(images, codes, found)}.",
+            "A model may know them by heart, so figures on the test part are too good: remove them there.",
+        )
+
+
+def _stands(found: Sequence[object]) -> str:
+    return "stands" if len(found) == 1 else "stand"
+
+
+def _in_several(codes: NDArray[np.intp], places: NDArray[np.generic]) -> list[int]:
+    """Return the codes of pictures that stand in more than one place."""
+    pairs = np.unique(np.column_stack([codes, np.unique(places, return_inverse=True)[1]]), axis=0)
+    return np.flatnonzero(np.bincount(pairs[:, 0]) > 1).tolist()
+
+
+def _named(images: ImageSet, codes: NDArray[np.intp], found: Sequence[int]) -> str:
+    """Name the files of pictures."""
+    sets = (" = ".join(images.names[row] for row in np.flatnonzero(codes == code)[:_MOST_NAMED]) for code in found)
+    return listed(sets, most=_MOST_NAMED)
+
+
+def _connected(first: NDArray[np.int64], second: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return one number for all rows that share a number of either kind, directly or through others."""
+    offset = int(first.max()) + 1
+    n = offset + int(second.max()) + 1
+    links = coo_array((np.ones(len(first)), (first, second + offset)), shape=(n, n))
+    return connected_components(links, directed=False)[1][first].astype(np.int64)
