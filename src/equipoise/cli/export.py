@@ -7,7 +7,7 @@ from equipoise.files import check_output
 
 
 def export(model: Path, /, *, onnx: Path) -> None:
-    """Write a saved model as one ONNX graph, from the cells of a table to probabilities and decisions.
+    """Write a saved model as one ONNX graph, from cells of a table, or pixels, to decisions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A fitted classifier as one ONNX graph, from the cells of a table to probabilities and decisions.
+"""A fitted classifier as one ONNX graph, from the cells of a table or from pixels to probabilities and decisions.
 
 Needs the packages onnx, and onnxruntime to run what it writes: ``pip install equipoise[onnx]``.
 """

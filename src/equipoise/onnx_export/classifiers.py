@@ -10,10 +10,17 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
-from equipoise.decisions import CapacityClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier
-from equipoise.decisions.pool import FLOOR
+from equipoise.decisions import (
+    CalibratedClassifier,
+    CapacityClassifier,
+    PriorCorrectedClassifier,
+    TunedThresholdsClassifier,
+)
+from equipoise.decisions.pool import FLOOR, TINY
+from equipoise.images import ImageReader
 from equipoise.networks.cosine import LEAST_NORM
 from equipoise.onnx_export.graph import Graph
+from equipoise.onnx_export.images import image_graph, networks_on_images
 from equipoise.onnx_export.table import table_graph
 from equipoise.onnx_export.trees import tree_probabilities
 from equipoise.tables import PiecewiseLinearEncoder, TablePreprocessor
@@ -67,6 +74,8 @@ def _(model: Pipeline, graph: Graph, rows: str | None) -> str:
     for _, step in model.steps[:-1]:
         if isinstance(step, TablePreprocessor) and rows is None:
             rows = table_graph(graph, step)
+        elif isinstance(step, ImageReader) and rows is None:
+            rows = image_graph(graph, step)
         elif isinstance(step, StandardScaler):
             rows = _standardized(graph, _matrix(graph, step, rows), step)
         elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
@@ -84,6 +93,8 @@ def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
+    if model.ensemble_.pattern_ is not None and rows is not None and graph.image_shape is not None:
+        return networks_on_images(graph, model, rows, graph.image_shape)
     value = _clipped(graph, _matrix(graph, model, rows), model.scaler_)
     if model.encoder_ is not None:
         value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model.encoder_)
@@ -120,6 +131,14 @@ def _(model: ResampledClassifier, graph: Graph, rows: str | None) -> str:
 @probabilities.register
 def _(model: TunedThresholdsClassifier | CapacityClassifier, graph: Graph, rows: str | None) -> str:
     return probabilities(model.estimator_, graph, rows)
+
+
+@probabilities.register
+def _(model: CalibratedClassifier, graph: Graph, rows: str | None) -> str:
+    """Powers of the probabilities, with an intercept for each class."""
+    proba = graph.add("Add", probabilities(model.estimator_, graph, rows), graph.constant(TINY, np.float64))
+    scaled = graph.add("Mul", graph.add("Log", proba), graph.constant(model.exponent_, np.float64))
+    return graph.add("Softmax", graph.add("Add", scaled, graph.constant(model.intercepts_, np.float64)), axis=-1)
 
 
 @probabilities.register

@@ -28,7 +28,9 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     The graph holds preprocessing, all networks, pools, prior correction, temperature and decisions. A recipe for tables
     has one input of shape (n, 1) for each column in use: numbers, booleans (0 and 1) and dates (days since 1970-01-01
     UTC) as double, NaN if missing; categories as strings, empty if missing. A classifier for numbers has one input
-    ``X`` of shape (n, n_features), double. `onnx_inputs` converts a table to these inputs.
+    ``X`` of shape (n, n_features), double. `onnx_inputs` converts a table to these inputs. A model of images has one
+    input ``image``: bytes (uint8) of shape (n, height, width, channels), upright, of any height and width, which the
+    graph crops and scales.
 
     Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata as json: ``classes``, ``columns``
     (kinds by name) and ``formats`` (of numbers and dates in text).
@@ -36,9 +38,10 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     Parameters
     ----------
     model : fitted classifier
-        A recipe that trains networks, `AutoClassifier`, `NeuralClassifier` or `MUBOClassifier`, also within a pipeline
-        after StandardScaler, and within `PriorCorrectedClassifier`, `TunedThresholdsClassifier`, `CapacityClassifier`,
-        `ResampledClassifier` and ``CalibratedClassifierCV(method="temperature")``.
+        A recipe that trains networks, for tables or images, `AutoClassifier`, `NeuralClassifier` or `MUBOClassifier`,
+        also within a pipeline after StandardScaler, and within `PriorCorrectedClassifier`, `CalibratedClassifier`,
+        `TunedThresholdsClassifier`, `CapacityClassifier`, `ResampledClassifier` and
+        ``CalibratedClassifierCV(method="temperature")``.
     path : str or Path
         File to write; an older one is replaced.
 
@@ -95,11 +98,12 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
     path : str or Path
         File of `export_onnx`.
     X : frame or array-like of shape (n, n_features)
-        Frame with the columns in use, in any order, or array with the columns seen by `fit`.
+        Frame with the columns in use, in any order, or array with the columns seen by `fit`; of images, bytes of shape
+        (n, height, width) or (n, height, width, 3).
 
     Returns
     -------
-    dict of str to ndarray of shape (n, 1), or of shape (n, n_features) for a classifier of numbers
+    dict of str to ndarray of shape (n, 1), or of shape (n, n_features) for a classifier of numbers, or images
 
     Raises
     ------
@@ -109,6 +113,9 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
     model = onnx.load(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     kinds, formats = json.loads(metadata["columns"]), json.loads(metadata["formats"])
+    if kinds == {"image": "image"}:
+        images = np.asarray(X)
+        return {"image": images[..., None] if images.ndim == 3 else images}
     if kinds == {"X": "matrix"}:
         return {"X": np.asarray(X, dtype=np.float64)}
     if not nw.dependencies.is_into_dataframe(X):

@@ -11,6 +11,7 @@ OPSET = 20  # the first with RegexFullMatch
 _ML_OPSET = 4
 _IR = 10
 _INSIDE = "equipoise/"  # prefix of inner values
+_ELEMENTS = {"category": TensorProto.STRING, "image": TensorProto.UINT8}  # of inputs; others are double
 
 
 class Graph:
@@ -19,20 +20,26 @@ class Graph:
     Attributes
     ----------
     inputs : dict of str to (kind, width)
-        Kinds are those of `TablePreprocessor`, or ``"matrix"``.
+        Kinds are those of `TablePreprocessor`, or ``"matrix"``, or ``"image"``, of so many channels.
     formats : dict of str to str
         Formats of numbers and dates in columns of text.
+    image_shape : tuple of int or None
+        Channels, height and width that images are brought to.
     """
 
     def __init__(self) -> None:
         self.inputs: dict[str, tuple[str, int]] = {}
         self.formats: dict[str, str] = {}
+        self.image_shape: tuple[int, int, int] | None = None
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def input(self, name: str, kind: str, width: int = 1) -> str:
-        """Add an input of shape (n, width), strings for a category, else double; return its name."""
+        """Add an input of shape (n, width), strings for a category, else double; return its name.
+
+        Images are bytes of shape (n, height, width, channels).
+        """
         if not name or name.startswith(_INSIDE):
             raise ValueError(f"An input of an ONNX graph cannot be called {name!r}. Rename the column.")
         if self.inputs.setdefault(name, (kind, width)) != (kind, width):
@@ -73,8 +80,9 @@ class Graph:
         nodes = [*self._nodes, *(helper.make_node("Identity", [value], [n]) for n, (value, _, _) in outputs.items())]
         inputs = []
         for name, (kind, width) in self.inputs.items():
-            element = TensorProto.STRING if kind == "category" else TensorProto.DOUBLE
-            inputs.append(helper.make_tensor_value_info(name, element, ["n", width]))
+            element = _ELEMENTS.get(kind, TensorProto.DOUBLE)
+            shape: list[Any] = ["n", "height", "width", width] if kind == "image" else ["n", width]
+            inputs.append(helper.make_tensor_value_info(name, element, shape))
         results = [helper.make_tensor_value_info(name, kind, shape) for name, (_, kind, shape) in outputs.items()]
         graph = helper.make_graph(nodes, "equipoise", inputs, results, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
