@@ -85,13 +85,13 @@ def test_columns_that_cannot_play_their_part_are_told_before_the_work(tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_visits_by_group_time_and_weights(data_home, equipoise, tmp_path):
+def test_visits_by_group_time_and_weights(data_home, here, tmp_path):
     visits, out = data_home / "files" / "messy" / "visits.csv", tmp_path / "report"
     roles = ("--group", "customer", "--time", "time", "--gap", "7d", "--weights", "exposure", "--drop", "message")
     work = ("--recipes", "none", "logistic", "easy-ensemble", "--members", 1, "--folds", 3, "--budget", 20)
-    done = equipoise("compare", visits, "--target", "fraud", *roles, *work, "--out", out)
-    assert "easy-ensemble cannot weigh rows and was left out" in done.stdout + done.stderr
-    assert "Measured on rows later than those of training, 2 parts by 'time', 'customer' held out" in done.stdout
+    said = here("compare", visits, "--target", "fraud", *roles, *work, "--out", out)
+    assert "easy-ensemble cannot weigh rows and was left out" in said
+    assert "Measured on rows later than those of training, 2 parts by 'time', 'customer' held out" in said
     with Store(out / "results.sqlite") as store:
         found = Comparison(store)
     frame = pd.read_csv(visits)
@@ -112,7 +112,7 @@ def test_visits_by_group_time_and_weights(data_home, equipoise, tmp_path):
     assert "gap of 7 days" in page and "how good is the model on rows of a new &#39;customer&#39;" in page
     assert "rows weighed by &#39;exposure&#39;" in page
     model = tmp_path / "model"
-    equipoise("fit", visits, "--target", "fraud", *roles, "--recipe", "logistic", "--out", model)
+    here("fit", visits, "--target", "fraud", *roles, "--recipe", "logistic", "--out", model)
     assert "Column of the weights: exposure" in (model / "README.md").read_text()
-    told = equipoise("predict", model, visits, "--out", tmp_path / "scored.csv").stdout
+    told = here("predict", model, visits, "--out", tmp_path / "scored.csv")
     assert "does not know" not in told

@@ -1,4 +1,4 @@
-"""Every option of every command, used once by a process; an option without a use here fails."""
+"""Every option of every command, used once; an option without a use here fails."""
 
 import numpy as np
 import pandas as pd
@@ -114,10 +114,20 @@ def test_every_option_has_a_use():
         assert used == options, f"of {name}, not used: {options - used}, unknown: {used - options}"
 
 
-@pytest.mark.parametrize(("name", "line", "refusal"), LINES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(LINES)])
-def test_each_use_as_a_process(equipoise, folder, monkeypatch, name, line, refusal):
+@pytest.fixture
+def model(here, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    if name in ("predict", "export") and not (folder / "model").exists():
-        equipoise("fit", *USES["fit"][0][0].split())
-    done = equipoise(*name.split(), *line.split(), code=1 if refusal else 0)
-    assert refusal in done.stderr
+    if not (folder / "model").exists():
+        here("fit", *USES["fit"][0][0].split())
+
+
+@pytest.mark.parametrize(("name", "line", "refusal"), LINES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(LINES)])
+def test_each_use(here, model, name, line, refusal):
+    assert refusal in here(*name.split(), *line.split(), refused=bool(refusal))
+
+
+@pytest.mark.parametrize("name", USES)
+def test_each_command_as_a_process(equipoise, model, name):
+    """Its last use, the shortest; `test_compare` has more."""
+    line, refusal = USES[name][-1]
+    assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).stderr
