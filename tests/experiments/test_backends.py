@@ -130,8 +130,9 @@ def test_a_task_that_kills_every_worker_fails_alone(cluster):
     assert outcomes == {0: 0, 2: 2, 3: 3}
 
 
-def test_a_command_starts_a_cluster_and_stops_it(two_workers, dataset, tmp_path, capsys):
+def test_a_command_starts_a_cluster_and_stops_it(dataset, tmp_path, monkeypatch, capsys):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # one worker: importing the package is most of what each costs
     dataset.X.assign(label=dataset.y).to_csv(tmp_path / "table.csv", index=False)
     before = cluster_in_use()  # of the tests above, perhaps
     options = ["--target", "label", "--recipes", "none", "--folds", "2", "--repeats", "1", "--members", "1"]

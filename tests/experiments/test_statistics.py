@@ -131,6 +131,15 @@ def test_differences_of_one_size_are_ties_whatever_their_rounding():
     assert wilcoxon_holm(scores, "reference").loc["method", "statistic"] == 3.5  # the mean of ranks 1 to 6
 
 
+@pytest.mark.parametrize(
+    "differences", [[1, 1, -1, 2, 3], [0, 0, 1, -2, 2, 4], [0, 0, 0, 0, 1], [3, 3, 3, 3], [-1, 1, 0]]
+)
+def test_ties_and_zeros_as_scipy_tests_them(differences):
+    scores = pd.DataFrame({"reference": 0.0, "method": np.array(differences, dtype=float)})
+    row, test = wilcoxon_holm(scores, "reference").loc["method"], stats.wilcoxon(differences, zero_method="zsplit")
+    assert (row["statistic"], row["pvalue"]) == pytest.approx((test.statistic, test.pvalue), abs=1e-12)
+
+
 def test_holm_by_hand():
     base = np.linspace(0.5, 0.9, 8)
     steps = np.arange(1, 9) / 100

@@ -15,6 +15,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 _DECIMALS = 12  # scores that differ by rounding only are ties
+_MOST_SIGNS = 13  # differences whose signs SciPy goes through one by one; it takes the normal distribution beyond
 
 
 class Interval(NamedTuple):
@@ -228,11 +229,29 @@ def wilcoxon_holm(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
         raise ValueError(f"reference must be one of two or more methods {methods!r}, got {reference!r}")
     differences = checked.drop(columns=reference).sub(checked[reference], axis=0).round(_DECIMALS)
     result = pd.DataFrame({"median_difference": differences.median()})
-    tests = [stats.wilcoxon(column, zero_method="zsplit") for _, column in differences.items()]
-    result["statistic"] = [float(test.statistic) for test in tests]
-    result["pvalue"] = [float(test.pvalue) for test in tests]
+    tests = [_wilcoxon(column.to_numpy()) for _, column in differences.items()]
+    result["statistic"], result["pvalue"] = zip(*tests, strict=True)
     result["pvalue_holm"] = _holm(result["pvalue"])
     return result
+
+
+def _wilcoxon(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the smaller rank sum and the p-value.
+
+    Few differences with ties or zeros are tested by all signs at once: SciPy does the same in a loop, which takes half
+    a second.
+    """
+    sizes, n = np.abs(differences), len(differences)
+    if n > _MOST_SIGNS or (sizes.all() and np.unique(sizes).size == n):
+        test = stats.wilcoxon(differences, zero_method="zsplit")
+        return float(test.statistic), float(test.pvalue)
+    ranks = stats.rankdata(sizes)
+    split = ranks[sizes == 0].sum() / 2
+    signs = np.arange(2**n)[:, None] >> np.arange(n) & 1
+    sums = signs @ np.where(sizes == 0, 0.0, ranks) + split  # multiples of 1/4: equal sums are equal
+    found = ranks[differences > 0].sum() + split
+    tails = np.mean(sums <= found), np.mean(sums >= found)
+    return float(min(found, ranks.sum() - found)), float(min(1.0, 2 * min(tails)))
 
 
 def _holm(pvalues: pd.Series) -> pd.Series:
