@@ -1,5 +1,7 @@
 """`equipoise.compare` on a data frame: what it shows, fits and saves."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -46,7 +48,12 @@ def test_it_is_saved_whole(found, frame, tmp_path):
         "leaderboard.csv",
         "model",
         "report.html",
+        "report.json",
+        "summary.md",
     ]
+    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert told["why"]["importance"][0]["columns"] == ["amount"] == [found.importance["columns"][0]]
+    assert "amount" in (folder / "model" / "README.md").read_text(encoding="utf-8")
     X = frame.drop(columns="fraud")
     np.testing.assert_array_equal(equipoise.load(folder / "model").predict(X), found.best.predict(X))
     found.save(folder)  # over its own files

@@ -16,7 +16,11 @@ from equipoise.decisions import Terms
 from equipoise.decisions.costs import Costs
 from equipoise.experiments import METRICS, Comparison, Store, refit
 from equipoise.experiments import compare as run_comparison
+from equipoise.experiments.reasons import explain
+from equipoise.persistence.card import IMPORTANT
 from equipoise.progress import ProgressBars
+
+_COMMAND = "equipoise.compare(...), in Python"
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +46,11 @@ class ComparedRecipes:
         """One row a recipe, best first; columns as in `leaderboard.csv`."""
         return self.comparison.leaderboard
 
+    @property
+    def importance(self) -> pd.DataFrame:
+        """Permutation importance of the winner's columns, the most important first; see `Comparison.importance`."""
+        return self.comparison.importance
+
     @cached_property
     def best(self) -> Pipeline:
         """The winner, fitted on all rows when first asked for; with terms, its `predict` decides by them.
@@ -55,13 +64,15 @@ class ComparedRecipes:
             raise ValueError(f"No winner is crowned. {obstacle}")
         return refit(self.comparison, self.dataset)
 
-    def report(self, path: str | Path = "report.html") -> Path:
+    def report(self, path: str | Path = "report.html", *, show_values: bool = False) -> Path:
         """Write the report as one HTML page.
 
         Parameters
         ----------
         path : str or Path, default="report.html"
             An older report there is replaced.
+        show_values : bool, default=False
+            Whether it may name categories and show other cells.
 
         Returns
         -------
@@ -72,6 +83,7 @@ class ComparedRecipes:
         FileExistsError
             If there is another file.
         """
+        from equipoise.experiments.by_group import by_group
         from equipoise.files import first_bytes
         from equipoise.reports import write_report
         from equipoise.reports.page import PAGE_MARK
@@ -79,22 +91,25 @@ class ComparedRecipes:
         path = Path(path)
         if path.is_dir() or (path.exists() and PAGE_MARK not in first_bytes(path, 1000)):
             raise FileExistsError(f"{path} exists and was not written by equipoise: choose another path.")
-        write_report(self.comparison, path, command="equipoise.compare(...), in Python")
+        groups = by_group(self.comparison, self.dataset.reported)
+        write_report(self.comparison, path, command=_COMMAND, groups=groups, show_values=show_values)
         return path
 
-    def save(self, folder: str | Path) -> Path:
-        """Write report, explorer, leaderboard and the winner's model to a folder.
+    def save(self, folder: str | Path, *, show_values: bool = False) -> Path:
+        """Write report, explorer, summary, leaderboard and the winner's model to a folder.
 
         Parameters
         ----------
         folder : str or Path
             Made if need be.
+        show_values : bool, default=False
+            Whether the report may name categories and show other cells.
 
         Returns
         -------
         Path
-            The folder, with ``report.html``, ``explore.html``, ``leaderboard.csv`` and ``model/``; without a model
-            where no winner is crowned.
+            The folder, with ``report.html``, ``explore.html``, ``report.json``, ``summary.md``, ``leaderboard.csv``
+            and ``model/``; without a model where no winner is crowned.
 
         Raises
         ------
@@ -104,13 +119,18 @@ class ComparedRecipes:
             If the winner cannot be saved.
         """
         from equipoise import persistence
-        from equipoise.reports import check_places, leaderboard_csv, write_explorer
+        from equipoise.experiments.by_group import by_group
+        from equipoise.reports import check_places, leaderboard_csv, write_data, write_explorer, write_summary
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         check_places(folder)
         persistence.check_place(folder / "model")
-        self.report(folder / "report.html")
+        self.report(folder / "report.html", show_values=show_values)
+        groups = by_group(self.comparison, self.dataset.reported)
+        told: dict[str, Any] = {"command": _COMMAND, "groups": groups, "show_values": show_values}
+        write_data(self.comparison, folder / "report.json", **told)
+        write_summary(self.comparison, folder / "summary.md", command=_COMMAND)
         write_explorer(self.comparison, folder / "explore.html")
         leaderboard_csv(self.comparison, folder / "leaderboard.csv")
         if not self.comparison.obstacle:
@@ -120,6 +140,7 @@ class ComparedRecipes:
     def _about(self) -> dict[str, Any]:
         counts, aim = self.dataset.y.value_counts(), self.comparison.aim
         return {
+            "important": self.importance["columns"].head(IMPORTANT).tolist(),
             "data": self.dataset.name,
             "target": str(self.dataset.y.name),
             "rows": len(self.dataset.y),
@@ -160,6 +181,7 @@ def compare(
     time: str | None = None,
     gap: str | float = 0.0,
     weights: str | None = None,
+    report_by: str | Sequence[str] = (),
     recipes: str | Sequence[str] | None = None,
     metric: str = "g_mean",
     cost: "Costs | Mapping[str, float] | None" = None,
@@ -188,6 +210,8 @@ def compare(
         Columns whose rows of one value are held out together, by which later rows are held out, and that weigh rows.
     gap : str or float, default=0
         Time between training and test rows, such as ``"30d"``; see `equipoise.datasets.split_target`.
+    report_by : str or sequence of str, optional
+        Further columns whose values have lines of their own in the report: size, recall, precision, calibration.
     recipes : str or sequence of str, optional
         Names of `equipoise.recipes`; by default a short list chosen for the table.
     metric : str, default="g_mean"
@@ -208,7 +232,7 @@ def compare(
     Returns
     -------
     ComparedRecipes
-        With ``leaderboard``, ``best``, ``report()`` and ``save()``; a notebook shows it as a table.
+        With ``leaderboard``, ``importance``, ``best``, ``report()`` and ``save()``; a notebook shows it as a table.
 
     Raises
     ------
@@ -234,33 +258,38 @@ def compare(
     from equipoise.tables.finding import LEFT_OUT
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
+    report_by = [report_by] if isinstance(report_by, str) else report_by
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
-    task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights)
+    task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights, report_by=report_by)
     findings = check_features(task.X, task.y)
     left_out = [column for found in findings if found.kind in LEFT_OUT for column in found.columns]
     dataset = replace(task, X=task.X.drop(columns=left_out), findings=tuple(findings))
     if dataset.X.shape[1] == 0:
         raise ValueError(f"No column of the table is left to learn from. {' '.join(map(str, findings))}")
     deadline, console = Deadline(budget), Console(quiet=not verbose)
-    with tempfile.TemporaryDirectory() as folder, ProgressBars(console, deadline) as bars:
-        with Store(Path(folder) / "results.sqlite") as store:
-            comparison = run_comparison(
-                dataset,
-                store,
-                recipes=recipes,
-                n_folds=n_folds,
-                n_repeats=n_repeats,
-                n_members=n_members,
-                metric=metric,
-                budget=deadline,
-                random_state=random_state,
-                terms=terms,
-                on_progress=bars.advance,
-                on_note=bars.say,
-            )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(Path(folder) / "results.sqlite") as store,
+        ProgressBars(console, deadline) as bars,
+    ):
+        comparison = run_comparison(
+            dataset,
+            store,
+            recipes=recipes,
+            n_folds=n_folds,
+            n_repeats=n_repeats,
+            n_members=n_members,
+            metric=metric,
+            budget=deadline,
+            random_state=random_state,
+            terms=terms,
+            on_progress=bars.advance,
+            on_note=bars.say,
+        )
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
         comparison.leaderboard  # noqa: B018 - derived once, and kept
+        explain(comparison, dataset, store, deadline, bars.advance)
     return ComparedRecipes(comparison, dataset)

@@ -27,6 +27,7 @@ _TITLES = {
     "resampling": "Resampling",
     "training": "Training networks",
     "scoring": "Scoring",
+    "explaining": "Asking the winner",
     "report": "Writing report",
     "refitting": "Fitting on all rows",
     "fitting": "Fitting",

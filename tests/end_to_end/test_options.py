@@ -16,7 +16,7 @@ TERMS = "--cost miss=20,alarm=1 --benefit catch=5 --capacity 20 --min-recall .8 
 TERMS_REFUSED = "choose one"
 ENCODED_ROWS = ("table.csv --target state --text-encoder nowhere", "nowhere")
 ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "nowhere")
-SHOWN = "--show-rows --show-values --score-unlabelled"
+SHOWN = "--show-rows --show-values --report-by code --score-unlabelled"
 
 USES = {  # lines of each command, and the refusals that they must meet
     "check": [(f"table.csv --target state {READ} --against new.csv --json found.json", ""), ENCODED],

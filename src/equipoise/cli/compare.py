@@ -1,7 +1,7 @@
 """``equipoise compare``: every treatment on a table, a report, and the winner's model."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ from equipoise.cli.options import (
     Count,
     Machines,
     Minutes,
+    Names,
     Reading,
     Seed,
 )
@@ -59,6 +60,7 @@ def compare(
     track: Literal["mlflow"] | None = None,
     show_rows: bool = False,
     show_values: bool = False,
+    report_by: Names = None,
     machines: Machines = THIS_MACHINE,
     reading: Reading = AS_IN_A_FILE,
     columns: Columns = AS_FOUND,
@@ -104,7 +106,9 @@ def compare(
     show_rows
         Show the most suspicious rows of a held-out fold in the report, by --id or by their number.
     show_values
-        Name levels of categories in the report.
+        Name levels of categories, and cells that the check quotes, in the report.
+    report_by
+        Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
     deadline, console = Deadline(60 * budget), Console()
     _check_source(table, target, demo, dataset, pictures)
@@ -115,7 +119,9 @@ def compare(
         from equipoise import persistence
         from equipoise.cli.leaderboard import print_leaderboard
         from equipoise.experiments import compare as run_comparison
+        from equipoise.experiments.by_group import by_group
         from equipoise.experiments.compare import check_names
+        from equipoise.experiments.reasons import explain
         from equipoise.experiments.terms import InTerms
         from equipoise.reports import (
             check_places,
@@ -134,10 +140,12 @@ def compare(
         persistence.check_place(out / "model")
         of_images = None
         if table is not None and is_images(table):
+            if report_by:
+                raise ValueError("Images have no columns to report by: leave out --report-by.")
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
-            data = _task(table, target, dataset, reading, columns)
+            data = _task(table, target, dataset, reading, columns, report_by or ())
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
@@ -165,6 +173,8 @@ def compare(
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
         comparison.leaderboard  # noqa: B018 - derived once, and kept
+        explain(comparison, data, store, deadline, bars.advance)
+        groups = by_group(comparison, data.reported)
         for found in comparison.suspicions:
             say(f"Caution: {found}")
         print_leaderboard(console, comparison)
@@ -178,9 +188,10 @@ def compare(
             reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
             pictures=of_images.shown() if of_images is not None and pictures.thumbnails else None,
             reading=None if table is None or of_images is not None else reading.as_dict(),
+            groups=groups,
             show_values=show_values,
         )
-        write_data(comparison, out / "report.json", command=command, show_values=show_values)
+        write_data(comparison, out / "report.json", command=command, groups=groups, show_values=show_values)
         write_summary(comparison, out / "summary.md", command=command)
         write_explorer(comparison, out / "explore.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
@@ -209,11 +220,18 @@ def _check_source(table: Path | None, target: str | None, demo: bool, dataset: s
         check_table_source(table, target, pictures)
 
 
-def _task(table: Path | None, target: str | None, dataset: str | None, reading: Reading, columns: Columns) -> "Dataset":
+def _task(
+    table: Path | None,
+    target: str | None,
+    dataset: str | None,
+    reading: Reading,
+    columns: Columns,
+    report_by: Sequence[str],
+) -> "Dataset":
     if table is not None and target is not None:
-        return load_task(table, target, reading, columns)
-    if columns.roles:
-        given = ", ".join(f"--{role}" for role in columns.roles)
+        return load_task(table, target, reading, columns, report_by)
+    if columns.roles or report_by:
+        given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))
         raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")
 
     from equipoise import datasets
@@ -263,11 +281,13 @@ def _save_winner(
 def _figures(comparison: "Comparison") -> dict[str, Any]:
     """Return the winner's metrics by title, and how they were measured."""
     from equipoise.experiments import METRICS
+    from equipoise.persistence.card import IMPORTANT
     from equipoise.reports.split import measured
 
     row: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
     return {
+        "important": comparison.importance["columns"].head(IMPORTANT).tolist(),
         "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
         "measured": measured(comparison),
     }

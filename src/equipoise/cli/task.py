@@ -1,6 +1,7 @@
 """A file as a task: its columns read and used as the options say, its findings printed before any work."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from equipoise.datasets import Dataset
 
 
-def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "Dataset":
+def load_task(path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = ()) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
     Raises
@@ -46,13 +47,14 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns) -> "D
             text_encoder=columns.text_encoder,
         )
         keep = [*(columns.keep or ())]
-        _check_named(list(columns.roles.values()), list(map(str, frame.columns)), path)
+        _check_named([*columns.roles.values(), *report_by], list(map(str, frame.columns)), path)
         data = datasets.split_target(
             frame,
             target,
             name=table_name(path),
             **columns.roles,
             gap=columns.gap or 0,
+            report_by=report_by,
             keep_time=columns.time in keep,
             preprocessor=preprocessor,
         )

@@ -1,6 +1,6 @@
 """A classification task: features, labels and what is known of them; and how a user's table becomes one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -65,6 +65,8 @@ class Dataset:
         Columns that name the rows, which are no features.
     images : bool
         Whether the rows are images: the one column of ``X``.
+    reported : DataFrame or None
+        Columns whose values have lines of their own in a report: that of the group, and others that were named.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Dataset:
     roles: Mapping[str, str] = field(default_factory=dict)
     ids: pd.DataFrame | None = None
     images: bool = False
+    reported: pd.DataFrame | None = None
 
     @property
     def dependence(self) -> Dependence | None:
@@ -108,6 +111,7 @@ def split_target(
     time: str | None = None,
     gap: str | float = 0.0,
     weights: str | None = None,
+    report_by: Sequence[str] = (),
     keep_time: bool = False,
     preprocessor: TablePreprocessor | None = None,
 ) -> Dataset:
@@ -130,6 +134,8 @@ def split_target(
         Time between training and test rows, such as ``"30d"``; a plain number is in days, or in the unit of the column.
     weights : str, default=None
         Column of weights, 0 or more, in training and in scores. Rows of weight 0 are left out.
+    report_by : sequence of str, default=()
+        Further columns whose values have lines of their own in a report; they stay features.
     keep_time : bool, default=False
         Whether the time is a feature, too. Then it will lie beyond its range in training.
     preprocessor : TablePreprocessor, default=None
@@ -163,6 +169,8 @@ def split_target(
     column = _target_column(table, target, name)
     roles = {role: each for role, each in (("group", group), ("time", time), ("weights", weights)) if each is not None}
     check_roles(roles, list(table.columns), column)
+    for each in report_by:
+        check_roles({"report": each}, list(table.columns), column)
     labelled = is_labelled(table[column])
     if len(table) == 0:
         raise ValueError(f"{name} has no rows.")
@@ -186,6 +194,7 @@ def split_target(
     rare = min(counts.index[counts == counts.min()])
     verbs = ("has", "was") if len(unlabelled) == 1 else ("have", "were")
     notes = (f"{len(unlabelled):,} of {len(labelled):,} rows {verbs[0]} no label and {verbs[1]} left out.",)
+    shown = list(dict.fromkeys([*filter(None, [group]), *report_by]))
     return Dataset(
         name,
         X,
@@ -203,6 +212,7 @@ def split_target(
         by_date=played.by_date,
         weights=played.weights,
         roles=roles,
+        reported=table[shown] if shown else None,
     )
 
 

@@ -46,6 +46,9 @@ class Comparison:
     cells : list of Cell
     aim : Aim
         What the user's terms ask of decisions; of the minority class and nothing more where there are none.
+    reasons : dict
+        What the winner uses, as `equipoise.experiments.reasons.explain` finds it: ``importance`` and ``curves``,
+        records of groups of columns, and ``notes``; empty before.
     """
 
     def __init__(self, store: Store) -> None:
@@ -62,6 +65,7 @@ class Comparison:
         labels = np.array(self.problem["classes"], dtype=object)
         aim = store.get("aim")
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
+        self.reasons: dict[str, Any] = store.get("reasons") or {}
 
     @property
     def classes(self) -> list[str]:
@@ -266,6 +270,20 @@ class Comparison:
         """The recipe to use: the cheapest of `near_best`, by seconds of a fit and of 10,000 predictions."""
         board = self.leaderboard.set_index("recipe").loc[self.near_best]
         return str((board["seconds"] + board["predicting"].fillna(0)).idxmin())
+
+    @property
+    def importance(self) -> pd.DataFrame:
+        """Permutation importance of the winner, the most important first; empty where it is not known.
+
+        Columns: ``columns``, joined by commas where they go together; ``importance``, how much worse the chosen metric
+        is at its best reading when their cells are swapped between rows; ``low`` and ``high``, its 95% interval.
+        """
+        rows = [
+            {"columns": ", ".join(record["columns"]), "importance": record["mean"]}
+            | {side: record[side] for side in ("low", "high")}
+            for record in self.reasons.get("importance", [])
+        ]
+        return pd.DataFrame(rows, columns=["columns", "importance", "low", "high"])
 
     @cached_property
     def obstacle(self) -> str:

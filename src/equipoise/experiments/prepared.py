@@ -35,6 +35,8 @@ class PreparedFold:
     dependence : Dependence or None
         Groups and times of the training rows.
     weights, weights_test : ndarray of shape (n,) or None
+    table : transformer or None
+        The preprocessing.
     """
 
     fold: Fold
@@ -48,6 +50,7 @@ class PreparedFold:
     dependence: Dependence | None = None
     weights: NDArray[np.float64] | None = None
     weights_test: NDArray[np.float64] | None = None
+    table: Any = None
 
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
@@ -72,12 +75,13 @@ class PreparedFold:
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
             weights,
             None if dataset.weights is None else dataset.weights[fold.test],
+            table,
         )
 
     def seen(self, *, native: bool) -> "PreparedFold":
         """Return the fold as an arm sees it."""
         X_train, X_test = self.native if native and self.native is not None else (self.X_train, self.X_test)
-        return replace(self, X_train=X_train, X_test=X_test, native=None)
+        return replace(self, X_train=X_train, X_test=X_test, native=None, table=None)
 
     @property
     def counts(self) -> NDArray[np.int64]:

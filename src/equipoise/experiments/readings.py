@@ -7,6 +7,7 @@ thresholds or the calibration that its own answer is read by.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ DECIDED, CORRECTED, TUNED, CALIBRATED = "as decided", "prior-corrected", "thresh
 READINGS = (DECIDED, CORRECTED, TUNED)
 TUNED_FOR = ("g_mean", "macro_f1")
 """Metrics that thresholds are tuned for in every comparison."""
+
+Reader = Callable[[NDArray[Any]], NDArray[Any]]
 
 _MOST_OF_A_CLASS = 20_000  # rows of a class that thresholds and calibrations are learned from
 
@@ -77,19 +80,26 @@ class Readings:
         fold, proba = self.folds[cell.repeat, cell.fold], np.asarray(cell.probabilities)
         if reading == DECIDED:
             read = one_hot(cell.decided, proba.shape[1]) if metric.at_threshold else proba
-        elif reading == CORRECTED:
-            if metric.priors is None or cell.priors is None:
-                return np.nan
-            counts = np.asarray(fold.train_mass)
-            wanted = counts / counts.sum() if metric.priors == "observed" else np.full(len(counts), 1 / len(counts))
-            read = correct_prior(proba, np.asarray(cell.priors), wanted)
-        elif reading == CALIBRATED:
-            read = self.calibration(cell, metric, without).apply(proba)
-        elif metric.tuned_metric is None:
-            return np.nan
         else:
-            read = one_hot(decide(proba, self.offsets(cell, metric.tuned_metric, without)), proba.shape[1])
+            reader = self.reader(cell, metric, reading, without)
+            if reader is None:
+                return np.nan
+            read = reader(proba)
         return metric.of(fold.test_codes, read, self.rare, fold.test_weights)
+
+    def reader(self, cell: Cell, metric: Metric, reading: str, without: int | None = None) -> Reader | None:
+        """Return what reads probabilities (n, K) of the model of a cell; None as decided, and where it is not known."""
+        if reading == CORRECTED:
+            if metric.priors is None or cell.priors is None:
+                return None
+            counts = np.asarray(self.folds[cell.repeat, cell.fold].train_mass)
+            wanted = counts / counts.sum() if metric.priors == "observed" else np.full(len(counts), 1 / len(counts))
+            return partial(correct_prior, from_priors=np.asarray(cell.priors), to_priors=wanted)
+        if reading == CALIBRATED:
+            return self.calibration(cell, metric, without).apply
+        if reading == DECIDED or metric.tuned_metric is None:
+            return None
+        return partial(_decided_by, self.offsets(cell, metric.tuned_metric, without))
 
     def offsets(self, cell: Cell, metric: str, without: int | None = None) -> NDArray[np.float64]:
         """Per-class offsets of log probability, tuned for a metric on the other (or earlier) folds of the repeat."""
@@ -218,7 +228,7 @@ def offsets_for(
     """Return the offsets that are best for a metric on rows, by their weights if given; zeros without rows."""
     if not len(codes):
         return np.zeros(proba.shape[1])
-    rows, weights = _at_most(codes, given)
+    rows, weights = at_most(codes, given)
     labels = np.arange(proba.shape[1])
     return tune_offsets(codes[rows], proba[rows], metric=metric, labels=labels, sample_weight=weights)
 
@@ -229,7 +239,7 @@ def calibration_for(
     """Return the calibration of probabilities on rows, under the class priors that a metric asks for."""
     if metric.priors == "equal":
         given = balancing_weights(codes, given)
-    rows, weights = _at_most(codes, given)
+    rows, weights = at_most(codes, given)
     return fit_calibration(codes[rows], proba[rows], sample_weight=weights)
 
 
@@ -240,10 +250,12 @@ def balancing_weights(codes: NDArray[np.int64], given: Weights = None) -> NDArra
     return own * own.sum() / (np.count_nonzero(mass) * np.where(mass > 0, mass, 1))[codes]
 
 
-def _at_most(codes: NDArray[np.int64], given: Weights) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def at_most(
+    codes: NDArray[np.int64], given: Weights, most: int = _MOST_OF_A_CLASS
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return all rows, or of a large class an even part, and weights that make up for those left out."""
     rows = [
-        own[np.linspace(0, len(own) - 1, min(len(own), _MOST_OF_A_CLASS)).astype(int)]
+        own[np.linspace(0, len(own) - 1, min(len(own), most)).astype(int)]
         for own in (np.flatnonzero(codes == k) for k in np.unique(codes))
     ]
     weights = [np.full(len(part), np.sum(codes == codes[part[0]]) / len(part)) for part in rows]
@@ -251,6 +263,10 @@ def _at_most(codes: NDArray[np.int64], given: Weights) -> tuple[NDArray[np.int64
         return np.zeros(0, int), np.zeros(0)
     chosen, mass = np.concatenate(rows), np.concatenate(weights)
     return chosen, mass if given is None else mass * given[chosen]
+
+
+def _decided_by(offsets: NDArray[np.float64], proba: NDArray[Any]) -> NDArray[np.float64]:
+    return one_hot(decide(proba, offsets), proba.shape[1])
 
 
 def one_hot(codes: ArrayLike | None, n_classes: int) -> NDArray[np.float64]:

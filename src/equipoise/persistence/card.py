@@ -9,6 +9,9 @@ from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
 from equipoise.text import listed
 
+IMPORTANT = 6
+"""Groups of columns that the card names."""
+
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
 _MOST = 12  # listed levels of a column
 _LONGEST = 200  # characters of a table cell
@@ -30,7 +33,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         ["## What it is", "", *_lines(_nature(model, card))],
         ["## What it was trained on", "", *_origin(about, schema)],
         *([["## What the check found", "", *_lines(map(_cell, found))]] if (found := about.get("findings")) else []),
-        ["## Columns", "", *_columns(schema["columns"])],
+        ["## Columns", "", *_columns(schema["columns"]), *_important(about.get("important"))],
         ["## Figures", "", *_figures(about.get("figures"), about.get("measured")), *_tested(about.get("tested"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
         [
@@ -98,6 +101,13 @@ def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
         for each in columns
     ]
     return _table(("column", "kind", "missing", "categories and notes"), rows)
+
+
+def _important(columns: Sequence[str] | None) -> Iterable[str]:
+    """Name the columns that mattered most on held-out rows."""
+    if columns:
+        yield ""
+        yield f"Most important on held-out rows: {'; '.join(map(_cell, columns))}."
 
 
 def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:

@@ -13,15 +13,18 @@ from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import curves, figures, tables
 from equipoise.reports.files import replace_file
-from equipoise.reports.tables import columns_of
+from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
+from equipoise.reports.why import Groups, groups_of, reasons_of
 from equipoise.text import between, count, counted, number
 
 _LINES = 20
 _ROWS = 8  # recipes in the summary
 
 
-def write_data(comparison: Comparison, path: Path, *, command: str, show_values: bool = False) -> None:
+def write_data(
+    comparison: Comparison, path: Path, *, command: str, groups: Groups | None = None, show_values: bool = False
+) -> None:
     """Write what the report holds as json; a number that is not finite is null.
 
     Parameters
@@ -32,6 +35,8 @@ def write_data(comparison: Comparison, path: Path, *, command: str, show_values:
         Of the file; its folder must exist.
     command : str
         What to type to run the comparison again.
+    groups : mapping, optional
+        Records of `equipoise.experiments.by_group.by_group`.
     show_values : bool, default=False
         Whether values of cells and names of categories may be in it.
 
@@ -40,13 +45,12 @@ def write_data(comparison: Comparison, path: Path, *, command: str, show_values:
     OSError
         If the file cannot be written; nothing is left behind then.
     """
-    found = _plain(report_data(comparison, command, show_values))
+    found = _plain(report_data(comparison, command, groups or {}, show_values))
     replace_file(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def report_data(comparison: Comparison, command: str, show_values: bool) -> dict[str, Any]:
+def report_data(comparison: Comparison, command: str, groups: Groups, show_values: bool) -> dict[str, Any]:
     """Return everything in the report, as numbers, texts, lists and dicts."""
-    problem = {**comparison.problem, "columns": columns_of(comparison, show_values)}
     shown = figures.curves_of(comparison)
     rows = {name: figures.rare_rows(comparison, name) for name in shown}
     return {
@@ -69,7 +73,9 @@ def report_data(comparison: Comparison, command: str, show_values: bool) -> dict
         },
         "reliability": {name: curves.reliability(*rows[name])._asdict() for name in shown},
         "synthetic_rows": tables.made_rows(comparison),
-        "problem": problem,
+        "terms": terms_data(comparison),
+        "why": reasons_of(comparison, show_values) | {"by_group": groups_of(groups, show_values)},
+        "problem": tables.problem_of(comparison, show_values),
         "protocol": asdict(comparison.protocol),
         "metrics": {name: {"title": m.title, "definition": m.definition} for name, m in METRICS.items()},
         "failures": tables.failures(comparison),

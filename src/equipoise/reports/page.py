@@ -19,6 +19,7 @@ from equipoise.reports.pictures import Pictures
 from equipoise.reports.split import division, question, weighed
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
+from equipoise.reports.why import Groups, why
 from equipoise.text import between, count, number, percent, seconds
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def write_report(
     reviewed: "pd.DataFrame | None" = None,
     pictures: Pictures | None = None,
     reading: Mapping[str, Any] | None = None,
+    groups: Groups | None = None,
     show_values: bool = False,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
@@ -78,8 +80,10 @@ def write_report(
         Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
     reading : mapping, default=None
         Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
+    groups : mapping, optional
+        Records of `equipoise.experiments.by_group.by_group`.
     show_values : bool, default=False
-        Whether the page may name the levels of categories.
+        Whether the page may name the levels of categories and show other cells.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def write_report(
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
-    context = _context(comparison, command, reviewed, pictures, show_values)
+    context = _context(comparison, command, reviewed, pictures, groups or {}, show_values)
     trusted = bool(context["results"] and context["results"]["trusted"])
     images = comparison.protocol.images
     code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted, images=images))
@@ -155,14 +159,16 @@ def _context(
     command: str,
     reviewed: "pd.DataFrame | None",
     pictures: Pictures | None,
+    groups: Groups,
     show_values: bool,
 ) -> dict[str, Any]:
-    problem = {**comparison.problem, "columns": tables.columns_of(comparison, show_values)}
+    problem = tables.problem_of(comparison, show_values)
     counts = problem["counts"]
     return {
         "comparison": comparison,
         "made_by": comparison.versions["equipoise"],
         "problem": problem,
+        "findings": problem["findings"],
         "protocol": comparison.protocol,
         "split": {"division": division(comparison), "question": question(comparison), "weighed": weighed(comparison)},
         "rare": {
@@ -179,11 +185,13 @@ def _context(
         "command": command,
         "examples": [] if pictures is None else pictures.examples(comparison),
         "mistakes": [] if pictures is None or not comparison.recipes else pictures.mistakes(comparison),
-        "results": _results(comparison, reviewed) if comparison.recipes else None,
+        "results": _results(comparison, reviewed, groups, show_values) if comparison.recipes else None,
     }
 
 
-def _results(comparison: Comparison, reviewed: "pd.DataFrame | None") -> dict[str, Any]:
+def _results(
+    comparison: Comparison, reviewed: "pd.DataFrame | None", groups: Groups, show_values: bool
+) -> dict[str, Any]:
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
@@ -204,4 +212,5 @@ def _results(comparison: Comparison, reviewed: "pd.DataFrame | None") -> dict[st
         "confusion": {name: tables.confusion(comparison, name) for name in order},
         "made": tables.made_rows(comparison),
         "terms": in_terms(comparison, reviewed),
+        "why": why(comparison, groups, show_values),
     }

@@ -31,7 +31,7 @@ def intervals(
     label: str,
 ) -> Figure:
     """A dot and an interval a recipe, best on top; those not ``near`` the best are hollow."""
-    figure, axes = _by_recipe(names, label)
+    figure, axes = by_name(names, label)
     rows = np.arange(len(names))
     axes.axvline(line, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     axes.hlines(rows, lows, highs, color=SERIES[0], linewidth=2, alpha=0.55)
@@ -49,7 +49,7 @@ def intervals(
 
 def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, tuned: Floats, *, label: str) -> Figure:
     """A recipe's score as decided (hollow), prior-corrected (a bar) and with tuned thresholds (filled)."""
-    figure, axes = _by_recipe(names, label)
+    figure, axes = by_name(names, label)
     rows = np.arange(len(names))
     axes.hlines(rows, decided, tuned, color=SERIES[0], linewidth=2, alpha=0.55)
     axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3, label="as decided")
@@ -137,14 +137,15 @@ def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _by_recipe(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
+def by_name(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
+    """Make an axes with a row a name, the first on top."""
     figure = new_figure(74 + 26 * len(names))
     axes = figure.add_subplot()
     calm(axes, grid="x")
     axes.set_yticks(np.arange(len(names)), names, parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_xlabel(label, color=MUTED)
+    axes.set_xlabel(label, color=MUTED, parse_math=False)
     axes.locator_params(axis="x", nbins=5)
     return figure, axes
 

@@ -13,6 +13,7 @@ from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
 from equipoise.reports.definitions import MADE_ROWS
+from equipoise.reports.text import without_values
 from equipoise.text import number
 
 
@@ -52,6 +53,22 @@ def columns_of(comparison: Comparison, show_values: bool) -> list[dict[str, Any]
         return columns
     hidden = [re.sub(r"pooled: .*", "rare levels are pooled", column["note"] or "") for column in columns]
     return [column | {"note": note} for column, note in zip(columns, hidden, strict=True)]
+
+
+def problem_of(comparison: Comparison, show_values: bool) -> dict[str, Any]:
+    """Return what was found in the data, with cells in it only where values may be shown."""
+    problem = {**comparison.problem, "columns": columns_of(comparison, show_values)}
+    problem["findings"] = comparison.findings
+    if show_values:
+        return problem
+    columns = [column["column"] for column in problem["columns"]]
+    named = {name for found in comparison.findings for name in found["columns"]}
+    names = {*columns, *problem["classes"], *problem["roles"].values(), *named}
+    hidden = [
+        found | {key: without_values(found[key], names) for key in ("evidence", "remedy", "text") if key in found}
+        for found in comparison.findings
+    ]
+    return problem | {"findings": hidden, "notes": [without_values(note, names) for note in problem["notes"]]}
 
 
 def ordered_metrics(comparison: Comparison) -> list[str]:

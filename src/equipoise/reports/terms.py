@@ -44,6 +44,30 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
     }
 
 
+def terms_data(comparison: Comparison) -> dict[str, Any]:
+    """Return the numbers of the section: decision, outcomes with intervals, gain and cost curves by fold."""
+    read = InTerms(comparison)
+    grid = np.linspace(0, 1, 101)
+    outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
+    found = read.range_of_threshold()
+    data: dict[str, Any] = {
+        "recipe": read.recipe,
+        "positive": comparison.classes[read.positive],
+        "aim": str(read.aim),
+        "assumed": read.assumed,
+        "costs": read.costs,
+        "threshold": None if found is None else dict(zip(("chosen", "lowest", "highest"), found)),
+        "per": PER,
+        "outcomes": {
+            line: {name: value._asdict() for name, value in values.items()} for line, values in outcomes.items()
+        },
+        "gain": {"alarms": grid, "caught": [_caught(read, fold, grid) for fold in read.folds]},
+    }
+    if len(read.costs) == 2:
+        data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}
+    return data
+
+
 def _counts(read: InTerms) -> bool:
     return read.rule.capacity is not None
 

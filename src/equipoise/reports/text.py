@@ -1,6 +1,8 @@
 """Labels safe to print."""
 
 import re
+from ast import literal_eval
+from collections.abc import Collection
 
 from markupsafe import Markup, escape
 
@@ -18,6 +20,8 @@ _UNPRINTABLE = [
     0xFFFE,
     0xFFFF,
 ]
+_QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)""")
+_MISSING = re.compile(r"(--missing-values ).*?(?=\.?$|[.;] )")
 _REPLACEMENTS = dict.fromkeys(_UNPRINTABLE, "\ufffd")
 
 
@@ -30,6 +34,18 @@ def clean(text: str) -> str:
     'a\ufffdb'
     """
     return text.translate(_REPLACEMENTS)
+
+
+def without_values(text: str, names: Collection[str]) -> str:
+    """Replace what is quoted in a sentence on a table, but for names: cells are not for every report.
+
+    Examples
+    --------
+    >>> without_values("Column 'ward' holds '?' (2) as categories: use --missing-values '?'.", {"ward"})
+    "Column 'ward' holds … (2) as categories: use --missing-values …."
+    """
+    text = _MISSING.sub(r"\1…", text)
+    return _QUOTED.sub(lambda found: found[0] if literal_eval(found[0]) in names else "…", text)
 
 
 def short(text: str, limit: int = 28) -> str:

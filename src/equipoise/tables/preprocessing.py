@@ -275,6 +275,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             names += [f"{rename[name]}_text_{i}" for i in range(features.n_features_out_)]
         return np.array(names, dtype=object)
 
+    def sources(self) -> list[str]:
+        """Return the input column that each column of the result comes from."""
+        check_is_fitted(self)
+        texts = [name for name, features in self.texts_.items() for _ in range(features.n_features_out_)]
+        if self.native:
+            return [name for name in self.kinds_ if name not in self.dropped_ and name not in self.texts_] + texts
+        widths = {"category": self._widths()} if "category" in self.parts_ else {}
+        if "date" in self.parts_:
+            widths["date"] = [2 * len(self._periods[name]) for name in self.layout_["date"]]
+        parts = [zip(names, widths.get(part, [1] * len(names))) for part, names in self.layout_.items()]
+        return [name for part in parts for name, width in part for _ in range(width)] + texts
+
     def summary(self) -> pd.DataFrame:
         """Tell what was found in the table, one row an input column.
 

@@ -1,0 +1,146 @@
+"""How the winner fares on the rows of each value of a column: is it as good, and as honest, for all of them?"""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from scipy.stats import binomtest
+
+from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.scores import METRICS
+from equipoise.experiments.terms import InTerms, apply
+
+_MOST = 12  # values with a line of their own
+_FEWEST = 10  # rows of a value with a line of its own
+_PARTS = 4  # of a column of numbers
+
+
+@dataclass(frozen=True)
+class Group:
+    """Held-out rows of one value of a column, as means over repeats.
+
+    Attributes
+    ----------
+    value : str
+    is_cell : bool
+        Whether the value is a cell of the table, and no range or pool of them.
+    rows : int
+    prior : float
+        Share of the positive class, with the ends of its 95% interval (Wilson's) in ``prior_low`` and ``prior_high``.
+    predicted : float
+        Mean probability of it, under the observed class priors: near ``prior`` where it is calibrated.
+    recall, precision : float
+        Of the positive class by the decision that the winner is shipped with, with their 95% intervals (Wilson's).
+    """
+
+    value: str
+    is_cell: bool
+    rows: int
+    prior: float
+    prior_low: float
+    prior_high: float
+    predicted: float
+    recall: float
+    recall_low: float
+    recall_high: float
+    precision: float
+    precision_low: float
+    precision_high: float
+
+
+def by_group(comparison: Comparison, columns: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
+    """Return a record of `Group` for each frequent value of each column, the most frequent first.
+
+    Numbers of many values are cut at their quartiles. Values in fewer than 10 rows, and those beyond the 12 most
+    frequent, are pooled.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    columns : DataFrame of shape (n_rows, n_columns) or None
+        Of all rows of the table, in its order.
+    """
+    if columns is None or comparison.obstacle:
+        return {}
+    held_out = _held_out(comparison)
+    return {
+        str(name): [
+            asdict(_group(held_out, value, is_cell, mask))
+            for value, is_cell, mask in _values(columns[name])
+            if mask.any()
+        ]
+        for name in columns
+    }
+
+
+def _held_out(comparison: Comparison) -> pd.DataFrame:
+    """Return held-out rows of the winner: row, repeat, whether positive, probability, whether it raises an alarm."""
+    read = InTerms(comparison)
+    cells = {(cell.repeat, cell.fold): cell for cell in comparison.readings.cells if cell.arm == read.recipe}
+    metric, reading = METRICS[comparison.metric], comparison.at_best.overall(read.recipe)
+    rules = read.rules if comparison.aim.decides else [None] * len(read.folds)
+    parts = []
+    for fold, rule in zip(read.folds, rules, strict=True):
+        cell = cells[fold.repeat, fold.fold]
+        reader = comparison.readings.reader(cell, metric, reading)
+        if rule is not None:
+            decided: NDArray[Any] = apply(rule, fold.proba)
+        else:
+            decided = np.asarray(
+                cell.decided if reader is None else reader(np.asarray(cell.probabilities)).argmax(axis=1)
+            )
+        columns = {
+            "row": fold.rows,
+            "repeat": fold.repeat,
+            "positive": fold.codes == read.positive,
+            "proba": fold.proba[:, read.positive],
+            "alarm": decided == read.positive,
+        }
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _values(column: pd.Series) -> list[tuple[str, bool, NDArray[np.bool_]]]:
+    """Return the values of a column, whether they are cells, and the rows that hold them."""
+    missing = column.isna().to_numpy()
+    last = [("missing", False, missing)]
+    if is_numeric_dtype(column) and not is_bool_dtype(column) and column.nunique() > _MOST:
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        cuts = np.unique(np.nanquantile(numbers, np.arange(1, _PARTS) / _PARTS))
+        places = np.searchsorted(cuts, numbers)
+        ends = [f"{cut:.4g}" for cut in cuts]
+        names = [f"up to {ends[0]}", *(f"{low} to {high}" for low, high in pairwise(ends)), f"over {ends[-1]}"]
+        return [(name, False, (places == i) & ~missing) for i, name in enumerate(names)] + last
+    counts = column.value_counts()
+    own = counts.index[counts >= _FEWEST][:_MOST]
+    rest = ~column.isin(own).to_numpy() & ~missing
+    found = [(str(value), True, (column == value).to_numpy(dtype=bool, na_value=False)) for value in own]
+    return [*found, (f"{len(counts) - len(own)} others", False, rest), *last]
+
+
+def _group(held_out: pd.DataFrame, value: str, is_cell: bool, mask: NDArray[np.bool_]) -> Group:
+    rows = held_out[mask[held_out["row"]]]
+    n_repeats = max(held_out["repeat"].nunique(), 1)
+    hits = rows["positive"] & rows["alarm"]
+    return Group(
+        value,
+        is_cell,
+        round(len(rows) / n_repeats),
+        *_share(rows["positive"].sum(), len(rows), n_repeats),
+        float(rows["proba"].mean()),
+        *_share(hits.sum(), rows["positive"].sum(), n_repeats),
+        *_share(hits.sum(), rows["alarm"].sum(), n_repeats),
+    )
+
+
+def _share(hits: float, of: float, n_repeats: int) -> tuple[float, float, float]:
+    """Return a share with its 95% interval, of the rows of one repeat: further repeats are the same rows again."""
+    n = round(of / n_repeats)
+    if not of or not n:
+        return np.nan, np.nan, np.nan
+    low, high = binomtest(min(n, round(hits / n_repeats)), n).proportion_ci(method="wilson")
+    return float(hits / of), float(low), float(high)
