@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import equipoise
+from equipoise.experiments.terms import InTerms
 
 QUICK = {"recipes": ["gbdt", "logistic"], "n_folds": 3, "n_repeats": 1, "verbose": False}
 
@@ -83,3 +84,15 @@ def test_without_a_winner_there_is_no_model(frame, tmp_path):
     with pytest.raises(ValueError, match="No winner is crowned"):
         found.best
     assert not (found.save(tmp_path / "report") / "model").exists()
+
+
+def test_costs_by_label_come_out_the_same_whatever_the_labels_are(frame):
+    outcomes = []
+    for ordinary, rare in ((0, 1), ("no", "yes"), ("ok", "fraud")):
+        table = frame.assign(fraud=np.where(frame["fraud"] == "yes", rare, ordinary))
+        cost = {rare: {ordinary: 20}, ordinary: {rare: 1}}
+        found = equipoise.compare(table, "fraud", cost=cost, **QUICK | {"recipes": ["logistic"]})
+        read = InTerms(found.comparison)
+        outcomes.append([value for interval in read.chosen().values() for value in interval])
+        outcomes[-1] += [*read.range_of_threshold(), (found.best.predict(table.drop(columns="fraud")) == rare).mean()]
+    np.testing.assert_allclose(outcomes[1:], outcomes[:-1], rtol=1e-6)

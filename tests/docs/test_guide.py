@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.utils.data import DataLoader, TensorDataset
 
 ROOT = Path(__file__).parents[2]
-OPTIONAL = {"lightning_fabric", "skorch"}
+OPTIONAL = {"lightning_fabric", "shap", "skorch"}
 PIECES = re.compile(r"^## (?P<heading>[^\n]+)|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_data, write_report, write_summary
 from equipoise.reports.verdict import verdict
 from equipoise.text import number
@@ -59,3 +60,41 @@ def test_levels_of_categories_are_named_only_if_they_may_be_shown(stored, tmp_pa
         for name in ("report.html", "report.json"):
             text = (tmp_path / name).read_text(encoding="utf-8")
             assert ("Ward 7" in text) is shown and ("read as 1,5; rare levels are pooled" in text) is not shown
+
+
+def test_cells_that_the_check_quotes_are_shown_only_if_they_may_be(stored, tmp_path):
+    found = {
+        "severity": "note",
+        "kind": "marks",
+        "columns": ["a"],
+        "evidence": "Column 'a' holds 'Ward 7' (3) as categories.",
+        "remedy": "If they stand for missing cells, use --missing-values 'Ward 7'.",
+    }
+    found["text"] = f"{found['evidence']} {found['remedy']}"
+    comparison = stored(n_repeats=1, findings=[found])
+    comparison.problem["notes"] = ["Column 'a': taken for missing: 'Ward 7', 'n/a'."]
+    for shown in (False, True):
+        write_report(comparison, tmp_path / "report.html", command=COMMAND, show_values=shown)
+        write_data(comparison, tmp_path / "report.json", command=COMMAND, show_values=shown)
+        for name in ("report.html", "report.json"):
+            text = (tmp_path / name).read_text(encoding="utf-8").replace("&#39;", "'")
+            assert ("Ward 7" in text) is shown
+            assert ("Column 'a' holds … (3) as categories." in text) is not shown
+
+
+@pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])
+def test_alarms_and_costs_are_data_too(stored, tmp_path, counts):
+    comparison = stored(counts, ("none", "under"))
+    write_data(comparison, tmp_path / "report.json", command=COMMAND)
+    terms = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["terms"]
+    read = InTerms(comparison)
+    chosen = read.chosen()
+    for name, value in terms["outcomes"]["decision"].items():
+        assert value["mean"] == pytest.approx(chosen[name].mean) and value["low"] == pytest.approx(chosen[name].low)
+    assert terms["outcomes"]["100"]["recall"]["mean"] == pytest.approx(read.at_capacity(100)["recall"].mean)
+    assert len(terms["gain"]["caught"]) == len(read.folds) and terms["gain"]["caught"][0][-1] == 1
+    if len(counts) == 2:
+        assert tuple(terms["threshold"].values()) == pytest.approx(read.range_of_threshold())
+        assert len(terms["cost"]["cost"][0]) == len(terms["cost"]["threshold"])
+    else:
+        assert terms["threshold"] is None

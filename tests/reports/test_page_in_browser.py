@@ -81,6 +81,23 @@ def test_folded_parts_do_not_overflow_either(page, size):
     assert driver.execute_script("return document.scrollingElement.scrollWidth") <= size[0]
 
 
+def test_print_is_light_and_cuts_nothing(page):
+    driver = page((720, 1000), "dark")
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
+    try:
+        ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert luminance(ground) == pytest.approx(1)
+        ends = driver.execute_script(
+            "return [...document.querySelectorAll('.board, #outcomes, pre')].map(e => e.getBoundingClientRect().right)"
+        )
+        assert max(ends) <= 720
+        hidden = "return [...document.querySelectorAll('details table')].filter(e => !e.checkVisibility()).length"
+        assert driver.execute_script(hidden) == 0
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
+
+
 def luminance(rgb):
     """WCAG 2 relative luminance of a computed colour such as rgb(1, 2, 3)."""
     channels = [int(part) / 255 for part in rgb[rgb.index("(") + 1 : -1].split(",")[:3]]
