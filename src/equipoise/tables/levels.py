@@ -44,7 +44,7 @@ def as_categories(encoder: OneHotEncoder, levels: NDArray[np.object_]) -> Iterat
     """Give each column as codes of the fitted encoder's levels, the pool last; missing and unseen cells as missing."""
     coded = encoder.transform(levels)
     start = 0
-    for column, width in zip(levels.T, _widths(encoder)):
+    for column, width in zip(levels.T, widths(encoder)):
         block = coded[:, start : start + width]
         codes = np.where(block.any(axis=1) & (column != MISSING_LEVEL), block.argmax(axis=1), -1)
         yield pd.Categorical.from_codes(codes, categories=pd.RangeIndex(width))
@@ -57,7 +57,7 @@ def pooled_levels(encoder: OneHotEncoder, names: Sequence[str]) -> dict[str, str
     return {name: f"pooled: {listed(map(repr, pool), most=10)}" for name, pool in pools if pool is not None}
 
 
-def _widths(encoder: OneHotEncoder) -> list[int]:
+def widths(encoder: OneHotEncoder) -> list[int]:
     """Return the number of 0/1 columns of each category column."""
     pools = zip(encoder.categories_, encoder.infrequent_categories_)
     return [len(levels) - (0 if pool is None else len(pool) - 1) for levels, pool in pools]

@@ -33,7 +33,7 @@ from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
 from equipoise.tables.frames import as_frame, input_names
 from equipoise.tables.kinds import find_kinds, is_plain
-from equipoise.tables.levels import as_categories, count, level_encoder, pooled_levels, prose
+from equipoise.tables.levels import as_categories, count, level_encoder, pooled_levels, prose, widths
 from equipoise.tables.outliers import reach, within_reach
 from equipoise.tables.text_encoder import Encoder
 from equipoise.tables.text_features import TextFeatures
@@ -281,10 +281,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         texts = [name for name, features in self.texts_.items() for _ in range(features.n_features_out_)]
         if self.native:
             return [name for name in self.kinds_ if name not in self.dropped_ and name not in self.texts_] + texts
-        widths = {"category": self._widths()} if "category" in self.parts_ else {}
+        own = {"category": widths(self.parts_["category"])} if "category" in self.parts_ else {}
         if "date" in self.parts_:
-            widths["date"] = [2 * len(self._periods[name]) for name in self.layout_["date"]]
-        parts = [zip(names, widths.get(part, [1] * len(names))) for part, names in self.layout_.items()]
+            own["date"] = [2 * len(self._periods[name]) for name in self.layout_["date"]]
+        parts = [zip(names, own.get(part, [1] * len(names))) for part, names in self.layout_.items()]
         return [name for part in parts for name, width in part for _ in range(width)] + texts
 
     def summary(self) -> pd.DataFrame:
