@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test test-long check bench docs docs-serve clean
+.PHONY: demo test test-long check bench docs docs-serve release-check clean
 
 demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, into demo/
 	rm -rf demo
@@ -37,6 +37,9 @@ $(READY): pyproject.toml reproductions/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]' --editable reproductions
 	@touch $(READY)
+
+release-check:  ## wheel and sdist, built, checked and used in fresh environments
+	PYTHON=$(PYTHON) .ci/release-check
 
 clean:
 	rm -rf .venv demo

@@ -48,7 +48,12 @@ print(search.history.tail(3))
 print(search.outer_steps.tail(3))
 
 # %%
-from equipoise.reports.parameter_chart import parameter_chart
-
-parameter_chart(search.history)
+# Each parameter that the search changed, a line a class. Class 3 is the rarest.
+changed = [name for name, values in search.history.groupby("parameter") if values.groupby("class")["value"].std().any()]
+figure, axes = plt.subplots(1, len(changed), figsize=(5 * len(changed), 3.6), squeeze=False, layout="constrained")
+for axis, name in zip(axes.flat, changed):
+    for label, values in search.history[search.history["parameter"] == name].groupby("class"):
+        axis.plot(values["step"], values["value"], label=f"class {label}")
+    axis.set(xlabel="training step", title=name)
+axes[0, 0].legend()
 plt.show()
