@@ -106,7 +106,7 @@ def main() -> None:
         print(f"equipoise {run('--version').strip()}, {public_names()} public names")
         run("fit", fraud, "--target", "is_fraud", "--out", model)
         run("predict", model, fraud, "--out", scored)
-        found = (pd.read_csv(scored)["predicted"] == pd.read_csv(fraud)["is_fraud"]).mean()
+        found = (pd.read_csv(scored)["prediction"] == pd.read_csv(fraud)["is_fraud"]).mean()
         print(f"fit and predict: {found:.0%} of the training rows right")
         report = folder / "report"
         run("compare", fraud, "--target", "is_fraud", "--recipes", "logistic", "gbdt", "--folds", "3", "--out", report)

@@ -3,7 +3,7 @@ A comparison in a notebook, with its report
 ===========================================
 
 `equipoise.compare` does in Python what the command ``equipoise compare`` does: the same folds for all recipes, an
-interval for each, and no winner where chance may explain the lead.
+interval for each, and no winner where the scores cannot be trusted.
 """
 
 import html

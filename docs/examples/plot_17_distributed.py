@@ -26,8 +26,8 @@ with tempfile.TemporaryDirectory() as folder:
     ranks = [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 # %%
-# Every batch of 32 rows holds 16 of the minority class, on both ranks; ordinary batches hold 0 to 3. The weights of
-# both processes stay equal, since DistributedDataParallel averages the gradients.
+# Every batch of 32 rows holds 16 of the minority class, on both ranks; ordinary batches hold few or none. The
+# weights of both processes stay equal, since DistributedDataParallel averages the gradients.
 ordinary = np.random.default_rng(0).binomial(32, 0.02, size=len(ranks[0]["rare"]))
 figure, (counts, course) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
 counts.plot(ordinary, color="grey", linewidth=0.7, label="ordinary batches")

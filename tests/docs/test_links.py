@@ -35,7 +35,7 @@ def broken(page: Path) -> list[str]:
     missing = []
     for link in (inline or card for inline, card in LINK.findall(text)):
         path, _, anchor = link.partition("#")
-        target = page.parent / path if path else page
+        target = (page.parent / path).resolve() if path else page
         if re.match(r"\w+:", link) or named_in_build(target):
             continue
         target = target if target.exists() else target.with_name(f"{target.name}.md")
