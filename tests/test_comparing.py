@@ -76,6 +76,17 @@ def test_wrong_terms_are_refused_before_the_work(frame):
         equipoise.compare(frame, "fraud", positive="maybe", **QUICK)
 
 
+def test_equal_rows_are_held_together_and_a_lost_class_is_said(frame):
+    repeated = pd.concat([frame, frame.head(30)], ignore_index=True)
+    repeated.loc[::4, "fraud"] = None
+    with pytest.warns(UserWarning, match="68 rows of 270 have no label in 'fraud'.*keep_default_na=False"):
+        found = equipoise.compare(repeated, "fraud", recipes=["logistic"], n_folds=3, n_repeats=1, verbose=False)
+    groups = found.dataset.groups
+    assert groups is not None
+    for fold in found.comparison.folds.values():
+        assert not set(groups[fold.test_rows]) & set(np.delete(groups, fold.test_rows))
+
+
 def test_without_a_winner_there_is_no_model(frame, tmp_path):
     noise = frame.assign(fraud=np.random.default_rng(1).permutation(frame["fraud"]))
     found = equipoise.compare(noise, "fraud", **QUICK)

@@ -1,6 +1,7 @@
 """`compare` in Python: a comparison of recipes on a data frame, without files, that shows itself in a notebook."""
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -253,20 +254,20 @@ def compare(
     """
     from rich.console import Console
 
+    from equipoise.datasets.checked import checked
     from equipoise.experiments.compare import check_names
-    from equipoise.tables.check import check_features
-    from equipoise.tables.finding import LEFT_OUT
+    from equipoise.tables.check import missing_labels
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
     report_by = [report_by] if isinstance(report_by, str) else report_by
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
     task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights, report_by=report_by)
-    findings = check_features(task.X, task.y)
-    left_out = [column for found in findings if found.kind in LEFT_OUT for column in found.columns]
-    dataset = replace(task, X=task.X.drop(columns=left_out), findings=tuple(findings))
-    if dataset.X.shape[1] == 0:
-        raise ValueError(f"No column of the table is left to learn from. {' '.join(map(str, findings))}")
+    dataset = checked(task)
+    for found in missing_labels(task.unlabelled, task.y):
+        dataset = replace(dataset, findings=(found, *dataset.findings))
+        if found.severity != "note":
+            warnings.warn(str(found), UserWarning, stacklevel=2)
     deadline, console = Deadline(budget), Console(quiet=not verbose)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -79,6 +79,23 @@ def _native(array: Any) -> Any:
     return array.astype(np.float64) if numeric else array
 
 
+def check_labelled(y: Any) -> None:
+    """Refuse labels in text of which some are missing, with a `ValueError` that says what may have happened."""
+    frame = nw.from_native(y, pass_through=True, allow_series=True)
+    if isinstance(frame, nw.Series):
+        if frame.dtype not in (nw.String, nw.Object, nw.Categorical):
+            return
+        absent = int(pd.isna(np.asarray(frame.to_numpy(), dtype=object)).sum())
+    else:
+        labels = np.asarray(y)
+        absent = int(pd.isna(labels).sum()) if labels.dtype == object and labels.ndim == 1 else 0
+    if absent:
+        raise ValueError(
+            f"y contains NaN: {absent:,} of {len(y):,} labels are missing. If they are a class, such as None or NA, "
+            "which pandas takes for missing, read the file with keep_default_na=False; otherwise leave these rows out."
+        )
+
+
 def check_one_kind(labels: NDArray[Any]) -> None:
     """Refuse labels with gaps, or of kinds that cannot be sorted, with a `ValueError`."""
     if labels.dtype != object:

@@ -41,6 +41,17 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def called(recipe: str) -> str:
+    """Return the name of a recipe for a sentence, in which a bare "none" would read as no recipe at all.
+
+    Examples
+    --------
+    >>> called("none"), called("smote")
+    ("'none'", 'smote')
+    """
+    return repr(recipe) if recipe == "none" else recipe
+
+
 def number(value: float, digits: int = 3) -> str:
     """Write a number to so many decimals, with a true minus sign; a dash where there is none.
 

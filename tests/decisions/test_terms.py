@@ -116,7 +116,7 @@ def test_a_capacity_in_rows_takes_the_most_probable_of_a_batch(rows):
     alarm = clf.predict(X) == 1
     assert alarm.sum() == 30
     assert proba[alarm].min() >= proba[~alarm].max()
-    with pytest.warns(UserWarning, match="All 20 rows get an alarm"):
+    with pytest.warns(UserWarning, match="Every row gets an alarm: the batch of 20"):
         assert (clf.predict(X[:20]) == 1).all()
 
 
@@ -230,3 +230,16 @@ def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):
 def test_terms_that_do_not_fit_the_classes_are_refused(given_terms, labels, sentence):
     with pytest.raises(ValueError, match=sentence):
         Terms(**given_terms).aim(np.array(labels), rare="b")
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ({"a": {"b": 1, "c": 1}, "b": {"a": 1, "c": 1}}, "a row is missing for 'c'"),
+        ({"a": {"b": 1}, "b": {"a": 1, "c": 1}, "c": {"a": 1, "b": 2}}, "the row of 'a' has no cost .* for 'c'"),
+        ({"a": {"b": 1, "c": 1}, "b": {"a": 1, "c": 1}, "c": {"a": 1, "b": 2, "d": 1}}, "'d' is no class"),
+    ],
+)
+def test_costs_that_lack_a_class_name_it(costs, said):
+    with pytest.raises(ValueError, match=said):
+        Terms(cost=costs).aim(np.array(["a", "b", "c"]), "a")

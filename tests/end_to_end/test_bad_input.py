@@ -124,6 +124,28 @@ def test_options_that_a_recipe_does_not_take(refused, table, tmp_path, options, 
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--drop", "x", "--keep", "x"], "--keep and --drop both name 'x'"),
+        (["--number", "x", "--category", "x"], "--number and --category both name 'x'"),
+        (["--dates", "monthfirst"], "No column fits --dates monthfirst: correct or remove the option. Column 'day'"),
+        (["--decimal", "."], "No column fits --decimal .: correct or remove the option. Column 'x' holds numbers "),
+    ],
+)
+def test_options_that_contradict_each_other_or_the_file(refused, table, tmp_path, options, said):
+    day = pd.date_range("2024-01-01", periods=40).strftime("%d.%m.%Y")
+    path = tmp_path / "t.csv"
+    table.assign(x=table["x"] + 0.001, day=day).to_csv(path, index=False, sep=";", decimal=",")
+    assert said in refused("check", path, "--target", "class", *options)
+
+
+def test_a_plan_without_a_pilot_takes_no_columns(refused):
+    assert "no" in refused("plan", "--prior", ".1", "--target", "y") and "pilot" in refused(
+        "plan", "--prior", ".1", "--time", "day"
+    )
+
+
 def test_no_model(refused, table, tmp_path):
     path = write(table, tmp_path / "t.csv")
     assert "There is no model" in refused("predict", tmp_path, path, "--out", tmp_path / "scored.csv")

@@ -46,7 +46,7 @@ def test_the_same_command_again_runs_nothing_anew(report, here, fraud_csv, quick
 
 def test_another_comparison_does_not_mix_into_the_folder(report, here, fraud_csv, quick):
     sentence = here("compare", fraud_csv, *quick, "--seed", "1", "--out", report[0], refused=True)
-    assert "holds another comparison, which differs in random_state" in sentence
+    assert "holds another comparison, which differs in seed" in sentence
 
 
 def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, equipoise, frame, tmp_path):

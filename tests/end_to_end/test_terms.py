@@ -75,7 +75,7 @@ def test_a_capacity_counts_the_rows_of_the_file(compared, here, fraud_csv, frame
     frame.head(10).to_csv(tmp_path / "few.csv", index=False)
     few, said = scored(here, folder / "model", tmp_path / "few.csv", tmp_path)
     assert (few["prediction"] == "yes").all()
-    assert "All 10 rows get an alarm" in said
+    assert "Every row gets an alarm: the file, of 10 rows" in said
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_costs_of_several_classes_come_from_a_csv_file(here, tmp_path):
     assert (found["prediction"][table["y"] == "c"] == "c").mean() > 0.9
     (tmp_path / "costs.csv").write_text("true,a,b\na,0,1\nb,1,0\n")
     sentence = here(*options, "--cost", tmp_path / "costs.csv", refused=True)
-    assert "Costs must be finite numbers" in sentence
+    assert "a row is missing for 'c'" in sentence
 
 
 @pytest.mark.parametrize(

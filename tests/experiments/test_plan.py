@@ -105,8 +105,9 @@ def whole_command(budget, speed=1.0, reading=3.0, done=(), **machine):
     wish = Protocol(NAMES, 5, 2, 4, STEPS, random_state=0)
     schedule = Schedule(costs, deadline, 5, 2)
     protocol = schedule.cut(wish)
+    left_out = [name for name in NAMES if name not in protocol.recipes]
     fake = FakeMachine(clock, costs, schedule.share, protocol, done=set(done), **machine)
-    found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note))
+    found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), left_out)
     fake.pass_time(len(found.recipes) * 5 * found.n_repeats * costs.score + costs.report)
     slowest = max(found.recipes, key=lambda name: costs.recipes[name].at(schedule.share))
     a_refit = costs.recipes[slowest].at(schedule.share) * 1.25 * fake.slower(slowest) * load(clock.now)
@@ -121,16 +122,22 @@ def doubles_midway(budget):
 
 @pytest.mark.parametrize("speed", [0.2, 1.0, 5.0, 1000.0])
 @pytest.mark.parametrize("budget", [60, 120, 900, 7200])
-@pytest.mark.parametrize("case", ["as estimated", "load doubles midway", "one ten times slower", "all twice as slow"])
+@pytest.mark.parametrize(
+    "case", ["as estimated", "load doubles midway", "one ten times slower", "all twice as slow", "starved"]
+)
 def test_the_whole_command_ends_within_its_time(budget, speed, case):
     machine = {
         "as estimated": {},
         "load doubles midway": {"load": doubles_midway(budget)},
         "one ten times slower": {"slower": lambda recipe: 10.0 if recipe == "remix" else 1.0},
         "all twice as slow": {"load": lambda now: 2.0},
+        "starved": {"load": lambda now: 8.0 if now > budget / 10 else 1.0},
     }[case]
     try:
         found = whole_command(budget, speed, **machine)
+    except TimeoutError:  # told, and before the time limit
+        assert case == "starved"
+        return
     except ValueError as error:  # too short for any recipe: told before the run
         assert "No recipe can be compared" in str(error) and "Raise --budget" in str(error) and budget * speed < 100
         return
@@ -138,8 +145,8 @@ def test_the_whole_command_ends_within_its_time(budget, speed, case):
     first, last = found["first"], found["last"]
     fake = found["fake"]
     assert all((r, k, f) in fake.done for r in last.recipes for k in range(last.n_repeats) for f in range(5))
-    gone = set(first.recipes) - set(last.recipes)
-    assert all(any(name in note for note in found["said"]) for name in gone)
+    gone, added = set(first.recipes) - set(last.recipes), set(last.recipes) - set(first.recipes)
+    assert all(any(name in note for note in found["said"]) for name in gone | added)
     assert set(last.notes) >= {*first.notes, *found["said"]}
     if case == "as estimated":
         assert not gone and first.n_repeats == last.n_repeats and found["refitted"]
@@ -217,3 +224,12 @@ def test_a_recipe_that_could_not_be_timed_is_tried_before_all_is_refused():
     assert schedule.part(["gbdt"], ["gbdt"], 1).recipes == ["gbdt"]
     with pytest.raises(ValueError, match="No recipe can be compared"):
         Schedule(guesses, Deadline(5, Clock()), 5, 2).cut(wish)
+
+
+@pytest.mark.parametrize("budget", [120, 300])
+def test_what_was_left_out_is_compared_after_all_where_time_is_left(budget):
+    found = whole_command(budget, load=lambda now: 0.4)
+    first, last = found["first"].recipes, found["last"].recipes
+    added = last[len(first) :]
+    assert last[: len(first)] == first and added and found["spent"] <= budget
+    assert found["said"] == [f"Time was left at the end, so {name} was compared after all." for name in added]

@@ -57,3 +57,16 @@ def test_reliability_by_hand():
     z2 = 1.959964**2
     half = np.sqrt(z2) * np.sqrt(1 / 8 + z2 / 16) / (1 + z2 / 2)
     assert (bins.low[0], bins.high[0]) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-6)
+
+
+def test_integer_weights_are_repeated_rows(rows):
+    rare, proba = rows
+    weights = np.random.default_rng(1).integers(1, 4, len(rare)).astype(float)
+    often = [np.repeat(values, weights.astype(int)) for values in (rare, proba)]
+    for weighed, repeated in zip(curves.precision_recall(*rows, weights), curves.precision_recall(*often)):
+        np.testing.assert_allclose(weighed, repeated)
+    for name, values in curves.threshold_sweep(*rows, weights).items():
+        np.testing.assert_allclose(values, curves.threshold_sweep(*often)[name], err_msg=name)
+    found, expected = curves.reliability(*rows, weights), curves.reliability(*often)
+    np.testing.assert_allclose((found.predicted, found.observed), (expected.predicted, expected.observed))
+    assert (found.high - found.low > expected.high - expected.low).all()  # unequal weights tell less

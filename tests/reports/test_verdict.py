@@ -87,11 +87,11 @@ def test_a_recipe_counts_at_its_best_and_is_told_as_shipped(stored):
     shipped, best = (by_fold(comparison, "none", column) for column in ("g_mean", "best_g_mean"))
     assert shipped.mean() < 0.2 < 0.9 < best.mean()
     found = verdict(comparison)
-    assert found.best.startswith(f"none has the highest G-mean: {number(best.mean())} (95% interval ")
+    assert found.best.startswith(f"'none' has the highest G-mean: {number(best.mean())} (95% interval ")
     assert found.best.endswith(f"with tuned thresholds; as shipped {number(shipped.mean())}.")
     cuts = comparison.at_best.thresholds("none")
     spread = f"{number(np.median(cuts))} on ({number(cuts.min())} to {number(cuts.max())} over folds)."
-    assert found.readings == f"none decides for “0” from a probability of {spread}"
+    assert found.readings == f"'none' decides for “0” from a probability of {spread}"
     assert "(no treatment) with tuned thresholds, trained on all rows" in found.use
 
 
@@ -101,7 +101,7 @@ def test_what_reading_does_to_untreated_models_is_told(stored):
     shipped, best = (by_fold(comparison, "none", column).mean() for column in ("g_mean", "best_g_mean"))
     assert comparison.winner == "under"
     assert verdict(comparison).readings.startswith(
-        f"Reading alone matters: without any other training, none goes from {number(shipped)} to {number(best)} with "
+        f"Reading alone matters: without any other training, 'none' goes from {number(shipped)} to {number(best)} with "
     )
 
 

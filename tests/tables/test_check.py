@@ -254,3 +254,22 @@ def test_classes_that_differ_in_spelling_alone():
     frame = pd.DataFrame({"a": np.arange(60.0) ** 2 % 17, "outcome": ["no", "Yes", "yes"] * 20})
     (found,) = [finding for finding in check(frame, "outcome") if finding.kind == "spelling"]
     assert "'Yes' and 'yes'" in found.evidence
+
+
+def test_columns_with_a_part_to_play_are_no_features(table):
+    frame = table.assign(copy=table["y"] * 2.0, day=pd.date_range("2020-01-01", periods=N).strftime("%d.%m.%Y"), w=1)
+    assert ("leak", ("copy",)) in kinds(frame)
+    assert kinds(frame, group="copy", time="day", weights="w", gap="30d") == set()
+    with pytest.raises(ValueError, match="There is no column 'wage' for the weights"):
+        check(frame, "y", weights="wage")
+
+
+@pytest.mark.parametrize(("n_missing", "severity"), [(200, "caution"), (5, "note")])
+def test_missing_labels_that_may_be_a_class(table, n_missing, severity):
+    frame = table.assign(y=np.where(table["y"] == 1, "late", "paid").astype(object))
+    frame.loc[: n_missing - 1, "y"] = None
+    found = next(found for found in check(frame, "y") if found.kind == "unlabelled")
+    assert found.severity == severity and f"{n_missing} rows of 2,000 have no label in 'y'" in found.evidence
+    assert ("keep_default_na=False" in found.remedy) == (severity == "caution")
+    with pytest.raises(ValueError, match="holds only 'late' beside .*keep_default_na=False"):
+        check(frame.assign(y=frame["y"].where(frame["y"] == "late")), "y")

@@ -21,20 +21,28 @@ def written_number(value: float, style: str, digits: int, decoration: str) -> st
     if decoration == "brackets":
         return f"({text})" if value < 0 else text
     sign = "-" if value < 0 else ""
-    return {"plain": f"{sign}{text}", "euro": f"{sign}{text} €", "dollar": f"{sign}${text}", "behind": f"{text}{sign}"}[
-        decoration
-    ]
+    return {
+        "plain": f"{sign}{text}",
+        "euro": f"{sign}{text} €",
+        "dollar": f"{sign}${text}",
+        "behind": f"{text}{sign}",
+        "percent": f"{sign}{text} %",
+        "close percent": f"{sign}{text}%",
+    }[decoration]
 
 
-STYLES = [*NUMBERS, "1\u202f234,5"]
-DECORATIONS = ["plain", "euro", "dollar", "brackets", "behind"]
+BLANKS = "\u00a0\u2007\u2009\u202f"  # no-break, of a digit's width, thin, and narrow no-break
+STYLES = [*NUMBERS, *(f"1{blank}234{mark}5" for blank in BLANKS for mark in ",.")]
+PLAIN_BLANK = str.maketrans(BLANKS, " " * len(BLANKS))
+DECORATIONS = ["plain", "euro", "dollar", "brackets", "behind", "percent", "close percent"]
 
 
 @given(st.sampled_from(STYLES), st.sampled_from(DECORATIONS), st.integers(0, 6), st.floats(-1e9, 1e9))
 def test_a_number_in_any_style_is_read_back(style, decoration, digits, value):
     value = round(value, digits)
     text = written_number(value, style, digits, decoration)
-    assert_allclose(read_numbers(as_cells([text]), style.replace("\u202f", " ")), [value], rtol=1e-12, atol=1e-12)
+    value /= 100 if "percent" in decoration else 1
+    assert_allclose(read_numbers(as_cells([text]), style.translate(PLAIN_BLANK)), [value], rtol=1e-12, atol=1e-12)
 
 
 @given(
@@ -176,3 +184,10 @@ def test_dates_become_a_number_and_their_place_in_year_week_and_day():
     assert rows.groupby(np.asarray(days.day_of_week))["d_week_cos"].std().max() < 0.35
     short = TablePreprocessor().fit(pd.DataFrame({"d": days[:5].normalize()}))
     assert short.get_feature_names_out().tolist() == ["d"]
+
+
+def test_a_style_that_a_column_is_not_written_in_is_said():
+    with pytest.warns(UserWarning, match="'a' holds numbers written 1.234,5, not as --decimal . would have them"):
+        TablePreprocessor(decimal=".", min_frequency=1).fit(pd.DataFrame({"a": ["1.234,5", "2,25"] * 9}))
+    with pytest.warns(UserWarning, match="'d' holds dates written dayfirst, not as --dates monthfirst would"):
+        TablePreprocessor(dates="monthfirst", min_frequency=1).fit(pd.DataFrame({"d": ["25.03.2024", "1.4.2024"] * 9}))

@@ -494,8 +494,8 @@ def error(call, kind=ValueError):
 def test_text_in_columns_of_numbers_is_named_with_its_rows_and_the_remedy():
     X = pd.DataFrame({"x": [*map(str, range(20)), "oops", "21", "oops", "n/a"], "y": [*map(str, range(23)), "b b"]})
     message = error(lambda: TablePreprocessor().fit(X))
-    assert "'x' holds numbers, but 2 cell(s)" in message and "'oops' in row 20" in message
-    assert "'y' holds numbers, but 1 cell(s)" in message and "'b b' in row 23" in message
+    assert "'x' holds numbers, but 2 cells" in message and "'oops' in row 20" in message
+    assert "'y' holds numbers, but 1 cell " in message and "'b b' in row 23" in message
     assert "missing_values=['oops', 'b b']" in message and "--missing-values oops 'b b'" in message
     assert "--category x y" in message
     assert "'oops' in row 2 " in error(lambda: TablePreprocessor().fit([[1.0], [2.0], ["oops"], [4.0]]))
@@ -541,7 +541,7 @@ def test_infinite_values_are_refused_at_fit_and_at_predict(value):
     good = bad.assign(x=[1.0, 2.0, 3.0, np.nan])
     for call in (lambda: TablePreprocessor().fit(bad), lambda: TablePreprocessor().fit(good).transform(bad)):
         message = error(call)
-        assert "'x' holds 2 infinite value(s)" in message and "in row 1 " in message
+        assert "'x' holds 2 infinite values" in message and "in row 1 " in message
 
 
 def test_missing_and_unknown_columns_are_named():

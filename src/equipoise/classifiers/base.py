@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from equipoise.containers import as_array, check_one_kind
+from equipoise.containers import as_array, check_labelled, check_one_kind
 from equipoise.describing import Description
 from equipoise.text import counted
 
@@ -56,6 +56,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
         """Return training rows and class codes; set `classes_` and the attributes of features."""
+        check_labelled(y)
         rows, labels = validate_data(
             self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
         )

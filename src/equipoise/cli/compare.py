@@ -32,6 +32,7 @@ from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
+from equipoise.text import called
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -205,7 +206,7 @@ def compare(
             log(comparison, out, command)
     if comparison.aim.decides and not comparison.obstacle:
         say(f"Decision: {InTerms(comparison).sentence()}.")
-    model = f"   Model ({comparison.winner}): {out / 'model'}" if not not_saved else ""
+    model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if not not_saved else ""
     say(f"Report: {out / 'report.html'}{model}")
     if to_score and table is not None and not not_saved:
         write_unlabelled(out / "model", table, out)

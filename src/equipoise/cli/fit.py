@@ -15,6 +15,7 @@ from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
+from equipoise.text import called, counted
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -117,9 +118,9 @@ def fit(
         try:
             model = fit_whole(model, data, seconds=seconds)
         except TimeoutError as error:
-            raise ValueError(f"{recipe} cannot be fitted within {deadline}. {error} Raise --budget.") from error
+            raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error} Raise --budget.") from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
-        say(f"Note: {recipe} trained on {n_trained:,} of {len(data.y):,} rows, sampled by class.")
+        say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = tested

@@ -65,7 +65,7 @@ class ImageTask:
             "balanced accuracy": metrics.balanced_accuracy(self.test.labels, predicted, labels=known),
         }
         scores = ", ".join(f"{title} {value:.3f}" for title, value in figures.items())
-        say(f"On the {len(self.test):,} images of the test part, which chose nothing: {scores}.")
+        say(f"On the {counted(len(self.test), 'image')} of the test part, which chose nothing: {scores}.")
         return figures
 
 

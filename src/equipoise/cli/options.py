@@ -49,14 +49,20 @@ class Reading:
     missing_values: Annotated[list[str], Parameter(consume_multiple=True)] | None = None
     """Texts that mark a missing cell, beside empty cells."""
 
-    def table(self, path: Path, target: str | None = None, as_text: bool = False) -> "pd.DataFrame":
+    def table(
+        self, path: Path, target: str | None = None, *, thousands: str | None = None, as_text: bool = False
+    ) -> "pd.DataFrame":
         """Read a file; words such as None are classes in the target's column."""
         check_input(path)  # before the slow import
 
         from equipoise.tables import read_table
 
         return read_table(
-            path, **{**asdict(self), "missing_values": self.missing_values or ()}, target=target, as_text=as_text
+            path,
+            **{**asdict(self), "missing_values": self.missing_values or ()},
+            target=target,
+            thousands=thousands,
+            as_text=as_text,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,6 +111,18 @@ class Columns:
         """Columns of the group, the time and the weights, where given."""
         given = {"group": self.group, "time": self.time, "weights": self.weights}
         return {role: name for role, name in given.items() if name is not None}
+
+    def check(self) -> None:
+        """Refuse options that say two things of one column."""
+        of_use = {"--keep": self.keep, "--drop": self.drop, "--id": self.id}
+        of_kind = {"--number": self.number, "--category": self.category, "--date": self.date, "--text": self.text}
+        for options, only in ((of_use, {"--keep"}), (of_kind, set(of_kind))):
+            first: dict[str, str] = {}
+            for option, names in options.items():
+                for name in dict.fromkeys(names or ()):
+                    if name in first and {option, first[name]} & only:
+                        raise ValueError(f"{first[name]} and {option} both name {name!r}: remove one of the two.")
+                    first.setdefault(name, option)
 
     def kinds(self, left_out: Container[str] = ()) -> "dict[str, Kind]":
         """Return the kind of each column that an option names, but for some columns."""

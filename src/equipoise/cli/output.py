@@ -27,7 +27,7 @@ def announce(data: "Dataset") -> None:
     counts = data.y.value_counts()
     share = counts.min() / counts.sum()
     row = "image" if data.images else "row"
-    columns = "" if data.images else f", {counted(data.X.shape[1], 'column')}"
+    columns = "" if data.images else f", {counted(data.X.shape[1], 'column')} to learn from"
     say(
         f"{data.name}: {counted(len(data.y), row)}{columns}, {len(counts)} classes; "
         f"the rare class is {data.rare!r} with {counted(counts.min(), row)} ({share:.2%})."

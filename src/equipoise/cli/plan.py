@@ -11,8 +11,12 @@ from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import announce, say
 from equipoise.cli.task import load_task
 from equipoise.files import check_input
+from equipoise.text import counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from equipoise.datasets import Dataset
 
 
@@ -65,6 +69,8 @@ def plan(
         raise ValueError("Give the share of the class that matters (--prior .01), or a pilot table and its --target.")
     if pilot is not None and target is None:
         raise ValueError(f"Name the column of {pilot} that holds the classes: --target NAME.")
+    if pilot is None and (target is not None or columns != AS_FOUND or reading != AS_IN_A_FILE):
+        raise ValueError("--target and the options of columns are for a pilot table, but none is given: name its file.")
     expected = {"prior": prior, "precision": precision, "average_precision": average_precision}
     if pilot is not None and target is not None:
         check_input(pilot)
@@ -92,7 +98,7 @@ def plan(
         have = len(data.y)
         settled = [need.goal for need in found if need.rows <= have]
         say(
-            f"The pilot has {have:,} rows: "
+            f"The pilot has {counted(have, 'row')}: "
             + (f"enough for {'; '.join(settled)}." if settled else "not enough for any of these goals.")
         )
 
@@ -103,24 +109,32 @@ def _measured(data: "Dataset", recall: float) -> dict[str, float]:
 
     import numpy as np
     from sklearn.metrics import average_precision_score, precision_recall_curve
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 
     from equipoise import recipes
-    from equipoise.experiments.splits import feasible_folds
+    from equipoise.experiments.arms import without_random_rows
+    from equipoise.experiments.splits import ForwardFolds, StratifiedFolds, feasible_folds
 
     rare = (data.y.astype(str) == str(data.rare)).to_numpy()
-    n_folds, _ = feasible_folds(rare.astype(np.int64), 5)
-    kind = StratifiedKFold if data.groups is None else StratifiedGroupKFold
-    folds = kind(n_folds, shuffle=True, random_state=0)
-    model = recipes.make("gbdt", preprocessor=data.table_preprocessor(), random_state=0)
+    codes, weights = rare.astype(np.int64), np.ones(len(rare)) if data.weights is None else data.weights
+    n_folds, _ = feasible_folds(codes, 5, data.dependence)
+    splits = (StratifiedFolds if data.times is None else ForwardFolds)(n_folds)
+    options = without_random_rows("gbdt") if data.dependence is not None else {}
+    held_out, scores = list[np.ndarray](), list[np.ndarray]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = cross_val_predict(model, data.X, rare, groups=data.groups, cv=folds, method="predict_proba")[:, 1]
-    precisions, recalls, _ = precision_recall_curve(rare, scores)
+        for fold in splits.folds(data, codes, 0):
+            model = recipes.make("gbdt", preprocessor=data.table_preprocessor(), random_state=0, **options)
+            model.fit(data.X.iloc[fold.train], rare[fold.train], classifier__sample_weight=weights[fold.train])
+            held_out.append(fold.test)
+            scores.append(model.predict_proba(data.X.iloc[fold.test])[:, 1])
+    rows, proba = np.concatenate(held_out), np.concatenate(scores)
+    seen = rare[rows], proba
+    precisions, recalls, _ = precision_recall_curve(*seen, sample_weight=weights[rows])
+    score = average_precision_score(*seen, sample_weight=weights[rows])
     return {
-        "prior": float(rare.mean()),
+        "prior": float(np.average(rare, weights=weights)),
         "precision": float(min(precisions[recalls >= recall].max(), 0.99)),
-        "average_precision": float(min(average_precision_score(rare, scores), 0.99)),
+        "average_precision": float(min(score, 0.99)),
     }
 
 
@@ -128,11 +142,19 @@ def _in_words(measured: dict[str, float], data: "Dataset", recall: float) -> str
     from equipoise.experiments.sample_size import logit_interval, wilson
     from equipoise.text import between, number
 
-    n_rare = round(measured["prior"] * len(data.y))
-    prior = wilson(measured["prior"], len(data.y))
-    score = logit_interval(measured["average_precision"], n_rare)
+    rare = (data.y.astype(str) == str(data.rare)).to_numpy()
+    prior = wilson(measured["prior"], _tells(data, rare | True))
+    score = logit_interval(measured["average_precision"], _tells(data, rare))
     return (
         f"precision {number(measured['precision'])} at a recall of {recall:g}, average precision "
         f"{number(measured['average_precision'])} (95% interval {between(*score)}); the share of {data.rare!r} is "
         f"{measured['prior']:.3g} (95% interval {prior[0]:.3g} to {prior[1]:.3g})"
     )
+
+
+def _tells(data: "Dataset", rows: "NDArray[np.bool_]") -> float:
+    """Return how many equal rows tell as much as these do by their weights (Kish)."""
+    if data.weights is None:
+        return float(rows.sum())
+    own = data.weights[rows]
+    return float(own.sum() ** 2 / (own**2).sum())

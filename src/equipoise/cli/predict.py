@@ -15,7 +15,7 @@ from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
 from equipoise.files import check_input, check_output
 from equipoise.images.kinds import IMAGE_ENDINGS, is_images, is_table
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def predict(
     n_rows = write(parts, out)
     for note in [*scorer.notes, *scorer.notes_on_cells()]:
         say(f"Note: {note}")
-    say(f"{n_rows:,} rows: {out}")
+    say(f"{counted(n_rows, 'row')}: {out}")
 
 
 def _predict_images(
@@ -128,7 +128,7 @@ def _predict_images(
     n_rows = write([scored], out)
     for note in notes:
         say(f"Note: {note}")
-    say(f"{n_rows:,} images: {out}")
+    say(f"{counted(n_rows, 'image')}: {out}")
 
 
 def _check_threshold(threshold: float | None, classes: "NDArray[Any]") -> None:
@@ -209,8 +209,8 @@ class Scorer:
             self.decided = decide_by_alarms(np.concatenate(proba), rule)
             if len(self.decided) <= rule.capacity:
                 self.notes.append(
-                    f"All {len(self.decided)} rows get an alarm: the file is no longer than the capacity of the model, "
-                    f"{rule.capacity} rows."
+                    f"Every row gets an alarm: the file, of {counted(len(self.decided), 'row')}, is no longer than the "
+                    f"capacity of the model, {counted(rule.capacity, 'row')}."
                 )
 
     def _probabilities(self, rows: "pd.DataFrame", table: Path) -> "NDArray[Any]":
@@ -276,6 +276,8 @@ class Scorer:
         _check_threshold(self.threshold, self.pipeline.classes_)
         if absent := [name for name in self.kept if name not in rows.columns]:
             raise ValueError(f"{table} has no column {listed(map(repr, absent))} to keep.")
+        if self.threshold is not None and self.about.get("aim"):
+            self.notes.append(f"--threshold takes the place of the model's own decision: {self.about['aim']}.")
         wanted = self._features(rows)
         unused = getattr(self.pipeline[0], "dropped_", {}) if hasattr(self.pipeline, "steps") else {}
         lacking = [name for name in wanted if name not in rows.columns and name not in unused]

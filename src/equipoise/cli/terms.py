@@ -80,7 +80,7 @@ def _costs(text: str | None, option: str) -> dict[str, Any] | None:
     check_input(Path(text))
     with Path(text).open(encoding="utf-8-sig", newline="") as file:
         lines = [[cell.strip() for cell in line] for line in csv.reader(file) if any(line)]
-    if len(lines) < 3 or any(len(line) != len(lines[0]) for line in lines):
+    if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
         raise ValueError(f"{option}: {text} is no table of costs by label; {_FORM}.")
     (_, *decided), *rows = lines
     return {true: {d: _number(cell, f"{option} {text}") for d, cell in zip(decided, cells)} for true, *cells in rows}

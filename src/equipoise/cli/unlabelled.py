@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from equipoise.cli.output import say
 from equipoise.cli.predict import Scorer, check_replaceable, free_names
 from equipoise.cli.scored import write
+from equipoise.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,4 +50,4 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
         scorer.count_alarms(rows(), table)
     scored = (scorer.score(part, table) for part in rows())
     n_rows = write(scored, folder / FILE)
-    say(f"{n_rows:,} rows without a target: {folder / FILE}")
+    say(f"{counted(n_rows, 'row')} without a target: {folder / FILE}")

@@ -16,7 +16,7 @@ from equipoise.dependence import Dependence
 from equipoise.tables.finding import Finding
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 __all__ = ["Dataset", "split_target"]
 
@@ -183,7 +183,7 @@ def split_target(
     if len(unlabelled) and is_float_dtype(y.dtype):
         y = y.astype("int64")  # floats only because labels are missing
     counts = y.value_counts()
-    _check_classes(counts, len(y), column, name)
+    _check_classes(counts, len(unlabelled), column, name)
     features = {time} if keep_time else set()
     X = table.drop(columns=[column, *(name for name in roles.values() if name not in features)])
     if X.shape[1] == 0:
@@ -284,10 +284,15 @@ def _labels(column: pd.Series, name: str) -> pd.Series:
     return y
 
 
-def _check_classes(counts: pd.Series, n_rows: int, column: str, name: str) -> None:
+def _check_classes(counts: pd.Series, n_unlabelled: int, column: str, name: str) -> None:
     if len(counts) == 1:
+        beside = (
+            f" beside {counted(n_unlabelled, 'cell')} without a label. If these are a class, such as None or NA, which "
+            "pandas takes for missing, read the file with keep_default_na=False; otherwise give them a name"
+        )
         raise ValueError(
-            f"the target needs two classes or more, but column {column!r} of {name} holds only {_quoted(counts.index)}."
+            f"the target needs two classes or more, but column {column!r} of {name} holds only "
+            f"{_quoted(counts.index)}{beside if n_unlabelled else ''}."
         )
     single = counts.index[counts == 1]
     if len(single):

@@ -48,7 +48,8 @@ class Roles:
         rows, notes = np.flatnonzero(labelled), list[str]()
         weights = groups = times = None
         if "weights" in roles:
-            weights = weights_of(table[roles["weights"]].iloc[rows], rows, style)
+            weights, read = weights_of(table[roles["weights"]].iloc[rows], rows, style)
+            notes += read
             used = weights > 0
             if not used.all():
                 notes.append(f"{counted(int((~used).sum()), 'row')} of weight 0 were left out.")
@@ -57,7 +58,8 @@ class Roles:
             groups, alone = group_codes(table[roles["group"]].iloc[rows])
             notes += alone
         if "time" in roles:
-            times, dates = times_of(table[roles["time"]].iloc[rows], rows, style)
+            times, dates, read = times_of(table[roles["time"]].iloc[rows], rows, style)
+            notes += read
             return cls(rows, groups, times, gap_of(gap, roles["time"], dates), dates, weights, tuple(notes))
         if gap not in (0, None):
             raise ValueError(f"A gap lies between times, but no time is given; got gap={gap!r}. Name one (--time).")
@@ -75,8 +77,8 @@ def group_codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
     return codes, notes
 
 
-def times_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, bool]:
-    """Return the times of rows, in days for dates, and whether they are dates.
+def times_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, bool, list[str]]:
+    """Return the times of rows, in days for dates, whether they are dates, and notes on how they are read.
 
     Parameters
     ----------
@@ -102,11 +104,11 @@ def times_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[
         )
     values = _numbers(column, kind, formats.get(cells.name, ""))
     _refuse(column, f"a {kind}", rows, np.isnan(values))
-    return values, kind == "date"
+    return values, kind == "date", notes
 
 
-def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> Floats:
-    """Return the weights of rows, 0 or more.
+def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, list[str]]:
+    """Return the weights of rows, 0 or more, and notes on how they are read.
 
     Raises
     ------
@@ -114,12 +116,12 @@ def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> Floa
         If cells are missing, negative or no numbers.
     """
     cells = _read(column)
-    _, formats, _ = find_kinds([cells], {cells.name: "number"}, {}, style)
+    _, formats, notes = find_kinds([cells], {cells.name: "number"}, {}, style)
     values = _numbers(column, "number", formats.get(cells.name, ""))
     _refuse(column, "a weight of 0 or more", rows, ~(values >= 0))
     if not values.any():
         raise ValueError(f"All weights in column {cells.name!r} are zero; some must be positive.")
-    return values
+    return values, notes
 
 
 def gap_of(gap: str | float, time: str, dates: bool) -> float:

@@ -175,7 +175,7 @@ class CapacityClassifier(OutOfFoldClassifier):
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
         if self.threshold_ is None and len(proba) <= self.capacity:
             warnings.warn(
-                f"All {len(proba)} rows get an alarm: the batch is no larger than the capacity of {self.capacity}.",
+                f"Every row gets an alarm: the batch of {len(proba)} is within the capacity of {self.capacity}.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.text import listed
+
 Costs = ArrayLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
 
@@ -39,9 +41,10 @@ def cost_matrix(costs: Costs, labels: NDArray[Any]) -> NDArray[np.float64]:
            [ 1.,  0.]])
     """
     names = labels.tolist()
+    _check_labels(costs, names)
     try:
         matrix = np.asarray(_by_labels(costs, names), dtype=np.float64)
-    except (TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         matrix = np.empty(0)
     if matrix.shape != (len(names),) * 2 or not np.isfinite(matrix).all() or not matrix.any():
         raise ValueError(
@@ -58,6 +61,26 @@ def _by_labels(costs: Costs, names: list[Any]) -> ArrayLike:
         costs = costs.to_dict(orient="index")
     if not isinstance(costs, Mapping):
         return costs
-    if set(costs) != set(names) or any(set(row) | {true} != set(names) for true, row in costs.items()):
-        raise ValueError("other labels")
     return [[costs[true].get(decided, 0.0) for decided in names] for true in names]
+
+
+def _check_labels(costs: Costs, names: list[Any]) -> None:
+    """Refuse costs by label that lack a class or name another one, with a sentence that says which."""
+    if isinstance(costs, pd.DataFrame):
+        costs = costs.to_dict(orient="index")
+    if not isinstance(costs, Mapping) or not all(isinstance(row, Mapping) for row in costs.values()):
+        return
+    known, faults = set(names), list[str]()
+    if absent := [name for name in names if name not in costs]:
+        faults.append(f"a row is missing for {listed(map(repr, absent))}")
+    for true, row in costs.items():
+        if true in known and (absent := [name for name in names if name != true and name not in row]):
+            faults.append(f"the row of {true!r} has no cost of deciding for {listed(map(repr, absent))}")
+    labels = dict.fromkeys([*costs, *(decided for row in costs.values() for decided in row)])
+    if other := [label for label in labels if label not in known]:
+        faults.append(f"{listed(map(repr, other), most=5)} {'is no class' if len(other) == 1 else 'are no classes'}")
+    if faults:
+        raise ValueError(
+            f"Costs need a row for each true class and a column for each decided class ({listed(map(repr, names))}), "
+            f"but {'; '.join(faults)}."
+        )

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
 
-from equipoise.containers import as_array, check_one_kind, readable
+from equipoise.containers import as_array, check_labelled, check_one_kind, readable
 from equipoise.metrics import comparable
 from equipoise.sklearn_private import check_sample_weight, fit_context
 
@@ -179,6 +179,7 @@ def takes(classifier: Any, name: str) -> bool:
 
 def checked_labels(y: ArrayLike) -> NDArray[Any]:
     """Return class labels as one column."""
+    check_labelled(y)
     labels = column_or_1d(readable(y), warn=True)
     if labels.dtype.kind == "O":
         labels = pd.Series(labels).infer_objects().to_numpy()

@@ -4,6 +4,7 @@ import hashlib
 import platform
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,12 @@ from equipoise.experiments.store import Store
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
 from equipoise.tables.finding import shortened
-from equipoise.text import listed
+from equipoise.text import called, listed
 from equipoise.training.machines import n_workers
 
+_OPTIONS = {"n_folds": "folds", "n_repeats": "repeats", "n_members": "members", "random_state": "seed"} | {
+    "data": "data, or how its columns are read and used"
+}
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
@@ -111,7 +115,7 @@ def compare(
         "metric": metric,
         "budget": deadline.limit,
         "random_state": random_state,
-    }
+    } | ({"gap": dataset.gap} if dataset.gap else {})
     before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
@@ -148,8 +152,10 @@ def compare(
         store.put("protocol", protocol.to_json())
         on_note(note)
 
+    left_out = [name for name in costs.recipes if name not in protocol.recipes]
+    cells = Cells(store, dataset, codes, replace(protocol, recipes=(*protocol.recipes, *left_out)), costs, on_progress)
     try:
-        run_in_time(protocol, schedule, Cells(store, dataset, codes, protocol, costs, on_progress), changed)
+        run_in_time(protocol, schedule, cells, changed, left_out)
     finally:
         store.put("seconds", before + deadline.spent)
     return Comparison(store)
@@ -180,8 +186,12 @@ def _that_take_weights(recipes: tuple[str, ...], metric: str) -> tuple[tuple[str
     able = tuple(name for name in recipes if "sample_weight" in taken_by(named.classifier(name)))
     unable = [name for name in recipes if name not in able]
     if not able:
-        raise ValueError(f"{listed(unable)} cannot weigh rows: choose other recipes, or leave the weights out.")
-    return able, [f"{listed(unable)} cannot weigh rows and was left out."] if unable else []
+        raise ValueError(
+            f"{listed(map(called, unable))} cannot weigh rows: choose other recipes, or leave the weights out."
+        )
+    return able, [
+        f"{listed(map(called, unable))} cannot weigh rows and {'was' if len(unable) == 1 else 'were'} left out."
+    ] if unable else []
 
 
 def _for_images(recipes: Sequence[str] | None) -> tuple[str, ...]:
@@ -254,12 +264,14 @@ def _check_same(store: Store, request: dict[str, Any]) -> None:
     stored = store.get("request")
     try:
         Protocol.from_json(store.get("protocol"))
-        differing = [key for key in request if stored.get(key) != _as_json(request[key])]
+        keys = dict.fromkeys([*request, *stored])
+        differing = [key for key in keys if stored.get(key) != _as_json(request.get(key))]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise store.damaged(error) from error
     if differing:
+        options = [_OPTIONS.get(key, key) for key in differing]
         raise ValueError(
-            f"{store.path.parent} holds another comparison, which differs in {', '.join(differing)}: "
+            f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
             f"choose another folder (--out) or repeat the original command."
         )
 
@@ -279,7 +291,7 @@ def fingerprint(dataset: Dataset) -> str:
     for name, values in (("groups", dataset.groups), ("times", dataset.times), ("weights", dataset.weights)):
         if values is not None:
             cells = pd.util.hash_pandas_object(pd.Series(values), index=False).to_numpy()
-            digest.update(name.encode() + cells.tobytes() + (repr(dataset.gap).encode() if name == "times" else b""))
+            digest.update(name.encode() + cells.tobytes())
     return digest.hexdigest()
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equipoise.experiments.readings import one_hot
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import StoredFold
-from equipoise.text import counted, number
+from equipoise.text import called, counted, number
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -53,8 +53,8 @@ def _guessing(comparison: "Comparison") -> str:
     if np.isnan(gain.low) or gain.low > 0 or gain.mean > _NEAR * abs(perfect - blind.mean()):
         return ""
     return (
-        f"No method is usable here: the best, {best}, has a {metric.title} of {number(scores.mean())}, which does not "
-        f"differ significantly from {number(blind.mean())}, that of a decision that looks at no feature."
+        f"No method is usable here: the best, {called(best)}, has a {metric.title} of {number(scores.mean())}, which "
+        f"does not differ significantly from {number(blind.mean())}, that of a decision that looks at no feature."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol as Interface
 
 from equipoise.experiments.plan import Schedule
 from equipoise.experiments.protocol import Protocol
-from equipoise.text import listed
+from equipoise.text import called, listed
 
 
 class Machine(Interface):
@@ -30,9 +30,15 @@ class Machine(Interface):
 
 
 def run_in_time(
-    protocol: Protocol, schedule: Schedule, machine: Machine, changed: Callable[[Protocol, str], None]
+    protocol: Protocol,
+    schedule: Schedule,
+    machine: Machine,
+    changed: Callable[[Protocol, str], None],
+    left_out: Sequence[str] = (),
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
+
+    Recipes that were left out are run after all where time is left at the end.
 
     Parameters
     ----------
@@ -41,7 +47,9 @@ def run_in_time(
     schedule : Schedule
     machine : Machine
     changed : callable
-        Called at each further cut with the protocol from now on and the sentence that says so.
+        Called at each further change with the protocol from now on and the sentence that says so.
+    left_out : sequence of str, optional
+        Recipes that were left out before, since they were estimated to take too long.
 
     Returns
     -------
@@ -53,6 +61,7 @@ def run_in_time(
     TimeoutError
         If no recipe ended in time.
     """
+    waiting = list(left_out)
     for repeat in range(protocol.n_repeats):
         pending = machine.pending(protocol.recipes, repeat)
         if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
@@ -67,11 +76,40 @@ def run_in_time(
             known = {recipe: value for recipe, value in measured.items() if value is not None}
             as_planned = not ended and len(known) == len(part.recipes)
             schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
+            if ended and not known:
+                schedule.learn_late(ended, schedule.deadline.spent - began)
             if (gone := ended | set(part.left_out)) and repeat:
                 return _without_repeats(protocol, repeat, schedule, changed)
             if gone:
                 protocol = _without_recipes(protocol, gone, ended, schedule, changed)
+                waiting += [recipe for recipe in part.left_out if recipe not in ended]
             pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
+    return _after_all(protocol, waiting, schedule, machine, changed)
+
+
+def _after_all(
+    protocol: Protocol,
+    waiting: Sequence[str],
+    schedule: Schedule,
+    machine: Machine,
+    changed: Callable[[Protocol, str], None],
+) -> Protocol:
+    """Run recipes that were left out, the cheapest first, as far as the time that is left allows."""
+    for recipe in schedule.order(waiting):
+        if not schedule.affords_recipe(recipe, protocol.recipes, protocol.n_repeats):
+            continue
+        note = f"Time was left at the end, so {called(recipe)} was compared after all."
+        protocol = replace(protocol, recipes=(*protocol.recipes, recipe), notes=(*protocol.notes, note))
+        changed(protocol, note)
+        for repeat in range(protocol.n_repeats):
+            machine.prepare(repeat)
+            part = schedule.part([recipe], protocol.recipes, protocol.n_repeats)
+            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
+            if (seconds := machine.measured(recipe, repeat)) is not None:
+                schedule.learn({recipe: seconds})
+            if machine.pending([recipe], repeat):
+                protocol = _without_recipes(protocol, {recipe}, ended, schedule, changed)
+                break
     return protocol
 
 
@@ -92,7 +130,7 @@ def _without_recipes(
     schedule: Schedule,
     changed: Callable[[Protocol, str], None],
 ) -> Protocol:
-    names = listed([recipe for recipe in protocol.recipes if recipe in gone])
+    names = listed(map(called, (recipe for recipe in protocol.recipes if recipe in gone)))
     why = "took longer than estimated" if gone == ended else "the work takes longer than estimated"
     note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
     kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)

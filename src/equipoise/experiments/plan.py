@@ -1,13 +1,13 @@
 """What a comparison can do within its time limit: what is cut before the run, what runs next, what must go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
 from equipoise.experiments.protocol import Protocol
-from equipoise.text import counted, listed, seconds
+from equipoise.text import called, counted, listed, seconds
 
 LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
@@ -95,6 +95,12 @@ class Schedule:
         if took is not None and took > (alone := self.work(list(measured))) > 0:
             for recipe in measured:  # predictions, and the start of processes
                 self._factors[recipe] *= took / alone
+
+    def learn_late(self, recipes: Iterable[str], took: float) -> None:
+        """Take note of recipes that were ended after some seconds without a result: the machine may be that slow."""
+        for recipe in recipes:
+            if took > (alone := self.work([recipe])) > 0:
+                self._factors[recipe] = self._factors.get(recipe, self.pace) * took / alone
 
     @property
     def pace(self) -> float:
@@ -190,7 +196,7 @@ class Schedule:
             notes.append(f"auto: at most {seconds(auto_seconds)} a fit, about {self.share:.0%} of its time, {in_time}.")
         if left_out := [recipe for recipe in wish.recipes if recipe not in kept]:
             whole = {recipe: self.n_folds * self.cell(recipe, 1.0) / self.n_workers for recipe in left_out}
-            named_so = listed([f"{recipe} (about {seconds(whole[recipe])})" for recipe in left_out])
+            named_so = listed([f"{called(recipe)} (about {seconds(whole[recipe])})" for recipe in left_out])
             notes.append(f"Left out {in_time}: {named_so}.")
         recipes = tuple(recipe for recipe in wish.recipes if recipe in kept)
         return replace(
@@ -230,3 +236,8 @@ class Schedule:
         """Whether one more repeat, the last of so many, ends in time."""
         a_repeat = self.n_folds * self.costs.fold + self.work(recipes)
         return a_repeat + self.tail(recipes, n_repeats) <= self.deadline.left
+
+    def affords_recipe(self, recipe: str, recipes: Sequence[str], n_repeats: int) -> bool:
+        """Whether one more recipe, beside others that are done, ends in time."""
+        work = n_repeats * (self.n_folds * self.costs.fold + self.work([recipe]))
+        return _MARGIN * work + self.tail([*recipes, recipe], n_repeats) <= self.deadline.left

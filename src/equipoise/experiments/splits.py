@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from equipoise.datasets import Dataset
 from equipoise.dependence import Dependence
+from equipoise.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +121,11 @@ def feasible_folds(
     folds = min(wanted, groups)
     notes = []
     if folds < wanted:
-        where = f"{rarest} rows" if groups == rarest else f"rows in {groups} groups"
+        where = counted(rarest, "row") if groups == rarest else f"rows in {counted(groups, 'group')}"
         notes.append(f"{folds} folds instead of {wanted}: the rarest class has only {where}.")
     if rarest / folds < 10:
         notes.append(
-            f"The rarest class has {rarest} rows, about {rarest / folds:.0f} per test fold: "
+            f"The rarest class has {counted(rarest, 'row')}, about {rarest / folds:.0f} per test fold: "
             f"with fewer than 10, scores at a threshold are coarse."
         )
     return folds, notes
@@ -138,7 +139,8 @@ def _feasible_parts(codes: NDArray[np.int64], wanted: int, dependence: Dependenc
     fewest = min(int(np.bincount(codes[test]).min()) for _, test in parts)
     if fewest < 10:
         notes.append(
-            f"A test part has only {fewest} rows of a class: with fewer than 10, scores at a threshold are coarse."
+            f"A test part has only {counted(fewest, 'row')} of a class: with fewer than 10, scores at a threshold "
+            "are coarse."
         )
     if dependence.groups is not None:
         ends = [int((dependence.times < dependence.times[test].min()).sum()) for _, test in parts]

@@ -151,7 +151,10 @@ class InTerms:
         return float(1 / (1 + np.exp(b)))
 
     def range_of_threshold(self) -> tuple[float, float, float] | None:
-        """Return the threshold, and the lowest and the highest of those that other folds give; None where none is."""
+        """Return the threshold, and the lowest and the highest of those that folds are decided by; None where none is.
+
+        It is tuned on the rows of all folds, so it may lie outside the range of those that are tuned without one.
+        """
         chosen = self.threshold(self.rule)
         if chosen is None:
             return None
@@ -159,13 +162,14 @@ class InTerms:
         return chosen, min(others), max(others)
 
     def sentence(self) -> str:
-        """Return the decision in words, with its threshold and the range of it over folds."""
+        """Return the decision in words, with its threshold, and the range of those that the folds are decided by."""
         found = self.range_of_threshold()
         if found is None:
             return str(self.aim)
         chosen, low, high = (f"{value:.3g}" for value in found)
         label = self.aim.labels.tolist()[self.positive]
-        return f"{self.aim}; {label!r} from a probability of {chosen} ({low} to {high} over folds)"
+        spread = f"tuned on all held-out rows; {low} to {high} where each fold is decided as the others tell"
+        return f"{self.aim}; {label!r} from a probability of {chosen} ({spread})"
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of the decision per `PER` rows, each fold decided as the other folds tell."""

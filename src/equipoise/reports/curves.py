@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve
 
+from equipoise.experiments.sample_size import wilson
 from equipoise.metrics import counts_summary
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,9 @@ class Bins(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def precision_recall(rare: Mask, proba: Floats, *, n_points: int = 301) -> tuple[Floats, Floats]:
+def precision_recall(
+    rare: Mask, proba: Floats, weights: Floats | None = None, *, n_points: int = 301
+) -> tuple[Floats, Floats]:
     """Recall, falling from 1 to 0, and precision, at no more than ``n_points`` of the thresholds there are.
 
     Parameters
@@ -36,31 +38,37 @@ def precision_recall(rare: Mask, proba: Floats, *, n_points: int = 301) -> tuple
         Which rows are of the rare class.
     proba : ndarray of shape (n,)
         Probability of the rare class.
+    weights : ndarray of shape (n,), optional
+        Of the rows; equal by default.
     n_points : int, default=301
     """
-    precision, recall, _ = precision_recall_curve(rare, proba)
+    precision, recall, _ = precision_recall_curve(rare, proba, sample_weight=weights)
     # The last point of each recall has its best precision, which is the one that average precision counts.
     last = np.searchsorted(-recall, -np.linspace(1, 0, n_points), side="right") - 1
     kept = np.unique(last)
     return recall[kept], precision[kept]
 
 
-def threshold_sweep(rare: Mask, proba: Floats) -> dict[str, Floats]:
+def threshold_sweep(rare: Mask, proba: Floats, weights: Floats | None = None) -> dict[str, Floats]:
     """G-mean, macro F1, recall and precision of two classes when rows from a threshold on are called rare.
 
     Parameters
     ----------
     rare : ndarray of bool of shape (n,)
     proba : ndarray of shape (n,)
+    weights : ndarray of shape (n,), optional
 
     Returns
     -------
     dict of str to ndarray of shape (201,)
         ``g_mean``, ``macro_f1``, ``recall`` and ``precision`` (of the rare class) at `THRESHOLDS`.
     """
-    called = [len(p) - np.searchsorted(np.sort(p), THRESHOLDS) for p in (proba[~rare], proba[rare])]
-    sizes = (~rare).sum(), rare.sum()
+    weights = np.ones(len(rare)) if weights is None else weights
+    below = np.nextafter(THRESHOLDS, 0)  # a row at a threshold is called rare
+    called = [weight_above(proba[own], weights[own], below) for own in (~rare, rare)]
+    sizes = [weights[own].sum() for own in (~rare, rare)]
     confusions = np.array([[sizes[k] - called[k], called[k]] for k in (0, 1)]).transpose(2, 0, 1)
+    confusions = np.maximum(confusions, 0)  # sums of weights are not exact
     summary: dict[str, Any] = counts_summary(confusions)
     return {
         "g_mean": summary["g_mean"],
@@ -70,23 +78,29 @@ def threshold_sweep(rare: Mask, proba: Floats) -> dict[str, Floats]:
     }
 
 
-def reliability(rare: Mask, proba: Floats, *, n_bins: int = 10) -> Bins:
+def reliability(rare: Mask, proba: Floats, weights: Floats | None = None, *, n_bins: int = 10) -> Bins:
     """How often rows were of the rare class, by predicted probability, with Wilson's 95% intervals.
 
     Parameters
     ----------
     rare : ndarray of bool of shape (n,)
     proba : ndarray of shape (n,)
+    weights : ndarray of shape (n,), optional
+        Intervals are then those of as many equal rows as tell as much (Kish).
     n_bins : int, default=10
         Of equal width; bins without rows are left out.
     """
     numbers = np.minimum((proba * n_bins).astype(int), n_bins - 1)
+    weights = np.ones(len(rare)) if weights is None else weights
     rows = np.bincount(numbers, minlength=n_bins)
-    hits, sums = (np.bincount(numbers, weights, minlength=n_bins) for weights in (rare, proba))
     filled = rows > 0
-    intervals = [binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in zip(hits[filled], rows[filled])]
-    low, high = (np.array([getattr(interval, side) for interval in intervals]) for side in ("low", "high"))
-    return Bins(sums[filled] / rows[filled], hits[filled] / rows[filled], low, high, rows[filled])
+    mass, squares, hits, sums = (
+        np.bincount(numbers, values, minlength=n_bins)[filled]
+        for values in (weights, weights**2, weights * rare, weights * proba)
+    )
+    observed = hits / mass
+    low, high = np.array([wilson(share, n) for share, n in zip(observed, mass**2 / squares)]).T
+    return Bins(sums / mass, observed, low, high, rows[filled])
 
 
 def weight_above(scores: Floats, weights: Floats, cuts: Floats) -> Floats:

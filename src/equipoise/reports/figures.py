@@ -37,11 +37,13 @@ def curves_of(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys([*shown_first(comparison), *others]))[: len(SERIES)]
 
 
-def rare_rows(comparison: Comparison, recipe: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which out-of-fold rows are rare, and their probability of it, for the first repeat with results."""
+def rare_rows(
+    comparison: Comparison, recipe: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Which out-of-fold rows are rare, their probability of it, and weights, for the first repeat with results."""
     repeat = min(c.repeat for c in comparison.cells if c.arm == recipe and c.error is None)
     codes, proba = comparison.out_of_fold(recipe, repeat)
-    return codes == comparison.rare, proba[:, comparison.rare]
+    return codes == comparison.rare, proba[:, comparison.rare], comparison.weights(recipe, repeat)
 
 
 _Found = dict[str, tuple[Figure, str]]
@@ -86,7 +88,7 @@ def _curves(comparison: Comparison) -> _Found:
     colours = dict(zip(rows, SERIES))
     rare = short(comparison.classes[comparison.rare])
     lines = [(short(name), *curves.precision_recall(*rows[name]), colours[name]) for name in rows]
-    prevalence = comparison.problem["counts"][comparison.rare] / comparison.problem["n_rows"]
+    prevalence = comparison.problem["mass"][comparison.rare] / sum(comparison.problem["mass"])
     found = {
         "precision-recall": (
             plots.precision_recall(lines, prevalence),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -200,7 +201,7 @@ def _results(
         "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),
-        "expected": {name: figures.rare_rows(comparison, name)[1].mean() for name in figures.curves_of(comparison)},
+        "expected": {name: _expected(comparison, name) for name in figures.curves_of(comparison)},
         "decided": [name for name in columns if METRICS[name].at_threshold and name != comparison.metric],
         "threshold_free": [name for name in columns if not METRICS[name].at_threshold and name != comparison.metric],
         "leaderboard": tables.leaderboard(comparison),
@@ -214,3 +215,9 @@ def _results(
         "terms": in_terms(comparison, reviewed),
         "why": why(comparison, groups, show_values),
     }
+
+
+def _expected(comparison: Comparison, recipe: str) -> float:
+    """Mean probability of the rare class over out-of-fold rows."""
+    _, proba, weights = figures.rare_rows(comparison, recipe)
+    return float(np.average(proba, weights=weights))

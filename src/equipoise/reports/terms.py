@@ -154,7 +154,7 @@ def _cost(read: InTerms, label: str) -> Any:
         chosen, low, high = found
         at = np.interp(chosen, THRESHOLDS, np.mean(curves, axis=0))
         axes.axvspan(low, high, color=MUTED, alpha=0.15, linewidth=0)
-        axes.plot(chosen, at, "o", color=INK, markersize=8, label="decision, and its range")
+        axes.plot(chosen, at, "o", color=INK, markersize=8, label="decision, and those of the folds")
     axes.set_xscale("logit")
     ticks = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -7,7 +7,7 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
-from equipoise.text import between, count, listed, number, seconds
+from equipoise.text import between, called, count, listed, number, seconds
 
 UNTREATED = "none"
 
@@ -53,7 +53,7 @@ def _reading(comparison: Comparison, recipe: str) -> str:
 
 def _tried(comparison: Comparison) -> str:
     found, protocol, metric = comparison.recipes, comparison.protocol, METRICS[comparison.metric]
-    who = f"{len(found)} recipes were" if len(found) > 1 else f"One recipe, {found[0]}, was"
+    who = f"{len(found)} recipes were" if len(found) > 1 else f"One recipe, {called(found[0])}, was"
     times = "" if protocol.n_repeats == 1 else f", {protocol.n_repeats} times over"
     tried = (
         f"{who} trained on {count(comparison.problem['n_rows'])} rows of {len(comparison.classes)} classes in "
@@ -71,8 +71,8 @@ def _tried(comparison: Comparison) -> str:
 
 def _failed(comparison: Comparison) -> str:
     names = list(dict.fromkeys(cell.arm for cell in comparison.failures))
-    wholly = [name for name in names if name not in comparison.recipes]
-    partly = [name for name in names if name in comparison.recipes]
+    wholly = [called(name) for name in names if name not in comparison.recipes]
+    partly = [called(name) for name in names if name in comparison.recipes]
     said = f" {listed(wholly, most=_LISTED)} failed on every fold." if wholly else ""
     if partly:
         common = len(comparison.table(comparison.metric))
@@ -86,12 +86,14 @@ def _best(comparison: Comparison) -> str:
     name, metric = str(first["recipe"]), METRICS[comparison.metric]
     score = f"{number(first[comparison.chosen])}{_interval(first['low'], first['high'], ' ({})')}"
     if len(comparison.recipes) == 1:
-        start = f"{name} reaches a {metric.title} of {score}"
+        start = f"{called(name)} reaches a {metric.title} of {score}"
         return f"{start}{_shipped(comparison, name)}; it is the only recipe with results.{_cuts(comparison, name)}"
     if _all_equal(comparison):
         return f"Every recipe has the same {metric.title}, {score}: this metric cannot rank them here."
     most = "highest" if metric.greater_is_better else "lowest"
-    return f"{name} has the {most} {metric.title}: {score}{_shipped(comparison, name)}.{_cuts(comparison, name)}"
+    return (
+        f"{called(name)} has the {most} {metric.title}: {score}{_shipped(comparison, name)}.{_cuts(comparison, name)}"
+    )
 
 
 def _shipped(comparison: Comparison, recipe: str) -> str:
@@ -121,8 +123,8 @@ def _advice(comparison: Comparison) -> str:
         return "There are too few folds to judge any difference."
     near, best, winner = comparison.near_best, comparison.best, comparison.winner
     if near == [best]:
-        return f"Every other recipe is significantly worse. Recommended: {best} ({_times(comparison, best)})."
-    others = [name for name in near if name != best]
+        return f"Every other recipe is significantly worse. Recommended: {called(best)} ({_times(comparison, best)})."
+    others = [called(name) for name in near if name != best]
     who = (
         "No other recipe differs significantly from it"
         if len(near) == len(comparison.recipes)
@@ -130,11 +132,11 @@ def _advice(comparison: Comparison) -> str:
         f"{listed(others, most=_LISTED)}"
     )
     if winner == best:
-        return f"{who}. Recommended: {best}, which is also the cheapest of them ({_times(comparison, best)})."
-    simple = f"Nothing beats {winner} significantly: keep it simple. " if winner in _SIMPLE else ""
+        return f"{who}. Recommended: {called(best)}, which is also the cheapest of them ({_times(comparison, best)})."
+    simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
     return (
-        f"{who}. {simple}Recommended: {winner}, the cheapest of them ({_times(comparison, winner)}; "
-        f"{best}: {_times(comparison, best)}). {_price(comparison, winner)}"
+        f"{who}. {simple}Recommended: {called(winner)}, the cheapest of them ({_times(comparison, winner)}; "
+        f"{called(best)}: {_times(comparison, best)}). {_price(comparison, winner)}"
     )
 
 
@@ -153,7 +155,7 @@ def _price(comparison: Comparison, recipe: str) -> str:
     score = f"Its {metric.title} is {number(_mean(comparison, recipe, comparison.chosen))}"
     way = "lower" if metric.greater_is_better else "higher"
     return (
-        f"{score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than {comparison.best}'s "
+        f"{score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than that of {called(comparison.best)} "
         f"(95% interval of the difference {between(low, high)}).{_cuts(comparison, recipe)}"
     )
 
@@ -165,7 +167,7 @@ def _readings(comparison: Comparison) -> str:
         return f"Thresholds do not matter here: {metric.title} scores the order of probabilities."
     plain = [name for name in _SIMPLE if name in comparison.recipes and name != comparison.winner]
     moved = [
-        f"{name} goes from {number(shipped)} to {number(best)} {read_as(comparison, name)}"
+        f"{called(name)} goes from {number(shipped)} to {number(best)} {read_as(comparison, name)}"
         for name in plain
         if read_as(comparison, name)
         for shipped, best in [(_mean(comparison, name, c) for c in (comparison.metric, comparison.chosen))]
@@ -182,7 +184,9 @@ def threshold(comparison: Comparison, recipe: str) -> str:
         return ""
     rare = comparison.classes[comparison.rare]
     spread = f"{number(found.min())} to {number(found.max())} over folds"
-    return f"{recipe} decides for “{rare}” from a probability of {number(float(np.median(found)))} on ({spread})."
+    return (
+        f"{called(recipe)} decides for “{rare}” from a probability of {number(float(np.median(found)))} on ({spread})."
+    )
 
 
 def _go_on(comparison: Comparison) -> str:
@@ -194,7 +198,7 @@ def _use(comparison: Comparison) -> str:
         return _go_on(comparison)
     winner = comparison.winner
     how = read_as(comparison, winner)
-    name = f"{winner} ({recipes.describe(winner)}){f' {how}' if how else ''}"
+    name = f"{called(winner)} ({recipes.describe(winner)}){f' {how}' if how else ''}"
     trust = " --trust" if recipes.is_native(winner) else ""
     model = (
         f"Next step: `model/` beside this page is {name}, trained on all rows; "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 from sklearn.base import clone
 
 from equipoise.tables import check_columns, check_leakage, check_rows, check_splits, check_together
@@ -17,6 +18,7 @@ from equipoise.text import counted
 __all__ = ["check"]
 
 _MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 50_000, 5_000_000, 2_000  # that the slower checks look at
+_LIKE_A_CLASS = 0.5  # of the rows of the rarest class, from which on rows without a label may be one
 _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
     check_leakage.leaks,
     check_together.together,
@@ -32,7 +34,17 @@ _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
 )
 
 
-def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequence[str] = ()) -> list[Finding]:
+def check(
+    frame: Any,
+    target: str | int,
+    *,
+    group: str | None = None,
+    time: str | None = None,
+    gap: str | float = 0.0,
+    weights: str | None = None,
+    preprocessor: Any = None,
+    keep: Sequence[str] = (),
+) -> list[Finding]:
     """Look for what would make a model of a table, or the figures of one, wrong.
 
     Of more than 50,000 rows (fewer in a table of more than 100 columns) it looks at as many, drawn in proportion to the
@@ -44,10 +56,14 @@ def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequ
         The table, target included.
     target : str or int
         The column of the classes, or its position, counted from 1.
+    group, time, weights : str, optional
+        Columns of the group, the time and the weight of a row, which are no features; see `equipoise.compare`.
+    gap : str or float, default=0
+        Time between training and test rows, such as ``"30d"``.
     preprocessor : TablePreprocessor, default=None
         Unfitted, with what is known of the columns.
     keep : sequence of str
-        Columns that are no identifiers and no leaks, however they look.
+        Columns that are no identifiers and no leaks, however they look. A time that is kept is a feature, too.
 
     Returns
     -------
@@ -57,7 +73,7 @@ def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequ
     Raises
     ------
     ValueError
-        If the target does not serve, see `equipoise.datasets.split_target`.
+        If the target or another column does not serve, see `equipoise.datasets.split_target`.
 
     Examples
     --------
@@ -72,8 +88,40 @@ def check(frame: Any, target: str | int, *, preprocessor: Any = None, keep: Sequ
     """
     from equipoise.datasets import split_target  # which is made of tables
 
-    task = split_target(frame, target)
-    return check_features(task.X, task.y, preprocessor=preprocessor, keep=keep)
+    task = split_target(
+        frame,
+        target,
+        group=group,
+        time=time,
+        gap=gap,
+        weights=weights,
+        keep_time=time in keep,
+        preprocessor=preprocessor,
+    )
+    found = check_features(task.X, task.y, preprocessor=preprocessor, keep=keep)
+    return by_severity([*missing_labels(task.unlabelled, task.y), *found])
+
+
+def missing_labels(unlabelled: pd.DataFrame | None, y: pd.Series) -> Iterator[Finding]:
+    """Say how many rows of a data frame have no label, and that a class may have been taken for missing.
+
+    A reader such as pandas' takes words such as None and NA for missing cells.
+    """
+    n = 0 if unlabelled is None else len(unlabelled)
+    if not n:
+        return
+    like_a_class = infer_dtype(y) == "string" and n > 1 and n >= _LIKE_A_CLASS * y.value_counts().min()
+    yield Finding(
+        "caution" if like_a_class else "note",
+        "unlabelled",
+        (str(y.name),),
+        f"{counted(n, 'row')} of {n + len(y):,} {'has' if n == 1 else 'have'} no label in {y.name!r} and "
+        f"{'is' if n == 1 else 'are'} left out.",
+        "If they are a class, such as None or NA, which pandas takes for missing, read the file with "
+        "keep_default_na=False."
+        if like_a_class
+        else "",
+    )
 
 
 def check_features(
@@ -92,6 +140,11 @@ def check_features(
         found.append(
             Finding("note", "sample", (), f"Looked at {counted(len(rows), 'row')} of {len(X):,}, drawn by class.", "")
         )
+    return by_severity(found)
+
+
+def by_severity(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings, the most severe first."""
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 

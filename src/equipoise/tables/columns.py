@@ -35,7 +35,7 @@ from equipoise.tables.formats import (
     read_dates,
     read_numbers,
 )
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 Kind = Literal["number", "category", "boolean", "date", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -297,7 +297,7 @@ def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     infinite = np.flatnonzero(np.abs(values) > _LARGEST)
     if infinite.size:
         raise ValueError(
-            f"Column {name!r} holds {infinite.size} infinite value(s), or too large for float32, the first "
+            f"Column {name!r} holds {counted(infinite.size, 'infinite value')}, or too large for float32, the first "
             f"{values[infinite[0]]:g} in row {infinite[0]} (the first row is 0). Numbers must be finite: "
             "replace such values by missing cells or by the largest sensible value."
         )
@@ -314,10 +314,9 @@ class MisfitError(ValueError):
 
 def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
     """Say of all columns which texts do not fit, and what to do: how cells are read can be chosen at fit only."""
-    first = {text: row for error in errors for text, row in reversed(error.strays)}
     said = [
-        f"Column {error.name!r} holds {error.kind}s, but {len(error.strays)} cell(s) cannot be read as one: "
-        + listed((f"{text!r} in row {row}" for text, row in dict(reversed(error.strays)).items()), most=_MOST)
+        f"Column {error.name!r} holds {error.kind}s, but {counted(len(error.strays), 'cell')} cannot be read as one: "
+        + listed((f"{text!r} in row {row}" for text, row in _first_rows(error.strays).items()), most=_MOST)
         for error in errors
     ]
     if not at_fit:
@@ -325,7 +324,7 @@ def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
             f"{'; '.join(said)} (the first row is 0). Cells must be written as in the table fitted on, with the same "
             "decimal mark and order of dates: mend them, and leave those empty that stand for missing values."
         )
-    texts = list(first)[:_MOST]
+    texts = list(dict.fromkeys(text for error in errors for text in _first_rows(error.strays)))[:_MOST]
     options = " ".join(shlex.quote(text) for text in texts)
     columns = {error.name: "category" for error in errors}
     return (
@@ -334,3 +333,11 @@ def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
         f"not numbers: kinds={columns}, on the command line --category {' '.join(map(shlex.quote, columns))}. "
         "Otherwise mend the cells."
     )
+
+
+def _first_rows(strays: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Return the first row of each text, in the order of the rows."""
+    first: dict[str, int] = {}
+    for text, row in strays:
+        first.setdefault(text, row)
+    return first

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from equipoise.tables.columns import Column, Kind, NumericColumn, TextColumn
 from equipoise.tables.formats import DATES, PLAIN, Ambiguous, Style
+from equipoise.text import listed
 
 Found = tuple[Kind, str]
 
@@ -37,7 +38,7 @@ def find_kinds(
     notes : list of str
         Columns whose format is not plain, texts taken for missing, and columns that stay in doubt.
     """
-    found: dict[str, Found] = {}
+    asked, found = style, dict[str, Found]()
     doubtful: dict[str, tuple[Callable[[Style], Found], Ambiguous]] = {}
     for column in columns:
         finder = _finder(column, kinds.get(column.name), formats.get(column.name))
@@ -52,6 +53,8 @@ def find_kinds(
             found[name], note = _settled(name, finder, style, doubt, forced=name in kinds)
             notes += note
     found = {column.name: found[column.name] for column in columns}
+    free = [column for column in columns if column.name not in kinds]
+    notes += unread(free, {name: kind for name, (kind, _) in found.items()}, asked)
     written = {name: how for name, (_, how) in found.items() if how}
     return {name: kind for name, (kind, _) in found.items()}, written, [*_read_notes(columns, found), *notes]
 
@@ -72,6 +75,7 @@ def _style_of(columns: Sequence[Column], found: Mapping[str, Found], style: Styl
             marks.add("." if not written else written[-2])
         elif kind == "date" and written in DATES[1:]:
             orders.add(written)
+    marks.discard(style.thousands or "")
     decimal = style.decimal or (marks.pop() if len(marks) == 1 else None)
     return replace(style, decimal=decimal, dates=style.dates or (orders.pop() if len(orders) == 1 else None))
 
@@ -115,3 +119,46 @@ def _read_notes(columns: Sequence[Column], found: Mapping[str, Found]) -> list[s
         if found[column.name][0] in ("number", "date") and column.marks:
             notes.append(f"Column {column.name!r}: taken for missing: {', '.join(map(repr, column.marks))}.")
     return notes
+
+
+def unread(columns: Sequence[Column], kinds: Mapping[str, Kind], style: Style) -> list[str]:
+    """Say which columns, found to be of some kinds, hold numbers or dates, but not in the style that is asked for."""
+    notes = []
+    for column in columns if style != Style() else ():
+        if isinstance(column, NumericColumn) or kinds[column.name] not in ("category", "text"):
+            continue
+        try:
+            kind, written = column.find_kind()
+        except Ambiguous as doubt:
+            kind, written = ("date" if doubt.formats[0] in DATES else "number"), listed(doubt.formats, "or")
+        if options := _given(style, kind):
+            how = "with the year first or the month by name" if written == DATES[0] else f"written {written}"
+            notes.append(
+                f"Column {column.name!r} holds {kind}s {how}, not as {listed(options)} would have them, so it counts "
+                "as categories."
+            )
+    return notes
+
+
+def _given(style: Style, kind: Kind) -> list[str]:
+    names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
+    return [f"--{name} {getattr(style, name)}" for name in names if getattr(style, name) is not None]
+
+
+def unmet(kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style) -> list[str]:
+    """Return what is said of how all columns are written and fits none of them, as options of the command line.
+
+    Parameters
+    ----------
+    kinds, formats : mapping of str to str
+        As `find_kinds` found them with the style.
+    style : Style
+    """
+    written = [formats.get(name) or PLAIN for name, kind in kinds.items() if kind == "number"]
+    met = {
+        "decimal": any(how[-2] == style.decimal for how in written),
+        "thousands": any(how[1:-5] == style.thousands for how in written),
+        "dates": style.dates in formats.values(),
+    }
+    given = {name: getattr(style, name) for name in met}
+    return [f"--{name} {value}" for name, value in given.items() if value is not None and not met[name]]

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from equipoise.containers import check_labelled
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables.columns import (
     KINDS,
@@ -37,7 +38,7 @@ from equipoise.tables.levels import as_categories, count, level_encoder, pooled_
 from equipoise.tables.outliers import reach, within_reach
 from equipoise.tables.text_encoder import Encoder
 from equipoise.tables.text_features import TextFeatures
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 _NEARLY_ALL = 0.9
 
@@ -174,7 +175,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : frame (pandas, polars, ...) or array-like of shape (n_samples, n_features)
-        y : ignored
+        y : array-like of shape (n_samples,), default=None
+            Labels, which must not be missing; nothing else of them counts.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
@@ -189,6 +191,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             If a cell holds a collection, or a parameter is of the wrong type.
         """
         self._check_parameters()
+        if y is not None:
+            check_labelled(y)
         frame = as_frame(self, X, reset=True)
         weight = None
         if sample_weight is not None:
@@ -402,8 +406,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if apart.size:
                 shown = listed(map(spelling, pd.unique(apart)[:5]))
                 self.notes_.append(
-                    f"Column {name!r}: {apart.size} of {np.sum(~np.isnan(column))} value(s) stand far apart from the "
-                    f"others ({shown}, where the others lie between {column[column >= low].min():g} and "
+                    f"Column {name!r}: {apart.size} of {counted(np.sum(~np.isnan(column)), 'value')} stand far apart "
+                    f"from the others ({shown}, where the others lie between {column[column >= low].min():g} and "
                     f"{column[column <= high].max():g}): they count as the nearest of those. If they stand for "
                     f"missing values, say so: missing_values=[{shown.split(', ')[0]!r}], on the command line "
                     f"--missing-values {shown.split(', ')[0]}."
@@ -414,7 +418,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.dropped_ = {name: reason for name, reason in reasons.items() if reason}
         told = listed((f"{name!r} ({reason})" for name, reason in self.dropped_.items()), most=10)
         if len(self.dropped_) == len(reasons):
-            raise ValueError(f"No usable column is left in the table of {self._n_rows} sample(s): {told}.")
+            raise ValueError(f"No usable column is left in the table of {counted(self._n_rows, 'row')}: {told}.")
         if told:
             warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=3)
 

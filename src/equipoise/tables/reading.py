@@ -45,6 +45,7 @@ def read_table(
     encoding: str | None = None,
     missing_values: Sequence[str] = (),
     target: str | int | None = None,
+    thousands: str | None = None,
     as_text: bool = False,
 ) -> pd.DataFrame:
     r"""Read a csv, tsv, txt, parquet, feather, xlsx or arff file; text files may be gzipped, or alone in a zip file.
@@ -69,6 +70,8 @@ def read_table(
     target : str or int, default=None
         The column that holds the classes, or its position. In it words such as NA and None are classes; only empty
         cells are missing, and `missing_values`.
+    thousands : str, default=None
+        Separator of thousands, where it is known: if it is a point, columns such as "1.234" stay text.
     as_text : bool, default=False
         Whether all columns of a text file stay text, each cell as it stands there.
 
@@ -109,7 +112,7 @@ def read_table(
             )
             check_quotes(open_file, dialect, str(path))
             table = read_texts(open_file, dialect, str(path), literal=_literal(target, dialect.names))
-            frame = _frame(table, missing_values, _literal(target, dialect.names), as_text)
+            frame = _frame(table, missing_values, _literal(target, dialect.names), as_text, thousands == ".")
         else:
             frame = without_marks(_with_plain_names(_read_typed(path, ending, header), path), list(missing_values))
     except UnicodeError as error:
@@ -219,7 +222,9 @@ def _literal(target: str | int | None, names: list[str]) -> str | None:
     return None
 
 
-def _frame(table: pa.Table, missing_values: Sequence[str], literal: str | None, as_text: bool) -> pd.DataFrame:
+def _frame(
+    table: pa.Table, missing_values: Sequence[str], literal: str | None, as_text: bool, pointed: bool = False
+) -> pd.DataFrame:
     """Trim the cells, and turn columns of plain numbers and truth values into such."""
     columns: dict[str, Any] = {}
     sentinels = read_numbers(as_cells(list(missing_values)), PLAIN)
@@ -236,7 +241,7 @@ def _frame(table: pa.Table, missing_values: Sequence[str], literal: str | None, 
     if not as_text:
         typed = {name: _typed(cells) for name, cells in columns.items()}
         if any(_like_thousands(columns[name]) for name in typed if typed[name] is not None):
-            commas = any(_has_decimal_comma(columns[name]) for name in typed if typed[name] is None)
+            commas = pointed or any(_has_decimal_comma(columns[name]) for name in typed if typed[name] is None)
             typed = {n: None if commas and _like_thousands(columns[n]) else values for n, values in typed.items()}
         columns |= {name: values for name, values in typed.items() if values is not None}
     return pd.DataFrame(

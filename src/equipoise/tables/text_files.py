@@ -18,6 +18,8 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from equipoise.text import counted
+
 DELIMITERS = (",", ";", "\t", "|")
 NULLS = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -78,7 +80,8 @@ def find_dialect(
         delimiter, skipped = delimiter or named[1], skipped + 1
     n_comments = _leading_comments(lines[skipped:], delimiter)
     if n_comments:
-        warnings.warn(f"{path} begins with {n_comments} comment line(s), left out: {lines[skipped]:.60}", stacklevel=4)
+        comments = counted(n_comments, "comment line")
+        warnings.warn(f"{path} begins with {comments}, left out: {lines[skipped]:.60}", stacklevel=4)
     skipped += n_comments
     while skipped < len(lines) and not lines[skipped].strip():
         skipped += 1
@@ -173,13 +176,13 @@ def _check_widths(open_file: Opener, dialect: Dialect, path: str) -> None:
                 continue
             if wrong:
                 raise ValueError(
-                    f"line {wrong[0]} of {path} has {wrong[1]} cell(s) where the first line has {width} "
+                    f"line {wrong[0]} of {path} has {counted(wrong[1], 'cell')} where the first line has {width} "
                     f"(separated by {dialect.delimiter!r}): repair it, or name another delimiter."
                 )
             wrong = (reader.line_num + dialect.skipped, len(cells)) if len(cells) != width else None
     if wrong:
         raise ValueError(
-            f"line {wrong[0]}, the last of {path}, has {wrong[1]} cell(s) where the first line has {width}: "
+            f"line {wrong[0]}, the last of {path}, has {counted(wrong[1], 'cell')} where the first line has {width}: "
             "the file is cut short, or a quotation mark is left open."
         )
 

@@ -1,0 +1,94 @@
+"""A task that is ready to be learned from: checked, without its useless columns, the others read in one way."""
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from equipoise.datasets.dataset import Dataset
+from equipoise.tables.check import check_features
+from equipoise.tables.columns import Kind
+from equipoise.tables.finding import LEFT_OUT
+from equipoise.tables.formats import Style
+from equipoise.tables.kinds import find_kinds, unmet, unread
+from equipoise.tables.sample import columns_of
+from equipoise.text import listed
+
+
+def checked(
+    data: Dataset, *, drop: Collection[str] = (), keep: Sequence[str] = (), kinds: Mapping[str, Kind] | None = None
+) -> Dataset:
+    """Check the table of a task, leave its useless columns out, and find how the others are read.
+
+    Parameters
+    ----------
+    data : Dataset
+        As `split_target` makes it.
+    drop : collection of str
+        Columns to leave out.
+    keep : sequence of str
+        Columns to use, however they look.
+    kinds : mapping of str to str, optional
+        Kinds of columns that are known.
+
+    Returns
+    -------
+    Dataset
+        With findings, notes on how columns were read, and equal rows in one group where it has no other groups.
+
+    Raises
+    ------
+    ValueError
+        If no column is left, a column does not read as its kind, or what is said of the cells of all columns fits none.
+    """
+    known = dict(kinds or {})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        for twice in (r"(?s)Column .*: taken for missing", r"(?s)Column .* stand far apart"):  # findings, with counts
+            warnings.filterwarnings("ignore", twice)
+        X = data.X.drop(columns=list(drop))
+        preprocessor = data.table_preprocessor().set_params(kinds={n: known[n] for n in known if n in X})
+        _check_style(data, X, preprocessor)
+        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep)
+        X = X.drop(columns=[name for found in findings if found.kind in LEFT_OUT for name in found.columns])
+        if X.shape[1] == 0:
+            raise ValueError(f"No column of {data.source} is left to learn from. {' '.join(map(str, findings))}")
+        preprocessor = preprocessor.set_params(kinds={n: known[n] for n in known if n in X}).fit(X)
+    notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    return replace(
+        data,
+        X=X,
+        groups=_equal_rows(X) if data.dependence is None else data.groups,
+        preprocessor=preprocessor.pinned(),
+        notes=(*data.notes, *notes),
+        findings=tuple(findings),
+    )
+
+
+def _equal_rows(X: pd.DataFrame) -> "np.ndarray[Any, Any] | None":
+    """Return a number a row, the same for equal rows; None where all differ.
+
+    Rows that are equal but for their time are not held together: they come again in use, too.
+    """
+    alike, sets = pd.factorize(pd.util.hash_pandas_object(X, index=False).to_numpy())
+    return alike if len(sets) < len(X) else None
+
+
+def _check_style(data: Dataset, X: pd.DataFrame, preprocessor: Any) -> None:
+    """Warn of what is said of how all columns are written and fits none; refuse it where some are written otherwise."""
+    style = Style(preprocessor.decimal, preprocessor.thousands, preprocessor.dates)
+    if style == Style():
+        return
+    columns, forced = list(columns_of(X).values()), preprocessor.kinds
+    kinds, formats, _ = find_kinds(columns, forced, {}, style)
+    lost = unmet(kinds, formats, style)
+    if "time" in data.roles:  # which reads as they say, or is refused
+        lost = [option for option in lost if option.startswith("--dates") != data.by_date]
+    others = unread([column for column in columns if column.name not in forced], kinds, style)
+    if lost and others:
+        raise ValueError(f"No column fits {listed(lost)}: correct or remove the option. {' '.join(others)}")
+    for note in [f"No column needs {listed(lost)}."] if lost else others:
+        warnings.warn(note, UserWarning, stacklevel=3)
