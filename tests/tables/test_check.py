@@ -271,5 +271,21 @@ def test_missing_labels_that_may_be_a_class(table, n_missing, severity):
     found = next(found for found in check(frame, "y") if found.kind == "unlabelled")
     assert found.severity == severity and f"{n_missing} rows of 2,000 have no label in 'y'" in found.evidence
     assert ("keep_default_na=False" in found.remedy) == (severity == "caution")
-    with pytest.raises(ValueError, match="holds only 'late' beside .*keep_default_na=False"):
+    with pytest.raises(ValueError, match=r"holds only 'late' beside .*keep_default_na=False"):
         check(frame.assign(y=frame["y"].where(frame["y"] == "late")), "y")
+
+
+@pytest.mark.parametrize("rule", ["xor", "difference"])
+def test_a_pair_that_tells_only_together_is_found(table, rng, rule):
+    u, v = rng.normal(size=(2, N))
+    target = (u > 0) ^ (v > 0) if rule == "xor" else np.abs(u - v) < 0.3
+    frame = table.assign(u=u, v=v, y=target.astype(int))
+    assert ("leak together", ("u", "v")) in kinds(frame)
+    assert not kinds(frame.assign(y=rng.permutation(frame["y"])))
+
+
+def test_a_leak_among_very_many_columns_is_found(rng):
+    y = np.arange(160) % 4 == 0
+    frame = pd.DataFrame(rng.normal(size=(160, 300))).add_prefix("x").assign(after=np.where(y, rng.random(160), 0.0))
+    found = [finding for finding in check(frame.assign(y=y), "y") if finding.kind == "leak"]
+    assert [finding.columns for finding in found] == [("after",)]

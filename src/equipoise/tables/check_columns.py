@@ -33,6 +33,9 @@ def identifiers(sample: Sample) -> Iterator[Finding]:
 def contents(sample: Sample) -> Iterator[Finding]:
     """Find columns that are constant, empty, mostly missing, mixed, in text, or hold sentinels."""
     values, constant, empty, sparse = sample.values, [], [], []
+    numbers = [name for name in values if sample.kinds[name] == "number"]
+    bounds = reach(np.column_stack([values[name] for name in numbers])) if numbers else ([], [])
+    reaches = dict(zip(numbers, zip(*bounds)))
     for name, column in sample.columns.items():
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
         if name in sample.misfits:
@@ -46,7 +49,7 @@ def contents(sample: Sample) -> Iterator[Finding]:
         if isinstance(column, TextColumn):
             yield from _text(name, column, sample)
         if sample.kinds[name] == "number" and known.sum() > 20:
-            yield from _sentinels(name, values[name][known])
+            yield from _sentinels(name, values[name][known], *reaches[name])
     for columns, kind, said in (
         (constant, "constant", "One value only, so left out"),
         (empty, "empty", "No value at all, so left out"),
@@ -74,15 +77,14 @@ def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
             )
 
 
-def _sentinels(name: str, values: NDArray[np.float64]) -> Iterator[Finding]:
-    low, high = reach(values[:, None])
-    apart = (values < low[0]) | (values > high[0])
+def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) -> Iterator[Finding]:
+    apart = (values < low) | (values > high)
     others = values[~apart & ~np.isin(values, _SENTINELS)]
     if not others.size:
         return
     alone = (values < 0 if others.min() >= 0 else False) | (values > others.max() + 0.2 * np.ptp(others))
     counts = Counter(values[apart | (np.isin(values, _SENTINELS) & alone)].tolist())
-    found = {v: n for v, n in counts.items() if v < low[0] or v > high[0] or (n >= 3 and abs(v) >= 9)}
+    found = {v: n for v, n in counts.items() if v < low or v > high or (n >= 3 and abs(v) >= 9)}
     if found:
         texts = {f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}": n for value, n in sorted(found.items())}
         said = listed((f"{text} in {counted(n, 'row')}" for text, n in texts.items()), most=5)

@@ -5,17 +5,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from equipoise.tables.finding import Finding, drop_or_keep
-from equipoise.tables.sample import SURE, Sample, auc
+from equipoise.tables.sample import SURE, Sample, auc, binned, binned_auc
 from equipoise.text import listed
 
 _MOST_ROWS = 8000
 _MOST_COLUMNS = 100  # that are looked at, those first that tell most alone
 _FEW = (2, 3, 4, 6, 8)  # columns of a set
 _RULE = 0.998  # AUC from which on the columns are the rule by which the target was made
+_PAIR_ROWS, _PAIR_BINS = 4000, 8
+_PAIR_PROMISING = 0.9  # AUC by bins
 _LEAST = 40  # rows of the rarest class
 
 Matrix = NDArray[np.float64]
@@ -23,7 +26,7 @@ Codes = NDArray[np.int64]
 
 
 def together(sample: Sample) -> Iterator[Finding]:
-    """Find the smallest set of columns by which a line or a small tree tells the classes apart."""
+    """Find the smallest set of columns by which a line, a small tree or a pair of bins tells the classes apart."""
     rows = np.random.default_rng(0).permutation(np.flatnonzero(sample.first))[:_MOST_ROWS]
     target = sample.looked_at[rows]
     weak = [name for name, score in sample.alone.items() if score < SURE and not sample.names_rows[name]]
@@ -44,6 +47,40 @@ def together(sample: Sample) -> Iterator[Finding]:
                 drop_or_keep(*columns),
             )
             return
+    pair = _pair(X, target)
+    if pair is not None:
+        (one, other), score = pair
+        yield Finding(
+            sample.severity_of(weak[one], weak[other]) if score >= _RULE else "caution",
+            "leak together",
+            (weak[one], weak[other]),
+            f"Columns {weak[one]!r} and {weak[other]!r} together tell the classes apart, though neither does alone: "
+            f"ROC AUC {score:.3f} of a small forest on held-out rows.",
+            drop_or_keep(weak[one], weak[other]),
+        )
+
+
+def _pair(X: Matrix, target: Codes) -> tuple[tuple[int, int], float] | None:
+    """Return the pair of columns that tells the classes apart as neither does alone, such as by their difference.
+
+    All pairs are looked at by bins of their quantiles; the most promising one is read by a forest.
+    """
+    X, target = X[:_PAIR_ROWS], target[:_PAIR_ROWS]
+    train, n_classes = _training_rows(len(target)), int(target.max()) + 1
+    bins = np.column_stack([binned(column, train, _PAIR_BINS) for column in X.T])
+    best: tuple[float, int, int] = (0.0, 0, 0)
+    n_cells = _PAIR_BINS**2 * n_classes
+    for one in range(1, X.shape[1]):
+        cells = (bins[:, [one]] * _PAIR_BINS + bins[:, :one]) * n_classes + target[:, None] + n_cells * np.arange(one)
+        counts = [np.bincount(cells[rows].ravel(), minlength=one * n_cells) for rows in (train, ~train)]
+        scores = binned_auc(*(part.reshape(one, _PAIR_BINS**2, n_classes).astype(np.float64) for part in counts))
+        other = int(scores.argmax())
+        best = max(best, (float(scores[other]), other, one))
+    if best[0] < _PAIR_PROMISING:
+        return None
+    chosen = best[1], best[2]
+    score = _score(ExtraTreesClassifier(50, min_samples_leaf=2, random_state=0), X[:, chosen], target)
+    return (chosen, score) if score >= SURE else None
 
 
 def _chosen(model: Any, X: Matrix, target: Codes) -> list[int] | None:

@@ -24,6 +24,8 @@ _CHANCE = 0.001  # that a column without meaning reaches it
 _LEAST = 20  # rows that show whether a column names them
 NEARLY_ALL = 0.9  # of the cells
 _FEW_WORDS = 2.5
+_MANY = 100  # columns, from which on a glance at bins tells which are worth a tree
+_BINS, _PROMISING = 32, 0.9  # and the AUC of bins from which on they are
 
 
 @dataclass(eq=False)
@@ -101,10 +103,25 @@ class Sample:
         codes = self.looked_at[self.first]  # equal rows with other labels would hide a leak
         if (1 - SURE) ** (np.bincount(codes, minlength=2).min() // 2) * len(self.values) > _CHANCE:
             return {}
+        of_bins = self._at_a_glance(codes) if len(self.values) > _MANY else {}
         return {
-            name: column_auc(cells[self.first], codes, self.kinds[name] == "category")
+            name: glance
+            if (glance := of_bins.get(name, 1.0)) < _PROMISING
+            else column_auc(cells[self.first], codes, self.kinds[name] == "category")
             for name, cells in self.values.items()
         }
+
+    def _at_a_glance(self, codes: NDArray[np.int64]) -> dict[str, float]:
+        """AUC of each column of numbers by its bins alone: of many columns, few are worth a tree."""
+        names = [name for name in self.values if self.kinds[name] != "category"]
+        train = np.random.default_rng(0).permutation(len(codes)) % 2 == 0
+        n_bins, n_classes = max(2, min(_BINS, train.sum() // 5)), codes.max() + 1
+        sides = np.zeros((2, len(names), n_bins, n_classes))
+        for column, name in enumerate(names):
+            cells = binned(self.values[name][self.first], train, n_bins) * n_classes + codes
+            for side, rows in enumerate((train, ~train)):
+                sides[side, column] = np.bincount(cells[rows], minlength=n_bins * n_classes).reshape(n_bins, n_classes)
+        return dict(zip(names, binned_auc(*sides).tolist()))
 
     def at(self, rows: NDArray[np.int64]) -> "Sample":
         """Return the sample of other rows, read alike."""
@@ -236,6 +253,39 @@ def column_auc(values: NDArray[Any], codes: NDArray[np.int64], category: bool) -
     if scores.shape[1] != np.unique(codes).size:
         return 0.5
     return auc(scores[:, 1] if scores.shape[1] == 2 else scores, codes[~half])
+
+
+def binned(values: NDArray[Any], train: NDArray[np.bool_], n_bins: int) -> NDArray[np.int64]:
+    """Return the bin of each number, by quantiles of the training rows; missing ones come first."""
+    filled = np.nan_to_num(values, nan=beyond(values))
+    in_order = np.sort(filled[train])
+    edges = in_order[np.linspace(0, len(in_order), n_bins, endpoint=False).astype(int)[1:]]
+    return np.searchsorted(edges, filled, side="right")
+
+
+def binned_auc(train: NDArray[np.float64], test: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the held-out AUC of the class shares of bins, one class against the rest.
+
+    Parameters
+    ----------
+    train, test : ndarray of shape (m, n_bins, K)
+        Rows by bin and class, of m ways to bin them.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
+    prior = train.sum(axis=1, keepdims=True) / train.sum(axis=(1, 2), keepdims=True)
+    shares = (train + prior) / (train.sum(axis=2, keepdims=True) + 1)
+    found = []
+    for k in (1,) if train.shape[2] == 2 else range(train.shape[2]):
+        order = np.argsort(shares[:, :, k], axis=1)
+        own, all_rows = (np.take_along_axis(rows, order, axis=1) for rows in (test[:, :, k], test.sum(axis=2)))
+        others = all_rows - own
+        below = np.cumsum(others, axis=1) - others / 2
+        pairs = own.sum(axis=1) * others.sum(axis=1)
+        found.append(np.where(pairs > 0, (own * below).sum(axis=1) / np.maximum(pairs, 1), 0.5))
+    return np.mean(found, axis=0)
 
 
 def beyond(values: NDArray[Any]) -> float:
