@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from equipoise import MUBO, MUBOClassifier, NeuralClassifier, recipes
+from equipoise.tables import TablePreprocessor
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,28 @@ def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table, few_trees
     assert np.mean(recalls) > 0.65
     again = clone(model).fit(X, y)
     np.testing.assert_array_equal(again.predict_proba(X), proba)
+
+
+@pytest.fixture(scope="module")
+def with_text(table):
+    """The table with a column of prose as the recipes get it: as numbers, and as columns for those that are native."""
+    X, y = table
+    rng = np.random.default_rng(1)
+    X = X.assign(note=[f"the {rng.choice(['late', 'lost', 'fine'])} parcel number {i}" for i in range(len(X))])
+    assert TablePreprocessor().fit(X).kinds_["note"] == "text"
+    return {native: TablePreprocessor(native=native).fit_transform(X) for native in (False, True)}, y
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_takes_columns_of_text(name, with_text, few_trees):
+    (tables, y), recipe = with_text, recipes.RECIPES[name]
+    quick = {"max_steps": 2} if recipes.is_neural(name) or name == recipes.AUTO else {}
+    model = recipes.classifier(name, random_state=0, **quick)
+    if recipe.slow and model.sampler is not None:
+        model.set_params(sampler__max_epochs=2)
+    rows = tables[recipe.native]
+    proba = model.fit(rows, y).predict_proba(rows)
+    assert proba.shape == (len(y), 2) and np.isfinite(proba).all()
 
 
 def test_recipes_differ_in_their_treatment_only():

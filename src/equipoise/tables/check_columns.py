@@ -34,8 +34,9 @@ def contents(sample: Sample) -> Iterator[Finding]:
     """Find columns that are constant, empty, mostly missing, mixed, in text, or hold sentinels."""
     values, constant, empty, sparse = sample.values, [], [], []
     numbers = [name for name in values if sample.kinds[name] == "number"]
-    bounds = reach(np.column_stack([values[name] for name in numbers])) if numbers else ([], [])
-    reaches = dict(zip(numbers, zip(*bounds)))
+    block = np.column_stack([values[name] for name in numbers]) if numbers else np.empty((0, 0))
+    low, high = reach(block)
+    reaches = dict(zip(numbers, zip(low, high)))
     for name, column in sample.columns.items():
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
         if name in sample.misfits:
