@@ -45,7 +45,7 @@ def test_the_cheapest_of_those_near_the_best_is_recommended(stored):
     assert "Nothing beats gbdt significantly: keep it simple." in found.advice
     gap = by_fold(comparison, comparison.best, "best_g_mean") - by_fold(comparison, "gbdt", "best_g_mean")
     low, high = plain_interval(gap, 3)
-    assert f"{number(gap.mean())} lower than {comparison.best}'s" in found.advice
+    assert f"{number(gap.mean())} lower than that of {comparison.best} (" in found.advice
     assert f"(95% interval of the difference {number(low)} to {number(high)})" in found.advice
     assert "`model/` beside this page is gbdt (histogram gradient boosting)" in found.use
 
