@@ -49,6 +49,7 @@ def with_text(table):
 def test_every_recipe_takes_columns_of_text(name, with_text, few_trees):
     (tables, y), recipe = with_text, recipes.RECIPES[name]
     quick = {"max_steps": 2} if recipes.is_neural(name) or name == recipes.AUTO else {}
+    quick |= {"options": {"iterations": 5}} if name == "catboost" else {}
     model = recipes.classifier(name, random_state=0, **quick)
     if recipe.slow and model.sampler is not None:
         model.set_params(sampler__max_epochs=2)
