@@ -29,7 +29,7 @@ def fraud_csv(frame, tmp_path_factory):
 def compared(tmp_path_factory, fraud_csv):
     folder = tmp_path_factory.mktemp("terms") / "report"
     command = ["compare", fraud_csv, "--target", "is_fraud", "--recipes", "gbdt", "--folds", "3"]
-    return [*command, "--repeats", "1", "--members", "1", "--budget", "0.5", "--out", folder]
+    return [*command, "--repeats", "1", "--members", "1", "--budget", "5", "--out", folder]
 
 
 def scored(here, model, table, tmp_path, *options):
