@@ -19,7 +19,7 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import Readings
 from equipoise.experiments.store import Cell, StoredFold
-from equipoise.samplers import MUBO
+from equipoise.samplers import MUBO, mubo
 from equipoise.training import fit
 
 N = 150
@@ -96,13 +96,13 @@ def test_early_stopping_and_the_loss_search(way, seed):
 @pytest.mark.parametrize("way", WAYS)
 def test_the_row_search(way, monkeypatch):
     (X, y), depends = table(), dependence(way)
-    problems, hold_out = [], MUBO._held_out
+    problems, hold_out = [], mubo.held_out
 
-    def watched(self, *arguments):
-        problems.append(hold_out(self, *arguments))
+    def watched(*arguments):
+        problems.append(hold_out(*arguments))
         return problems[-1]
 
-    monkeypatch.setattr(MUBO, "_held_out", watched)
+    monkeypatch.setattr(mubo, "held_out", watched)
     MUBO(max_iter=1, max_steps=2, n_restarts=2, random_state=0).fit_resample(X, y, dependence=depends)
     assert len(problems) == 2
     for problem in problems:

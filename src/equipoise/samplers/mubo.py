@@ -18,24 +18,22 @@ import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
-from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
 from equipoise.bilevel.checkpoint import load_search, save_search
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
-from equipoise.bilevel.rows import Restart, RowProblem, class_codes, rows_of
+from equipoise.bilevel.rows import Restart, RowProblem, class_codes
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
+from equipoise.samplers.mubo_rows import Scaled, held_out, whole_problem
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
-_FEWEST_TO_HOLD_OUT = 10  # minority rows; fewer all train and measure
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
 _MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
-_MEASURED_ON = 10  # held-out rows of a majority class, in units of the minority rows, at most
 
 
 class MUBO(AnyContainer, BaseCleaningSampler):
@@ -249,11 +247,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         )
         classes, codes = class_codes(y)
         scaler = self._scaler(X, variant, rng)
-        whole = self._problem(_Scaled(X, scaler), codes, classes, sample_weight)
+        majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
+        whole = whole_problem(Scaled(X, scaler), codes, len(classes), majority, sample_weight)
         restarts = []
         for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
             rng = np.random.default_rng([seed])
-            problem = self._held_out(whole, rng, dependence) if variant.holds_out else whole
+            problem = held_out(whole, self.validation_fraction, rng, dependence) if variant.holds_out else whole
             restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
         search = self._search(variant, len(classes))
         records = self._searched(search, restarts)
@@ -270,50 +269,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
             return None
         n = X.shape[0]
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
-        return Standardizer.of(_Scaled(X, None)[rows])
-
-    def _problem(
-        self, X: "_Scaled", codes: NDArray[np.integer[Any]], classes: NDArray[Any], weights: NDArray[np.float64] | None
-    ) -> RowProblem:
-        majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
-        kept = rows_of(codes, [code for code in range(len(classes)) if code not in majority]).astype(np.int64)
-        candidates = {code: rows_of(codes, [code]) for code in majority}
-        if weights is not None:
-            kept = kept[weights[kept] > 0]
-            candidates = {code: rows[weights[rows] > 0] for code, rows in candidates.items()}
-            if not all(map(len, (kept, *candidates.values()))):
-                raise ValueError("Each class needs rows of positive sample_weight, but one has none.")
-        return RowProblem(X, codes, len(classes), kept, candidates, weights=weights)
-
-    def _held_out(self, problem: RowProblem, rng: np.random.Generator, dependence: Dependence | None) -> RowProblem:
-        """Hold out rows of every class that only measure; none of a minority class that has too few."""
-        if dependence is not None:
-            return self._held_out_apart(problem, rng, dependence)
-        minority = [
-            problem.kept[problem.codes[problem.kept] == code] for code in np.unique(problem.codes[problem.kept])
-        ]
-        few = np.concatenate(
-            [self._part(rows, len(rows), rng) for rows in minority if len(rows) >= _FEWEST_TO_HOLD_OUT]
-            or [np.empty(0, dtype=np.int64)]
-        )
-        most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
-        parts = [self._part(rows, most, rng) for rows in problem.candidates.values()]
-        return replace(problem, kept=np.setdiff1d(problem.kept, few), held_out=np.concatenate([few, *parts]))
-
-    def _held_out_apart(self, problem: RowProblem, rng: np.random.Generator, dependence: Dependence) -> RowProblem:
-        """Hold out whole groups or the last rows; none of their groups, or later, trains."""
-        train, apart = dependence.hold_out(problem.codes, self.validation_fraction, int(rng.integers(1 << 31)))
-        few = np.intersect1d(problem.kept, apart)
-        most = _MEASURED_ON * max(len(few), _FEWEST_TO_HOLD_OUT)
-        others = [np.intersect1d(rows, apart) for rows in problem.candidates.values()]
-        measured = [rng.choice(rows, min(most, len(rows)), replace=False) for rows in others]
-        candidates = {code: np.intersect1d(rows, train) for code, rows in problem.candidates.items()}
-        kept = np.intersect1d(problem.kept, train)
-        return replace(problem, kept=kept, candidates=candidates, held_out=np.concatenate([few, *measured]))
-
-    def _part(self, rows: NDArray[Any], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        size = min(most, int(self.validation_fraction * len(rows)))
-        return rng.choice(rows, size, replace=False).astype(np.int64)
+        return Standardizer.of(Scaled(X, None)[rows])
 
     def _search(self, variant: Variant, n_classes: int) -> RowSearch:
         search, hidden = variant.search, tuple(int(size) for size in self.hidden_layer_sizes)
@@ -388,18 +344,3 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 def _said(value: Any) -> str:
     """Say what a parameter is, an object by what it holds: where it lies in memory differs from run to run."""
     return f"{type(value).__qualname__}{vars(value)}" if hasattr(value, "__dict__") else repr(value)
-
-
-class _Scaled:
-    """Rows of a table, dense and scaled as they are read."""
-
-    def __init__(self, X: Any, scaler: Standardizer | None) -> None:
-        self._X, self._scaler, self.shape = X.tocsr() if issparse(X) else X, scaler, X.shape
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        values = _dense(self._X[rows])
-        return values if self._scaler is None or not len(rows) else self._scaler.transform(values)
-
-
-def _dense(rows: Any) -> NDArray[Any]:
-    return rows.toarray() if issparse(rows) else rows
