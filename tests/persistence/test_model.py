@@ -75,6 +75,8 @@ def test_a_loaded_model_answers_with_the_same_bytes(name, table, tmp_path, few_t
     model = recipes.make(name, random_state=0, **quick)
     if "sampler" in (recipes.RECIPES[name].parts or {}) and recipes.RECIPES[name].slow:
         model.set_params(classifier__sampler__max_epochs=2)
+    if name == "easy-ensemble":
+        model.set_params(classifier__n_estimators=2)
     model.fit(X, y)
     save(model, tmp_path / "model", about={"data": "a table"})
     again = load(tmp_path / "model", trusted=True)
