@@ -41,6 +41,7 @@ def gallery(tmp_path):
     return built
 
 
+@pytest.mark.timeout(1500)  # half a minute of work, on machines busy with other tests
 def test_the_site_builds_without_a_warning(tmp_path):
     source = shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("gallery", "generated", "used_in"))
     done = build(source, tmp_path, "-D", "plot_gallery=0")
