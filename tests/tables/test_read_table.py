@@ -180,13 +180,13 @@ def test_a_binary_file_cut_short(tmp_path, frame, ending, kept):
     [
         (
             "a,b,c\n1,2,3\n4,5",
-            r"line 3, the last of .* has 2 cell\(s\) where the first line has 3.*cut short",
+            r"line 3, the last of .* has 2 cells where the first line has 3.*cut short",
         ),
-        ("a,b,c\n1,2,3\n4", r"line 3, the last of .* has 1 cell\(s\)"),
+        ("a,b,c\n1,2,3\n4", r"line 3, the last of .* has 1 cell where"),
         ('a,b,c\n1,2,3\n4,"5,6\n7,8,9\n', "quotation mark is left open"),
         ('a,b,c\n1,2,3\n4,5,"6\n7,8,9\n', "quotation mark is left open"),
-        ("a,b,c\n1,2\n4,5,6\n", r"line 2 of .* has 2 cell\(s\) where the first line has 3"),
-        ("a,b,c\n1,2,3\n\n1,2,3,4\n4,5,6\n", r"line 4 of .* has 4 cell\(s\) where the first line has 3"),
+        ("a,b,c\n1,2\n4,5,6\n", r"line 2 of .* has 2 cells where the first line has 3"),
+        ("a,b,c\n1,2,3\n\n1,2,3,4\n4,5,6\n", r"line 4 of .* has 4 cells where the first line has 3"),
     ],
 )
 def test_a_text_file_cut_short_or_ragged(tmp_path, content, message):

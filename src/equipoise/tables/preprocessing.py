@@ -418,7 +418,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.dropped_ = {name: reason for name, reason in reasons.items() if reason}
         told = listed((f"{name!r} ({reason})" for name, reason in self.dropped_.items()), most=10)
         if len(self.dropped_) == len(reasons):
-            raise ValueError(f"No usable column is left in the table of {counted(self._n_rows, 'row')}: {told}.")
+            raise ValueError(f"No usable column is left in the table of {counted(self._n_rows, 'sample')}: {told}.")
         if told:
             warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=3)
 
