@@ -50,10 +50,11 @@ def stored(tmp_path: Path) -> Stored:
         notes: Sequence[str] = (),
         n_folds: int = 3,
         n_repeats: int = 2,
+        images: bool = False,
     ) -> Comparison:
         codes = np.repeat(np.arange(len(counts)), counts)
         dataset = Dataset(name, None, None, None, None, None, "", "", ())
-        protocol = Protocol(tuple(recipes), n_folds, n_repeats, 1, 300, 0, tuple(notes))
+        protocol = Protocol(tuple(recipes), n_folds, n_repeats, 1, 300, 0, tuple(notes), images=images)
         with Store(tmp_path / "results.sqlite") as store:
             store.put(
                 "problem",

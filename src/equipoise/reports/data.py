@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.terms import InTerms
-from equipoise.reports import curves, figures, tables
+from equipoise.reports import class_sizes, curves, figures, tables
 from equipoise.reports.files import replace_file
 from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
@@ -68,6 +68,7 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
         "thresholds": {name: comparison.at_best.thresholds(name) for name in comparison.recipes},
         "by_class": {name: tables.by_class(comparison, name) for name in comparison.recipes},
         "confusion": {name: comparison.confusion(name) for name in comparison.recipes},
+        "by_class_size": class_sizes.by_group(comparison) if comparison.protocol.images else None,
         "precision_recall": {
             name: dict(zip(("recall", "precision"), curves.precision_recall(*rows[name]))) for name in shown
         },

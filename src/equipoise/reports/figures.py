@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.recipes import is_neural
-from equipoise.reports import curves, plots
+from equipoise.reports import class_sizes, curves, plots
 from equipoise.reports.svg import SERIES, drawing, inline
 from equipoise.reports.text import short
 from equipoise.reports.verdict import UNTREATED
@@ -22,6 +22,8 @@ def figures(comparison: Comparison) -> dict[str, Markup]:
     """Draw all plots that a comparison with a result or more allows, by name."""
     with drawing():
         found = _leaderboard(comparison) | _readings(comparison) | _curves(comparison)
+        if comparison.protocol.images:
+            found["sizes"] = class_sizes.figure(comparison, shown_first(comparison))
         return {name: inline(figure, name, label) for name, (figure, label) in found.items()}
 
 

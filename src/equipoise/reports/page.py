@@ -13,7 +13,7 @@ from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
 from equipoise.recipes import is_native
-from equipoise.reports import figures, tables, text
+from equipoise.reports import class_sizes, figures, heat, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
@@ -196,6 +196,7 @@ def _results(
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
+    many = len(comparison.classes) > heat.MOST_IN_A_TABLE
     return {
         "verdict": verdict(comparison),
         "trusted": is_native(comparison.winner),
@@ -210,7 +211,10 @@ def _results(
         "corrected_metrics": tables.corrected_metrics(),
         "corrected": tables.corrected_probabilities(comparison),
         "by_class": {name: tables.by_class(comparison, name) for name in order},
-        "confusion": {name: tables.confusion(comparison, name) for name in order},
+        "confusion": {} if many else {name: tables.confusion(comparison, name) for name in order},
+        "heat": {name: heat.heat_map(comparison, name) for name in order} if many else {},
+        "confused": {name: heat.largest_confusions(comparison, name) for name in order} if many else {},
+        "sizes": class_sizes.by_group(comparison) if comparison.protocol.images else None,
         "made": tables.made_rows(comparison),
         "terms": in_terms(comparison, reviewed),
         "why": why(comparison, groups, show_values),

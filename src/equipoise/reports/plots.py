@@ -85,6 +85,18 @@ def precision_recall(curves: Sequence[Curve], prevalence: float) -> Figure:
     return figure
 
 
+def by_size(points: Sequence[Curve], bounds: Sequence[float]) -> Figure:
+    """A dot a class and recipe: recall against training rows, on a log scale; lines where groups of sizes begin."""
+    figure, axes = _square("training images of the class", "recall", height=360)
+    for bound in bounds:
+        axes.axvline(bound, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    for (name, rows, recall, colour), marker in zip(points, "osD^"):
+        axes.scatter(rows, recall, s=34, marker=marker, facecolor="none", edgecolor=colour, linewidth=1.6, label=name)
+    axes.set_xscale("log")
+    legend(figure, axes)
+    return figure
+
+
 def reliability(bins: Bins, colour: str, *, label: str) -> Figure:
     """Observed share against predicted probability, and how many rows each bin holds."""
     figure = new_figure(400)

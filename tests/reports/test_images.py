@@ -1,0 +1,77 @@
+"""The report of images: confusions of many classes as a map, recall by the size of a class, Python for images."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from equipoise.reports import write_report
+from equipoise.reports.class_sizes import by_group, training_rows
+from equipoise.reports.data import write_data
+from equipoise.reports.heat import by_size, heat_map, largest_confusions
+
+COUNTS = [400, 150, 60, 31, 12, 6, *[9] * 18]  # 24 classes
+
+
+@pytest.fixture
+def comparison(stored):
+    labels = [f"class <{i}>" for i in range(len(COUNTS))]
+    return stored(COUNTS, ("none", "remix"), labels=labels, n_repeats=1, images=True)
+
+
+def test_the_map_shows_each_share_of_the_largest_classes_first(comparison):
+    root = ET.fromstring(str(heat_map(comparison, "none")))
+    order = by_size(comparison)
+    assert order[:4].tolist() == [0, 1, 2, 3] and order[-1] == 5
+    labels = [text.text for text in root.iter("text")]
+    assert labels[:2] == ["class <0>"] * 2 and len(labels) == 2 * len(COUNTS)
+    cells = sum(path.get("d").count("z") for path in root.iter("path")) - 1  # the frame
+    assert cells == int((comparison.confusion("none") > 0).sum())
+    assert root.get("role") == "img" and "24 classes" in root.get("aria-label")
+
+
+def test_the_largest_confusions_in_words(comparison):
+    found = largest_confusions(comparison, "none")
+    counts = comparison.confusion("none")
+    np.fill_diagonal(counts, 0)
+    i, j = np.unravel_index(counts.argmax(), counts.shape)
+    assert len(found) == 15
+    assert (found[0]["true"], found[0]["predicted"]) == (comparison.classes[i], comparison.classes[j])
+    assert float(found[0]["count"]) == pytest.approx(counts.max(), abs=0.06)
+
+
+def test_a_page_of_121_classes_is_small_and_has_no_tables_of_numbers(stored, tmp_path):
+    comparison = stored([40] * 60 + [3] * 61, ("none", "remix"), n_repeats=1, images=True)
+    write_report(comparison, tmp_path / "report.html", command="equipoise compare photos")
+    page = (tmp_path / "report.html").read_text()
+    section = page.split('<section id="confusion">')[1].split("</section>")[0]
+    assert section.count('class="heat-map"') == 2 and 'class="heat' in section and "heat many" not in section
+    assert len(section) < 400_000
+    assert "<script" not in page
+
+
+def test_recall_of_many_medium_and_few(comparison, tmp_path):
+    rows, groups = training_rows(comparison), by_group(comparison)
+    np.testing.assert_allclose(rows, np.array(COUNTS) * 2 / 3, atol=0.7)
+    assert groups["classes"] == {"many": 1, "medium": 3, "few": 20, "all": 24}
+    confusion = comparison.confusion("remix")
+    recall = np.diag(confusion) / confusion.sum(axis=1)
+    assert groups["recall"]["remix"]["few"] == pytest.approx(recall[rows < 20].mean())
+    assert groups["recall"]["remix"]["many"] == pytest.approx(recall[0])
+    write_data(comparison, tmp_path / "report.json", command="x")
+    told = json.loads((tmp_path / "report.json").read_text())["by_class_size"]
+    assert told["classes"] == groups["classes"] and told["training_rows"]["class <0>"] == pytest.approx(rows[0])
+    write_report(comparison, tmp_path / "report.html", command="x")
+    section = (tmp_path / "report.html").read_text().split('<section id="sizes">')[1].split("</section>")[0]
+    assert "many (1)" in section and "few (20)" in section and 'aria-label="Recall of each class' in section
+
+
+def test_the_python_of_the_page_reads_images(comparison, stored, tmp_path):
+    write_report(comparison, tmp_path / "report.html", command="x")
+    code = re.search(r'id="code">(.*?)</pre>', (tmp_path / "report.html").read_text(), re.DOTALL)[1]
+    assert "rglob" in code and "read_csv" not in code
+    write_report(stored(), tmp_path / "report.html", command="x")
+    page = (tmp_path / "report.html").read_text()
+    assert "read_csv" in page and 'id="sizes"' not in page
