@@ -172,7 +172,7 @@ def test_groups_of_a_table_are_held_out_whole(here, shapes, tmp_path):
     patients = np.array([line.rpartition(",")[2] for line in lines])
     with Store(tmp_path / "report" / "results.sqlite") as store:
         folds = store.folds()
-    tested = [set(patients[fold.test_rows]) for fold in folds.values()]
+    tested = [set(patients[fold.test_rows]) for fold in folds]
     assert len(tested) == 2 and not tested[0] & tested[1]
 
 

@@ -68,10 +68,13 @@ def test_recall_of_many_medium_and_few(comparison, tmp_path):
     assert "many (1)" in section and "few (20)" in section and 'aria-label="Recall of each class' in section
 
 
-def test_the_python_of_the_page_reads_images(comparison, stored, tmp_path):
-    write_report(comparison, tmp_path / "report.html", command="x")
+def test_the_python_of_the_page_reads_images(stored, tmp_path):
+    write_report(stored((60, 30), images=True), tmp_path / "report.html", command="x")
     code = re.search(r'id="code">(.*?)</pre>', (tmp_path / "report.html").read_text(), re.DOTALL)[1]
     assert "rglob" in code and "read_csv" not in code
+
+
+def test_a_page_of_a_table_is_without_what_is_for_images(stored, tmp_path):
     write_report(stored(), tmp_path / "report.html", command="x")
     page = (tmp_path / "report.html").read_text()
     assert "read_csv" in page and 'id="sizes"' not in page

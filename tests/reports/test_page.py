@@ -84,7 +84,7 @@ def test_a_page_for_every_shape(stored, report, counts, recipes, plots):
     page, html = report(stored(counts, recipes, skill=skill, n_repeats=1))
     assert page.plots == ALWAYS | plots | ({"cost"} if len(counts) == 2 else set())
     assert page.ids.count("unfinished") == 0
-    assert html.count("<svg") == len(page.plots)
+    assert html.count("<svg") == len(page.plots) + html.count('class="heat-map"')
     for number in range(len(counts)):
         assert str(number) in page.text
 
