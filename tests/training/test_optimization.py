@@ -38,9 +38,9 @@ def test_replicas_move_at_rates_of_their_own():
             stack.reset_replica(replica, 3, 2, torch.Generator().manual_seed(seed))
     optimizers = [Adam(stack, "adamw", weight_decay=0.1) for stack in stacks]
     for _ in range(4):
-        optimizers[0].step(stacks[0].training_logits(x).square().sum(), rates)
+        optimizers[0].step(stacks[0](x).square().sum(), rates)
         for r, rate in enumerate(rates):
-            optimizers[r + 1].step(stacks[r + 1].training_logits(x[r : r + 1]).square().sum(), [rate])
+            optimizers[r + 1].step(stacks[r + 1](x[r : r + 1]).square().sum(), [rate])
         rates = [rates[3], *rates[:3]]  # groups of one rate change as training goes on
     for r, alone in enumerate(stacks[1:]):
         for many, one in zip(stacks[0].parameters(), alone.parameters()):
@@ -60,7 +60,7 @@ def test_replicas_left_go_on_as_if_nothing_happened():
         return stack, Adam(stack)
 
     def step(stack, optimizer, x):
-        optimizer.step(stack.training_logits(x).square().sum(), rates=[0.01])
+        optimizer.step(stack(x).square().sum(), rates=[0.01])
 
     def draw(stack, number):
         stack.reset_replica(number % len(stack.weights[0]), 3, 2, torch.Generator().manual_seed(number))

@@ -83,7 +83,3 @@ class CosineMLPStack(MLPStack):
 
     def _logits(self, x: Tensor) -> Tensor:
         return self.scale * cosines(x, self.weights[-1])
-
-    def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
-        """Return what `forward` does."""
-        return self(x, masks)

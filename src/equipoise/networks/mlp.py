@@ -3,11 +3,9 @@
 import math
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 
 class MLPStack(nn.Module):
@@ -84,54 +82,3 @@ class MLPStack(nn.Module):
 
     def _logits(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.biases[-1], x, self.weights[-1])
-
-    def training_logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
-        """Compute the logits of `forward` with a faster backward pass.
-
-        Gradients are written in place to buffers, valid until the next backward pass, and there is no second
-        derivative.
-        """
-        return _TrainingPass.apply(x, masks, self._gradients(), *self.weights, *self.biases)  # type: ignore[no-untyped-call]
-
-    def _gradients(self) -> list[Tensor]:
-        kept: list[Tensor] = self.__dict__.get("_kept", [])
-        parameters = [*self.weights, *self.biases]
-        if [g.shape for g in kept] != [p.shape for p in parameters] or kept[0].device != parameters[0].device:
-            kept = self.__dict__["_kept"] = [torch.empty_like(p) for p in parameters]
-        return kept
-
-
-class _TrainingPass(torch.autograd.Function):
-    """Forward and backward pass of a stack, with gradients of weights in buffers."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, masks: Sequence[Tensor | None], gradients: list[Tensor], *parameters: Tensor
-    ) -> Tensor:
-        n_layers = len(parameters) // 2
-        ctx.weights, biases = parameters[:n_layers], parameters[n_layers:]
-        ctx.inputs, ctx.masks, ctx.gradients = [x], masks, gradients
-        for layer, (weight, bias) in enumerate(zip(ctx.weights, biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
-            if layer < n_layers - 1:
-                x = x.relu_()
-                if masks and (mask := masks[layer]) is not None:
-                    x = x.mul_(mask)
-                ctx.inputs.append(x)
-        return x
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        n_layers = len(ctx.weights)
-        of_weights, of_biases = ctx.gradients[:n_layers], ctx.gradients[n_layers:]
-        for layer in reversed(range(n_layers)):
-            torch.bmm(ctx.inputs[layer].mT, gradient, out=of_weights[layer])
-            torch.sum(gradient, dim=1, keepdim=True, out=of_biases[layer])
-            if layer:
-                gradient = torch.bmm(gradient, ctx.weights[layer].mT)
-                torch.ops.aten.threshold_backward.grad_input(gradient, ctx.inputs[layer], 0, grad_input=gradient)
-                if ctx.masks and (mask := ctx.masks[layer - 1]) is not None:
-                    gradient.mul_(mask)
-        of_rows = torch.bmm(gradient, ctx.weights[0].mT) if ctx.needs_input_grad[0] else None
-        return of_rows, None, None, *ctx.gradients

@@ -11,15 +11,17 @@ from torch import Tensor
 
 from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
+from equipoise.networks.training_pass import TrainingPass
 from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
 from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, keep_replicas
-from equipoise.training.outer import InnerTraining, OuterSearch
+from equipoise.training.outer import InnerTraining, OuterProblem, OuterSearch
 from equipoise.training.pool import Pool
 from equipoise.training.precision import in_bfloat16
 from equipoise.training.results import AdamState, State, TrainedNetwork
-from equipoise.training.schedules import make_schedule
+from equipoise.training.schedules import PlateauRate, make_schedule
 from equipoise.training.stack_batches import Masks, StackBatches
 from equipoise.training.stacks import unpadded
+from equipoise.training.step_losses import StepLosses, mask_of_absent, training_priors
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, replica_state
 from equipoise.training.task import Settings, Task
 
@@ -51,18 +53,20 @@ class StackTraining:
         self.replicas = list(range(len(tasks)))
         counts = [np.bincount(task.labels(), minlength=self.pool.n_classes) for task in tasks]
         self.class_counts = torch.tensor(np.stack(counts), device=device)
+        like = torch.empty(0, dtype=dtype, device=device)
+        self.class_mask = mask_of_absent([task.table.n_classes for task in tasks], self.pool.n_classes, like)
+        smoothed = bool(self.settings.label_smoothing)
+        self.priors = training_priors(self.class_counts, self.settings.balances, like) if smoothed else None
+        self.schedule = make_schedule(self.settings, len(tasks))
         self._set_losses()
-        self.class_mask = self._class_mask(dtype, device)
         self.optimizer = _optimizer(stack, self.settings)
         reach = self.settings.weight_averaging * self.settings.max_steps
         self.average = WeightAverage(stack, reach) if reach else None
-        self.smoothing = self._smoothing()
         self.half = isinstance(stack, ModuleStack) and in_bfloat16(stack.pattern, self.settings, device)
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
                 self.optimizer.load(replica, task.start.optimizer)
-        self.schedule = make_schedule(self.settings, len(tasks))
-        self.logits = stack.training_logits if isinstance(stack, MLPStack) else self._module_logits
+        self.training_pass = _training_pass(stack)
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds = time.monotonic(), seconds
@@ -73,13 +77,23 @@ class StackTraining:
         self.inner_losses = row_losses(self.settings.loss, self.class_counts[self.replicas], self.pool.X.dtype)
         self.losses: RowLosses = self.inner_losses
         self.search: OuterSearch | None = None
-        if self.settings.outer is None:
-            return
+        if self.settings.outer is not None:
+            self.losses = self._outer_losses(self.settings.outer)
+        self.step_losses = StepLosses(
+            self.losses,
+            self.class_mask,
+            self.priors,
+            self.settings.label_smoothing,
+            watch=self.schedule.watch if isinstance(self.schedule, PlateauRate) else None,
+            plain=self.settings.loss == "cross_entropy" and self.settings.outer is None,
+        )
+
+    def _outer_losses(self, outer: OuterProblem) -> RowLosses:
         tasks, training = [self.tasks[replica] for replica in self.replicas], self._inner_training()
         if tasks[0].found is not None:
-            self.losses = self.settings.outer.losses([task.found for task in tasks], training)
-        else:
-            self.losses = self.search = self.settings.outer.drive(training)
+            return outer.losses([task.found for task in tasks], training)
+        self.search = outer.drive(training)
+        return self.search
 
     def _inner_training(self) -> InnerTraining:
         tasks = [self.tasks[replica] for replica in self.replicas]
@@ -98,23 +112,7 @@ class StackTraining:
             max_steps=self.settings.max_steps,
         )
 
-    def _class_mask(self, dtype: torch.dtype, device: torch.device) -> Tensor | None:
-        """Logit offsets that exclude absent classes of narrower replicas from their softmax."""
-        classes = torch.tensor([task.table.n_classes for task in self.tasks])
-        if (classes == self.pool.n_classes).all():
-            return None
-        absent = torch.arange(self.pool.n_classes) >= classes[:, None, None]
-        return (absent * torch.finfo(torch.float32).min / 2).to(device, dtype)
-
-    def _smoothing(self) -> Tensor | None:
-        """Class priors under which the replicas train, of shape (R, 1, K), if labels are smoothed towards them."""
-        if not self.settings.label_smoothing:
-            return None
-        present = (self.class_counts > 0).to(self.pool.X.dtype)
-        rows = present if self.settings.balances else self.class_counts.to(self.pool.X.dtype)
-        return (rows / rows.sum(dim=1, keepdim=True)).unsqueeze(1)
-
-    def _module_logits(self, x: Tensor, masks: Masks) -> Tensor:
+    def _logits(self, x: Tensor, masks: Masks) -> Tensor:
         if not self.half:
             return self.stack(x, masks)
         with torch.autocast(x.device.type, torch.bfloat16):
@@ -126,19 +124,12 @@ class StackTraining:
             rules.append(EarlyStopping(self.tasks, self.pool, self.settings))
         if self.settings.gradient_tolerance is not None:
             rows, draws = self.batches, [stream(task, EVALUATIONS) for task in self.tasks]
-            rules.append(
-                GradientTolerance(rows.rows, rows.weights, self.pool, self.settings, self._masked_losses, draws)
-            )
+            rules.append(GradientTolerance(rows.rows, rows.weights, self.pool, self.settings, self._losses_now, draws))
         return rules
 
-    def _masked_losses(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _losses_now(self, logits: Tensor, target: Tensor) -> Tensor:
         self.inner_losses.set_progress(self._progress(self.done))
-        logits = logits if self.class_mask is None else logits + self.class_mask
-        losses = self.losses(logits, target)
-        if self.smoothing is None:
-            return losses
-        of_priors = self.losses(logits, self.smoothing.expand_as(logits))
-        return torch.lerp(losses, of_priors, self.settings.label_smoothing)
+        return self.step_losses(logits, target)
 
     def run(self) -> list[TrainedNetwork]:
         """Train until every replica has stopped; return the networks in the order of the tasks."""
@@ -169,16 +160,27 @@ class StackTraining:
         self.on_steps(length * len(self.replicas))
 
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> None:
-        losses = self._masked_losses(self.logits(x, masks), target)
-        if weights is not None:
-            losses = losses * weights
-        losses = losses.sum(dim=1) / losses.shape[1]
-        self.schedule.watch(losses.detach())
-        self.optimizer.step(losses.sum(), self.schedule.rates(self._progress(self.done + 1)))
+        self.inner_losses.set_progress(self._progress(self.done))
+        gradients = self._gradients(x, target, weights, masks)
+        self.optimizer.apply(gradients, self.schedule.rates(self._progress(self.done + 1)))
         if self.average is not None:
             self.average.update()
         if self.search is not None:
             self.search.after_step(x, target, weights)
+
+    def _gradients(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> Sequence[Tensor | None]:
+        if self.training_pass is None:
+            return self.step_losses.gradients(self._logits(x, masks), self.optimizer.parameters, target, weights)
+        logits = self.training_pass.logits(x, masks)
+        if self.step_losses.written_out:
+            return self.training_pass.backward(self.step_losses.slope(logits, target, weights))
+        logits = logits.detach().requires_grad_()
+        inputs = [logits, *self.optimizer.parameters]  # the loss of a search may hold a penalty on weights
+        slope, *direct = self.step_losses.gradients(logits, inputs, target, weights)
+        gradients = self.training_pass.backward(torch.zeros_like(logits) if slope is None else slope)
+        return [
+            g if of_penalty is None else g.add_(of_penalty) for g, of_penalty in zip(gradients, direct, strict=True)
+        ]
 
     def _progress(self, steps: int) -> float:
         share = steps / self.settings.max_steps
@@ -216,11 +218,12 @@ class StackTraining:
         self.batches.keep_replicas(positions)
         if self.class_mask is not None:
             self.class_mask = self.class_mask[positions]
-        if self.smoothing is not None:
-            self.smoothing = self.smoothing[positions]
+        if self.priors is not None:
+            self.priors = self.priors[positions]
         if positions:
             self._set_losses()
             keep_replicas(self.stack, positions)
+            self.training_pass = _training_pass(self.stack)
             self.optimizer.keep_replicas(positions)
             if self.average is not None:
                 self.average.keep_replicas(positions)
@@ -247,3 +250,7 @@ def _optimizer(stack: Stack, settings: Settings) -> Optimizer:
     if settings.optimizer == "sgd":
         return SGD(stack, momentum=settings.momentum, **common)
     return Adam(stack, settings.optimizer, eps=settings.eps, **common)
+
+
+def _training_pass(stack: Stack) -> TrainingPass | None:
+    return TrainingPass(stack) if type(stack) is MLPStack else None

@@ -47,13 +47,18 @@ class Adam:
         self._steps = torch.zeros(len(like), device=like.device)  # of each replica
         self._in_step = True
 
-    @torch.no_grad()
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
-        """Make one gradient step, with one learning rate or one a replica."""
-        gradients = gradients_of(loss, self.parameters, self._max_norm)
+        """Make one step along the gradient of a loss."""
+        self.apply(torch.autograd.grad(loss, self.parameters, allow_unused=True), rates)
+
+    @torch.no_grad()
+    def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
+        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
         used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        moments: list[list[Any]] = [[values[i] for i in used] for values in (self._first, self._second)]
-        lists: list[list[Any]] = [[self.parameters[i] for i in used], [g for g in gradients if g is not None], *moments]
+        lists: list[list[Any]] = [
+            [values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)
+        ]
+        lists[1] = clipped(lists[1], self._max_norm)
         self._steps += 1
         if len(set(rates)) == 1 and self._in_step:
             self._move(lists, [self._steps[0]] * len(used), rates[0])
@@ -124,12 +129,12 @@ class SGD:
         self._steps = [0] * (len(self.parameters[0]) if self.parameters else 1)
 
     @torch.no_grad()
-    def step(self, loss: Tensor, rates: Sequence[float]) -> None:
-        """Make one gradient step, with one learning rate or one a replica."""
-        found = gradients_of(loss, self.parameters, self._max_norm)
-        for parameter, gradient, velocity in zip(self.parameters, found, self._velocity, strict=True):
-            if gradient is None:
-                continue
+    def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
+        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        found = clipped([g for g in gradients if g is not None], self._max_norm)
+        for i, gradient in zip(used, found, strict=True):
+            parameter, velocity = self.parameters[i], self._velocity[i]
             gradient = gradient.add(parameter, alpha=self._weight_decay)
             velocity.mul_(self._momentum).add_(gradient)
             direction = gradient.add_(velocity, alpha=self._momentum)
@@ -158,20 +163,16 @@ class SGD:
 Optimizer = Adam | SGD
 
 
-def gradients_of(loss: Tensor, parameters: Sequence[Tensor], max_norm: float | None = None) -> list[Tensor | None]:
-    """Return the gradient of each parameter, None for those without effect; long ones scaled to a norm by replica."""
-    found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    gradients: list[Tensor | None] = [
-        None if g is None else g.contiguous() for g in found
-    ]  # the fused kernel ignores strides
-    if max_norm is None:
-        return gradients
-    used = [gradient for gradient in gradients if gradient is not None]
-    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in used]).sum(dim=0)
+def clipped(gradients: Sequence[Tensor], max_norm: float | None) -> list[Tensor]:
+    """Return gradients, contiguous as the fused kernel needs them, long ones scaled to a norm by replica."""
+    dense = [gradient.contiguous() for gradient in gradients]
+    if max_norm is None or not dense:
+        return dense
+    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in dense]).sum(dim=0)
     factor = (max_norm / squares.sqrt().clamp(min=max_norm)).to(squares)
-    for gradient in used:
+    for gradient in dense:
         gradient.mul_(factor.view(-1, *(1,) * (gradient.ndim - 1)))
-    return gradients
+    return dense
 
 
 class WeightAverage:

@@ -1,0 +1,92 @@
+"""The losses of a step, and their gradient by the logits."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from equipoise.losses.rows import RowLosses
+
+
+class StepLosses:
+    """Losses of the rows of a stack, with absent classes excluded and labels smoothed.
+
+    Parameters
+    ----------
+    losses : callable
+        Logits ``(R, B, K)`` and targets ``(R, B[, K])`` to losses ``(R, B)``.
+    class_mask : Tensor of shape (R, 1, K) or None
+        Logit offsets that exclude absent classes of narrower replicas from their softmax.
+    priors : Tensor of shape (R, 1, K) or None
+        Towards which labels are smoothed.
+    smoothing : float
+        Weight of the priors in the target of each row.
+    watch : callable or None
+        Reads the mean loss of each replica, of shape (R,), at every step.
+    plain : bool
+        Whether the losses are plain cross-entropy.
+
+    Attributes
+    ----------
+    written_out : bool
+        Whether `slope` gives the gradient: for plain cross-entropy that is not watched.
+    """
+
+    def __init__(
+        self,
+        losses: RowLosses,
+        class_mask: Tensor | None,
+        priors: Tensor | None,
+        smoothing: float,
+        *,
+        watch: Callable[[Tensor], None] | None,
+        plain: bool,
+    ) -> None:
+        self._losses, self._class_mask, self._priors, self._smoothing = losses, class_mask, priors, smoothing
+        self._watch, self.written_out = watch, plain and watch is None
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each row of each replica."""
+        logits = logits if self._class_mask is None else logits + self._class_mask
+        losses = self._losses(logits, target)
+        if self._priors is None:
+            return losses
+        return torch.lerp(losses, self._losses(logits, self._priors.expand_as(logits)), self._smoothing)
+
+    def gradients(
+        self, logits: Tensor, inputs: Sequence[Tensor], target: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        """Return the gradient of the mean weighted loss of each replica, by autograd; None for inputs without effect."""
+        losses = self(logits, target)
+        shares = torch.full_like(losses, 1 / losses.shape[1]) if weights is None else weights / losses.shape[1]
+        if self._watch is not None:
+            self._watch((losses.detach() * shares).sum(dim=1))
+        return torch.autograd.grad([losses], inputs, [shares], allow_unused=True)
+
+    def slope(self, logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+        """Return the gradient of plain cross-entropy by the logits, written out."""
+        logits = logits if self._class_mask is None else logits + self._class_mask
+        slope = logits.softmax(dim=-1)
+        if self._priors is not None:
+            slope.sub_(self._priors, alpha=self._smoothing)
+        of_target = 1 - (0 if self._priors is None else self._smoothing)
+        if target.is_floating_point():
+            slope.sub_(target, alpha=of_target)
+        else:
+            slope.scatter_(-1, target.unsqueeze(-1), -of_target, reduce="add")
+        return slope.div_(slope.shape[1]) if weights is None else slope.mul_(weights.unsqueeze(-1) / slope.shape[1])
+
+
+def mask_of_absent(n_classes: Sequence[int], most: int, like: Tensor) -> Tensor | None:
+    """Logit offsets that exclude absent classes of narrower replicas from their softmax, of shape (R, 1, K)."""
+    own = torch.tensor(n_classes)
+    if (own == most).all():
+        return None
+    absent = torch.arange(most) >= own[:, None, None]
+    return (absent * torch.finfo(torch.float32).min / 2).to(like)
+
+
+def training_priors(class_counts: Tensor, balanced: bool, like: Tensor) -> Tensor:
+    """Class priors under which replicas train, of shape (R, 1, K): equal for present classes of balanced batches."""
+    rows = (class_counts > 0).to(like) if balanced else class_counts.to(like)
+    return (rows / rows.sum(dim=1, keepdim=True)).unsqueeze(1)
