@@ -5,12 +5,27 @@ import os
 
 from rich.console import Console
 
-from benchmarks import auto, autobalance, budget, chains, compare, gan, mixing, predict, scale, start, steps, transforms
+from benchmarks import (
+    auto,
+    autobalance,
+    budget,
+    chains,
+    compare,
+    gan,
+    mixing,
+    predict,
+    scale,
+    start,
+    step_profile,
+    steps,
+    transforms,
+)
 from benchmarks.measure import Effort
 
 _MEASURED = {
     "start": start.run,
     "steps": steps.run,
+    "step-profile": step_profile.run,
     "transforms": transforms.run,
     "mixing": mixing.run,
     "gan": gan.run,

@@ -56,7 +56,7 @@ class StepLosses:
     def gradients(
         self, logits: Tensor, inputs: Sequence[Tensor], target: Tensor, weights: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradient of the mean weighted loss of each replica, by autograd; None for inputs without effect."""
+        """Return the gradient of the mean weighted loss of each replica, None for inputs without effect."""
         losses = self(logits, target)
         shares = torch.full_like(losses, 1 / losses.shape[1]) if weights is None else weights / losses.shape[1]
         if self._watch is not None:
