@@ -23,7 +23,9 @@ from equipoise.training.precision import has_convolutions
 from equipoise.training.results import State
 from equipoise.training.task import Settings, Task
 
-_STACK_BYTES = 64 << 20  # weights, gradients and two moments of a stack: beyond, memory is the limit
+# Weights, gradients and two moments of a stack.
+_STACK_BYTES = 64 << 20  # beyond, memory is the limit
+_THREAD_BYTES = 4 << 20  # of perceptrons for each core: beyond, its caches are the limit
 _MOST_REPLICAS = 128
 _ROWS_TO_START_FROM = 3000
 _WIDER = 1.25  # tasks this much wider than the narrowest go to a stack of their own: padding costs time
@@ -78,8 +80,10 @@ def _divide(tasks: Sequence[Task], group: list[int], n_jobs: int) -> Iterator[li
 
 def stack_size(task: Task) -> int:
     """Return the number of replicas of a task's network to train at once."""
-    network = task.settings.network
+    network, most = task.settings.network, _STACK_BYTES
     if isinstance(network, tuple):
+        if task.settings.device == "cpu" and task.settings.outer is None:  # a search costs more a stack than a network
+            most = min(most, _THREAD_BYTES * torch.get_num_threads())
         sizes = (task.table.X.shape[1], *network, task.table.n_classes)
         weights = sum((i + 1) * o for i, o in pairwise(sizes))
     else:
@@ -88,7 +92,7 @@ def stack_size(task: Task) -> int:
             return 1  # convolutions of several networks at once take longer on a CPU than one after the other
         weights = sum(parameter.numel() for parameter in module.parameters())
     bytes_each = 4 * weights * torch.finfo(getattr(torch, task.settings.dtype)).bits // 8
-    return max(1, min(_MOST_REPLICAS, _STACK_BYTES // max(1, bytes_each)))
+    return max(1, min(_MOST_REPLICAS, most // max(1, bytes_each)))
 
 
 def _module(task: Task) -> nn.Module:
