@@ -46,7 +46,7 @@ def check(model, path, sizes, channels=1, atol=1e-5):
 @pytest.mark.parametrize("network", network_names())
 def test_each_network(network, pictures, tmp_path):
     X, y = pictures
-    classifier = NeuralClassifier(**SMALL, network=network, optimizer="sgd", mirror=True)
+    classifier = NeuralClassifier(**SMALL, network=network, optimizer="sgd", views=2)
     model = make_pipeline(ImageReader(channels=1, height=12, width=10), classifier).fit(list(X), y)
     check(model, tmp_path / "model.onnx", [(12, 10)])
 
@@ -56,7 +56,7 @@ SIZES = [(12, 10), (13, 11), (12, 40), (90, 7), (5, 5), (1, 1), (240, 321), (24,
 
 def test_any_height_and_width(pictures, tmp_path):
     X, y = pictures
-    classifier = NeuralClassifier(**SMALL, network="small_cnn", n_members=2, mirror=True)
+    classifier = NeuralClassifier(**SMALL, network="small_cnn", n_members=2, views=6)
     model = make_pipeline(ImageReader(channels=3, height=12, width=10), classifier)
     model.fit([np.stack([image, image[::-1], image], axis=-1) for image in X], y)
     session = check(model, tmp_path / "model.onnx", SIZES, channels=3)

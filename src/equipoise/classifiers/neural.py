@@ -15,15 +15,14 @@ from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
+from equipoise.classifiers.views import VIEWS, views
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
 from equipoise.networks.images import network_names
-from equipoise.sklearn_private import HasMethods, Interval, StrOptions
+from equipoise.sklearn_private import HasMethods, Interval, Options, StrOptions
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, OuterProblem
 from equipoise.training.scaling import Standardizer
-
-_IMAGES = 4  # axes of a batch of images
 
 
 class NeuralClassifier(JobClassifier):
@@ -87,9 +86,10 @@ class NeuralClassifier(JobClassifier):
         network; 0 keeps the last weights.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         Of the products of a custom or image network in training; ``"auto"`` is bfloat16 for convolutions where the
-        processor has matrix units for it.
-    mirror : bool, default=False
-        Whether predictions for images are means over each image and its mirror image.
+        processor has units for it.
+    views : {1, 2, 6}, default=1
+        Views of an image whose mean probability is the prediction: 2 are the image and its mirror image, 6 also both of
+        them shifted by a pixel along either diagonal. A prediction takes as many times as long.
     dropout : float, default=0.0
         Dropout rate after each hidden layer of the named networks, in [0, 1).
     early_stopping : bool or str, default=False
@@ -190,7 +190,7 @@ class NeuralClassifier(JobClassifier):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "weight_averaging": [Interval(Real, 0, 1, closed="left")],
         "precision": [StrOptions({"float32", "bfloat16", "auto"})],
-        "mirror": ["boolean"],
+        "views": [Options(Integral, set(VIEWS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions(set(SCORES))],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -228,7 +228,7 @@ class NeuralClassifier(JobClassifier):
         label_smoothing: float = 0.0,
         weight_averaging: float = 0.0,
         precision: Literal["float32", "bfloat16", "auto"] = "float32",
-        mirror: bool = False,
+        views: int = 1,
         dropout: float = 0.0,
         early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
@@ -262,7 +262,7 @@ class NeuralClassifier(JobClassifier):
         self.label_smoothing = label_smoothing
         self.weight_averaging = weight_averaging
         self.precision = precision
-        self.mirror = mirror
+        self.views = views
         self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -306,11 +306,8 @@ class NeuralClassifier(JobClassifier):
         return X if self.encoder_ is None else self.encoder_.encode(X)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        if not self.mirror:
-            return self._of_one_view(rows)
-        if rows.ndim != _IMAGES:
-            raise ValueError(f"mirror=True is for images (n, channels, height, width), but X has shape {rows.shape}.")
-        return (self._of_one_view(rows) + self._of_one_view(rows[..., ::-1].copy())) / 2
+        parts = [weight * self._of_one_view(view) for weight, view in views(rows, self.views)]
+        return np.sum(parts, axis=0)
 
     def _of_one_view(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         if self.reads_integers_:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from equipoise.classifiers import NeuralClassifier
+from equipoise.classifiers.views import placed_views
 from equipoise.images import ImageReader
 from equipoise.images.resizing import ROUNDING
 from equipoise.onnx_export.graph import Graph
@@ -63,7 +64,7 @@ def _shares(graph: Graph, length: str, size: int) -> str:
 
 
 def networks_on_images(graph: Graph, model: NeuralClassifier, images: str, shape: tuple[int, ...]) -> str:
-    """Add the mean probability of a classifier's networks, perhaps over mirror images, too.
+    """Add the mean probability of a classifier's networks and its views of each image.
 
     Parameters
     ----------
@@ -78,11 +79,16 @@ def networks_on_images(graph: Graph, model: NeuralClassifier, images: str, shape
     assert ensemble.pattern_ is not None
     module = ModuleGraph(ensemble.pattern_, shape)
     members = [{name: array[r] for name, array in ensemble.weights_.items()} for r in range(ensemble.n_members)]
-    for view in (images, _mirrored(graph, images)) if model.mirror else (images,):
-        pixels = _standardised(graph, graph.cast(view, dtype), model.scaler_, dtype)
+    _, height, width = shape
+    for weight, rows, columns in placed_views(height, width, model.views):
+        shown = graph.add("Gather", images, graph.constant(rows, np.int64), axis=2)
+        shown = graph.add("Gather", shown, graph.constant(columns, np.int64), axis=3)
+        pixels = _standardised(graph, graph.cast(shown, dtype), model.scaler_, dtype)
         logits = (module.add(graph, weights, pixels) for weights in members)
-        found += [graph.add("Softmax", graph.cast(each, np.float64), axis=-1) for each in logits]
-    return graph.add("Div", graph.add("Sum", *found), graph.constant(len(found), np.float64))
+        proba = (graph.add("Softmax", graph.cast(each, np.float64), axis=-1) for each in logits)
+        share = graph.constant(weight / len(members), np.float64)
+        found += [graph.add("Mul", each, share) for each in proba]
+    return graph.add("Sum", *found)
 
 
 def _standardised(graph: Graph, pixels: str, scaler: Standardizer | None, dtype: DTypeLike) -> str:
@@ -93,8 +99,3 @@ def _standardised(graph: Graph, pixels: str, scaler: Standardizer | None, dtype:
     if scaler.clip_ is None:
         return pixels
     return graph.add("Clip", pixels, *(graph.constant(bound, dtype) for bound in (-scaler.clip_, scaler.clip_)))
-
-
-def _mirrored(graph: Graph, images: str) -> str:
-    bounds = ([-1], [np.iinfo(np.int64).min], [3], [-1])
-    return graph.add("Slice", images, *(graph.constant(bound, np.int64) for bound in bounds))
