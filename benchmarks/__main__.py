@@ -12,6 +12,7 @@ from benchmarks import (
     chains,
     compare,
     gan,
+    images,
     mixing,
     predict,
     scale,
@@ -33,6 +34,7 @@ _MEASURED = {
     "autobalance": autobalance.run,
     "auto": auto.run,
     "predict": predict.run,
+    "images": images.run,
 }
 _FULL, _QUICK = Effort(rounds=7, seconds=0.5), Effort(rounds=3, seconds=0.1)
 

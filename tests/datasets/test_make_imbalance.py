@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.datasets import make_imbalance
+from equipoise.datasets import make_imbalance, make_long_tail
 
 OPTDIGITS = {0: 554, 1: 571, 2: 557, 3: 572, 4: 568, 5: 558, 6: 558, 7: 566, 8: 554, 9: 562}
 
@@ -155,3 +155,21 @@ def test_an_unknown_way_with_the_rest():
 def test_lengths_that_differ():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         make_imbalance(np.zeros((3, 1)), ["a", "b"], 0.5, minority="a")
+
+
+def test_a_long_tail_has_the_sizes_of_the_papers():
+    """CIFAR-10-LT of factor 100, as published: 5,000 rows in the first class, 50 in the last, 12,406 in all."""
+    y = pd.Series(np.tile(np.arange(10), 5000), index=np.arange(50_000) + 7)
+    X = pd.DataFrame({"row": np.arange(50_000)}, index=y.index)
+    X_cut, y_cut = make_long_tail(X, y, 100, random_state=0)
+    assert y_cut.value_counts().sort_index().tolist() == [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]
+    assert X_cut.index.equals(y_cut.index) and X_cut.index.is_monotonic_increasing and X_cut.index.is_unique
+    assert (y[X_cut.index] == y_cut).all()
+    again, other = (make_long_tail(X, y, 100, random_state=seed)[0] for seed in (0, 1))
+    assert again.equals(X_cut) and not other.equals(X_cut)
+
+
+@pytest.mark.parametrize(("factor", "words"), [(0.5, "from 1 to 3"), (4, "each class keeps a row")])
+def test_a_long_tail_that_cannot_be(factor, words):
+    with pytest.raises(ValueError, match=words):
+        make_long_tail(np.arange(8), np.repeat([0, 1], [5, 3]), factor)

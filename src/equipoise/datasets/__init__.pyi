@@ -5,6 +5,7 @@ from .entries import names as names
 from .entries import suite as suite
 from .home import data_home as data_home
 from .imbalance import make_imbalance as make_imbalance
+from .imbalance import make_long_tail as make_long_tail
 from .memory_mapped import map_parquet as map_parquet
 from .named import fetch as fetch
 from .named import load as load

@@ -1,8 +1,11 @@
-"""Cut classes down to a chosen imbalance, as the ReMix experiments do.
+"""Cut classes down to a chosen imbalance: as the ReMix experiments do, or to a long tail.
 
 Bellinger, Corizzo and Japkowicz, "ReMix Training for Calibrated Imbalanced Deep Learning" (arXiv 2012.02312),
 Table 1. The paper prints the imbalance ratio as N-/N+, but its values are N+/N-: minority rows for each other
 row. Rows are drawn without replacement; the authors draw unseeded, here `random_state` fixes the draw.
+
+The long tail is that of Cui, Jia, Lin, Song and Belongie, "Class-Balanced Loss Based on Effective Number of Samples"
+(CVPR 2019), section 5.1: class sizes fall exponentially.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_consistent_length, check_random_state
 
-__all__ = ["make_imbalance"]
+__all__ = ["make_imbalance", "make_long_tail"]
 
 REST = "rest"
 
@@ -81,6 +84,64 @@ def make_imbalance(
     if rest == "merge" and labels[~is_cut].nunique() > 1:
         merged = one_against_rest(labels, {str(label): [label] for label in cut}).to_numpy()
         y = pd.Series(merged, index=y.index, name=y.name) if isinstance(y, pd.Series) else merged
+    return _take(X, kept), _take(y if hasattr(y, "iloc") else np.asarray(y), kept)
+
+
+def make_long_tail(
+    X: Any, y: Any, factor: float, *, random_state: int | np.random.RandomState | None = None
+) -> tuple[Any, Any]:
+    """Cut the classes to sizes that fall exponentially, in the order of their labels, without replacement.
+
+    Parameters
+    ----------
+    X : data frame or array of shape (n_samples, ...)
+        The rows. Never changed, and not looked at.
+    y : array-like of shape (n_samples,)
+        The labels.
+    factor : float
+        Rows of the first class for each row of the last, 1 or more.
+    random_state : int, RandomState instance or None, default=None
+        Chooses the rows that stay.
+
+    Returns
+    -------
+    X, y : the rows that stay, in their old order and, for pandas, with their old index
+        Class k of K keeps the whole part of ``n * factor ** (-k / (K - 1))`` rows; n is the size of the smallest class
+        of `y`, so that any class can stand anywhere in the tail.
+
+    Raises
+    ------
+    ValueError
+        If the factor is below 1, there is a single class, or the last class would have no row.
+
+    References
+    ----------
+    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, section 5.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from equipoise.datasets import make_long_tail
+    >>> y = np.repeat(["a", "b", "c"], 500)
+    >>> X_cut, y_cut = make_long_tail(np.arange(1500), y, 100, random_state=0)
+    >>> np.unique(y_cut, return_counts=True)[1]
+    array([500,  50,   5])
+    """
+    check_consistent_length(X, y)
+    labels = pd.Series(np.asarray(y))
+    classes, counts = np.unique(labels.to_numpy(), return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"A long tail needs two classes or more, but y holds only {classes.tolist()[0]!r}.")
+    most = int(counts.min())
+    if not 1 <= factor <= most:
+        raise ValueError(
+            f"factor must be from 1 to {most:,}, the rows of the smallest class, so that each class keeps a row, but "
+            f"factor={factor!r}."
+        )
+    rng = check_random_state(random_state)
+    ratios = factor ** (-np.arange(len(classes)) / (len(classes) - 1))
+    drawn = [_draw(labels, label, ratio, most, rng) for label, ratio in zip(classes, ratios.tolist(), strict=True)]
+    kept = np.sort(np.concatenate(drawn))
     return _take(X, kept), _take(y if hasattr(y, "iloc") else np.asarray(y), kept)
 
 

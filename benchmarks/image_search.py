@@ -1,0 +1,169 @@
+"""``python -m benchmarks.image_search``: the runs by which the recipe `auto-images` was chosen.
+
+Each candidate trains the network of the recipes on CIFAR-10-LT (factor 100; pixels of lossy JPEG) and on infrared solar
+modules (20% held out, stratified), at two lengths, and is scored on the test images. A finished run is a line of the
+file of scores, and is not repeated. Needs ``cifar10_jpeg/cifar10_jpeg.tar.xz`` and ``infrared_solar_modules.tar.xz`` in
+the folder ``images`` of ``EQUIPOISE_DATA_HOME``.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+
+from equipoise import (
+    BalancedBatchSampler,
+    DeferredReweighting,
+    LogitAdjustedLoss,
+    MixUp,
+    NeuralClassifier,
+    RootBatchSampler,
+    metrics,
+)
+from equipoise.classifiers.views import VIEWS
+from equipoise.datasets import data_home, make_long_tail
+from equipoise.decisions import correct_prior
+from equipoise.images import Augment, ImageSet, read_images
+from equipoise.recipes import get
+from equipoise.recipes.images import parameters_for_images
+
+FILES = {"cifar-10-lt": "cifar10_jpeg/cifar10_jpeg.tar.xz", "infrared": "infrared_solar_modules.tar.xz"}
+EPOCHS = {"cifar-10-lt": (12, 24), "infrared": (5, 20)}
+AUGMENTATIONS = {
+    "cifar-10-lt": Augment(),
+    "infrared": Augment(crop=2, vertical_flip=0.5),  # a module has no up and no left
+}
+_KEY = ("set", "candidate", "network", "epochs", "seed")
+_FACTOR, _HELD_OUT = 100, 0.2
+
+_BALANCED: dict[str, Any] = {"batch_sampler": BalancedBatchSampler}
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "la": {"loss": LogitAdjustedLoss},
+    "la, deferred weights": {"loss": partial(DeferredReweighting, LogitAdjustedLoss)},
+    "roots, la for the rest": {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
+    "balanced": _BALANCED,
+    "balanced, mixed": _BALANCED | {"batch_transform": MixUp(alpha=0.3, per_row=True)},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training and test images."""
+
+    X: NDArray[np.uint8]
+    y: NDArray[Any]
+    X_test: NDArray[np.uint8]
+    y_test: NDArray[Any]
+
+
+def split(name: str, seed: int) -> Split:
+    """Return the images of a set; the seed draws the long tail, or the test images."""
+    images = _images(name)
+    X, y = images["pixels"], images["labels"]
+    if name == "infrared":
+        parts = train_test_split(X, y, test_size=_HELD_OUT, stratify=y, random_state=seed)
+        return Split(parts[0], parts[2], parts[1], parts[3])
+    train, test = images["parts"] == "train", images["parts"] == "test"
+    return Split(*make_long_tail(X[train], y[train], _FACTOR, random_state=seed), X[test], y[test])
+
+
+def _images(name: str) -> Mapping[str, NDArray[Any]]:
+    """Read the images of a set; decoded once, and then kept in the folder of temporary files."""
+    kept = Path(gettempdir()) / f"equipoise-{name}.npz"
+    if not kept.exists():
+        images: ImageSet = read_images(data_home() / "images" / FILES[name])
+        parts = np.array([]) if images.parts is None else images.parts
+        np.savez(kept, pixels=images.pixels, labels=images.labels, parts=parts)
+    return np.load(kept)
+
+
+def candidate_model(name: str, candidate: str, **parameters: Any) -> NeuralClassifier:
+    """Return the unfitted classifier of a candidate for a set."""
+    parts, augment = CANDIDATES[candidate], AUGMENTATIONS[name]
+    mixing = parts.get("batch_transform")
+    transform = augment if mixing is None else clone(mixing, safe=False).set_params(between=augment)
+    return NeuralClassifier(**parameters_for_images(get("none")) | parts | {"batch_transform": transform} | parameters)
+
+
+def score(model: NeuralClassifier, of: Split) -> dict[str, float]:
+    """Score a fitted candidate on the test images under equal class priors, by the number of views of an image."""
+    counts = np.unique(of.y, return_counts=True)[1]
+    codes = np.searchsorted(model.classes_, of.y_test)
+    treated = not isinstance(model.loss, str) or model.batch_sampler is not None
+    priors = np.full(len(counts), 1 / len(counts)) if treated else counts / counts.sum()
+    scores = {}
+    for number in VIEWS:
+        model.views = number
+        proba = correct_prior(model.predict_proba(of.X_test), priors, np.full(len(counts), 1 / len(counts)))
+        recalls = [np.mean(proba[codes == k].argmax(axis=1) == k) for k in range(len(counts))]
+        scores[f"balanced accuracy, {number} views"] = 100 * float(np.mean(recalls))
+    scores["recall of the rarest class"] = 100 * float(recalls[int(counts.argmin())])
+    scores["balanced Brier score"] = float(metrics.balanced_brier_score(codes, proba))
+    return scores
+
+
+def runs(console: Console, scores: Path, sets: list[str], candidates: list[str], seeds: int, **others: Any) -> None:
+    """Run what is missing in a file of scores, the shorter runs first."""
+    done = pd.read_csv(scores) if scores.exists() else pd.DataFrame(columns=_KEY)
+    finished = set(done[list(_KEY)].itertuples(index=False, name=None))
+    for key in _keys(sets, candidates, seeds, **others):
+        if key in finished:
+            continue
+        name, candidate, network, epochs, seed = key
+        of = split(name, seed)
+        model = candidate_model(name, candidate, network=network, max_epochs=epochs, random_state=seed)
+        started = time.process_time()
+        model.fit(of.X, of.y)
+        row = dict(zip(_KEY, key, strict=True))
+        row |= {"steps": model.n_steps_[0], "CPU seconds": time.process_time() - started} | score(model, of)
+        done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
+        scores.parent.mkdir(parents=True, exist_ok=True)
+        done.round(4).to_csv(scores, index=False)
+        console.print(row, highlight=False)
+
+
+def _keys(
+    sets: list[str], candidates: list[str], seeds: int, *, network: str, lengths: int
+) -> Iterator[tuple[str, str, str, int, int]]:
+    for seed in range(seeds):
+        for length in range(lengths):
+            for name in sets:
+                for candidate in candidates:
+                    yield name, candidate, network, EPOCHS[name][length], seed
+
+
+def main() -> None:
+    """Run the search and print the mean scores."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.image_search", description=__doc__)
+    parser.add_argument("--scores", type=Path, default=Path("docs/reproductions/images/scores.csv"))
+    parser.add_argument("--sets", nargs="+", choices=FILES, default=list(FILES))
+    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--network", default="faster_cnn", help="fast_cnn is the wider one")
+    parser.add_argument("--lengths", type=int, default=2, help="1 for the short runs only")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
+    arguments, console = parser.parse_args(), Console(width=150)
+    torch.set_num_threads(arguments.threads)
+    of = arguments.scores, arguments.sets, arguments.candidates, arguments.seeds
+    runs(console, *of, network=arguments.network, lengths=arguments.lengths)
+    table = pd.read_csv(arguments.scores)
+    means = table.groupby(["set", "epochs", "network", "candidate"]).agg("mean", numeric_only=True)
+    console.print(means.drop(columns="seed").round(2).to_string(), highlight=False)
+
+
+if __name__ == "__main__":
+    main()
