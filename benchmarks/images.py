@@ -1,15 +1,13 @@
 """Images: training beside the loop that people write, its share of the matrix rate, prediction, and reading of files.
 
-All figures are in CPU seconds of all processes, so that others on the machine change the ratios little.
+All figures are in CPU seconds, so that others on the machine change the ratios little; files are read in one process.
 """
 
 import os
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -108,11 +106,6 @@ def _decoded(part: list[Path]) -> int:
     return len([np.asarray(Image.open(file).convert("RGB")) for file in part])
 
 
-def _by_pil(files: list[Path]) -> None:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_decoded, [files[::2], files[1::2]]))
-
-
 def _training(
     console: Console, files: list[Path], X: NDArray[Any], y: NDArray[Any], n_threads: int, rounds: int, name: str
 ) -> list[dict[str, Any]]:
@@ -158,8 +151,8 @@ def run(console: Console, threads: int, effort: Effort, name: str) -> None:
         many = np.tile(X, (4, 1, 1, 1))[:10_000]
         seconds = {
             "predict_proba of 10,000 images and their mirror images": _least(lambda: model.predict_proba(many), rounds),
-            f"{_FILES:,} JPEGs by read_images in two processes": _least(lambda: read_images(folder, n_jobs=2), rounds),
-            f"{_FILES:,} JPEGs by PIL in two processes": _least(lambda: _by_pil(files), rounds),
+            f"{_FILES:,} JPEGs by read_images": _least(lambda: read_images(folder, n_jobs=1), rounds),
+            f"{_FILES:,} JPEGs by PIL alone": _least(lambda: _decoded(files), rounds),
         }
     table = RichTable("work", "CPU seconds", title=f"{name}: prediction and reading")
     for work, taken in seconds.items():

@@ -6,6 +6,7 @@ from .batches import BatchSMOTE as BatchSMOTE
 from .batches import MixUp as MixUp
 from .batches import RebalancedMixup as RebalancedMixup
 from .batches import ReMix as ReMix
+from .batches import RootBatchSampler as RootBatchSampler
 from .bilevel.autobalance import AutoBalance as AutoBalance
 from .classifiers import AutoClassifier as AutoClassifier
 from .classifiers import MUBOClassifier as MUBOClassifier

@@ -103,7 +103,12 @@ def name_of(part: Any) -> str:
 
 def has_trait(part: Any, trait: str) -> bool:
     """Whether a part, or what a partial call makes, says of itself that it ``balances`` or ``corrects_priors``."""
-    return bool(getattr(part.func if isinstance(part, partial) else part, trait, False))
+    return bool(trait_of(part, trait, False))
+
+
+def trait_of(part: Any, trait: str, default: Any) -> Any:
+    """Return what a part, or what a partial call makes, says of itself; a default if it says nothing."""
+    return getattr(part.func if isinstance(part, partial) else part, trait, default)
 
 
 def python_lines(

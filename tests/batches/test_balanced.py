@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, TensorDataset
 
-from equipoise import BalancedBatchSampler, MixUp, NeuralClassifier, load, recipes, save
+from equipoise import BalancedBatchSampler, MixUp, NeuralClassifier, RootBatchSampler, load, recipes, save
 from equipoise.training import Settings, Table, Task, fit
 
 Y = np.array(["common"] * 95 + ["rare"] * 5)
@@ -59,6 +59,19 @@ def test_epochs_differ_and_repeat():
     sampler.set_epoch(0)
     assert list(sampler) == zero
     assert list(BalancedBatchSampler(Y, 10, generator=seeded(1))) != zero
+
+
+def test_roots_of_the_counts_and_even_rows():
+    y = np.repeat([3, 1, 2], [1600, 100, 400])
+    sampler = RootBatchSampler(y, 50, generator=seeded())
+    plan = torch.cat([sampler.plan(), torch.tensor(list(sampler)), sampler.plan()])
+    assert torch.equal(plan[:42], plan[42:84]) and not torch.equal(plan[:42], plan[84:])
+    drawn = y[torch.cat([plan[:42], plan[84:]]).ravel()]
+    shares = np.array([np.mean(drawn == label) for label in (3, 1, 2)])
+    expected = np.array([40, 10, 20]) / 70
+    assert (abs(shares - expected) < 4 * np.sqrt(expected / len(drawn))).all()
+    rows = np.bincount(plan.ravel().numpy(), minlength=2100)
+    assert rows[y == 1].min() > 0 and rows[y == 2].max() < 25
 
 
 def test_it_serves_a_data_loader():

@@ -44,6 +44,9 @@ def test_two_classes_have_a_formula():
 def test_sums_compose():
     np.testing.assert_allclose(learned_priors("under+remix", [90, 10]), [0.5, 0.5])
     np.testing.assert_allclose(learned_priors("la", [90, 10]), [0.5, 0.5])
+    np.testing.assert_allclose(
+        learned_priors("auto-images", [90, 10]), [0.5, 0.5]
+    )  # half by the batches, half by the loss
     np.testing.assert_allclose(learned_priors("under+cdt", [90, 10]), [0.5, 0.5])  # of equal counts, nothing is bent
     weights = class_balanced_weights(torch.tensor([90.0, 10.0])).numpy() * [90, 10]
     np.testing.assert_allclose(learned_priors("class-balanced", [90, 10]), weights / weights.sum(), rtol=1e-6)

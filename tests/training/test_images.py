@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from equipoise import Augment, LogitAdjustedLoss, MixUp, NeuralClassifier, ReMix
-from equipoise.batches import BalancedBatchSampler
+from equipoise.batches import BalancedBatchSampler, RootBatchSampler
 from equipoise.classifiers.neural_job import FreshWeightsWarning
 from equipoise.training import Settings, Table, Task, fit
 from equipoise.training.scaling import Standardizer
@@ -86,13 +86,15 @@ def test_label_smoothing_mixes_the_priors_into_each_target():
     assert all(np.allclose(ours[name], by_hand[name], atol=1e-5) for name in ours)
 
 
-def test_priors_are_equal_where_batches_are_balanced():
+@pytest.mark.parametrize(("sampler", "power"), [(BalancedBatchSampler, 0.0), (RootBatchSampler, 0.5)])
+def test_smoothing_follows_the_priors_of_the_batches(sampler, power):
     class Soft(nn.Module):
         def forward(self, logits, target):
-            smooth = 0.8 * nn.functional.one_hot(target, 2) + 0.1
+            priors = torch.tensor([50.0, 10.0]) ** power
+            smooth = 0.8 * nn.functional.one_hot(target, 2) + 0.2 * priors / priors.sum()
             return nn.functional.cross_entropy(logits, smooth, reduction="none")
 
-    common = {"batch_sampler": BalancedBatchSampler}
+    common = {"batch_sampler": sampler}
     ours, by_hand = weights(label_smoothing=0.2, **common), weights(loss=Soft(), **common)
     assert all(np.allclose(ours[name], by_hand[name], atol=1e-5) for name in ours)
 
@@ -184,7 +186,7 @@ def test_weights_of_a_module_are_kept_or_drawn_anew():
 def test_named_networks_learn(name):
     X, y = pictures(240)
     model = NeuralClassifier(
-        network=name, batch_size=32, max_steps=100, mirror=True, optimizer="sgd", learning_rate=0.05, random_state=0
+        network=name, batch_size=32, max_steps=100, views=2, optimizer="sgd", learning_rate=0.05, random_state=0
     )
     proba = model.fit(X, y).predict_proba(X)
     assert ((proba[:, 1] > 0.5) == y).mean() > 0.9

@@ -94,6 +94,7 @@ class BalancedBatchSampler(Sampler[list[int]]):
     """
 
     balances = True
+    power = 0.0  # classes are as frequent as their numbers of rows, to this power
 
     def __init__(
         self,
@@ -136,20 +137,31 @@ class BalancedBatchSampler(Sampler[list[int]]):
 
     def _parts(self, epoch: int) -> Iterator[Tensor]:
         """Draw the batches of an epoch, some at a time: row numbers of shape (n, batch_size)."""
-        n_batches, n_classes = len(self) * self.num_replicas, len(self._counts)
+        n_batches, n_chances = len(self) * self.num_replicas, self._class_chances()
         state = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
-        at_once = max(1, _DRAWN // (n_classes + self.batch_size))
+        at_once = max(1, _DRAWN // (n_chances + self.batch_size))
         for start in range(0, n_batches, at_once):
             # Each batch has a row of random numbers: rounding up to the number of processes only adds batches.
-            shape = min(at_once, n_batches - start), n_classes + self.batch_size
+            shape = min(at_once, n_batches - start), n_chances + self.batch_size
             chance = torch.rand(shape, dtype=torch.float64, generator=generator)
-            lottery, share = chance.split([n_classes, self.batch_size], dim=1)
-            # A random order of the classes, repeated along the batch: its first B mod K classes get one more row.
-            drawn = lottery.topk(min(n_classes, self.batch_size), dim=1).indices
-            of_class = drawn.repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
+            lottery, share = chance.split([n_chances, self.batch_size], dim=1)
+            of_class = self._classes(lottery)
             rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
             yield rows[(self.rank - start) % self.num_replicas :: self.num_replicas]
+
+    def _class_chances(self) -> int:
+        """Return how many random numbers `_classes` takes for a batch."""
+        return len(self._counts)
+
+    def _classes(self, lottery: Tensor) -> Tensor:
+        """Draw the class of each row of batches: a random order of the classes, repeated along the batch.
+
+        Its first B mod K classes get one more row.
+        """
+        n_classes = len(self._counts)
+        drawn = lottery.topk(min(n_classes, self.batch_size), dim=1).indices
+        return drawn.repeat(1, -(-self.batch_size // n_classes))[:, : self.batch_size]
 
     def __iter__(self) -> Iterator[list[int]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -158,6 +170,53 @@ class BalancedBatchSampler(Sampler[list[int]]):
 
     def __len__(self) -> int:
         return -(-self._n_rows // (self.batch_size * self.num_replicas))
+
+
+class RootBatchSampler(BalancedBatchSampler):
+    """Batches in which classes are as frequent as the square root of their numbers of rows.
+
+    Half way between the rows as they come and balanced batches: a minority class is seen more often, and a majority
+    class in more of its rows than balanced batches show. The class of each row of a batch is drawn, then the row, both
+    with replacement. Parameters, epochs and ranks are those of `BalancedBatchSampler`.
+
+    Attributes
+    ----------
+    epoch : int
+        As of `BalancedBatchSampler`.
+    balances : bool
+        False: the network learns under class priors proportional to the square roots.
+    power : float
+        1/2, the exponent of the numbers of rows.
+
+    Notes
+    -----
+    ``partial(LogitAdjustedLoss, tau=0.5)`` corrects for the class priors of these batches, so that the network learns
+    the logits of balanced classes.
+
+    References
+    ----------
+    Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, section 3 (q = 1/2);
+    Mahajan et al., "Exploring the Limits of Weakly Supervised Pretraining", ECCV 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise import RootBatchSampler
+    >>> y = [0] * 9000 + [1] * 1000
+    >>> sampler = RootBatchSampler(y, 1000, generator=torch.Generator().manual_seed(0))
+    >>> round(sum(y[row] for batch in sampler for row in batch) / 10_000, 2)  # 1 / (1 + 9 ** 0.5)
+    0.25
+    """
+
+    balances = False
+    power = 0.5
+
+    def _class_chances(self) -> int:
+        return self.batch_size
+
+    def _classes(self, lottery: Tensor) -> Tensor:
+        edges = self._counts.double().sqrt().cumsum(0)
+        return torch.searchsorted(edges / edges[-1], lottery.contiguous(), right=True).clamp(max=len(edges) - 1)
 
 
 def _class_codes(y: ArrayLike | Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

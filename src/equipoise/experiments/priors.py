@@ -9,6 +9,7 @@ from scipy.stats import hypergeom
 from torch import nn
 
 from equipoise import recipes
+from equipoise.describing import trait_of
 from equipoise.samplers import resampled_counts
 
 
@@ -46,7 +47,8 @@ def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None
     weights = parts.get("class_weight")
     if rows is None or by_sampler is None or in_batch is None or weights not in (None, "balanced"):
         return None
-    seen = np.ones(len(rows)) if by_sampler else _equal_among_present(rows) if in_batch else rows
+    drawn = rows ** trait_of(parts.get("batch_sampler"), "power", 1.0)
+    seen = np.ones(len(rows)) if by_sampler else _equal_among_present(rows) if in_batch else drawn
     seen = seen / observed if weights else seen
     return _seen_by(parts.get("loss", "cross_entropy"), rows, seen / seen.sum())
 

@@ -28,7 +28,7 @@ _COMMON: dict[str, Any] = {
     "label_smoothing": 0.1,
     "weight_averaging": 0.05,
     "precision": "auto",
-    "mirror": True,
+    "views": 2,
 }
 _PARTS = ("batch_transform", "batch_sampler", "loss", "class_weight", "network")
 
@@ -37,7 +37,7 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
     """Return the parameters of `NeuralClassifier` by which a recipe trains on images.
 
     Images are shifted by up to four pixels and mirrored; where a recipe mixes rows, before that. ``auto-images`` has a
-    wider network than the others.
+    wider network than the others, and predicts from more views.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
         augmented: Any = clone(transform, safe=False).set_params(between=Augment(), per_row=True)
     else:
         augmented = Augment() if transform is None else clone(transform, safe=False)
-    common = _COMMON | ({"network": "fast_cnn"} if recipe.name == AUTO_IMAGES else {})
+    common = _COMMON | ({"network": "fast_cnn", "views": 6} if recipe.name == AUTO_IMAGES else {})
     network = {"cosine_mlp": f"cosine_{common['network']}"}.get(parts.get("network", ""), common["network"])
     return common | {"batch_transform": augmented, "network": network}
 

@@ -5,7 +5,7 @@ from functools import partial
 from imblearn.over_sampling import SMOTE, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 
-from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix, RootBatchSampler
 from equipoise.bilevel.autobalance import AutoBalance
 from equipoise.classifiers import AutoClassifier, MUBOClassifier
 from equipoise.classifiers.mubo import OUTER_STEPS
@@ -82,8 +82,8 @@ TREATMENTS = [
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
     Recipe(
         AUTO_IMAGES,
-        "for images: a wide network with logit adjustment",
-        {"loss": LogitAdjustedLoss},
+        "for images: a wide network, batches drawn by square roots of class sizes, logit adjustment for the rest",
+        {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
         slow=True,
         cost=2.4,
     ),

@@ -56,7 +56,7 @@ class StackTraining:
         like = torch.empty(0, dtype=dtype, device=device)
         self.class_mask = mask_of_absent([task.table.n_classes for task in tasks], self.pool.n_classes, like)
         smoothed = bool(self.settings.label_smoothing)
-        self.priors = training_priors(self.class_counts, self.settings.balances, like) if smoothed else None
+        self.priors = training_priors(self.class_counts, self.settings.class_power, like) if smoothed else None
         self.schedule = make_schedule(self.settings, len(tasks))
         self._set_losses()
         self.optimizer = _optimizer(stack, self.settings)

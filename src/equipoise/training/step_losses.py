@@ -86,7 +86,8 @@ def mask_of_absent(n_classes: Sequence[int], most: int, like: Tensor) -> Tensor 
     return (absent * torch.finfo(torch.float32).min / 2).to(like)
 
 
-def training_priors(class_counts: Tensor, balanced: bool, like: Tensor) -> Tensor:
-    """Class priors under which replicas train, of shape (R, 1, K): equal for present classes of balanced batches."""
-    rows = (class_counts > 0).to(like) if balanced else class_counts.to(like)
+def training_priors(class_counts: Tensor, power: float, like: Tensor) -> Tensor:
+    """Class priors under which replicas train, of shape (R, 1, K): counts to a power, 0 for balanced batches."""
+    counts = class_counts.to(like)
+    rows = (counts > 0) * counts**power
     return (rows / rows.sum(dim=1, keepdim=True)).unsqueeze(1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from equipoise.batches import BatchSMOTE, MixUp
 from equipoise.batches.balanced import BatchSampler
 from equipoise.batches.transform import Augmentation, BatchTransform, Between, MixingTransform
-from equipoise.describing import has_trait
+from equipoise.describing import has_trait, trait_of
 from equipoise.losses import Loss
 from equipoise.training.outer import OuterProblem
 from equipoise.training.results import TrainedNetwork
@@ -99,14 +99,14 @@ class Settings:
         Norm of the gradient of a replica beyond which it is scaled down.
     label_smoothing : float, in [0, 1)
         Weight of the class priors in the target of each row. They are those under which the network trains: equal
-        where batches are balanced. Smoothing towards equal priors beside a logit adjustment would raise the logits of
-        minority classes without end.
+        where batches are balanced, proportional to square roots with `RootBatchSampler`. Smoothing towards equal priors
+        beside a logit adjustment would raise the logits of minority classes without end.
     weight_averaging : float, in [0, 1)
         Share of the run over which an exponential average of the weights reaches back; the network then has the
         averaged weights. 0 keeps the last ones.
     precision : {"float32", "bfloat16", "auto"}
-        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors with matrix
-        units for it (AMX) and on GPUs that have it. Weights and losses stay float32.
+        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors with units
+        for it (AMX, AVX-512 BF16) and on GPUs that have it. Weights and losses stay float32.
     eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau", "cosine", "step", "triangle"}
@@ -190,6 +190,11 @@ class Settings:
         """Whether batches are balanced, so that the network trains under equal class priors."""
         parts = (self.batch_transform, self.batch_sampler)
         return any(has_trait(part, "balances") for part in parts)
+
+    @property
+    def class_power(self) -> float:
+        """Exponent of the rows of a class to which its frequency in batches is proportional: 0 where they balance."""
+        return 0.0 if self.balances else float(trait_of(self.batch_sampler, "power", 1.0))
 
     @property
     def softens(self) -> bool:
