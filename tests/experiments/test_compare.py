@@ -11,7 +11,7 @@ from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
 from equipoise.decisions import correct_prior, decide, tune_offsets
 from equipoise.decisions.calibration import fit_calibration
-from equipoise.experiments import Comparison, Store, compare, refit, rounds
+from equipoise.experiments import METRICS, Comparison, Store, compare, refit, rounds, shipped
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
 from equipoise.experiments.compare import fingerprint
 from equipoise.experiments.engine import fit_cells, run_cells
@@ -202,18 +202,47 @@ def test_a_model_is_shipped_as_it_is_read_at_its_best(stored, dataset, reading, 
     model, plain = (refit(found, dataset, "gbdt"), recipes.make("gbdt", random_state=0).fit(dataset.X, dataset.y))
     raw = plain.predict_proba(dataset.X)
     codes, proba = found.readings.joined([c for c in found.cells if c.arm == "gbdt"])
+    decided, honest = raw.argmax(axis=1), raw
     if reading == "prior-corrected":
-        np.testing.assert_allclose(model.predict_proba(dataset.X), correct_prior(raw, [0.8, 0.2], [0.5, 0.5]))
+        decided = correct_prior(raw, [0.8, 0.2], [0.5, 0.5]).argmax(axis=1)
     elif reading == "threshold-tuned":
         decided = decide(raw, tune_offsets(codes, proba, metric="g_mean"))
-        assert (model.predict(dataset.X) == plain.classes_[decided]).all()
-        np.testing.assert_array_equal(model.predict_proba(dataset.X), raw)
     elif reading == "calibrated":
         weights = np.where(codes == 1, 2.5, 0.625)  # G-mean asks for equal class priors
         expected = fit_calibration(codes, proba, sample_weight=weights).apply(raw)
-        np.testing.assert_allclose(model.predict_proba(dataset.X), expected)
-    else:
-        assert (model.predict(dataset.X) == plain.predict(dataset.X)).all()
+        decided, honest = expected.argmax(axis=1), correct_prior(expected, [0.5, 0.5], [0.8, 0.2])
+    assert (model.predict(dataset.X) == plain.classes_[decided]).all()
+    np.testing.assert_allclose(model.predict_proba(dataset.X), honest)
+    told = shipped.scores(found, "gbdt")
+    assert told["g_mean"] == pytest.approx(_mean_at(found, "gbdt", reading))
+
+
+def _mean_at(found, recipe, reading):
+    cells = [cell for cell in found.readings.cells if cell.arm == recipe]
+    return np.mean([found.readings.score(cell, METRICS["g_mean"], reading) for cell in cells])
+
+
+@pytest.mark.parametrize("reading", ["as decided", "prior-corrected", "threshold-tuned", "calibrated"])
+def test_a_balanced_recipe_is_shipped_with_honest_probabilities(dataset, tmp_path, reading, monkeypatch):
+    """Whatever it is read at, probabilities are those of the table, and the told threshold is one of them."""
+    with Store(tmp_path / "r.sqlite") as store:
+        compare(dataset, store, recipes=["gbdt-balanced"], n_folds=3, n_repeats=1)
+        found = Comparison(store)
+    plain = recipes.make("gbdt-balanced", random_state=0).fit(dataset.X, dataset.y).predict_proba(dataset.X)
+    monkeypatch.setattr("equipoise.experiments.best.AtBest.overall", lambda self, arm: reading)
+    model = refit(found, dataset, "gbdt-balanced")
+    proba, decided = model.predict_proba(dataset.X), model.predict(dataset.X)
+    if reading != "calibrated":
+        np.testing.assert_allclose(proba, correct_prior(plain, [0.5, 0.5], [0.8, 0.2]))
+    if reading == "as decided":
+        assert (decided == model.classes_[plain.argmax(axis=1)]).all()
+    if reading == "prior-corrected":
+        assert (decided == model.classes_[(proba[:, 1] > 0.2).astype(int)]).all()
+        np.testing.assert_allclose(found.at_best.thresholds("gbdt-balanced"), 0.2, atol=0.005)
+    if reading == "threshold-tuned":
+        own = model[-1].threshold_
+        told = found.at_best.thresholds("gbdt-balanced")
+        assert told.min() / 2 < own < told.max() * 2
 
 
 @pytest.mark.filterwarnings("ignore::equipoise.samplers.GANDiagnosticsWarning")

@@ -280,13 +280,13 @@ def _save_winner(
 
 
 def _figures(comparison: "Comparison") -> dict[str, Any]:
-    """Return the winner's metrics by title, and how they were measured."""
-    from equipoise.experiments import METRICS
+    """Return the metrics of the winner as it is shipped, by title, and how they were measured."""
+    from equipoise.experiments import METRICS, shipped
     from equipoise.persistence.card import IMPORTANT
     from equipoise.reports.split import measured
 
-    row: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
-    figures = {metric.title: float(row[name]) for name, metric in METRICS.items() if name in row}
+    scores = shipped.scores(comparison, comparison.winner)
+    figures = {METRICS[name].title: value for name, value in scores.items()}
     return {
         "important": comparison.importance["columns"].head(IMPORTANT).tolist(),
         "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},

@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -15,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.prior import correct_prior, estimate_priors
+from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
-from equipoise.describing import Description, by_label, has_trait, name_of
+from equipoise.describing import Description, Rule, by_label, has_trait, name_of
 from equipoise.sklearn_private import HasMethods, StrOptions
 from equipoise.text import listed
 
@@ -26,7 +28,7 @@ Priors = str | Mapping[Any, float] | ArrayLike
 class PriorCorrectedClassifier(ClassifierWrapper):
     """Corrects the probabilities of a classifier from the class priors of training to those of use.
 
-    p'_k is proportional to p_k q_k / pi_k, and the decision is for the class with the largest p'_k (Saerens,
+    p'_k is proportional to p_k q_k / pi_k, and the decision is for the class with the largest p'_k d_k / q_k (Saerens,
     Latinne and Decaestecker 2002, Neural Computation 14(1), equation 2.4).
 
     Two uses: towards uniform priors, so that decisions minimise the balanced error; and back to the natural
@@ -42,6 +44,10 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         array has the order of `classes_`.
     target_priors : "uniform", "observed", dict, Series or array-like, default="uniform"
         Priors q of the rows to be predicted. `adapt` estimates them from unlabelled rows.
+    decision_priors : "uniform", "observed", dict, Series or array-like, default=None
+        Priors d that `predict` decides for, if others than those of the probabilities: with
+        ``target_priors="observed"`` and ``decision_priors="uniform"``, probabilities are honest and decisions minimise
+        the balanced error.
 
     Attributes
     ----------
@@ -49,6 +55,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         The fitted one.
     classes_ : ndarray of shape (K,)
     priors_, target_priors_ : ndarray of shape (K,)
+    decision_priors_ : ndarray of shape (K,) or None
     n_features_in_ : int
         If the classifier has it.
     feature_names_in_ : ndarray of str
@@ -78,11 +85,12 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     True
     """
 
-    fit_only: ClassVar = ("training_priors", "target_priors")
+    fit_only: ClassVar = ("training_priors", "target_priors", "decision_priors")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "training_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
         "target_priors": [StrOptions({"observed", "uniform"}), dict, "array-like"],
+        "decision_priors": [None, StrOptions({"observed", "uniform"}), dict, "array-like"],
     }
 
     def __init__(
@@ -91,10 +99,12 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         *,
         training_priors: Priors = "observed",
         target_priors: Priors = "uniform",
+        decision_priors: Priors | None = None,
     ) -> None:
         self.estimator = estimator
         self.training_priors = training_priors
         self.target_priors = target_priors
+        self.decision_priors = decision_priors
 
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
@@ -113,10 +123,19 @@ class PriorCorrectedClassifier(ClassifierWrapper):
                 UserWarning,
                 stacklevel=4,
             )
-        observed = counts / counts.sum()
+        self.correct(self.estimator_, counts / counts.sum())
+
+    def correct(self, fitted: BaseEstimator, observed: ArrayLike) -> Self:
+        """Take a classifier that is fitted already, and the class priors ``(K,)`` of the rows it was fitted to."""
+        self.estimator_, observed = fitted, np.asarray(observed, dtype=np.float64)
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
         correct_prior(self.priors_, self.priors_, self.target_priors_)  # raises for invalid priors
+        self.decision_priors_ = None
+        if self.decision_priors is not None:
+            self.decision_priors_ = self._priors("decision_priors", observed)
+            correct_prior(self.priors_, self.priors_, self.decision_priors_)
+        return self
 
     def _priors(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
         given = getattr(self, name)
@@ -154,8 +173,18 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
         return correct_prior(proba, self.priors_, self.target_priors_)
 
+    def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
+        offsets = self.decision_rule().offsets
+        return proba.argmax(axis=1) if offsets is None else decide(proba, offsets)
+
+    def decision_rule(self) -> Rule:
+        """Return the offsets to log probabilities that decide; none without ``decision_priors``."""
+        if self.decision_priors_ is None:
+            return Rule()
+        return Rule(offsets=np.log(self.decision_priors_ / self.target_priors_))
+
     def describe(self) -> Description:
-        """Give the class priors that the probabilities are corrected from and to, once fitted.
+        """Give the class priors that the probabilities are corrected from and to, and decided for, once fitted.
 
         Returns
         -------
@@ -164,7 +193,14 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         if not hasattr(self, "priors_"):
             return Description()
         priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
-        return Description(correction={name: by_label(self.classes_, values) for name, values in priors.items()})
+        decision: dict[str, Any] | None = None
+        if self.decision_priors_ is not None:
+            decision = {"decides_for_priors": by_label(self.classes_, self.decision_priors_)}
+            if len(self.classes_) == 2:
+                bar = expit(-np.diff(self.decision_rule().offsets)[0])
+                decision["probability_from_which_on"] = {str(self.classes_[1]): float(bar)}
+        correction = {name: by_label(self.classes_, values) for name, values in priors.items()}
+        return Description(decision=decision, correction=correction)
 
 
 def _balancing(estimator: BaseEstimator) -> list[str]:

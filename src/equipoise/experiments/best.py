@@ -54,24 +54,35 @@ class AtBest:
     def thresholds(self, arm: str) -> NDArray[np.float64] | None:
         """Return the threshold on the probability of the rare class that each fold is read by; of two classes only.
 
-        They are those of the reading that is best over all folds, where it has thresholds: tuned, or corrected.
+        They are those of the reading that is best over all folds, where it has thresholds: tuned, or corrected. The
+        probability is that for the class priors of the training rows, where those that the recipe learns are known.
         """
         reading = self.overall(arm)
         cells = [cell for cell in self.readings.cells if cell.arm == arm]
         if len(self.readings.folds[cells[0].repeat, cells[0].fold].train_counts) != 2 or not self.metric.at_threshold:
             return None
         if reading == TUNED:
-            offsets = [self.readings.offsets(cell, str(self.metric.tuned_metric)) for cell in cells]
+            offsets = [
+                self.readings.offsets(cell, str(self.metric.tuned_metric)) + self._to_natural(cell) for cell in cells
+            ]
         elif reading == CORRECTED:
-            offsets = [np.log(self._wanted(cell) / np.asarray(cell.priors)) for cell in cells]
+            offsets = [np.log(self._wanted(cell) / self._observed(cell)) for cell in cells]
         else:
             return None
         rare = self.readings.rare
         return np.array([expit(b[1 - rare] - b[rare]) for b in offsets])
 
     def _wanted(self, cell: Cell) -> NDArray[np.float64]:
-        counts = np.asarray(self.readings.folds[cell.repeat, cell.fold].train_mass, dtype=np.float64)
-        return counts / counts.sum() if self.metric.priors == "observed" else np.full(len(counts), 1 / len(counts))
+        observed = self._observed(cell)
+        return observed if self.metric.priors == "observed" else np.full(len(observed), 1 / len(observed))
+
+    def _observed(self, cell: Cell) -> NDArray[np.float64]:
+        mass = np.asarray(self.readings.folds[cell.repeat, cell.fold].train_mass, dtype=np.float64)
+        return mass / mass.sum()
+
+    def _to_natural(self, cell: Cell) -> NDArray[np.float64]:
+        """Return what is added to offsets of a model's own probabilities, for those of the training rows' priors."""
+        return np.log((self._observed(cell) if cell.priors is None else np.asarray(cell.priors)) / self._observed(cell))
 
     def _names(self, cell: Cell) -> tuple[str, ...]:
         return candidates(self.metric, np.asarray(cell.probabilities).shape[1])

@@ -42,8 +42,10 @@ def verdict(comparison: Comparison) -> Verdict:
 
 def read_as(comparison: Comparison, recipe: str) -> str:
     """Say how a recipe is read at its best; empty where it is read as it is shipped."""
-    reading = _reading(comparison, recipe)
-    priors = "equal" if METRICS[comparison.metric].priors == "equal" else "the observed"
+    reading, metric = _reading(comparison, recipe), METRICS[comparison.metric]
+    priors = "equal" if metric.priors == "equal" else "the observed"
+    if reading == CORRECTED and metric.at_threshold:
+        return f"deciding for {priors} class priors"
     return _READ[reading].format(priors) if reading in _READ else ""
 
 
@@ -178,9 +180,12 @@ def _readings(comparison: Comparison) -> str:
 
 
 def threshold(comparison: Comparison, recipe: str) -> str:
-    """Give the threshold of a recipe at its best reading, with its spread over folds; empty where it has none."""
+    """Give the threshold of a recipe at its best reading, with its spread over folds; empty where it has none.
+
+    A user's terms have a threshold of their own, which the report tells in its place.
+    """
     found = comparison.at_best.thresholds(recipe)
-    if found is None:
+    if found is None or comparison.aim.decides:
         return ""
     rare = comparison.classes[comparison.rare]
     spread = f"{number(found.min())} to {number(found.max())} over folds"
@@ -197,13 +202,15 @@ def _use(comparison: Comparison) -> str:
     if not comparison.complete:
         return _go_on(comparison)
     winner = comparison.winner
-    how = read_as(comparison, winner)
+    how = f"deciding for {comparison.aim}" if comparison.aim.decides else read_as(comparison, winner)
     name = f"{called(winner)} ({recipes.describe(winner)}){f' {how}' if how else ''}"
     trust = " --trust" if recipes.is_native(winner) else ""
     model = (
         f"Next step: `model/` beside this page is {name}, trained on all rows; "
         f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
+    if comparison.aim.decides and len(comparison.recipes) > 1:
+        model += f" Your terms say what it decides; the recipe was chosen by {METRICS[comparison.metric].title}."
     if len(comparison.recipes) > 1 and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"
