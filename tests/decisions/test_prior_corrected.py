@@ -215,3 +215,16 @@ def test_a_balanced_estimator_is_not_corrected_twice_in_silence(balanced, named)
         PriorCorrectedClassifier(balanced, training_priors="uniform", target_priors="observed").fit(X, y)
         PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
         PriorCorrectedClassifier(CalibratedClassifier(balanced)).fit(X, y)  # learns the priors of the rows again
+
+
+def test_decisions_may_be_for_other_priors_than_probabilities():
+    X, y = make_classification(400, weights=[0.8], random_state=0)
+    honest = PriorCorrectedClassifier(LogisticRegression(), target_priors="observed", decision_priors="uniform").fit(
+        X, y
+    )
+    even = PriorCorrectedClassifier(LogisticRegression()).fit(X, y)
+    plain = LogisticRegression().fit(X, y)
+    np.testing.assert_allclose(honest.predict_proba(X), plain.predict_proba(X))
+    assert (honest.predict(X) == even.predict(X)).all() and (honest.predict(X) != plain.predict(X)).any()
+    assert honest.describe().decision["probability_from_which_on"]["1"] == pytest.approx(y.mean())
+    assert PriorCorrectedClassifier(LogisticRegression()).fit(X, y).describe().decision is None

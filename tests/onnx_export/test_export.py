@@ -120,6 +120,12 @@ MODELS = {
     "pooled, prior-corrected": lambda: corrected(recipes.make("auto", **POOLED, decision=[[0, 0], [1, 1]])),
     "mubo": lambda: recipes.make("mubo", **SMALL),
     "prior-corrected": lambda: corrected(recipes.make("under", **SMALL)),
+    "honest, decided for other priors": lambda: PriorCorrectedClassifier(
+        recipes.make("under", **SMALL),
+        training_priors="uniform",
+        target_priors="observed",
+        decision_priors="uniform",
+    ),
     "tuned": lambda: TunedThresholdsClassifier(recipes.make("none", **SMALL), metric="g_mean", cv=2),
     "tuned of corrected": lambda: TunedThresholdsClassifier(corrected(recipes.make("none", **SMALL)), cv=2),
     "corrected of tuned": lambda: corrected(TunedThresholdsClassifier(recipes.make("none", **SMALL), cv=2)),

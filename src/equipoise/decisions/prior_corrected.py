@@ -194,10 +194,11 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             return Description()
         priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
         decision: dict[str, Any] | None = None
-        if self.decision_priors_ is not None:
+        offsets = self.decision_rule().offsets
+        if self.decision_priors_ is not None and offsets is not None:
             decision = {"decides_for_priors": by_label(self.classes_, self.decision_priors_)}
             if len(self.classes_) == 2:
-                bar = expit(-np.diff(self.decision_rule().offsets)[0])
+                bar = expit(offsets[0] - offsets[1])
                 decision["probability_from_which_on"] = {str(self.classes_[1]): float(bar)}
         correction = {name: by_label(self.classes_, values) for name, values in priors.items()}
         return Description(decision=decision, correction=correction)

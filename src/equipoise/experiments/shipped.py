@@ -1,6 +1,7 @@
 """The reading that a recipe is best at, as a part of its model: what the report scores is what `predict` does."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,8 @@ def tuned(
     if reading not in (TUNED, CALIBRATED):
         return fitted
     cells = [cell for cell in comparison.readings.cells if cell.arm == recipe]
-    (codes, proba), weights = comparison.readings.joined(cells), comparison.readings.weights(cells)
+    (codes, stored), weights = comparison.readings.joined(cells), comparison.readings.weights(cells)
+    proba: NDArray[Any] = stored
     if reading == TUNED:
         if isinstance(fitted, PriorCorrectedClassifier):
             proba = correct_prior(proba, fitted.priors_, fitted.target_priors_)
@@ -89,6 +91,7 @@ def scores(comparison: Comparison, recipe: str) -> dict[str, float]:
 
     What decides is learned on the other folds; the model learns it from all of them.
     """
+    read: list[tuple[Indices, Floats, Indices, Floats | None]]
     if comparison.aim.decides:
         terms = InTerms(comparison, recipe)
         pairs = zip(terms.folds, terms.rules, strict=True)

@@ -149,6 +149,8 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
                 yield f"Probabilities assume the class priors {_values(description.priors)}."
     if any("alarms_in_a_batch" in decision for decision in decisions):
         yield "Alarms are counted within a batch: the decision on a row depends on the other rows given to `predict`."
+    if any("decides_for_priors" in decision for decision in decisions):
+        yield "It decides for the class priors above, so the decision is not always the most probable class."
     if any("thresholds" in decision for decision in decisions):
         yield "Thresholds were tuned, so the decision is not always the most probable class."
     if any("categories" in column for column in schema["columns"]):
