@@ -48,13 +48,13 @@ def _answer(scores: pd.DataFrame, rival: str) -> str:
                 text = f"{TITLES[gan]} on {METRICS[name].title} ({number(gain)} in the median, p {p_equals(pvalue)})"
                 (won if gain > 0 else lost).append(text)
     return (
-        f"Against {TITLES[rival]}: better is {_listed(won)}; worse is {_listed(lost)} (Wilcoxon over sources, Holm "
-        f"over {len(BEATEN)} rivals)."
+        f"Against {TITLES[rival]}: significantly better: {_listed(won)}; significantly worse: {_listed(lost)} "
+        f"(p < .05, Wilcoxon over sources, Holm over {len(BEATEN)} rivals)."
     )
 
 
 def _listed(texts: list[str]) -> str:
-    return ", ".join(texts) or "none, as far as p < .05 tells"
+    return ", ".join(texts) or "none"
 
 
 def times(scores: pd.DataFrame) -> pd.DataFrame:
