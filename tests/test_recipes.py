@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from equipoise import MUBO, MUBOClassifier, NeuralClassifier, recipes
+from equipoise import MUBO, MUBOClassifier, NeuralClassifier, check, compare, recipes
+from equipoise.images import ImageReader
 from equipoise.tables import TablePreprocessor
 
 
@@ -19,7 +20,7 @@ def table():
     return X, y
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", [name for name in recipes.names() if not recipes.RECIPES[name].images])
 def test_every_recipe_learns_from_a_mixed_table_with_gaps(name, table, few_trees):
     X, y = table
     quick = {"max_steps": 150, "hidden_layer_sizes": (16,)} if recipes.is_neural(name) else {}
@@ -56,6 +57,21 @@ def test_every_recipe_takes_columns_of_text(name, with_text, few_trees):
     rows = tables[recipe.native]
     proba = model.fit(rows, y).predict_proba(rows)
     assert proba.shape == (len(y), 2) and np.isfinite(proba).all()
+
+
+@pytest.mark.parametrize("name", ["auto-images", "auto-images+calibrated"])
+def test_recipes_of_images_are_refused_for_tables(name):
+    with pytest.raises(ValueError, match=r"is for images, not for tables: .*fast_cnn"):
+        recipes.make(name)
+    assert recipes.make(name, preprocessor=ImageReader())[-1]
+
+
+def test_pixels_are_no_table():
+    with pytest.raises(ValueError, match=r"reads tables, but X has shape \(4, 1, 8, 8\): images need NeuralClassifier"):
+        recipes.make("la").fit(np.zeros((4, 1, 8, 8), np.uint8), [0, 1, 0, 1])
+    for function in (check, compare):
+        with pytest.raises(TypeError, match="on the command line: equipoise check photos/"):
+            function(np.zeros((4, 1, 8, 8), np.uint8), 1)
 
 
 def test_recipes_differ_in_their_treatment_only():

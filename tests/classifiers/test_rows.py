@@ -335,6 +335,21 @@ def test_weights_may_be_tensors_with_gradients(make, few):
     np.testing.assert_array_equal(as_tensor.predict_proba(X), as_numbers.predict_proba(X))
 
 
+def test_images_of_another_shape_or_scale_are_refused(images):
+    X, y = images
+    of_bytes, of_floats = (cnn(max_steps=1).set_params(network="small_cnn").fit(rows, y) for rows in (X, X / 255))
+    shape = ", ".join(map(str, X.shape[1:]))
+    with pytest.raises(ValueError, match=rf"shape \(n, {shape}\).*channels are last, give X.transpose"):
+        of_bytes.predict(X.transpose(0, 2, 3, 1))
+    for wrong in (X[:, :1].repeat(4, axis=1), X[:, :, :4], X[:, 0]):
+        with pytest.raises(ValueError, match=rf"shape \(n, {shape}\)"):
+            of_bytes.predict(wrong)
+    with pytest.raises(ValueError, match="bytes, from 0 to 255, but X holds float64 from 0 to 1"):
+        of_bytes.predict(X / 255)
+    with pytest.raises(ValueError, match=r"numbers up to 1, but X holds bytes: give X / 255\."):
+        of_floats.predict(X)
+
+
 def test_images_with_reversed_channels_serve(images):
     X, y = images
     reversed_view, copied = X[:, ::-1], X[:, ::-1].copy()

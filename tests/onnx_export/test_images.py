@@ -12,6 +12,8 @@ from equipoise import (
     NeuralClassifier,
     PriorCorrectedClassifier,
     TunedThresholdsClassifier,
+    load,
+    save,
 )
 from equipoise.images import ImageReader
 from equipoise.networks.images import network_names
@@ -49,6 +51,22 @@ def test_each_network(network, pictures, tmp_path):
     classifier = NeuralClassifier(**SMALL, network=network, optimizer="sgd", views=2)
     model = make_pipeline(ImageReader(channels=1, height=12, width=10), classifier).fit(list(X), y)
     check(model, tmp_path / "model.onnx", [(12, 10)])
+
+
+@pytest.mark.parametrize("scale", [None, 255.0], ids=["bytes", "floats"])
+def test_a_classifier_of_pixels(scale, pictures, tmp_path):
+    X, y = pictures
+    X = X[:, None] if scale is None else X[:, None] / scale
+    model = NeuralClassifier(**SMALL, network="small_cnn", n_members=2).fit(X, y)
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert session.get_inputs()[0].shape == ["n", 1, 12, 10]
+    label, proba = session.run(None, onnx_inputs(tmp_path / "model.onnx", X))
+    np.testing.assert_allclose(proba, model.predict_proba(X), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(label, model.predict(X))
+    save(model, tmp_path / "model")
+    export_onnx(load(tmp_path / "model"), tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
 
 
 SIZES = [(12, 10), (13, 11), (12, 40), (90, 7), (5, 5), (1, 1), (240, 321), (24, 20), (11, 200)]

@@ -81,7 +81,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        rows: Any = validate_data(self, as_array(X), reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
+        X = as_array(X)
+        self._check_shape(X)
+        rows: Any = validate_data(self, X, reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
         rows = _forward(rows)
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
@@ -105,6 +107,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def _balancing(self) -> tuple[str, ...]:
         """Names of the treatments that move the class priors of training towards balance."""
         return ()
+
+    def _check_shape(self, X: Any) -> None:
+        """Refuse rows of another shape or scale than at fit, where scikit-learn's words would not tell."""
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities (n, n_classes) of checked rows."""

@@ -129,6 +129,10 @@ class NeuralClassifier(JobClassifier):
         Gradient steps of each member.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
         With an `AutoBalance`: ``w``, ``offset`` and ``delta`` of each member.
+    input_shape_ : tuple of int
+        Shape of a row.
+    reads_bytes_, unit_range_ : bool
+        Whether images were bytes, and whether no pixel exceeded 1.
     reads_integers_ : bool
         Whether a custom network reads the rows as integers.
     groups_ : ndarray of shape (n_groups,) or None
@@ -159,6 +163,9 @@ class NeuralClassifier(JobClassifier):
     ensemble_: FittedEnsemble
     scaler_: Standardizer | None
     encoder_: PiecewiseLinearEncoder | None
+    input_shape_: tuple[int, ...]
+    reads_bytes_: bool
+    unit_range_: bool
     reads_integers_: bool
     groups_: NDArray[Any] | None
     sampler_diagnostics_: list[dict[str, Any]]
@@ -298,6 +305,34 @@ class NeuralClassifier(JobClassifier):
             if name != "step"
         ]
         return pd.concat(frames, ignore_index=True)[["member", "step", "parameter", *axes, "value"]]
+
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Channels, height and width of the images fitted on; None for rows of other kinds."""
+        shape: tuple[int, ...] = getattr(self, "input_shape_", ())
+        return shape if len(shape) == 3 and not self.reads_integers_ else None
+
+    def _check_shape(self, X: Any) -> None:
+        if (shape := self.image_shape) is None:
+            return
+        rows = np.asarray(X)
+        given, named = rows.shape[1:], isinstance(self.network, str)
+        if len(given) != len(shape) or given[0] != shape[0] or (named and given != shape):
+            last = rows.ndim == 4 and (given[2], *given[:2]) == shape
+            remedy = "its channels are last, give X.transpose(0, 3, 1, 2)" if last else "give images as at fit"
+            raise ValueError(
+                f"X must have the shape (n, {', '.join(map(str, shape))}), as (n, channels, height, width), but has "
+                f"{rows.shape}: {remedy}."
+            )
+        if self.unit_range_ == self.reads_bytes_ or not rows.size:
+            return  # floats beyond 1 are read as bytes are; bytes of 0 and 1 are of either scale
+        if self.reads_bytes_ and rows.dtype.kind == "f" and 0 < rows.max() <= 1:
+            raise ValueError(
+                f"The images at fit were bytes, from 0 to 255, but X holds {rows.dtype} from 0 to 1: give bytes, "
+                "(255 * X).round().astype('uint8')."
+            )
+        if not self.reads_bytes_ and holds_bytes(rows) and rows.max() > 1:
+            raise ValueError("The images at fit were numbers up to 1, but X holds bytes: give X / 255.")
 
     def inputs(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return validated rows as the networks read them: standardised, with codes."""

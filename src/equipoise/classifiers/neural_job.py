@@ -55,6 +55,8 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
         rows, codes = draft._checked(X, y)
+        draft.input_shape_ = tuple(map(int, rows.shape[1:]))
+        draft.reads_bytes_, draft.unit_range_ = holds_bytes(rows), bool(rows.max() <= 1)
         sample_weight = as_array(sample_weight)
         weights, group = _row_weights(draft, rows, codes, sample_weight), _group_codes(draft, groups, len(rows))
         _fit_inputs(draft, rows, sample_weight)

@@ -88,7 +88,7 @@ def fit(
         parameters, calibrates = _parameters(recipe, members, decision), as_images and recipe == recipes.AUTO
         if as_images and recipe == recipes.AUTO:
             recipe, parameters = recipes.AUTO_IMAGES, {}
-        recipes.classifier(recipe)  # raises for names that are not known
+        (recipes.classifier if as_images else recipes.make)(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)
         of_images = None

@@ -20,6 +20,7 @@ from equipoise.text import counted, listed
 
 __all__ = ["Dataset", "split_target"]
 
+_IMAGES = 4  # axes of an array of images
 TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
 
 
@@ -221,6 +222,12 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
         table = frame.reset_index(drop=True)
     elif isinstance(frame, np.ndarray) and frame.ndim == 2:
         table = pd.DataFrame(frame, columns=[str(i + 1) for i in range(frame.shape[1])])
+    elif getattr(getattr(frame, "pixels", frame), "ndim", 2) == _IMAGES:
+        raise TypeError(
+            "A table is needed, but these are images, which are checked and compared on the command line: equipoise "
+            "check photos/, equipoise compare photos/. In Python, NeuralClassifier(network='fast_cnn', ...) learns "
+            "from their pixels."
+        )
     else:
         try:
             table = nw.from_native(frame, eager_only=True).to_pandas()

@@ -95,6 +95,9 @@ def _(model: FrozenEstimator, graph: Graph, rows: str | None) -> str:
 def _(model: NeuralClassifier, graph: Graph, rows: str | None) -> str:
     if model.ensemble_.pattern_ is not None and rows is not None and graph.image_shape is not None:
         return networks_on_images(graph, model, rows, graph.image_shape)
+    if model.ensemble_.pattern_ is not None and rows is None and (shape := model.image_shape):
+        pixels = graph.input("X", "bytes" if model.reads_bytes_ else "matrix", shape)
+        return networks_on_images(graph, model, pixels, shape)
     value = _clipped(graph, _matrix(graph, model, rows), model.scaler_)
     if model.encoder_ is not None:
         value = _with_codes(graph, graph.cast(value, np.dtype(model.dtype)), model.encoder_)
@@ -197,8 +200,8 @@ def _with_codes(graph: Graph, value: str, encoder: PiecewiseLinearEncoder) -> st
 def _stack(graph: Graph, stack: FittedEnsemble, rows: str) -> str:
     if stack.pattern_ is not None:
         raise ValueError(
-            "A network given as a module has no ONNX graph here. Export ensemble_.to_module() with torch.onnx, or use "
-            "network='mlp' or 'cosine_mlp'."
+            "A network given as a module has a graph here if it reads images of numbers only. Export "
+            "ensemble_.to_module() with torch.onnx, or use network='mlp' or 'cosine_mlp'."
         )
     if stack.scaler_ is not None:
         rows = _clipped(graph, rows, stack.scaler_)

@@ -30,7 +30,8 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     UTC) as double, NaN if missing; categories as strings, empty if missing. A classifier for numbers has one input
     ``X`` of shape (n, n_features), double. `onnx_inputs` converts a table to these inputs. A model of images has one
     input ``image``: bytes (uint8) of shape (n, height, width, channels), upright, of any height and width, which the
-    graph crops and scales.
+    graph crops and scales; a `NeuralClassifier` fitted on pixels has one input ``X`` as at fit, (n, channels, height,
+    width), bytes or double.
 
     Outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), double. Metadata as json: ``classes``, ``columns``
     (kinds by name) and ``formats`` (of numbers and dates in text).
@@ -48,7 +49,7 @@ def export_onnx(model: ClassifierMixin, path: str | Path) -> None:
     Raises
     ------
     ValueError
-        If a part of the model has no graph, such as a network given as a module, or boosting.
+        If a part of the model has no graph, such as boosting.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -99,7 +100,7 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
         File of `export_onnx`.
     X : frame or array-like of shape (n, n_features)
         Frame with the columns in use, in any order, or array with the columns seen by `fit`; of images, bytes of shape
-        (n, height, width) or (n, height, width, 3).
+        (n, height, width) or (n, height, width, 3); of a classifier of pixels, these.
 
     Returns
     -------
@@ -116,6 +117,8 @@ def onnx_inputs(path: str | Path, X: Any) -> dict[str, NDArray[Any]]:
     if kinds == {"image": "image"}:
         images = np.asarray(X)
         return {"image": images[..., None] if images.ndim == 3 else images}
+    if kinds == {"X": "bytes"}:
+        return {"X": np.asarray(X)}
     if kinds == {"X": "matrix"}:
         return {"X": np.asarray(X, dtype=np.float64)}
     if not nw.dependencies.is_into_dataframe(X):

@@ -11,7 +11,11 @@ OPSET = 20  # the first with RegexFullMatch
 _ML_OPSET = 4
 _IR = 10
 _INSIDE = "equipoise/"  # prefix of inner values
-_ELEMENTS = {"category": TensorProto.STRING, "image": TensorProto.UINT8}  # of inputs; others are double
+_ELEMENTS = {
+    "category": TensorProto.STRING,
+    "image": TensorProto.UINT8,
+    "bytes": TensorProto.UINT8,
+}  # of inputs; others are double
 
 
 class Graph:
@@ -20,7 +24,8 @@ class Graph:
     Attributes
     ----------
     inputs : dict of str to (kind, width)
-        Kinds are those of `TablePreprocessor`, or ``"matrix"``, or ``"image"``, of so many channels.
+        Kinds are those of `TablePreprocessor`, or ``"matrix"``, or ``"image"``, of so many channels; of pixels as an
+        array, ``"matrix"`` or ``"bytes"``, and the width is the shape of a row.
     formats : dict of str to str
         Formats of numbers and dates in columns of text.
     image_shape : tuple of int or None
@@ -28,17 +33,17 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self.inputs: dict[str, tuple[str, int]] = {}
+        self.inputs: dict[str, tuple[str, int | tuple[int, ...]]] = {}
         self.formats: dict[str, str] = {}
         self.image_shape: tuple[int, int, int] | None = None
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
-    def input(self, name: str, kind: str, width: int = 1) -> str:
+    def input(self, name: str, kind: str, width: int | tuple[int, ...] = 1) -> str:
         """Add an input of shape (n, width), strings for a category, else double; return its name.
 
-        Images are bytes of shape (n, height, width, channels).
+        Images are bytes of shape (n, height, width, channels); the width of pixels is the shape of a row.
         """
         if not name or name.startswith(_INSIDE):
             raise ValueError(f"An input of an ONNX graph cannot be called {name!r}. Rename the column.")
@@ -81,7 +86,8 @@ class Graph:
         inputs = []
         for name, (kind, width) in self.inputs.items():
             element = _ELEMENTS.get(kind, TensorProto.DOUBLE)
-            shape: list[Any] = ["n", "height", "width", width] if kind == "image" else ["n", width]
+            sides = width if isinstance(width, tuple) else (width,)
+            shape: list[Any] = ["n", "height", "width", width] if kind == "image" else ["n", *sides]
             inputs.append(helper.make_tensor_value_info(name, element, shape))
         results = [helper.make_tensor_value_info(name, kind, shape) for name, (_, kind, shape) in outputs.items()]
         graph = helper.make_graph(nodes, "equipoise", inputs, results, self._constants)

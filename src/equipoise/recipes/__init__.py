@@ -165,6 +165,7 @@ def get(name: str) -> Recipe:
         slow=any(record.slow for record in records),
         cost=prod(record.cost for record in records),
         growth=max(record.growth for record in records),
+        images=any(record.images for record in records),
     )
 
 
@@ -246,7 +247,8 @@ def make(name: str, *, preprocessor: Any = None, **parameters: Any) -> Pipeline:
     Raises
     ------
     ValueError
-        If a name is not known, or two parts of a sum treat the same step.
+        If a name is not known, two parts of a sum treat the same step, or the recipe is for images and the
+        preprocessor for tables.
 
     Examples
     --------
@@ -259,6 +261,11 @@ def make(name: str, *, preprocessor: Any = None, **parameters: Any) -> Pipeline:
     """
     record, table = get(name), clone(preprocessor or TablePreprocessor())
     if isinstance(table, TablePreprocessor):
+        if record.images:
+            raise ValueError(
+                f"The recipe {name!r} is for images, not for tables: name images on the command line, equipoise fit "
+                f"photos/ --recipe {name}, or use NeuralClassifier(network='fast_cnn', ...) in Python."
+            )
         table.set_params(native=record.native)
     return Pipeline([("table", table), ("classifier", record.classifier(**parameters))])
 

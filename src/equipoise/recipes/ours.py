@@ -86,6 +86,7 @@ TREATMENTS = [
         {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
         slow=True,
         cost=2.4,
+        images=True,
     ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),
 ]

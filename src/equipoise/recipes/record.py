@@ -39,6 +39,8 @@ class Recipe:
         Exponent by which the time of a fit grows with the rows.
     native : bool, default=False
         Whether the classifier reads categories and gaps as they are, see `TablePreprocessor`'s ``native``.
+    images : bool, default=False
+        Whether it is for images only.
     wrap : callable, optional
         ``classifier -> classifier``: a decision part around the classifier.
 
@@ -59,6 +61,7 @@ class Recipe:
     cost: float = 1.0
     growth: float = 1.0
     native: bool = False
+    images: bool = False
     wrap: Callable[[ClassifierMixin], ClassifierMixin] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,8 @@ from sklearn.utils.validation import validate_data
 
 from equipoise.text import listed
 
+_IMAGES = 4  # axes of an array of images
+
 
 def input_names(estimator: BaseEstimator) -> list[str]:
     """Names of the columns fitted on; those without a name are x0, x1, ..."""
@@ -19,6 +21,11 @@ def input_names(estimator: BaseEstimator) -> list[str]:
 def as_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> nw.DataFrame[Any]:
     """Check rows and return them as a frame; ``reset`` sets what is fitted, otherwise columns are matched by name."""
     if not nw.dependencies.is_into_dataframe(X):
+        if getattr(X, "ndim", 2) == _IMAGES:
+            raise ValueError(
+                f"{type(estimator).__name__} reads tables, but X has shape {tuple(X.shape)}: images need "
+                "NeuralClassifier(network='fast_cnn', ...), which reads (n, channels, height, width)."
+            )
         return nw.from_native(pd.DataFrame(_checked_array(estimator, X, reset=reset)), eager_only=True)
     try:
         frame = nw.from_native(X, eager_only=True)
