@@ -3,23 +3,28 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import floats
 from sklearn.metrics import precision_score, recall_score
 
 from equipoise.decisions import Terms, correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.possible import possible
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_report
-from equipoise.reports.terms import rows_to_review
+from equipoise.reports.terms import in_terms, rows_to_review, terms_data
 
 COUNTS = (240, 60)
 
 
-def with_terms(stored, tmp_path, **given):
+def with_terms(stored, tmp_path, **terms):
     """Store a comparison with terms."""
     comparison = stored(COUNTS, ("none", "under"), labels=("ok", "fraud"), n_folds=4)
     with Store(tmp_path / "results.sqlite") as store:
-        store.put("aim", Terms(**given).aim(np.array(comparison.classes), rare="fraud").as_dict())
+        store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare="fraud").as_dict())
         return Comparison(store)
 
 
@@ -86,18 +91,18 @@ def written(comparison, folder, reviewed=None):
 
 
 @pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])
-@pytest.mark.parametrize("given", [{}, {"capacity": 12}, {"min_recall": 0.7}])
-def test_the_page_tells_them(stored, tmp_path, counts, given):
+@pytest.mark.parametrize("terms", [{}, {"capacity": 12}, {"min_recall": 0.7}])
+def test_the_page_tells_them(stored, tmp_path, counts, terms):
     comparison = stored(counts, ("none", "under"))
-    if given:
+    if terms:
         with Store(tmp_path / "results.sqlite") as store:
-            store.put("aim", Terms(**given).aim(np.array(comparison.classes), rare=comparison.classes[-1]).as_dict())
+            store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare=comparison.classes[-1]).as_dict())
             comparison = Comparison(store)
     page = written(comparison, tmp_path)
     assert 'id="outcomes"' in page
     assert "500 alarms" in page
-    assert ("No terms were given" in page) == (not given)
-    assert ("is a batch" in page) == ("capacity" in given)
+    assert ("No terms were given" in page) == (not terms)
+    assert ("is a batch" in page) == ("capacity" in terms)
     assert 'id="reviewed"' not in page
 
 
@@ -111,3 +116,51 @@ def test_rows_are_shown_by_id_where_they_are_wanted(stored, tmp_path):
     assert rows_to_review(comparison, None)["row"].iloc[0] == best + 1
     assert rows["customer"].iloc[0] in written(comparison, tmp_path, rows)
     assert rows["customer"].iloc[0] not in written(comparison, tmp_path)
+
+
+@pytest.mark.parametrize("alarms", [2, 10, 60, 500, 950])
+def test_intervals_stay_within_what_is_possible(stored, alarms):
+    read = InTerms(stored((275, 25), ("none",), labels=("ok", "fraud"), skill={"none": 1.2}, n_folds=3, n_repeats=1))
+    positives = 1000 * 25 / 300
+    for found, few, many in (
+        (read.at_capacity(alarms), alarms, alarms),
+        (chosen := read.chosen(), chosen["alarms"].low, chosen["alarms"].high),
+    ):
+        most = min(many, positives) + 0.5  # the share of positive rows differs a little between folds
+        least = max(0, few + positives - 1000) - 0.5
+        assert least <= found["caught"].low <= found["caught"].mean <= found["caught"].high <= most
+        assert positives - most - 0.5 <= found["missed"].low <= found["missed"].high <= positives - least + 0.5
+        assert 0 <= found["recall"].low <= found["recall"].high <= min(1, 1.05 * many / positives)
+        assert 0 <= found["precision"].low <= found["precision"].high <= min(1, 1.05 * positives / few)
+        assert found["lift"].high <= 1.05 * min(1000 / positives, 1000 / few)
+        assert (
+            0 <= found["cost"].low <= found["cost"].mean <= found["cost"].high <= positives * 11 + 1000 - positives + 9
+        )
+
+
+@given(folds=arrays(float, (4, 2), elements=floats(0, 1)), alarms=floats(0.5, 999.5), positives=floats(1, 999))
+def test_every_fold_lies_within_its_limits(folds, alarms, positives):
+    raised = np.clip(alarms + 5 * folds[:, 0], 0, 1000)
+    least, most = np.maximum(0, raised + positives - 1000), np.minimum(raised, positives)
+    caught = least + folds[:, 1] * (most - least)
+    frame = pd.DataFrame({"alarms": raised, "caught": caught, "missed": positives - caught})
+    frame["recall"], frame["precision"] = caught / positives, caught / raised
+    frame["lift"] = frame["precision"] * 1000 / positives
+    limits = possible(frame, Interval(raised.mean(), raised.mean(), raised.mean()), 1000)
+    for name, (low, high) in limits.items():
+        assert (low <= high + 1e-9).all()
+        assert (low - 1e-6 <= frame[name]).all()
+        assert (frame[name] <= high + 1e-6).all()
+    assert (limits["precision"][1] <= 1).all()
+    assert (limits["recall"][1] <= 1).all()
+
+
+def test_costs_that_nobody_stated_are_not_shown_beside_other_terms(stored, tmp_path):
+    comparison = with_terms(stored, tmp_path, min_recall=0.7)
+    section = in_terms(comparison)
+    assert "cost" not in section["titles"]
+    assert "cost" not in section["plots"]
+    assert terms_data(comparison)["assumed"]
+    page = written(comparison, tmp_path)
+    assert "No terms were given" not in page
+    assert 'id="plot-cost"' not in page

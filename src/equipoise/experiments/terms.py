@@ -15,6 +15,7 @@ from equipoise.decisions.capacity import decide_by_alarms
 from equipoise.describing import Rule
 from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
@@ -24,6 +25,7 @@ PER = 1000
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
 OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
+_ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
 def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike) -> ClassifierMixin:
@@ -70,14 +72,14 @@ class InTerms:
         Of the comparison; without terms, of costs by which a miss costs as many false alarms as there are other rows to
         a positive one.
     assumed : bool
-        Whether the costs are this default.
+        Whether the costs are this default: without costs of the user, whatever other terms there are.
     """
 
     def __init__(self, comparison: Comparison, recipe: str | None = None) -> None:
         self.comparison = comparison
         self.recipe = recipe or comparison.winner
-        self.aim, self.assumed = comparison.aim, not comparison.aim.decides
-        if self.assumed:
+        self.aim, self.assumed = comparison.aim, comparison.aim.costs is None
+        if not self.aim.decides:
             self.aim = replace(self.aim, costs=self.costs)
 
     @property
@@ -212,25 +214,28 @@ class InTerms:
             precision / (all_positive / n) if all_positive else np.nan,
             PER * (weights @ costs) / n,
         )
-        return dict(zip(OUTCOMES, map(float, values)))
+        known = self.costs[fold.codes]
+        ends = {
+            name: PER * float(weights @ cost) / n for name, cost in zip(_ENDS, (known.min(axis=1), known.max(axis=1)))
+        }
+        return dict(zip(OUTCOMES, map(float, values))) | ends
 
     def _intervals(self, tables: list[dict[str, float]]) -> dict[str, Interval]:
-        frame = pd.DataFrame(tables)
-        share = self.comparison.test_share
-        least = dict.fromkeys(OUTCOMES, 0.0) | {"cost": -np.inf if self.costs.min() < 0 else 0.0}
-        return {
-            name: _bounded(frame[name].dropna().to_numpy(), share, least[name], _MOST.get(name, np.inf))
-            for name in OUTCOMES
-        }
+        frame, share = pd.DataFrame(tables), self.comparison.test_share
+        alarms = _over_folds(frame["alarms"], share, (0.0, PER))
+        least, most = (frame[name].to_numpy() for name in _ENDS)
+        limits = possible(frame, alarms, PER) | {"cost": (least, most)}
+        found = {name: _over_folds(frame[name], share, limits[name]) for name in OUTCOMES if name != "alarms"}
+        return {"alarms": alarms} | found
 
 
-_MOST = {"recall": 1.0, "precision": 1.0, "alarms": PER, "caught": PER, "missed": PER}
-
-
-def _bounded(values: Floats, test_share: float, least: float, most: float) -> Interval:
-    """Interval over folds within the range of its quantity; without one where there are too few folds."""
+def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floats, float | Floats]) -> Interval:
+    """Interval over folds within the mean of the limits of each; without one where there are too few folds."""
+    known = column.notna().to_numpy()
+    values = column.to_numpy()[known]
     if len(values) < 2:
         return Interval(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
+    least, most = (float(np.broadcast_to(limit, known.shape)[known].mean()) for limit in limits)
     return within(corrected_interval(values, test_share=test_share), least, most)
 
 

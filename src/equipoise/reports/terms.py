@@ -25,16 +25,17 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
     """Return what the section shows of the winner; ``reviewed`` are rows of `rows_to_review`, if wanted."""
     read = InTerms(comparison)
     label, found = comparison.classes[read.positive], read.range_of_threshold()
-    shown = [name for name in OUTCOMES if name != "cost" or len(comparison.classes) == 2 or not read.assumed]
-    rows = [("lowest cost" if read.assumed else "your terms", read.chosen())]
+    stated = comparison.aim.decides
+    shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
+    rows = [("your terms" if stated else "lowest cost", read.chosen())]
     rows += [(f"{count(alarms)} alarms", read.at_capacity(alarms)) for alarms in CAPACITIES]
     return {
         "recipe": read.recipe,
         "label": label,
-        "assumed": read.assumed,
+        "stated": stated,
         "aim": str(read.aim),
         "threshold": found,
-        "times": read.costs.max() if read.assumed else None,
+        "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
@@ -66,6 +67,11 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     if len(read.costs) == 2:
         data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}
     return data
+
+
+def _in_costs(read: InTerms) -> bool:
+    """Whether costs of alarms and misses say all: of two classes, and stated or assumed for want of any terms."""
+    return len(read.costs) == 2 and not (read.assumed and read.comparison.aim.decides)
 
 
 def _counts(read: InTerms) -> bool:
@@ -106,7 +112,7 @@ def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataF
 def _plots(read: InTerms, label: str) -> dict[str, Markup]:
     with drawing():
         found = {"gain": inline(_gain(read, label), "gain", f"Share of {label} caught, by share of rows with an alarm")}
-        if len(read.costs) == 2:
+        if _in_costs(read):
             found["cost"] = inline(_cost(read, label), "cost", f"Cost per {PER} rows against the threshold")
         return found
 

@@ -1,0 +1,36 @@
+"""What is possible for outcomes of alarms, given how many alarms there are and how many rows are positive."""
+
+import numpy as np
+import pandas as pd
+
+from equipoise.experiments.statistics import Interval
+from equipoise.metrics import Floats
+
+_TINY = 1e-12
+
+
+def possible(frame: pd.DataFrame, alarms: Interval, per: float) -> dict[str, tuple[Floats, Floats]]:
+    """Return the least and the most of each outcome on each fold.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_folds, n_outcomes)
+        ``alarms``, ``caught`` and ``missed``, for ``per`` rows.
+    alarms : Interval
+        Over the folds: a single number of them at a fixed capacity.
+    per : float
+        Rows that outcomes are told for.
+    """
+    raised = frame["alarms"].to_numpy()
+    positives = (frame["caught"] + frame["missed"]).to_numpy()
+    few, many = np.fmin(raised, alarms.low), np.fmax(raised, alarms.high)
+    least, most = np.maximum(few + positives - per, 0), np.minimum(many, positives)
+    precision = least / np.maximum(few, _TINY), np.minimum(positives / np.maximum(few, _TINY), 1)
+    share = np.maximum(positives, _TINY)
+    return {
+        "caught": (least, most),
+        "missed": (positives - most, positives - least),
+        "recall": (least / share, most / share),
+        "precision": precision,
+        "lift": (per / share * precision[0], per / share * precision[1]),
+    }
