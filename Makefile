@@ -5,7 +5,7 @@ READY := .venv/.installed
 
 .PHONY: demo test test-long check bench docs docs-serve release-check clean
 
-demo: $(READY)  ## compare every treatment on a table that scikit-learn ships, into demo/
+demo: $(READY)  ## compare a short list of recipes on a table that scikit-learn ships, into demo/
 	rm -rf demo
 	$(BIN)/equipoise compare --demo --out demo
 

@@ -308,7 +308,7 @@ def test_any_texts_and_numbers(levels, numbers, seed, min_frequency, tmp_path):
 
 
 NO_GRAPH = {
-    "boosting": (recipes.make("gbdt"), "HistGradientBoostingClassifier has no ONNX graph. Export a recipe"),
+    "boosting": (recipes.make("gbdt"), "HistGradientBoostingClassifier has no ONNX graph. Export `auto` or a recipe"),
     "a module": (recipes.make("none", network=lambda shape, k: nn.Linear(shape[0], k), max_steps=3), "as a module"),
     "another library's": (make_pipeline(TablePreprocessor(), LogisticRegression()), "LogisticRegression has no ONNX"),
     "another step": (make_pipeline(TablePreprocessor(), MinMaxScaler(), NeuralClassifier(**SMALL)), "MinMaxScaler has"),

@@ -1,4 +1,4 @@
-"""``equipoise compare``: every treatment on a table, a report, and the winner's model."""
+"""``equipoise compare``: recipes on a table, a report, and the winner's model."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +68,9 @@ def compare(
     stated: Stated = AS_TUNED,
     pictures: Pictures = AS_THEY_ARE,
 ) -> None:
-    """Compare every treatment on a table or a folder of images: a leaderboard, a report and the winner's model.
+    """Compare recipes on a table or a folder of images: a leaderboard, a report and the winner's model.
+
+    Without --recipes, a short list chosen for the table; `--recipes all` compares every one.
 
     To continue a stopped comparison, repeat the command.
 

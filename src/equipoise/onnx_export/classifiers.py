@@ -63,10 +63,7 @@ def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
     """
     if isinstance(model, HasGraph):
         return model.onnx_graph(graph, rows)
-    raise ValueError(
-        f"{type(model).__name__} has no ONNX graph. Export a recipe that trains networks, or one of equipoise's "
-        "classifiers around it."
-    )
+    raise ValueError(f"{type(model).__name__} has no ONNX graph. Export `auto` or a recipe that trains networks.")
 
 
 @probabilities.register
