@@ -1,6 +1,7 @@
 """What all transforms promise: shapes, dtypes, replicas, chance, errors."""
 
 import pickle
+import re
 
 import pytest
 import torch
@@ -435,3 +436,16 @@ def test_it_mixes_where_the_batch_is(transform):
     assert first[0].is_cuda and first[1].is_cuda
     torch.testing.assert_close(first[0].cpu(), mix(x, mixture))
     torch.testing.assert_close(first[1].cpu(), mix_labels(torch.eye(3)[y], mixture))
+
+
+@pytest.mark.parametrize(
+    ("labels", "remedy"),
+    [
+        (torch.zeros(8), "give y.long()"),
+        (torch.zeros(8, 1, dtype=torch.long), "give y.squeeze(-1)"),
+        (torch.zeros(3, dtype=torch.long), "Give a label for each row"),
+    ],
+)
+def test_labels_that_do_not_fit_are_told_their_remedy(labels, remedy):
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        ReMix(num_classes=2)(torch.zeros(8, 3), labels)

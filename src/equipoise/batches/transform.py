@@ -154,8 +154,8 @@ class MixingTransform(Parametrized, ABC):
             raise ValueError(
                 f"Rows ({axes}, ...), class indices ({axes}) or floating probabilities ({axes}, K), and weights "
                 f"({axes}) are needed, but x has shape {tuple(x.shape)}, y {tuple(y.shape)} ({y.dtype})"
-                f"{'' if weight is None else f' and weight {tuple(weight.shape)}'}: batch_dims={self.batch_dims!r} is "
-                f"the number of axes before the rows."
+                f"{'' if weight is None else f' and weight {tuple(weight.shape)}'}. "
+                + (_remedy(y, rows) or f"batch_dims={self.batch_dims!r} is the number of axes before the rows.")
             )
 
     def _soft(self, y: Tensor) -> Tensor:
@@ -191,6 +191,15 @@ class MixingTransform(Parametrized, ABC):
         draws = [self.draw(row, own, num_classes) for row, own in zip(labels, self.generator, strict=True)]
         joined = (None if parts[0] is None else torch.stack(parts) for parts in zip(*draws, strict=True))
         return Mixture(*joined)  # type: ignore[arg-type]
+
+
+def _remedy(y: Tensor, rows: tuple[int, ...]) -> str:
+    """Say what makes labels fit rows, given the shape of the rows before their features; empty if that is not plain."""
+    if y.shape == rows and y.is_floating_point():
+        return "Labels as floats are taken for probabilities: give y.long()."
+    if y.shape == (*rows, 1):
+        return "Labels stand in a column: give y.squeeze(-1)."
+    return "Give a label for each row." if y.ndim == len(rows) and y.shape != rows else ""
 
 
 def _expect(condition: Tensor, message: str) -> None:
