@@ -65,7 +65,7 @@ def said_by():
 def fitted(said_by, shapes, tmp_path_factory):
     """The folder of a model of `fit`, and what the command said."""
     out = tmp_path_factory.mktemp("fitted") / "model"
-    return out, said_by("fit", shapes, "--out", out)
+    return out, said_by("fit", shapes, "--recipe", "auto", "--members", 1, "--out", out)
 
 
 @pytest.fixture(scope="module")

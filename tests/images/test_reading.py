@@ -181,6 +181,12 @@ def test_equal_images_are_held_together_and_contradictions_told(photos):
     assert "1 picture stands in two or more classes with equal pixels: cat/3.png = dog/copy.png." in contradictions
 
 
+def test_an_image_with_two_labels_is_told_with_them(photos):
+    (photos / "list.csv").write_text("path,label\ncat/0.png,cat\ncat/0.png,dog\ncat/1.png,cat\n")
+    _, contradiction = map(str, read_images(photos / "list.csv").findings)
+    assert "1 image is listed twice with different labels: cat/0.png (cat, dog)." in contradiction
+
+
 def test_a_table_of_paths_labels_and_groups(photos):
     lines = ["Path,label,group,part"]
     lines += [f"cat/{i}.png,cat,{i // 4},{'test' if i > 8 else 'train'}" for i in range(12)]
@@ -190,6 +196,12 @@ def test_a_table_of_paths_labels_and_groups(photos):
     assert len(images) == 13 and [name for name, _ in images.broken] == ["dog/none.png"]
     assert images.groups.tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3]
     assert images.parts.tolist() == ["train"] * 9 + ["test"] * 3 + ["train"]
+    assert "Left out: 1 image not found: dog/none.png." in images.notes
+    assert images.notes[-1] == "Images of one 'group' are held out together: 4 groups."
+    (found,) = images.findings
+    assert "1 group of 'group' stands in the test part and in another one: '2'." in str(found)
+    with pytest.raises(ValueError, match="holds the classes, so it cannot group images"):
+        read_images(photos / "list.csv", group="label")
     (photos / "list.csv").write_text("photo,label\ncat/0.png,cat\n")
     with pytest.raises(ValueError, match="lacks 'path': its columns are 'photo' and 'label'"):
         read_images(photos / "list.csv")

@@ -1,5 +1,7 @@
 """Images from the folder to the model: reader, recipes, comparison, files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from equipoise import load, recipes, save
 from equipoise.experiments import Store
 from equipoise.experiments import compare as run_comparison
 from equipoise.images import ImageReader, read_images
+from equipoise.images.check import check_images
 from equipoise.images.kinds import is_images
 from equipoise.images.task import image_task
 from equipoise.recipes.images import parameters_for_images, reads_images
@@ -121,6 +124,16 @@ def test_facts_beside_the_picture_that_tell_the_class(lamps, tmp_path):
     assert "The resolution of the files alone tells the class" in str(found[0]) and found[0].kind == "leak"
     lines = [str(finding) for finding in image_task(read_images(lamps), source="lamps").findings]
     assert not any("resolution" in line for line in lines)  # all of one size
+
+
+def test_sizes_of_files_are_told_where_they_part_the_classes_fully(lamps):
+    images = read_images(lamps)
+    rng = np.random.default_rng(0)
+    last = images.labels == np.unique(images.labels)[-1]
+    for distance, told in ((200, False), (2000, True)):
+        sizes = (1000 + distance * last + rng.normal(0, 100, len(last))).astype(np.int64)
+        findings = check_images(replace(images, file_bytes=sizes))
+        assert any("size of the files" in str(found) for found in findings) == told
 
 
 def test_tasks_without_two_classes_or_two_images_are_refused(tmp_path):

@@ -62,6 +62,12 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         assert told in text, told
 
 
+def test_findings_are_whole_sentences(model, tmp_path):
+    finding = f"Caution: {'a long finding ' * 30}ends here."
+    save(model, tmp_path / "model", about={"findings": [finding]})
+    assert f"- {finding}" in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_decisions_are_told(table, tmp_path):
     wrapped = PriorCorrectedClassifier(
         recipes.make("cost", max_steps=10), training_priors="uniform", target_priors=[0.9, 0.1]

@@ -9,7 +9,7 @@ import pytest
 
 from equipoise.reports import write_report
 from equipoise.reports.class_sizes import by_group, training_rows
-from equipoise.reports.data import write_data
+from equipoise.reports.data import write_data, write_summary
 from equipoise.reports.heat import by_size, heat_map, largest_confusions
 
 COUNTS = [400, 150, 60, 31, 12, 6, *[9] * 18]  # 24 classes
@@ -30,6 +30,25 @@ def test_the_map_shows_each_share_of_the_largest_classes_first(comparison):
     cells = sum(path.get("d").count("z") for path in root.iter("path")) - 1  # the frame
     assert cells == int((comparison.confusion("none") > 0).sum())
     assert root.get("role") == "img" and "24 classes" in root.get("aria-label")
+
+
+def test_long_names_of_classes_stay_different_on_the_map(stored):
+    labels = [f"a very long name that all classes share, number {i}" for i in range(24)]
+    root = ET.fromstring(str(heat_map(stored(COUNTS, ("none",), labels=labels, n_repeats=1, images=True), "none")))
+    shown = {text.text for text in root.iter("text")}
+    assert len(shown) == 24 and max(map(len, shown)) == 22
+
+
+def test_figures_of_the_test_part(comparison, tmp_path):
+    comparison.tested = {"G-mean": 0.5}
+    sentence = "The model on the test part, which chose nothing: G-mean 0.500."
+    write_report(comparison, tmp_path / "report.html", command="")
+    write_data(comparison, tmp_path / "report.json", command="")
+    write_summary(comparison, tmp_path / "summary.md", command="")
+    page = (tmp_path / "report.html").read_text()
+    assert sentence in page and "<dt>images</dt>" in page and "<dt>columns</dt>" not in page
+    assert sentence in (tmp_path / "summary.md").read_text()
+    assert json.loads((tmp_path / "report.json").read_text())["tested"] == {"G-mean": 0.5}
 
 
 def test_the_largest_confusions_in_words(comparison):

@@ -273,7 +273,7 @@ def _save_winner(
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     about |= in_terms(comparison.aim)
     if of_images is not None and (tested := of_images.tested(model)):
-        about["tested"] = tested
+        about["tested"] = comparison.tested = tested
     try:
         persistence.save(model, path, about=about)
     except (ValueError, TypeError) as error:

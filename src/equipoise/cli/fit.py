@@ -85,9 +85,9 @@ def fit(
         terms = stated.terms()
         if terms and decision is not None:
             raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
-        parameters, calibrates = _parameters(recipe, members, decision), as_images and recipe == recipes.AUTO
-        if as_images and recipe == recipes.AUTO:
-            recipe, parameters = recipes.AUTO_IMAGES, {}
+        calibrates = as_images and recipe == recipes.AUTO
+        parameters = {} if calibrates else _parameters(recipe, members, decision)
+        recipe = recipes.AUTO_IMAGES if calibrates else recipe
         (recipes.classifier if as_images else recipes.make)(recipe)  # raises for names that are not known
         persistence.check_place(out)
         announce_replaced(out)

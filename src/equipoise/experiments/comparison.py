@@ -42,6 +42,8 @@ class Comparison:
     versions : dict of str to str
     metric : str
         The metric that chooses the winner.
+    tested : dict of str to float
+        Figures of the winner's model on a test part of images, by title, once it is fitted.
     folds : dict of (repeat, fold) to StoredFold
     cells : list of Cell
     aim : Aim
@@ -57,6 +59,7 @@ class Comparison:
         self.versions: dict[str, str] = store.get("versions")
         self.metric: str = store.get("request")["metric"]
         self.seconds: float = store.get("seconds") or 0.0
+        self.tested: dict[str, float] = {}
         n_repeats, recipes = self.protocol.n_repeats, self.protocol.recipes  # others were left out meanwhile
         self.folds: dict[tuple[int, int], StoredFold] = {
             (f.repeat, f.fold): f for f in store.folds() if f.repeat < n_repeats

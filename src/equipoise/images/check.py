@@ -15,7 +15,8 @@ from equipoise.text import percent
 _MOST_IMAGES = 4000
 _FOLDS = 3
 _TELLING = 0.8  # of the way from guessing to certainty
-_FEWEST = 2 * _FOLDS  # images of a class
+_BY_BYTES = 0.98  # the same for sizes of files, which differ where pictures do
+_FEWEST = 10  # images of a class
 
 
 def check_images(images: ImageSet) -> list[Finding]:
@@ -40,10 +41,10 @@ def check_images(images: ImageSet) -> list[Finding]:
     each = max(_FEWEST, _MOST_IMAGES // len(large))
     rows = np.concatenate([np.flatnonzero(codes == k)[:each] for k in large])
     found = []
-    for fact, remedy, columns in _facts(images, rows):
+    for fact, remedy, telling, columns in _facts(images, rows):
         score = _balanced_accuracy(columns, codes[rows])
         chance = 1 / len(large)
-        if score > chance + _TELLING * (1 - chance):
+        if score > chance + telling * (1 - chance):
             evidence = (
                 f"{fact} alone tells the class: a small tree on it has a balanced accuracy of {percent(score)}, "
                 f"where guessing has {percent(chance)}."
@@ -52,20 +53,22 @@ def check_images(images: ImageSet) -> list[Finding]:
     return found
 
 
-def _facts(images: ImageSet, rows: NDArray[np.int64]) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
+def _facts(images: ImageSet, rows: NDArray[np.int64]) -> Iterator[tuple[str, str, float, NDArray[np.float64]]]:
     sides, sizes = images.sides[rows].astype(float), images.file_bytes[rows].astype(float)
     if len(np.unique(sides, axis=0)) > 1:
-        yield "The resolution of the files", "Make all images of one size and of one camera, or collect others.", sides
+        remedy = "Make all images of one size and of one camera, or collect others."
+        yield "The resolution of the files", remedy, _TELLING, sides
     if len(np.unique(sizes)) > 1:
         remedy = (
             "Pictures of more detail make larger files; if that is not the reason, classes come from different sources "
             "or are compressed differently: save all images alike."
         )
-        yield "The size of the files in bytes", remedy, sizes[:, None]
+        yield "The size of the files in bytes", remedy, _BY_BYTES, sizes[:, None]
     pixels = images.pixels[np.sort(rows)].astype(np.float32)[np.argsort(np.argsort(rows))]
     border = np.concatenate([pixels[:, :, 0], pixels[:, :, -1], pixels[:, :, :, 0], pixels[:, :, :, -1]], axis=2)
     remedy = "Frames, labels or backgrounds may differ between classes: crop them away, or collect others."
-    yield "The outermost line of pixels", remedy, np.column_stack([border.mean(2), border.std(2)]).astype(float)
+    border = np.column_stack([border.mean(2), border.std(2)]).astype(float)
+    yield "The outermost line of pixels", remedy, _TELLING, border
 
 
 def _balanced_accuracy(columns: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

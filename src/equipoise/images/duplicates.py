@@ -41,7 +41,17 @@ def _findings(images: ImageSet, codes: NDArray[np.intp]) -> Iterator[Finding]:
         "another one.",
         "They are held out together; if they are copies of one case, remove them.",
     )
-    if images.labels is not None and len(found := _in_several(codes, images.labels)):
+    found = [] if images.labels is None else _in_several(codes, images.labels)
+    if twice := [code for code in found if len(_names(images, codes, code)) == 1]:
+        yield Finding(
+            "caution",
+            "contradictions",
+            (),
+            f"{counted(len(twice), 'image')} {'is' if len(twice) == 1 else 'are'} listed twice with different labels: "
+            f"{listed((_with_labels(images, codes, code) for code in twice), most=_MOST_NAMED)}.",
+            "No model can be right about them: correct the labels, or remove lines.",
+        )
+    if found := [code for code in found if code not in twice]:
         yield Finding(
             "caution",
             "contradictions",
@@ -73,8 +83,17 @@ def _in_several(codes: NDArray[np.intp], places: NDArray[np.generic]) -> list[in
 
 def _named(images: ImageSet, codes: NDArray[np.intp], found: Sequence[int]) -> str:
     """Name the files of pictures."""
-    sets = (" = ".join(images.names[row] for row in np.flatnonzero(codes == code)[:_MOST_NAMED]) for code in found)
-    return listed(sets, most=_MOST_NAMED)
+    return listed((" = ".join(_names(images, codes, code)[:_MOST_NAMED]) for code in found), most=_MOST_NAMED)
+
+
+def _names(images: ImageSet, codes: NDArray[np.intp], code: int) -> list[str]:
+    return list(dict.fromkeys(images.names[row] for row in np.flatnonzero(codes == code)))
+
+
+def _with_labels(images: ImageSet, codes: NDArray[np.intp], code: int) -> str:
+    assert images.labels is not None
+    rows = np.flatnonzero(codes == code)
+    return f"{images.names[rows[0]]} ({', '.join(sorted(set(images.labels[rows].tolist())))})"
 
 
 def _connected(first: NDArray[np.int64], second: NDArray[np.intp]) -> NDArray[np.int64]:

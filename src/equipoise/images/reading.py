@@ -3,7 +3,7 @@
 import atexit
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from equipoise.files import check_input
 from equipoise.images.arrays import Part, idx_images, idx_parts, npz_parts
 from equipoise.images.duplicates import joined
+from equipoise.images.grouping import grouped
 from equipoise.images.imageset import ImageSet
 from equipoise.images.kinds import ARCHIVES, IMAGE_ENDINGS
 from equipoise.images.resizing import resized
@@ -112,7 +113,7 @@ def read_images(
             return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
     items = in_table(path, target, group, labelled=labelled)
     images = _of_files(name, place, items, [], size, Path(cache), n_jobs)
-    return replace(images, grouped_by=(group or "group") if any(item.group for item in items) else None)
+    return grouped(images, items, group or "group")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ def _of_files(
     rest, heads = [fine[i][0] for i in kept], [fine[i][1] for i in kept]
     if others:
         notes.append(f"Left out: {counted(len(others), 'file')} of other kinds, such as {shown(others[0].name)}.")
-    if broken:
+    left_out = broken
+    if absent := [shown(item.name) for item, _ in broken if not item.file.exists()]:
+        notes.append(f"Left out: {counted(len(absent), 'image')} not found: {listed(absent, most=3)}.")
+    if broken := [(item, reason) for item, reason in broken if item.file.exists()]:
         reasons = listed((f"{shown(item.name)} ({reason})" for item, reason in broken), most=3)
         notes.append(f"Left out: {counted(len(broken), 'broken image')}: {reasons}.")
     if lost := sorted({shown(item.label) for item in items if item.label} - {shown(item.label) for item in rest}):
@@ -174,7 +178,7 @@ def _of_files(
             _parts([item.part for item in rest]),
             sides[kept],
             np.array([item.file.stat().st_size for item in rest]),
-            tuple((shown(item.name), reason) for item, reason in broken),
+            tuple((shown(item.name), reason) for item, reason in left_out),
             tuple(notes),
         ),
         images.digests,

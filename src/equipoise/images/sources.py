@@ -234,6 +234,8 @@ def in_table(path: Path, target: str | None, group: str | None, *, labelled: boo
             f"A table of images has the columns path and label, and perhaps group and part, but {path} lacks "
             f"{listed(map(repr, lacking))}: its columns are {listed(map(repr, frame.columns), most=8)}.{remedy}"
         )
+    if group and labelled and columns["group"] == columns["label"]:
+        raise ValueError(f"The column {group!r} of {path} holds the classes, so it cannot group images: name another.")
     found = []
     for record in frame.to_dict("records"):
         cells = {key: _cell(record.get(column)) for key, column in columns.items()}

@@ -32,7 +32,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         [f"# {name}: a classifier of {', '.join(map(_cell, schema['classes']))}"],
         ["## What it is", "", *_lines(_nature(model, card))],
         ["## What it was trained on", "", *_origin(about, schema)],
-        *([["## What the check found", "", *_lines(map(_cell, found))]] if (found := about.get("findings")) else []),
+        *([["## What the check found", "", *_lines(map(_escaped, found))]] if (found := about.get("findings")) else []),
         ["## Columns", "", *_columns(schema["columns"]), *_important(about.get("important"))],
         ["## Figures", "", *_figures(about.get("figures"), about.get("measured")), *_tested(about.get("tested"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
@@ -58,7 +58,7 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     for description in descriptions(model):
         yield from map(_escaped, description.nature)
     if aim := card["about"].get("aim"):
-        yield f"The decision aims at {_cell(aim)}."
+        yield f"The decision aims at {_escaped(aim)}."
     for decision in card["schema"].get("decision", ()):
         if "decision" in decision:
             yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision)}."
@@ -110,12 +110,12 @@ def _important(columns: Sequence[str] | None) -> Iterable[str]:
         yield f"Most important on held-out rows: {'; '.join(map(_cell, columns))}."
 
 
-def _figures(figures: dict[str, Any] | None, measured: Any) -> Iterable[str]:
+def _figures(figures: dict[str, Any] | None, measured: str | None) -> Iterable[str]:
     if not figures:
         yield "No metrics were recorded. (Metrics on training rows would be misleading.)"
         return
     if measured:
-        yield from (f"Measured {_cell(measured)}.", "")
+        yield from (f"Measured {_escaped(measured)}.", "")
     yield from _table(("figure", "value"), [(name, _number(value)) for name, value in figures.items()])
 
 

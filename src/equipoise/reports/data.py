@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.terms import InTerms
-from equipoise.reports import class_sizes, curves, figures, tables
+from equipoise.reports import class_sizes, curves, figures, split, tables
 from equipoise.reports.files import replace_file
 from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
@@ -62,6 +62,7 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
         "verdict": verdict(comparison),
         "winner": None if comparison.obstacle else comparison.winner,
         "no_winner": comparison.obstacle or None,
+        "tested": comparison.tested or None,
         "best": comparison.best,
         "not_significantly_different_from_best": comparison.near_best,
         "leaderboard": comparison.leaderboard.to_dict("records"),
@@ -103,6 +104,7 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         If the file cannot be written; nothing is left behind then.
     """
     said, metric = verdict(comparison), METRICS[comparison.metric]
+    kind = "images" if comparison.protocol.images else "rows"
     board = comparison.leaderboard.head(_ROWS).to_dict("records")
     lines = [
         f"<!-- equipoise {comparison.versions['equipoise']} -->",
@@ -118,8 +120,9 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         ),
         "",
         f"= not significantly different from the best; {counted(len(comparison.recipes), 'recipe')}, "
-        f"{count(comparison.problem['n_rows'])} rows, {comparison.protocol.n_folds} folds, "
+        f"{count(comparison.problem['n_rows'])} {kind}, {comparison.protocol.n_folds} folds, "
         f"{counted(comparison.protocol.n_repeats, 'repeat')}.",
+        *([split.on_test_part(comparison)] if comparison.tested else []),
     ]
     if not comparison.obstacle and comparison.aim.decides:
         lines.append(f"Decision: {_cell(InTerms(comparison).sentence())}.")

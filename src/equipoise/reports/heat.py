@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from equipoise.experiments import Comparison
-from equipoise.reports.text import short
+from equipoise.reports.text import short_within
 from equipoise.text import count, percent
 
 MOST_IN_A_TABLE = 20
@@ -25,7 +25,7 @@ def heat_map(comparison: Comparison, recipe: str) -> Markup:
     counts = comparison.confusion(recipe)
     order = by_size(comparison)
     shares = _shares(counts)[np.ix_(order, order)]
-    labels = [short(comparison.classes[code], _LONGEST) for code in order]
+    labels = [short_within(comparison.classes[code], _LONGEST) for code in order]
     margin = round(max(map(len, labels)) * _LETTER) + 8
     side = margin + _CELL * len(labels)
     parts = [*_cells(shares, margin), *_labels(labels, margin)]

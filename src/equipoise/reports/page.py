@@ -17,7 +17,7 @@ from equipoise.reports import class_sizes, figures, heat, tables, text
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
-from equipoise.reports.split import division, question, weighed
+from equipoise.reports.split import division, on_test_part, question, weighed
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.reports.why import Groups, why
@@ -171,6 +171,7 @@ def _context(
         "problem": problem,
         "findings": problem["findings"],
         "protocol": comparison.protocol,
+        "tested": on_test_part(comparison),
         "split": {"division": division(comparison), "question": question(comparison), "weighed": weighed(comparison)},
         "rare": {
             "label": comparison.classes[comparison.rare],

@@ -1,7 +1,7 @@
 """How the rows of a comparison were divided and weighed, and which question that answers, in words."""
 
 from equipoise.experiments import Comparison
-from equipoise.text import counted
+from equipoise.text import counted, number
 
 
 def measured(comparison: Comparison) -> str:
@@ -60,3 +60,9 @@ def question(comparison: Comparison) -> str:
 
 def _column(roles: dict[str, str], role: str) -> str:
     return repr(roles[role]) if role in roles else {"group": "group", "time": "time", "weights": "weights"}[role]
+
+
+def on_test_part(comparison: Comparison) -> str:
+    """Tell the figures of the winner's model on a test part of images; nothing where there is none."""
+    figures = ", ".join(f"{title} {number(value)}" for title, value in comparison.tested.items())
+    return f"The model on the test part, which chose nothing: {figures}." if figures else ""

@@ -60,6 +60,18 @@ def short(text: str, limit: int = 28) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def short_within(text: str, limit: int = 28) -> str:
+    """Put a label on one line of at most ``limit`` characters, cut in the middle: long names differ at their ends.
+
+    Examples
+    --------
+    >>> short_within("carcinoma, left lower lobe", 12)
+    'carcin… lobe'
+    """
+    line = short(text, len(text) + 9)
+    return line if len(line) <= limit else f"{line[: limit // 2]}…{line[len(line) + 1 - (limit + 1) // 2 :]}"
+
+
 def marked(text: str) -> Markup:
     """Mark text between backticks as code and escape everything.
 
