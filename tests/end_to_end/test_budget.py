@@ -13,7 +13,7 @@ def test_a_pipe_shows_each_stage_with_the_time_left_and_first_what_is_cut(here, 
     stages = [match for line in told if (match := re.fullmatch(r"(\d\d):(\d\d) ([A-Z][a-z ,]+), .*limit in .+", line))]
     titles = list(dict.fromkeys(match[3].split(",")[0] for match in stages))
     assert titles[0] == "Reading" and titles[1] == "Timing recipes"
-    assert titles[-3:] == ["Scoring", "Writing report", "Fitting on all rows"]
+    assert titles[-2:] == ["Fitting on all rows", "Writing report"] and "Scoring" in titles[2:-2]
     times = [60 * int(match[1]) + int(match[2]) for match in stages]
     assert times == sorted(times)
     assert re.match(r"\d\d:\d\d Reading, checking, limit in", told[0])

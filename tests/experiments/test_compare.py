@@ -124,6 +124,21 @@ def test_another_comparison_in_the_same_folder_is_refused(stored, dataset, quick
         compare(dataset, store, **{**quick, **change})
 
 
+def test_another_time_limit_goes_on_with_what_is_there_unless_steps_were_cut(dataset, quick, tmp_path):
+    path, few = tmp_path / "results.sqlite", {**quick, "recipes": ["gbdt", "logistic"]}
+    with Store(path) as store:
+        before = compare(dataset, store, budget=300, **few)
+        left_out = replace(before.protocol, recipes=("gbdt",), n_repeats=1, notes=("Left out: logistic.",))
+        store.put("protocol", left_out.to_json())
+        ran = []
+        found = compare(dataset, store, budget=600, on_progress=lambda kind, *_: ran.append(kind), **few)
+        assert found.protocol == before.protocol and found.complete and not ran
+        store.put("protocol", replace(before.protocol, share=0.25).to_json())
+        assert compare(dataset, store, budget=600, **few).complete
+        with pytest.raises(ValueError, match=r"25% of the gradient steps to meet --budget 10, .* repeat that budget"):
+            compare(dataset, store, budget=900, **few)
+
+
 def test_other_data_in_the_same_folder_are_refused(stored, dataset, quick):
     other = Dataset(**{**vars(dataset), "X": dataset.X.assign(noise=0.0)})
     with Store(stored[1]) as store, pytest.raises(ValueError, match="differs in data"):

@@ -233,3 +233,30 @@ def test_what_was_left_out_is_compared_after_all_where_time_is_left(budget):
     added = last[len(first) :]
     assert last[: len(first)] == first and added and found["spent"] <= budget
     assert found["said"] == [f"Time was left at the end, so {name} was compared after all." for name in added]
+
+
+def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():
+    """A recipe that takes longer than its estimate makes the machine seem too slow for every other one."""
+    clock = Clock()
+    costs = Costs({"gbdt": Cost(0.2), "logistic": Cost(0.3)}, fold=0.1, score=0.01, report=5.0)
+    wish, said = Protocol(("logistic", "gbdt"), 5, 2, 4, STEPS, random_state=0), []
+    schedule = Schedule(costs, Deadline(60, clock), 5, 2)
+    slow = FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0 if recipe == "gbdt" else 1.0)
+    found = run_in_time(schedule.cut(wish), schedule, slow, lambda protocol, note: said.append(note))
+    assert found.recipes == ("logistic",) and not slow.pending(["logistic"], 0) and clock.now < 60
+    assert "every recipe but logistic, the cheapest that ended" in said[-1] and found.notes[-1] == said[-1]
+    assert slow.ran[-1] == (("logistic",), 0)
+    clock.now, stuck = 0.0, FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0)
+    with pytest.raises(TimeoutError, match="No recipe ended within the time limit of 1 minute"):
+        run_in_time(wish, Schedule(costs, Deadline(60, clock), 5, 2), stuck, lambda protocol, note: None)
+    assert clock.now < 60
+
+
+def test_the_cheap_ones_are_planned_before_the_slow_ones_that_others_are_compared_with():
+    costs = Costs({"auto": Cost(0.0, 110.0), "none": Cost(0.0, 100.0), "lightgbm": Cost(2.0), "gbdt": Cost(3.0)})
+    schedule = Schedule(costs, Deadline(60, Clock()), 5, 2)
+    assert schedule.order(["auto", "none", "lightgbm", "gbdt"]) == ["gbdt", "lightgbm", "none", "auto"]
+    wish = Protocol(("auto", "none", "lightgbm", "gbdt"), 5, 1, 4, STEPS, random_state=0)
+    cut = schedule.cut(wish)
+    assert {"lightgbm", "gbdt"} <= {*cut.recipes} < {*wish.recipes}
+    assert cut.share == (schedule.share if "none" in cut.recipes else 1.0)

@@ -81,6 +81,14 @@ class Odd(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
+class Able(Odd):
+    """Of such a type, too, and better than guessing."""
+
+    def predict_proba(self, X):
+        rare = 1 / (1 + np.exp(-np.asarray(X, dtype=float)[:, 0]))
+        return np.column_stack([1 - rare, rare])
+
+
 def make_logistic():
     return LogisticRegression()
 
@@ -181,11 +189,17 @@ def test_a_model_of_known_parts_is_saved_and_another_is_refused(importable, home
     assert not Path("odd").exists()
 
 
-def test_the_winner_that_cannot_be_saved_costs_the_model_only(importable, capsys):
-    main(["compare", "t.csv", "--target", "y", "--recipes", "mine:Odd", "--folds", "2", "--repeats", "1", "--out", "r"])
+def test_the_winner_that_cannot_be_saved_costs_the_model_only_and_all_pages_say_so(importable, capsys):
+    only = ("--recipes", "mine:Able", "--folds", "2", "--repeats", "1", "--out", "r")
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "t.csv", "--target", "y", *only])
+    assert ended.value.code == 1
     files = {"explore.html", "leaderboard.csv", "report.html", "report.json", "results.sqlite", "summary.md"}
     assert {path.name for path in Path("r").iterdir()} == files
     assert "No model was saved" in " ".join(capsys.readouterr().out.split())
+    for name in ("report.html", "report.json", "summary.md"):
+        page = (Path("r") / name).read_text(encoding="utf-8")
+        assert "The model was not saved: " in page and "model/" not in page
 
 
 @pytest.mark.parametrize(

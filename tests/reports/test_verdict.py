@@ -50,6 +50,12 @@ def test_the_cheapest_of_those_near_the_best_is_recommended(stored):
     assert "`model/` beside this page is gbdt (histogram gradient boosting)" in found.use
 
 
+def test_a_model_that_was_not_saved_is_no_next_step(stored):
+    comparison = stored((90, 30), ("none", "gbdt"))
+    comparison.not_saved = "repeat the command."
+    assert verdict(comparison).use == "The model was not saved: repeat the command."
+
+
 def test_a_treatment_is_not_called_simple(stored):
     names = ("none", "under")
     comparison = stored((90, 30), names, skill=dict.fromkeys(names, 2.0), seconds={"none": 9.0, "under": 0.1})

@@ -39,6 +39,7 @@ app.command(datasets_app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib begins another one
     typed = _with_hyphens(sys.argv[1:] if arguments is None else arguments)
     try:
         app(typed, result_action="return_value", exit_on_error=False, print_error=False)

@@ -1,6 +1,7 @@
 """``equipoise compare``: recipes on a table, a report, and the winner's model."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _DEMO = "digits"
 _TO_SAVE = 0.02  # of the time limit, to save the model
+_TO_REPORT = (0.1, 10.0)  # of the time limit, and seconds at most, to write the report
 
 
 def compare(
@@ -72,7 +74,7 @@ def compare(
 
     Without --recipes, a short list chosen for the table; `--recipes all` compares every one.
 
-    To continue a stopped comparison, repeat the command.
+    To continue a stopped comparison, repeat the command; the exit status is 1 where the winner's model was not saved.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def compare(
         Metric that ranks the recipes, and the aim of auto's decisions.
     budget
         Time limit in minutes for the whole command. If needed, repeats, gradient steps, then recipes are cut; each cut
-        is printed, and listed in the report.
+        is printed, and listed in the report. Another limit in the same folder goes on with its results, unless
+        gradient steps were cut.
     seed
         Random seed.
     score_unlabelled
@@ -182,6 +185,14 @@ def compare(
             say(f"Caution: {found}")
         print_leaderboard(console, comparison)
         say(f"Measured {measured(comparison)}.")
+        if not comparison.obstacle:
+            bars.advance("refitting")
+            share, most = _TO_REPORT
+            to_come = _TO_SAVE * deadline.limit + min(share * deadline.limit, most)
+            seconds = max(deadline.left - to_come, _TO_SAVE * deadline.limit)
+            comparison.not_saved = _save_winner(
+                comparison, data, target, reading, columns, out / "model", seconds, of_images
+            )
         bars.advance("report")
         command, page = command_line(), out / "report.html"
         write_report(
@@ -198,22 +209,21 @@ def compare(
         write_summary(comparison, out / "summary.md", command=command)
         write_explorer(comparison, out / "explore.html", command=command)
         leaderboard_csv(comparison, out / "leaderboard.csv")
-        not_saved = "no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice."
-        if not comparison.obstacle:
-            bars.advance("refitting")
-            seconds = max(deadline.left - _TO_SAVE * deadline.limit, _TO_SAVE * deadline.limit)
-            not_saved = _save_winner(comparison, data, target, reading, columns, out / "model", seconds, of_images)
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command)
     if comparison.aim.decides and not comparison.obstacle:
         say(f"Decision: {InTerms(comparison).sentence()}.")
-    model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if not not_saved else ""
+    saved = not (comparison.obstacle or comparison.not_saved)
+    model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
     say(f"Report: {out / 'report.html'}{model}")
-    if to_score and table is not None and not not_saved:
+    if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
-    if not_saved:
-        say(f"No model was saved: {not_saved}")
+    if comparison.obstacle:
+        say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+    elif comparison.not_saved:
+        say(f"No model was saved: {comparison.not_saved}")
+        sys.exit(1)
 
 
 def _check_source(table: Path | None, target: str | None, demo: bool, dataset: str | None, pictures: Pictures) -> None:
@@ -270,6 +280,8 @@ def _save_winner(
             f"fitting {comparison.winner!r} on all rows takes longer than the time left. {error} Repeat the command: "
             "results are kept, and the whole time goes to the model."
         )
+    except Exception as error:  # the report is still to come
+        return f"fitting {comparison.winner!r} on all rows failed: {type(error).__name__}: {error}"
     about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
     about |= in_terms(comparison.aim)
     if of_images is not None and (tested := of_images.tested(model)):

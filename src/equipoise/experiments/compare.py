@@ -76,7 +76,8 @@ def compare(
         Chooses the winner, and what the recipe ``auto`` decides for; one of `equipoise.experiments.METRICS`.
     budget : float or Deadline, default=900
         Time limit in seconds, with the time that scores, report and `refit` will take; or one that has begun. If
-        needed, repeats, then gradient steps, then recipes are cut. The protocol's notes say which.
+        needed, repeats, then gradient steps, then recipes are cut. The protocol's notes say which. A store goes on
+        with another limit, unless gradient steps were cut.
     random_state : int, default=0
     terms : Terms, optional
         What decisions are for. They change the decision of `refit` and what the report tells, but no result: the same
@@ -119,29 +120,28 @@ def compare(
     before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
+    folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
+    n_train = len(codes) - len(codes) // folds
+    steps = steps_for_images(n_train) if dataset.images else named.classifier("none").planned_steps(n_train)
+    wish = Protocol(
+        wanted,
+        folds,
+        n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
+        n_members,
+        steps,
+        random_state,
+        (*unweighted, *notes),
+        METRICS[metric].decision,
+        by_time=by_time,
+        dependent=dataset.dependence is not None,
+        images=dataset.images,
+    )
     if not store.done():  # without any result, another request may take the folder
-        folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
-        n_train = len(codes) - len(codes) // folds
-        steps = steps_for_images(n_train) if dataset.images else named.classifier("none").planned_steps(n_train)
-        wish = Protocol(
-            wanted,
-            folds,
-            n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
-            n_members,
-            steps,
-            random_state,
-            (*unweighted, *notes),
-            METRICS[metric].decision,
-            by_time=by_time,
-            dependent=dataset.dependence is not None,
-            images=dataset.images,
-        )
         costs = measured_costs(dataset, codes, wish, deadline, on_progress)
         schedule = Schedule(costs, deadline, folds, n_workers())
         _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
-        _check_same(store, request)
-        protocol = Protocol.from_json(store.get("protocol"))
+        protocol = _going_on(store, request, wish)
         costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
@@ -263,12 +263,32 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
-def _check_same(store: Store, request: dict[str, Any]) -> None:
+def _going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
+    """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
+    before = _check_same(store, request)
+    protocol = Protocol.from_json(store.get("protocol"))
+    if before == request["budget"]:
+        return protocol
+    if protocol.share < 1:
+        raise ValueError(
+            f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
+            f"--budget {before / 60:g}, and results compare at equal steps only: repeat that budget to go on, or "
+            "choose another folder (--out) for a new one."
+        )
+    store.put("request", request)
+    protocol = replace(wish, auto_seconds=protocol.auto_seconds)  # no cut, so results are as they would be
+    store.put("protocol", protocol.to_json())
+    return protocol
+
+
+def _check_same(store: Store, request: dict[str, Any]) -> float:
+    """Refuse another comparison than that of a store, and return the seconds of its time limit, which may differ."""
     stored = store.get("request")
     try:
+        before = float(stored["budget"])
         Protocol.from_json(store.get("protocol"))
         keys = dict.fromkeys([*request, *stored])
-        differing = [key for key in keys if stored.get(key) != _as_json(request.get(key))]
+        differing = [key for key in keys if key != "budget" and stored.get(key) != _as_json(request.get(key))]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise store.damaged(error) from error
     if differing:
@@ -277,6 +297,7 @@ def _check_same(store: Store, request: dict[str, Any]) -> None:
             f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
             f"choose another folder (--out) or repeat the original command."
         )
+    return before
 
 
 def _as_json(value: Any) -> Any:

@@ -51,6 +51,8 @@ class Comparison:
     reasons : dict
         What the winner uses, as `equipoise.experiments.reasons.explain` finds it: ``importance`` and ``curves``,
         records of groups of columns, and ``notes``; empty before.
+    not_saved : str
+        Why the winner's model could not be saved beside the report; empty where it was.
     """
 
     def __init__(self, store: Store) -> None:
@@ -69,6 +71,7 @@ class Comparison:
         aim = store.get("aim")
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
         self.reasons: dict[str, Any] = store.get("reasons") or {}
+        self.not_saved = ""
 
     @property
     def classes(self) -> list[str]:

@@ -8,6 +8,8 @@ from equipoise.experiments.plan import Schedule
 from equipoise.experiments.protocol import Protocol
 from equipoise.text import called, listed
 
+_LEAST = 0.1  # of the time limit, that must be left for a last try
+
 
 class Machine(Interface):
     """What runs the parts of a comparison."""
@@ -38,7 +40,8 @@ def run_in_time(
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
 
-    Recipes that were left out are run after all where time is left at the end.
+    Recipes that were left out are run after all where time is left at the end. Where all would be left out, the
+    cheapest are tried alone in the time that is left.
 
     Parameters
     ----------
@@ -80,6 +83,9 @@ def run_in_time(
                 schedule.learn_late(ended, schedule.deadline.spent - began)
             if (gone := ended | set(part.left_out)) and repeat:
                 return _without_repeats(protocol, repeat, schedule, changed)
+            if gone >= {*protocol.recipes}:
+                tries = [recipe for recipe in [*protocol.recipes, *waiting] if recipe not in ended]
+                return _cheapest_alone(protocol, tries or list(protocol.recipes), schedule, machine, changed)
             if gone:
                 protocol = _without_recipes(protocol, gone, ended, schedule, changed)
                 waiting += [recipe for recipe in part.left_out if recipe not in ended]
@@ -113,6 +119,29 @@ def _after_all(
     return protocol
 
 
+def _cheapest_alone(
+    protocol: Protocol,
+    recipes: Sequence[str],
+    schedule: Schedule,
+    machine: Machine,
+    changed: Callable[[Protocol, str], None],
+) -> Protocol:
+    """Run the cheapest recipe that gives results in half of the time left; the other half is for scores and model."""
+    while recipes and schedule.deadline.left > _LEAST * schedule.deadline.limit:
+        recipe, *recipes = schedule.order(recipes)
+        alone = replace(protocol, recipes=(recipe,), n_repeats=1)
+        machine.run(alone, [recipe], 0, schedule.deadline.left / 2)
+        if not machine.pending([recipe], 0):
+            repeats = " and every repeat but one" if protocol.n_repeats > 1 else ""
+            note = (
+                f"Left out during the run to meet the time limit of {schedule.deadline}: every recipe but "
+                f"{called(recipe)}, the cheapest that ended{repeats}; the work takes longer than estimated."
+            )
+            changed(alone := replace(alone, notes=(*protocol.notes, note)), note)
+            return alone
+    raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
+
+
 def _without_repeats(
     protocol: Protocol, n_repeats: int, schedule: Schedule, changed: Callable[[Protocol, str], None]
 ) -> Protocol:
@@ -135,7 +164,5 @@ def _without_recipes(
     note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
     kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)
     protocol = replace(protocol, recipes=kept, notes=(*protocol.notes, note))
-    if not kept:
-        raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
     changed(protocol, note)
     return protocol

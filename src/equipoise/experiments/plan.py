@@ -13,6 +13,7 @@ LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
 _FIRST = (named.AUTO, "none", "gbdt")  # what the others are compared with
+_WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
 _MARGIN = 1.15  # of time for what the estimates do not know
 _PARTS = 4  # a part of the work takes about this fraction of the time left; then the plan is looked at again
 _PATIENCE = 2.5  # times its estimate, after which a part is ended
@@ -130,8 +131,9 @@ class Schedule:
         return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
 
     def order(self, recipes: Sequence[str]) -> list[str]:
-        """Return recipes in the order in which they run: what others are compared with, then the cheapest."""
-        return sorted(recipes, key=lambda recipe: (recipe not in _FIRST, self.cell(recipe, LEAST_SHARE)))
+        """Return recipes in the order in which they run: the cheapest first, with a lead for what tells most."""
+        lead = dict.fromkeys(_FIRST, _WORTH)
+        return sorted(recipes, key=lambda recipe: self.cell(recipe, LEAST_SHARE) / lead.get(recipe, 1.0))
 
     def cut(self, wish: Protocol) -> Protocol:
         """Return the protocol that ends in time: fewer repeats first, then fewer steps, then fewer recipes.
@@ -185,7 +187,8 @@ class Schedule:
         if n_repeats < wish.n_repeats:
             notes.append(f"{counted(n_repeats, 'repeat')} instead of {wish.n_repeats} {in_time}.")
         max_steps, auto_seconds = wish.max_steps, None
-        if self.share < 1 and any(map(named.is_neural, kept)):
+        has_steps = any(map(named.is_neural, kept))
+        if self.share < 1 and has_steps:
             max_steps = max(1, round(self.share * max_steps))
             notes.append(f"{max_steps:,} gradient steps per network instead of {wish.max_steps:,} {in_time}.")
         of_auto = self.cell(named.AUTO) if named.AUTO in kept else 0.0
@@ -206,6 +209,7 @@ class Schedule:
             max_steps=max_steps,
             auto_seconds=auto_seconds,
             notes=tuple(notes),
+            share=self.share if has_steps or named.AUTO in kept else 1.0,
         )
 
     def part(self, pending: Sequence[str], recipes: Sequence[str], n_repeats: int) -> Part:

@@ -33,6 +33,8 @@ class Protocol:
         Whether rows have groups or times, so that no recipe may hold out rows at random.
     images : bool
         Whether the rows are images, which all recipes augment and read by a convolutional network.
+    share : float
+        Share of the gradient steps, and of the time of ``auto``, that the time limit left; 1 where nothing was cut.
     """
 
     recipes: tuple[str, ...]
@@ -47,6 +49,7 @@ class Protocol:
     by_time: bool = False
     dependent: bool = False
     images: bool = False
+    share: float = 1.0
 
     @property
     def splits(self) -> Splits:

@@ -71,11 +71,11 @@ def explain(
 def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_progress: OnProgress) -> dict[str, Any]:
     costs: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     a_fit, predicting = float(costs["seconds"]), float(np.nan_to_num(costs["predicting"])) / 10_000
-    seconds = deadline.left - _RESERVED * a_fit - 0.02 * deadline.limit
+    reserved = _RESERVED * a_fit + 0.02 * deadline.limit
     late = {
         "notes": [f"There was no time for it within the limit of {deadline}: repeat the command; results are kept."]
     }
-    if seconds < a_fit:
+    if deadline.left < reserved + a_fit:
         return late
     codes = np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
     columns = AskedColumns.of(dataset, codes)
@@ -88,11 +88,14 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
             prepared = PreparedFold.of(dataset, codes, fold, native=arm.native)
             asked = _asked(comparison, cells[fold.number], prepared, columns, n_permutations, of_a_class)
             jobs.append((arm, comparison.protocol, prepared.seen(native=arm.native), asked))
+        if deadline.left < reserved + a_fit:
+            break
     asked_rows = [len(job[-1].rows) for job in jobs]
     predictions = sum(asked_rows) * len(columns.groups) * n_permutations + len(jobs) * CURVES * 10 * CURVE_ROWS
     n_jobs = 1 if len(jobs) * a_fit + predictions * predicting < _QUICK else min(n_workers(), len(jobs))
     on_progress("explaining", 0, len(jobs))
     answers, notes = [], list(columns.notes)
+    seconds = max(0.0, deadline.left - reserved)
     for done, (_, found) in enumerate(side_by_side(explain_fold, jobs, n_jobs, seconds), start=1):
         if isinstance(found, Answers):
             answers.append(found)
@@ -101,8 +104,8 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
         on_progress("explaining", done, len(jobs))
     if not answers:
         return {"notes": notes} if notes else late
-    if len(answers) < len(jobs):
-        notes.append(f"Models of {len(answers)} of {len(jobs)} folds were asked within the limit of {deadline}.")
+    if len(answers) < len(cells):
+        notes.append(f"Models of {len(answers)} of {len(cells)} folds were asked within the limit of {deadline}.")
     return {
         "metric": comparison.metric,
         "n_folds": len(answers),

@@ -128,6 +128,8 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         lines.append(f"Decision: {_cell(InTerms(comparison).sentence())}.")
     elif not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
         lines.append(_cell(cut))
+    if comparison.not_saved:
+        lines.append(_cell(said.use))
     lines += [f"Note: {_cell(note)}" for note in comparison.protocol.notes][: _LINES - 1 - len(lines)]
     replace_file(path, "\n".join([*lines, f"`{_cell(command)}`"]) + "\n")
 

@@ -201,6 +201,8 @@ def _go_on(comparison: Comparison) -> str:
 def _use(comparison: Comparison) -> str:
     if not comparison.complete:
         return _go_on(comparison)
+    if comparison.not_saved:
+        return f"The model was not saved: {comparison.not_saved}"
     winner = comparison.winner
     how = f"deciding for {comparison.aim}" if comparison.aim.decides else read_as(comparison, winner)
     name = f"{called(winner)} ({recipes.describe(winner)}){f' {how}' if how else ''}"
