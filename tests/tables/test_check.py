@@ -289,3 +289,46 @@ def test_a_leak_among_very_many_columns_is_found(rng):
     frame = pd.DataFrame(rng.normal(size=(160, 300))).add_prefix("x").assign(after=np.where(y, rng.random(160), 0.0))
     found = [finding for finding in check(frame.assign(y=y), "y") if finding.kind == "leak"]
     assert [finding.columns for finding in found] == [("after",)]
+
+
+@pytest.mark.parametrize("written", ["{:.2f}", "{:,.2f}", "${:.2f}", "decimal comma", "whole"])
+def test_a_pair_of_numbers_is_found_however_they_are_written(rng, written):
+    late, due = rng.random(1000) < 0.1, rng.gamma(3, 1000, 1000)
+    paid = due + np.where(late, -1, 1) * rng.uniform(50, 600, 1000)
+    frame = pd.DataFrame({"due": due, "paid": paid})
+    if written == "decimal comma":
+        frame = frame.map(lambda value: f"{value:.2f}".replace(".", ","))
+    else:
+        frame = frame.round().astype(int) if written == "whole" else frame.map(written.format)
+    assert ("leak together", {"due", "paid"}) in [(k, {*columns}) for k, columns in kinds(frame.assign(y=late))]
+    assert "leak together" not in {kind for kind, _ in kinds(frame.assign(y=rng.permutation(late)))}
+
+
+@pytest.mark.parametrize("n_levels", [8, 30])
+def test_two_categories_that_differ_where_the_target_is_true(rng, n_levels):
+    ship = rng.integers(0, n_levels, N)
+    bill = np.where(rng.random(N) < 0.06, rng.integers(0, n_levels, N), ship)
+    frame = (
+        pd.DataFrame({"ship": ship, "bill": bill}).map("country {}".format).assign(a=rng.normal(size=N), y=ship != bill)
+    )
+    assert ("leak together", {"ship", "bill"}) in [(kind, {*columns}) for kind, columns in kinds(frame)]
+    assert "leak together" not in {kind for kind, _ in kinds(frame.assign(y=rng.permutation(frame["y"])))}
+
+
+def test_more_values_than_classes_determine_the_target_and_are_no_copy(table, rng):
+    status = np.where(table["y"] == 1, rng.choice([2, 3], N), rng.choice([0, 1], N))
+    (found,) = check(table.assign(status=status), "y")
+    assert found.evidence.endswith("on held-out rows: it determines the target.")
+
+
+@pytest.mark.parametrize("word", ["k.A.", "?", "Unknown", "none"])
+def test_a_class_that_looks_like_no_label(table, word):
+    frame = table.assign(y=np.where(np.arange(N) % 40 == 0, word, np.where(table["y"] == 1, "yes", "no")))
+    (found,) = [each for each in check(frame, "y") if each.kind == "unstated"]
+    assert f"Class {word!r} (50 rows) looks like" in found.evidence and "--missing-values" in found.remedy
+
+
+@pytest.mark.parametrize("classes", [["none", "fraud"], ["+", "-", "0"], ["mild", "severe", "unclear"], [1, 2, 3]])
+def test_ordinary_classes_are_not_taken_for_missing(rng, classes):
+    frame = pd.DataFrame({"a": rng.normal(size=N), "y": rng.choice(np.array(classes, dtype=object), N)})
+    assert "unstated" not in {kind for kind, _ in kinds(frame)}

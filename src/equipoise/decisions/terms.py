@@ -229,6 +229,19 @@ class Aim:
         return cls(labels, **{**values, "costs": None if costs is None else np.asarray(costs, dtype=np.float64)})
 
 
+def _or_leave_out(names: list[str]) -> str:
+    """Say what to do about classes that look like missing labels."""
+    from equipoise.tables.finding import option
+    from equipoise.tables.formats import unstated  # costs pyarrow
+
+    absent = unstated(names)
+    if not absent:
+        return ""
+    stand = "stands" if len(absent) == 1 else "stand"
+    how = option("--missing-values", *absent)
+    return f" If {listed(map(repr, absent))} {stand} for no label, leave these rows out ({how})."
+
+
 def _matrix(given: Any, names: list[str], positive: int, kind: str) -> Floats:
     """Return costs or benefits as a matrix; labels are told apart by their text, as on the command line."""
     zeros = np.zeros((len(names),) * 2)
@@ -238,7 +251,7 @@ def _matrix(given: Any, names: list[str], positive: int, kind: str) -> Floats:
         if len(names) != 2:
             raise ValueError(
                 f"{kind}: {listed(OUTCOMES)} are outcomes of two classes, but there are {len(names)}. Give a table "
-                "with a row for each true class and a column for each decided class."
+                f"with a row for each true class and a column for each decided class.{_or_leave_out(names)}"
             )
         p, n = positive, 1 - positive
         for name, place in zip(OUTCOMES, ((p, n), (n, p), (p, p), (n, n))):

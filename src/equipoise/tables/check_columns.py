@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from equipoise.tables.columns import TextColumn
 from equipoise.tables.finding import Finding, option
-from equipoise.tables.formats import PLAIN, read_numbers
+from equipoise.tables.formats import PLAIN, read_numbers, unstated
 from equipoise.tables.outliers import reach
 from equipoise.tables.sample import NEARLY_ALL, Sample
 from equipoise.text import counted, listed
@@ -130,7 +130,18 @@ def categories(sample: Sample) -> Iterator[Finding]:
 
 
 def labels(sample: Sample) -> Iterator[Finding]:
-    """Find classes that differ by case or blanks alone."""
+    """Find classes that differ by case or blanks alone, and those that may stand for no label."""
+    if absent := unstated(sample.labels):
+        counts = np.bincount(sample.codes)
+        said = listed(f"{label!r} ({counted(int(counts[sample.labels.index(label)]), 'row')})" for label in absent)
+        yield Finding(
+            "caution",
+            "unstated",
+            (),
+            f"{'Class' if len(absent) == 1 else 'Classes'} {said} {'looks' if len(absent) == 1 else 'look'} like "
+            '"not stated".',
+            f"If so, leave these rows out, or use {option('--missing-values', *absent)}, which does.",
+        )
     for alike in _spelt_alike(sample.labels):
         yield Finding(
             "caution",

@@ -22,9 +22,7 @@ def leaks(sample: Sample) -> Iterator[Finding]:
         if score < SURE:
             yield from _absent(name, values, codes, sample)
             continue
-        agreement = _agreement(values, codes)
-        what = "a copy of the target" if agreement == 1 else f"the target in {agreement:.1%} of the rows"
-        how = f": it is {what}" if agreement > 0.98 and len(np.unique(values[_known(values)])) <= 20 else ""
+        how = _likeness(values, codes) if len(np.unique(values[_known(values)])) <= 20 else ""
         yield Finding(
             sample.severity_of(name),
             "leak",
@@ -38,10 +36,16 @@ def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
     return ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
 
 
-def _agreement(values: NDArray[Any], codes: NDArray[np.int64]) -> float:
-    """Share of the rows whose class is the commonest of their value."""
+def _likeness(values: NDArray[Any], codes: NDArray[np.int64]) -> str:
+    """Say in how many of the rows the class is the commonest of their value; nothing where it is in too few."""
     table = pd.crosstab(pd.factorize(values)[0], codes)
-    return float(table.max(axis=1).sum() / table.to_numpy().sum())
+    agreement = float(table.max(axis=1).sum() / table.to_numpy().sum())
+    if agreement <= 0.98:
+        return ""
+    where = "" if agreement == 1 else f" in {agreement:.1%} of the rows"
+    if len(table) > table.shape[1]:
+        return f": it determines the target{where}"
+    return f": it is {'the' if where else 'a copy of the'} target{where}"
 
 
 def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: Sample) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """A few columns that together give the target away: parts of it, or the terms of the rule that it was made by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from equipoise.tables.finding import Finding, drop_or_keep
-from equipoise.tables.sample import SURE, Sample, auc, binned, binned_auc
+from equipoise.tables.sample import SURE, Sample, auc, binned, binned_auc, column_auc
 from equipoise.text import listed
 
 _MOST_ROWS = 8000
 _MOST_COLUMNS = 100  # that are looked at, those first that tell most alone
+_MOST_CATEGORIES = 40  # of which all pairs are looked at
 _FEW = (2, 3, 4, 6, 8)  # columns of a set
 _RULE = 0.998  # AUC from which on the columns are the rule by which the target was made
 _PAIR_ROWS, _PAIR_BINS = 4000, 8
@@ -26,38 +28,63 @@ Codes = NDArray[np.int64]
 
 
 def together(sample: Sample) -> Iterator[Finding]:
-    """Find the smallest set of columns by which a line, a small tree or a pair of bins tells the classes apart."""
+    """Find the smallest set of columns by which a line, a small tree or a pair of bins tells the classes apart.
+
+    Of two categories the pairs of their levels are looked at, so that one which tells whether they are equal is found.
+    """
     rows = np.random.default_rng(0).permutation(np.flatnonzero(sample.first))[:_MOST_ROWS]
     target = sample.looked_at[rows]
-    weak = [name for name, score in sample.alone.items() if score < SURE and not sample.names_rows[name]]
-    weak = sorted((name for name in weak if name not in sample.misfits), key=lambda name: -sample.alone[name])
+    weak = sorted(_weak(sample), key=lambda name: -sample.alone[name])[:_MOST_COLUMNS]
     if len(weak) < 2 or np.bincount(target, minlength=len(sample.labels)).min() < _LEAST:
         return
-    X = np.column_stack([_numbers(sample, name, rows, target) for name in weak[:_MOST_COLUMNS]])
+    found = next(_sets(sample, weak, rows, target), None)
+    if found is not None:
+        columns, score, how = found
+        yield Finding(
+            sample.severity_of(*columns) if score >= _RULE else "caution",
+            "leak together",
+            tuple(columns),
+            f"Columns {listed(map(repr, columns))} together tell the classes apart, though "
+            f"{'neither' if len(columns) == 2 else 'none'} does alone: ROC AUC {score:.3f} of {how} on held-out rows.",
+            drop_or_keep(*columns),
+        )
+
+
+def _weak(sample: Sample) -> list[str]:
+    """Return the columns that do not tell the classes apart alone, without those that name the rows."""
+    return [
+        name
+        for name, score in sample.alone.items()
+        if score < SURE
+        and name not in sample.misfits
+        and name not in sample.identifiers
+        and not (sample.kinds[name] == "category" and sample.names_rows[name])
+    ]
+
+
+def _sets(sample: Sample, weak: list[str], rows: Codes, target: Codes) -> Iterator[tuple[list[str], float, str]]:
+    """Find sets of columns that tell the classes apart, their AUC, and what does so by them."""
+    X = np.column_stack([_numbers(sample, name, rows, target) for name in weak])
     for how, model in (("a line", _line()), ("a small tree", _tree())):
         chosen = _chosen(model, X, target)
         if chosen is not None:
-            columns, score = [weak[i] for i in chosen], _score(model, X[:, chosen], target)
-            yield Finding(
-                sample.severity_of(*columns) if score >= _RULE else "caution",
-                "leak together",
-                tuple(columns),
-                f"Columns {listed(map(repr, columns))} together tell the classes apart, though none does alone: "
-                f"ROC AUC {score:.3f} of {how} on held-out rows.",
-                drop_or_keep(*columns),
-            )
-            return
-    pair = _pair(X, target)
-    if pair is not None:
-        (one, other), score = pair
-        yield Finding(
-            sample.severity_of(weak[one], weak[other]) if score >= _RULE else "caution",
-            "leak together",
-            (weak[one], weak[other]),
-            f"Columns {weak[one]!r} and {weak[other]!r} together tell the classes apart, though neither does alone: "
-            f"ROC AUC {score:.3f} of a small forest on held-out rows.",
-            drop_or_keep(weak[one], weak[other]),
-        )
+            yield [weak[i] for i in chosen], _score(model, X[:, chosen], target), how
+    categories = [name for name in weak if sample.kinds[name] == "category"][:_MOST_CATEGORIES]
+    pairs = [
+        (_crossed(sample, pair, rows[:_PAIR_ROWS], target[:_PAIR_ROWS]), pair) for pair in combinations(categories, 2)
+    ]
+    score, names = max(pairs, default=(0.0, ()))
+    if score >= SURE:
+        yield [*names], score, "their pairs of categories"
+    if (pair := _pair(X, target)) is not None:
+        chosen, score = pair
+        yield [weak[i] for i in chosen], score, "a small forest"
+
+
+def _crossed(sample: Sample, names: Sequence[str], rows: Codes, target: Codes) -> float:
+    """Return the AUC of the class shares of the pairs of levels of two categories, on held-out rows."""
+    one, other = (sample.values[name][rows].astype(np.int64) + 1 for name in names)
+    return column_auc(np.unique(one * (other.max() + 1) + other, return_inverse=True)[1], target, category=True)
 
 
 def _pair(X: Matrix, target: Codes) -> tuple[tuple[int, int], float] | None:

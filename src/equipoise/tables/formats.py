@@ -6,9 +6,9 @@ which leave no doubt), "dayfirst", "monthfirst", or one that `datetime.strptime`
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,8 @@ MARKS = frozenset(
     re.split(
         r"\s*\|\s*",
         "? | - | -- | --- | . | * | / | # | unknown | n.a. | n.a | na | n/a | none | null | nil | nan | missing | "
-        "#n/a | #na | <na> | not available | not known | #value! | #div/0! | #null! | (blank) | (missing)",
+        "#n/a | #na | <na> | not available | not known | not stated | not specified | k.a. | k. a. | keine angabe | "
+        "unbekannt | #value! | #div/0! | #null! | (blank) | (missing)",
     )
 )
 """What stands for a missing cell among numbers and dates, in lower case."""
@@ -92,6 +93,23 @@ def as_cells(texts: Sequence[str] | NDArray[np.object_] | Cells) -> Cells:
 def is_mark(cells: Cells) -> NDArray[np.bool_]:
     """Tell which cells stand for a missing number or date."""
     return pc.is_in(pc.utf8_lower(cells), pa.array(sorted(MARKS), cells.type)).to_numpy(zero_copy_only=False)
+
+
+def unstated(labels: Iterable[Any]) -> list[str]:
+    """Return the classes that stand for missing elsewhere, where two others remain; none where others are signs.
+
+    Examples
+    --------
+    >>> from equipoise.tables.formats import unstated
+    >>> unstated(["no", "yes", "k.A."]), unstated(["fraud", "none"]), unstated(["+", "-", "0"])
+    (['k.A.'], [], [])
+    """
+    texts = [label for label in labels if isinstance(label, str)]
+    marks = is_mark(as_cells(texts))
+    others = [text for text, mark in zip(texts, marks) if not mark]
+    if len(others) < 2 or not all(re.search(r"\w", text) for text in others):
+        return []
+    return [text for text, mark in zip(texts, marks) if mark]
 
 
 def read_numbers(cells: Cells, written: str) -> Numbers:

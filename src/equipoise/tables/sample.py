@@ -68,8 +68,15 @@ class Sample:
     @cached_property
     def distinct(self) -> dict[str, float]:
         """Number of different values in a known cell, of each column that is not one of fractions."""
-        whole = {str(name): cells for name, cells in self.X.items() if cells.dtype.kind != "f" or _is_whole(cells)}
+        whole = {str(name): cells for name, cells in self.X.items() if not self._holds_fractions(str(name))}
         return {name: cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in whole.items()}
+
+    def _holds_fractions(self, name: str) -> bool:
+        """Tell whether a column holds numbers of which some are no integers, however they are written."""
+        if self.X[name].dtype.kind == "f":
+            return not _is_whole(self.X[name])
+        read = self.values[name]
+        return self.kinds[name] == "number" and name not in self.misfits and not _is_whole(pd.Series(read))
 
     @cached_property
     def names_rows(self) -> dict[str, bool]:
