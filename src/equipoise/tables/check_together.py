@@ -77,8 +77,7 @@ def _sets(sample: Sample, weak: list[str], rows: Codes, target: Codes) -> Iterat
     if score >= SURE:
         yield [*names], score, "their pairs of categories"
     if (pair := _pair(X, target)) is not None:
-        chosen, score = pair
-        yield [weak[i] for i in chosen], score, "a small forest"
+        yield [weak[i] for i in pair[0]], pair[1], "a small forest"
 
 
 def _crossed(sample: Sample, names: Sequence[str], rows: Codes, target: Codes) -> float:
