@@ -39,7 +39,11 @@ def test_it_shows_itself(found):
     page = found._repr_html_()
     assert page.count("<tr") == 3
     assert "at least 0.8 of" in page
-    assert "G-mean" in repr(found)
+    first, columns, *_, said = repr(found).splitlines()
+    assert "best first by G-mean" in first
+    assert "at its best  as shipped" in columns and "G-mean" not in columns
+    for shown in (said, page):
+        assert "has the highest G-mean" in shown and "Recommended: " in shown
 
 
 def test_it_is_saved_whole(found, frame, tmp_path):

@@ -151,26 +151,30 @@ class ComparedRecipes:
         } | ({"aim": str(aim)} if aim.decides else {})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}"
+        return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}\n{self._said()}"
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<p>{escape(self._head())}</p>{self._shown().to_html(index=False, escape=True)}"
+        table = self._shown().to_html(index=False, escape=True)
+        return f"<p>{escape(self._head())}</p>{table}<p>{escape(self._said())}</p>"
 
     def _head(self) -> str:
-        from equipoise.experiments.terms import InTerms
+        return f"{self.dataset.name}, best first by {METRICS[self.comparison.metric].title}."
 
-        metric = METRICS[self.comparison.metric].title
-        if obstacle := self.comparison.obstacle:
-            return f"{self.dataset.name}, best first by {metric}. No winner is crowned. {obstacle}"
-        decision = f" Decision: {InTerms(self.comparison).sentence()}." if self.comparison.aim.decides else ""
-        return f"{self.dataset.name}, best first by {metric}.{decision}"
+    def _said(self) -> str:
+        from equipoise.experiments.terms import InTerms
+        from equipoise.reports.verdict import verdict
+
+        said, decides = verdict(self.comparison), self.comparison.aim.decides and not self.comparison.obstacle
+        decision = f"Decision: {InTerms(self.comparison).sentence()}." if decides else ""
+        return " ".join(filter(None, (said.best, said.advice, decision)))
 
     def _shown(self) -> pd.DataFrame:
         names = list(dict.fromkeys([self.comparison.metric, "g_mean", "average_precision", "balanced_brier"]))
         board = self.leaderboard[["recipe", self.comparison.chosen, *names, "seconds"]].round(3)
-        titles = {name: METRICS[name].title for name in names} | {self.comparison.chosen: "at its best"}
+        titles = {name: METRICS[name].title for name in names}
+        titles |= {self.comparison.chosen: "at its best", self.comparison.metric: "as shipped"}
         return board.rename(columns=titles)
 
 

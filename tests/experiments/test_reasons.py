@@ -14,6 +14,7 @@ from equipoise.deadline import Deadline
 from equipoise.experiments import Comparison, Store, compare
 from equipoise.experiments.by_group import by_group
 from equipoise.experiments.reasons import explain
+from equipoise.experiments.sample_size import wilson
 from equipoise.experiments.together import associations, groups_of
 from equipoise.reports import write_data, write_report
 from equipoise.tables import TablePreprocessor
@@ -142,6 +143,7 @@ def test_the_report_names_categories_only_where_it_may(task, comparison, tmp_pat
             text = (tmp_path / name).read_text(encoding="utf-8")
             assert ("Ward 7" in text) is shown
             assert ("category 1" in text and "group 1" in text) is not shown
+            assert ("<code>--show-values</code> (in Python" in text) is (not shown and name == "report.html")
     assert 'id="plot-importance"' in (tmp_path / "report.html").read_text()
 
 
@@ -161,8 +163,35 @@ def test_groups_are_counted_on_held_out_rows(task, comparison, frame):
     assert record["recall"] == pytest.approx(alarm[own & yes].mean())
     assert record["precision"] == pytest.approx(yes[own & alarm].mean())
     parts = by_group(comparison, task.reported)["noise"]
-    assert [part["rows"] for part in parts] == [N // 4] * 4
+    assert [part["rows"] for part in parts] == [N // 4] * 4 + [N]
+    assert (parts[-1]["value"], parts[-1]["share"]) == ("all rows", 1)
     assert parts[0]["value"].startswith("up to")
+
+
+def test_groups_are_weighed_as_the_rows_are(frame, tmp_path):
+    weights = np.where(np.arange(N) % 3, 1.0, 4.0)
+    task = split_target(frame.assign(weight=weights), "fraud", weights="weight", report_by=["ward"])
+    with Store(tmp_path / "results.sqlite") as store:
+        comparison = compare(task, store, recipes=["logistic"], n_folds=3, n_repeats=1, budget=3600)
+    first, *_, whole = by_group(comparison, task.reported)["ward"]
+    own, yes = (frame["ward"] == "Ward 7").to_numpy(), (frame["fraud"] == "yes").to_numpy()
+    assert first["rows"] == own.sum()
+    assert first["share"] == pytest.approx(weights[own].sum() / weights.sum())
+    assert first["prior"] == pytest.approx(np.average(yes[own], weights=weights[own]))
+    assert whole["prior"] == pytest.approx(np.average(yes, weights=weights))
+    tells = weights[own].sum() ** 2 / (weights[own] ** 2).sum()
+    assert (first["prior_low"], first["prior_high"]) == pytest.approx(wilson(first["prior"], tells))
+    proba = np.zeros(N)
+    for cell in comparison.cells:
+        proba[comparison.folds[cell.repeat, cell.fold].test_rows] = cell.probabilities[:, 1]
+    assert first["predicted"] == pytest.approx(np.average(proba[own], weights=weights[own]), abs=1e-5)
+
+
+def test_many_or_small_groups_are_shown_when_asked_only(frame):
+    small = frame.assign(customer=np.arange(N) // 20)
+    assert list(split_target(frame, "fraud", group="ward").reported) == ["ward"]
+    assert split_target(small, "fraud", group="customer").reported is None
+    assert list(split_target(small, "fraud", group="customer", report_by=["customer"]).reported) == ["customer"]
 
 
 def test_associations_are_the_known_measures():

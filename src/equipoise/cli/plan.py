@@ -153,8 +153,7 @@ def _in_words(measured: dict[str, float], data: "Dataset", recall: float) -> str
 
 
 def _tells(data: "Dataset", rows: "NDArray[np.bool_]") -> float:
-    """Return how many equal rows tell as much as these do by their weights (Kish)."""
-    if data.weights is None:
-        return float(rows.sum())
-    own = data.weights[rows]
-    return float(own.sum() ** 2 / (own**2).sum())
+    """Return how many equal rows tell as much as these do by their weights."""
+    from equipoise.experiments.sample_size import as_equal_rows
+
+    return float(rows.sum()) if data.weights is None else as_equal_rows(data.weights[rows])

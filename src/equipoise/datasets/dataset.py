@@ -20,6 +20,7 @@ from equipoise.text import counted, listed
 
 __all__ = ["Dataset", "split_target"]
 
+_MOST_GROUPS, _ROWS_OF_A_GROUP = 20, 30  # of a column that a report shows unasked; rows in the median group
 _IMAGES = 4  # axes of an array of images
 TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
 
@@ -67,7 +68,7 @@ class Dataset:
     images : bool
         Whether the rows are images: the one column of ``X``.
     reported : DataFrame or None
-        Columns whose values have lines of their own in a report: that of the group, and others that were named.
+        Columns whose values have lines of their own in a report: that of a few large groups, and those that were named.
     """
 
     name: str
@@ -195,7 +196,7 @@ def split_target(
     rare = min(counts.index[counts == counts.min()])
     verbs = ("has", "was") if len(unlabelled) == 1 else ("have", "were")
     notes = (f"{len(unlabelled):,} of {len(labelled):,} rows {verbs[0]} no label and {verbs[1]} left out.",)
-    shown = list(dict.fromkeys([*filter(None, [group]), *report_by]))
+    shown = list(dict.fromkeys([*([group] if group and _is_coarse(table[group]) else []), *report_by]))
     return Dataset(
         name,
         X,
@@ -215,6 +216,12 @@ def split_target(
         roles=roles,
         reported=table[shown] if shown else None,
     )
+
+
+def _is_coarse(groups: pd.Series) -> bool:
+    """Whether there are so few groups, and so large ones, that each may have a line of its own."""
+    sizes = groups.value_counts()
+    return len(sizes) <= _MOST_GROUPS and sizes.median() >= _ROWS_OF_A_GROUP
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from scipy.stats import binomtest
 
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.sample_size import as_equal_rows, wilson
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.terms import InTerms, apply
+from equipoise.metrics import Floats
 
 _MOST = 12  # values with a line of their own
 _FEWEST = 10  # rows of a value with a line of its own
@@ -21,7 +22,7 @@ _PARTS = 4  # of a column of numbers
 
 @dataclass(frozen=True)
 class Group:
-    """Held-out rows of one value of a column, as means over repeats.
+    """Held-out rows of one value of a column, as means over repeats; shares and means are weighted as the rows are.
 
     Attributes
     ----------
@@ -29,17 +30,22 @@ class Group:
     is_cell : bool
         Whether the value is a cell of the table, and no range or pool of them.
     rows : int
+        Their number.
+    share : float
+        Their weight, as a share of that of all held-out rows.
     prior : float
-        Share of the positive class, with the ends of its 95% interval (Wilson's) in ``prior_low`` and ``prior_high``.
+        Share of the positive class, with the ends of its 95% interval in ``prior_low`` and ``prior_high``: Wilson's, of
+        as many equal rows as tell as much (Kish).
     predicted : float
         Mean probability of it, under the observed class priors: near ``prior`` where it is calibrated.
     recall, precision : float
-        Of the positive class by the decision that the winner is shipped with, with their 95% intervals (Wilson's).
+        Of the positive class by the decision that the winner is shipped with, with their 95% intervals.
     """
 
     value: str
     is_cell: bool
     rows: int
+    share: float
     prior: float
     prior_low: float
     prior_high: float
@@ -53,7 +59,7 @@ class Group:
 
 
 def by_group(comparison: Comparison, columns: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
-    """Return a record of `Group` for each frequent value of each column, the most frequent first.
+    """Return a record of `Group` for each frequent value of each column, the most frequent first; the last is all rows.
 
     Numbers of many values are cut at their quartiles. Values in fewer than 10 rows, and those beyond the 12 most
     frequent, are pooled.
@@ -78,7 +84,7 @@ def by_group(comparison: Comparison, columns: pd.DataFrame | None) -> dict[str, 
 
 
 def _held_out(comparison: Comparison) -> pd.DataFrame:
-    """Return held-out rows of the winner: row, repeat, whether positive, probability, whether it raises an alarm."""
+    """Return held-out rows of the winner: row, repeat, weight, whether positive, probability, whether it alarms."""
     read = InTerms(comparison)
     cells = {(cell.repeat, cell.fold): cell for cell in comparison.readings.cells if cell.arm == read.recipe}
     metric, reading = METRICS[comparison.metric], comparison.at_best.overall(read.recipe)
@@ -96,6 +102,7 @@ def _held_out(comparison: Comparison) -> pd.DataFrame:
         columns = {
             "row": fold.rows,
             "repeat": fold.repeat,
+            "weight": fold.weights,
             "positive": fold.codes == read.positive,
             "proba": fold.proba[:, read.positive],
             "alarm": decided == read.positive,
@@ -107,7 +114,7 @@ def _held_out(comparison: Comparison) -> pd.DataFrame:
 def _values(column: pd.Series) -> list[tuple[str, bool, NDArray[np.bool_]]]:
     """Return the values of a column, whether they are cells, and the rows that hold them."""
     missing = column.isna().to_numpy()
-    last = [("missing", False, missing)]
+    last = [("missing", False, missing), ("all rows", False, np.ones(len(missing), dtype=bool))]
     if is_numeric_dtype(column) and not is_bool_dtype(column) and column.nunique() > _MOST:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         cuts = np.unique(np.nanquantile(numbers, np.arange(1, _PARTS) / _PARTS))
@@ -125,22 +132,23 @@ def _values(column: pd.Series) -> list[tuple[str, bool, NDArray[np.bool_]]]:
 def _group(held_out: pd.DataFrame, value: str, is_cell: bool, mask: NDArray[np.bool_]) -> Group:
     rows = held_out[mask[held_out["row"]]]
     n_repeats = max(held_out["repeat"].nunique(), 1)
-    hits = rows["positive"] & rows["alarm"]
+    weights, positive, alarm = (rows[name].to_numpy() for name in ("weight", "positive", "alarm"))
     return Group(
         value,
         is_cell,
         round(len(rows) / n_repeats),
-        *_share(rows["positive"].sum(), len(rows), n_repeats),
-        float(rows["proba"].mean()),
-        *_share(hits.sum(), rows["positive"].sum(), n_repeats),
-        *_share(hits.sum(), rows["alarm"].sum(), n_repeats),
+        float(weights.sum() / held_out["weight"].sum()),
+        *_share(positive, weights, n_repeats),
+        float(np.average(rows["proba"], weights=weights)) if len(rows) else np.nan,
+        *_share(alarm[positive], weights[positive], n_repeats),
+        *_share(positive[alarm], weights[alarm], n_repeats),
     )
 
 
-def _share(hits: float, of: float, n_repeats: int) -> tuple[float, float, float]:
+def _share(hits: NDArray[np.bool_], weights: Floats, n_repeats: int) -> tuple[float, float, float]:
     """Return a share with its 95% interval, of the rows of one repeat: further repeats are the same rows again."""
-    n = round(of / n_repeats)
-    if not of or not n:
+    if not len(hits):
         return np.nan, np.nan, np.nan
-    low, high = binomtest(min(n, round(hits / n_repeats)), n).proportion_ci(method="wilson")
-    return float(hits / of), float(low), float(high)
+    share = float(np.average(hits, weights=weights))
+    low, high = wilson(share, as_equal_rows(weights) / n_repeats)
+    return share, max(low, 0.0), min(high, 1.0)

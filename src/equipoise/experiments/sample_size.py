@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import nbinom, norm
 
@@ -49,6 +51,17 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, flo
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return float(centre - half), float(centre + half)
+
+
+def as_equal_rows(weights: NDArray[np.float64]) -> float:
+    """Return how many equal rows tell as much as rows of some weights do (Kish).
+
+    Examples
+    --------
+    >>> as_equal_rows(np.array([1.0, 1.0, 2.0]))
+    2.6666666666666665
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def logit_interval(score: float, n: float, confidence: float = 0.95) -> tuple[float, float]:

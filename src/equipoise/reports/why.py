@@ -35,6 +35,8 @@ def why(comparison: Comparison, groups: Groups, show_values: bool) -> dict[str, 
         "together": [listed(map(repr, record["columns"])) for record in found if len(record["columns"]) > 1],
         "reasons": reasons if found else None,
         "plots": _plots(comparison, reasons) if found else {},
+        "weighted": comparison.problem["weighted"],
+        "numbered": not show_values and any(each["is_cell"] for records in groups.values() for each in records),
         "groups": {
             name: [_row(record) for record in records] for name, records in groups_of(groups, show_values).items()
         },
@@ -82,6 +84,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "value": record["value"],
         "rows": record["rows"],
+        "share": percent(record["share"]),
         "shares": shares,
         "predicted": percent(record["predicted"]),
         "off": not inside,
