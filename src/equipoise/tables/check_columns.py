@@ -139,7 +139,7 @@ def labels(sample: Sample) -> Iterator[Finding]:
             "unstated",
             (),
             f"{'Class' if len(absent) == 1 else 'Classes'} {said} {'looks' if len(absent) == 1 else 'look'} like "
-            '"not stated".',
+            "a missing label.",
             f"If so, leave these rows out, or use {option('--missing-values', *absent)}, which does.",
         )
     for alike in _spelt_alike(sample.labels):
