@@ -236,7 +236,9 @@ def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floa
     if len(values) < 2:
         return Interval(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
     least, most = (float(np.broadcast_to(limit, known.shape)[known].mean()) for limit in limits)
-    return within(corrected_interval(values, test_share=test_share), least, most)
+    interval = corrected_interval(values, test_share=test_share)
+    ends = (interval.mean if np.isclose(interval.mean, end) else end for end in (least, most))  # but for rounding
+    return within(interval, *ends)
 
 
 def apply(rule: Rule, proba: Floats) -> Indices:
