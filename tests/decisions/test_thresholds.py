@@ -301,6 +301,9 @@ def test_leaders_follow_every_move():
             np.testing.assert_array_equal(scores[np.arange(90), leaders.rivals(j)], without)
 
 
+_SHAPE = r"for the classes \['fraud', 'ok'\]: a matrix of shape \(2, 2\) in this order \(rows = true class"
+
+
 class TestCostsByLabel:
     @pytest.mark.parametrize("names", [[0, 1], ["no", "yes"], ["ok", "fraud"], [False, True], [2.5, -1.0]], ids=str)
     def test_decisions_do_not_depend_on_the_spelling(self, names):
@@ -315,18 +318,17 @@ class TestCostsByLabel:
             assert (classes[decide(columns, offsets)] == np.array(names)[plain]).all()
 
     @pytest.mark.parametrize(
-        "costs",
+        ("costs", "message"),
         [
-            {"ok": {"fraud": 1}},
-            {"ok": {"fraud": 1}, "fraud": {"oj": 2}},
-            {"ok": {"fraud": 1}, "fraud": {"ok": np.nan}},
-            {"ok": 1, "fraud": 2},
-            pd.DataFrame([[0, 1], [2, 0]]),
-            [[0, 1], [2, "much"]],
+            ({"ok": {"fraud": 1}}, "a row is missing for 'fraud'"),
+            ({"ok": {"fraud": 1}, "fraud": {"oj": 2}}, "has no cost of deciding for 'ok'; 'oj' is no class"),
+            ({"ok": {"fraud": 1}, "fraud": {"ok": np.nan}}, _SHAPE),
+            ({"ok": 1, "fraud": 2}, _SHAPE),
+            (pd.DataFrame([[0, 1], [2, 0]]), "missing for 'fraud'"),
+            ([[0, 1], [2, "much"]], _SHAPE),
         ],
         ids=str,
     )
-    def test_other_labels_are_refused(self, costs):
-        message = r"for the classes \['fraud', 'ok'\]: a matrix of shape \(2, 2\) in this order \(rows = true class"
+    def test_other_labels_are_refused(self, costs, message):
         with pytest.raises(ValueError, match=message):
             cost_matrix(costs, np.array(["fraud", "ok"]))
