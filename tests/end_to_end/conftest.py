@@ -23,7 +23,7 @@ def frame():
             "amount": rng.normal(size=210).round(3) + 2.0 * (fraud == "yes"),
             "country": rng.choice(["France", "Österreich", "Perú"], 210),
             "online": rng.random(210) > 0.5,
-            "day": pd.date_range("2025-01-01", periods=210, freq="D").strftime("%Y-%m-%d"),
+            "day": np.random.default_rng(1).permutation(pd.date_range("2025-01-01", periods=210).strftime("%Y-%m-%d")),
             "is_fraud": fraud,
         }
     ).sample(frac=1, random_state=1, ignore_index=True)
