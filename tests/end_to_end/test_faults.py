@@ -116,9 +116,9 @@ def test_two_comparisons_never_write_to_one_folder(report, equipoise, here, frau
         time.sleep(0.05)
     first.send_signal(signal.SIGSTOP)
     second = here("compare", fraud_csv, *quick, "--out", folder, refused=True)
-    first.send_signal(signal.SIGCONT)
     assert f"{folder} is being written by process {first.pid}, since" in second
     os.killpg(first.pid, signal.SIGINT)  # a terminal tells the workers, too
+    first.send_signal(signal.SIGCONT)
     said, errors = first.communicate(timeout=SECONDS)
     assert first.returncode == 130 and "Traceback" not in errors + said
     *_, summary, command = said.splitlines()

@@ -15,7 +15,7 @@ COMPARE = "--recipes gbdt --folds 2 --repeats 1 --members 1 --metric roc_auc"
 TERMS = "--cost miss=20,alarm=1 --benefit catch=5 --capacity 20 --min-recall .8 --min-precision .3 --positive ok"
 TERMS_REFUSED = "choose one"
 ENCODED_ROWS = ("table.csv --target state --text-encoder nowhere", "nowhere")
-ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "nowhere")
+ENCODED = (f"{ENCODED_ROWS[0]} --image-size 32 --thumbnails", "--image-size is for images, but table.csv is a table")
 SHOWN = "--show-rows --show-values --report-by code --score-unlabelled"
 
 USES = {  # lines of each command, and the refusals that they must meet
