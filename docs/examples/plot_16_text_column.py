@@ -18,13 +18,15 @@ from equipoise.tables import TablePreprocessor
 rng = np.random.default_rng(0)
 complaint = rng.random(1200) < 0.06
 subject = rng.choice(["my parcel", "the invoice", "this order", "the refund", "your courier"], 1200)
-asked = rng.choice(["came today", "is fine, thanks", "please send it again", "never mind, it was there"], 1200)
-angry = rng.choice(["never came", "is wrong again", "was never paid", "came much too late"], 1200)
-unclear = rng.random(1200) < 0.15  # written politely by those who complain
-told = np.where(complaint & ~unclear, angry, asked)
+questions = rng.choice(["came today", "is fine, thanks", "please send it again", "never mind, it was there"], 1200)
+complaints = rng.choice(["never came", "is wrong again", "was never paid", "came much too late"], 1200)
+polite = rng.random(1200) < 0.15  # some complain in the words of a question
+verbs = np.where(complaint & ~polite, complaints, questions)
 frame = pd.DataFrame(
     {
-        "message": [f"{what} {how}, number {n}" for what, how, n in zip(subject, told, rng.integers(999, size=1200))],
+        "message": [
+            f"{noun} {verb}, number {n}" for noun, verb, n in zip(subject, verbs, rng.integers(999, size=1200))
+        ],
         "amount": rng.lognormal(3 + 0.6 * complaint, 1),
     }
 )

@@ -107,7 +107,7 @@ def has_trait(part: Any, trait: str) -> bool:
 
 
 def trait_of(part: Any, trait: str, default: Any) -> Any:
-    """Return what a part, or what a partial call makes, says of itself; a default if it says nothing."""
+    """Return an attribute of a part, or of what a partial call makes; a default if it has none."""
     return getattr(part.func if isinstance(part, partial) else part, trait, default)
 
 

@@ -139,11 +139,13 @@ def _measured(data: "Dataset", recall: float) -> dict[str, float]:
 
 
 def _in_words(measured: dict[str, float], data: "Dataset", recall: float) -> str:
+    import numpy as np
+
     from equipoise.experiments.sample_size import logit_interval, wilson
     from equipoise.text import between, number
 
     rare = (data.y.astype(str) == str(data.rare)).to_numpy()
-    prior = wilson(measured["prior"], _tells(data, rare | True))
+    prior = wilson(measured["prior"], _tells(data, np.ones_like(rare)))
     score = logit_interval(measured["average_precision"], _tells(data, rare))
     return (
         f"precision {number(measured['precision'])} at a recall of {recall:g}, average precision "

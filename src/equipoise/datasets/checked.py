@@ -42,7 +42,7 @@ def checked(
     Raises
     ------
     ValueError
-        If no column is left, a column does not read as its kind, or what is said of the cells of all columns fits none.
+        If no column is left, a column does not read as its kind, or no column is written as an option says.
     """
     known = dict(kinds or {})
     with warnings.catch_warnings(record=True) as caught:
@@ -78,7 +78,7 @@ def _equal_rows(X: pd.DataFrame) -> "np.ndarray[Any, Any] | None":
 
 
 def _check_style(data: Dataset, X: pd.DataFrame, preprocessor: Any) -> None:
-    """Warn of what is said of how all columns are written and fits none; refuse it where some are written otherwise."""
+    """Warn of options on how cells are written that fit no column; refuse them where a column is written otherwise."""
     style = Style(preprocessor.decimal, preprocessor.thousands, preprocessor.dates)
     if style == Style():
         return

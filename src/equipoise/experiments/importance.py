@@ -47,9 +47,9 @@ class Asked:
     donors : sequence of ndarray of int
         For each group, training rows that hold the values of its response curve; -1 where there is none.
     reader : callable or None
-        What reads the probabilities for the score; None for the decision of the model itself.
+        Turns probabilities into what is scored; None for the decision of the model itself.
     natural : callable
-        What makes of the probabilities those under the observed class priors.
+        Corrects probabilities to the observed class priors.
     metric : Metric
     rare, positive : int
         Codes of the rarest class, and of the class of the response curves.

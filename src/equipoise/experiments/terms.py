@@ -170,7 +170,7 @@ class InTerms:
             return str(self.aim)
         chosen, low, high = (f"{value:.3g}" for value in found)
         label = self.aim.labels.tolist()[self.positive]
-        spread = f"tuned on all held-out rows; {low} to {high} where each fold is decided as the others tell"
+        spread = f"tuned on all held-out rows; {low} to {high} if tuned without one fold"
         return f"{self.aim}; {label!r} from a probability of {chosen} ({spread})"
 
     def chosen(self) -> dict[str, Interval]:

@@ -146,7 +146,7 @@ def _given(style: Style, kind: Kind) -> list[str]:
 
 
 def unmet(kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style) -> list[str]:
-    """Return what is said of how all columns are written and fits none of them, as options of the command line.
+    """Return the options on how cells are written that fit no column, as they are typed on the command line.
 
     Parameters
     ----------
