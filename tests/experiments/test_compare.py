@@ -406,3 +406,13 @@ def test_reading_an_old_store_gives_the_same_view(stored):
     with Store(stored[1]) as store:
         again = Comparison(store)
     pd.testing.assert_frame_equal(again.leaderboard, stored[0].leaderboard)
+
+
+def test_probabilities_are_honest_where_only_their_order_is_scored(dataset, tmp_path):
+    """Average precision asks for no class priors, so the model has those of the table."""
+    with Store(tmp_path / "r.sqlite") as store:
+        found = compare(dataset, store, recipes=["gbdt-balanced"], metric="average_precision", n_folds=3, n_repeats=1)
+    plain = recipes.make("gbdt-balanced", random_state=0).fit(dataset.X, dataset.y)
+    model, raw = refit(found, dataset, "gbdt-balanced"), plain.predict_proba(dataset.X)
+    np.testing.assert_allclose(model.predict_proba(dataset.X), correct_prior(raw, [0.5, 0.5], [0.8, 0.2]))
+    assert (model.predict(dataset.X) == plain.predict(dataset.X)).all()

@@ -123,11 +123,28 @@ class PriorCorrectedClassifier(ClassifierWrapper):
                 UserWarning,
                 stacklevel=4,
             )
-        self.correct(self.estimator_, counts / counts.sum())
+        self.adopt(self.estimator_, counts / counts.sum())
 
-    def correct(self, fitted: BaseEstimator, observed: ArrayLike) -> Self:
-        """Take a classifier that is fitted already, and the class priors ``(K,)`` of the rows it was fitted to."""
-        self.estimator_, observed = fitted, np.asarray(observed, dtype=np.float64)
+    def adopt(self, estimator: BaseEstimator, observed: ArrayLike) -> Self:
+        """Adopt a fitted classifier, without its rows.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+        observed : array-like of shape (K,)
+            Class priors of the rows that it was fitted to, in the order of `classes_`.
+
+        Returns
+        -------
+        PriorCorrectedClassifier
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the classes.
+        """
+        self.estimator_, observed = estimator, np.asarray(observed, dtype=np.float64)
         self.priors_ = self._priors("training_priors", observed)
         self.target_priors_ = self._priors("target_priors", observed)
         correct_prior(self.priors_, self.priors_, self.target_priors_)  # raises for invalid priors

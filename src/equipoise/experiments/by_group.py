@@ -11,8 +11,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.sample_size import as_equal_rows, wilson
-from equipoise.experiments.scores import METRICS
-from equipoise.experiments.terms import InTerms, apply
+from equipoise.experiments.shipped import held_out
 from equipoise.metrics import Floats
 
 _MOST = 12  # values with a line of their own
@@ -72,40 +71,26 @@ def by_group(comparison: Comparison, columns: pd.DataFrame | None) -> dict[str, 
     """
     if columns is None or comparison.obstacle:
         return {}
-    held_out = _held_out(comparison)
+    rows = _held_out_rows(comparison)
     return {
         str(name): [
-            asdict(_group(held_out, value, is_cell, mask))
-            for value, is_cell, mask in _values(columns[name])
-            if mask.any()
+            asdict(_group(rows, value, is_cell, mask)) for value, is_cell, mask in _values(columns[name]) if mask.any()
         ]
         for name in columns
     }
 
 
-def _held_out(comparison: Comparison) -> pd.DataFrame:
+def _held_out_rows(comparison: Comparison) -> pd.DataFrame:
     """Return held-out rows of the winner: row, repeat, weight, whether positive, probability, whether it alarms."""
-    read = InTerms(comparison)
-    cells = {(cell.repeat, cell.fold): cell for cell in comparison.readings.cells if cell.arm == read.recipe}
-    metric, reading = METRICS[comparison.metric], comparison.at_best.overall(read.recipe)
-    rules = read.rules if comparison.aim.decides else [None] * len(read.folds)
-    parts = []
-    for fold, rule in zip(read.folds, rules, strict=True):
-        cell = cells[fold.repeat, fold.fold]
-        reader = comparison.readings.reader(cell, metric, reading)
-        if rule is not None:
-            decided: NDArray[Any] = apply(rule, fold.proba)
-        else:
-            decided = np.asarray(
-                cell.decided if reader is None else reader(np.asarray(cell.probabilities)).argmax(axis=1)
-            )
+    positive, parts = comparison.aim.positive, []
+    for fold, decided in held_out(comparison, comparison.winner):
         columns = {
             "row": fold.rows,
             "repeat": fold.repeat,
             "weight": fold.weights,
-            "positive": fold.codes == read.positive,
-            "proba": fold.proba[:, read.positive],
-            "alarm": decided == read.positive,
+            "positive": fold.codes == positive,
+            "proba": fold.proba[:, positive],
+            "alarm": decided == positive,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
@@ -129,15 +114,15 @@ def _values(column: pd.Series) -> list[tuple[str, bool, NDArray[np.bool_]]]:
     return [*found, (f"{len(counts) - len(own)} others", False, rest), *last]
 
 
-def _group(held_out: pd.DataFrame, value: str, is_cell: bool, mask: NDArray[np.bool_]) -> Group:
-    rows = held_out[mask[held_out["row"]]]
-    n_repeats = max(held_out["repeat"].nunique(), 1)
+def _group(every: pd.DataFrame, value: str, is_cell: bool, mask: NDArray[np.bool_]) -> Group:
+    rows = every[mask[every["row"]]]
+    n_repeats = max(every["repeat"].nunique(), 1)
     weights, positive, alarm = (rows[name].to_numpy() for name in ("weight", "positive", "alarm"))
     return Group(
         value,
         is_cell,
         round(len(rows) / n_repeats),
-        float(weights.sum() / held_out["weight"].sum()),
+        float(weights.sum() / every["weight"].sum()),
         *_share(positive, weights, n_repeats),
         float(np.average(rows["proba"], weights=weights)) if len(rows) else np.nan,
         *_share(alarm[positive], weights[positive], n_repeats),

@@ -1,5 +1,7 @@
 """The reading that a recipe is best at, as a part of its model: what the report scores is what `predict` does."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,27 +20,24 @@ from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, DECIDED, TUNED, balancing_weights, one_hot
-from equipoise.experiments.scores import METRICS
-from equipoise.experiments.store import Cell
-from equipoise.experiments.terms import InTerms, apply
+from equipoise.experiments.scores import METRICS, Metric
+from equipoise.experiments.terms import HeldOutFold, InTerms, apply
 from equipoise.metrics import Floats, Indices
 
 
 def corrected(comparison: Comparison, recipe: str, classifier: ClassifierMixin) -> ClassifierMixin:
     """Return an unfitted classifier with its probabilities for the class priors of the table, deciding at its best.
 
-    Where a metric scores probabilities themselves, they are for the priors that it asks for, if that is best.
+    Where a metric scores the values of probabilities, they are those that score best: as they come, or corrected to the
+    class priors that the metric asks for.
     """
-    reading, metric, learned = (
-        comparison.at_best.overall(recipe),
-        METRICS[comparison.metric],
-        _learned(comparison, recipe),
-    )
+    reading, metric = comparison.at_best.overall(recipe), METRICS[comparison.metric]
+    learned = _learned(comparison, recipe)
     if learned is None or reading == CALIBRATED:
         return classifier
     wanted = "uniform" if metric.priors == "equal" else "observed"
     correct = partial(PriorCorrectedClassifier, classifier, training_priors=learned.tolist())
-    if not metric.at_threshold:
+    if _scores_values(metric):
         return correct(target_priors=wanted) if reading == CORRECTED else classifier
     if reading == CORRECTED:
         return correct(target_priors="observed", decision_priors=wanted)
@@ -66,12 +65,12 @@ def tuned(
     calibrated = CalibratedClassifier(unfitted).tune_on(
         fitted, labels[codes], proba, balancing_weights(codes, weights) if equal else weights
     )
-    if not (equal and metric.at_threshold):
+    if not equal or _scores_values(metric):
         return calibrated
     natural = PriorCorrectedClassifier(
         calibrated, training_priors="uniform", target_priors="observed", decision_priors="uniform"
     )
-    return natural.correct(calibrated, _observed(comparison))
+    return natural.adopt(calibrated, _observed(comparison))
 
 
 def _learned(comparison: Comparison, recipe: str) -> Floats | None:
@@ -86,42 +85,47 @@ def _observed(comparison: Comparison) -> Floats:
     return mass / mass.sum()
 
 
-def scores(comparison: Comparison, recipe: str) -> dict[str, float]:
-    """Return the mean over folds of each metric, of decisions and probabilities as the shipped model gives them.
+def _scores_values(metric: Metric) -> bool:
+    """Whether a metric scores the values of probabilities, neither decisions nor the order of rows alone."""
+    return metric.priors is not None and not metric.at_threshold
 
-    What decides is learned on the other folds; the model learns it from all of them.
+
+def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold, Indices]]:
+    """Yield held-out rows with probabilities, and decisions ``(n,)``, as the shipped model gives them.
+
+    What a reading or a decision learns, it learns from the other folds; the model learns it from all of them.
     """
-    read: list[tuple[Indices, Floats, Indices, Floats | None]]
+    terms = InTerms(comparison, recipe)
     if comparison.aim.decides:
-        terms = InTerms(comparison, recipe)
-        pairs = zip(terms.folds, terms.rules, strict=True)
-        read = [(fold.codes, fold.proba, apply(rule, fold.proba), fold.weights) for fold, rule in pairs]
-    else:
-        cells = [cell for cell in comparison.readings.cells if cell.arm == recipe]
-        read = [_read(comparison, cell) for cell in cells]
+        yield from ((fold, apply(rule, fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
+        return
+    readings, metric, reading = comparison.readings, METRICS[comparison.metric], comparison.at_best.overall(recipe)
+    cells = {(cell.repeat, cell.fold): cell for cell in readings.cells if cell.arm == recipe}
+    for fold in terms.folds:
+        cell = cells[fold.repeat, fold.fold]
+        own, reader = np.asarray(cell.probabilities, dtype=np.float64), readings.reader(cell, metric, reading)
+        read = own if reader is None else reader(own)
+        decided = np.asarray(cell.decided) if reader is None else read.argmax(axis=1)
+        if _scores_values(metric):
+            fold = replace(fold, proba=read)
+        elif reading == CALIBRATED and metric.priors == "equal":
+            mass = np.asarray(readings.folds[cell.repeat, cell.fold].train_mass, dtype=np.float64)
+            natural = correct_prior(read, np.full(len(mass), 1 / len(mass)), mass / mass.sum())
+            fold = replace(fold, proba=natural)
+        elif reading == CALIBRATED:
+            fold = replace(fold, proba=read)
+        yield fold, decided
+
+
+def scores(comparison: Comparison, recipe: str) -> dict[str, float]:
+    """Return the mean over folds of each metric, of decisions and probabilities as the shipped model gives them."""
+    folds = list(held_out(comparison, recipe))
     found = {}
     for name, metric in METRICS.items():
+        read = [one_hot(decided, fold.proba.shape[1]) if metric.at_threshold else fold.proba for fold, decided in folds]
         values = [
-            metric.of(
-                codes, one_hot(decided, proba.shape[1]) if metric.at_threshold else proba, comparison.rare, weights
-            )
-            for codes, proba, decided, weights in read
+            metric.of(fold.codes, each, comparison.rare, fold.weights if comparison.problem["weighted"] else None)
+            for (fold, _), each in zip(folds, read, strict=True)
         ]
         found[name] = float(np.mean(values))
     return found
-
-
-def _read(comparison: Comparison, cell: Cell) -> tuple[Indices, Floats, Indices, Floats | None]:
-    """Return classes, probabilities, decisions and weights of a fold's test rows, at the recipe's best reading."""
-    readings, metric, reading = comparison.readings, METRICS[comparison.metric], comparison.at_best.overall(cell.arm)
-    fold, own = readings.folds[cell.repeat, cell.fold], np.asarray(cell.probabilities, dtype=np.float64)
-    reader, mass = readings.reader(cell, metric, reading), np.asarray(fold.train_mass, dtype=np.float64)
-    read = own if reader is None else reader(own)
-    decided = np.asarray(cell.decided) if reading == DECIDED else read.argmax(axis=1)
-    if not metric.at_threshold:
-        return fold.test_codes, read, decided, fold.test_weights
-    learned = None if cell.priors is None else np.asarray(cell.priors)
-    if reading == CALIBRATED:
-        own, learned = read, np.full(len(mass), 1 / len(mass)) if metric.priors == "equal" else None
-    natural = own if learned is None else correct_prior(own, learned, mass / mass.sum())
-    return fold.test_codes, natural, decided, fold.test_weights
