@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from equipoise.classifiers.auto_job import AutoJob, HeldOutAnswers
+from equipoise.classifiers.auto_job import AutoJob
 from equipoise.classifiers.auto_members import Kind, Member, answers
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
+from equipoise.decisions.held_out import HeldOutAnswers
 from equipoise.decisions.pool import LogPool
 from equipoise.describing import Description, Rule, by_label
 from equipoise.sklearn_private import Interval, StrOptions

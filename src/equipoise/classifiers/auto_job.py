@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +44,7 @@ from equipoise.classifiers.auto_time import (
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array
-from equipoise.decisions.held_out import HeldOutRows
+from equipoise.decisions.held_out import HeldOutAnswers, HeldOutRows
 from equipoise.decisions.pool import LogPool
 from equipoise.dependence import Dependence
 from equipoise.metrics import log_loss
@@ -72,34 +71,6 @@ _LEAST_WEIGHT = 0.01  # of a member in the pool
 _KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
 
 Weights = NDArray[np.float64]
-
-
-@dataclass(eq=False, repr=False)
-class HeldOutAnswers:
-    """Pooled out-of-fold probabilities of the training rows.
-
-    A copy or a saved one holds the tuned offsets only, without the rows.
-
-    Attributes
-    ----------
-    rows : HeldOutRows
-        Classes and folds of the rows.
-    proba : ndarray of shape (n, n_classes)
-    weights : ndarray of shape (n,) or None
-    """
-
-    rows: HeldOutRows
-    proba: NDArray[np.float64]
-    weights: Weights | None
-
-    @cached_property
-    def macro_f1_offsets(self) -> NDArray[np.float64]:
-        """Offsets to log probabilities that maximise macro F1."""
-        labels = np.arange(self.proba.shape[1])
-        return self.rows.tune(self.proba, labels, metric="macro_f1", sample_weight=self.weights)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"macro_f1_offsets": self.macro_f1_offsets}
 
 
 class AutoJob(FitJob["AutoClassifier"]):

@@ -88,7 +88,8 @@ def fit(
         calibrates = as_images and recipe == recipes.AUTO
         parameters = {} if calibrates else _parameters(recipe, members, decision)
         recipe = recipes.AUTO_IMAGES if calibrates else recipe
-        (recipes.classifier if as_images else recipes.make)(recipe)  # raises for names that are not known
+        (recipes.get if as_images else recipes.for_tables)(recipe)  # raises for others
+        recipes.classifier(recipe)  # raises where its package is missing
         persistence.check_place(out)
         announce_replaced(out)
         of_images = None

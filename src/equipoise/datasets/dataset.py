@@ -14,6 +14,7 @@ from sklearn.base import clone
 from equipoise.datasets.roles import Roles, check_roles
 from equipoise.dependence import Dependence
 from equipoise.tables.finding import Finding
+from equipoise.tables.frames import holds_pixels
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
 from equipoise.text import counted, listed
@@ -21,7 +22,6 @@ from equipoise.text import counted, listed
 __all__ = ["Dataset", "split_target"]
 
 _MOST_GROUPS, _ROWS_OF_A_GROUP = 20, 30  # of a column that a report shows unasked; rows in the median group
-_IMAGES = 4  # axes of an array of images
 TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
 
 
@@ -229,7 +229,7 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
         table = frame.reset_index(drop=True)
     elif isinstance(frame, np.ndarray) and frame.ndim == 2:
         table = pd.DataFrame(frame, columns=[str(i + 1) for i in range(frame.shape[1])])
-    elif getattr(getattr(frame, "pixels", frame), "ndim", 2) == _IMAGES:
+    elif holds_pixels(getattr(frame, "pixels", frame)):
         raise TypeError(
             "A table is needed, but these are images, which are checked and compared on the command line: equipoise "
             "check photos/, equipoise compare photos/. In Python, NeuralClassifier(network='fast_cnn', ...) learns "

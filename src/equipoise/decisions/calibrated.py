@@ -1,6 +1,5 @@
 """`CalibratedClassifier`: probabilities calibrated on out-of-fold answers, by one exponent and class intercepts."""
 
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
@@ -9,21 +8,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from equipoise.decisions.calibration import Calibration, fit_calibration
-from equipoise.decisions.held_out import HeldOutRows
+from equipoise.decisions.held_out import HeldOutAnswers, HeldOutRows
 from equipoise.decisions.out_of_fold import OutOfFoldClassifier
 from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import Weights
 from equipoise.describing import Description, Rule, by_label
 from equipoise.sklearn_private import HasMethods, StrOptions
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOutAnswers:
-    """Classes and folds of rows, their probabilities ``(n, K)`` by models fitted without them, and weights."""
-
-    rows: HeldOutRows
-    proba: NDArray[np.float64]
-    weights: Weights
 
 
 class CalibratedClassifier(OutOfFoldClassifier):
@@ -127,7 +117,7 @@ class CalibratedClassifier(OutOfFoldClassifier):
 
     def _offsets(self, answers: HeldOutAnswers) -> NDArray[np.float64]:
         if self.decision == "macro_f1":
-            return answers.rows.tune(answers.proba, self.classes_, metric="macro_f1", sample_weight=answers.weights)
+            return answers.macro_f1_offsets
         counts = np.bincount(answers.rows.codes, answers.weights, minlength=len(self.classes_))
         return np.log(counts.sum() / counts) if self.decision == "balanced" else np.zeros(len(counts))
 

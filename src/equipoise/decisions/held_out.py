@@ -7,6 +7,7 @@ small classes that happens in cross-validation, so such classes and rows are lef
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -131,3 +132,31 @@ def _restricted(proba: Floats, classes: Flags) -> Floats:
     chosen = proba[:, classes]
     sums = chosen.sum(axis=1, keepdims=True)
     return np.where(sums > 0, chosen / np.where(sums > 0, sums, 1), 1 / chosen.shape[1])
+
+
+@dataclass(eq=False, repr=False)
+class HeldOutAnswers:
+    """Probabilities of training rows by models that were fitted without them.
+
+    A copy or a saved one holds the tuned offsets only, without the rows.
+
+    Attributes
+    ----------
+    rows : HeldOutRows
+        Classes and folds of the rows.
+    proba : ndarray of shape (n, K)
+    weights : ndarray of shape (n,) or None
+    """
+
+    rows: HeldOutRows
+    proba: Floats
+    weights: Floats | None
+
+    @cached_property
+    def macro_f1_offsets(self) -> Floats:
+        """Offsets to log probabilities that maximise macro F1."""
+        labels = np.arange(self.proba.shape[1])
+        return self.rows.tune(self.proba, labels, metric="macro_f1", sample_weight=self.weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"macro_f1_offsets": self.macro_f1_offsets}

@@ -177,7 +177,7 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
     for name in chosen:
         if name != "all":
-            named.make(name)  # raises for those of images
+            named.for_tables(name)  # raises for others
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 

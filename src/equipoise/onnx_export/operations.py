@@ -93,9 +93,8 @@ def _max_pool(
     dilation: Any = 1,
     ceil: bool = False,
 ) -> list[str]:
-    pads = _pair(padding) * 2
-    attributes: dict[str, Any] = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": pads}
-    return [graph.add("MaxPool", x, **attributes, dilations=_pair(dilation), ceil_mode=int(ceil))]
+    window = _window(kernel, stride, padding, ceil)
+    return [graph.add("MaxPool", x, **window, dilations=_pair(dilation))]
 
 
 def _average_pool(
@@ -108,9 +107,13 @@ def _average_pool(
     ceil: bool = False,
     pad: bool = True,
 ) -> str:
-    pads = _pair(padding) * 2
-    attributes: dict[str, Any] = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": pads}
-    return graph.add("AveragePool", x, **attributes, ceil_mode=int(ceil), count_include_pad=int(pad))
+    return graph.add("AveragePool", x, **_window(kernel, stride, padding, ceil), count_include_pad=int(pad))
+
+
+def _window(kernel: Any, stride: Any, padding: Any, ceil: bool) -> dict[str, Any]:
+    """Return the attributes of a pool's window."""
+    sides = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": _pair(padding) * 2}
+    return {**sides, "ceil_mode": int(ceil)}
 
 
 def _pair(value: Any) -> list[int]:

@@ -169,6 +169,23 @@ def get(name: str) -> Recipe:
     )
 
 
+def for_tables(name: str) -> Recipe:
+    """Return the record of a recipe that learns from tables.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, two parts of a sum treat the same step, or the recipe is for images.
+    """
+    record = get(name)
+    if record.images:
+        raise ValueError(
+            f"The recipe {name!r} is for images, not for tables: name images on the command line, equipoise fit "
+            f"photos/ --recipe {name}, or use NeuralClassifier(network='fast_cnn', ...) in Python."
+        )
+    return record
+
+
 def _meant(term: str) -> str:
     near = get_close_matches(term, names())
     return f"did you mean {near[0]!r}? Or " if near else ""
@@ -259,13 +276,10 @@ def make(name: str, *, preprocessor: Any = None, **parameters: Any) -> Pipeline:
     >>> model.predict_proba(X).shape
     (569, 2)
     """
-    record, table = get(name), clone(preprocessor or TablePreprocessor())
-    if isinstance(table, TablePreprocessor):
-        if record.images:
-            raise ValueError(
-                f"The recipe {name!r} is for images, not for tables: name images on the command line, equipoise fit "
-                f"photos/ --recipe {name}, or use NeuralClassifier(network='fast_cnn', ...) in Python."
-            )
+    table = clone(preprocessor or TablePreprocessor())
+    of_tables = isinstance(table, TablePreprocessor)
+    record = for_tables(name) if of_tables else get(name)
+    if of_tables:
         table.set_params(native=record.native)
     return Pipeline([("table", table), ("classifier", record.classifier(**parameters))])
 

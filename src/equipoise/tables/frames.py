@@ -10,7 +10,10 @@ from sklearn.utils.validation import validate_data
 
 from equipoise.text import listed
 
-_IMAGES = 4  # axes of an array of images
+
+def holds_pixels(X: Any) -> bool:
+    """Whether an array has the axes of images: rows, channels, height, width."""
+    return getattr(X, "ndim", 2) == 4
 
 
 def input_names(estimator: BaseEstimator) -> list[str]:
@@ -21,7 +24,7 @@ def input_names(estimator: BaseEstimator) -> list[str]:
 def as_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> nw.DataFrame[Any]:
     """Check rows and return them as a frame; ``reset`` sets what is fitted, otherwise columns are matched by name."""
     if not nw.dependencies.is_into_dataframe(X):
-        if getattr(X, "ndim", 2) == _IMAGES:
+        if holds_pixels(X):
             raise ValueError(
                 f"{type(estimator).__name__} reads tables, but X has shape {tuple(X.shape)}: images need "
                 "NeuralClassifier(network='fast_cnn', ...), which reads (n, channels, height, width)."
