@@ -18,7 +18,6 @@ from equipoise.decisions.costs import Costs
 from equipoise.experiments import METRICS, Comparison, Store, refit
 from equipoise.experiments import compare as run_comparison
 from equipoise.experiments.reasons import explain
-from equipoise.persistence.card import IMPORTANT
 from equipoise.progress import ProgressBars
 
 _COMMAND = "equipoise.compare(...), in Python"
@@ -121,34 +120,34 @@ class ComparedRecipes:
         """
         from equipoise import persistence
         from equipoise.experiments.by_group import by_group
-        from equipoise.reports import check_places, leaderboard_csv, write_data, write_explorer, write_summary
+        from equipoise.reports import check_places, write_folder
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         check_places(folder)
         persistence.check_place(folder / "model")
-        self.report(folder / "report.html", show_values=show_values)
         groups = by_group(self.comparison, self.dataset.reported)
-        told: dict[str, Any] = {"command": _COMMAND, "groups": groups, "show_values": show_values}
-        write_data(self.comparison, folder / "report.json", **told)
-        write_summary(self.comparison, folder / "summary.md", command=_COMMAND)
-        write_explorer(self.comparison, folder / "explore.html")
-        leaderboard_csv(self.comparison, folder / "leaderboard.csv")
+        write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
             persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
         return folder
 
     def _about(self) -> dict[str, Any]:
+        from equipoise.reports.for_card import for_card
+
         counts, aim = self.dataset.y.value_counts(), self.comparison.aim
-        return {
-            "important": self.importance["columns"].head(IMPORTANT).tolist(),
-            "data": self.dataset.name,
-            "target": str(self.dataset.y.name),
-            "rows": len(self.dataset.y),
-            "class_counts": {str(label): int(count) for label, count in counts.items()},
-            "positive": str(aim.labels[aim.positive]),
-            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
-        } | ({"aim": str(aim)} if aim.decides else {})
+        return (
+            for_card(self.comparison)
+            | {
+                "data": self.dataset.name,
+                "target": str(self.dataset.y.name),
+                "rows": len(self.dataset.y),
+                "class_counts": {str(label): int(count) for label, count in counts.items()},
+                "positive": str(aim.labels[aim.positive]),
+                "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
+            }
+            | ({"aim": str(aim)} if aim.decides else {})
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}\n{self._said()}"

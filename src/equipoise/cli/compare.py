@@ -1,18 +1,15 @@
 """``equipoise compare``: recipes on a table, a report, and the winner's model."""
 
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from equipoise.cli.fit import about_model, in_terms
-from equipoise.cli.images import AS_THEY_ARE, ImageTask, Pictures, check_table_source, load_images
+from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import (
     AS_FOUND,
     AS_IN_A_FILE,
@@ -27,9 +24,11 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.output import announce, command_line, resumable, say
+from equipoise.cli.results import open_results, so_far
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
+from equipoise.cli.winner import save_winner
 from equipoise.deadline import Deadline
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
@@ -37,11 +36,9 @@ from equipoise.text import called
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
-    from equipoise.experiments import Comparison, Store
+    from equipoise.experiments import Comparison
 
 _DEMO = "digits"
-_TO_SAVE = 0.02  # of the time limit, to save the model
-_TO_REPORT = (0.1, 10.0)  # of the time limit, and seconds at most, to write the report
 
 
 def compare(
@@ -129,15 +126,7 @@ def compare(
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.reasons import explain
         from equipoise.experiments.terms import InTerms
-        from equipoise.reports import (
-            check_places,
-            leaderboard_csv,
-            rows_to_review,
-            write_data,
-            write_explorer,
-            write_report,
-            write_summary,
-        )
+        from equipoise.reports import check_places, rows_to_review, write_folder
         from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
@@ -156,8 +145,8 @@ def compare(
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
     with (
-        _results(out) as store,
-        resumable(lambda: _so_far(store, out)),
+        open_results(out) as store,
+        resumable(lambda: so_far(store, out)),
         ProgressBars(console, deadline) as bars,
     ):
         with backend(machines.backend, machines.address):
@@ -187,17 +176,14 @@ def compare(
         say(f"Measured {measured(comparison)}.")
         if not comparison.obstacle:
             bars.advance("refitting")
-            share, most = _TO_REPORT
-            to_come = _TO_SAVE * deadline.limit + min(share * deadline.limit, most)
-            seconds = max(deadline.left - to_come, _TO_SAVE * deadline.limit)
-            comparison.not_saved = _save_winner(
-                comparison, data, target, reading, columns, out / "model", seconds, of_images
+            comparison.not_saved = save_winner(
+                comparison, data, target, reading, columns, out / "model", deadline, of_images
             )
         bars.advance("report")
-        command, page = command_line(), out / "report.html"
-        write_report(
+        command = command_line()
+        write_folder(
             comparison,
-            page,
+            out,
             command=command,
             reviewed=rows_to_review(comparison, data.ids) if show_rows else None,
             pictures=of_images.shown() if of_images is not None and pictures.thumbnails else None,
@@ -205,10 +191,6 @@ def compare(
             groups=groups,
             show_values=show_values,
         )
-        write_data(comparison, out / "report.json", command=command, groups=groups, show_values=show_values)
-        write_summary(comparison, out / "summary.md", command=command)
-        write_explorer(comparison, out / "explore.html", command=command)
-        leaderboard_csv(comparison, out / "leaderboard.csv")
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command)
@@ -257,89 +239,3 @@ def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
     from equipoise.tracking import MLflowTracker  # the packages that it needs are an extra
 
     return MLflowTracker(data.name).log
-
-
-def _save_winner(
-    comparison: "Comparison",
-    data: "Dataset",
-    target: str | None,
-    reading: Reading,
-    columns: Columns,
-    path: Path,
-    seconds: float,
-    of_images: ImageTask | None,
-) -> str:
-    """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason."""
-    from equipoise import persistence
-    from equipoise.experiments import refit
-
-    try:
-        model = refit(comparison, data, seconds=seconds)
-    except TimeoutError as error:
-        return (
-            f"fitting {comparison.winner!r} on all rows takes longer than the time left. {error} Repeat the command: "
-            "results are kept, and the whole time goes to the model."
-        )
-    except Exception as error:  # the report is still to come
-        return f"fitting {comparison.winner!r} on all rows failed: {type(error).__name__}: {error}"
-    about = about_model(data, target, reading, columns, comparison.winner, model) | _figures(comparison)
-    about |= in_terms(comparison.aim)
-    if of_images is not None and (tested := of_images.tested(model)):
-        about["tested"] = comparison.tested = tested
-    try:
-        persistence.save(model, path, about=about)
-    except (ValueError, TypeError) as error:
-        return str(error)
-    return ""
-
-
-def _figures(comparison: "Comparison") -> dict[str, Any]:
-    """Return the metrics of the winner as it is shipped, by title, and how they were measured."""
-    from equipoise.experiments import METRICS, shipped
-    from equipoise.persistence.card import IMPORTANT
-    from equipoise.reports.split import measured
-
-    scores = shipped.scores(comparison, comparison.winner)
-    figures = {METRICS[name].title: value for name, value in scores.items()}
-    return {
-        "important": comparison.importance["columns"].head(IMPORTANT).tolist(),
-        "figures": {title: None if math.isnan(value) else value for title, value in figures.items()},
-        "measured": measured(comparison),
-    }
-
-
-def _so_far(store: "Store", out: Path) -> str:
-    from equipoise.experiments import Comparison
-
-    of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
-    return f"{len(store.done())}{of_all} results are in {out}"
-
-
-@contextmanager
-def _results(out: Path) -> Iterator["Store"]:
-    """Open a folder's results; if the comparison never begins, remove again the files and folders made here."""
-    from equipoise.experiments import Store, results_path
-    from equipoise.experiments.holding import held
-
-    path = results_path(out)
-    made = [place for place in (path, out, *out.parents) if not place.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    begun = False
-    try:
-        with held(out), Store(path) as store:
-            try:
-                yield store
-            finally:
-                begun = store.get("request") is not None
-    finally:
-        if not begun:
-            _remove(made)
-
-
-def _remove(made: list[Path]) -> None:
-    for place in made:
-        if place.is_dir():
-            if not any(place.iterdir()):
-                place.rmdir()
-        else:
-            place.unlink(missing_ok=True)

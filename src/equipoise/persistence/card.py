@@ -9,9 +9,6 @@ from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
 from equipoise.text import listed
 
-IMPORTANT = 6
-"""Groups of columns that the card names."""
-
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
 _MOST = 12  # listed levels of a column
 _LONGEST = 200  # characters of a table cell

@@ -1,0 +1,47 @@
+"""The results of a comparison in its folder, which nothing half-begun is left in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from equipoise.experiments import Store
+
+
+def so_far(store: "Store", out: Path) -> str:
+    """Say how many results there are."""
+    from equipoise.experiments import Comparison
+
+    of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
+    return f"{len(store.done())}{of_all} results are in {out}"
+
+
+@contextmanager
+def open_results(out: Path) -> Iterator["Store"]:
+    """Open a folder's results; if the comparison never begins, remove again the files and folders made here."""
+    from equipoise.experiments import Store, results_path
+    from equipoise.experiments.holding import held
+
+    path = results_path(out)
+    made = [place for place in (path, out, *out.parents) if not place.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    begun = False
+    try:
+        with held(out), Store(path) as store:
+            try:
+                yield store
+            finally:
+                begun = store.get("request") is not None
+    finally:
+        if not begun:
+            _remove(made)
+
+
+def _remove(made: list[Path]) -> None:
+    for place in made:
+        if place.is_dir():
+            if not any(place.iterdir()):
+                place.rmdir()
+        else:
+            place.unlink(missing_ok=True)

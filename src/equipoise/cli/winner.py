@@ -1,0 +1,57 @@
+"""The winner's model, fitted on all rows and saved beside the report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equipoise.cli.fit import about_model, in_terms
+from equipoise.cli.images import ImageTask
+from equipoise.cli.options import Columns, Reading
+from equipoise.deadline import Deadline
+from equipoise.text import called
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
+    from equipoise.experiments import Comparison
+
+_TO_SAVE = 0.02  # of the time limit, to save the model
+_TO_REPORT, _MOST_TO_REPORT = 0.1, 10.0  # of the time limit, and seconds at most, to write the report
+
+
+def save_winner(
+    comparison: "Comparison",
+    data: "Dataset",
+    target: str | None,
+    reading: Reading,
+    columns: Columns,
+    path: Path,
+    deadline: Deadline,
+    of_images: ImageTask | None,
+) -> str:
+    """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason.
+
+    Time is left for the report.
+    """
+    from equipoise import persistence
+    from equipoise.experiments import refit
+    from equipoise.reports.for_card import for_card
+
+    saving = _TO_SAVE * deadline.limit
+    to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
+    try:
+        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving))
+    except TimeoutError as error:
+        return (
+            f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "
+            "command: results are kept, and the whole time goes to the model."
+        )
+    except Exception as error:  # the report is still to come
+        return f"fitting {called(comparison.winner)} on all rows failed: {type(error).__name__}: {error}"
+    about = about_model(data, target, reading, columns, comparison.winner, model) | for_card(comparison)
+    about |= in_terms(comparison.aim)
+    if of_images is not None and (tested := of_images.tested(model)):
+        about["tested"] = comparison.tested = tested
+    try:
+        persistence.save(model, path, about=about)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""

@@ -1,0 +1,63 @@
+"""What a comparison writes: report, data, summary, explorer and leaderboard, in one folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equipoise.experiments import Comparison
+from equipoise.reports.data import write_data, write_summary
+from equipoise.reports.explorer import write_explorer
+from equipoise.reports.page import leaderboard_csv, write_report
+from equipoise.reports.pictures import Pictures
+from equipoise.reports.why import Groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_folder(
+    comparison: Comparison,
+    folder: Path,
+    *,
+    command: str,
+    typed: bool = True,
+    reviewed: "pd.DataFrame | None" = None,
+    pictures: Pictures | None = None,
+    reading: Mapping[str, Any] | None = None,
+    groups: Groups | None = None,
+    show_values: bool = False,
+) -> None:
+    """Write the files of a comparison; those of an earlier one are replaced.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With a result or more.
+    folder : Path
+        Must exist.
+    command : str
+        What to type to run the comparison again.
+    typed : bool, default=True
+        Whether it is a command of the command line, which the explorer completes.
+    reviewed, pictures, reading, groups, show_values
+        As of `write_report`.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written; no half of it is left.
+    """
+    write_report(
+        comparison,
+        folder / "report.html",
+        command=command,
+        reviewed=reviewed,
+        pictures=pictures,
+        reading=reading,
+        groups=groups,
+        show_values=show_values,
+    )
+    write_data(comparison, folder / "report.json", command=command, groups=groups, show_values=show_values)
+    write_summary(comparison, folder / "summary.md", command=command)
+    write_explorer(comparison, folder / "explore.html", command=command if typed else "")
+    leaderboard_csv(comparison, folder / "leaderboard.csv")
