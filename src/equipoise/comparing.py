@@ -136,18 +136,15 @@ class ComparedRecipes:
         from equipoise.reports.for_card import for_card
 
         counts, aim = self.dataset.y.value_counts(), self.comparison.aim
-        return (
-            for_card(self.comparison)
-            | {
-                "data": self.dataset.name,
-                "target": str(self.dataset.y.name),
-                "rows": len(self.dataset.y),
-                "class_counts": {str(label): int(count) for label, count in counts.items()},
-                "positive": str(aim.labels[aim.positive]),
-                "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
-            }
-            | ({"aim": str(aim)} if aim.decides else {})
-        )
+        about = for_card(self.comparison) | {
+            "data": self.dataset.name,
+            "target": str(self.dataset.y.name),
+            "rows": len(self.dataset.y),
+            "class_counts": {str(label): int(count) for label, count in counts.items()},
+            "positive": str(aim.labels[aim.positive]),
+            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
+        }
+        return about | ({"aim": str(aim)} if aim.decides else {})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}\n{self._said()}"

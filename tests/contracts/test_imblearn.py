@@ -9,10 +9,10 @@ QUICK = {"max_iter": 3, "max_epochs": 2, "hidden_layer_sizes": (8,), "random_sta
 FEW_EPOCHS = {"max_epochs": 1, "random_state": 0}
 SAMPLERS = [
     MUBO(**QUICK),
+    MUBO(variant="paper", **QUICK),
     MUBO(variant="authors", **QUICK),
-    SMOTifiedGAN(**FEW_EPOCHS),
+    *(sampler(**FEW_EPOCHS) for sampler in (SMOTifiedGAN, GBO, SSG)),
     GBO(variant="paper", **FEW_EPOCHS),  # published training is one way for all three
-    SSG(**FEW_EPOCHS),
 ]
 
 

@@ -92,7 +92,6 @@ def workers_of(process):
     ]
 
 
-@pytest.mark.long  # what `experiments/test_faults` and `training/test_processes` show, through a whole command
 def test_a_worker_that_is_killed_costs_nothing_but_time(report, equipoise, fraud_csv, quick, tmp_path):
     """As the kernel does when memory runs out, among results: their pool goes, and they stay."""
     folder, undisturbed = tmp_path / "report", report[0]
