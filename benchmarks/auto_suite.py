@@ -114,7 +114,7 @@ def before(sets: pd.Index) -> pd.DataFrame:
 def gains(table: pd.DataFrame, rival: str) -> pd.DataFrame:
     """Gain of auto over a method by metric, above 0 where auto is better; the mean over the sets of a source."""
     own, theirs = (table.xs(name, level="method") for name in ("auto", rival))
-    signs = pd.Series({name: 1 if name == "macro_f1" or METRICS[name].greater_is_better else -1 for name in SIX})
+    signs = pd.Series({name: 1 if METRICS[name].greater_is_better else -1 for name in SIX})
     families = pd.Series(datasets.suite()).reindex(own.index)
     return pd.DataFrame((own[[*SIX]] - theirs[[*SIX]]) * signs).groupby(families).mean()
 
@@ -137,8 +137,7 @@ def mean_ranks(table: pd.DataFrame) -> pd.DataFrame:
     for name in SIX:
         wide = table[name].unstack("method")
         wide = wide.groupby(pd.Series(families).reindex(wide.index)).mean()
-        greater = name == "macro_f1" or METRICS[name].greater_is_better
-        ranked[name] = wide.rank(axis=1, ascending=not greater).mean()
+        ranked[name] = wide.rank(axis=1, ascending=not METRICS[name].greater_is_better).mean()
     return pd.DataFrame(ranked).sort_values("log_loss")
 
 
