@@ -1,7 +1,9 @@
 """The documentation site: `make docs` builds it, with warnings as errors and without a network."""
 
+import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
 import equipoise
@@ -52,7 +54,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "within_subsection_order": "FileNameSortKey",
     "copyfile_regex": r".*\.csv",
-    "min_reported_time": 20,
+    "write_computation_times": False,
 }
 suppress_warnings = ["config.cache"]  # sphinx-gallery keeps functions in its options
 
@@ -89,6 +91,26 @@ def find_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, node["reftarget"])
 
 
+def plain_nodes(app: Any, doctree: Any, docname: str) -> None:
+    """Put what the Markdown builder does not know (types of parameters, cards, the diagram) in nodes that it knows."""
+    if app.builder.name != "markdown":
+        return
+    for node in list(doctree.findall(nodes.Element)):
+        match type(node).__name__:
+            case "classifier":
+                node.parent[node.parent.index(node) - 1] += nodes.Text(f" ({node.astext()})")
+                node.parent.remove(node)
+            case "abbreviation":
+                node.replace_self(nodes.Text(node.astext()))
+            case "PassthroughTextElement":
+                node.replace_self(nodes.paragraph("", "", *node.children))
+            case "raw" if label := re.search('aria-label="(.*?)"', node.astext()):
+                node.replace_self(nodes.paragraph(text=label[1]))
+            case "imgsgnode":
+                node.parent.remove(node)
+
+
 def setup(app: Any) -> None:
-    """Register the hook."""
+    """Register the hooks."""
     app.connect("missing-reference", find_short_name)
+    app.connect("doctree-resolved", plain_nodes)
