@@ -54,6 +54,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "within_subsection_order": "FileNameSortKey",
     "copyfile_regex": r".*\.csv",
+    "min_reported_time": 20,
     "write_computation_times": False,
 }
 suppress_warnings = ["config.cache"]  # sphinx-gallery keeps functions in its options
