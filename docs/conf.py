@@ -76,7 +76,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "choose-a-treatment": [], "honest-numbers": [], "coming-from/index": [], "glossary": []}
+alone = ("index", "choose-a-treatment", "honest-numbers", "coming-from/index", "glossary", "benchmarks", "support")
+html_sidebars = {page: [] for page in alone}
 
 
 def find_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
