@@ -47,6 +47,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     done = build(source, tmp_path, "-D", "plot_gallery=0")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "index.html").exists()
+    twins = build(source, tmp_path, "-D", "plot_gallery=0", "-b", "markdown")
+    assert twins.returncode == 0, twins.stderr
+    assert "**alpha** (float, default=0.3)" in (tmp_path / "site/api/generated/equipoise.ReMix.md").read_text()
+    assert "I have a table" in (tmp_path / "site/index.md").read_text()
 
 
 def test_a_broken_example_fails_the_build(gallery):
