@@ -21,6 +21,8 @@ def check_unlabelled(data: "Dataset", folder: Path) -> bool:
     """Return whether there are rows without a target; refuse a file of another origin in the place of their scores."""
     import numpy as np
 
+    if data.class_counts is not None:
+        raise ValueError("--score-unlabelled is for tables in memory: use `equipoise predict` on the large one.")
     if data.unlabelled is None or not len(data.unlabelled):
         say(f"  Every row has a target: no {FILE} is written.")
         return False

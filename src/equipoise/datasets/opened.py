@@ -109,8 +109,8 @@ class OpenTable:
         most = most_rows or max(1000, _CELLS // len(self.columns))
         if whole > most and roles.get("weights") is not None:
             raise ValueError(
-                f"{self.name} is larger than a sample of {most:,} rows, whose rows have weights of their own: leave the "
-                "column of weights out."
+                f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave the column "
+                "of weights out."
             )
         sizes = sizes_by_class(counts, most)
         drawn = {
@@ -197,7 +197,8 @@ def open_table(
     >>> from equipoise.datasets import open_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for part in range(2):
-    ...         rows = pd.DataFrame({"size": range(300), "label": ["rare" if i % 20 == 0 else "common" for i in range(300)]})
+    ...         rows = pd.DataFrame({"size": range(300)})
+    ...         rows["label"] = rows["size"].map(lambda size: "common" if size % 20 else "rare")
     ...         rows.to_parquet(pathlib.Path(folder) / f"{part}.parquet")
     ...     table = open_table(folder)
     ...     table.class_counts("label")

@@ -10,12 +10,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from equipoise.files import TABLE_ENDINGS, is_mapped, table_files
 from equipoise.tables.parquet import ROWS_AT_ONCE
-from equipoise.tables.reading import TEXT, file_columns, plain_names, table_batches, without_marks
+from equipoise.tables.reading import file_columns, plain_names, table_batches, without_marks
 from equipoise.text import counted, listed
-
-ENDINGS = (*TEXT, *(f"{ending}.gz" for ending in TEXT), ".parquet")
-"""Of the files of a folder that is a table."""
 
 Names = Sequence[str] | None
 
@@ -43,29 +41,6 @@ class Source:
     columns: list[str]
     parts: Sequence[Part]
     as_text: bool = False
-
-
-def table_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that is a table, in the order of their names; none where it is something else.
-
-    Raises
-    ------
-    ValueError
-        If the files are of several formats.
-    """
-    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))]
-    if any(path.is_dir() for path in found):
-        return []
-    tables = [path for path in found if path.name.lower().endswith(ENDINGS)]
-    formats = {_format(path) for path in tables}
-    if len(formats) > 1:
-        raise ValueError(f"The files of {folder} must be of one format, but are {listed(sorted(formats))}: part them.")
-    return tables
-
-
-def is_table_folder(path: Path) -> bool:
-    """Whether a path is a folder whose files make a table: text or parquet files, or the arrays of `map_parquet`."""
-    return path.is_dir() and (_is_mapped(path) or bool(table_files(path)))
 
 
 def source_of(given: Any, reading: dict[str, Any]) -> Source:
@@ -96,7 +71,7 @@ def source_of(given: Any, reading: dict[str, Any]) -> Source:
 
 
 def _of_path(path: Path, reading: dict[str, Any]) -> Source:
-    if path.is_dir() and _is_mapped(path):
+    if path.is_dir() and is_mapped(path):
         X, y = (np.load(path / name, mmap_mode="r") for name in ("X.npy", "y.npy"))
         return _of_array(X, y)
     if path.suffix.lower() == ".npy":
@@ -104,11 +79,12 @@ def _of_path(path: Path, reading: dict[str, Any]) -> Source:
     files = table_files(path) if path.is_dir() else [path]
     if not files:
         raise FileNotFoundError(
-            f"{path} holds no table: a folder of a table has files that end in {listed(ENDINGS, 'or')}, and no folders."
+            f"{path} holds no table: a folder of a table has no folders, and files that end in "
+            f"{listed(TABLE_ENDINGS, 'or')}."
         )
     columns = _same_columns(files, reading)
     parts = [Part(str(file), partial(_file, file, reading, columns)) for file in files]
-    return Source(columns, parts, as_text=_format(files[0]) != "parquet")
+    return Source(columns, parts, as_text=files[0].suffix.lower() != ".parquet")
 
 
 def _same_columns(files: Sequence[Path], reading: dict[str, Any]) -> list[str]:
@@ -135,7 +111,7 @@ def _file(
 
 
 def _of_array(X: Any, y: Any = None) -> Source:
-    if X.ndim != 2 or not np.issubdtype(X.dtype, np.number) and X.dtype != bool:
+    if X.ndim != 2 or (not np.issubdtype(X.dtype, np.number) and X.dtype != bool):
         raise ValueError(f"An array of a table has numbers in rows and columns, got shape {X.shape} of {X.dtype}.")
     columns = [str(i + 1) for i in range(X.shape[1])]
     if y is not None and len(y) != len(X):
@@ -179,12 +155,3 @@ def _ray(dataset: Any, wanted: Names, target: str | None) -> Iterator[pd.DataFra
 def _selected(frame: pd.DataFrame, wanted: Names) -> pd.DataFrame:
     named = frame.set_axis(plain_names(frame.columns), axis=1).reset_index(drop=True)
     return without_marks(named if wanted is None else named[list(wanted)], ())
-
-
-def _is_mapped(folder: Path) -> bool:
-    return (folder / "X.npy").is_file() and (folder / "y.npy").is_file()
-
-
-def _format(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz")
-    return "parquet" if name.endswith(".parquet") else "csv or tsv" if name.endswith(TEXT) else path.suffix

@@ -38,6 +38,6 @@ def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterato
             yield from file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise ValueError(
-                f"Row group {group} of {path} (of {file.num_row_groups}, the first is 0) is damaged ({error}): copy the "
-                "file or write it again."
+                f"Row group {group} of {path} (of {file.num_row_groups}, the first is 0) is damaged ({error}): copy "
+                "the file or write it again."
             ) from error
