@@ -101,7 +101,7 @@ def predict(
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     target, reading = about.get("target"), {**(about.get("reading") or {}), "missing_values": ()}  # cells are kept
 
-    def blocks() -> Iterator[pd.DataFrame]:
+    def blocks() -> "Iterator[pd.DataFrame]":
         if table.is_dir():
             return open_table(table, **reading).blocks(target=target)
         return table_batches(table, **reading, target=target)
@@ -334,7 +334,7 @@ def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDA
     from equipoise.decisions import decide
     from equipoise.describing import Decides, Rule
 
-    last = decider(model)
+    last: Any = decider(model)
     rule = last.decision_rule() if isinstance(last, Decides) else Rule()
     if rule.positive is not None or not isinstance(last, (Decides, NetworkClassifier)):
         return model.predict(rows)

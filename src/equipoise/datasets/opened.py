@@ -109,8 +109,8 @@ class OpenTable:
         most = most_rows or max(1000, _CELLS // len(self.columns))
         if whole > most and roles.get("weights") is not None:
             raise ValueError(
-                f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave the column "
-                "of weights out."
+                f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
+                f"column of weights, {roles['weights']!r}."
             )
         sizes = sizes_by_class(counts, most)
         drawn = {

@@ -176,9 +176,9 @@ def file_columns(
     """Return the names of a table's columns, of text and parquet files without reading their rows."""
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
-        tabs = ending == ".tsv"
-        options = {"header": header, "delimiter": delimiter, "encoding": encoding}
-        return find_dialect(_opener(path), str(path), tabs=tabs, **options).names
+        return find_dialect(
+            _opener(path), str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
+        ).names
     if ending == ".parquet":
         empty = open_parquet(path).schema_arrow.empty_table().to_pandas()
         return list(_with_plain_names(empty, path).columns)
