@@ -339,8 +339,8 @@ def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDA
     if rule.positive is not None or not isinstance(last, (Decides, NetworkClassifier)):
         return model.predict(rows)
     if rule.costs is not None:
-        return last.classes_[(proba @ rule.costs).argmin(axis=1)]
-    return last.classes_[proba.argmax(axis=1) if rule.offsets is None else decide(proba, rule.offsets)]
+        return model.classes_[(proba @ rule.costs).argmin(axis=1)]
+    return model.classes_[proba.argmax(axis=1) if rule.offsets is None else decide(proba, rule.offsets)]
 
 
 def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) -> "pd.DataFrame":

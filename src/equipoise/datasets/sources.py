@@ -52,7 +52,7 @@ def source_of(given: Any, reading: dict[str, Any]) -> Source:
     if isinstance(given, np.ndarray):
         return _of_array(given)
     package = type(given).__module__.partition(".")[0]
-    if package == "pyarrow" and hasattr(given, "to_batches") and hasattr(given, "schema"):
+    if package == "pyarrow" and hasattr(given, "get_fragments"):
         return Source(plain_names(pd.Index(given.schema.names)), [Part("the data set", partial(_arrow, given))])
     if package in ("dask", "dask_expr") and hasattr(given, "partitions"):
         parts = [Part(f"partition {i}", partial(_dask, given.partitions[i])) for i in range(given.npartitions)]
