@@ -1,5 +1,6 @@
 """Open tables: the same rows from every kind of storage, samples with known probabilities, damage named."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def table() -> pd.DataFrame:
 def in_parts(table: pd.DataFrame, folder: Path, write: str, sizes: tuple[int, ...] = (1200, 2900)) -> Path:
     folder.mkdir()
     edges = [0, *sizes, len(table)]
-    for part, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for part, (start, end) in enumerate(pairwise(edges)):
         rows = table.iloc[start:end]
         if write == "parquet":
             rows.to_parquet(folder / f"{part}.parquet", row_group_size=700, index=False)

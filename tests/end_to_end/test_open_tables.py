@@ -98,7 +98,7 @@ def test_csv_files_are_read_alike(table, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "FOLDER", "--target", "label", "--cost", "miss=9", "alarm=1"], "use `equipoise compare`"),
+        (["fit", "FOLDER", "--target", "label", "--min-recall", "0.9"], "use `equipoise compare`"),
         (["fit", "FOLDER", "--target", "label", "--score-unlabelled"], "use `equipoise predict`"),
         (["predict", "MODEL", "FOLDER", "--out", "scored", "--top", "3"], "name one file to write"),
         (["predict", "MODEL", "FOLDER", "--out", "one.csv", "--backend", "dask"], "a folder to write"),
