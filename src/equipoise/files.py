@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_TEXT = (".csv", ".tsv", ".txt")
-TABLE_ENDINGS = (*_TEXT, *(f"{ending}.gz" for ending in _TEXT), ".parquet")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+TABLE_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 """Of the files of a folder that is a table."""
 
 
@@ -33,7 +33,7 @@ def check_input(path: Path) -> None:
 
 
 def table_files(folder: Path) -> list[Path]:
-    """Return the text and parquet files of a folder without folders, by name; none where it is no such table.
+    """Return the text or parquet files of a folder without folders or images, by name; none where it is no such table.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def table_files(folder: Path) -> list[Path]:
         If the files are of several formats.
     """
     found = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))]
-    if any(path.is_dir() for path in found):
+    if any(path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS for path in found):
         return []
     tables = [path for path in found if path.name.lower().endswith(TABLE_ENDINGS)]
     if len({path.name.lower().endswith(".parquet") for path in tables}) > 1:

@@ -68,6 +68,19 @@ class TestSampling:
         frame = pytest.importorskip("dask.dataframe").from_pandas(table, npartitions=3)
         pd.testing.assert_frame_equal(sampled(frame), sampled(table), check_exact=True)
 
+    def test_the_same_rows_from_a_data_set_of_ray(self, table, monkeypatch):
+        ray = pytest.importorskip("ray")
+        monkeypatch.setenv("RAY_worker_niceness", "0")
+        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        try:
+            from ray import data
+
+            made = data.from_pandas([table.iloc[:2000], table.iloc[2000:]])
+            pd.testing.assert_frame_equal(sampled(made), sampled(table), check_exact=True)
+        finally:
+            ray.shutdown()
+
     def test_blocks_do_not_matter(self, table, monkeypatch):
         expected = sampled(table)
         monkeypatch.setattr("equipoise.datasets.sources.ROWS_AT_ONCE", 37)
@@ -108,6 +121,11 @@ class TestSampling:
         data = open_table(gaps).sample("y", most_rows=300)
         assert sum(data.class_counts.values()) == N - 10
         assert data.rare == "NA" and "10 rows without a label" in " ".join(data.notes)
+
+    def test_a_small_table_keeps_its_rows_without_a_label_apart(self, table):
+        gaps = table.iloc[:600].assign(y=[None] * 10 + table["y"].iloc[10:600].tolist())
+        data = open_table(gaps).sample("y")
+        assert data.class_counts is None and len(data.unlabelled) == 10
 
     def test_words_for_missing_are_classes_in_a_text_file(self, table, tmp_path):
         folder = in_parts(table.assign(y=table["y"].map({0: "None", 1: "NA"})), tmp_path / "csv", "csv")

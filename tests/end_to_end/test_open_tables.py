@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from equipoise.cli import main
+from equipoise.files import is_table_folder
 from equipoise.persistence import read_card
 
 N = 6000
@@ -89,7 +90,11 @@ def test_csv_files_are_read_alike(table, tmp_path, monkeypatch):
     made.mkdir()
     for part in range(2):
         table.iloc[3000 * part : 3000 * part + 3000].to_csv(made / f"{part}.csv", index=False)
-    run(monkeypatch, "fit", made, "--target", "label", "--recipe", "logistic", "--out", tmp_path / "model")
+    table.iloc[:5].assign(label="").to_csv(made / "open.csv", index=False)
+    options = ["--recipe", "logistic", "--out", tmp_path / "model", "--score-unlabelled"]
+    run(monkeypatch, "fit", made, "--target", "label", *options)
+    assert len(pd.read_csv(tmp_path / "unlabelled.csv")) == 5
+    (made / "open.csv").unlink()
     run(monkeypatch, "predict", tmp_path / "model", made, "--out", tmp_path / "scored")
     found = pd.concat([pd.read_csv(path) for path in sorted((tmp_path / "scored").iterdir())])
     assert len(found) == N and (found["amount"].to_numpy() == pytest.approx(table["amount"].to_numpy()))
@@ -110,3 +115,11 @@ def test_what_cannot_be_done_on_a_sample_is_refused(folder, model, tmp_path, mon
     with pytest.raises(SystemExit) as stopped:
         run(monkeypatch, *({"FOLDER": folder, "MODEL": model}.get(word, word) for word in words))
     assert message in " ".join(str(stopped.value).split())
+
+
+def test_a_folder_of_images_with_a_csv_file_beside_is_no_table(folder, tmp_path):
+    assert is_table_folder(folder)
+    (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
+    assert is_table_folder(tmp_path)
+    (tmp_path / "1.png").write_bytes(b"")
+    assert not is_table_folder(tmp_path)

@@ -11,8 +11,8 @@ from cyclopts.validators import Number
 
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import say
-from equipoise.files import check_input, is_table_folder
-from equipoise.images.kinds import IMAGE_ENDINGS, is_table
+from equipoise.files import IMAGE_ENDINGS, check_input, is_table_folder
+from equipoise.images.kinds import is_table
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from equipoise.cli.images import predict_images
 from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
-from equipoise.files import check_input, check_output, is_table_folder
-from equipoise.images.kinds import IMAGE_ENDINGS, is_images, is_table
+from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder
+from equipoise.images.kinds import is_images, is_table
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
@@ -84,7 +84,6 @@ def predict(
     from equipoise.cli.score_files import score_files
     from equipoise.datasets import open_table
     from equipoise.persistence.schema import image_reader
-    from equipoise.tables.reading import table_batches
     from equipoise.training.machines import backend
 
     about = persistence.read_card(model)["about"]
@@ -101,11 +100,6 @@ def predict(
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     target, reading = about.get("target"), {**(about.get("reading") or {}), "missing_values": ()}  # cells are kept
 
-    def blocks() -> "Iterator[pd.DataFrame]":
-        if table.is_dir():
-            return open_table(table, **reading).blocks(target=target)
-        return table_batches(table, **reading, target=target)
-
     if out.suffix.lower() not in ENDINGS:
         if top is not None or scorer.counts_alarms:
             raise ValueError(f"A number of rows is chosen among those of all files: name one file to write, got {out}.")
@@ -115,8 +109,8 @@ def predict(
     if machines != THIS_MACHINE:
         raise ValueError("--backend and --address are for a folder of files, and a folder to write (--out).")
     if scorer.counts_alarms:
-        scorer.count_alarms(blocks(), table)
-    scored = (scorer.score(rows, table) for rows in blocks())
+        scorer.count_alarms(blocks_of(table, reading, target), table)
+    scored = (scorer.score(rows, table) for rows in blocks_of(table, reading, target))
     first = next(scored, None)
     if first is None:
         raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
@@ -325,6 +319,16 @@ class Scorer:
                 f"{table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
                 f"model are {listed(repr(self.names[name]) for name in renamed)}."
             )
+
+
+def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iterator[pd.DataFrame]":
+    """Read a file, or the files of a folder, part by part."""
+    from equipoise.datasets import open_table
+    from equipoise.tables.reading import table_batches
+
+    if table.is_dir():
+        return open_table(table, **reading).blocks(target=target)
+    return table_batches(table, **reading, target=target)
 
 
 def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDArray[Any]":

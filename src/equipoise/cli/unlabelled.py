@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli.output import say
-from equipoise.cli.predict import Scorer, check_replaceable, free_names
+from equipoise.cli.predict import Scorer, blocks_of, check_replaceable, free_names
 from equipoise.cli.scored import write
 from equipoise.text import counted
 
@@ -36,7 +36,7 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     """Write the rows of a table without a target, with their predictions by a model that was just saved."""
     from equipoise import persistence
     from equipoise.datasets.dataset import is_labelled
-    from equipoise.tables.reading import table_batches, without_marks
+    from equipoise.tables.reading import without_marks
 
     about = persistence.read_card(model)["about"]
     scorer = Scorer(persistence.load(model, trusted=True), about, None, False, [])
@@ -44,7 +44,7 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     reading = {**about["reading"], "missing_values": ()}  # cells are kept as they stand
 
     def rows() -> Iterator["pd.DataFrame"]:
-        parts = table_batches(table, **reading, target=target)
+        parts = blocks_of(table, reading, target)
         open_rows = (part[~is_labelled(without_marks(part[[target]], named)[target])] for part in parts)
         return (part.reset_index(drop=True) for part in open_rows if len(part))
 

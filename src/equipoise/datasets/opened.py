@@ -112,6 +112,10 @@ class OpenTable:
                 f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
                 f"column of weights, {roles['weights']!r}."
             )
+        if whole + unlabelled <= most:
+            frame = pd.concat(list(self.blocks(None, column)), ignore_index=True)
+            frame = self._typed(frame, column, preprocessor)
+            return split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
         sizes = sizes_by_class(counts, most)
         drawn = {
             label: np.sort(np.random.default_rng([random_state, i]).choice(counts[label], size, False, shuffle=False))
@@ -119,12 +123,9 @@ class OpenTable:
         }
         frame = pd.concat(list(self._drawn(column, drawn)), ignore_index=True)
         in_file = frame[column]
-        if self.as_text:
-            frame = typed(frame, column, getattr(preprocessor, "thousands", None))
+        frame = self._typed(frame, column, preprocessor)
         data = split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
         notes = [f"{counted(unlabelled, 'row')} without a label in {column!r} left out."] if unlabelled else []
-        if whole <= most:
-            return replace(data, notes=(*notes, *data.notes))
         labels = pd.Series(labels_of(frame[column], self.name).to_numpy(), index=in_file.to_numpy())
         of_label = labels[~labels.index.duplicated()]
         totals = Counter[Any]()
@@ -140,6 +141,9 @@ class OpenTable:
             class_counts={label: totals[label] for label in own.index},
             notes=(*notes, *data.notes),
         )
+
+    def _typed(self, frame: pd.DataFrame, target: str, preprocessor: Any) -> pd.DataFrame:
+        return typed(frame, target, getattr(preprocessor, "thousands", None)) if self.as_text else frame
 
     def _drawn(self, column: str, drawn: dict[Any, NDArray[np.int64]]) -> Iterator[pd.DataFrame]:
         """Yield the rows whose number within their class was drawn."""

@@ -3,10 +3,9 @@
 import csv
 from pathlib import Path
 
-from equipoise.files import is_table_folder
+from equipoise.files import IMAGE_ENDINGS, is_table_folder
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".txz", ".tbz2")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 PATH_COLUMNS = ("path", "file", "filename", "image")
 """Names that the column of paths in a table of images may have."""
 
