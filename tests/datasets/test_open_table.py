@@ -133,9 +133,12 @@ class TestSampling:
 
     def test_texts_become_numbers_as_in_a_table_read_whole(self, table, tmp_path):
         mixed = table.assign(money=[f"{i % 900:,}.50" for i in range(N)], code=[f"{i % 7:03d}" for i in range(N)])
+        mixed.loc[::5, ["money", "1"]] = None
         data = open_table(in_parts(mixed, tmp_path / "csv", "csv")).sample("y", most_rows=500)
         assert data.X["1"].dtype == np.float64 and data.y.dtype == np.int64
         assert not pd.api.types.is_numeric_dtype(data.X["code"])
+        rows = mixed.merge(data.X[["2"]], on="2", how="right")
+        assert (rows["1"].isna() == data.X["1"].isna()).all() and data.X["1"].isna().any()
 
     def test_weights_of_a_column_do_not_go_with_those_of_a_sample(self, table):
         with pytest.raises(ValueError, match="leave out the column of weights, '1'"):

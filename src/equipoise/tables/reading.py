@@ -187,7 +187,7 @@ def file_columns(
 
 def typed(frame: pd.DataFrame, target: str, thousands: str | None = None) -> pd.DataFrame:
     """Turn columns of text cells into numbers and truth values where `read_table` would."""
-    cells = pa.table({name: as_cells(frame[name].tolist()) for name in frame})
+    cells = pa.table({name: pa.array(frame[name], pa.large_string(), from_pandas=True) for name in frame})
     return _frame(cells, (), target, False, thousands == ".")
 
 
