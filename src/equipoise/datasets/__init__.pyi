@@ -9,3 +9,5 @@ from .imbalance import make_long_tail as make_long_tail
 from .memory_mapped import map_parquet as map_parquet
 from .named import fetch as fetch
 from .named import load as load
+from .opened import OpenTable as OpenTable
+from .opened import open_table as open_table
