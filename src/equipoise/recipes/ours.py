@@ -12,6 +12,7 @@ from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import (
     CDTLoss,
     ClassBalancedLoss,
+    DeferredReweighting,
     FocalLoss,
     LDAMLoss,
     LogitAdjustedLoss,
@@ -77,6 +78,11 @@ TREATMENTS = [
     Recipe("focal", "focal loss, little weight for rows that are easy", {"loss": FocalLoss}),
     Recipe("class-balanced", "errors weighted by the effective number of rows", {"loss": ClassBalancedLoss}),
     Recipe("ldam", "LDAM, larger margins for minority classes", _ldam),
+    Recipe(
+        "ldam-drw",
+        "LDAM, errors weighted by class in the last fifth of the steps",
+        _ldam | {"loss": partial(DeferredReweighting, _ldam["loss"])},
+    ),
     Recipe("la", "logit adjustment, class priors added to the logits", {"loss": LogitAdjustedLoss}),
     Recipe("cdt", "class-dependent temperatures, smaller logits for minority classes", {"loss": CDTLoss}),
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
