@@ -55,7 +55,7 @@ def claim(scores: pd.DataFrame) -> Claim:
         for metric in METRICS
         for source, part in scores.groupby("source", sort=False)
         for other in others
-        for interval in [corrected_interval(_gain(part, metric, REMIX.name, other.name), test_share=0.5)]
+        for interval in [corrected_interval(gain(part, metric, REMIX.name, other.name), test_share=0.5)]
     ]
     return judged("remix", R11=statements)[0]
 
@@ -67,14 +67,14 @@ def gains(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
         str(source): {
             tables.TITLES[name]: f"{number(mean)} ({number(low)} to {number(high)})"
             for name in names
-            for mean, low, high in [corrected_interval(_gain(part, metric, name, baseline), test_share=0.5)]
+            for mean, low, high in [corrected_interval(gain(part, metric, name, baseline), test_share=0.5)]
         }
         for source, part in scores.groupby("source", sort=False)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _gain(scores: pd.DataFrame, metric: str, method: str, other: str) -> pd.Series:
+def gain(scores: pd.DataFrame, metric: str, method: str, other: str) -> pd.Series:
     """How much better a method is than another, a row a repeat and fold, the mean over ratios."""
     wide = scores.pivot_table(index=["repeat", "fold"], columns="method", values=metric)
     return (wide[method] - wide[other]) * (1 if GREATER_IS_BETTER[metric] else -1)
