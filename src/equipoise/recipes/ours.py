@@ -91,7 +91,7 @@ TREATMENTS = [
         "for images: a wide network, batches drawn by square roots of class sizes, logit adjustment for the rest",
         {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
         slow=True,
-        cost=2.4,
+        cost=3.0,
         images=True,
     ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),
