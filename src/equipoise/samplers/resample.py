@@ -75,9 +75,9 @@ def only_repeats(sampler: BaseEstimator | None) -> bool:
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 
-    if type(sampler) is RandomOverSampler:
+    if isinstance(sampler, RandomOverSampler):
         return not sampler.shrinkage
-    return type(sampler) is RandomUnderSampler
+    return isinstance(sampler, RandomUnderSampler)
 
 
 def resample(

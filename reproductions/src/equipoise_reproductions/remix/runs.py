@@ -35,6 +35,8 @@ class Rows:
     side see a little of the test side.
     """
 
+    problem: Problem
+
     def __init__(self, problem: Problem) -> None:
         self.problem, source = problem, problem.source
         data = datasets.load(source.dataset)
