@@ -43,11 +43,12 @@ def images(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
     found, missing = pictures.obtainable()
     if not found:
         raise FileNotFoundError(" ".join(missing.values()))
-    jobs: list[runs.Job] = [(problem, SEVEN) for problem in found]
+    stages: list[list[runs.Job]] = [[(p, SEVEN) for p in found if p.source == s] for s in pictures.SOURCES]
     if (cell := pictures.cell_of_curves()) in found:
-        jobs += [(cell, ALPHA_METHODS), (cell, pictures.longer(min(effort.epochs, cell.source.epochs)))]
-    for job in jobs:  # the page tells what is there, so that a stopped run has one, too
-        runs.run_jobs(folder, [job], effort, on_progress, pictures.ImageRows)
+        more = [*ALPHA_METHODS, *pictures.longer(min(effort.epochs, cell.source.epochs))]
+        stages.insert(1, [(cell, more)])
+    for jobs in filter(None, stages):  # a page after each, so that a run that is stopped has one, too
+        runs.run_jobs(folder, jobs, effort, on_progress, pictures.ImageRows)
         yield {"image_scores": results.scores(folder, found), "missing": missing, "effort": effort}
 
 
