@@ -5,6 +5,8 @@ import copy
 import numpy as np
 import pytest
 import torch
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from torch import nn
 
 from equipoise import Augment, LogitAdjustedLoss, MixUp, NeuralClassifier, ReMix
@@ -180,6 +182,17 @@ def test_weights_of_a_module_are_kept_or_drawn_anew():
     kept = NeuralClassifier(network=module, init="keep", **common).fit(X, y)
     assert np.allclose(kept.ensemble_.weights_["3/weight"], 9.0)
     assert np.abs(fresh.ensemble_.weights_["3/weight"]).max() < 1
+
+
+def test_repeated_images_stay_bytes_and_synthetic_ones_do_not():
+    X, y = pictures()
+    for sampler, size in ((RandomOverSampler(), 100), (RandomUnderSampler(), 20)):
+        (repeated,) = NeuralClassifier(sampler=sampler, network="small_cnn", random_state=0).prepare(X, y).tasks
+        assert repeated.table.X.dtype == np.uint8 and repeated.made is None
+        assert np.bincount(repeated.labels()).tolist() == [size // 2] * 2
+    for sampler in (RandomOverSampler(shrinkage=0.5), SMOTE(k_neighbors=2)):
+        (made,) = NeuralClassifier(sampler=sampler, network="small_cnn", random_state=0).prepare(X, y).tasks
+        assert made.table.X.dtype == np.float32 and made.made is not None and len(made.made) == 40
 
 
 def pretrained():

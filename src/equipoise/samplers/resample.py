@@ -75,9 +75,8 @@ def only_repeats(sampler: BaseEstimator | None) -> bool:
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 
-    if isinstance(sampler, RandomOverSampler):
-        return not sampler.shrinkage
-    return isinstance(sampler, RandomUnderSampler)
+    own = type(sampler)  # a subclass may look at the rows
+    return own is RandomUnderSampler or (own is RandomOverSampler and not getattr(sampler, "shrinkage", None))
 
 
 def resample(
