@@ -27,10 +27,9 @@ from equipoise_reproductions.remix.protocol import (
     SMOTE,
     Effort,
 )
-from equipoise_reproductions.remix.text import gain
+from equipoise_reproductions.remix.text import gain, gains
 
 Facts = dict[str, Any]
-Group = tuple[str, str]
 METRICS = tuple(results.METRICS)
 TITLES = {method.name: method.title for method in SEVEN} | {PRIOR_CORRECTED: tables.TITLES[PRIOR_CORRECTED]}
 PAPERS_SET = "CIFAR-10"
@@ -55,6 +54,8 @@ def images(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
 def images_page(image_scores: pd.DataFrame, effort: Effort, missing: dict[str, str], **facts: Any) -> Facts:
     """Return what the page speaks of, beside its facts."""
     seven = image_scores[image_scores["method"].isin(TITLES)]
+    by_kind = seven.assign(source=seven["source"] + ", " + seven["kind"])
+    others = {name: title for name, title in TITLES.items() if name != BASELINE.name}
     cell = pictures.cell_of_curves()
     of_cell = image_scores[image_scores["problem"] == cell.name]
     papers = seven[seven["source"] == PAPERS_SET]
@@ -71,7 +72,7 @@ def images_page(image_scores: pd.DataFrame, effort: Effort, missing: dict[str, s
         "alphas": _has_alphas(of_cell),
         "cell": cell.name,
         "figure": gain_dots(papers) if len(papers) else None,
-        "gains": {metric: gains(seven, metric) for metric in METRICS},
+        "gains": {metric: gains(by_kind, metric, others) for metric in METRICS},
         "longer": longer(of_cell),
         "means": {metric: means(seven, metric) for metric in (*METRICS, "brier")},
         "titles": tables.METRIC_TITLES,
@@ -98,11 +99,6 @@ def _has_alphas(scores: pd.DataFrame) -> bool:
     return {method.name for method in ALPHA_METHODS} <= set(scores["method"])
 
 
-def _groups(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    for (source, kind), part in scores.groupby(["source", "kind"], sort=False):
-        yield f"{source}, {kind}", part
-
-
 def _claim6(scores: pd.DataFrame) -> Claim:
     """Judge R6 on the paper's set, over its ratios."""
     best = {"binary": (REMIX_AUGMENT, AUGMENT), "multi-class": (AUGMENT, REMIX_AUGMENT)}
@@ -116,20 +112,6 @@ def _claim6(scores: pd.DataFrame) -> Claim:
                 values = gain(part, metric, method.name, other.name)
                 statements.append(Statement(text, corrected_interval(values, test_share=0.5)))
     return judged("remix", "image_claims", R6=statements)[0]
-
-
-def gains(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean gain of each method over the baseline and its 95% interval, over the ratios of a set; a row a set."""
-    names = [name for name in TITLES if name != BASELINE.name]
-    rows = {
-        group: {
-            TITLES[name]: f"{number(mean)} ({number(low)} to {number(high)})"
-            for name in names
-            for mean, low, high in [corrected_interval(gain(part, metric, name, BASELINE.name), test_share=0.5)]
-        }
-        for group, part in _groups(scores)
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def means(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
