@@ -18,6 +18,7 @@ _PAGES = {
     "remix-table2": "remix.study:table2",
     "remix-figures": "remix.study:figures",
     "remix-text": "remix.text:text",
+    "remix-images": "remix.images:images",
     "mubo-table1": "mubo.study:table1",
     "mubo-table2": "mubo.study:table2",
     "mubo-table3": "mubo.study:table3",
