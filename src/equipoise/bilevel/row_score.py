@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 1 << 16
 _LEAST = 1e-12
 _SCORER = Settings(network=(32,), batch_size=128, max_steps=300, learning_rate=1e-2, weight_decay=1e-4)
 
-Landmarks = tuple[NDArray[np.float32], NDArray[np.float32]]
+Landmarks = tuple[NDArray[np.float32], ...]
 """Rows that distances are taken to: of the minority, and of the majority."""
 
 
@@ -33,7 +33,7 @@ class RowScore:
     n_classes : int
     pilot, scorer : TrainedNetwork or None
         Without them all rows score alike.
-    landmarks : tuple of ndarray, or None
+    landmarks : tuple of ndarray
     inclusion : dict of int to Inclusion
         By the class of the rows; rows of other classes are all drawn.
     """
@@ -41,12 +41,12 @@ class RowScore:
     n_classes: int
     pilot: TrainedNetwork | None = None
     scorer: TrainedNetwork | None = None
-    landmarks: Landmarks | None = None
+    landmarks: Landmarks = ()
     inclusion: Mapping[int, Inclusion] = field(default_factory=dict)
 
     def of(self, X: NDArray[np.float32], code: int) -> NDArray[np.float32]:
         """Score of rows, as if they were of a class; positive."""
-        if self.pilot is None or self.scorer is None or self.landmarks is None:
+        if self.pilot is None or self.scorer is None:
             return np.ones(len(X), dtype=np.float32)
         proba = FittedEnsemble([self.scorer], np.arange(2)).predict_proba(
             score_inputs(X, code, self.pilot, self.n_classes, self.landmarks)
@@ -74,9 +74,10 @@ def score_inputs(
 
 
 def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], seed: int) -> TrainedNetwork:
-    """Train a scorer whose odds follow the influences of rows.
+    """Train a scorer whose odds follow the roots of the influences of rows.
 
-    Of influence s it learns the share ``s / (s + c)``, c the median: a bounded target, whose odds are ``s / c``.
+    Of the root r it learns the share ``r / (r + c)``, c the median: a bounded target, whose odds are ``r / c``. The root,
+    since an influence is measured on a pilot of few rows, and the largest are so by its chance.
 
     Parameters
     ----------
@@ -84,8 +85,8 @@ def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], se
     influences : ndarray of shape (n,)
     seed : int
     """
-    middle = max(float(np.median(influences)), _LEAST)
-    share = influences / (influences + middle)
+    roots = np.sqrt(influences)
+    share = roots / (roots + max(float(np.median(roots)), _LEAST))
     soft = np.column_stack([1 - share, share]).astype(np.float32)
     settings = Settings(**{**vars(_SCORER), "batch_size": min(_SCORER.batch_size, len(inputs))})
     return fit([Task(Table(inputs, soft, 2), seed, settings)])[0]
