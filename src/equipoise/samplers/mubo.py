@@ -19,6 +19,7 @@ from imblearn.under_sampling.base import BaseCleaningSampler
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.bilevel.checkpoint import load_search, save_search
@@ -136,7 +137,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     See Also
     --------
     imblearn.under_sampling.RandomUnderSampler : Rows at random, without a search.
-    equipoise.DrawnRowsClassifier : Any classifier on the rows of ``selector="score"``, its odds corrected.
+    equipoise.ResampledClassifier : Any classifier on the rows kept; on those that a score drew, its odds corrected.
 
     References
     ----------
@@ -329,6 +330,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.score_ = chosen.score
         self.classifier_ = FittedEnsemble([chosen.pilot], classes, scaler)
 
+    @available_if(lambda self: self.selector == "score")
     def inclusion_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability with which a row of the table would have been drawn, had it each label.
 
@@ -344,14 +346,11 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         ndarray of shape (n, K)
             A column a class, in the order of ``classifier_.classes_``; 1 for classes that are not under-sampled.
 
-        Raises
-        ------
-        AttributeError
-            If the rows were not chosen by ``selector="score"``.
+        Notes
+        -----
+        Of ``selector="score"`` only: in a search by row, rows have no probability.
         """
-        check_is_fitted(self)
-        if not hasattr(self, "score_"):
-            raise AttributeError("Rows have no probability in a search by row: use MUBO(selector='score').")
+        check_is_fitted(self, "score_")
         rows = Scaled(validate_data(self, readable(X), accept_sparse="csr", reset=False), self.classifier_.scaler_)
         parts = [self.score_.probabilities(rows.block(part)) for part in blocks(np.arange(rows.shape[0]))]
         return np.concatenate(parts)
