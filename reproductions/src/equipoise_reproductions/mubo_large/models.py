@@ -1,6 +1,7 @@
 """A model trained on chosen rows, by weights or with its odds corrected, and what both halves of it cost."""
 
 import time
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from equipoise import NeuralClassifier
+from equipoise import MUBO, NeuralClassifier
 from equipoise_reproductions.mubo_large.choices import WAYS
 
 MODELS = {"lightgbm": "LightGBM", "hist": "scikit-learn's boosting", "network": "network"}
@@ -46,6 +47,7 @@ class OnChosenRows(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: NDArray[Any], y: NDArray[np.int64]) -> Self:
         """Choose rows and train on them."""
+        _warm_up()
         rare = int(np.bincount(y).argmin())
         own, begun = (y == rare).astype(np.int64), time.process_time()
         size = max(1, int(self.fraction * (own == 0).sum()))
@@ -73,6 +75,13 @@ class OnChosenRows(ClassifierMixin, BaseEstimator):
             proba[:, 0] /= self.inclusion_(X)
             proba /= proba.sum(axis=1, keepdims=True)
         return proba if self.rare_ == 1 else proba[:, ::-1]
+
+
+@cache
+def _warm_up() -> None:
+    """Let torch compile what it compiles once a process, so that the first search does not pay for all."""
+    X = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
+    MUBO(selector="score", max_steps=4, random_state=0).fit_resample(X, np.arange(400) < 40)
 
 
 def make(model: str, seed: int) -> Any:
