@@ -44,8 +44,10 @@ def drawn():
     """Counts of 4,000 systematic draws of 6 of 30 rows."""
     rng = np.random.default_rng(0)
     scores = rng.lognormal(size=30)
-    probabilities = inclusion_for(scores, 6, 0.3).of(scores)
-    return probabilities, [systematic(probabilities, rng) for _ in range(N_DRAWS)]
+    inclusion = inclusion_for(scores, 6, 0.3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("equipoise.bilevel.inclusion._ROWS_AT_ONCE", 7)  # draws go on across blocks
+        return inclusion.of(scores), [systematic(inclusion, scores, rng) for _ in range(N_DRAWS)]
 
 
 def test_each_row_is_drawn_with_its_probability(drawn):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from equipoise.bilevel.rows import Rows
 
 _ROUNDS = 50
+_ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,32 @@ def inclusion_for(scores: NDArray[np.floating], size: int, floor: float) -> Incl
     n = len(scores)
     if size >= n:
         return Inclusion(1.0, 0.0)
-    base, total = floor * size / n, float(np.sum(scores, dtype=np.float64))
-    scale = (size - base * n) / total
+    base, scale = floor * size / n, 0.0
     for _ in range(_ROUNDS):  # rows that are certain leave more for the others, of which some become certain
-        certain = base + scale * scores >= 1
-        left = size - np.count_nonzero(certain)
-        mass = total - float(np.sum(scores[certain], dtype=np.float64))
-        following = (left - base * (n - np.count_nonzero(certain))) / mass if mass > 0 else scale
+        certain, mass = _certain(Inclusion(base, scale), scores)
+        following = (size - certain - base * (n - certain)) / mass if mass > 0 else scale
         if following <= scale * (1 + 1e-12):
             break
         scale = following
     return Inclusion(base, scale)
 
 
-def systematic(probabilities: NDArray[np.float64], rng: np.random.Generator) -> Rows:
-    """Draw rows by Madow's systematic sampling: each row with its probability, as many as the sum, to one row."""
-    ends = np.cumsum(probabilities)
-    places = np.arange(rng.uniform(), ends[-1], 1.0)
-    return np.unique(np.searchsorted(ends, places, side="right")).astype(np.int64)
+def _certain(inclusion: Inclusion, scores: NDArray[np.floating]) -> tuple[int, float]:
+    """Count rows of probability 1, and sum the scores of all others."""
+    count, mass = 0, 0.0
+    for start in range(0, len(scores), _ROWS_AT_ONCE):
+        block = scores[start : start + _ROWS_AT_ONCE].astype(np.float64)
+        certain = inclusion.of(block) >= 1
+        count, mass = count + int(certain.sum()), mass + float(block[~certain].sum())
+    return count, mass
+
+
+def systematic(inclusion: Inclusion, scores: NDArray[np.floating], rng: np.random.Generator) -> Rows:
+    """Draw rows by Madow's systematic sampling, a block at a time: each with its probability, as many as their sum."""
+    at, total, drawn = rng.uniform(), 0.0, []
+    for start in range(0, len(scores), _ROWS_AT_ONCE):
+        ends = total + np.cumsum(inclusion.of(scores[start : start + _ROWS_AT_ONCE]))
+        places = np.arange(at, ends[-1])
+        drawn.append(start + np.searchsorted(ends, places, side="right"))
+        at, total = at + len(places), float(ends[-1])
+    return np.unique(np.concatenate(drawn)).astype(np.int64)

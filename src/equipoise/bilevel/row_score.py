@@ -16,7 +16,7 @@ from equipoise.bilevel.inclusion import Inclusion, inclusion_for
 from equipoise.bilevel.rows import RowProblem, Rows
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
-ROWS_AT_ONCE = 1 << 16
+ROWS_AT_ONCE = 1 << 14
 _LEAST = 1e-12
 _SCORER = Settings(network=(32,), batch_size=128, max_steps=300, learning_rate=1e-2, weight_decay=1e-4)
 
@@ -94,10 +94,13 @@ def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], se
 
 def map_scores(score: RowScore, problem: RowProblem) -> dict[int, NDArray[np.float32]]:
     """Score all candidates of a table, a block of rows at a time: one pass over it."""
-    return {
-        code: np.concatenate([score.of(problem.gather(rows), code) for rows in blocks(candidates)])
-        for code, candidates in problem.candidates.items()
-    }
+    found = {}
+    for code, candidates in problem.candidates.items():
+        found[code], start = np.empty(len(candidates), dtype=np.float32), 0
+        for rows in blocks(candidates):
+            found[code][start : start + len(rows)] = score.of(problem.gather(rows), code)
+            start += len(rows)
+    return found
 
 
 def with_inclusion(

@@ -132,17 +132,17 @@ def draw(
     score = with_inclusion(score, scores, search.fraction, search.floor)
     rows, found = [], []
     for code, candidates in problem.candidates.items():
-        probabilities = score.inclusion[code].of(scores[code])
-        places = systematic(probabilities, rng)
+        places = systematic(score.inclusion[code], scores[code], rng)
         rows.append(candidates[places].astype(np.int64))
-        found.append(probabilities[places])
+        found.append(score.inclusion[code].of(scores[code][places]))
     return score, np.concatenate(rows), np.concatenate(found)
 
 
 def _step(search: ScoreSearch, restart: ScoredRestart) -> Record:
     problem = restart.problem
-    training = replace(problem, candidates=_without(problem))
-    _, drawn, probabilities = draw(search, restart.score, training, restart.rng)
+    _, drawn, probabilities = draw(search, restart.score, problem, restart.rng)
+    trains = ~np.isin(drawn, problem.held_out)
+    drawn, probabilities = drawn[trains], probabilities[trains]
     rows = np.concatenate([restart.kept, drawn])
     chances = np.concatenate([np.ones(len(restart.kept)), probabilities])
     weights = balanced_weights(problem, rows, problem.weights_of(rows) / chances)
@@ -162,14 +162,6 @@ def _step(search: ScoreSearch, restart: ScoredRestart) -> Record:
         "majority_loss": worth.majority,
         "minority_loss": worth.minority,
         "size": len(restart.accepted),
-    }
-
-
-def _without(problem: RowProblem) -> dict[int, NDArray[Any]]:
-    """Candidates that are not held out."""
-    return {
-        code: np.delete(rows, np.searchsorted(rows, np.intersect1d(problem.held_out, rows)))
-        for code, rows in problem.candidates.items()
     }
 
 

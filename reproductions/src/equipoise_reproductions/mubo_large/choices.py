@@ -151,7 +151,7 @@ def _drawn(X: Any, y: NDArray[Any], size: int, rng: np.random.Generator, score: 
     majority, minority = np.flatnonzero(y == 0), np.flatnonzero(y == 1)
     scores = np.maximum(score(X[majority]), 1e-12)
     inclusion = inclusion_for(scores, size, _FLOOR)
-    places = systematic(inclusion.of(scores), rng)
+    places = systematic(inclusion, scores, rng)
     chances = np.concatenate([np.ones(len(minority)), inclusion.of(scores[places])])
     return Choice(np.concatenate([minority, majority[places]]), chances, lambda rows: inclusion.of(score(rows)))
 
