@@ -24,7 +24,7 @@ SCORED = {"average_precision": DECIDED, "log_loss": DECIDED, "g_mean": TUNED, "b
 
 FULL = Effort(n_folds=2, n_members=1)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=15_000, most_sets=1)
-_MOST_ROWS = 120_000  # of the ways whose cost grows with the square of the rows
+_MOST_ROWS = 120_000  # of the ways whose cost grows with the square of the rows, of networks and of other shares
 _SLOW = ("k-centre", "search")
 _KEY = ["way", "model", "reading", "share"]
 
@@ -42,7 +42,8 @@ def arms() -> list[Arm]:
 def _arm(way: str, model: str, reading: str, share: float) -> Arm:
     name = "/".join([way, model, reading, str(share)])
     make = partial(_model, way, model, reading, share)
-    return Arm(name, name, make, observed_priors, most_rows=_MOST_ROWS if way in _SLOW else None)
+    slow = way in _SLOW or model == "network" or share != SHARE
+    return Arm(name, name, make, observed_priors, most_rows=_MOST_ROWS if slow else None)
 
 
 def _model(way: str, model: str, reading: str, share: float, fold: PreparedFold, protocol: Protocol) -> OnChosenRows:
