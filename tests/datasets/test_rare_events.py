@@ -7,7 +7,9 @@ from equipoise.datasets import make_rare_events
 
 
 def test_shares_are_as_asked():
-    X, y, useful = make_rare_events(400_000, minority_fraction=0.002, useful_fraction=0.05, n_features=7, random_state=1)
+    X, y, useful = make_rare_events(
+        400_000, minority_fraction=0.002, useful_fraction=0.05, n_features=7, random_state=1
+    )
     assert X.shape == (400_000, 7) and X.dtype == np.float32
     assert abs(y.sum() - 800) < 5 * np.sqrt(800)
     assert abs(useful.sum() - 20_000) < 5 * np.sqrt(19_000)

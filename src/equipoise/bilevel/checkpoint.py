@@ -11,6 +11,7 @@ from torch import nn
 
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart
+from equipoise.bilevel.score_search import ScoredRestart
 from equipoise.files import replacing
 from equipoise.training import TrainedNetwork
 from equipoise.training.results import AdamState
@@ -83,8 +84,8 @@ def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: 
         restart.rng.bit_generator.state = kept["rng"]
         for name in _PLAIN:
             setattr(restart, name, kept[name])
-        if landmarks := _of(arrays, f"{number}/landmarks/"):
-            setattr(restart, "landmarks", tuple(landmarks.values()))
+        if isinstance(restart, ScoredRestart):
+            restart.landmarks = tuple(_of(arrays, f"{number}/landmarks/").values())
         for role in _ROLES:
             if role in kept:
                 setattr(restart, role, _network(f"{number}/{role}", kept[role], arrays, pattern))

@@ -107,6 +107,7 @@ def _tables(restarts: Sequence[Restart], rows: Sequence[Rows]) -> list[NDArray[n
 
 
 def measured_on(problem: RowProblem) -> Rows:
+    """Rows held out, and those of a class of which none are."""
     held_out = np.unique(problem.codes[problem.held_out])
     alone = problem.kept[~np.isin(problem.codes[problem.kept], held_out)]
     return np.concatenate([problem.held_out, alone])

@@ -76,8 +76,8 @@ def score_inputs(
 def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], seed: int) -> TrainedNetwork:
     """Train a scorer whose odds follow the roots of the influences of rows.
 
-    Of the root r it learns the share ``r / (r + c)``, c the median: a bounded target, whose odds are ``r / c``. The root,
-    since an influence is measured on a pilot of few rows, and the largest are so by its chance.
+    Of the root r it learns the share ``r / (r + c)``, c the median: a bounded target, whose odds are ``r / c``. The
+    root, since an influence is measured on a pilot of few rows, and the largest are so by its chance.
 
     Parameters
     ----------

@@ -56,11 +56,13 @@ class ResampledClassifier(ClassifierWrapper):
     that is known; else the mean of its class. Samplers count rows: weighted rows are not resampled as repeated ones.
 
     Probabilities are those under the class priors of the resampled rows; `PriorCorrectedClassifier` corrects them to
-    the priors of the given rows. A sampler that draws rows with probabilities that it knows, as
+    the priors of the given rows. A sampler that knows with what probability it draws a row, as
     ``MUBO(selector="score")``, needs no more: the classifier learns from the rows drawn as they are, and its odds are
     divided by those of being drawn (`inclusion_proba`), which leaves less to chance than weights do (Wang, Zhang and
-    Wang, "Nonuniform Negative Sampling and Log Odds Correction with Rare Events Data", NeurIPS 2021). Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata
-    routing is on and sends them elsewhere; an array with one value a row is resampled with the rows.
+    Wang, "Nonuniform Negative Sampling and Log Odds Correction with Rare Events Data", NeurIPS 2021).
+
+    Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and sends them
+    elsewhere; an array with one value a row is resampled with the rows.
 
     Examples
     --------

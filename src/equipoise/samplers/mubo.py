@@ -30,8 +30,8 @@ from equipoise.containers import readable
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
-from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
 from equipoise.samplers.mubo_rows import Scaled, held_out, whole_problem
+from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork

@@ -85,7 +85,8 @@ def rho(X: Any, y: NDArray[Any], size: int, rng: np.random.Generator) -> Choice:
     """
     apart = rng.random(len(y)) < 0.5
     scores = [
-        _pilot(X[side], y[side], min(size, int((y[side] == 0).sum())), rng) for side in map(np.flatnonzero, (apart, ~apart))
+        _pilot(X[side], y[side], min(size, int((y[side] == 0).sum())), rng)
+        for side in map(np.flatnonzero, (apart, ~apart))
     ]
     losses = [np.logaddexp(0, score(X)) for score in scores]
     return _first(y, np.where(apart, 1, -1) * (losses[0] - losses[1]), size)

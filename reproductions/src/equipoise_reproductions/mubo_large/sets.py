@@ -37,7 +37,7 @@ def _donors() -> Dataset:
     path = data_home(None) / "large" / "donors.npz"
     if not path.is_file():
         raise FileNotFoundError(
-            f"donors is read from ADBench's arrays, but {path} cannot be found: save 11_donors.npz there under this name."
+            f"donors is read from ADBench's arrays, but {path} cannot be found: save 11_donors.npz there by that name."
         )
     with np.load(path) as arrays:
         return _dataset("donors", arrays["X"].astype(np.float32), arrays["y"], "KDD Cup 2014, ADBench", "see source")

@@ -61,8 +61,8 @@ def scores(folder: Path) -> pd.DataFrame:
     """Read scores and costs, a row a set, fold, way, model, reading and share."""
     key = ["set", "family", "arm", "repeat", "fold"]
     found = results(folder, metrics=[METRICS[name] for name in SCORED], readings=(DECIDED, CORRECTED, TUNED))
-    found = found.set_index([*key, "reading"]).unstack("reading")
-    table = pd.DataFrame({name: found[name, reading] for name, reading in SCORED.items()})
+    read = {name: found[found["reading"] == reading].set_index(key)[name] for name, reading in SCORED.items()}
+    table = pd.DataFrame(read)
     table = table.join(figures(folder).set_index(key)).reset_index()
     parts = table["arm"].str.split("/", expand=True).set_axis(_KEY, axis=1).astype({"share": float})
     return pd.concat([table[["set", "family", "fold"]], parts, table.drop(columns=key)], axis=1)

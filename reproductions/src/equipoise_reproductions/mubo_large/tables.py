@@ -16,6 +16,8 @@ from equipoise_reproductions.mubo_large.models import MODELS
 NEAR, A_FIFTH = 0.002, 0.2
 _SHARE = 0.05
 _UNIT = ["set", "fold"]
+_ROWS = ["model", "way"]
+_TESTED = ("average_precision", "log_loss")
 
 
 def of(scores: pd.DataFrame, model: str, reading: str = "corrected", share: float | None = _SHARE) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def near_by_set(scores: pd.DataFrame, model: str) -> pd.DataFrame:
 def tests(scores: pd.DataFrame, model: str, reading: str = "corrected", rival: str = "balanced") -> pd.DataFrame:
     """Differences of every way to class-balanced random rows over sets and folds; Wilcoxon's p, corrected by Holm."""
     rows = []
-    for metric in ("average_precision", "log_loss"):
+    for metric in _TESTED:
         table = wide(scores, metric, model, reading).drop(columns=["all"], errors="ignore").dropna(axis=1)
         sign = 1 if METRICS[metric].greater_is_better else -1
         tested = wilcoxon_holm(sign * table, rival)
@@ -86,22 +88,29 @@ def tests(scores: pd.DataFrame, model: str, reading: str = "corrected", rival: s
 def readings(scores: pd.DataFrame) -> pd.DataFrame:
     """Weights against corrected odds, on the same rows: mean over sets."""
     found = scores[scores["way"].isin(["balanced", "score"]) & (scores["share"] == _SHARE)]
-    means = found.groupby(["model", "way", "reading"], sort=False)[["average_precision", "log_loss"]].mean()
-    table = means.unstack("reading")
-    table.columns = [f"{METRICS[metric].title}, {reading}" for metric, reading in table.columns]
-    table.index = [f"{MODELS[model]}, {way}" for model, way in table.index]
-    return table.rename_axis("rows").map(number)
+    columns = {
+        f"{METRICS[metric].title}, {reading}": part.groupby(_ROWS, sort=False)[metric].mean().map(number)
+        for metric in _TESTED
+        for reading, part in found.groupby("reading", sort=False)
+    }
+    table = pd.DataFrame(columns)
+    return table.set_axis([f"{MODELS[model]}, {way}" for model, way in table.index]).rename_axis("rows")
 
 
 def by_share(scores: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Average precision and log loss by the share of majority rows, means over sets."""
+    """Average precision and log loss by the share of majority rows, means over the sets that all were run on."""
     found = of(scores, model, share=None)
     found = found[found["way"].isin(["balanced", "score"])]
-    means = found.groupby(["share", "way"])[["average_precision", "log_loss", "cpu_seconds"]].mean().unstack("way")
-    titles = {name: metric.title for name, metric in METRICS.items()} | {"cpu_seconds": "CPU seconds"}
-    means.columns = [f"{titles[metric]}, {way}" for metric, way in means.columns]
-    means.index = [f"{share:.0%}" for share in means.index]
-    return means.rename_axis("majority rows").map(number)
+    shares = found.groupby("set")["share"].nunique()
+    found = found[found["set"].isin(shares.index[shares == shares.max()])]
+    titles = {name: METRICS[name].title for name in _TESTED} | {"cpu_seconds": "CPU seconds"}
+    columns = {
+        f"{title}, {way}": part.groupby("share")[name].mean().map(number)
+        for name, title in titles.items()
+        for way, part in found.groupby("way")
+    }
+    table = pd.DataFrame(columns)
+    return table.set_axis([f"{share:.0%}" for share in table.index]).rename_axis("majority rows")
 
 
 def verdicts(scores: pd.DataFrame) -> Iterator[str]:
@@ -109,14 +118,14 @@ def verdicts(scores: pd.DataFrame) -> Iterator[str]:
     for model in scores["model"].unique():
         near, tested = nearness(scores, model).loc["score"], tests(scores, model).reset_index()
         own = tested[tested["way"] == "score"].set_index("metric")
-        lines = "; ".join(
-            f"{metric.lower()} better on {line['better on']}, median gain {line['median gain']}, p {line['p (Holm)']}"
+        found = [
+            f"{metric} better on {line['better on']}, median gain {line['median gain']}, p {line['p (Holm)']}"
             for metric, line in own.iterrows()
-        )
+        ]
         yield (
             f"{MODELS[model]}: the score is within {NEAR} of average precision of all rows on "
             f"{near.iloc[0]} tables, in a fifth of the time on {near.iloc[1]}, both on {near.iloc[2]}. Against "
-            f"class-balanced random rows: {lines}."
+            f"class-balanced random rows: {'; '.join(found)}."
         )
 
 
