@@ -23,6 +23,7 @@ _PAGES = {
     "mubo-table2": "mubo.study:table2",
     "mubo-table3": "mubo.study:table3",
     "mubo-chance": "chance.study:chance",
+    "mubo-large": "mubo_large.study:large",
     "smotified-gan": "smotified_gan.study:notebooks",
     "gan-suite": "gans.study:gans",
     "auto-suite": "auto_suite.study:auto",

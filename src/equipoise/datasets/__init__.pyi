@@ -11,3 +11,4 @@ from .named import fetch as fetch
 from .named import load as load
 from .opened import OpenTable as OpenTable
 from .opened import open_table as open_table
+from .rare_events import make_rare_events as make_rare_events
