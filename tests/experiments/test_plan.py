@@ -172,6 +172,21 @@ def test_cuts_are_repeats_then_steps_then_recipes():
     assert "to meet the time limit of 5 minutes" in told
 
 
+def test_repeats_make_way_for_the_reasons_and_recipes_do_not():
+    """The winner is fitted again on the folds and asked: that has its time in the plan, by a recipe of mean cost."""
+    costs = Costs({"none": Cost(10.0), "gbdt": Cost(20.0)}, fold=1.0)
+    wish = Protocol(("none", "gbdt"), 5, 2, 1, STEPS, random_state=0)
+    plain = Schedule(costs, Deadline(1e6, Clock()), 5, 2)
+    two, one = (plain.whole(wish.recipes, n) for n in (2, 1))
+    assert plain.reasons(wish.recipes) == 5 * (1 + 2 * 15) / 2 > 0.1 * two
+
+    def cut(limit):
+        return Schedule(costs, Deadline(limit, Clock()), 5, 2).cut(wish)
+
+    assert cut(two + 1).n_repeats == 1 and cut(two + plain.reasons(wish.recipes) + 1).n_repeats == 2
+    assert cut(one + 1).recipes == wish.recipes
+
+
 def test_a_second_is_told_to_be_too_short():
     with pytest.raises(ValueError, match=r"time limit of 0.0167 minutes: the quickest, 'gbdt', needs about .* Raise"):
         whole_command(1)

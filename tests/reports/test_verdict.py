@@ -50,6 +50,17 @@ def test_the_cheapest_of_those_near_the_best_is_recommended(stored):
     assert "`model/` beside this page is gbdt (histogram gradient boosting)" in found.use
 
 
+def test_the_best_of_recipes_that_cost_nearly_alike_is_recommended(stored):
+    """Seconds vary from run to run, so what takes up to twice as long is as cheap."""
+    names, skill = ("none", "under", "gbdt"), {"none": 2.0, "under": 2.0, "gbdt": 2.0}
+    comparison = stored((90, 30), names, skill=skill, seconds={"none": 0.6, "under": 0.5, "gbdt": 0.55}, n_repeats=1)
+    assert len(comparison.near_best) > 1 and comparison.winner == comparison.best
+    assert "none of them costs less than half of it" in verdict(comparison).advice
+    cheap = {name: 0.5 for name in names} | {comparison.best: 2.0}
+    comparison = stored((90, 30), names, skill=skill, seconds=cheap, n_repeats=1)
+    assert comparison.winner == comparison.leaderboard["recipe"][1]
+
+
 def test_a_model_that_was_not_saved_is_no_next_step(stored):
     comparison = stored((90, 30), ("none", "gbdt"))
     comparison.not_saved = "repeat the command."

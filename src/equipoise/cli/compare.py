@@ -91,7 +91,8 @@ def compare(
     folds
         Number of folds; each is the test set once a repeat. 5 by default, 3 for images.
     repeats
-        Number of divisions into folds; 2 by default, 4 for small tables.
+        Number of divisions into folds; 2 by default, 4 up to 1,000 rows, 1 for larger tables with 500 rows or more
+        of the rarest class.
     members
         Number of networks that each neural recipe averages, 4 by default, 1 for images; auto chooses its own.
     metric

@@ -37,6 +37,7 @@ _OPTIONS = {"n_folds": "folds", "n_repeats": "repeats", "n_members": "members", 
     "data": "data, or how its columns are read and used"
 }
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
+_MANY_RARE = 500  # rows of the rarest class, from which on one division into folds tells enough
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
 
@@ -69,7 +70,7 @@ def compare(
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
-        2 by default, 4 up to 1,000 rows.
+        2 by default, 4 up to 1,000 rows, 1 for larger tables with 500 rows or more of the rarest class.
     n_members : int, default=4
         Networks that each neural recipe averages over.
     metric : str, default="g_mean"
@@ -126,7 +127,7 @@ def compare(
     wish = Protocol(
         wanted,
         folds,
-        n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
+        n_repeats or (1 if by_time else _default_repeats(codes)),
         n_members,
         steps,
         random_state,
@@ -168,6 +169,12 @@ def check_names(recipes: Sequence[str], metric: str) -> None:
             named.classifier(name)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+
+
+def _default_repeats(codes: NDArray[np.int64]) -> int:
+    if len(codes) <= _FEW_ROWS:
+        return 4
+    return 1 if np.bincount(codes).min() >= _MANY_RARE else 2
 
 
 def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
 from equipoise.text import between, called, count, listed, number, seconds
 
@@ -17,6 +18,7 @@ _READ = {
     CALIBRATED: "with calibrated probabilities",
 }
 _LISTED = 5  # names in a sentence
+_TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 _SIMPLE = (UNTREATED, "logistic", "gbdt", "lightgbm", "xgboost", "catboost")
 """Recipes without a treatment of the imbalance."""
 
@@ -118,28 +120,71 @@ def _touches(note: str, recipe: str) -> bool:
 
 
 def _advice(comparison: Comparison) -> str:
-    """Name the recipes that do not differ significantly from the best, and recommend the cheapest of them."""
-    if len(comparison.recipes) == 1 or _all_equal(comparison):
+    """Name the recipes that do not differ significantly from the best, and recommend a cheap one of them."""
+    if len(comparison.recipes) == 1:
+        return ""
+    if comparison.aim.decides:
+        return _by_terms(comparison)
+    if _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
-        return "There are too few folds to judge any difference."
+        return _TOO_FEW_FOLDS
     near, best, winner = comparison.near_best, comparison.best, comparison.winner
-    if near == [best]:
-        return f"Every other recipe is significantly worse. Recommended: {called(best)} ({_times(comparison, best)})."
+    said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
+    return said if winner == best else f"{said} {_price(comparison, winner)}"
+
+
+def _near(comparison: Comparison, near: list[str], best: str) -> str:
     others = [called(name) for name in near if name != best]
-    who = (
-        "No other recipe differs significantly from it"
-        if len(near) == len(comparison.recipes)
-        else f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
+    if not others:
+        return "Every other recipe is significantly worse"
+    if len(near) == len(comparison.recipes):
+        return "No other recipe differs significantly from it"
+    return (
+        f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
         f"{listed(others, most=_LISTED)}"
     )
+
+
+def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
+    winner = comparison.winner
+    if near == [best]:
+        return f"Recommended: {called(best)} ({_times(comparison, best)})."
     if winner == best:
-        return f"{who}. Recommended: {called(best)}, which is also the cheapest of them ({_times(comparison, best)})."
+        return f"Recommended: {called(best)}; none of them costs less than half of it ({_times(comparison, best)})."
     simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
+    which = "the cheapest of them" if _is_cheapest(comparison, near) else "the best of the cheap ones"
     return (
-        f"{who}. {simple}Recommended: {called(winner)}, the cheapest of them ({_times(comparison, winner)}; "
-        f"{called(best)}: {_times(comparison, best)}). {_price(comparison, winner)}"
+        f"{simple}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
+        f"{called(best)}: {_times(comparison, best)})."
     )
+
+
+def _is_cheapest(comparison: Comparison, near: list[str]) -> bool:
+    board = comparison.leaderboard.set_index("recipe").loc[near]
+    return bool((board["seconds"] + board["predicting"].fillna(0)).idxmin() == comparison.winner)
+
+
+def _by_terms(comparison: Comparison) -> str:
+    """Rank the recipes by the user's terms, beside decisions that look at no feature, and recommend a cheap one."""
+    found, winner = comparison.by_terms, comparison.winner
+    best, title = found.best, TITLES[found.goal]
+
+    def told(recipe: str) -> str:
+        mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
+        return mean if len(found.table) < 2 else f"{mean} (95% interval {low} to {high})"
+
+    most = "highest" if found.greater_is_better else "lowest"
+    blind = [f"{name} {number(cost.mean, 1)}" for name, cost in found.blind().items()]
+    said = f"By your terms, {called(best)} has the {most} {title}: {told(best)}{_beside(blind)}."
+    if len(found.table) < 2:
+        return f"{said} {_TOO_FEW_FOLDS}"
+    said = f"{said} {_near(comparison, found.near_best, best)}. {_recommended(comparison, found.near_best, best)}"
+    return said if winner == best else f"{said} Its {title} is {told(winner)}."
+
+
+def _beside(blind: list[str]) -> str:
+    return f"; without any model, {listed(blind)}" if blind else ""
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
@@ -211,9 +256,7 @@ def _use(comparison: Comparison) -> str:
         f"Next step: `model/` beside this page is {name}, trained on all rows; "
         f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
-    if comparison.aim.decides and len(comparison.recipes) > 1:
-        model += f" Your terms say what it decides; the recipe was chosen by {METRICS[comparison.metric].title}."
-    if len(comparison.recipes) > 1 and _all_equal(comparison):
+    if len(comparison.recipes) > 1 and not comparison.aim.decides and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"
     return model
