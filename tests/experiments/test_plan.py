@@ -99,7 +99,7 @@ def costs_of(speed):
 def whole_command(budget, speed=1.0, reading=3.0, done=(), **machine):
     """Run a comparison as the command does: reading and pilots, the parts, scores and report, the winner's refit."""
     clock = Clock()
-    deadline, costs, said = Deadline(budget, clock), costs_of(speed), []
+    deadline, costs, said = Deadline(budget, clock, in_minutes=True), costs_of(speed), []
     load = machine.get("load", one_pace)
     clock.now += min(reading, 0.05 * budget) * load(0)
     wish = Protocol(NAMES, 5, 2, 4, STEPS, random_state=0)
@@ -255,7 +255,7 @@ def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():
     clock = Clock()
     costs = Costs({"gbdt": Cost(0.2), "logistic": Cost(0.3)}, fold=0.1, score=0.01, report=5.0)
     wish, said = Protocol(("logistic", "gbdt"), 5, 2, 4, STEPS, random_state=0), []
-    schedule = Schedule(costs, Deadline(60, clock), 5, 2)
+    schedule = Schedule(costs, Deadline(60, clock, in_minutes=True), 5, 2)
     slow = FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0 if recipe == "gbdt" else 1.0)
     found = run_in_time(schedule.cut(wish), schedule, slow, lambda protocol, note: said.append(note))
     assert found.recipes == ("logistic",) and not slow.pending(["logistic"], 0) and clock.now < 60
@@ -263,7 +263,9 @@ def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():
     assert slow.ran[-1] == (("logistic",), 0)
     clock.now, stuck = 0.0, FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0)
     with pytest.raises(TimeoutError, match="No recipe ended within the time limit of 1 minute"):
-        run_in_time(wish, Schedule(costs, Deadline(60, clock), 5, 2), stuck, lambda protocol, note: None)
+        run_in_time(
+            wish, Schedule(costs, Deadline(60, clock, in_minutes=True), 5, 2), stuck, lambda protocol, note: None
+        )
     assert clock.now < 60
 
 

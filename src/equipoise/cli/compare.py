@@ -114,7 +114,7 @@ def compare(
     report_by
         Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
-    deadline, console = Deadline(60 * budget), Console()
+    deadline, console = Deadline(60 * budget, in_minutes=True), Console()
     _check_source(table, target, demo, dataset, pictures)
     terms = stated.terms()
     with ProgressBars(console, deadline) as bars:

@@ -70,7 +70,7 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
-    deadline, console = None if budget is None else Deadline(60 * budget), Console()
+    deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
@@ -119,7 +119,9 @@ def fit(
         try:
             model = fit_whole(model, data, seconds=seconds)
         except TimeoutError as error:
-            raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error} Raise --budget.") from error
+            raise ValueError(
+                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy}"
+            ) from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)

@@ -142,7 +142,7 @@ def compare(
         schedule = Schedule(costs, deadline, folds, n_workers())
         _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
-        protocol = _going_on(store, request, wish)
+        protocol = _going_on(store, request, wish, deadline)
         costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
@@ -270,7 +270,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
-def _going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
+def _going_on(store: Store, request: dict[str, Any], wish: Protocol, deadline: Deadline) -> Protocol:
     """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
     before = _check_same(store, request)
     protocol = Protocol.from_json(store.get("protocol"))
@@ -279,7 +279,7 @@ def _going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol
     if protocol.share < 1:
         raise ValueError(
             f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
-            f"--budget {before / 60:g}, and results compare at equal steps only: repeat that budget to go on, or "
+            f"{deadline.option(before)}, and results compare at equal steps only: repeat that budget to go on, or "
             "choose another folder (--out) for a new one."
         )
     store.put("request", request)

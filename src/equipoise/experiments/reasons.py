@@ -2,7 +2,8 @@
 
 Models of folds are not kept, so the recipe is fitted again on the folds of the first repeat, with the same rows and
 seeds, and asked on their held-out rows. Predictions take about `_SECONDS` a fold, or what the time limit leaves: fewer
-permutations, then fewer rows are taken for slow models. What was found is kept in the store, so a comparison that goes on does not do it again.
+permutations, then fewer rows are taken for slow models. What was found is kept in the store, so a comparison that goes
+on does not do it again.
 """
 
 from functools import partial
