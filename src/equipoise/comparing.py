@@ -129,20 +129,21 @@ class ComparedRecipes:
         groups = by_group(self.comparison, self.dataset.reported)
         write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
-            persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
+            persistence.save(self.best, folder / "model", about=self._about(show_values))
         return folder
 
-    def _about(self) -> dict[str, Any]:
-        from equipoise.reports.for_card import for_card
+    def _about(self, show_values: bool) -> dict[str, Any]:
+        from equipoise.reports.for_card import findings_for_card, for_card
 
         counts, aim = self.dataset.y.value_counts(), self.comparison.aim
-        about = for_card(self.comparison) | {
+        about = for_card(self.comparison) | findings_for_card(self.dataset, show_values=show_values)
+        about |= {
+            "recipe": self.comparison.winner,
             "data": self.dataset.name,
             "target": str(self.dataset.y.name),
             "rows": len(self.dataset.y),
             "class_counts": {str(label): int(count) for label, count in counts.items()},
             "positive": str(aim.labels[aim.positive]),
-            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
         }
         return about | ({"aim": str(aim)} if aim.decides else {})
 

@@ -56,7 +56,7 @@ def test_the_best_of_recipes_that_cost_nearly_alike_is_recommended(stored):
     comparison = stored((90, 30), names, skill=skill, seconds={"none": 0.6, "under": 0.5, "gbdt": 0.55}, n_repeats=1)
     assert len(comparison.near_best) > 1 and comparison.winner == comparison.best
     assert "none of them costs less than half of it" in verdict(comparison).advice
-    cheap = {name: 0.5 for name in names} | {comparison.best: 2.0}
+    cheap = dict.fromkeys(names, 0.5) | {comparison.best: 2.0}
     comparison = stored((90, 30), names, skill=skill, seconds=cheap, n_repeats=1)
     assert comparison.winner == comparison.leaderboard["recipe"][1]
 

@@ -110,7 +110,7 @@ def compare(
     show_rows
         Show the most suspicious rows of a held-out fold in the report, by --id or by their number.
     show_values
-        Name levels of categories, and cells that the check quotes, in the report.
+        Name levels of categories, and cells that the check quotes, in the report and the model card.
     report_by
         Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
@@ -131,11 +131,12 @@ def compare(
         from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
-        check_names(recipes or (), metric)
+        of_files = table is not None and is_images(table)
+        check_names(recipes or (), metric, images=of_files)
         check_places(out)
         persistence.check_place(out / "model")
         of_images = None
-        if table is not None and is_images(table):
+        if table is not None and of_files:
             if report_by:
                 raise ValueError("Images have no columns to report by: leave out --report-by.")
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
@@ -178,7 +179,7 @@ def compare(
         if not comparison.obstacle:
             bars.advance("refitting")
             comparison.not_saved = save_winner(
-                comparison, data, target, reading, columns, out / "model", deadline, of_images
+                comparison, data, target, reading, columns, out / "model", deadline, of_images, show_values
             )
         bars.advance("report")
         command = command_line()

@@ -88,7 +88,10 @@ def fit(
         calibrates = as_images and recipe == recipes.AUTO
         parameters = {} if calibrates else _parameters(recipe, members, decision)
         recipe = recipes.AUTO_IMAGES if calibrates else recipe
-        (recipes.get if as_images else recipes.for_tables)(recipe)  # raises for others
+        if as_images:
+            parameters |= parameters_for_images(recipes.get(recipe))
+        else:
+            recipes.for_tables(recipe)  # raises for others
         recipes.classifier(recipe)  # raises where its package is missing
         persistence.check_place(out)
         announce_replaced(out)
@@ -98,7 +101,6 @@ def fit(
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
-            parameters |= parameters_for_images(recipes.get(recipe))
         else:
             data = load_task(table, target or "", reading, columns)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
@@ -119,6 +121,7 @@ def fit(
         try:
             model = fit_whole(model, data, seconds=seconds)
         except TimeoutError as error:
+            assert deadline is not None
             raise ValueError(
                 f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy}"
             ) from error
@@ -137,7 +140,8 @@ def about_model(
     data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
 ) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
-    from equipoise.tables.finding import LEFT_OUT, shortened
+    from equipoise.reports.for_card import findings_for_card
+    from equipoise.tables.finding import LEFT_OUT
 
     counts = data.y.value_counts()
     useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
@@ -152,7 +156,7 @@ def about_model(
         "id": columns.id or [],
         "left_out": [*(columns.drop or ()), *useless],
         "roles": dict(data.roles),
-        "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
+        **findings_for_card(data),
     }
 
 

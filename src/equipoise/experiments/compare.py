@@ -101,7 +101,7 @@ def compare(
         If no recipe ended in time.
     """
     deadline = budget if isinstance(budget, Deadline) else Deadline(budget)
-    check_names(recipes or (), metric)
+    check_names(recipes or (), metric, images=dataset.images)
     wanted = _wanted(dataset, recipes)
     _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
     by_time = dataset.times is not None
@@ -162,10 +162,12 @@ def compare(
     return Comparison(store)
 
 
-def check_names(recipes: Sequence[str], metric: str) -> None:
-    """Refuse recipes that cannot be had and metrics that are not known, before a table is read."""
-    for name in recipes:
+def check_names(recipes: Sequence[str], metric: str, *, images: bool = False) -> None:
+    """Refuse recipes that cannot be had and metrics that are not known, before a table or images are read."""
+    for name in _for_images(recipes) if images else recipes:
         if name != "all":
+            if not images:
+                named.for_tables(name)  # raises for those of images
             named.classifier(name)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
@@ -182,9 +184,6 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     if dataset.images:
         return _for_images(recipes)
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
-    for name in chosen:
-        if name != "all":
-            named.for_tables(name)  # raises for others
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
