@@ -257,7 +257,7 @@ def compare(
 
     from equipoise.datasets.checked import checked
     from equipoise.experiments.compare import check_names
-    from equipoise.tables.check import missing_labels
+    from equipoise.tables.check_table import missing_labels
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
     report_by = [report_by] if isinstance(report_by, str) else report_by

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from equipoise.datasets.dataset import Dataset
-from equipoise.tables.check import check_features
+from equipoise.tables.check_table import check_features
 from equipoise.tables.columns import Kind
 from equipoise.tables.finding import LEFT_OUT
 from equipoise.tables.formats import DATES, Style
