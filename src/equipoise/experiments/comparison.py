@@ -20,7 +20,7 @@ from equipoise.experiments.store import Cell, Store, StoredFold
 from equipoise.tables.finding import SEVERITIES, Finding
 from equipoise.text import listed
 
-_AS_CHEAP = 2.0  # times the cost of the cheapest recipe that still counts as cheap: times are noisy
+_AS_QUICK = 2.0  # times the time of the quickest recipe that still counts as quick: times are noisy
 _NEARLY_PERFECT = {"roc_auc": 0.998, "average_precision": 0.99}
 
 
@@ -280,15 +280,15 @@ class Comparison:
 
     @property
     def winner(self) -> str:
-        """The recipe to use: the best of the cheap ones among those that do not differ significantly from the best.
+        """The recipe to use: the best of the quick ones among those that do not differ significantly from the best.
 
-        These are `near_best`, or by the user's terms those of `by_terms`. Cheap is what costs at most twice what the
-        cheapest of them does, in seconds of a fit and of 10,000 predictions.
+        These are `near_best`, or by the user's terms those of `by_terms`. Quick is what takes at most twice the time of
+        the quickest of them, for a fit and 10,000 predictions.
         """
         near = self.by_terms.near_best if self.aim.decides else self.near_best
         board = self.leaderboard.set_index("recipe").loc[near]
-        cost = board["seconds"] + board["predicting"].fillna(0)
-        return str(cost.index[cost <= _AS_CHEAP * cost.min()][0])
+        took = board["seconds"] + board["predicting"].fillna(0)
+        return str(took.index[took <= _AS_QUICK * took.min()][0])
 
     @property
     def importance(self) -> pd.DataFrame:

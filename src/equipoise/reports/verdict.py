@@ -39,7 +39,9 @@ def verdict(comparison: Comparison) -> Verdict:
     tried = _tried(comparison)
     if comparison.obstacle:
         return Verdict(tried, f"No winner is crowned. {comparison.obstacle}", "", "", _go_on(comparison))
-    return Verdict(tried, _best(comparison), _advice(comparison), _readings(comparison), _use(comparison))
+    by_terms = comparison.aim.decides and len(comparison.recipes) > 1
+    best, advice = (_best_by_terms, _advice_by_terms) if by_terms else (_best, _advice)
+    return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
 
 
 def read_as(comparison: Comparison, recipe: str) -> str:
@@ -120,12 +122,8 @@ def _touches(note: str, recipe: str) -> bool:
 
 
 def _advice(comparison: Comparison) -> str:
-    """Name the recipes that do not differ significantly from the best, and recommend a cheap one of them."""
-    if len(comparison.recipes) == 1:
-        return ""
-    if comparison.aim.decides:
-        return _by_terms(comparison)
-    if _all_equal(comparison):
+    """Name the recipes that do not differ significantly from the best, and recommend a quick one of them."""
+    if len(comparison.recipes) == 1 or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
         return _TOO_FEW_FOLDS
@@ -151,40 +149,46 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
     if near == [best]:
         return f"Recommended: {called(best)} ({_times(comparison, best)})."
     if winner == best:
-        return f"Recommended: {called(best)}; none of them costs less than half of it ({_times(comparison, best)})."
+        return (
+            f"Recommended: {called(best)}; none of them takes less than half of its time ({_times(comparison, best)})."
+        )
     simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
-    which = "the cheapest of them" if _is_cheapest(comparison, near) else "the best of the cheap ones"
+    which = "the quickest of them" if _is_quickest(comparison, near) else "the best of the quick ones"
     return (
         f"{simple}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
         f"{called(best)}: {_times(comparison, best)})."
     )
 
 
-def _is_cheapest(comparison: Comparison, near: list[str]) -> bool:
+def _is_quickest(comparison: Comparison, near: list[str]) -> bool:
     board = comparison.leaderboard.set_index("recipe").loc[near]
     return bool((board["seconds"] + board["predicting"].fillna(0)).idxmin() == comparison.winner)
 
 
-def _by_terms(comparison: Comparison) -> str:
-    """Rank the recipes by the user's terms, beside decisions that look at no feature, and recommend a cheap one."""
-    found, winner = comparison.by_terms, comparison.winner
-    best, title = found.best, TITLES[found.goal]
-
-    def told(recipe: str) -> str:
-        mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
-        return mean if len(found.table) < 2 else f"{mean} (95% interval {low} to {high})"
-
+def _best_by_terms(comparison: Comparison) -> str:
+    """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
+    found = comparison.by_terms
     most = "highest" if found.greater_is_better else "lowest"
-    blind = [f"{name} {number(cost.mean, 1)}" for name, cost in found.blind().items()]
-    said = f"By your terms, {called(best)} has the {most} {title}: {told(best)}{_beside(blind)}."
-    if len(found.table) < 2:
-        return f"{said} {_TOO_FEW_FOLDS}"
-    said = f"{said} {_near(comparison, found.near_best, best)}. {_recommended(comparison, found.near_best, best)}"
-    return said if winner == best else f"{said} Its {title} is {told(winner)}."
+    blind = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in found.blind().items())
+    return f"By your terms, {called(found.best)} has the {most} {_by_goal(comparison, found.best)}{blind}."
 
 
-def _beside(blind: list[str]) -> str:
-    return f"; without any model, {listed(blind)}" if blind else ""
+def _by_goal(comparison: Comparison, recipe: str) -> str:
+    """Say what the terms rank by, and the figure of a recipe."""
+    found = comparison.by_terms
+    mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
+    return f"{TITLES[found.goal]}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
+
+
+def _advice_by_terms(comparison: Comparison) -> str:
+    """Recommend a quick recipe of those that do not differ significantly by the terms; tell the best by the metric."""
+    found, winner = comparison.by_terms, comparison.winner
+    said = _TOO_FEW_FOLDS
+    if len(found.table) > 1:
+        near, best = found.near_best, found.best
+        said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
+        said += "" if winner == best else f" Its {_by_goal(comparison, winner)}."
+    return f"{said} Whatever the terms: {_best(comparison)}"
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
