@@ -55,7 +55,7 @@ def test_the_best_of_recipes_that_take_nearly_as_long_is_recommended(stored):
     names, skill = ("none", "under", "gbdt"), {"none": 2.0, "under": 2.0, "gbdt": 2.0}
     comparison = stored((90, 30), names, skill=skill, seconds={"none": 0.6, "under": 0.5, "gbdt": 0.55}, n_repeats=1)
     assert len(comparison.near_best) > 1 and comparison.winner == comparison.best
-    assert "none of them takes less than half of its time" in verdict(comparison).advice
+    assert "none of them takes less than half its time" in verdict(comparison).advice
     cheap = dict.fromkeys(names, 0.5) | {comparison.best: 2.0}
     comparison = stored((90, 30), names, skill=skill, seconds=cheap, n_repeats=1)
     assert comparison.winner == comparison.leaderboard["recipe"][1]

@@ -138,6 +138,8 @@ def _near(comparison: Comparison, near: list[str], best: str) -> str:
         return "Every other recipe is significantly worse"
     if len(near) == len(comparison.recipes):
         return "No other recipe differs significantly from it"
+    if len(others) == 1:
+        return f"Of the other {len(comparison.recipes) - 1}, only {others[0]} does not differ significantly from it"
     return (
         f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
         f"{listed(others, most=_LISTED)}"
@@ -149,9 +151,7 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
     if near == [best]:
         return f"Recommended: {called(best)} ({_times(comparison, best)})."
     if winner == best:
-        return (
-            f"Recommended: {called(best)}; none of them takes less than half of its time ({_times(comparison, best)})."
-        )
+        return f"Recommended: {called(best)}; none of them takes less than half its time ({_times(comparison, best)})."
     simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
     which = "the quickest of them" if _is_quickest(comparison, near) else "the best of the quick ones"
     return (
