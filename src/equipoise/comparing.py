@@ -129,21 +129,22 @@ class ComparedRecipes:
         groups = by_group(self.comparison, self.dataset.reported)
         write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
-            persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
+            persistence.save(self.best, folder / "model", about=self._about(show_values))
         return folder
 
-    def _about(self) -> dict[str, Any]:
-        from equipoise.reports.for_card import for_card
+    def _about(self, show_values: bool) -> dict[str, Any]:
+        from equipoise.reports.for_card import findings_for_card, for_card
 
         aim = self.comparison.aim
         counts = self.dataset.class_counts or self.dataset.y.value_counts().to_dict()
-        about = for_card(self.comparison) | {
+        about = for_card(self.comparison) | findings_for_card(self.dataset, show_values=show_values)
+        about |= {
+            "recipe": self.comparison.winner,
             "data": self.dataset.name,
             "target": str(self.dataset.y.name),
             "rows": self.dataset.n_rows,
             "class_counts": {str(label): int(count) for label, count in counts.items()},
             "positive": str(aim.labels[aim.positive]),
-            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
         }
         return about | ({"aim": str(aim)} if aim.decides else {})
 
@@ -257,7 +258,7 @@ def compare(
 
     from equipoise.datasets.checked import checked
     from equipoise.experiments.compare import check_names
-    from equipoise.tables.check import missing_labels
+    from equipoise.tables.check_table import missing_labels
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
     report_by = [report_by] if isinstance(report_by, str) else report_by

@@ -71,7 +71,7 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
-    deadline, console = None if budget is None else Deadline(60 * budget), Console()
+    deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
@@ -89,7 +89,10 @@ def fit(
         calibrates = as_images and recipe == recipes.AUTO
         parameters = {} if calibrates else _parameters(recipe, members, decision)
         recipe = recipes.AUTO_IMAGES if calibrates else recipe
-        (recipes.get if as_images else recipes.for_tables)(recipe)  # raises for others
+        if as_images:
+            parameters |= parameters_for_images(recipes.get(recipe))
+        else:
+            recipes.for_tables(recipe)  # raises for others
         recipes.classifier(recipe)  # raises where its package is missing
         persistence.check_place(out)
         announce_replaced(out)
@@ -99,7 +102,6 @@ def fit(
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
-            parameters |= parameters_for_images(recipes.get(recipe))
         else:
             data = load_task(table, target or "", reading, columns, seed=seed)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
@@ -125,7 +127,10 @@ def fit(
         try:
             model = fit_sampled(recipe, model, data, seconds=seconds)
         except TimeoutError as error:
-            raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error} Raise --budget.") from error
+            assert deadline is not None
+            raise ValueError(
+                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy}"
+            ) from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
@@ -141,7 +146,8 @@ def about_model(
     data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
 ) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
-    from equipoise.tables.finding import LEFT_OUT, shortened
+    from equipoise.reports.for_card import findings_for_card
+    from equipoise.tables.finding import LEFT_OUT
 
     counts = data.class_counts or data.y.value_counts().to_dict()
     useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
@@ -156,7 +162,7 @@ def about_model(
         "id": columns.id or [],
         "left_out": [*(columns.drop or ()), *useless],
         "roles": dict(data.roles),
-        "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
+        **findings_for_card(data),
     }
 
 
