@@ -1,7 +1,6 @@
 """Every subset of the three papers' parts on the comparison suite: what is trained, and what the page speaks of."""
 
 from collections.abc import Iterator
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,21 @@ from equipoise.experiments.readings import CALIBRATED, DECIDED, TUNED, TUNED_FOR
 from equipoise.progress import OnProgress
 from equipoise_reproductions.suite import loaders
 from equipoise_reproductions.together import effects, plots
+from equipoise_reproductions.together.design import ARMS, CORRECTED, NATURAL, READINGS, SCORED, TWICE
 
-PARTS = ("mubo", "remix", "autobalance")
-ARMS = tuple("+".join(chosen) or "none" for n in range(4) for chosen in combinations(PARTS, n))
-TWICE = "remix+autobalance-la"
-"""Balanced batches under a search that starts from logit adjustment: the imbalance is corrected twice."""
-SCORED = ("g_mean", "balanced_brier", "macro_f1", "average_precision", "log_loss")
-NATURAL, CORRECTED = "natural", "corrected"
 FULL = Effort(n_folds=5, n_members=2, most_rows=6000, most_steps=300)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=60, most_sets=2)
+_QUICK_OUTER_STEPS = 3
 
 
-def _make(name: str, n_searched: int) -> Make:
+def _make(name: str, outer_steps: int) -> Make:
     """Make networks with the parts of an arm; with balanced batches the loss search starts from cross-entropy."""
     chosen = name.split("+")
     start = "ce" if "remix" in chosen and name != TWICE else "la"
     searches = "autobalance" in chosen or name == TWICE
 
     def make(fold: Any, protocol: Any) -> NeuralClassifier:
-        rows = MUBO(max_iter=n_searched, max_steps=protocol.max_steps, standardize=False)
+        rows = MUBO(max_iter=outer_steps, max_steps=protocol.max_steps, standardize=False)
         return NeuralClassifier(
             sampler=rows if "mubo" in chosen else None,
             batch_transform=ReMix() if "remix" in chosen else None,
@@ -49,7 +44,7 @@ def _make(name: str, n_searched: int) -> Make:
 
 def arms(*, quick: bool) -> list[Arm]:
     """Every subset of the three parts, and `TWICE`."""
-    return [Arm(name, name, _make(name, 3 if quick else OUTER_STEPS)) for name in (*ARMS, TWICE)]
+    return [Arm(name, name, _make(name, _QUICK_OUTER_STEPS if quick else OUTER_STEPS)) for name in (*ARMS, TWICE)]
 
 
 def together(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
@@ -79,12 +74,13 @@ def together_page(scores: pd.DataFrame, **facts: Any) -> dict[str, Any]:
     """Return what the page speaks of, beside its facts."""
     found = effects.effects(scores)
     return {
-        "effects": effects,
+        "tables": effects,
         "found": found,
-        "readings": {NATURAL: "as the networks decide", CORRECTED: "corrected on the other folds"},
-        "chart": plots.effect_bars(found),
+        "readings": READINGS,
+        "chart": plots.effect_chart(found),
         "arms": ARMS,
-        "twice": TWICE,
         "metrics": [METRICS[name] for name in SCORED],
-        "n_searched": OUTER_STEPS,
+        "n_sources": scores["family"].nunique(),
+        "n_sets": scores["set"].nunique(),
+        "outer_steps": OUTER_STEPS,
     }
