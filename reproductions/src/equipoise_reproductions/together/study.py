@@ -16,7 +16,7 @@ from equipoise_reproductions.suite import loaders
 from equipoise_reproductions.together import effects, plots
 from equipoise_reproductions.together.design import ARMS, CORRECTED, NATURAL, READINGS, SCORED, TWICE
 
-FULL = Effort(n_folds=5, n_members=2, most_rows=6000, most_steps=300)
+FULL = Effort(n_folds=3, n_members=1, most_rows=6000, most_steps=300)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=60, most_sets=2)
 _QUICK_OUTER_STEPS = 3
 
