@@ -42,7 +42,8 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
     assert str(error.value) == (
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
         "remix-text, mubo-table1, mubo-table2, mubo-table3, mubo-chance, smotified-gan, gan-suite, auto-suite, "
-        "autobalance-tables, autobalance-images, autobalance-groups, together."
+        "autobalance-tables, autobalance-images, autobalance-groups, autobalance-augmentation, "
+        "together."
     )
     assert not (tmp_path / "out").exists()
     assert reproductions.names() == [
@@ -60,6 +61,7 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "autobalance-tables",
         "autobalance-images",
         "autobalance-groups",
+        "autobalance-augmentation",
         "together",
     ]
 

@@ -28,6 +28,7 @@ _PAGES = {
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-augmentation": "augmentation.study:augmentation",
     "together": "together.study:together",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its

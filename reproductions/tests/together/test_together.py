@@ -38,7 +38,7 @@ def test_arms_are_the_subsets_and_balanced_batches_are_known_to_the_search():
         n_members, max_steps = 1, 10
 
     class Fold:
-        class fold:  # noqa: N801
+        class fold:
             seed = 0
 
     for arm in study.arms(quick=False):

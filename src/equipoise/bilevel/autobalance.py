@@ -55,7 +55,7 @@ class AutoBalance(BaseEstimator):
     gamma : float, default=0.2
         Parameter of `CDTLoss` for ``start="cdt"``.
     parameters : sequence of {"w", "offset", "delta"}, default=("offset", "delta")
-        Parameters to search for; the others keep their initial values.
+        Parameters to search for; the others keep their initial values. With an augmentation there may be none.
     sharing : "auto", None, int or "dictionary", default="auto"
         How parameters are tied across classes. None: one per class. int n: one per n classes of similar frequency.
         ``"dictionary"``: eight basis functions of class frequency for all. ``"auto"``: None up to 10 classes, else the
@@ -252,7 +252,8 @@ class AutoBalance(BaseEstimator):
 
     def _check_parameters(self) -> None:
         names = list(self.parameters)
-        if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
+        none_at_all = not names and self.augmentation is None
+        if none_at_all or len(set(names)) < len(names) or not set(names) <= set(NAMES):
             raise ValueError(
                 f"parameters must be one or more of 'w', 'offset' and 'delta', each once, but parameters={names!r}."
             )
