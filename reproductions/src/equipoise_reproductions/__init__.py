@@ -30,6 +30,8 @@ _PAGES = {
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-augmentation": "augmentation.study:augmentation",
+    "together": "together.study:together",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its
 facts, and a function ``<name>_page(facts)`` beside it that returns what the page's template speaks of."""

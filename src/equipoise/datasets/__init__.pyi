@@ -3,6 +3,7 @@ from .dataset import split_target as split_target
 from .entries import catalogue as catalogue
 from .entries import names as names
 from .entries import suite as suite
+from .grouped_images import make_grouped_images as make_grouped_images
 from .home import data_home as data_home
 from .imbalance import make_imbalance as make_imbalance
 from .imbalance import make_long_tail as make_long_tail
