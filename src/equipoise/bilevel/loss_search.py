@@ -1,7 +1,7 @@
 """A loss search beside a training loop."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from textwrap import shorten
 from typing import Any
@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.bilevel.batches import BatchSource
-from equipoise.bilevel.found_loss import FoundLoss
+from equipoise.bilevel.found_loss import FoundLoss, Generators, rows_of_replicas
 from equipoise.bilevel.history import MEASURES, History
+from equipoise.bilevel.inner import Batch
 from equipoise.bilevel.loss_gradient import loss_gradient, searched_weights
-from equipoise.bilevel.loss_parameters import NAMES, LossParameters
+from equipoise.bilevel.loss_parameters import NAMES, LossParameters, kind_of
 from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
+from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
 from equipoise.losses.reduction import Reduction, check_range
 from equipoise.text import listed
@@ -34,6 +36,8 @@ class LossSearch:
         Training steps so far, as counted by `loss`.
     n_batches : int
         Training batches, and validation batches, of an outer step.
+    generators : sequence of torch.Generator or None
+        Random generators of the augmentation on the CPU, one a replica; None is torch's global one.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class LossSearch:
         learning_rate: float,
         lead: int,
         grouped: bool,
+        augmentation: ClassAugmentation | None = None,
     ) -> None:
         self._model, self._map, self._objective, self._solver = model, parameters, objective, solver
         self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
         self.n_batches = n_batches
-        self._lead, self._grouped = lead, grouped
+        self._lead, self._grouped, self._augmentation = lead, grouped, augmentation
+        self.generators: Generators = [None if augmentation is None else augmentation.generator]
         self._departures = parameters.zeros()
         self._momentum = parameters.zeros()
         self._values = self._shaped(parameters.values(self._departures))
@@ -76,7 +82,10 @@ class LossSearch:
 
     @property
     def parameters(self) -> Named:
-        """Current ``w``, ``offset`` (mean 0 over classes) and ``delta``, each (K,), or (K, G) with groups."""
+        """Current ``w``, ``offset`` (mean 0 over classes) and ``delta``, each (K,), or (K, G) with groups.
+
+        With an augmentation also its ``strength_<op>`` and ``probability_<op>``.
+        """
         return {name: value.clone() for name, value in self._values.items()}
 
     def loss(
@@ -104,6 +113,40 @@ class LossSearch:
         return parametric_cross_entropy(
             logits, target, w=w, offset=offset, delta=delta, group=group, reduction=reduction
         )
+
+    def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
+        """Augment the images of a training batch with the current strengths; without an augmentation return them.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, channels, height, width), uint8 or floating
+        target, group : Tensor
+            As in `loss`.
+        """
+        self._check_groups(group)
+        return self._augmented(self._values, x, target, group, self.generators)
+
+    def _augmented(
+        self, values: Named, x: Tensor, target: Tensor, group: Tensor | None, generators: Generators
+    ) -> Tensor:
+        if self._augmentation is None:
+            return x
+        own = {name: value for name, value in values.items() if name not in NAMES}
+        if self._lead:
+            return rows_of_replicas(self._augmentation, own, x, target, group, generators=generators)
+        return self._augmentation.rows(x, target, group=group, generator=generators[0], values=own)
+
+    def retraining_augmentation(self) -> ClassAugmentation | None:
+        """Return the augmentation found, the mean over the later half of the outer steps, to train a new network."""
+        if self._augmentation is None:
+            return None
+        parts = {kind: self._of_kind(kind) for kind in ("strength", "probability")}
+        changes = {"strength": parts["strength"], "op_probability": parts["probability"]}
+        return ClassAugmentation(**self._augmentation.get_params() | changes)
+
+    def _of_kind(self, kind: str) -> Named:
+        means = self._history.later_means().items()
+        return {name.removeprefix(f"{kind}_"): value for name, value in means if kind_of(name) == kind != name}
 
     def retraining_loss(self, *, reduction: Reduction = "mean") -> ParametricCrossEntropy:
         """Return the result: a loss with the mean of the parameters over the later half of the outer steps.
@@ -140,6 +183,7 @@ class LossSearch:
         The model runs in evaluation mode, outside autocast and without the wrappers of DDP, Fabric or
         ``torch.compile``; its weights, statistics and gradients stay unchanged. Under DDP all processes must call this
         together, each with its own batches; all get the parameters that one process would find on all batches.
+        Training batches come as they are before `augment`, which is applied here; validation batches stay as they are.
 
         Parameters
         ----------
@@ -165,7 +209,8 @@ class LossSearch:
             )
         self._warn_of_missing([batch.target for batch in validation])
         slopes, value, residual = loss_gradient(
-            self._model, self._values, train, validation, self._objective, self._solver, self._lead
+            *(self._model, self._values, train, validation, self._objective, self._solver, self._lead),
+            inputs=self._inputs(),
         )
         if not (self._lead or value.isfinite().all()):  # of a stack, one network may diverge
             warnings.warn(
@@ -194,18 +239,36 @@ class LossSearch:
                 stacklevel=3,
             )
 
+    def _inputs(self) -> Callable[[Named, Batch, int], Batch] | None:
+        """Return the augmentation of the training batches, with the same draws at each call for a batch."""
+        if self._augmentation is None:
+            return None
+        seeds = [torch.randint(2**62, (self.n_batches,), generator=each).tolist() for each in self.generators]
+
+        def inputs(values: Named, batch: Batch, number: int) -> Batch:
+            draws = [torch.Generator().manual_seed(seeds_of_one[number]) for seeds_of_one in seeds]
+            return batch._replace(x=self._augmented(values, batch.x, batch.target, batch.group, draws))
+
+        return inputs
+
     @torch.enable_grad()
     def _by_departures(self, slopes: Named) -> Named:
-        """Convert derivatives by w, offset and delta to derivatives by departures."""
+        """Convert derivatives by parameters to derivatives by departures."""
         departures = leaves(self._departures)
         values = self._of(departures)
         moving = [name for name in values if values[name].requires_grad]
         return gradients(reduce(torch.add, ((values[name] * slopes[name]).sum() for name in moving)), departures)
 
     def _move(self, gradient: Named) -> None:
-        """Step along the mean of past directions, each of length 1, so that scale and outliers have no effect."""
+        """Step along the mean of past directions, each of length 1, so that scale and outliers have no effect.
+
+        Those of an augmentation have this length in the mean over its operations, of all strengths together.
+        """
+        squares: dict[str, list[Tensor]] = {}
         for name, slope in gradient.items():
-            length = slope.flatten(-2).norm(dim=-1)[..., None, None]
+            squares.setdefault(kind_of(name), []).append(slope.square().sum((-2, -1), keepdim=True))
+        for name, slope in gradient.items():
+            length = torch.stack(squares[kind_of(name)]).mean(0).sqrt()
             known = length.isfinite() & (length > 0)  # unknown where a network diverged
             direction = torch.where(known, slope / length, 0.0)
             self._momentum[name] = torch.lerp(direction, self._momentum[name], _MOMENTUM)
@@ -218,7 +281,7 @@ class LossSearch:
         return self._version != before or all(parameter.grad is None for parameter in trained)
 
     def _of(self, departures: Named) -> Named:
-        """Return w, offset and delta of departures from the start."""
+        """Return the parameters of departures from the start."""
         on_device = {name: value.to(self._departures[name].device) for name, value in departures.items()}
         return self._shaped(self._map.values(on_device))
 

@@ -76,7 +76,8 @@ def compare(
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file; or images: a folder with a folder for each class, perhaps in
+        csv, tsv, parquet, feather, xlsx or arff file; a folder of csv or parquet files, of which a sample by class is
+        compared on if it is large; or images: a folder with a folder for each class, perhaps in
         train/, val/ and test/, a zip or tar file of it, a csv file of path and label, npz or idx files.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
@@ -142,7 +143,7 @@ def compare(
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
-            data = _task(table, target, dataset, reading, columns, report_by or ())
+            data = _task(table, target, dataset, reading, columns, report_by or (), seed)
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
@@ -224,9 +225,10 @@ def _task(
     reading: Reading,
     columns: Columns,
     report_by: Sequence[str],
+    seed: int,
 ) -> "Dataset":
     if table is not None and target is not None:
-        return load_task(table, target, reading, columns, report_by)
+        return load_task(table, target, reading, columns, report_by, seed=seed)
     if columns.roles or report_by:
         given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))
         raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")

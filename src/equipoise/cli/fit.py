@@ -47,7 +47,8 @@ def fit(
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file, or images, as of `compare`.
+        csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
+        Of a folder too large for memory, a sample by class trains; probabilities are those of the whole table.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
@@ -78,7 +79,7 @@ def fit(
 
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.experiments.arms import fit_parameters, without_random_rows
-        from equipoise.experiments.whole import fit_whole
+        from equipoise.experiments.whole import fit_sampled
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.tables.preprocessing import TableWarning
 
@@ -102,13 +103,18 @@ def fit(
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
         else:
-            data = load_task(table, target or "", reading, columns)
+            data = load_task(table, target or "", reading, columns, seed=seed)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     if calibrates:
         recipe = f"{recipe}+{recipes.CALIBRATED}"
         model.steps[-1] = ("classifier", CalibratedClassifier(model[-1], cv=_FOLDS, decision=decision or "balanced"))
+    if terms and data.class_counts is not None:
+        raise ValueError(
+            f"{table} is larger than the sample that trains, on which no decision can be tuned here: use `equipoise "
+            "compare`, which tunes it on held-out rows, or leave your terms out."
+        )
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
@@ -119,7 +125,7 @@ def fit(
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_whole(model, data, seconds=seconds)
+            model = fit_sampled(recipe, model, data, seconds=seconds)
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(
@@ -143,14 +149,14 @@ def about_model(
     from equipoise.reports.for_card import findings_for_card
     from equipoise.tables.finding import LEFT_OUT
 
-    counts = data.y.value_counts()
+    counts = data.class_counts or data.y.value_counts().to_dict()
     useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
     return {
         "recipe": recipe,
         "decision": getattr(model[-1], "decision", None),
         "data": data.name,
         "target": str(data.y.name) if target is not None else None,
-        "rows": len(data.y),
+        "rows": data.n_rows,
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
         "id": columns.id or [],

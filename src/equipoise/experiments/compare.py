@@ -104,10 +104,14 @@ def compare(
     check_names(recipes or (), metric, images=dataset.images)
     wanted = _wanted(dataset, recipes)
     _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
-    by_time = dataset.times is not None
+    by_time, sampled = dataset.times is not None, dataset.class_counts is not None
     if by_time and (n_repeats or 1) > 1:
         raise ValueError("Time divides the rows in one way: leave out the number of repeats (--repeats).")
-    wanted, unweighted = _that_take_weights(wanted, metric) if dataset.weights is not None else (wanted, [])
+    unweighted: list[str] = []
+    if dataset.weights is not None:
+        if not METRICS[metric].takes_weights:
+            raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
+        wanted, unweighted = (wanted, []) if sampled else _that_take_weights(wanted)
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
@@ -188,10 +192,8 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
 
-def _that_take_weights(recipes: tuple[str, ...], metric: str) -> tuple[tuple[str, ...], list[str]]:
+def _that_take_weights(recipes: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     """Return the recipes that can weigh rows, and a note of those that cannot."""
-    if not METRICS[metric].takes_weights:
-        raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
     able = tuple(name for name in recipes if "sample_weight" in taken_by(named.classifier(name)))
     unable = [name for name in recipes if name not in able]
     if not able:
@@ -257,6 +259,7 @@ def _begin(
             "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
             "grouped": dataset.groups is not None,
             "weighted": dataset.weights is not None,
+            "sampled_from": None if dataset.class_counts is None else dataset.n_rows,
         },
     )
     store.put("versions", versions())

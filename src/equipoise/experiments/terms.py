@@ -33,7 +33,9 @@ BLIND = {"never an alarm": 0, "an alarm for every row": PER}
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
-def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike) -> ClassifierMixin:
+def natural(
+    recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike, *, sampled: bool = False
+) -> ClassifierMixin:
     """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known.
 
     Parameters
@@ -42,12 +44,15 @@ def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: A
     classifier : classifier
     counts, mass : array-like of shape (K,)
         Rows of each class, and the sum of their weights.
+    sampled : bool
+        Whether the weights are those of a sample by class, which do not count in training.
     """
     learned, rows = learned_priors(recipe, counts), np.asarray(mass, dtype=np.float64)
-    learned = None if learned is None else weighted_priors(learned, counts, mass)
+    learned = None if learned is None else weighted_priors(learned, counts, counts if sampled else mass)
     if learned is None or np.allclose(learned, rows / rows.sum()):
         return classifier
-    return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors="observed")
+    target = rows / rows.sum() if sampled else "observed"
+    return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors=target)
 
 
 @dataclass(frozen=True, eq=False)
