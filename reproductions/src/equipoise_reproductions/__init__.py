@@ -23,12 +23,15 @@ _PAGES = {
     "mubo-table2": "mubo.study:table2",
     "mubo-table3": "mubo.study:table3",
     "mubo-chance": "chance.study:chance",
+    "mubo-large": "mubo_large.study:large",
     "smotified-gan": "smotified_gan.study:notebooks",
     "gan-suite": "gans.study:gans",
     "auto-suite": "auto_suite.study:auto",
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-augmentation": "augmentation.study:augmentation",
+    "together": "together.study:together",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its
 facts, and a function ``<name>_page(facts)`` beside it that returns what the page's template speaks of."""

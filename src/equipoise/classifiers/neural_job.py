@@ -284,8 +284,8 @@ def _resampled(
         X = np.arange(len(rows))[:, np.newaxis] if only_repeats(draft.sampler) else table.X[rows]
         drawn = resample(draft.sampler, X, labels, seed, **apart)
         draft.sampler_diagnostics_ += drawn.diagnostics
-        if row_weights is not None:
-            row_weights = drawn.weights(row_weights, labels)
+        if row_weights is not None or drawn.sample_weight is not None:
+            row_weights = drawn.weights(np.ones(len(rows)) if row_weights is None else row_weights, labels)
         if drawn.synthetic.any():
             made_codes = np.searchsorted(draft.classes_, drawn.y[drawn.synthetic])
             made = Table(drawn.X[drawn.synthetic].astype(draft.dtype), made_codes, table.n_classes)
