@@ -9,6 +9,7 @@ QUICK = {"max_iter": 3, "max_epochs": 2, "hidden_layer_sizes": (8,), "random_sta
 FEW_EPOCHS = {"max_epochs": 1, "random_state": 0}
 SAMPLERS = [
     MUBO(**QUICK),
+    MUBO(selector="score", majority_fraction=0.3, max_steps=40, random_state=0),
     MUBO(variant="paper", **QUICK),
     MUBO(variant="authors", **QUICK),
     *(sampler(**FEW_EPOCHS) for sampler in (SMOTifiedGAN, GBO, SSG)),

@@ -11,12 +11,13 @@ from torch import nn
 
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart
+from equipoise.bilevel.score_search import ScoredRestart
 from equipoise.files import replacing
 from equipoise.training import TrainedNetwork
 from equipoise.training.results import AdamState
 
 _PLAIN = ("size_before", "objective", "values", "n_steps", "unchanged", "done")
-_ROLES = ("network", "best")
+_ROLES = ("network", "best", "scorer")
 _PLAIN_OF_NETWORK = ("vectorized", "seconds", "n_steps", "stopped_by", "history")
 
 
@@ -38,8 +39,9 @@ def save_search(path: Path, request: str, restarts: Sequence[Restart], records: 
     for number, restart in enumerate(restarts):
         arrays |= {f"{number}/kept": restart.kept, f"{number}/accepted": restart.accepted}
         state = {name: getattr(restart, name) for name in _PLAIN} | {"rng": restart.rng.bit_generator.state}
+        arrays |= {f"{number}/landmarks/{i}": part for i, part in enumerate(getattr(restart, "landmarks", ()))}
         for role in _ROLES:
-            if (network := getattr(restart, role)) is not None:
+            if (network := getattr(restart, role, None)) is not None:
                 state[role] = {name: getattr(network, name) for name in _PLAIN_OF_NETWORK}
                 arrays |= _arrays(f"{number}/{role}", network)
         states.append(state)
@@ -82,6 +84,8 @@ def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: 
         restart.rng.bit_generator.state = kept["rng"]
         for name in _PLAIN:
             setattr(restart, name, kept[name])
+        if isinstance(restart, ScoredRestart):
+            restart.landmarks = tuple(_of(arrays, f"{number}/landmarks/").values())
         for role in _ROLES:
             if role in kept:
                 setattr(restart, role, _network(f"{number}/{role}", kept[role], arrays, pattern))
@@ -99,14 +103,14 @@ def _arrays(prefix: str, network: TrainedNetwork) -> dict[str, Any]:
 
 def _network(prefix: str, state: dict[str, Any], arrays: dict[str, Any], pattern: nn.Module | None) -> TrainedNetwork:
     """Rebuild a network; arrays keep the order of the file."""
-    parts = {
-        part: {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
-        for part in ("weights", "first", "second")
-        for start in [f"{prefix}/{part}/"]
-    }
+    parts = {part: _of(arrays, f"{prefix}/{part}/") for part in ("weights", "first", "second")}
     optimizer = None
     if f"{prefix}/n_steps" in arrays:
         moments = [*parts["first"].values()], [*parts["second"].values()]
         optimizer = AdamState(*moments, int(arrays[f"{prefix}/n_steps"]))
     history = [(step, value) for step, value in state["history"]]
     return TrainedNetwork(parts["weights"], pattern, optimizer=optimizer, **state | {"history": history})
+
+
+def _of(arrays: dict[str, Any], start: str) -> dict[str, Any]:
+    return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}

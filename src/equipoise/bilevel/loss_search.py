@@ -1,6 +1,7 @@
 """A loss search beside a training loop."""
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from textwrap import shorten
 from typing import Any
@@ -21,6 +22,7 @@ from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
 from equipoise.losses.reduction import Reduction, check_range
+from equipoise.text import listed
 
 _MOMENTUM = 0.9
 
@@ -65,6 +67,7 @@ class LossSearch:
             solver.check_size(sum(value.numel() for value in searched_weights(model, solver).values()))
         self._version: int | None = None
         self.n_steps = 0
+        self._told_missing = False
         self._history = History(self._of)
         self._history.begin(self._departures)
         self._train = BatchSource("train_batches", n_batches)
@@ -204,15 +207,37 @@ class LossSearch:
                 "Validation targets must be class indices, since losses are summed by class, but they are floating: "
                 "leave validation batches unmixed."
             )
+        self._warn_of_missing([batch.target for batch in validation])
         slopes, value, residual = loss_gradient(
             *(self._model, self._values, train, validation, self._objective, self._solver, self._lead),
             inputs=self._inputs(),
         )
+        if not (self._lead or value.isfinite().all()):  # of a stack, one network may diverge
+            warnings.warn(
+                f"The objective of the validation batches is {float(value):g}, so this outer step moves nothing: look "
+                "for NaN or infinite values in the batches, or for a network that diverges.",
+                stacklevel=2,
+            )
         gradient = self._by_departures(slopes)
         length = flat(gradient, self._lead).norm(dim=-1)
         self._move(gradient)
         self._values = self._of(self._departures)
         self._history.add(self.n_steps, self._departures, dict(zip(MEASURES, (value, residual, length))))
+
+    def _warn_of_missing(self, targets: Sequence[Tensor]) -> None:
+        """Say once which classes no validation row shows: the loss cannot be tuned for them."""
+        if self._told_missing or self._lead:
+            return
+        there = torch.cat([target.flatten().cpu() for target in targets]).unique().tolist()
+        if missing := [code for code in range(self._map.class_counts.shape[-2]) if code not in there]:
+            self._told_missing = True
+            warnings.warn(
+                f"The {self.n_batches} validation batches of this outer step hold no row of class "
+                f"{listed(missing, most=5)}, so the step cannot tell how to treat "
+                f"{'it' if len(missing) == 1 else 'them'}: give larger or stratified validation batches, or raise "
+                "n_batches.",
+                stacklevel=3,
+            )
 
     def _inputs(self) -> Callable[[Named, Batch, int], Batch] | None:
         """Return the augmentation of the training batches, with the same draws at each call for a batch."""

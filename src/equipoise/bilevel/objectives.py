@@ -79,7 +79,7 @@ class BalancedHeldOut:
         self, restarts: Sequence[Restart], samples: Sequence[Rows], networks: Sequence[TrainedNetwork], loss: Loss
     ) -> list[Measured]:
         """See `Objective`."""
-        rows = [_measured_on(restart.problem) for restart in restarts]
+        rows = [measured_on(restart.problem) for restart in restarts]
         codes = [restart.problem.codes[part] for restart, part in zip(restarts, rows, strict=True)]
         measured = losses_on(networks, _tables(restarts, rows), codes, restarts[0].problem.n_classes, loss)
         weights = [restart.problem.weights_of(part) for restart, part in zip(restarts, rows, strict=True)]
@@ -106,7 +106,8 @@ def _tables(restarts: Sequence[Restart], rows: Sequence[Rows]) -> list[NDArray[n
     return [restart.problem.gather(part) for restart, part in zip(restarts, rows, strict=True)]
 
 
-def _measured_on(problem: RowProblem) -> Rows:
+def measured_on(problem: RowProblem) -> Rows:
+    """Rows held out, and those of a class of which none are."""
     held_out = np.unique(problem.codes[problem.held_out])
     alone = problem.kept[~np.isin(problem.codes[problem.kept], held_out)]
     return np.concatenate([problem.held_out, alone])

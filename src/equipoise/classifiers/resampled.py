@@ -56,8 +56,13 @@ class ResampledClassifier(ClassifierWrapper):
     that is known; else the mean of its class. Samplers count rows: weighted rows are not resampled as repeated ones.
 
     Probabilities are those under the class priors of the resampled rows; `PriorCorrectedClassifier` corrects them to
-    the priors of the given rows. Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata
-    routing is on and sends them elsewhere; an array with one value a row is resampled with the rows.
+    the priors of the given rows. A sampler that knows with what probability it draws a row, as
+    ``MUBO(selector="score")``, needs no more: the classifier learns from the rows drawn as they are, and its odds are
+    divided by those of being drawn (`inclusion_proba`), which leaves less to chance than weights do (Wang, Zhang and
+    Wang, "Nonuniform Negative Sampling and Log Odds Correction with Rare Events Data", NeurIPS 2021).
+
+    Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and sends them
+    elsewhere; an array with one value a row is resampled with the rows.
 
     Examples
     --------
@@ -92,7 +97,12 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = check_method_params(X, routed.sampler.fit_resample, indices=rows)
         drawn = resample(self.sampler, safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
-        self.sample_weight_ = None if sample_weight is None else drawn.weights(weights[rows], given)
+        self.inclusion_ = getattr(drawn.sampler, "inclusion_proba", None)
+        if sample_weight is None:
+            self.sample_weight_ = None
+        else:
+            drawn = drawn if self.inclusion_ is None else replace(drawn, sample_weight=None)
+            self.sample_weight_ = drawn.weights(weights[rows], given)
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
@@ -134,7 +144,27 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of `classes_`.
+        """
+        proba = super().predict_proba(X)
+        if self.inclusion_ is None:
+            return proba
+        proba = proba / self.inclusion_(X)
+        return proba / proba.sum(axis=1, keepdims=True)
+
     def _labels(self, X: Any) -> NDArray[Any]:
+        if self.inclusion_ is not None:
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
         return np.ravel(self.classifier_.predict(self._read(X)))  # CatBoost gives a column for several classes
 
     @available_if(has_method("decision_function"))

@@ -10,3 +10,6 @@ from .imbalance import make_long_tail as make_long_tail
 from .memory_mapped import map_parquet as map_parquet
 from .named import fetch as fetch
 from .named import load as load
+from .opened import OpenTable as OpenTable
+from .opened import open_table as open_table
+from .rare_events import make_rare_events as make_rare_events

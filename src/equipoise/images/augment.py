@@ -44,8 +44,8 @@ class Augment(Parametrized):
     ----------
     strength : float or sequence of float, default=1.0
         Factor of all ranges but ``crop`` and flips; a sequence has one for each class.
-    crop : int, default=4
-        Largest shift in whole pixels, as a crop of the padded image.
+    crop : int or float, default=4
+        Largest shift in whole pixels, as a crop of the padded image; below 1 a share of the shorter side, rounded.
     flip, vertical_flip : float, default=0.5, 0.0
         Probability of a mirror image, left to right and top to bottom.
     shift : float, default=0.0
@@ -101,7 +101,7 @@ class Augment(Parametrized):
         self,
         *,
         strength: float | Sequence[float] | Tensor = 1.0,
-        crop: int = 4,
+        crop: float = 4,
         flip: float = 0.5,
         vertical_flip: float = 0.0,
         shift: float = 0.0,
@@ -258,8 +258,8 @@ class Augment(Parametrized):
         y_sign = torch.where(u["vertical_flip"] < self.vertical_flip, -1.0, 1.0).to(images)
         # Where a pixel of the result lies in the image, in pixels from the centre: turn after shear after mirror.
         rows = (
-            (cos * x_sign, (cos * shear - sin) * y_sign, self._shift(u, "x", amount, width)),
-            (sin * x_sign, (sin * shear + cos) * y_sign, self._shift(u, "y", amount, height)),
+            (cos * x_sign, (cos * shear - sin) * y_sign, self._shift(u, "x", amount, width, min(height, width))),
+            (sin * x_sign, (sin * shear + cos) * y_sign, self._shift(u, "y", amount, height, min(height, width))),
         )
         sides = (width / 2, height / 2)
         matrix = [[rows[i][j] * sides[j] / sides[i] for j in (0, 1)] + [rows[i][2] / sides[i]] for i in (0, 1)]
@@ -267,8 +267,9 @@ class Augment(Parametrized):
         grid = functional.affine_grid(theta, [n, 1, height, width], align_corners=False)
         return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
-    def _shift(self, u: "_Draws", axis: str, amount: Mapping[str, Tensor], side: int) -> Tensor:
-        whole = (u[f"crop_{axis}"] * (2 * self.crop + 1)).floor() - self.crop
+    def _shift(self, u: "_Draws", axis: str, amount: Mapping[str, Tensor], side: int, shorter: int) -> Tensor:
+        crop = self.crop if self.crop >= 1 else round(self.crop * shorter)
+        whole = (u[f"crop_{axis}"] * (2 * crop + 1)).floor() - crop
         return whole + side * u.changed("shift", amount, f"shift_{axis}")
 
     def _coloured(self, images: Tensor, u: "_Draws", amount: Mapping[str, Tensor], span: float) -> Tensor:

@@ -19,19 +19,26 @@ from imblearn.under_sampling.base import BaseCleaningSampler
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.bilevel.checkpoint import load_search, save_search
+from equipoise.bilevel.row_score import blocks
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes
+from equipoise.containers import readable
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_rows import Scaled, held_out, whole_problem
+from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
+_OUTER_STEPS = 100
+_HIDDEN = (256, 128)
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
 _MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
 
@@ -42,6 +49,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     The search starts from the minority rows alone. Each outer step proposes a few rows of the majority classes, trains
     a network on the accepted and the proposed rows, and accepts the proposal if an objective does not rise. The network
     remains as `classifier_`.
+
+    With ``selector="score"`` the search does not decide row by row: it learns a small network that scores any row, and
+    draws rows by their scores with known probabilities, for tables on which each step of a search would see next to
+    nothing. One pass over the table scores all of its rows.
 
     Parameters
     ----------
@@ -67,19 +78,21 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     n_restarts : int, default=1
         Searches run in lockstep, which differ by chance; the rows returned are those of the one with the lowest
         objective, and `classifier_` is the mean of all.
-    max_iter : int, default=100
-        Outer steps, at most.
+    max_iter : int, optional
+        Outer steps, at most; 100, and 2 of ``selector="score"``.
     max_epochs : int, optional
         Epochs of the inner loop in each outer step; 10 in ``"default"``, else 2000.
     max_steps : int, optional
-        Gradient steps of each restart in the whole search, divided among the outer steps, in place of epochs.
+        Gradient steps of each restart in the whole search, divided among the outer steps, in place of epochs; 150 an
+        outer step of ``selector="score"``.
     tol : float, default=1e-3
         Norm of the gradient at which the inner loop stops.
-    hidden_layer_sizes : sequence of int, default=(256, 128)
+    hidden_layer_sizes : sequence of int, optional
+        (256, 128), and (64, 64) of ``selector="score"``.
     batch_size : int, optional
-        64 in ``"default"``, else 32.
+        64 in ``"default"``, 256 of ``selector="score"``, else 32.
     learning_rate : float, optional
-        1e-3 in ``"default"``, else 1e-4.
+        1e-3 in ``"default"``, 5e-3 of ``selector="score"``, else 1e-4.
     n_iter_no_change : int, optional
         Outer steps without an acceptance after which a restart ends; 20 in ``"default"``, else none.
     validation_fraction : float, default=0.1
@@ -106,7 +119,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         Rows kept, in ascending order; all minority rows are (in ``"authors"`` as bootstrapped).
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows kept; None if none were given. The inner loop and the objective weigh rows by them, rows of
-        weight 0 are left out, and sizes of micro-samples count rows.
+        weight 0 are left out, and sizes of micro-samples count rows. With ``selector="score"`` never None, and divided
+        by `inclusion_probabilities_`: weighted sums over the rows kept estimate those over all rows without bias.
+    inclusion_probabilities_ : ndarray of shape (n_new,)
+        Probability with which each row kept was drawn, 1 for those of other classes; of ``selector="score"`` only.
     restarts_ : list of ndarray
         Rows kept by each restart.
     history_ : DataFrame
@@ -121,6 +137,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     See Also
     --------
     imblearn.under_sampling.RandomUnderSampler : Rows at random, without a search.
+    equipoise.ResampledClassifier : Any classifier on the rows kept; on those that a score drew, its odds corrected.
 
     References
     ----------
@@ -139,13 +156,15 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
+        "selector": [StrOptions({"search", "score"})],
+        "majority_fraction": [Interval(Real, 0, 1, closed="right")],
         "variant": [StrOptions(set(VARIANTS))],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [None, Interval(Integral, 1, None, closed="left")],
         "max_epochs": [None, Interval(Integral, 1, None, closed="left")],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": [None, "array-like"],
         "batch_size": [None, Interval(Integral, 1, None, closed="left")],
         "learning_rate": [None, Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [None, Interval(Integral, 1, None, closed="left")],
@@ -164,13 +183,15 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self,
         *,
         sampling_strategy: Any = "auto",
+        selector: Literal["search", "score"] = "search",
+        majority_fraction: float = 0.05,
         variant: Literal["default", "paper", "authors"] = "default",
         n_restarts: int = 1,
-        max_iter: int = 100,
+        max_iter: int | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         tol: float = 1e-3,
-        hidden_layer_sizes: Sequence[int] = (256, 128),
+        hidden_layer_sizes: Sequence[int] | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         n_iter_no_change: int | None = None,
@@ -185,6 +206,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
+        self.selector = selector
+        self.majority_fraction = majority_fraction
         self.variant = variant
         self.n_restarts = n_restarts
         self.max_iter = max_iter
@@ -249,30 +272,99 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         scaler = self._scaler(X, variant, rng)
         majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
         whole = whole_problem(Scaled(X, scaler), codes, len(classes), majority, sample_weight)
+        select = self._by_score if self.selector == "score" else self._by_search
+        select(whole, variant, rng, classes, scaler, dependence)
+        return safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
+
+    def _by_search(
+        self,
+        whole: RowProblem,
+        variant: Variant,
+        rng: np.random.Generator,
+        classes: NDArray[Any],
+        scaler: Standardizer | None,
+        dependence: Dependence | None,
+    ) -> None:
         restarts = []
         for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
             rng = np.random.default_rng([seed])
             problem = held_out(whole, self.validation_fraction, rng, dependence) if variant.holds_out else whole
             restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
         search = self._search(variant, len(classes))
-        records = self._searched(search, restarts)
-        self.history_ = pd.DataFrame(records)
+        self.history_ = pd.DataFrame(self._searched(search, restarts))
         self.restarts_ = [self._rows(whole, restart) for restart in restarts]
         self.sample_indices_ = self.restarts_[int(np.argmin([restart.objective for restart in restarts]))]
-        self.sample_weight_ = None if sample_weight is None else sample_weight[self.sample_indices_]
+        self.sample_weight_ = None if whole.weights is None else whole.weights[self.sample_indices_]
         networks = self._networks(search, variant, restarts, self.restarts_)
         self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
-        return safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
+
+    def _by_score(
+        self,
+        whole: RowProblem,
+        variant: Variant,
+        rng: np.random.Generator,
+        classes: NDArray[Any],
+        scaler: Standardizer | None,
+        dependence: Dependence | None,
+    ) -> None:
+        parameters = self.get_params(deep=False)
+        check_parameters(parameters)
+        read = ("hidden_layer_sizes", "max_iter", "max_steps", "batch_size", "learning_rate", "objective", "acceptance")
+        search = score_search(fraction=self.majority_fraction, **{name: parameters[name] for name in read})
+        problem = held_out(whole, self.validation_fraction, rng, dependence)
+        with ProgressBars(Console(quiet=not self.verbose)) as bars:
+            chosen = choose(
+                search,
+                whole,
+                problem,
+                int(rng.integers(1 << 31)),
+                checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+                request=lambda restart: self._request(search.settings.max_steps, [restart]),
+                max_time=self.max_time,
+                on_step=lambda done, total: bars.advance("searching", done, total),
+            )
+        self.history_ = pd.DataFrame(chosen.records)
+        self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
+        self.inclusion_probabilities_ = chosen.probabilities
+        self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
+        self.score_ = chosen.score
+        self.classifier_ = FittedEnsemble([chosen.pilot], classes, scaler)
+
+    @available_if(lambda self: self.selector == "score")
+    def inclusion_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probability with which a row of the table would have been drawn, had it each label.
+
+        The score knows a row by its features alone, so that the rows need not have been in the table. If p(k|x) are the
+        probabilities of the table, those of the rows drawn are in proportion to p(k|x) times this.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            A column a class, in the order of ``classifier_.classes_``; 1 for classes that are not under-sampled.
+
+        Notes
+        -----
+        Of ``selector="score"`` only: in a search by row, rows have no probability.
+        """
+        check_is_fitted(self, "score_")
+        rows = Scaled(validate_data(self, readable(X), accept_sparse="csr", reset=False), self.classifier_.scaler_)
+        parts = [self.score_.probabilities(rows.block(part)) for part in blocks(np.arange(rows.shape[0]))]
+        return np.concatenate(parts)
 
     def _scaler(self, X: Any, variant: Variant, rng: np.random.Generator) -> Standardizer | None:
         if not (variant.standardize if self.standardize is None else self.standardize):
             return None
         n = X.shape[0]
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
-        return Standardizer.of(Scaled(X, None)[rows])
+        return Standardizer.of(Scaled(X, None)[rows], clip=CLIP if self.selector == "score" else None)
 
     def _search(self, variant: Variant, n_classes: int) -> RowSearch:
-        search, hidden = variant.search, tuple(int(size) for size in self.hidden_layer_sizes)
+        search, max_iter = variant.search, self.max_iter or _OUTER_STEPS
+        hidden = tuple(int(size) for size in self.hidden_layer_sizes or _HIDDEN)
         settings = replace(
             search.settings,
             network=variant.network(hidden, n_classes),
@@ -284,10 +376,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         return replace(
             search,
             settings=settings,
-            max_iter=self.max_iter,
+            max_iter=max_iter,
             max_epochs=max_epochs,
             evaluation_epochs=min(search.evaluation_epochs, max_epochs),
-            inner_steps=None if self.max_steps is None else max(1, self.max_steps // self.max_iter),
+            inner_steps=None if self.max_steps is None else max(1, self.max_steps // max_iter),
             n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
             proposal=self.proposal or search.proposal,
             objective=self.objective or search.objective,
@@ -297,7 +389,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     def _searched(self, search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
         path, request, records = None, "", []
         if self.checkpoint is not None:
-            path, request = Path(self.checkpoint), self._request(search, restarts)
+            path, request = Path(self.checkpoint), self._request(search.inner_steps, restarts)
             if path.exists():
                 network, problem = search.settings.network, restarts[0].problem
                 pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
@@ -311,7 +403,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
             return search_rows(search, restarts, records, max_time=self.max_time, on_step=keep)
 
-    def _request(self, search: RowSearch, restarts: Sequence[Restart]) -> str:
+    def _request(self, inner_steps: int | None, restarts: Sequence[Restart]) -> str:
         """Say what is searched and how, as far as the steps of the search depend on it."""
         if not isinstance(self.random_state, Integral):
             raise ValueError(
@@ -320,7 +412,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         settings = {name: _said(value) for name, value in self.get_params().items() if name not in _MAY_DIFFER}
         problem = restarts[0].problem
         rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in restarts]
-        return json.dumps([settings, search.inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
+        return json.dumps([settings, inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
 
     def _networks(
         self, search: RowSearch, variant: Variant, restarts: Sequence[Restart], rows: Sequence[NDArray[np.int64]]

@@ -22,6 +22,10 @@ class Scaled:
     def __init__(self, X: Any, scaler: Standardizer | None) -> None:
         self._X, self._scaler, self.shape = X.tocsr() if issparse(X) else X, scaler, X.shape
 
+    def block(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return rows in single precision, as networks read them."""
+        return self[rows].astype(np.float32)
+
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         values: Any = self._X[rows]
         values = values.toarray() if issparse(values) else values

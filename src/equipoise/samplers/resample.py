@@ -32,6 +32,8 @@ class Resampled:
         The sampler's own weights of the rows.
     diagnostics : list of dict
         Diagnostics of the synthetic rows, one entry a class; empty if the sampler has none.
+    sampler : object or None
+        The fitted sampler.
     """
 
     X: Any
@@ -40,6 +42,7 @@ class Resampled:
     sources: NDArray[np.int64]
     sample_weight: NDArray[np.float64] | None = None
     diagnostics: list[dict[str, Any]] = field(default_factory=list)
+    sampler: Any = None
 
     def weights(self, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """Weights of the resampled rows.
@@ -68,6 +71,15 @@ class Resampled:
 def holds_out(sampler: BaseEstimator) -> bool:
     """Return whether a sampler holds rows out, so that it must know how rows depend on each other."""
     return "dependence" in signature(sampler.fit_resample).parameters
+
+
+def only_repeats(sampler: BaseEstimator | None) -> bool:
+    """Return whether a sampler draws rows without a look at them, so that positions serve it as rows."""
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.under_sampling import RandomUnderSampler
+
+    own = type(sampler)  # a subclass may look at the rows
+    return own is RandomUnderSampler or (own is RandomOverSampler and not getattr(sampler, "shrinkage", None))
 
 
 def resample(
@@ -118,7 +130,7 @@ def resample(
         synthetic = _differ(X_out, safe_indexing(flat, sources)) if moves else np.zeros(len(sources), dtype=bool)
     X_out = X_out.reshape(-1, *X.shape[1:]) if np.ndim(X) > 2 else X_out
     diagnostics = fitted.diagnostics_.to_dict("records") if hasattr(fitted, "diagnostics_") else []
-    return Resampled(X_out, y_out, synthetic, sources, getattr(fitted, "sample_weight_", None), diagnostics)
+    return Resampled(X_out, y_out, synthetic, sources, getattr(fitted, "sample_weight_", None), diagnostics, fitted)
 
 
 def _real(X: Any) -> Any:

@@ -1,0 +1,138 @@
+"""MUBO's amortised search: its default parameters, and the rows that it draws."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.bilevel.checkpoint import load_search, save_search
+from equipoise.bilevel.row_score import RowScore
+from equipoise.bilevel.row_search import Record
+from equipoise.bilevel.rows import Restart, RowProblem
+from equipoise.bilevel.score_search import ScoreSearch, begin, draw, search_scores
+from equipoise.training import Settings, TrainedNetwork
+
+OUTER_STEPS = 2
+CLIP = 5.0
+"""Bound of standardised features: the pilot is trained on few rows."""
+
+_STEPS = 150
+_HIDDEN = (64, 64)
+_OF_SEARCH = {
+    "variant": "default",
+    "n_restarts": 1,
+    "max_epochs": None,
+    "n_iter_no_change": None,
+    "proposal": None,
+}
+"""Parameters that only the search by row reads, with their defaults."""
+
+
+class Chosen(NamedTuple):
+    """Rows that a score drew.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Ascending, with those of the minority.
+    probabilities : ndarray of shape (len(rows),)
+    score : RowScore
+    pilot : TrainedNetwork
+    records : list of dict
+    """
+
+    rows: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    score: RowScore
+    pilot: TrainedNetwork
+    records: list[Record]
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters of the search by row.
+
+    Raises
+    ------
+    ValueError
+        If one is set.
+    """
+    for name, default in _OF_SEARCH.items():
+        if (value := parameters[name]) != default:
+            raise ValueError(
+                f"{name} is for selector='search', but {name}={value!r} with selector='score': leave it at {default!r}."
+            )
+
+
+def score_search(
+    *,
+    fraction: float,
+    hidden_layer_sizes: Sequence[int] | None,
+    max_iter: int | None,
+    max_steps: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    objective: Any,
+    acceptance: Any,
+) -> ScoreSearch:
+    """Return the search that parameters of `MUBO` ask for."""
+    steps = max_iter or OUTER_STEPS
+    settings = Settings(
+        network=tuple(int(size) for size in hidden_layer_sizes or _HIDDEN),
+        batch_size=batch_size or 256,
+        learning_rate=learning_rate or 5e-3,
+        max_steps=_STEPS if max_steps is None else max(1, max_steps // steps),
+        dropout=0.3,
+    )
+    given = {"objective": objective, "acceptance": acceptance}
+    parts = {name: part for name, part in given.items() if part is not None}
+    return ScoreSearch(settings, fraction, max_iter=steps, **parts)
+
+
+def choose(
+    search: ScoreSearch,
+    whole: RowProblem,
+    problem: RowProblem,
+    seed: int,
+    *,
+    checkpoint: Path | None,
+    request: Callable[[Restart], str],
+    max_time: float | None,
+    on_step: Callable[[int, int], None],
+) -> Chosen:
+    """Search for a score, and draw rows of the whole table by it.
+
+    Parameters
+    ----------
+    search : ScoreSearch
+    whole, problem : RowProblem
+        All rows, and the same with some held out for the objective.
+    seed : int
+    checkpoint : Path or None
+        Keeps the search after each outer step, to go on from.
+    request : callable
+        Says what is searched, for the checkpoint.
+    max_time : float or None
+        In seconds, for the outer steps.
+    on_step : callable
+        Called with the numbers of outer steps done and at most.
+    """
+    restart, records, said = begin(problem, seed), [], ""
+    if checkpoint is not None:
+        said = request(restart)
+        if checkpoint.exists():
+            records = load_search(checkpoint, said, [restart], None)
+
+    def keep(done: int, total: int) -> None:
+        on_step(done, total)
+        if checkpoint is not None:
+            save_search(checkpoint, said, [restart], records)
+
+    search_scores(search, restart, records, max_time=max_time, on_step=keep)
+    assert restart.best is not None
+    score, drawn, probabilities = draw(search, restart.score, whole, restart.rng)
+    rows = np.concatenate([whole.kept, drawn])
+    chances = np.concatenate([np.ones(len(whole.kept)), probabilities])
+    order = np.argsort(rows)
+    return Chosen(rows[order], chances[order], score, restart.best, records)

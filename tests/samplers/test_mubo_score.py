@@ -1,0 +1,187 @@
+"""MUBO's learned score: rows of known probability, on the table and beyond it, stopped and resumed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from equipoise import MUBO, NeuralClassifier, ResampledClassifier
+from equipoise.bilevel.proposals import RandomRows
+from equipoise.datasets import make_rare_events
+
+QUICK = {"selector": "score", "max_steps": 60, "hidden_layer_sizes": (16,), "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y, useful = make_rare_events(20_000, minority_fraction=0.01, useful_fraction=0.1, random_state=0)
+    return X, np.where(y == 1, "event", "none"), useful
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    sampler = MUBO(**QUICK)
+    X, y = sampler.fit_resample(*data[:2])
+    return sampler, X, y
+
+
+def test_rows_probabilities_and_weights_belong_together(data, fitted):
+    X, y, _ = data
+    sampler, X_small, y_small = fitted
+    rows, chances = sampler.sample_indices_, sampler.inclusion_probabilities_
+    np.testing.assert_array_equal(X_small, X[rows])
+    np.testing.assert_array_equal(y_small, y[rows])
+    assert (np.diff(rows) > 0).all() and set(np.flatnonzero(y == "event")) <= set(rows)
+    assert abs((y_small == "none").sum() - int(0.05 * (y == "none").sum())) <= 1
+    assert (chances[y_small == "event"] == 1).all() and ((chances > 0) & (chances <= 1)).all()
+    np.testing.assert_array_equal(sampler.sample_weight_, 1 / chances)
+    column = (y_small == "none").astype(int)  # classes_ are event, none
+    np.testing.assert_allclose(sampler.inclusion_proba(X_small)[np.arange(len(rows)), column], chances, rtol=1e-5)
+
+
+def test_probabilities_of_the_whole_table_add_up_to_the_rows_kept(data, fitted):
+    X, y, _ = data
+    probabilities = fitted[0].inclusion_proba(X)
+    assert abs(probabilities[y == "none", 1].sum() - (fitted[2] == "none").sum()) < 1.5
+    assert (probabilities[:, 0] == 1).all()
+
+
+def test_the_rows_that_matter_are_preferred(data):
+    X, y, useful = data
+    sampler = MUBO(selector="score", random_state=0)
+    _, y_small = sampler.fit_resample(X, y)
+    kept = sampler.sample_indices_[y_small == "none"]
+    assert useful[kept].mean() > 2.5 * useful[y == "none"].mean()
+
+
+def test_sums_over_many_searches_are_unbiased(data):
+    """Of the whole chain: a score learned from the table, and a draw by it."""
+    X, y = data[0][:4000], data[1][:4000]
+    values = X[:, 1].astype(np.float64) ** 2 + X[:, 0]
+    estimates = []
+    for seed in range(60):
+        sampler = MUBO(**QUICK | {"random_state": seed, "max_iter": 1, "max_steps": 20})
+        sampler.fit_resample(X, y)
+        estimates.append((sampler.sample_weight_ * values[sampler.sample_indices_]).sum())
+    estimates = np.array(estimates)
+    assert abs(estimates.mean() - values.sum()) < 5 * estimates.std() / np.sqrt(len(estimates))
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_gives_others(data, fitted):
+    again, other = (MUBO(**QUICK | {"random_state": seed}) for seed in (0, 1))
+    again.fit_resample(*data[:2]), other.fit_resample(*data[:2])
+    np.testing.assert_array_equal(again.sample_indices_, fitted[0].sample_indices_)
+    np.testing.assert_array_equal(again.inclusion_probabilities_, fitted[0].inclusion_probabilities_)
+    assert not np.array_equal(other.sample_indices_, fitted[0].sample_indices_)
+
+
+@pytest.mark.parametrize("container", ["memmap", "sparse", "frame"])
+def test_any_container_gives_the_same_rows(container, data, fitted, tmp_path):
+    X = data[0]
+    if container == "memmap":
+        np.save(tmp_path / "X.npy", X)
+        X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    X = {"sparse": csr_matrix, "frame": pd.DataFrame, "memmap": lambda X: X}[container](X)
+    if container == "frame":
+        X.columns = X.columns.astype(str)
+    sampler = MUBO(**QUICK)
+    sampler.fit_resample(X, data[1])
+    np.testing.assert_array_equal(sampler.sample_indices_, fitted[0].sample_indices_)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_killed_search_resumes_to_the_same_bytes(steps, data, tmp_path, monkeypatch):
+    """Killed after so many outer steps are on disk, the last time before the final draw."""
+    parameters = {**QUICK, "max_iter": 3}
+    whole, stopped = MUBO(**parameters), MUBO(**parameters, checkpoint=tmp_path / "search")
+    X_whole, _ = whole.fit_resample(*data[:2])
+    from equipoise.samplers import mubo_score
+
+    save, saved = mubo_score.save_search, []
+
+    def killed(*arguments):
+        save(*arguments)
+        saved.append(arguments)
+        if len(saved) == steps:
+            raise Killed
+
+    monkeypatch.setattr(mubo_score, "save_search", killed)
+    with pytest.raises(Killed):
+        stopped.fit_resample(*data[:2])
+    monkeypatch.setattr(mubo_score, "save_search", save)
+    X_resumed, _ = stopped.fit_resample(*data[:2])
+    assert X_resumed.tobytes() == X_whole.tobytes()
+    assert stopped.inclusion_probabilities_.tobytes() == whole.inclusion_probabilities_.tobytes()
+    assert stopped.history_["step"].tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="another search"):
+        stopped.set_params(majority_fraction=0.1).fit_resample(*data[:2])
+
+
+def test_rejected_draws_leave_the_score(data):
+    class Never:
+        def accepts(self, value, restart):
+            return not restart.values
+
+    sampler = MUBO(**QUICK | {"max_iter": 3}, acceptance=Never())
+    sampler.fit_resample(*data[:2])
+    once = MUBO(**QUICK | {"max_iter": 1, "max_steps": 20})
+    once.fit_resample(*data[:2])
+    assert sampler.history_["accepted"].tolist() == [True, False, False]
+    np.testing.assert_array_equal(sampler.inclusion_proba(data[0][:50]), once.inclusion_proba(data[0][:50]))
+
+
+def test_several_majority_classes_and_weights(data):
+    X, y, _ = data
+    rng = np.random.default_rng(0)
+    y = np.where((y == "none") & (X[:, 2] > 0.5), "other", y)
+    weights = rng.integers(0, 3, size=len(y)).astype(float)
+    sampler = MUBO(**QUICK)
+    _, y_small = sampler.fit_resample(X, y, sample_weight=weights)
+    rows = sampler.sample_indices_
+    assert (weights[rows] > 0).all()
+    np.testing.assert_allclose(sampler.sample_weight_, weights[rows] / sampler.inclusion_probabilities_)
+    for label in ("none", "other"):
+        assert abs((y_small == label).sum() - int(0.05 * ((y == label) & (weights > 0)).sum())) <= 1
+    probabilities = sampler.inclusion_proba(X[:100])
+    assert (probabilities[:, 0] == 1).all() and (probabilities[:, 1:] < 1).any()
+
+
+def test_parameters_of_the_search_by_row_are_refused(data):
+    for parameter in ({"variant": "paper"}, {"n_restarts": 2}, {"max_epochs": 3}, {"proposal": RandomRows()}):
+        with pytest.raises(ValueError, match="selector='score'"):
+            MUBO(**QUICK | parameter).fit_resample(*data[:2])
+    assert not hasattr(MUBO(), "inclusion_proba")
+
+
+def test_corrected_odds_are_those_of_all_rows():
+    """A logistic model that is true: its coefficients and its mean probability come back from 10% of the rows."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60_000, 3))
+    log_odds = X @ [1.5, -1.0, 0.5] - 4
+    y = (rng.random(len(X)) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    sampler = MUBO(selector="score", majority_fraction=0.1, random_state=0)
+    flexible = make_pipeline(StandardScaler(), NeuralClassifier(max_steps=1500, random_state=0))
+    for model in (flexible, LogisticRegression()):
+        clf = ResampledClassifier(sampler, model).fit(X, y)
+        proba = clf.predict_proba(X)
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+        np.testing.assert_array_equal(clf.predict(X[:200]), proba[:200].argmax(axis=1))
+        if model is flexible:
+            assert abs(proba[:, 1].mean() / y.mean() - 1) < 0.15
+    tilted = LogisticRegression().fit(X[clf.sample_indices_], y[clf.sample_indices_])
+    assert tilted.predict_proba(X)[:, 1].mean() > 2 * y.mean()  # so that there was something to correct
+
+
+def test_networks_weigh_rows_that_a_score_drew():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3)).astype(np.float32)
+    y = (rng.random(len(X)) < 1 / (1 + np.exp(4 - 1.5 * X[:, 0]))).astype(int)
+    clf = NeuralClassifier(sampler=MUBO(selector="score", random_state=0), max_steps=600, random_state=0).fit(X, y)
+    assert abs(clf.predict_proba(X)[:, 1].mean() / y.mean() - 1) < 0.3
