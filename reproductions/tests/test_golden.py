@@ -127,6 +127,13 @@ def test_gans():
     same(again("gan-suite", **facts, effort=study.FULL), kept("gan-suite", "gans"))
 
 
+def test_together():
+    from equipoise_reproductions.together import study
+
+    facts = {"scores": csv("together/scores.csv"), "missing": [], "quick": False}
+    same(again("together", **facts, effort=study.FULL), kept("together", "together"))
+
+
 def test_chance():
     from equipoise_reproductions.chance import study
 

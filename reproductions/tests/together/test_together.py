@@ -89,8 +89,8 @@ def test_parts_that_replace_each_other_have_an_interaction_below_nought():
 @pytest.mark.parametrize(
     ("worth", "advice"),
     [
-        (lambda parts: 0.1 * len(parts), "combine them as mubo+remix+autobalance"),
-        (lambda parts: 0.1 * ("remix" in parts) - 0.01 * len(parts), "do not combine them by default"),
+        (lambda parts: 0.1 * len(parts), "combine mubo and remix and autobalance where"),
+        (lambda parts: 0.1 * ("remix" in parts) - 0.01 * len(parts), "So combine nothing where"),
     ],
 )
 def test_a_sum_is_advised_where_it_beats_all_that_it_is_made_of(worth, advice):

@@ -107,12 +107,12 @@ def best_subset(scores: pd.DataFrame, reading: str) -> str:
     return str(sum(table[1:], table[0]).idxmin())
 
 
-def better_on(scores: pd.DataFrame, subset: str, reading: str) -> dict[str, list[str]]:
-    """Return the metrics on which a subset is significantly better than each of its own smaller subsets."""
+def better_on(scores: pd.DataFrame, subset: str, reading: str, side: int = 1) -> dict[str, list[str]]:
+    """Return the metrics on which a subset is significantly better than each smaller one; worse with side -1."""
     smaller = [arm for arm in ARMS if arm != subset and (arm == "none" or set(arm.split("+")) < set(subset.split("+")))]
     won: dict[str, list[str]] = {arm: [] for arm in smaller}
     for name in SCORED if smaller else ():
-        sign = 1 if METRICS[name].greater_is_better else -1
+        sign = side if METRICS[name].greater_is_better else -side
         tested = wilcoxon_holm(sign * by_family(read(scores, reading), name, [subset, *smaller]), subset)
         for arm in smaller:
             if tested["pvalue_holm"][arm] < _LEVEL and tested["median_difference"][arm] < 0:
@@ -121,12 +121,19 @@ def better_on(scores: pd.DataFrame, subset: str, reading: str) -> dict[str, list
 
 
 def _beats(scores: pd.DataFrame, subset: str, reading: str) -> str:
-    won = better_on(scores, subset, reading)
+    won, lost = (better_on(scores, subset, reading, side) for side in (1, -1))
     if not won:
-        return "no part is added to it"
-    return "it is significantly better than " + "; than ".join(
-        f"{arm} on {listed(metrics) if metrics else 'no metric'}" for arm, metrics in won.items()
-    )
+        return "nothing is better than it in the mean"
+    said = [
+        f"against {arm} it is significantly better on {_named(won[arm])}"
+        + (f" and worse on {_named(lost[arm])}" if lost[arm] else "")
+        for arm in won
+    ]
+    return "; ".join(said)
+
+
+def _named(metrics: list[str]) -> str:
+    return listed(metrics) if metrics else "no metric"
 
 
 def _mains(found: pd.DataFrame, reading: str) -> str:
@@ -153,12 +160,12 @@ def _title(term: str) -> str:
 
 
 def _advice(scores: pd.DataFrame, *chosen: str) -> str:
-    """Advise to combine only where a sum is significantly better than all that it is made of."""
-    earned = [
-        subset
-        for subset, reading in zip(chosen, READINGS, strict=True)
-        if "+" in subset and all(better_on(scores, subset, reading).values())
-    ]
-    if earned:
-        return f"So combine them as {listed(dict.fromkeys(earned), 'or')}, which is better than each of its parts."
-    return "So do not combine them by default: no sum is significantly better than everything that it is made of."
+    """Advise to combine only where a sum is significantly better, on some metric, than all that it is made of."""
+    told = []
+    for subset, reading in zip(chosen, READINGS, strict=True):
+        earned = "+" in subset and all(better_on(scores, subset, reading).values())
+        where = (
+            f"where decisions and probabilities are {'taken as they are' if reading == NATURAL else READINGS[reading]}"
+        )
+        told.append(f"combine {subset.replace('+', ' and ')} {where}" if earned else f"combine nothing {where}")
+    return f"So {told[0]}, and {told[1]}."
