@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from equipoise import MUBO, NeuralClassifier, ResampledClassifier
+from equipoise import MUBO, NeuralClassifier, ResampledClassifier, load, save
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.datasets import make_rare_events
 
@@ -185,3 +185,28 @@ def test_networks_weigh_rows_that_a_score_drew():
     y = (rng.random(len(X)) < 1 / (1 + np.exp(4 - 1.5 * X[:, 0]))).astype(int)
     clf = NeuralClassifier(sampler=MUBO(selector="score", random_state=0), max_steps=600, random_state=0).fit(X, y)
     assert abs(clf.predict_proba(X)[:, 1].mean() / y.mean() - 1) < 0.3
+
+
+def test_a_classifier_without_probabilities_learns_with_weights(data):
+    X, y, _ = data
+    seen = []
+
+    class Recorded(RidgeClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(sample_weight)
+            return super().fit(X, y, sample_weight)
+
+    clf = ResampledClassifier(MUBO(**QUICK), Recorded()).fit(X, y)
+    np.testing.assert_array_equal(seen[0], clf.sample_weight_)
+    assert clf.inclusion_ is None and seen[0].max() > 5 and clf.decision_function(X[:3]).shape == (3,)
+    assert not hasattr(ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(X, y), "decision_function")
+
+
+def test_a_saved_model_gives_the_same_probabilities(data, tmp_path):
+    X, y, _ = data
+    clf = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(X, y)
+    save(clf, tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(X[:50]), clf.predict_proba(X[:50]))
+    frame = pd.DataFrame(X).rename(columns=str)
+    framed = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(frame, y)
+    np.testing.assert_allclose(framed.predict_proba(frame[:50]), clf.predict_proba(X[:50]))

@@ -31,16 +31,16 @@ class RowScore:
     Attributes
     ----------
     n_classes : int
-    pilot, scorer : TrainedNetwork or None
-        Without them all rows score alike.
+    pilot, scorer : FittedEnsemble or None
+        Of one network each; without them all rows score alike.
     landmarks : tuple of ndarray
     inclusion : dict of int to Inclusion
         By the class of the rows; rows of other classes are all drawn.
     """
 
     n_classes: int
-    pilot: TrainedNetwork | None = None
-    scorer: TrainedNetwork | None = None
+    pilot: FittedEnsemble | None = None
+    scorer: FittedEnsemble | None = None
     landmarks: Landmarks = ()
     inclusion: Mapping[int, Inclusion] = field(default_factory=dict)
 
@@ -48,9 +48,7 @@ class RowScore:
         """Score of rows, as if they were of a class; positive."""
         if self.pilot is None or self.scorer is None:
             return np.ones(len(X), dtype=np.float32)
-        proba = FittedEnsemble([self.scorer], np.arange(2)).predict_proba(
-            score_inputs(X, code, self.pilot, self.n_classes, self.landmarks)
-        )
+        proba = self.scorer.predict_proba(score_inputs(X, code, self.pilot, self.landmarks))
         return (proba[:, 1] / np.maximum(proba[:, 0], _LEAST)).astype(np.float32)
 
     def probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,12 +59,9 @@ class RowScore:
         return found
 
 
-def score_inputs(
-    X: NDArray[np.float32], code: int, pilot: TrainedNetwork, n_classes: int, landmarks: Landmarks
-) -> NDArray[np.float32]:
+def score_inputs(X: NDArray[np.float32], code: int, pilot: FittedEnsemble, landmarks: Landmarks) -> NDArray[np.float32]:
     """What the scorer sees of rows: features, loss and margin under a class, distances to the landmarks."""
-    proba = FittedEnsemble([pilot], np.arange(n_classes)).predict_proba(X)
-    logs = np.log(np.maximum(proba, _LEAST))
+    logs = np.log(np.maximum(pilot.predict_proba(X), _LEAST))
     margin = logs[:, code] - np.delete(logs, code, axis=1).max(axis=1)
     rows = torch.from_numpy(X.reshape(len(X), -1))
     near = [torch.cdist(rows, torch.from_numpy(part)).amin(dim=1).log1p().numpy() for part in landmarks]

@@ -22,7 +22,7 @@ from equipoise.bilevel.objectives import BalancedHeldOut, Objective, measured_on
 from equipoise.bilevel.row_influence import row_influences
 from equipoise.bilevel.row_score import RowScore, learn_score, map_scores, score_inputs, with_inclusion
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
-from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
 Record = dict[str, Any]
 
@@ -77,7 +77,14 @@ class ScoredRestart(Restart):
     @property
     def score(self) -> RowScore:
         """Score of the last accepted step."""
-        return RowScore(self.problem.n_classes, self.best, self.scorer, self.landmarks)
+        if self.best is None or self.scorer is None:
+            return RowScore(self.problem.n_classes)
+        n = self.problem.n_classes
+        return RowScore(n, _alone(self.best, n), _alone(self.scorer, 2), self.landmarks)
+
+
+def _alone(network: TrainedNetwork, n_classes: int) -> FittedEnsemble:
+    return FittedEnsemble([network], np.arange(n_classes))
 
 
 def begin(problem: RowProblem, seed: int) -> ScoredRestart:
@@ -203,9 +210,8 @@ def _learn(
     of_majority = np.isin(codes, list(problem.candidates))
     near = (_at_most(part, search.n_landmarks, rng) for part in (restart.kept, restart.accepted))
     landmarks = tuple(problem.gather(part).reshape(len(part), -1) for part in near)
-    inputs = np.concatenate(
-        [score_inputs(table[codes == code], code, pilot, problem.n_classes, landmarks) for code in problem.candidates]
-    )
+    own = _alone(pilot, problem.n_classes)
+    inputs = np.concatenate([score_inputs(table[codes == code], code, own, landmarks) for code in problem.candidates])
     targets = np.concatenate([influences[of_majority & (codes == code)] for code in problem.candidates])
     restart.scorer, restart.landmarks = learn_score(inputs, targets, int(rng.integers(1 << 31))), landmarks
 

@@ -23,14 +23,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.bilevel.checkpoint import load_search, save_search
-from equipoise.bilevel.row_score import blocks
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes
 from equipoise.containers import readable
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
-from equipoise.samplers.mubo_rows import Scaled, held_out, whole_problem
+from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
 from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
@@ -327,7 +326,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
         self.inclusion_probabilities_ = chosen.probabilities
         self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
-        self.score_ = chosen.score
+        self.inclusion_ = RowInclusion(chosen.score, scaler)
         self.classifier_ = FittedEnsemble([chosen.pilot], classes, scaler)
 
     @available_if(lambda self: self.selector == "score")
@@ -350,10 +349,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         -----
         Of ``selector="score"`` only: in a search by row, rows have no probability.
         """
-        check_is_fitted(self, "score_")
-        rows = Scaled(validate_data(self, readable(X), accept_sparse="csr", reset=False), self.classifier_.scaler_)
-        parts = [self.score_.probabilities(rows.block(part)) for part in blocks(np.arange(rows.shape[0]))]
-        return np.concatenate(parts)
+        check_is_fitted(self, "inclusion_")
+        return self.inclusion_(validate_data(self, readable(X), accept_sparse="csr", reset=False))
 
     def _scaler(self, X: Any, variant: Variant, rng: np.random.Generator) -> Standardizer | None:
         if not (variant.standardize if self.standardize is None else self.standardize):
