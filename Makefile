@@ -25,7 +25,7 @@ bench: $(READY)  ## speed against peers, each ratio measured side by side in one
 
 docs: $(READY)  ## the documentation site, into build/docs; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs
-	$(BIN)/sphinx-build --quiet -b markdown -d build/doctrees docs build/markdown
+	$(BIN)/sphinx-build -W --keep-going --quiet -b markdown -d build/doctrees docs build/markdown
 	$(BIN)/python docs/markdown_twins.py build/markdown build/docs
 
 docs-serve: docs  ## the same, at http://localhost:8000

@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,16 @@ from numpy.typing import NDArray
 
 from equipoise.classifiers import auto_job
 
+CHROMIUM = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 Problem = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 torch.set_num_threads(1)
@@ -69,3 +80,22 @@ def few_trees(fewer_trees: Callable[[], AbstractContextManager[None]]) -> Iterat
     """Run a test in the context of `fewer_trees`."""
     with fewer_trees():
         yield
+
+
+@pytest.fixture(scope="session")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no Chromium or Chrome with its chromedriver was found on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in CHROMIUM:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chrome.set_page_load_timeout(60)
+    chrome.set_script_timeout(60)
+    yield chrome
+    chrome.quit()

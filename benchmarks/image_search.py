@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -37,11 +37,11 @@ from equipoise.classifiers.views import VIEWS
 from equipoise.datasets import data_home, make_long_tail
 from equipoise.decisions import correct_prior
 from equipoise.images import Augment, ImageSet, read_images
-from equipoise.recipes import get
+from equipoise.recipes import AUTO_IMAGES, get
 from equipoise.recipes.images import parameters_for_images
 
 FILES = {"cifar-10-lt": "cifar10_jpeg/cifar10_jpeg.tar.xz", "infrared": "infrared_solar_modules.tar.xz"}
-EPOCHS = {"cifar-10-lt": (12, 24), "infrared": (5, 20)}
+EPOCHS = {"cifar-10-lt": (12, 24), "infrared": (5, 12)}
 AUGMENTATIONS = {
     "cifar-10-lt": Augment(),
     "infrared": Augment(crop=2, vertical_flip=0.5),  # a module has no up and no left
@@ -57,6 +57,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "roots, la for the rest": {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
     "balanced": _BALANCED,
     "balanced, mixed": _BALANCED | {"batch_transform": MixUp(alpha=0.3, per_row=True)},
+    AUTO_IMAGES: {},  # the recipe itself
 }
 
 
@@ -93,6 +94,9 @@ def _images(name: str) -> Mapping[str, NDArray[Any]]:
 
 def candidate_model(name: str, candidate: str, **parameters: Any) -> NeuralClassifier:
     """Return the unfitted classifier of a candidate for a set."""
+    if candidate == AUTO_IMAGES:  # as it comes, with its own augmentation and views
+        recipe = get(AUTO_IMAGES)
+        return cast(NeuralClassifier, recipe.classifier(**parameters_for_images(recipe) | parameters))
     parts, augment = CANDIDATES[candidate], AUGMENTATIONS[name]
     mixing = parts.get("batch_transform")
     transform = augment if mixing is None else clone(mixing, safe=False).set_params(between=augment)
@@ -117,7 +121,7 @@ def score(model: NeuralClassifier, of: Split) -> dict[str, float]:
 
 
 def runs(console: Console, scores: Path, sets: list[str], candidates: list[str], seeds: int, **others: Any) -> None:
-    """Run what is missing in a file of scores, the shorter runs first."""
+    """Run what is missing in a file of scores."""
     done = pd.read_csv(scores) if scores.exists() else pd.DataFrame(columns=_KEY)
     finished = set(done[list(_KEY)].itertuples(index=False, name=None))
     for key in _keys(sets, candidates, seeds, **others):
@@ -137,13 +141,13 @@ def runs(console: Console, scores: Path, sets: list[str], candidates: list[str],
 
 
 def _keys(
-    sets: list[str], candidates: list[str], seeds: int, *, network: str, lengths: int
+    sets: list[str], candidates: list[str], seeds: int, *, network: str, epochs: list[int] | None
 ) -> Iterator[tuple[str, str, str, int, int]]:
     for seed in range(seeds):
-        for length in range(lengths):
-            for name in sets:
+        for name in sets:
+            for length in epochs or EPOCHS[name]:
                 for candidate in candidates:
-                    yield name, candidate, network, EPOCHS[name][length], seed
+                    yield name, candidate, network, length, seed
 
 
 def main() -> None:
@@ -153,13 +157,13 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=FILES, default=list(FILES))
     parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
     parser.add_argument("--network", default="faster_cnn", help="fast_cnn is the wider one")
-    parser.add_argument("--lengths", type=int, default=2, help="1 for the short runs only")
+    parser.add_argument("--epochs", type=int, nargs="+", help="in place of the two lengths of each set")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
     arguments, console = parser.parse_args(), Console(width=150)
     torch.set_num_threads(arguments.threads)
     of = arguments.scores, arguments.sets, arguments.candidates, arguments.seeds
-    runs(console, *of, network=arguments.network, lengths=arguments.lengths)
+    runs(console, *of, network=arguments.network, epochs=arguments.epochs)
     table = pd.read_csv(arguments.scores)
     means = table.groupby(["set", "epochs", "network", "candidate"]).agg("mean", numeric_only=True)
     console.print(means.drop(columns="seed").round(2).to_string(), highlight=False)

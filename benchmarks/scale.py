@@ -109,10 +109,10 @@ def _watched(sampler: str, folder: Path, n_threads: int, stop: float) -> dict[st
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
-        before = most = _anonymous(process.pid)
+        before = most = anonymous(process.pid)
         start, stopped = time.perf_counter(), ""
         while process.poll() is None and not stopped:
-            most = max(most, _anonymous(process.pid))
+            most = max(most, anonymous(process.pid))
             if time.perf_counter() - start > stop:
                 stopped = f"stopped after {stop / 60:g} minutes"
             elif most - before > _STOP_MEGABYTES:
@@ -134,7 +134,7 @@ def _watched(sampler: str, folder: Path, n_threads: int, stop: float) -> dict[st
     }
 
 
-def _anonymous(pid: int) -> float:
+def anonymous(pid: int) -> float:
     """Anonymous resident memory of a process in MB; 0 once it has ended."""
     try:
         found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())

@@ -1,7 +1,9 @@
 """The documentation site: `make docs` builds it, with warnings as errors and without a network."""
 
+import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
 import equipoise
@@ -53,6 +55,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "copyfile_regex": r".*\.csv",
     "min_reported_time": 20,
+    "write_computation_times": False,
 }
 suppress_warnings = ["config.cache"]  # sphinx-gallery keeps functions in its options
 
@@ -73,7 +76,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "choose-a-treatment": [], "honest-numbers": [], "coming-from/index": [], "glossary": []}
+alone = ("index", "choose-a-treatment", "honest-numbers", "coming-from/index", "glossary", "benchmarks", "support")
+html_sidebars = {page: [] for page in alone}
 
 
 def find_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
@@ -89,6 +93,26 @@ def find_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, node["reftarget"])
 
 
+def plain_nodes(app: Any, doctree: Any, docname: str) -> None:
+    """Put what the Markdown builder does not know (types of parameters, cards, the diagram) in nodes that it knows."""
+    if app.builder.name != "markdown":
+        return
+    for node in list(doctree.findall(nodes.Element)):
+        match type(node).__name__:
+            case "classifier":
+                node.parent[node.parent.index(node) - 1] += nodes.Text(f" ({node.astext()})")
+                node.parent.remove(node)
+            case "abbreviation":
+                node.replace_self(nodes.Text(node.astext()))
+            case "PassthroughTextElement":
+                node.replace_self(nodes.paragraph("", "", *node.children))
+            case "raw" if label := re.search('aria-label="(.*?)"', node.astext()):
+                node.replace_self(nodes.paragraph(text=label[1]))
+            case "imgsgnode":
+                node.parent.remove(node)
+
+
 def setup(app: Any) -> None:
-    """Register the hook."""
+    """Register the hooks."""
     app.connect("missing-reference", find_short_name)
+    app.connect("doctree-resolved", plain_nodes)

@@ -52,6 +52,19 @@ def test_a_line_between_stages_tells_the_time_left_by_the_pace(lines):
     assert written()[-1] == "00:30 Training networks, 100 of 400, 1 min 30 s left, limit in 9 min 30 s"
 
 
+def test_the_time_left_counts_down_and_then_is_a_bound(lines):
+    """A step that takes long makes the pace unknown: what is left is then said to be a bound."""
+    shown, clock, written = lines
+    shown.advance("alone", 0, 10)
+    clock.now = 40.0
+    shown.advance("alone", 4, 10)  # 10 s a step
+    said = []
+    for clock.now in (45.0, 55.0, 75.0):
+        shown.write()
+        said.append(written()[-1].split(", ")[2])
+    assert said == ["55 s left", "45 s left", "at least 1 min 52 s left"]
+
+
 def test_bars_fit_80_columns_and_stages_pass():
     file = io.StringIO()
     with progress.ProgressBars(Console(file=file, width=80, force_terminal=True, color_system=None)) as bars:

@@ -148,3 +148,16 @@ def test_two_recipes_never_share_a_part():
 def test_bad_names_are_refused(name, message):
     with pytest.raises(ValueError, match=message):
         recipes.classifier(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("remix", "n_member", "recipe 'remix' has no parameter 'n_member': did you mean 'n_members'"),
+        ("gbdt+calibrated", "max_itr", "has no parameter 'max_itr': did you mean 'max_iter'"),
+        ("rusboost", "members", "recipe 'rusboost' has no parameter 'members': choose from"),
+    ],
+)
+def test_a_mistyped_parameter_is_named(name, wrong, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        recipes.make(name, **{wrong: 3})

@@ -1,7 +1,9 @@
 """What each entry point imports: start takes no longer than its use needs."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +66,12 @@ def test_every_public_name_is_there():
     assert all(getattr(equipoise, name) is not None for name in equipoise.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         equipoise.nothing
+
+
+def test_no_public_name_is_that_of_a_module_beside_it():
+    """Importing the module would put it in the place of the function that loads when first used."""
+    home = Path(equipoise.__file__).parent
+    for stub in home.rglob("__init__.pyi"):
+        named = re.findall(r"import (\w+) as \1$", stub.read_text(encoding="utf-8"), re.MULTILINE)
+        lazy = [name for name in named if (stub.parent / f"{name}.py").exists() and name not in ("metrics", "recipes")]
+        assert not lazy, (stub, lazy)

@@ -42,7 +42,7 @@ for _ in range(12):
             search.step(train, validation)
 
 # %%
-# The history is a data frame with the parameters of each class from the start on. The offsets `l` start at the log
+# The history is a data frame with the parameters of each class from the start on. The offsets start at the log
 # priors, as in logit adjustment.
 print(search.history.tail(3))
 print(search.outer_steps.tail(3))

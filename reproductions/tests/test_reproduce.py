@@ -41,8 +41,9 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         main(["reproduce", "remix-table9", "--out", str(tmp_path / "out")])
     assert str(error.value) == (
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
-        "remix-text, mubo-table1, mubo-table2, mubo-table3, mubo-chance, smotified-gan, gan-suite, auto-suite, "
-        "autobalance-tables, autobalance-images, autobalance-groups."
+        "remix-text, remix-images, mubo-table1, mubo-table2, mubo-table3, mubo-chance, mubo-large, "
+        "smotified-gan, gan-suite, auto-suite, autobalance-tables, autobalance-images, autobalance-groups, "
+        "autobalance-augmentation, together."
     )
     assert not (tmp_path / "out").exists()
     assert reproductions.names() == [
@@ -50,16 +51,20 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "remix-table2",
         "remix-figures",
         "remix-text",
+        "remix-images",
         "mubo-table1",
         "mubo-table2",
         "mubo-table3",
         "mubo-chance",
+        "mubo-large",
         "smotified-gan",
         "gan-suite",
         "auto-suite",
         "autobalance-tables",
         "autobalance-images",
         "autobalance-groups",
+        "autobalance-augmentation",
+        "together",
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from equipoise.datasets import Dataset, split_target
+from equipoise.datasets import Dataset, OpenTable, split_target
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
 from equipoise.decisions.costs import Costs
@@ -129,20 +129,22 @@ class ComparedRecipes:
         groups = by_group(self.comparison, self.dataset.reported)
         write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
-            persistence.save(self.best, folder / "model", about={"recipe": self.comparison.winner} | self._about())
+            persistence.save(self.best, folder / "model", about=self._about(show_values))
         return folder
 
-    def _about(self) -> dict[str, Any]:
-        from equipoise.reports.for_card import for_card
+    def _about(self, show_values: bool) -> dict[str, Any]:
+        from equipoise.reports.for_card import findings_for_card, for_card
 
-        counts, aim = self.dataset.y.value_counts(), self.comparison.aim
-        about = for_card(self.comparison) | {
+        aim = self.comparison.aim
+        counts = self.dataset.class_counts or self.dataset.y.value_counts().to_dict()
+        about = for_card(self.comparison) | findings_for_card(self.dataset, show_values=show_values)
+        about |= {
+            "recipe": self.comparison.winner,
             "data": self.dataset.name,
             "target": str(self.dataset.y.name),
-            "rows": len(self.dataset.y),
+            "rows": self.dataset.n_rows,
             "class_counts": {str(label): int(count) for label, count in counts.items()},
             "positive": str(aim.labels[aim.positive]),
-            "findings": [f"{found.severity.capitalize()}: {found}" for found in self.dataset.findings],
         }
         return about | ({"aim": str(aim)} if aim.decides else {})
 
@@ -203,8 +205,8 @@ def compare(
 
     Parameters
     ----------
-    frame : pandas, polars or other data frame, or array of shape (n_samples, n_columns)
-        The table, target included.
+    frame : pandas, polars or other data frame, array of shape (n_samples, n_columns), or OpenTable
+        The table, target included. Of a large open table, folds are those of a sample by class.
     target : str or int
         Column of the classes, or its position, counted from 1.
     group, time, weights : str, optional
@@ -256,13 +258,17 @@ def compare(
 
     from equipoise.datasets.checked import checked
     from equipoise.experiments.compare import check_names
-    from equipoise.tables.check import missing_labels
+    from equipoise.tables.check_table import missing_labels
 
     terms = Terms(cost, benefit, capacity, min_recall, min_precision, positive)
     report_by = [report_by] if isinstance(report_by, str) else report_by
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
-    task = split_target(frame, target, name=name, group=group, time=time, gap=gap, weights=weights, report_by=report_by)
+    roles: dict[str, Any] = {"group": group, "time": time, "gap": gap, "weights": weights, "report_by": report_by}
+    if isinstance(frame, OpenTable):
+        task = frame.sample(target, random_state=random_state, **roles)
+    else:
+        task = split_target(frame, target, name=name, **roles)
     dataset = checked(task)
     for found in missing_labels(task.unlabelled, task.y):
         dataset = replace(dataset, findings=(found, *dataset.findings))

@@ -7,6 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+TABLE_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+"""Of the files of a folder that is a table."""
+
 
 def check_input(path: Path) -> None:
     """Refuse a path that is no file.
@@ -26,6 +30,33 @@ def check_input(path: Path) -> None:
     near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()])
     hint = f"did you mean {' or '.join(near)}?" if near else f"no {kind} there has a similar name."
     raise FileNotFoundError(f"There is no {kind} {path}: {hint}")
+
+
+def table_files(folder: Path) -> list[Path]:
+    """Return the text or parquet files of a folder without folders or images, by name; none where it is no such table.
+
+    Raises
+    ------
+    ValueError
+        If the files are of several formats.
+    """
+    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))]
+    if any(path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS for path in found):
+        return []
+    tables = [path for path in found if path.name.lower().endswith(TABLE_ENDINGS)]
+    if len({path.name.lower().endswith(".parquet") for path in tables}) > 1:
+        raise ValueError(f"The files of {folder} must be all parquet or all text, but some are of either: part them.")
+    return tables
+
+
+def is_table_folder(path: Path) -> bool:
+    """Whether a path is a folder whose files make a table: text or parquet files, or the arrays of `map_parquet`."""
+    return path.is_dir() and (is_mapped(path) or bool(table_files(path)))
+
+
+def is_mapped(folder: Path) -> bool:
+    """Whether a folder holds the arrays that `equipoise.datasets.map_parquet` writes."""
+    return (folder / "X.npy").is_file() and (folder / "y.npy").is_file()
 
 
 def check_output(path: Path) -> None:

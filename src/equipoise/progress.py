@@ -39,6 +39,7 @@ _TITLES = {
 }
 _EVERY = 30.0  # seconds between lines
 _TELLS = 5.0  # seconds of work that tell how much is left
+_STALLED = 2.0  # times the mean time of a step without one, after which the pace tells too little
 
 
 class ProgressBars:
@@ -127,12 +128,15 @@ class _Lines:
         self._first = clock() - (0.0 if deadline is None else deadline.spent)
         self._now: tuple[str, int, int] | None = None
         self._begun: dict[str, float] = {}
+        self._moved = clock()
         self._stopped = Event()
         self._thread: Thread | None = None
 
     def advance(self, kind: str, done: int, total: int) -> None:
         before, self._now = self._now, (kind, done, total)
         self._begun.setdefault(kind, self._clock())
+        if before is None or before[:2] != (kind, done):
+            self._moved = self._clock()
         if before is None or before[0] != kind or (0 < total == done and before[1] < total):
             self.write()
         if self._thread is None:
@@ -158,7 +162,11 @@ class _Lines:
             parts.append(f"{done:,} of {total:,}")
         took = now - self._begun[kind]
         if 0 < done < total and took > _TELLS:
-            parts.append(f"{length(took * (total - done) / done)} left")
+            stands = now - self._moved
+            stalled = stands > _STALLED * (took - stands) / done
+            spent = took if stalled else took - stands
+            left = spent * (total - done) / done - (0.0 if stalled else stands)
+            parts.append(f"{'at least ' if stalled else ''}{length(max(0.0, left))} left")
         if self._deadline is not None:
             parts.append(f"limit in {length(max(0.0, self._deadline.left))}")
         return ", ".join(parts)

@@ -449,3 +449,11 @@ def test_it_mixes_where_the_batch_is(transform):
 def test_labels_that_do_not_fit_are_told_their_remedy(labels, remedy):
     with pytest.raises(ValueError, match=re.escape(remedy)):
         ReMix(num_classes=2)(torch.zeros(8, 3), labels)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+def test_weights_that_are_none_are_refused(wrong):
+    weight = torch.ones(8)
+    weight[3] = wrong
+    with pytest.raises(ValueError, match="Weights of rows must be 0 or more and finite"):
+        ReMix(num_classes=2)(torch.randn(8, 3), torch.arange(8) % 2, weight)

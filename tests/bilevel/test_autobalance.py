@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -554,3 +555,22 @@ def test_bad_counts_and_models_are_refused(network):
         AutoBalance().begin(nn.Flatten(), COUNTS)
     with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, but is a function"):
         AutoBalance().begin(lambda x: x, COUNTS)
+
+
+def test_validation_batches_without_a_class_are_told_once(network, data):
+    search = AutoBalance(n_batches=1).begin(network, COUNTS)
+    (x, y), *_ = data[1]
+    some = [(x[y != 2], y[y != 2])]
+    with pytest.warns(UserWarning, match="validation batches of this outer step hold no row of class 2, so"):
+        search.step(data[0], some)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search.step(data[0], some)
+
+
+def test_validation_batches_with_nan_are_told(network, data):
+    search = AutoBalance(n_batches=1).begin(network, COUNTS)
+    (x, y), *_ = data[1]
+    with pytest.warns(UserWarning, match="objective of the validation batches is nan, so this outer step moves"):
+        search.step(data[0], [(x * float("nan"), y)])
+    assert all(value.isfinite().all() for value in search.parameters.values())

@@ -31,7 +31,7 @@ def written(frame, path, row_group_size=300):
 
 
 def test_values_and_labels_come_in_order_through_all_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr("equipoise.datasets.memory_mapped._ROWS_AT_ONCE", 128)
+    monkeypatch.setattr("equipoise.tables.parquet.ROWS_AT_ONCE", 128)
     frame = table()
     X, y = map_parquet(written(frame, tmp_path / "t.parquet"), "label", tmp_path / "new" / "arrays")
     assert isinstance(X, np.memmap) and isinstance(y, np.memmap) and X.dtype == np.float32

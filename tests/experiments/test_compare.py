@@ -135,7 +135,7 @@ def test_another_time_limit_goes_on_with_what_is_there_unless_steps_were_cut(dat
         assert found.protocol == before.protocol and found.complete and not ran
         store.put("protocol", replace(before.protocol, share=0.25).to_json())
         assert compare(dataset, store, budget=600, **few).complete
-        with pytest.raises(ValueError, match=r"25% of the gradient steps to meet --budget 10, .* repeat that budget"):
+        with pytest.raises(ValueError, match=r"25% of the gradient steps to meet budget=600, .* repeat that budget"):
             compare(dataset, store, budget=900, **few)
 
 
@@ -326,15 +326,17 @@ def test_a_time_limit_cuts_and_says_so(dataset, tmp_path, monkeypatch):
         options = {"recipes": names, "n_folds": 3, "n_repeats": 9, "n_members": 3, "budget": 240.0}
         found = compare(dataset, store, on_note=said.append, **options)
     assert found.protocol.n_repeats == 1 and 30 <= found.protocol.max_steps < 300
-    assert found.protocol.notes == tuple(said) and all("to meet the time limit of 4 minutes" in note for note in said)
+    assert found.protocol.notes == tuple(said) and all("to meet the time limit of 240 seconds" in note for note in said)
     assert [note.split()[0] for note in said] == ["1", f"{found.protocol.max_steps}", "Left"]
-    assert said[-1].startswith("Left out to meet the time limit of 4 minutes: svm-smote (about ")
+    assert said[-1].startswith("Left out to meet the time limit of 240 seconds: svm-smote (about ")
     assert found.complete and found.recipes == ["none", "remix"]
 
 
 def test_too_short_a_time_is_refused_before_anything_is_stored(dataset, tmp_path):
     with Store(tmp_path / "r.sqlite") as store:
-        with pytest.raises(ValueError, match=r"No recipe can be compared within the time limit .* Raise --budget"):
+        with pytest.raises(
+            ValueError, match=r"No recipe can be compared within the time limit .* Raise budget, in seconds"
+        ):
             compare(dataset, store, recipes=["none", "remix"], budget=0.001)
         assert store.get("request") is None
 

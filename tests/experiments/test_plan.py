@@ -99,7 +99,7 @@ def costs_of(speed):
 def whole_command(budget, speed=1.0, reading=3.0, done=(), **machine):
     """Run a comparison as the command does: reading and pilots, the parts, scores and report, the winner's refit."""
     clock = Clock()
-    deadline, costs, said = Deadline(budget, clock), costs_of(speed), []
+    deadline, costs, said = Deadline(budget, clock, in_minutes=True), costs_of(speed), []
     load = machine.get("load", one_pace)
     clock.now += min(reading, 0.05 * budget) * load(0)
     wish = Protocol(NAMES, 5, 2, 4, STEPS, random_state=0)
@@ -172,6 +172,21 @@ def test_cuts_are_repeats_then_steps_then_recipes():
     assert "to meet the time limit of 5 minutes" in told
 
 
+def test_repeats_make_way_for_the_reasons_and_recipes_do_not():
+    """The winner is fitted again on the folds and asked: that has its time in the plan, by a recipe of mean cost."""
+    costs = Costs({"none": Cost(10.0), "gbdt": Cost(20.0)}, fold=1.0)
+    wish = Protocol(("none", "gbdt"), 5, 2, 1, STEPS, random_state=0)
+    plain = Schedule(costs, Deadline(1e6, Clock()), 5, 2)
+    two, one = (plain.whole(wish.recipes, n) for n in (2, 1))
+    assert plain.reasons(wish.recipes) == 5 * (1 + 2 * 15) / 2 > 0.1 * two
+
+    def cut(limit):
+        return Schedule(costs, Deadline(limit, Clock()), 5, 2).cut(wish)
+
+    assert cut(two + 1).n_repeats == 1 and cut(two + plain.reasons(wish.recipes) + 1).n_repeats == 2
+    assert cut(one + 1).recipes == wish.recipes
+
+
 def test_a_second_is_told_to_be_too_short():
     with pytest.raises(ValueError, match=r"time limit of 0.0167 minutes: the quickest, 'gbdt', needs about .* Raise"):
         whole_command(1)
@@ -240,7 +255,7 @@ def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():
     clock = Clock()
     costs = Costs({"gbdt": Cost(0.2), "logistic": Cost(0.3)}, fold=0.1, score=0.01, report=5.0)
     wish, said = Protocol(("logistic", "gbdt"), 5, 2, 4, STEPS, random_state=0), []
-    schedule = Schedule(costs, Deadline(60, clock), 5, 2)
+    schedule = Schedule(costs, Deadline(60, clock, in_minutes=True), 5, 2)
     slow = FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0 if recipe == "gbdt" else 1.0)
     found = run_in_time(schedule.cut(wish), schedule, slow, lambda protocol, note: said.append(note))
     assert found.recipes == ("logistic",) and not slow.pending(["logistic"], 0) and clock.now < 60
@@ -248,7 +263,9 @@ def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():
     assert slow.ran[-1] == (("logistic",), 0)
     clock.now, stuck = 0.0, FakeMachine(clock, costs, 1.0, wish, slower=lambda recipe: 1000.0)
     with pytest.raises(TimeoutError, match="No recipe ended within the time limit of 1 minute"):
-        run_in_time(wish, Schedule(costs, Deadline(60, clock), 5, 2), stuck, lambda protocol, note: None)
+        run_in_time(
+            wish, Schedule(costs, Deadline(60, clock, in_minutes=True), 5, 2), stuck, lambda protocol, note: None
+        )
     assert clock.now < 60
 
 

@@ -90,6 +90,13 @@ def test_crop_moves_by_whole_pixels_and_mirrors_the_border():
     assert moved.min() >= x.min() - 1e-9 and moved.max() <= x.max() + 1e-9
 
 
+def test_a_crop_below_1_is_a_share_of_the_shorter_side():
+    x = images(40, 1, height=32, width=16)
+    assert torch.equal(Augment(crop=1 / 8, generator=seeded())(x), Augment(crop=2, generator=seeded())(x))
+    same = images(4, 1, height=3, width=16)
+    assert torch.allclose(Augment(crop=1 / 8, flip=0.0, generator=seeded())(same), same)
+
+
 @pytest.mark.parametrize(("name", "axis"), [("flip", -1), ("vertical_flip", -2)])
 def test_flips_have_their_probability(name, axis):
     x = images(400, 1)

@@ -91,10 +91,12 @@ def test_recipes_mix_after_augmentation_and_refuse_what_reads_tables():
     for name in ("gbdt", "mubo", "smote", "auto"):
         with pytest.raises(ValueError, match="reads tables, not images"):
             parameters_for_images(recipes.get(name))
-    assert not reads_images(recipes.get("under")) and reads_images(recipes.get("auto-images"))
+    assert all(map(reads_images, map(recipes.get, ("auto-images", "over", "under+la", "ldam-drw"))))
 
 
-@pytest.mark.parametrize("recipe", ["auto-images", "remix", "remix-dataset", "ldam", "augment", "cost"])
+@pytest.mark.parametrize(
+    "recipe", ["auto-images", "remix", "remix-dataset", "ldam", "ldam-drw", "augment", "cost", "over"]
+)
 def test_each_recipe_learns(lamps, recipe):
     data, model = fitted(lamps, recipe, max_steps=25, learning_rate=0.1)
     assert (model.predict(data.X) == data.y).mean() > 0.9

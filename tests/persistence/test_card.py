@@ -52,7 +52,7 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         "# under+remix: a classifier of common, rare",
         "NeuralClassifier of 2 networks: 5 x 6 x 6 x 6 x 2.",
         "| rare | 20 | 22.22% |",
-        "| kind | category | 0.0% | b and ä |",
+        "| kind | category | 0.0% | 2 categories |",
         "Measured on held-out rows.",
         "| G-mean | 0.8123 |",
         "Data: fraud\\|2025",
@@ -60,6 +60,11 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         "Trained with RandomUnderSampler, ReMix: probabilities of minority classes are too high",
     ]:
         assert told in text, told
+
+
+def test_levels_are_named_where_values_may_be_shown(model, tmp_path):
+    save(model, tmp_path / "model", about=ABOUT | {"show_values": True})
+    assert "| kind | category | 0.0% | b and ä |" in card_of(tmp_path / "model")
 
 
 def test_findings_are_whole_sentences(model, tmp_path):
@@ -170,7 +175,9 @@ def test_markdown_in_labels_and_levels_stays_text(table, tmp_path):
     names = list(MARKDOWN)
     X = table[0].assign(kind=[names[i % len(names)] for i in range(90)])
     y = np.array([names[i] for i in np.arange(90) % 3])
-    save(recipes.make("none", max_steps=5).fit(X, y), tmp_path / "model", about={"target": names[3]})
+    save(
+        recipes.make("none", max_steps=5).fit(X, y), tmp_path / "model", about={"target": names[3], "show_values": True}
+    )
     text = card_of(tmp_path / "model")
     title = next(line for line in text.splitlines() if line.startswith("# "))
     for name in names[:3]:

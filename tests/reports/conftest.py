@@ -1,6 +1,5 @@
 """Comparisons to report on: stored with probabilities drawn at random, so that any shape of result is quick."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +13,6 @@ from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Cell
 
-OPTIONS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SKILL = {"auto": 2.2, "none": 1.0, "under": 2.0, "remix": 2.5, "gbdt": 1.5}
 
 Stored = Callable[..., Comparison]
@@ -111,22 +100,3 @@ def _cell(
     confusion = np.zeros((k, k), dtype=np.int64)
     np.add.at(confusion, (codes, decided), 1)
     return Cell(*key, 0.5, proba, confusion, notes, decided=decided, predicting=0.25)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no Chromium or Chrome with its chromedriver was found on the path")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    chrome.set_page_load_timeout(60)
-    chrome.set_script_timeout(60)
-    yield chrome
-    chrome.quit()

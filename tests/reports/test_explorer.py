@@ -57,7 +57,10 @@ def test_alarms_follow_the_threshold(opened):
     assert fact(driver, "share-caught") == pytest.approx(100 * alarm[codes == 1].mean(), abs=2)
     assert float(text(driver, "threshold-value")) == pytest.approx(chosen, rel=0.01)
     rows = driver.find_elements("css selector", "#recipes tbody tr")
-    assert [row.text.split()[0] for row in rows] == comparison.leaderboard["recipe"].tolist()
+    assert [row.text.split()[0] for row in rows[:-2]] == comparison.leaderboard["recipe"].tolist()
+    never, every = ([cell.text for cell in row.find_elements("css selector", "th, td")] for row in rows[-2:])
+    assert never[0] == "never an alarm" and every[0] == "an alarm for every row"
+    assert (never[2], float(every[2].replace(",", "")), every[4]) == ("0.0", 1000, "0.0")
     move(driver, "recipe", 1, "change")
     other = InTerms(comparison, comparison.leaderboard["recipe"][1]).joined()[1][:, 1]
     assert fact(driver, "alarms") == pytest.approx(1000 * (other > chosen).mean(), abs=4)

@@ -90,14 +90,15 @@ def test_a_page_for_every_shape(stored, report, counts, recipes, plots):
 
 
 def test_the_first_paragraph_is_the_verdict(stored, report):
-    """One paragraph for a reader who reads no further, commands as code, and what auto decides for told below."""
+    """What is best and what to use for a reader who reads no further; then the rest, commands as code."""
     comparison = stored(recipes=("auto", "none", "gbdt"), n_repeats=1)
     _, html = report(comparison)
-    first = re.search(r'<div class="verdict" id="verdict">\s*<p>(.*?)</p>', html, re.S)[1]
-    plain = unescape(re.sub(r"<[^>]+>", "", first))
-    said = " ".join(vars(verdict(comparison)).values()).replace("`", "")
-    assert " ".join(plain.split()) == " ".join(said.split())
-    assert "<code>equipoise predict model/ new.csv --out scored.csv</code>" in first
+    box = re.search(r'<div class="verdict" id="verdict">(.*?)</div>', html, re.S)[1]
+    plain = [unescape(re.sub(r"<[^>]+>", "", each)) for each in re.findall(r"<p.*?>(.*?)</p>", box, re.S)]
+    said = verdict(comparison)
+    expected = [f"{said.best} {said.advice}", said.readings, said.use.replace("`", ""), said.tried]
+    assert [" ".join(each.split()) for each in plain[:-1]] == expected
+    assert "<code>equipoise predict model/ new.csv --out scored.csv</code>" in box
     assert html.count("(auto uses its own decision rule: balanced)") == 3
     assert "auto uses" not in report(stored(recipes=("none", "gbdt"), n_repeats=1))[1]
 

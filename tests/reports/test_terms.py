@@ -13,9 +13,11 @@ from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.possible import possible
 from equipoise.experiments.statistics import Interval
-from equipoise.experiments.terms import InTerms
+from equipoise.experiments.terms import InTerms, apply
 from equipoise.reports import write_report
 from equipoise.reports.terms import in_terms, rows_to_review, terms_data
+from equipoise.reports.verdict import verdict
+from equipoise.text import called
 
 COUNTS = (240, 60)
 
@@ -83,6 +85,40 @@ def test_without_terms_a_miss_costs_the_imbalance_ratio(stored):
     read = InTerms(stored(COUNTS, ("none", "under"), labels=("ok", "fraud")))
     assert read.assumed
     np.testing.assert_array_equal(read.costs, [[0, 1], [4, 0]])
+
+
+@pytest.mark.parametrize(
+    ("terms", "outcome", "higher"),
+    [
+        ({"cost": {"miss": 7, "alarm": 2}}, lambda f, a, t: 7 * (t & ~a).mean() + 2 * (~t & a).mean(), False),
+        ({"capacity": 0.1}, lambda f, a, t: (t & a).sum() / t.sum(), True),
+        ({"min_precision": 0.5}, lambda f, a, t: (t & a).sum() / t.sum(), True),
+        ({"min_recall": 0.8}, lambda f, a, t: (~t & a).mean(), False),
+    ],
+)
+def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, higher):
+    """The ranking is by what the terms ask for, recomputed here, whatever the metric says."""
+    comparison = with_terms(stored, tmp_path, **terms)
+    means = {}
+    for name in comparison.recipes:
+        read = InTerms(comparison, name)
+        values = []
+        for fold, rule in zip(read.folds, read.rules):
+            alarm, truth = apply(rule, fold.proba) == 1, fold.codes == 1
+            values.append(outcome(fold, alarm, truth))
+        means[name] = np.mean(values)
+    found = comparison.by_terms
+    assert found.best == (max if higher else min)(means, key=means.get)
+    scale = 1 if higher else 1000
+    assert {n: found.value(n).mean for n in means} == pytest.approx({n: scale * v for n, v in means.items()})
+    assert comparison.winner in found.near_best
+    said = verdict(comparison)
+    assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
+    assert "Whatever the terms: under has the highest G-mean: " in said.advice
+    blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
+    page = written(comparison, tmp_path)
+    assert (blind in said.best) == ("never an alarm" in page) == ("cost" in terms)
+    assert 'id="by-terms"' in page
 
 
 def written(comparison, folder, reviewed=None):

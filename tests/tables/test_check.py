@@ -332,3 +332,23 @@ def test_a_class_that_looks_like_no_label(table, word):
 def test_ordinary_classes_are_not_taken_for_missing(rng, classes):
     frame = pd.DataFrame({"a": rng.normal(size=N), "y": rng.choice(np.array(classes, dtype=object), N)})
     assert "unstated" not in {kind for kind, _ in kinds(frame)}
+
+
+@pytest.mark.parametrize("written", ["{:,}", "{:,}.00", "No. {}", "{:06d}"])
+def test_row_numbers_written_as_text_are_found(rng, written):
+    n = 3000
+    frame = pd.DataFrame({"row": [written.format(i + 1) for i in range(n)], "x": rng.normal(size=n)})
+    frame["y"] = rng.random(n) < 0.2
+    (found,) = (each for each in check(frame, "y") if each.kind == "identifier")
+    assert found.columns == ("row",)
+    assert ("by one" in found.evidence) == ("," in written)
+    shuffled = frame.assign(row=rng.permutation(frame["row"]))
+    assert "so it names them" in next(e.evidence for e in check(shuffled, "y") if e.kind == "identifier")
+
+
+def test_amounts_written_as_text_are_no_row_numbers(rng):
+    n = 3000
+    y = rng.random(n) < 0.2
+    amounts = np.exp(rng.normal(9, 1, n) + y).astype(int) * 10
+    frame = pd.DataFrame({"amount": [f"{value:,}" for value in amounts], "y": y})
+    assert "identifier" not in {each.kind for each in check(frame, "y")}

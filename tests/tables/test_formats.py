@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from equipoise.datasets import split_target
+from equipoise.datasets.checked import checked
 from equipoise.tables import TablePreprocessor
 from equipoise.tables.formats import NUMBERS, as_cells, read_dates, read_numbers
 
@@ -191,3 +193,27 @@ def test_a_style_that_a_column_is_not_written_in_is_said():
         TablePreprocessor(decimal=".", min_frequency=1).fit(pd.DataFrame({"a": ["1.234,5", "2,25"] * 9}))
     with pytest.warns(UserWarning, match="'d' holds dates written dayfirst, not as --dates monthfirst would"):
         TablePreprocessor(dates="monthfirst", min_frequency=1).fit(pd.DataFrame({"d": ["25.03.2024", "1.4.2024"] * 9}))
+
+
+def test_columns_that_do_not_have_the_decimal_mark_asked_for_are_named():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)).round(2), columns=["comma", "point", "number"])
+    texts = {
+        "comma": [f"{value:.2f}".replace(".", ",") for value in frame["comma"]],
+        "point": frame["point"].map("{:.2f}".format),
+    }
+    data = checked(
+        split_target(frame.assign(**texts, y=np.arange(60) % 3), "y", preprocessor=TablePreprocessor(decimal=","))
+    )
+    assert "--decimal , does not fit columns 'point' and 'number': they are read with a decimal point." in data.notes
+    assert "Numbers are written 1234,5 in 'comma'." in data.notes
+
+
+def test_plain_dates_and_times_are_told_too():
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"day": days, "x": np.random.default_rng(0).normal(size=60), "y": np.arange(60) % 3})
+    assert any(
+        note.endswith("in 'day'.") and note.startswith("Dates") for note in checked(split_target(frame, "y")).notes
+    )
+    ordered = checked(split_target(frame, "y", time="day")).notes
+    assert "Rows are ordered by 'day', dates from 2024-01-01 to 2024-02-29." in ordered

@@ -5,6 +5,8 @@ import copy
 import numpy as np
 import pytest
 import torch
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from torch import nn
 
 from equipoise import Augment, LogitAdjustedLoss, MixUp, NeuralClassifier, ReMix
@@ -180,6 +182,49 @@ def test_weights_of_a_module_are_kept_or_drawn_anew():
     kept = NeuralClassifier(network=module, init="keep", **common).fit(X, y)
     assert np.allclose(kept.ensemble_.weights_["3/weight"], 9.0)
     assert np.abs(fresh.ensemble_.weights_["3/weight"]).max() < 1
+
+
+def test_repeated_images_stay_bytes_and_synthetic_ones_do_not():
+    X, y = pictures()
+    for sampler, size in ((RandomOverSampler(), 100), (RandomUnderSampler(), 20)):
+        (repeated,) = NeuralClassifier(sampler=sampler, network="small_cnn", random_state=0).prepare(X, y).tasks
+        assert repeated.table.X.dtype == np.uint8 and repeated.made is None
+        assert np.bincount(repeated.labels()).tolist() == [size // 2] * 2
+    for sampler in (RandomOverSampler(shrinkage=0.5), SMOTE(k_neighbors=2)):
+        (made,) = NeuralClassifier(sampler=sampler, network="small_cnn", random_state=0).prepare(X, y).tasks
+        assert made.table.X.dtype == np.float32 and made.made is not None and len(made.made) == 40
+
+
+def pretrained():
+    """A backbone that has seen images, then frozen, and a head of random weights."""
+    backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    for _ in range(5):
+        backbone(torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
+    return nn.Sequential(backbone.requires_grad_(False), nn.Linear(4 * 6 * 6, 2))
+
+
+@pytest.mark.parametrize("init", ["keep", "fresh"])
+def test_a_frozen_backbone_stays_as_in_evaluation_and_its_head_learns(init):
+    (X, y), module = pictures(240), pretrained()
+    before = {name.replace(".", "/"): value.clone().numpy() for name, value in module.state_dict().items()}
+    model = NeuralClassifier(
+        network=module, init=init, n_members=2, batch_size=32, max_steps=60, learning_rate=0.01, random_state=0
+    ).fit(X, y)
+    for name, value in model.ensemble_.weights_.items():
+        for member in value:
+            assert np.array_equal(member, before[name]) == name.startswith("0/"), name
+    assert (model.predict(X) == y).mean() > 0.9
+
+    # The head learns from what the backbone says in evaluation: one step of plain gradient descent.
+    x = torch.tensor(model.inputs(X.astype(np.float32)))
+    head, features = copy.deepcopy(module[1]), module[0].eval()(x)
+    nn.functional.cross_entropy(head(features), torch.tensor(y)).backward()
+    stepped = NeuralClassifier(
+        network=module.train(), init="keep", batch_size=240, max_steps=1, optimizer="sgd", momentum=0.0,
+        weight_decay=0.0, schedule="constant", learning_rate=0.1, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    expected = (head.weight - 0.1 * head.weight.grad).detach().numpy()
+    assert np.allclose(stepped.ensemble_.weights_["1/weight"][0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["fast_cnn", "small_cnn", "cosine_faster_cnn"])

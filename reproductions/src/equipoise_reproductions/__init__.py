@@ -18,6 +18,7 @@ _PAGES = {
     "remix-table2": "remix.study:table2",
     "remix-figures": "remix.study:figures",
     "remix-text": "remix.text:text",
+    "remix-images": "remix.images:images",
     "mubo-table1": "mubo.study:table1",
     "mubo-table2": "mubo.study:table2",
     "mubo-table3": "mubo.study:table3",
@@ -29,6 +30,8 @@ _PAGES = {
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-augmentation": "augmentation.study:augmentation",
+    "together": "together.study:together",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its
 facts, and a function ``<name>_page(facts)`` beside it that returns what the page's template speaks of."""

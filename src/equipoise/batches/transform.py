@@ -104,8 +104,8 @@ class MixingTransform(Parametrized, ABC):
         ------
         ValueError
             If integer labels come without ``num_classes``, labels lie outside 0 to K - 1, floating labels are not
-            probabilities although the mixture depends on classes, or shapes do not fit. A graph of ``torch.compile``
-            skips the checks of labels; on a GPU they are device assertions.
+            probabilities although the mixture depends on classes, weights are negative or not finite, or shapes do not
+            fit. A graph of ``torch.compile`` skips the checks of values; on a GPU they are device assertions.
         TypeError
             If ``x`` is not a floating tensor, or ``y`` or ``weight`` not a tensor.
         """
@@ -156,6 +156,11 @@ class MixingTransform(Parametrized, ABC):
                 f"({axes}) are needed, but x has shape {tuple(x.shape)}, y {tuple(y.shape)} ({y.dtype})"
                 f"{'' if weight is None else f' and weight {tuple(weight.shape)}'}. "
                 + (_remedy(y, rows) or f"batch_dims={self.batch_dims!r} is the number of axes before the rows.")
+            )
+        if weight is not None:
+            _expect(
+                ((weight >= 0) & weight.isfinite()).all(),
+                "Weights of rows must be 0 or more and finite, but some are negative, infinite or NaN: mend them.",
             )
 
     def _soft(self, y: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions
 arXiv 2201.01212), equations 2.1, 2.2 and 4.2, and its algorithm. Departures from the authors' code: the step of the
 hypergradient is bounded (their Neumann series has step 1, whatever the curvature), taken with batch-norm and dropout as
 in prediction, and normalised; validation losses are summed by class over all batches before the division; no decay
-pulls the parameters back; retraining uses their mean over the later half of the outer steps.
+pulls the parameters back; retraining uses their mean over the later half of the outer steps. The augmentation by class,
+of which no code was released, is `ClassAugmentation`.
 """
 
 from collections.abc import Sequence
@@ -17,15 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from equipoise.bilevel.found_loss import FoundLoss, found_losses
+from equipoise.bilevel.found_loss import FoundLoss, FoundTreatment
 from equipoise.bilevel.loss_parameters import NAMES, STARTS, LossParameters
 from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
 from equipoise.bilevel.solvers import SOLVERS, Solver
 from equipoise.bilevel.stack_loss_search import StackLossSearch
 from equipoise.dependence import Dependence
+from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses.counts import by_class
-from equipoise.losses.rows import RowLosses
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions
 from equipoise.training import InnerTraining
@@ -54,7 +55,7 @@ class AutoBalance(BaseEstimator):
     gamma : float, default=0.2
         Parameter of `CDTLoss` for ``start="cdt"``.
     parameters : sequence of {"w", "offset", "delta"}, default=("offset", "delta")
-        Parameters to search for; the others keep their initial values.
+        Parameters to search for; the others keep their initial values. With an augmentation there may be none.
     sharing : "auto", None, int or "dictionary", default="auto"
         How parameters are tied across classes. None: one per class. int n: one per n classes of similar frequency.
         ``"dictionary"``: eight basis functions of class frequency for all. ``"auto"``: None up to 10 classes, else the
@@ -73,6 +74,8 @@ class AutoBalance(BaseEstimator):
     validation_fraction : float, default=0.2
         In `NeuralClassifier`: share of validation rows in each class, or class and group, one at least. Your own loop
         splits the rows itself.
+    augmentation : ClassAugmentation, optional
+        Augmentation of images whose strengths and probabilities, by class or group, are searched for as well.
 
     See Also
     --------
@@ -119,6 +122,7 @@ class AutoBalance(BaseEstimator):
         "n_batches": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "augmentation": [None, ClassAugmentation],
     }
 
     def __init__(
@@ -136,6 +140,7 @@ class AutoBalance(BaseEstimator):
         n_batches: int = 1,
         learning_rate: float = 0.05,
         validation_fraction: float = 0.2,
+        augmentation: ClassAugmentation | None = None,
     ) -> None:
         self.objective = objective
         self.start = start
@@ -149,6 +154,7 @@ class AutoBalance(BaseEstimator):
         self.n_batches = n_batches
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
+        self.augmentation = augmentation
 
     def begin(self, model: nn.Module, class_counts: ArrayLike | Tensor, *, max_steps: int | None = None) -> LossSearch:
         """Create a search beside the training of a model.
@@ -192,6 +198,7 @@ class AutoBalance(BaseEstimator):
             tau=self.tau,
             gamma=self.gamma,
             sharing=self.sharing,
+            augmentation=self.augmentation,
         )
         return LossSearch(
             model,
@@ -204,6 +211,7 @@ class AutoBalance(BaseEstimator):
             learning_rate=self.learning_rate,
             lead=lead,
             grouped=grouped,
+            augmentation=self.augmentation,
         )
 
     def split(
@@ -238,13 +246,14 @@ class AutoBalance(BaseEstimator):
         search = self.begin(training.stack, training.class_counts, max_steps=training.max_steps)
         return StackLossSearch(search, training)
 
-    def losses(self, found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
-        """Return the losses of networks that train with the results of a search, one a replica."""
-        return found_losses(found, training)
+    def losses(self, found: Sequence[FoundLoss], training: InnerTraining) -> FoundTreatment:
+        """Return the losses, and the rows, of networks that train with the results of a search, one a replica."""
+        return FoundTreatment(found, training, self.augmentation)
 
     def _check_parameters(self) -> None:
         names = list(self.parameters)
-        if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
+        none_at_all = not names and self.augmentation is None
+        if none_at_all or len(set(names)) < len(names) or not set(names) <= set(NAMES):
             raise ValueError(
                 f"parameters must be one or more of 'w', 'offset' and 'delta', each once, but parameters={names!r}."
             )

@@ -1,27 +1,31 @@
-"""Result of a loss search as plain data, and the losses of networks that train with it."""
+"""Result of a loss search as plain data, and the losses and rows of networks that train with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from equipoise.bilevel.vectors import Named
+from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy
-from equipoise.losses.rows import RowLosses
 from equipoise.training import InnerTraining
 from equipoise.training.task import classes_and_groups
+
+Generators = Sequence[torch.Generator | None]
 
 
 @dataclass(frozen=True)
 class FoundLoss:
-    """Parameters of the loss after a search, and their history.
+    """Parameters of the loss and of the augmentation after a search, and their history.
 
     Attributes
     ----------
     parameters : dict of str to ndarray of shape (K,), or (K, G) with groups
-        Resulting ``w``, ``offset`` and ``delta``.
+        Resulting ``w``, ``offset`` and ``delta``, and ``strength_<op>`` and ``probability_<op>``.
     steps : ndarray of shape (S,)
         Training steps of the entries of `history`.
     history : dict of str to ndarray of shape (S, K), or (S, K, G)
@@ -32,16 +36,59 @@ class FoundLoss:
     history: dict[str, NDArray[Any]]
 
 
-def found_losses(found: Sequence[FoundLoss], training: InnerTraining) -> RowLosses:
-    """Return the losses of a stack, each replica with its own result."""
-    w, offset, delta = (np.stack([f.parameters[name] for f in found]) for name in ("w", "offset", "delta"))
-    n_groups = training.n_groups
-    loss = ParametricCrossEntropy(
-        w=w, offset=offset, delta=delta, num_groups=n_groups if n_groups > 1 else None, reduction="none"
+class FoundTreatment:
+    """Losses and rows of a stack whose replicas each train with their own result.
+
+    Parameters
+    ----------
+    found : sequence of FoundLoss
+        One a replica.
+    training : InnerTraining
+    augmentation : ClassAugmentation or None
+    """
+
+    def __init__(
+        self, found: Sequence[FoundLoss], training: InnerTraining, augmentation: ClassAugmentation | None
+    ) -> None:
+        self._training, self._augmentation = training, augmentation
+        like = next(training.stack.parameters())
+        names = found[0].parameters
+        self._values = {n: torch.from_numpy(np.stack([f.parameters[n] for f in found])).to(like) for n in names}
+        w, offset, delta = (self._values.pop(name) for name in ("w", "offset", "delta"))
+        groups = training.n_groups if training.n_groups > 1 else None
+        self._loss = ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=groups, reduction="none")
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each row of each replica."""
+        return self._loss(logits, *classes_and_groups(target, self._training.n_groups))
+
+    def rows(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the rows of a step, augmented if there is an augmentation."""
+        if self._augmentation is None:
+            return x
+        labels = classes_and_groups(target, self._training.n_groups)
+        return rows_of_replicas(self._augmentation, self._values, x, *labels, generators=self._training.generators)
+
+
+def rows_of_replicas(
+    augmentation: ClassAugmentation,
+    values: Named,
+    x: Tensor,
+    target: Tensor,
+    group: Tensor | None,
+    *,
+    generators: Generators,
+) -> Tensor:
+    """Augment the rows ``(R, B, channels, height, width)`` of each replica by values and a generator of its own."""
+    return torch.stack(
+        [
+            augmentation.rows(
+                rows,
+                target[r],
+                group=None if group is None else group[r],
+                generator=generators[r],
+                values={name: value[r] for name, value in values.items()},
+            )
+            for r, rows in enumerate(x)
+        ]
     )
-    loss.to(next(training.stack.parameters()))
-
-    def losses(logits: Tensor, target: Tensor) -> Tensor:
-        return loss(logits, *classes_and_groups(target, n_groups))
-
-    return losses

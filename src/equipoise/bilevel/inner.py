@@ -60,11 +60,19 @@ class InnerProblem:
     mixed : callable, optional
         ``(z, dz, alpha, batch) -> derivative`` by alpha of the sum over rows of ``<d losses / dz, dz>``, in closed
         form, for outer parameters of the loss only. By default automatic differentiation.
+    inputs : callable, optional
+        ``(alpha, batch, number) -> batch`` as the network reads it, the same at each call for a batch of a number and
+        differentiable in alpha. `outputs` and `losses` then read such batches. The mixed derivative by alpha through
+        the rows is a central difference along the weights: two passes for all of alpha together.
+    input_names : tuple of str
+        Those of alpha that `inputs` reads, and nothing else does.
     """
 
     outputs: Callable[[Named, Named, Batch], Tensor]
     losses: Callable[[Tensor, Named, Batch], Tensor]
     mixed: Callable[[Tensor, Tensor, Named, Batch], Named] | None = None
+    inputs: Callable[[Named, Batch, int], Batch] | None = None
+    input_names: tuple[str, ...] = ()
 
 
 class InnerPoint:
@@ -93,8 +101,12 @@ class InnerPoint:
         lead: int = 0,
         summed: Callable[[Tensor], Tensor] = lambda values: values,
     ) -> None:
-        self.problem, self.theta, self.alpha, self.batches, self.lead = problem, theta, alpha, batches, lead
-        self._summed = summed
+        self.problem, self.theta, self.alpha, self.lead = problem, theta, alpha, lead
+        self._given, self._summed = batches, summed
+        self.batches = batches
+        if problem.inputs is not None:
+            with torch.no_grad():
+                self.batches = [problem.inputs(alpha, batch, number) for number, batch in enumerate(batches)]
         # Weights of a stack are of mean one in each replica, and its replicas share one number.
         n_rows = sum(
             batch.target.shape[lead] if batch.weight is None or lead else batch.weight.sum().item() for batch in batches
@@ -141,6 +153,8 @@ class InnerPoint:
 
     def mixed_product(self, p: Tensor) -> Named:
         """Derivative by alpha of ``<d mean loss / d theta, p>``: one forward product, where there is a closed form."""
+        names = self.problem.input_names
+        by_loss = {name: value for name, value in self.alpha.items() if name not in names}
 
         def closed(batch: Batch) -> Tensor:
             assert self.problem.mixed is not None
@@ -148,11 +162,28 @@ class InnerPoint:
                 return flat(self.problem.mixed(*self._pushed(p, batch), self.alpha, batch))
 
         def differentiated(batch: Batch) -> Tensor:
-            theta, alpha = leaves(self.theta), leaves(self.alpha)
-            value = self._losses(theta, alpha, batch).sum()
+            theta, alpha = leaves(self.theta), leaves(by_loss)
+            value = self._losses(theta, self.alpha | alpha, batch).sum()
             return flat(slope_product(value, theta, self._named(p), alpha))
 
-        return unflat(self._mean(differentiated if self.problem.mixed is None else closed), self.alpha)
+        found = unflat(self._mean(differentiated if self.problem.mixed is None else closed), by_loss) if by_loss else {}
+        return found | self._through_inputs(p, {name: self.alpha[name] for name in names}) if names else found
+
+    def _through_inputs(self, p: Tensor, moving: Named) -> Named:
+        inputs = self.problem.inputs
+        assert inputs is not None
+
+        def of_batch(number: int, batch: Batch) -> Tensor:
+            def slope(theta: Named) -> Tensor:
+                alpha = leaves(moving)
+                seen = inputs(self.alpha | alpha, batch, number)
+                return self._flat(gradients(self._losses(theta, self.alpha, seen).sum(), alpha))
+
+            return difference(slope, self.theta, p, self.lead)
+
+        with torch.enable_grad():
+            parts = [of_batch(number, batch) for number, batch in enumerate(self._given)]
+        return unflat(self._summed(reduce(torch.add, parts)) / self._n_rows, moving, self.lead)
 
     def _either(self, kind: str, exact: Callable[..., T], by_difference: Callable[..., T], *args: Any) -> T:
         """Differentiate, or take differences if torch lacks the derivative (attention, recurrent layers, ...)."""

@@ -1,11 +1,12 @@
 """Hypergradient of an outer objective by the parameters of the training loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
 from equipoise.bilevel.hypergradients import hypergradient, outer_gradient
 from equipoise.bilevel.inner import Batch, InnerProblem
+from equipoise.bilevel.loss_parameters import NAMES
 from equipoise.bilevel.networks import head_parameters, predicting, summed_over, unwrapped
 from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.parametric import mixed_derivative, row_losses
@@ -22,20 +23,23 @@ def loss_gradient(
     objective: OuterObjective,
     solver: Solver,
     lead: int,
+    inputs: Callable[[Named, Batch, int], Batch] | None = None,
 ) -> tuple[Named, Tensor, Tensor]:
-    """Differentiate an objective on validation rows by w, offset and delta, through the weights of a network.
+    """Differentiate an objective on validation rows by the parameters of a search, through the weights of a network.
 
     Parameters
     ----------
     model : nn.Module
         Runs in evaluation mode, and stays unchanged.
     values : dict of Tensor of shape (..., K), or (..., K, G) with groups
-        Current ``w``, ``offset`` and ``delta``.
+        Current ``w``, ``offset`` and ``delta``, and those that `inputs` reads.
     train, validation : sequence of Batch
     objective : OuterObjective
     solver : Solver
     lead : {0, 1}
         Number of replica axes.
+    inputs : callable, optional
+        Augmentation of the training batches, see `InnerProblem`.
 
     Returns
     -------
@@ -52,7 +56,10 @@ def loss_gradient(
         def plain_losses(theta: Named, batch: Batch) -> Tensor:
             return parametric_cross_entropy(logits(theta, batch.x), batch.target, reduction="none")
 
-        problem = InnerProblem(lambda theta, _, batch: logits(theta, batch.x), row_losses, mixed_derivative)
+        by_rows = tuple(name for name in values if name not in NAMES)
+        problem = InnerProblem(
+            lambda theta, _, batch: logits(theta, batch.x), row_losses, mixed_derivative, inputs, by_rows
+        )
         v, value = outer_gradient(plain_losses, objective, theta, validation, (K, G), lead=lead, summed=summed)
         found = hypergradient(problem, theta, values, train, v, solver, lead=lead, summed=summed)
     return found.alpha, value, found.residual

@@ -1,4 +1,6 @@
-"""Parameters of a loss search: departures of w, offset and delta from a start, shared by classes of similar frequency.
+"""Parameters of a loss search: departures of w, offset, delta and of strengths of augmentation from a start.
+
+They are shared by classes of similar frequency.
 
 Li et al., "AutoBalance: Optimized Loss Functions for Imbalanced Data" (NeurIPS 2021), section 2 and appendix. The
 authors share the parameter itself among several classes; here they share the departure from the start, so that each
@@ -15,15 +17,17 @@ import torch
 from torch import Tensor
 
 from equipoise.bilevel.vectors import Named
+from equipoise.images.class_augmentation import BOUNDS, ClassAugmentation
 from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
 
 NAMES = ("w", "offset", "delta")
 STARTS = ("ce", "la", "cdt")
+_FROM_BOUNDS = 0.01  # of a start, as a share of the range, so that it can move
 _OWN_UP_TO = 10  # classes that each have parameters of their own under sharing="auto", as the authors' CIFAR10 has
 
 
 class LossParameters:
-    """Maps departures to w, offset and delta.
+    """Maps departures to w, offset and delta, and to the strengths and probabilities of an augmentation.
 
     Parameters
     ----------
@@ -37,6 +41,7 @@ class LossParameters:
     tau, gamma : float
     sharing : "auto", None, int or "dictionary"
         How parameters are tied across classes; see `shared_basis`.
+    augmentation : ClassAugmentation or None
 
     Attributes
     ----------
@@ -55,6 +60,7 @@ class LossParameters:
         tau: float,
         gamma: float,
         sharing: str | int | None,
+        augmentation: ClassAugmentation | None = None,
     ) -> None:
         checked_counts(class_counts.sum(-1))
         self.class_counts = class_counts
@@ -68,12 +74,31 @@ class LossParameters:
             self.start["offset"] = _centred(tau * log_priors(by_group).mT)
         if start == "cdt":
             self.start["delta"] = shares_of_largest(by_group, gamma).mT
+        self._augmentation = augmentation
+        if augmentation is not None:
+            self.settings["augmentation"] = repr(augmentation)
+            self.start |= {name: self._by_cell(value, name) for name, value in augmentation.start().items()}
+
+    def _by_cell(self, value: Tensor, name: str) -> Tensor:
+        """Spread the start of an augmentation over classes and groups."""
+        K, G = self._counts.shape[-2:]
+        if value.shape not in ((), (K,), (K, G)):
+            raise ValueError(
+                f"{name} of the augmentation must have one value, or shape (K,) or (K, G) for {K} classes and {G} "
+                f"group(s), but its shape is {tuple(value.shape)}."
+            )
+        value = value.unsqueeze(-1) if value.ndim == 1 else value
+        return value.to(self._counts).expand(self._counts.shape).clone()
 
     def zeros(self) -> Named:
         """Return zero departures, of shape (..., K', G) for K' parameters shared by K classes."""
         *lead, K, G = self._counts.shape
         n_shared = K if self._basis is None else self._basis.shape[-1]
-        return {name: self._counts.new_zeros(*lead, n_shared, G) for name in self._searched}
+        found = {name: self._counts.new_zeros(*lead, n_shared, G) for name in self._searched}
+        if self._augmentation is not None:
+            own = {"class": (n_shared, 1), "group": (n_shared, G), "one": (1, 1)}[self._augmentation.by]
+            found |= {name: self._counts.new_zeros(*lead, *own) for name in self.start if name not in NAMES}
+        return found
 
     def state(self) -> dict[str, Any]:
         """Return the settings and class counts, for `check_saved`."""
@@ -101,9 +126,9 @@ class LossParameters:
                 )
 
     def values(self, departures: Named) -> Named:
-        """Return w, offset and delta, each (..., K, G); offsets have mean 0 over classes, w mean 1 over rows."""
+        """Return all parameters, each (..., K, G); offsets have mean 0 over classes, w mean 1 over rows."""
         with torch.autocast(self._counts.device.type, enabled=False):
-            moved = {name: d if self._basis is None else self._basis @ d for name, d in departures.items()}
+            moved = {name: d if d.shape[-2] == 1 else self._spread(d) for name, d in departures.items()}
         values = dict(self.start)
         if "w" in moved:
             weights = moved["w"].exp()
@@ -113,7 +138,19 @@ class LossParameters:
             values["offset"] = _centred(self.start["offset"] + moved["offset"])
         if "delta" in moved:
             values["delta"] = 2 * torch.sigmoid(torch.logit(self.start["delta"] / 2) + moved["delta"])
+        for name in moved.keys() - NAMES:
+            low, high = BOUNDS[kind_of(name)]
+            share = ((self.start[name] - low) / (high - low)).clamp(_FROM_BOUNDS, 1 - _FROM_BOUNDS)
+            values[name] = low + (high - low) * torch.sigmoid(torch.logit(share) + moved[name])
         return values
+
+    def _spread(self, departure: Tensor) -> Tensor:
+        return departure if self._basis is None else self._basis @ departure
+
+
+def kind_of(name: str) -> str:
+    """Return what a parameter is: itself, or ``"strength"`` or ``"probability"`` of an operation."""
+    return name if name in NAMES else name.partition("_")[0]
 
 
 def _centred(offset: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A loss search beside a training loop."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from textwrap import shorten
 from typing import Any
@@ -10,15 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.bilevel.batches import BatchSource
-from equipoise.bilevel.found_loss import FoundLoss
+from equipoise.bilevel.found_loss import FoundLoss, Generators, rows_of_replicas
 from equipoise.bilevel.history import MEASURES, History
+from equipoise.bilevel.inner import Batch
 from equipoise.bilevel.loss_gradient import loss_gradient, searched_weights
-from equipoise.bilevel.loss_parameters import NAMES, LossParameters
+from equipoise.bilevel.loss_parameters import NAMES, LossParameters, kind_of
 from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
+from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
 from equipoise.losses.reduction import Reduction, check_range
+from equipoise.text import listed
 
 _MOMENTUM = 0.9
 
@@ -32,6 +36,8 @@ class LossSearch:
         Training steps so far, as counted by `loss`.
     n_batches : int
         Training batches, and validation batches, of an outer step.
+    generators : sequence of torch.Generator or None
+        Random generators of the augmentation on the CPU, one a replica; None is torch's global one.
     """
 
     def __init__(
@@ -47,11 +53,13 @@ class LossSearch:
         learning_rate: float,
         lead: int,
         grouped: bool,
+        augmentation: ClassAugmentation | None = None,
     ) -> None:
         self._model, self._map, self._objective, self._solver = model, parameters, objective, solver
         self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
         self.n_batches = n_batches
-        self._lead, self._grouped = lead, grouped
+        self._lead, self._grouped, self._augmentation = lead, grouped, augmentation
+        self.generators: Generators = [None if augmentation is None else augmentation.generator]
         self._departures = parameters.zeros()
         self._momentum = parameters.zeros()
         self._values = self._shaped(parameters.values(self._departures))
@@ -59,6 +67,7 @@ class LossSearch:
             solver.check_size(sum(value.numel() for value in searched_weights(model, solver).values()))
         self._version: int | None = None
         self.n_steps = 0
+        self._told_missing = False
         self._history = History(self._of)
         self._history.begin(self._departures)
         self._train = BatchSource("train_batches", n_batches)
@@ -73,7 +82,10 @@ class LossSearch:
 
     @property
     def parameters(self) -> Named:
-        """Current ``w``, ``offset`` (mean 0 over classes) and ``delta``, each (K,), or (K, G) with groups."""
+        """Current ``w``, ``offset`` (mean 0 over classes) and ``delta``, each (K,), or (K, G) with groups.
+
+        With an augmentation also its ``strength_<op>`` and ``probability_<op>``.
+        """
         return {name: value.clone() for name, value in self._values.items()}
 
     def loss(
@@ -101,6 +113,40 @@ class LossSearch:
         return parametric_cross_entropy(
             logits, target, w=w, offset=offset, delta=delta, group=group, reduction=reduction
         )
+
+    def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
+        """Augment the images of a training batch with the current strengths; without an augmentation return them.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, channels, height, width), uint8 or floating
+        target, group : Tensor
+            As in `loss`.
+        """
+        self._check_groups(group)
+        return self._augmented(self._values, x, target, group, self.generators)
+
+    def _augmented(
+        self, values: Named, x: Tensor, target: Tensor, group: Tensor | None, generators: Generators
+    ) -> Tensor:
+        if self._augmentation is None:
+            return x
+        own = {name: value for name, value in values.items() if name not in NAMES}
+        if self._lead:
+            return rows_of_replicas(self._augmentation, own, x, target, group, generators=generators)
+        return self._augmentation.rows(x, target, group=group, generator=generators[0], values=own)
+
+    def retraining_augmentation(self) -> ClassAugmentation | None:
+        """Return the augmentation found, the mean over the later half of the outer steps, to train a new network."""
+        if self._augmentation is None:
+            return None
+        parts = {kind: self._of_kind(kind) for kind in ("strength", "probability")}
+        changes = {"strength": parts["strength"], "op_probability": parts["probability"]}
+        return ClassAugmentation(**self._augmentation.get_params() | changes)
+
+    def _of_kind(self, kind: str) -> Named:
+        means = self._history.later_means().items()
+        return {name.removeprefix(f"{kind}_"): value for name, value in means if kind_of(name) == kind != name}
 
     def retraining_loss(self, *, reduction: Reduction = "mean") -> ParametricCrossEntropy:
         """Return the result: a loss with the mean of the parameters over the later half of the outer steps.
@@ -137,6 +183,7 @@ class LossSearch:
         The model runs in evaluation mode, outside autocast and without the wrappers of DDP, Fabric or
         ``torch.compile``; its weights, statistics and gradients stay unchanged. Under DDP all processes must call this
         together, each with its own batches; all get the parameters that one process would find on all batches.
+        Training batches come as they are before `augment`, which is applied here; validation batches stay as they are.
 
         Parameters
         ----------
@@ -160,27 +207,68 @@ class LossSearch:
                 "Validation targets must be class indices, since losses are summed by class, but they are floating: "
                 "leave validation batches unmixed."
             )
+        self._warn_of_missing([batch.target for batch in validation])
         slopes, value, residual = loss_gradient(
-            self._model, self._values, train, validation, self._objective, self._solver, self._lead
+            *(self._model, self._values, train, validation, self._objective, self._solver, self._lead),
+            inputs=self._inputs(),
         )
+        if not (self._lead or value.isfinite().all()):  # of a stack, one network may diverge
+            warnings.warn(
+                f"The objective of the validation batches is {float(value):g}, so this outer step moves nothing: look "
+                "for NaN or infinite values in the batches, or for a network that diverges.",
+                stacklevel=2,
+            )
         gradient = self._by_departures(slopes)
         length = flat(gradient, self._lead).norm(dim=-1)
         self._move(gradient)
         self._values = self._of(self._departures)
         self._history.add(self.n_steps, self._departures, dict(zip(MEASURES, (value, residual, length))))
 
+    def _warn_of_missing(self, targets: Sequence[Tensor]) -> None:
+        """Say once which classes no validation row shows: the loss cannot be tuned for them."""
+        if self._told_missing or self._lead:
+            return
+        there = torch.cat([target.flatten().cpu() for target in targets]).unique().tolist()
+        if missing := [code for code in range(self._map.class_counts.shape[-2]) if code not in there]:
+            self._told_missing = True
+            warnings.warn(
+                f"The {self.n_batches} validation batches of this outer step hold no row of class "
+                f"{listed(missing, most=5)}, so the step cannot tell how to treat "
+                f"{'it' if len(missing) == 1 else 'them'}: give larger or stratified validation batches, or raise "
+                "n_batches.",
+                stacklevel=3,
+            )
+
+    def _inputs(self) -> Callable[[Named, Batch, int], Batch] | None:
+        """Return the augmentation of the training batches, with the same draws at each call for a batch."""
+        if self._augmentation is None:
+            return None
+        seeds = [torch.randint(2**62, (self.n_batches,), generator=each).tolist() for each in self.generators]
+
+        def inputs(values: Named, batch: Batch, number: int) -> Batch:
+            draws = [torch.Generator().manual_seed(seeds_of_one[number]) for seeds_of_one in seeds]
+            return batch._replace(x=self._augmented(values, batch.x, batch.target, batch.group, draws))
+
+        return inputs
+
     @torch.enable_grad()
     def _by_departures(self, slopes: Named) -> Named:
-        """Convert derivatives by w, offset and delta to derivatives by departures."""
+        """Convert derivatives by parameters to derivatives by departures."""
         departures = leaves(self._departures)
         values = self._of(departures)
         moving = [name for name in values if values[name].requires_grad]
         return gradients(reduce(torch.add, ((values[name] * slopes[name]).sum() for name in moving)), departures)
 
     def _move(self, gradient: Named) -> None:
-        """Step along the mean of past directions, each of length 1, so that scale and outliers have no effect."""
+        """Step along the mean of past directions, each of length 1, so that scale and outliers have no effect.
+
+        Those of an augmentation have this length in the mean over its operations, of all strengths together.
+        """
+        squares: dict[str, list[Tensor]] = {}
         for name, slope in gradient.items():
-            length = slope.flatten(-2).norm(dim=-1)[..., None, None]
+            squares.setdefault(kind_of(name), []).append(slope.square().sum((-2, -1), keepdim=True))
+        for name, slope in gradient.items():
+            length = torch.stack(squares[kind_of(name)]).mean(0).sqrt()
             known = length.isfinite() & (length > 0)  # unknown where a network diverged
             direction = torch.where(known, slope / length, 0.0)
             self._momentum[name] = torch.lerp(direction, self._momentum[name], _MOMENTUM)
@@ -193,7 +281,7 @@ class LossSearch:
         return self._version != before or all(parameter.grad is None for parameter in trained)
 
     def _of(self, departures: Named) -> Named:
-        """Return w, offset and delta of departures from the start."""
+        """Return the parameters of departures from the start."""
         on_device = {name: value.to(self._departures[name].device) for name, value in departures.items()}
         return self._shaped(self._map.values(on_device))
 

@@ -26,6 +26,7 @@ class StackLossSearch:
 
     def __init__(self, search: LossSearch, training: InnerTraining) -> None:
         self._search, self._training = search, training
+        search.generators = training.generators
         self._seen: deque[tuple[Tensor | None, ...]] = deque(maxlen=search.n_batches)
         self._draws = [
             CellDraws(rows, self._codes(training.gather(rows)[1]).cpu().numpy(), training.batch_size, generator)
@@ -35,6 +36,10 @@ class StackLossSearch:
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
         return self._search.loss(logits, *classes_and_groups(target, self._training.n_groups), reduction="none")
+
+    def rows(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the rows of the next step, augmented if the search has an augmentation."""
+        return self._search.augment(x, *classes_and_groups(target, self._training.n_groups))
 
     def after_step(self, x: Tensor, target: Tensor, weights: Tensor | None) -> None:
         """Make an outer step if one is due, on the last training batches and on validation rows of all cells."""

@@ -56,6 +56,9 @@ class AutoClassifier(JobClassifier):
     max_time : float, default=None
         Approximate time limit of `fit` in seconds. If needed, networks make fewer steps or are left out, then there are
         fewer folds and rows, with a warning. Results under a limit depend on the machine's speed.
+    class_priors : array-like of shape (K,), default=None
+        Class priors of the rows to be predicted, in the order of `classes_`, for a sample by class; by default those of
+        the rows given.
     device : str, default="auto"
         Torch device; ``"auto"`` uses CUDA if available, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -65,7 +68,7 @@ class AutoClassifier(JobClassifier):
     ----------
     classes_ : ndarray of shape (K,)
     priors_ : ndarray of shape (K,)
-        Weighted class priors of the training rows.
+        `class_priors`, or the weighted class priors of the training rows.
     members_ : dict of str to fitted model
         Members of the pool that have weight: ``"trees"``, ``"boosting"``, ``"line"`` (an ensemble of networks without
         hidden layers), ``"networks"`` and ``"networks on features"``.
@@ -119,6 +122,7 @@ class AutoClassifier(JobClassifier):
         "standardize": ["boolean"],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "class_priors": [None, "array-like"],
         "device": [str],
         "random_state": ["random_state"],
     }
@@ -135,6 +139,7 @@ class AutoClassifier(JobClassifier):
         standardize: bool = True,
         max_steps: int | None = None,
         max_time: float | None = None,
+        class_priors: ArrayLike | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -142,6 +147,7 @@ class AutoClassifier(JobClassifier):
         self.standardize = standardize
         self.max_steps = max_steps
         self.max_time = max_time
+        self.class_priors = class_priors
         self.device = device
         self.random_state = random_state
 

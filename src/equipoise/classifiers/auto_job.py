@@ -161,7 +161,15 @@ class AutoJob(FitJob["AutoClassifier"]):
         totals = np.bincount(self.codes[kept], weights=weights, minlength=len(self._draft.classes_))
         if not (totals > 0).all():
             raise ValueError("Each class needs a row of positive weight, but all rows of a class have weight zero.")
-        return totals / totals.sum()
+        given = self._draft.class_priors
+        if given is None:
+            return totals / totals.sum()
+        priors = np.asarray(given, dtype=np.float64)
+        if priors.shape != totals.shape or not (priors > 0).all() or not np.isclose(priors.sum(), 1):
+            raise ValueError(
+                f"class_priors must hold a positive prior for each of {len(totals)} classes, sum 1, got {given!r}."
+            )
+        return priors
 
     def _whole(self, kept: Codes, groups: NDArray[Any] | None) -> Plan:
         """Return the plan without a time limit."""

@@ -21,7 +21,7 @@ from equipoise.containers import as_array
 from equipoise.dependence import Dependence
 from equipoise.networks.images import named_network
 from equipoise.networks.modules import is_trained
-from equipoise.samplers.resample import holds_out, resample
+from equipoise.samplers.resample import holds_out, only_repeats, resample
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
@@ -104,7 +104,7 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     as_given = own_network and not draft.standardize and draft.n_bins is None
     if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
         return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
-    if holds_bytes(rows) and own_network and draft.sampler is None:
+    if holds_bytes(rows) and own_network and (draft.sampler is None or only_repeats(draft.sampler)):
         return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
 
@@ -281,7 +281,8 @@ def _resampled(
     if draft.sampler is not None:
         labels = draft.classes_[table.y[rows]]
         apart = {"dependence": dependence.take(rows)} if dependence is not None and holds_out(draft.sampler) else {}
-        drawn = resample(draft.sampler, table.X[rows], labels, seed, **apart)
+        X = np.arange(len(rows))[:, np.newaxis] if only_repeats(draft.sampler) else table.X[rows]
+        drawn = resample(draft.sampler, X, labels, seed, **apart)
         draft.sampler_diagnostics_ += drawn.diagnostics
         if row_weights is not None or drawn.sample_weight is not None:
             row_weights = drawn.weights(np.ones(len(rows)) if row_weights is None else row_weights, labels)

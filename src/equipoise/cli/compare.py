@@ -76,7 +76,8 @@ def compare(
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file; or images: a folder with a folder for each class, perhaps in
+        csv, tsv, parquet, feather, xlsx or arff file; a folder of csv or parquet files, of which a sample by class is
+        compared on if it is large; or images: a folder with a folder for each class, perhaps in
         train/, val/ and test/, a zip or tar file of it, a csv file of path and label, npz or idx files.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
@@ -91,7 +92,8 @@ def compare(
     folds
         Number of folds; each is the test set once a repeat. 5 by default, 3 for images.
     repeats
-        Number of divisions into folds; 2 by default, 4 for small tables.
+        Number of divisions into folds; 2 by default, 4 up to 1,000 rows, 1 for larger tables with 500 rows or more
+        of the rarest class.
     members
         Number of networks that each neural recipe averages, 4 by default, 1 for images; auto chooses its own.
     metric
@@ -109,11 +111,11 @@ def compare(
     show_rows
         Show the most suspicious rows of a held-out fold in the report, by --id or by their number.
     show_values
-        Name levels of categories, and cells that the check quotes, in the report.
+        Name levels of categories, and cells that the check quotes, in the report and the model card.
     report_by
         Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
-    deadline, console = Deadline(60 * budget), Console()
+    deadline, console = Deadline(60 * budget, in_minutes=True), Console()
     _check_source(table, target, demo, dataset, pictures)
     terms = stated.terms()
     with ProgressBars(console, deadline) as bars:
@@ -130,17 +132,18 @@ def compare(
         from equipoise.reports.split import measured
         from equipoise.training.machines import backend
 
-        check_names(recipes or (), metric)
+        of_files = table is not None and is_images(table)
+        check_names(recipes or (), metric, images=of_files)
         check_places(out)
         persistence.check_place(out / "model")
         of_images = None
-        if table is not None and is_images(table):
+        if table is not None and of_files:
             if report_by:
                 raise ValueError("Images have no columns to report by: leave out --report-by.")
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
-            data = _task(table, target, dataset, reading, columns, report_by or ())
+            data = _task(table, target, dataset, reading, columns, report_by or (), seed)
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
@@ -177,7 +180,7 @@ def compare(
         if not comparison.obstacle:
             bars.advance("refitting")
             comparison.not_saved = save_winner(
-                comparison, data, target, reading, columns, out / "model", deadline, of_images
+                comparison, data, target, reading, columns, out / "model", deadline, of_images, show_values
             )
         bars.advance("report")
         command = command_line()
@@ -222,9 +225,10 @@ def _task(
     reading: Reading,
     columns: Columns,
     report_by: Sequence[str],
+    seed: int,
 ) -> "Dataset":
     if table is not None and target is not None:
-        return load_task(table, target, reading, columns, report_by)
+        return load_task(table, target, reading, columns, report_by, seed=seed)
     if columns.roles or report_by:
         given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))
         raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")

@@ -47,7 +47,8 @@ def fit(
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file, or images, as of `compare`.
+        csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
+        Of a folder too large for memory, a sample by class trains; probabilities are those of the whole table.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
@@ -70,7 +71,7 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
-    deadline, console = None if budget is None else Deadline(60 * budget), Console()
+    deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
     with ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
@@ -78,7 +79,7 @@ def fit(
 
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.experiments.arms import fit_parameters, without_random_rows
-        from equipoise.experiments.whole import fit_whole
+        from equipoise.experiments.whole import fit_sampled
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.tables.preprocessing import TableWarning
 
@@ -88,7 +89,10 @@ def fit(
         calibrates = as_images and recipe == recipes.AUTO
         parameters = {} if calibrates else _parameters(recipe, members, decision)
         recipe = recipes.AUTO_IMAGES if calibrates else recipe
-        (recipes.get if as_images else recipes.for_tables)(recipe)  # raises for others
+        if as_images:
+            parameters |= parameters_for_images(recipes.get(recipe))
+        else:
+            recipes.for_tables(recipe)  # raises for others
         recipes.classifier(recipe)  # raises where its package is missing
         persistence.check_place(out)
         announce_replaced(out)
@@ -98,15 +102,19 @@ def fit(
         if of_images is not None:
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
-            parameters |= parameters_for_images(recipes.get(recipe))
         else:
-            data = load_task(table, target or "", reading, columns)
+            data = load_task(table, target or "", reading, columns, seed=seed)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
     if calibrates:
         recipe = f"{recipe}+{recipes.CALIBRATED}"
         model.steps[-1] = ("classifier", CalibratedClassifier(model[-1], cv=_FOLDS, decision=decision or "balanced"))
+    if terms and data.class_counts is not None:
+        raise ValueError(
+            f"{table} is larger than the sample that trains, on which no decision can be tuned here: use `equipoise "
+            "compare`, which tunes it on held-out rows, or leave your terms out."
+        )
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
@@ -117,9 +125,12 @@ def fit(
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_whole(model, data, seconds=seconds)
+            model = fit_sampled(recipe, model, data, seconds=seconds)
         except TimeoutError as error:
-            raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error} Raise --budget.") from error
+            assert deadline is not None
+            raise ValueError(
+                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy}"
+            ) from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
@@ -135,22 +146,23 @@ def about_model(
     data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
 ) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
-    from equipoise.tables.finding import LEFT_OUT, shortened
+    from equipoise.reports.for_card import findings_for_card
+    from equipoise.tables.finding import LEFT_OUT
 
-    counts = data.y.value_counts()
+    counts = data.class_counts or data.y.value_counts().to_dict()
     useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
     return {
         "recipe": recipe,
         "decision": getattr(model[-1], "decision", None),
         "data": data.name,
         "target": str(data.y.name) if target is not None else None,
-        "rows": len(data.y),
+        "rows": data.n_rows,
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "reading": reading.as_dict(),
         "id": columns.id or [],
         "left_out": [*(columns.drop or ()), *useless],
         "roles": dict(data.roles),
-        "findings": [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)],
+        **findings_for_card(data),
     }
 
 

@@ -11,8 +11,8 @@ from cyclopts.validators import Number
 
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import say
-from equipoise.files import check_input
-from equipoise.images.kinds import IMAGE_ENDINGS, is_table
+from equipoise.files import IMAGE_ENDINGS, check_input, is_table_folder
+from equipoise.images.kinds import is_table
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def check_table_source(path: Path, target: str | None, pictures: Pictures) -> No
     """
     if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
         raise ValueError(f"{path} is a single image: name a folder with a folder for each class, or an archive of it.")
-    check_input(path)
+    if not is_table_folder(path):
+        check_input(path)
     if target is None:
         raise ValueError(f"Name the column of {path} that holds the classes: --target NAME.")
     if pictures.image_size is not None:

@@ -13,6 +13,7 @@ from equipoise.files import check_input
 if TYPE_CHECKING:
     import pandas as pd
 
+    from equipoise.datasets import OpenTable
     from equipoise.tables.columns import Kind
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -64,6 +65,12 @@ class Reading:
             thousands=thousands,
             as_text=as_text,
         )
+
+    def opened(self, path: Path) -> "OpenTable":
+        """Open a folder or a large file, to be read part by part."""
+        from equipoise.datasets import open_table
+
+        return open_table(path, **self.as_dict() | {"missing_values": self.missing_values or ()})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as a saved model keeps them, to read later files alike."""

@@ -24,13 +24,13 @@ def announce(data: "Dataset") -> None:
     """Print the size of a data set, its rare class, the notes of its reading and the findings of its check."""
     from equipoise.tables.finding import shortened
 
-    counts = data.y.value_counts()
-    share = counts.min() / counts.sum()
+    counts = list((data.class_counts or data.y.value_counts().to_dict()).values())
+    share = min(counts) / sum(counts)
     row = "image" if data.images else "row"
     columns = "" if data.images else f", {counted(data.X.shape[1], 'column')} to learn from"
     say(
-        f"{data.name}: {counted(len(data.y), row)}{columns}, {len(counts)} classes; "
-        f"the rare class is {data.rare!r} with {counted(counts.min(), row)} ({share:.2%})."
+        f"{data.name}: {counted(data.n_rows, row)}{columns}, {len(counts)} classes; "
+        f"the rare class is {data.rare!r} with {counted(min(counts), row)} ({share:.2%})."
     )
     for note in data.notes:
         say(f"  {note}")

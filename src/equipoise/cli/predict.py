@@ -1,7 +1,7 @@
 """``equipoise predict``: predictions and probabilities beside the rows of a table."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from equipoise.cli.images import predict_images
-from equipoise.cli.options import Count, Names
+from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
-from equipoise.files import check_input, check_output
-from equipoise.images.kinds import IMAGE_ENDINGS, is_images, is_table
+from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder
+from equipoise.images.kinds import is_images, is_table
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def predict(
     allow_missing: bool = False,
     trust: bool = False,
     text_encoder: Path | None = None,
+    machines: Machines = THIS_MACHINE,
 ) -> None:
-    """Add a prediction and the probability of each class to the rows of a table.
+    """Add a prediction and the probability of each class to the rows of a table, or of each table of a folder.
 
     The file is read like the one that the model was fitted on, part by part, and its cells are kept as they stand. The
     order of columns does not matter; columns that the model does not know, such as the target, are kept but not used.
@@ -56,9 +57,10 @@ def predict(
     model
         Folder or zip file of a model that `fit` or `compare` saved.
     table
-        File with the columns of the training table; for a model of images, a folder, archive, image, or csv of paths.
+        File with the columns of the training table, or a folder of csv or parquet files; for a model of images, a
+        folder, archive, image, or csv of paths.
     out
-        File to write: csv, tsv, parquet or xlsx, by its ending.
+        File to write: csv, tsv, parquet or xlsx, by its ending; for a folder of files, also a folder to write as many.
     id
         Columns that name a row: only these are kept beside the predictions.
     keep_columns
@@ -79,8 +81,10 @@ def predict(
     _check_places(table, out, as_images)
 
     from equipoise import persistence
+    from equipoise.cli.score_files import score_files
+    from equipoise.datasets import open_table
     from equipoise.persistence.schema import image_reader
-    from equipoise.tables.reading import table_batches
+    from equipoise.training.machines import backend
 
     about = persistence.read_card(model)["about"]
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
@@ -94,11 +98,19 @@ def predict(
     if as_images and not is_table(table):
         raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
-    reading = about.get("reading") or {}
-    reading = {**reading, "missing_values": (), "target": about.get("target")}  # cells are kept as they stand
+    target, reading = about.get("target"), {**(about.get("reading") or {}), "missing_values": ()}  # cells are kept
+
+    if out.suffix.lower() not in ENDINGS:
+        if top is not None or scorer.counts_alarms:
+            raise ValueError(f"A number of rows is chosen among those of all files: name one file to write, got {out}.")
+        with backend(machines.backend, machines.address):
+            score_files(scorer, open_table(table, **reading).parts, out, target)
+        return
+    if machines != THIS_MACHINE:
+        raise ValueError("--backend and --address are for a folder of files, and a folder to write (--out).")
     if scorer.counts_alarms:
-        scorer.count_alarms(table_batches(table, **reading), table)
-    scored = (scorer.score(rows, table) for rows in table_batches(table, **reading))
+        scorer.count_alarms(blocks_of(table, reading, target), table)
+    scored = (scorer.score(rows, table) for rows in blocks_of(table, reading, target))
     first = next(scored, None)
     if first is None:
         raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
@@ -145,8 +157,14 @@ def positive_class(classes: "NDArray[Any]", about: dict[str, Any]) -> int:
 
 
 def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
-    if not (as_images and table.exists()):
+    if not ((as_images or is_table_folder(table)) and table.exists()):
         check_input(table)
+    if is_table_folder(table) and not out.suffix:
+        if not out.parent.is_dir():
+            raise FileNotFoundError(f"{out} cannot be written: the folder {out.parent} does not exist.")
+        if out.exists() and (not out.is_dir() or out.samefile(table)):
+            raise FileExistsError(f"{out} is no folder to write to: name another one (--out).")
+        return
     check_output(out)
     if out.suffix.lower() not in ENDINGS:
         raise ValueError(f"The file to write must end in {listed(ENDINGS, 'or')}, got {str(out)!r}.")
@@ -245,7 +263,7 @@ class Scorer:
         if self.decided is not None:
             predicted = classes[self.decided[self.n_scored - len(rows) : self.n_scored]]
         elif self.threshold is None:
-            predicted = self.pipeline.predict(features)
+            predicted = labels_from(self.pipeline, proba, features)
         else:
             predicted = classes[(positive, 1 - positive),][(proba[:, positive] < self.threshold).astype(int)]
         found = {"prediction": predicted}
@@ -301,6 +319,32 @@ class Scorer:
                 f"{table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
                 f"model are {listed(repr(self.names[name]) for name in renamed)}."
             )
+
+
+def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iterator[pd.DataFrame]":
+    """Read a file, or the files of a folder, part by part."""
+    from equipoise.datasets import open_table
+    from equipoise.tables.reading import table_batches
+
+    if table.is_dir():
+        return open_table(table, **reading).blocks(target=target)
+    return table_batches(table, **reading, target=target)
+
+
+def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDArray[Any]":
+    """Return what a model predicts, from its probabilities where they tell: they take as long as a prediction."""
+    from equipoise.classifiers.base import NetworkClassifier
+    from equipoise.classifiers.decider import decider
+    from equipoise.decisions import decide
+    from equipoise.describing import Decides, Rule
+
+    last: Any = decider(model)
+    rule = last.decision_rule() if isinstance(last, Decides) else Rule()
+    if rule.positive is not None or not isinstance(last, (Decides, NetworkClassifier)):
+        return model.predict(rows)
+    if rule.costs is not None:
+        return model.classes_[(proba @ rule.costs).argmin(axis=1)]
+    return model.classes_[proba.argmax(axis=1) if rule.offsets is None else decide(proba, rule.offsets)]
 
 
 def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) -> "pd.DataFrame":

@@ -1,20 +1,29 @@
 """A file as a task: its columns read and used as the options say, its findings printed before any work."""
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.options import Columns, Reading
+from equipoise.files import TABLE_ENDINGS
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
 
 
-def load_task(path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = ()) -> "Dataset":
+_PART_OF_MEMORY = 0.25  # that a table may take
+
+
+def load_task(
+    path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = (), *, seed: int = 0
+) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
+
+    Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn.
 
     Raises
     ------
@@ -30,7 +39,8 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns, repor
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         thousands = "." if columns.decimal == "," else columns.thousands
-        frame = reading.table(path, target, thousands=thousands)
+        opened = reading.opened(path) if path.is_dir() or _is_large(path) else None
+        frame = opened or reading.table(path, target, thousands=thousands)
     notes = tuple(" ".join(str(warning.message).split()) for warning in caught)
 
     from equipoise import datasets
@@ -45,17 +55,17 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns, repor
         text_encoder=columns.text_encoder,
     )
     keep = [*(columns.keep or ())]
-    _check_named([*columns.roles.values(), *report_by], list(map(str, frame.columns)), path)
-    data = datasets.split_target(
-        frame,
-        target,
-        name=table_name(path),
+    given: dict[str, Any] = {
         **columns.roles,
-        gap=columns.gap or 0,
-        report_by=report_by,
-        keep_time=columns.time in keep,
-        preprocessor=preprocessor,
-    )
+        "gap": columns.gap or 0,
+        "report_by": report_by,
+        "keep_time": columns.time in keep,
+    }
+    _check_named([*columns.roles.values(), *report_by], list(map(str, frame.columns)), path)
+    if opened is not None:
+        data = opened.sample(target, random_state=seed, preprocessor=preprocessor, **given)
+    else:
+        data = datasets.split_target(frame, target, name=table_name(path), preprocessor=preprocessor, **given)
     out = [*(columns.drop or ()), *(columns.id or ())]
     no_features = [name for name in columns.roles.values() if name not in data.X]
     _check_named([*out, *keep, *columns.kinds()], [*data.X.columns, *no_features], path)
@@ -66,6 +76,22 @@ def load_task(path: Path, target: str, reading: Reading, columns: Columns, repor
     if columns.text_encoder is not None and "text" not in data.preprocessor.kinds.values():
         raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")
     return data
+
+
+def _is_large(path: Path) -> bool:
+    """Whether a file of a kind that can be read part by part would take a large part of the memory."""
+    ending = path.name.lower().removesuffix(".gz")
+    if ending.endswith(".npy"):
+        return True
+    if not path.is_file() or not ending.endswith(TABLE_ENDINGS):
+        return False
+    size = path.stat().st_size * (4 if path.suffix.lower() == ".gz" else 1)
+    if ending.endswith(".parquet"):
+        from equipoise.tables.parquet import open_parquet
+
+        shape = open_parquet(path).metadata
+        size = 8 * shape.num_rows * shape.num_columns
+    return size > _PART_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _check_named(names: list[str], known: list[str], path: Path) -> None:

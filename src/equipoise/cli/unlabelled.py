@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli.output import say
-from equipoise.cli.predict import Scorer, check_replaceable, free_names
+from equipoise.cli.predict import Scorer, blocks_of, check_replaceable, free_names
 from equipoise.cli.scored import write
 from equipoise.text import counted
 
@@ -21,6 +21,8 @@ def check_unlabelled(data: "Dataset", folder: Path) -> bool:
     """Return whether there are rows without a target; refuse a file of another origin in the place of their scores."""
     import numpy as np
 
+    if data.class_counts is not None:
+        raise ValueError("--score-unlabelled is for tables in memory: use `equipoise predict` on the large one.")
     if data.unlabelled is None or not len(data.unlabelled):
         say(f"  Every row has a target: no {FILE} is written.")
         return False
@@ -34,7 +36,7 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     """Write the rows of a table without a target, with their predictions by a model that was just saved."""
     from equipoise import persistence
     from equipoise.datasets.dataset import is_labelled
-    from equipoise.tables.reading import table_batches, without_marks
+    from equipoise.tables.reading import without_marks
 
     about = persistence.read_card(model)["about"]
     scorer = Scorer(persistence.load(model, trusted=True), about, None, False, [])
@@ -42,7 +44,7 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     reading = {**about["reading"], "missing_values": ()}  # cells are kept as they stand
 
     def rows() -> Iterator["pd.DataFrame"]:
-        parts = table_batches(table, **reading, target=target)
+        parts = blocks_of(table, reading, target)
         open_rows = (part[~is_labelled(without_marks(part[[target]], named)[target])] for part in parts)
         return (part.reset_index(drop=True) for part in open_rows if len(part))
 

@@ -3,10 +3,13 @@ from .dataset import split_target as split_target
 from .entries import catalogue as catalogue
 from .entries import names as names
 from .entries import suite as suite
+from .grouped_images import make_grouped_images as make_grouped_images
 from .home import data_home as data_home
 from .imbalance import make_imbalance as make_imbalance
 from .imbalance import make_long_tail as make_long_tail
 from .memory_mapped import map_parquet as map_parquet
 from .named import fetch as fetch
 from .named import load as load
+from .opened import OpenTable as OpenTable
+from .opened import open_table as open_table
 from .rare_events import make_rare_events as make_rare_events

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from equipoise.datasets.dataset import Dataset
-from equipoise.tables.check import check_features
+from equipoise.tables.check_table import check_features
 from equipoise.tables.columns import Kind
 from equipoise.tables.finding import LEFT_OUT
-from equipoise.tables.formats import Style
-from equipoise.tables.kinds import find_kinds, unmet, unread
+from equipoise.tables.formats import DATES, Style
+from equipoise.tables.kinds import find_kinds, otherwise, unmet, unread
 from equipoise.tables.sample import columns_of
 from equipoise.text import listed
 
@@ -58,6 +58,8 @@ def checked(
             raise ValueError(f"No column of {data.source} is left to learn from. {' '.join(map(str, findings))}")
         preprocessor = preprocessor.set_params(kinds={n: known[n] for n in known if n in X}).fit(X)
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    if dates := [repr(name) for name, written in preprocessor.formats_.items() if written == DATES[0]]:
+        notes[f"Dates, with the year first or the month by name, in {listed(dates, most=10)}."] = None
     return replace(
         data,
         X=X,
@@ -90,5 +92,6 @@ def _check_style(data: Dataset, X: pd.DataFrame, preprocessor: Any) -> None:
     others = unread([column for column in columns if column.name not in forced], kinds, style)
     if lost and others:
         raise ValueError(f"No column fits {listed(lost)}: correct or remove the option. {' '.join(others)}")
-    for note in [f"No column needs {listed(lost)}."] if lost else others:
+    mixed = otherwise(columns, kinds, formats, style)
+    for note in [f"No column needs {listed(lost)}."] if lost else [*others, *([mixed] if mixed else [])]:
         warnings.warn(note, UserWarning, stacklevel=3)

@@ -69,6 +69,10 @@ class Dataset:
         Whether the rows are images: the one column of ``X``.
     reported : DataFrame or None
         Columns whose values have lines of their own in a report: that of a few large groups, and those that were named.
+    class_counts : mapping of label to int, or None
+        Rows of each class in the table that these are a sample by class of. `weights` are then the inverse
+        probabilities of the rows to be in the sample: they count in scores and in the statistics of preprocessing, not
+        in training.
     """
 
     name: str
@@ -91,6 +95,12 @@ class Dataset:
     ids: pd.DataFrame | None = None
     images: bool = False
     reported: pd.DataFrame | None = None
+    class_counts: Mapping[Any, int] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the table, of which these may be a sample."""
+        return len(self.y) if self.class_counts is None else sum(self.class_counts.values())
 
     @property
     def dependence(self) -> Dependence | None:
@@ -168,7 +178,7 @@ def split_target(
     """
     table = _as_pandas(frame)
     _check_columns(table, name)
-    column = _target_column(table, target, name)
+    column = target_column(list(table.columns), target, name)
     roles = {role: each for role, each in (("group", group), ("time", time), ("weights", weights)) if each is not None}
     check_roles(roles, list(table.columns), column)
     for each in report_by:
@@ -181,7 +191,7 @@ def split_target(
     unlabelled = table[~labelled].reset_index(drop=True).drop(columns=column)
     played = Roles.of(table, labelled.to_numpy(), roles, gap, preprocessor or TablePreprocessor())
     table = table.iloc[played.rows].reset_index(drop=True)
-    y = _labels(table[column], name)
+    y = labels_of(table[column], name)
     if len(unlabelled) and is_float_dtype(y.dtype):
         y = y.astype("int64")  # floats only because labels are missing
     counts = y.value_counts()
@@ -259,22 +269,23 @@ def _check_columns(table: pd.DataFrame, name: str) -> None:
             )
 
 
-def _target_column(table: pd.DataFrame, target: str | int, name: str) -> str:
+def target_column(columns: Sequence[str], target: str | int, name: str) -> str:
+    """Return the name of the target among those of the columns."""
     wanted = str(target)
-    if wanted in table.columns:
+    if wanted in columns:
         return wanted
-    n_columns = table.shape[1]
+    n_columns = len(columns)
     if wanted.removeprefix("-").isdecimal():
         position = int(wanted)
         if 1 <= abs(position) <= n_columns:
-            return table.columns[position - 1 if position > 0 else position]
+            return columns[position - 1 if position > 0 else position]
         raise ValueError(f"there is no column {wanted} in {name}: it has {n_columns} columns, counted from 1.")
-    folded = {column.casefold(): column for column in table.columns}
+    folded = {column.casefold(): column for column in columns}
     near = [folded[found] for found in get_close_matches(wanted.casefold(), folded)]
     if near:
         raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {_quoted(near, 'or')}?")
     raise ValueError(
-        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_quoted(table.columns)}. If "
+        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_quoted(columns)}. If "
         "its file has no header line, read it with header=False (on the command line --no-header) and give "
         "the target's position, -1 for the last column."
     )
@@ -285,7 +296,8 @@ def is_labelled(column: pd.Series) -> pd.Series:
     return column.notna() & (column.astype(str).str.strip() != "") if infer_dtype(column) in TEXT else column.notna()
 
 
-def _labels(column: pd.Series, name: str) -> pd.Series:
+def labels_of(column: pd.Series, name: str) -> pd.Series:
+    """Return the cells of a target as labels: text without blanks around it, integers or truth values."""
     if is_float_dtype(column.dtype) and not (column % 1 == 0).all():
         raise ValueError(
             f"the target must name classes, but column {column.name!r} of {name} is continuous "

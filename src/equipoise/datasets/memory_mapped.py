@@ -15,11 +15,10 @@ import pyarrow.compute as pc
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 from pyarrow import types
-from pyarrow.parquet import ParquetFile
 
 from equipoise.files import replacing
+from equipoise.tables.parquet import open_parquet, parquet_batches
 
-_ROWS_AT_ONCE = 1 << 16
 _UNNAMED_INDEX = "__index_level_"  # how pandas writes the numbers of rows that were selected
 
 
@@ -70,16 +69,16 @@ def map_parquet(
     ((300, 1), 'rare', 15)
     """
     paths, folder = _files(Path(source)), Path(folder)
-    schema = _opened(paths[0]).schema_arrow
+    schema = open_parquet(paths[0]).schema_arrow
     others = [name for name in schema.names if name != target and not name.startswith(_UNNAMED_INDEX)]
     names = others if columns is None else list(columns)
     if target in names:
         raise ValueError(f"the target must not be a feature, but columns holds {target!r}: leave it out.")
     for path in paths:
-        found = _opened(path).schema_arrow
+        found = open_parquet(path).schema_arrow
         _check_columns(found, names, target, path)
         _check_labels(_plain(found.field(target).type), _plain(schema.field(target).type), target, path)
-    n = sum(_opened(path).metadata.num_rows for path in paths)
+    n = sum(open_parquet(path).metadata.num_rows for path in paths)
     if not n or not names:
         raise ValueError(f"a table needs rows and features, but {source} has {n} rows and {len(names)} features.")
     kind = _label_type(paths, target, schema.field(target).type)
@@ -100,13 +99,6 @@ def _files(source: Path) -> list[Path]:
     if not found[0].exists():
         raise FileNotFoundError(f"there is no file or folder {source}: name the parquet data set to read.")
     return found
-
-
-def _opened(path: Path) -> ParquetFile:
-    try:
-        return ParquetFile(path, memory_map=True)  # else whole columns of a row group come to lie in memory
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} cannot be read as parquet ({error}): copy it or write it again.") from error
 
 
 def _check_columns(schema: pa.Schema, names: Sequence[str], target: str, path: Path) -> None:
@@ -154,8 +146,7 @@ def _text(column: pa.Array) -> pa.Array:
 
 def _batches(paths: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[Path, pa.RecordBatch]]:
     for path in paths:
-        for batch in _opened(path).iter_batches(_ROWS_AT_ONCE, columns=list(names), use_threads=False):
-            yield path, batch
+        yield from ((path, batch) for batch in parquet_batches(path, names))
 
 
 def _numbers(batch: pa.RecordBatch, names: Sequence[str], path: Path) -> NDArray[np.float32]:

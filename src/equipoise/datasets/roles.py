@@ -104,7 +104,13 @@ def times_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[
         )
     values = _numbers(column, kind, formats.get(cells.name, ""))
     _refuse(column, f"a {kind}", rows, np.isnan(values))
-    return values, kind == "date", notes
+    return values, kind == "date", [*notes, _span(cells.name, values, kind == "date")]
+
+
+def _span(name: str, values: Floats, dates: bool) -> str:
+    ends = values.min(), values.max()
+    first, last = (str(np.datetime64(int(end), "D")) for end in ends) if dates else (f"{end:.10g}" for end in ends)
+    return f"Rows are ordered by {name!r}, {'dates' if dates else 'numbers'} from {first} to {last}."
 
 
 def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, list[str]]:

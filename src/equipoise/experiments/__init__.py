@@ -7,7 +7,7 @@ from equipoise.experiments.readings import results
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Store
 from equipoise.experiments.study import Effort, Study
-from equipoise.experiments.whole import refit
+from equipoise.experiments.whole import fit_recipe, refit
 
 __all__ = [
     "METRICS",
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "Study",
     "compare",
+    "fit_recipe",
     "refit",
     "results",
     "results_path",

@@ -37,6 +37,7 @@ _OPTIONS = {"n_folds": "folds", "n_repeats": "repeats", "n_members": "members", 
     "data": "data, or how its columns are read and used"
 }
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
+_MANY_RARE = 500  # rows of the rarest class, from which on one division into folds tells enough
 _PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
 
@@ -69,7 +70,7 @@ def compare(
     n_folds : int, default=5
         Fewer where the rarest class has fewer rows.
     n_repeats : int, optional
-        2 by default, 4 up to 1,000 rows.
+        2 by default, 4 up to 1,000 rows, 1 for larger tables with 500 rows or more of the rarest class.
     n_members : int, default=4
         Networks that each neural recipe averages over.
     metric : str, default="g_mean"
@@ -100,13 +101,17 @@ def compare(
         If no recipe ended in time.
     """
     deadline = budget if isinstance(budget, Deadline) else Deadline(budget)
-    check_names(recipes or (), metric)
+    check_names(recipes or (), metric, images=dataset.images)
     wanted = _wanted(dataset, recipes)
     _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
-    by_time = dataset.times is not None
+    by_time, sampled = dataset.times is not None, dataset.class_counts is not None
     if by_time and (n_repeats or 1) > 1:
         raise ValueError("Time divides the rows in one way: leave out the number of repeats (--repeats).")
-    wanted, unweighted = _that_take_weights(wanted, metric) if dataset.weights is not None else (wanted, [])
+    unweighted: list[str] = []
+    if dataset.weights is not None:
+        if not METRICS[metric].takes_weights:
+            raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
+        wanted, unweighted = (wanted, []) if sampled else _that_take_weights(wanted)
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
@@ -126,7 +131,7 @@ def compare(
     wish = Protocol(
         wanted,
         folds,
-        n_repeats or (1 if by_time else 4 if len(codes) <= _FEW_ROWS else 2),
+        n_repeats or (1 if by_time else _default_repeats(codes)),
         n_members,
         steps,
         random_state,
@@ -141,7 +146,7 @@ def compare(
         schedule = Schedule(costs, deadline, folds, n_workers())
         _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
-        protocol = _going_on(store, request, wish)
+        protocol = _going_on(store, request, wish, deadline)
         costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
@@ -161,13 +166,21 @@ def compare(
     return Comparison(store)
 
 
-def check_names(recipes: Sequence[str], metric: str) -> None:
-    """Refuse recipes that cannot be had and metrics that are not known, before a table is read."""
-    for name in recipes:
+def check_names(recipes: Sequence[str], metric: str, *, images: bool = False) -> None:
+    """Refuse recipes that cannot be had and metrics that are not known, before a table or images are read."""
+    for name in _for_images(recipes) if images else recipes:
         if name != "all":
+            if not images:
+                named.for_tables(name)  # raises for those of images
             named.classifier(name)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+
+
+def _default_repeats(codes: NDArray[np.int64]) -> int:
+    if len(codes) <= _FEW_ROWS:
+        return 4
+    return 1 if np.bincount(codes).min() >= _MANY_RARE else 2
 
 
 def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
@@ -175,17 +188,12 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     if dataset.images:
         return _for_images(recipes)
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
-    for name in chosen:
-        if name != "all":
-            named.for_tables(name)  # raises for others
     every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
 
-def _that_take_weights(recipes: tuple[str, ...], metric: str) -> tuple[tuple[str, ...], list[str]]:
+def _that_take_weights(recipes: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     """Return the recipes that can weigh rows, and a note of those that cannot."""
-    if not METRICS[metric].takes_weights:
-        raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
     able = tuple(name for name in recipes if "sample_weight" in taken_by(named.classifier(name)))
     unable = [name for name in recipes if name not in able]
     if not able:
@@ -251,6 +259,7 @@ def _begin(
             "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
             "grouped": dataset.groups is not None,
             "weighted": dataset.weights is not None,
+            "sampled_from": None if dataset.class_counts is None else dataset.n_rows,
         },
     )
     store.put("versions", versions())
@@ -263,7 +272,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
-def _going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
+def _going_on(store: Store, request: dict[str, Any], wish: Protocol, deadline: Deadline) -> Protocol:
     """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
     before = _check_same(store, request)
     protocol = Protocol.from_json(store.get("protocol"))
@@ -272,7 +281,7 @@ def _going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol
     if protocol.share < 1:
         raise ValueError(
             f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
-            f"--budget {before / 60:g}, and results compare at equal steps only: repeat that budget to go on, or "
+            f"{deadline.option(before)}, and results compare at equal steps only: repeat that budget to go on, or "
             "choose another folder (--out) for a new one."
         )
     store.put("request", request)

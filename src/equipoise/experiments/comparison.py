@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from equipoise import recipes
 from equipoise.decisions import Aim
 from equipoise.experiments.best import AtBest
+from equipoise.experiments.by_terms import ByTerms
 from equipoise.experiments.crown import no_winner
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
@@ -19,6 +20,7 @@ from equipoise.experiments.store import Cell, Store, StoredFold
 from equipoise.tables.finding import SEVERITIES, Finding
 from equipoise.text import listed
 
+_AS_QUICK = 2.0  # times the time of the quickest recipe that still counts as quick: times are noisy
 _NEARLY_PERFECT = {"roc_auc": 0.998, "average_precision": 0.99}
 
 
@@ -271,11 +273,22 @@ class Comparison:
         contains = ~((board["difference_low"] > 0) | (board["difference_high"] < 0))
         return board["recipe"][contains].tolist()
 
+    @cached_property
+    def by_terms(self) -> ByTerms:
+        """The recipes ranked by the user's terms; only where `aim` decides."""
+        return ByTerms(self)
+
     @property
     def winner(self) -> str:
-        """The recipe to use: the cheapest of `near_best`, by seconds of a fit and of 10,000 predictions."""
-        board = self.leaderboard.set_index("recipe").loc[self.near_best]
-        return str((board["seconds"] + board["predicting"].fillna(0)).idxmin())
+        """The recipe to use: the best of the quick ones among those that do not differ significantly from the best.
+
+        These are `near_best`, or by the user's terms those of `by_terms`. Quick is what takes at most twice the time of
+        the quickest of them, for a fit and 10,000 predictions.
+        """
+        near = self.by_terms.near_best if self.aim.decides else self.near_best
+        board = self.leaderboard.set_index("recipe").loc[near]
+        took = board["seconds"] + board["predicting"].fillna(0)
+        return str(took.index[took <= _AS_QUICK * took.min()][0])
 
     @property
     def importance(self) -> pd.DataFrame:

@@ -83,9 +83,10 @@ def measured_costs(
         around, measured = of_rows.get(name, hint), name in of_rows
         if recipes.is_neural(name):
             plain = protocol.n_members * protocol.max_steps * a_step
-            steps = plain if recipe.slow else recipe.cost * plain  # what is slow is to make its rows
             made = protocol.n_members * around if measured else hint
-            found[name] = Cost(made, steps, measured) if _has_rows(name, protocol) else Cost(0.0, steps)
+            makes_rows = _has_rows(name, protocol)
+            steps = plain if recipe.slow and makes_rows else recipe.cost * plain  # slow are its rows, not its steps
+            found[name] = Cost(made, steps, measured) if makes_rows else Cost(0.0, steps)
         elif name == recipes.AUTO:
             found[name] = Cost(0.0, around, measured)  # it keeps to any time limit
         else:

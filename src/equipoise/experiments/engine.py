@@ -117,7 +117,7 @@ def fit_cells(arm: Arm, model: Any, fold: PreparedFold) -> list[Cell]:
 
 def _scored(arm: Arm, model: Any, fold: PreparedFold, seconds: float, notes: list[str]) -> list[Cell]:
     priors = arm.priors(fold.counts)
-    known = None if priors is None else weighted_priors(priors, fold.counts, fold.mass).tolist()
+    known = None if priors is None else weighted_priors(priors, fold.counts, fold.trained_mass).tolist()
     cell = fold.cell(arm.name, model, seconds, notes=notes, made=arm.figures(model), priors=known)
     return [cell, *(fold.decided_otherwise(cell, model, decision) for decision in arm.decisions)]
 

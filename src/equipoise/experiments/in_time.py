@@ -139,7 +139,7 @@ def _cheapest_alone(
             )
             changed(alone := replace(alone, notes=(*protocol.notes, note)), note)
             return alone
-    raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}: raise --budget.")
+    raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}. {schedule.deadline.remedy}")
 
 
 def _without_repeats(

@@ -125,10 +125,20 @@ class Schedule:
         scores = len(recipes) * self.n_folds * n_repeats * self.costs.score
         return refit * self.n_folds / max(1, self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
 
+    def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
+        """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
+        cells = [self.cell(recipe, share) for recipe in recipes]
+        a_fold = self.costs.fold + 2 * sum(cells) / max(1, len(cells))  # fitted again, and asked
+        return self.n_folds * a_fold / self.n_workers
+
     def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison from now on, with a margin."""
         a_repeat = self.n_folds * self.costs.fold + self.work(recipes, share)
         return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
+
+    def explained(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
+        """Seconds for a comparison that also tells why; recipes do not make way for that, repeats and steps do."""
+        return self.whole(recipes, n_repeats, share) + self.reasons(recipes, share)
 
     def order(self, recipes: Sequence[str]) -> list[str]:
         """Return recipes in the order in which they run: the cheapest first, with a lead for what tells most."""
@@ -144,7 +154,7 @@ class Schedule:
             If not even one recipe fits.
         """
         left, recipes, n_repeats = self.deadline.left, list(wish.recipes), wish.n_repeats
-        while n_repeats > 1 and self.whole(recipes, n_repeats) > left:
+        while n_repeats > 1 and self.explained(recipes, n_repeats) > left:
             n_repeats -= 1
         kept: list[str] = []
         for recipe in self.order(recipes):
@@ -166,12 +176,12 @@ class Schedule:
         return [quickest]
 
     def _largest_share(self, recipes: Sequence[str], n_repeats: int, left: float) -> float:
-        if self.whole(recipes, n_repeats, 1.0) <= left:
+        if self.explained(recipes, n_repeats, 1.0) <= left:
             return 1.0
         low, high = LEAST_SHARE, 1.0
         for _ in range(20):
             middle = (low + high) / 2
-            low, high = (middle, high) if self.whole(recipes, n_repeats, middle) <= left else (low, middle)
+            low, high = (middle, high) if self.explained(recipes, n_repeats, middle) <= left else (low, middle)
         return low
 
     def _too_short(self, recipes: Sequence[str]) -> str:
@@ -179,7 +189,7 @@ class Schedule:
         least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
         return (
             f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
-            f"about {seconds(least)} with reading and report. Raise --budget."
+            f"about {seconds(least)} with reading and report. {self.deadline.remedy}"
         )
 
     def _told(self, wish: Protocol, kept: Sequence[str], n_repeats: int) -> Protocol:
@@ -239,9 +249,9 @@ class Schedule:
     def affords_repeat(self, recipes: Sequence[str], n_repeats: int) -> bool:
         """Whether one more repeat, the last of so many, ends in time."""
         a_repeat = self.n_folds * self.costs.fold + self.work(recipes)
-        return a_repeat + self.tail(recipes, n_repeats) <= self.deadline.left
+        return a_repeat + self.tail(recipes, n_repeats) + self.reasons(recipes) <= self.deadline.left
 
     def affords_recipe(self, recipe: str, recipes: Sequence[str], n_repeats: int) -> bool:
         """Whether one more recipe, beside others that are done, ends in time."""
-        work = n_repeats * (self.n_folds * self.costs.fold + self.work([recipe]))
-        return _MARGIN * work + self.tail([*recipes, recipe], n_repeats) <= self.deadline.left
+        work, every = n_repeats * (self.n_folds * self.costs.fold + self.work([recipe])), [*recipes, recipe]
+        return _MARGIN * work + self.tail(every, n_repeats) + self.reasons(every) <= self.deadline.left

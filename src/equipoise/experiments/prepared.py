@@ -35,6 +35,8 @@ class PreparedFold:
     dependence : Dependence or None
         Groups and times of the training rows.
     weights, weights_test : ndarray of shape (n,) or None
+    sampled : bool
+        Whether the weights are those of a sample by class, which do not count in training.
     table : transformer or None
         The preprocessing.
     """
@@ -50,6 +52,7 @@ class PreparedFold:
     dependence: Dependence | None = None
     weights: NDArray[np.float64] | None = None
     weights_test: NDArray[np.float64] | None = None
+    sampled: bool = False
     table: Any = None
 
     @classmethod
@@ -75,6 +78,7 @@ class PreparedFold:
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
             weights,
             None if dataset.weights is None else dataset.weights[fold.test],
+            dataset.class_counts is not None,
             table,
         )
 
@@ -92,6 +96,11 @@ class PreparedFold:
     def mass(self) -> NDArray[np.float64]:
         """Sum of the weights of the training rows of each class, of shape (K,); their number without weights."""
         return np.bincount(self.y_train, self.weights, minlength=self.n_classes).astype(np.float64)
+
+    @property
+    def trained_mass(self) -> NDArray[np.float64]:
+        """The `mass` that counts in training, of shape (K,)."""
+        return self.counts.astype(np.float64) if self.sampled else self.mass
 
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""

@@ -1,8 +1,9 @@
 """Why a recipe decides as it does: importance of columns and response curves, over the folds of a comparison.
 
 Models of folds are not kept, so the recipe is fitted again on the folds of the first repeat, with the same rows and
-seeds, and asked on their held-out rows. Predictions take about `_SECONDS` a fold: fewer permutations, then fewer rows
-are taken for slow models. What was found is kept in the store, so a comparison that goes on does not do it again.
+seeds, and asked on their held-out rows. Predictions take about `_SECONDS` a fold, or what the time limit leaves: fewer
+permutations, then fewer rows are taken for slow models. What was found is kept in the store, so a comparison that goes
+on does not do it again.
 """
 
 from functools import partial
@@ -30,7 +31,7 @@ from equipoise.training.processes import side_by_side
 SHOWN = 6
 """Response curves that are kept."""
 
-_SECONDS = 30.0  # of predictions in a fold
+_SECONDS, _LEAST_SECONDS = 30.0, 1.0  # of predictions in a fold
 _PERMUTATIONS = 5
 _OF_A_CLASS = (1000, 100)  # test rows of a fold, at most, and where predictions are slow
 _QUICK = 5.0  # seconds of work that no other process is begun for
@@ -79,7 +80,9 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
         return late
     codes = np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
     columns = AskedColumns.of(dataset, codes)
-    n_permutations, of_a_class = _effort(len(columns.groups) * len(comparison.classes) * predicting)
+    each = (deadline.left - reserved) * n_workers() / comparison.protocol.n_folds - a_fit
+    effort = float(np.clip(each, _LEAST_SECONDS, _SECONDS))
+    n_permutations, of_a_class = _effort(len(columns.groups) * len(comparison.classes) * predicting, effort)
     [arm] = recipe_arms([comparison.winner])
     cells = {c.fold: c for c in comparison.readings.cells if (c.arm, c.repeat) == (comparison.winner, 0)}
     jobs = []
@@ -117,13 +120,13 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
     }
 
 
-def _effort(seconds_of_a_row: float) -> tuple[int, int]:
-    """Return permutations, and test rows of a class, from the seconds that one of each takes over all columns."""
+def _effort(seconds_of_a_row: float, seconds: float) -> tuple[int, int]:
+    """Return permutations, and test rows of a class, that take some seconds, from those of one over all columns."""
     most, least = _OF_A_CLASS
     for n_permutations in range(_PERMUTATIONS, 1, -1):
-        if n_permutations * most * seconds_of_a_row <= _SECONDS:
+        if n_permutations * most * seconds_of_a_row <= seconds:
             return n_permutations, most
-    return 1, int(np.clip(_SECONDS / max(seconds_of_a_row, 1e-12), least, most))
+    return 1, int(np.clip(seconds / max(seconds_of_a_row, 1e-12), least, most))
 
 
 def _asked(

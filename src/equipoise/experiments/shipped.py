@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 
+from equipoise.classifiers import AutoClassifier
 from equipoise.decisions import (
     CalibratedClassifier,
     PriorCorrectedClassifier,
@@ -35,15 +36,17 @@ def corrected(comparison: Comparison, recipe: str, classifier: ClassifierMixin) 
     learned = _learned(comparison, recipe)
     if learned is None or reading == CALIBRATED:
         return classifier
-    wanted = "uniform" if metric.priors == "equal" else "observed"
+    observed = _observed(comparison).tolist() if comparison.problem.get("sampled_from") else "observed"
+    wanted = "uniform" if metric.priors == "equal" else observed
     correct = partial(PriorCorrectedClassifier, classifier, training_priors=learned.tolist())
     if _scores_values(metric):
         return correct(target_priors=wanted) if reading == CORRECTED else classifier
     if reading == CORRECTED:
-        return correct(target_priors="observed", decision_priors=wanted)
+        return correct(target_priors=observed, decision_priors=wanted)
     if np.allclose(learned, _observed(comparison)) or (reading == DECIDED and isinstance(classifier, Decides)):
-        return classifier
-    return correct(target_priors="observed", decision_priors=learned.tolist() if reading == DECIDED else None)
+        sampled_auto = comparison.problem.get("sampled_from") and isinstance(classifier, AutoClassifier)
+        return clone(classifier).set_params(class_priors=_observed(comparison).tolist()) if sampled_auto else classifier
+    return correct(target_priors=observed, decision_priors=learned.tolist() if reading == DECIDED else None)
 
 
 def tuned(
@@ -76,8 +79,8 @@ def tuned(
 def _learned(comparison: Comparison, recipe: str) -> Floats | None:
     """Return the class priors that probabilities of a recipe stand for; None where they are not known."""
     counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
-    learned = learned_priors(recipe, counts)
-    return None if learned is None else weighted_priors(learned, counts, mass)
+    learned, trained = learned_priors(recipe, counts), counts if comparison.problem.get("sampled_from") else mass
+    return None if learned is None else weighted_priors(learned, counts, trained)
 
 
 def _observed(comparison: Comparison) -> Floats:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,21 +15,27 @@ from equipoise.decisions import PriorCorrectedClassifier, correct_prior, decide
 from equipoise.decisions.capacity import decide_by_alarms
 from equipoise.describing import Rule
 from equipoise.experiments.arms import weighted_priors
-from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
+
+if TYPE_CHECKING:
+    from equipoise.experiments.comparison import Comparison
 
 PER = 1000
 """Rows that outcomes are told for."""
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
 OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
+BLIND = {"never an alarm": 0, "an alarm for every row": PER}
+"""Decisions that look at no feature, by alarms of `PER` rows."""
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
-def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike) -> ClassifierMixin:
+def natural(
+    recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike, *, sampled: bool = False
+) -> ClassifierMixin:
     """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known.
 
     Parameters
@@ -37,12 +44,15 @@ def natural(recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: A
     classifier : classifier
     counts, mass : array-like of shape (K,)
         Rows of each class, and the sum of their weights.
+    sampled : bool
+        Whether the weights are those of a sample by class, which do not count in training.
     """
     learned, rows = learned_priors(recipe, counts), np.asarray(mass, dtype=np.float64)
-    learned = None if learned is None else weighted_priors(learned, counts, mass)
+    learned = None if learned is None else weighted_priors(learned, counts, counts if sampled else mass)
     if learned is None or np.allclose(learned, rows / rows.sum()):
         return classifier
-    return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors="observed")
+    target = rows / rows.sum() if sampled else "observed"
+    return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors=target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +85,7 @@ class InTerms:
         Whether the costs are this default: without costs of the user, whatever other terms there are.
     """
 
-    def __init__(self, comparison: Comparison, recipe: str | None = None) -> None:
+    def __init__(self, comparison: "Comparison", recipe: str | None = None) -> None:
         self.comparison = comparison
         self.recipe = recipe or comparison.winner
         self.aim, self.assumed = comparison.aim, comparison.aim.costs is None
@@ -173,13 +183,27 @@ class InTerms:
         spread = f"tuned on all held-out rows; {low} to {high} if tuned without one fold"
         return f"{self.aim}; {label!r} from a probability of {chosen} ({spread})"
 
-    def chosen(self) -> dict[str, Interval]:
-        """Return the outcomes of the decision per `PER` rows, each fold decided as the other folds tell."""
-        tables = []
+    @cached_property
+    def by_fold(self) -> pd.DataFrame:
+        """The outcomes of the decision per `PER` rows, each fold decided as the other folds tell; a row a fold.
+
+        Columns: `OUTCOMES`, and ``false``, alarms that are wrong.
+        """
+        tables = {}
         for fold, rule in zip(self.folds, self.rules):
             decided = apply(rule, fold.proba)
-            tables.append(self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided]))
-        return self._intervals(tables)
+            found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
+            tables[fold.repeat, fold.fold] = found
+        frame = pd.DataFrame.from_dict(tables, orient="index")
+        return frame.assign(false=frame["alarms"] - frame["caught"])
+
+    def chosen(self) -> dict[str, Interval]:
+        """Return the outcomes of `by_fold` with intervals over folds."""
+        return self._intervals(self.by_fold)
+
+    def blind(self) -> dict[str, dict[str, Interval]]:
+        """Return the outcomes of the decisions that look at no feature."""
+        return {name: self.at_capacity(alarms) for name, alarms in BLIND.items()}
 
     def at_capacity(self, alarms: float) -> dict[str, Interval]:
         """Return the outcomes per `PER` rows where the most probable ``alarms`` of them get an alarm.
@@ -193,7 +217,7 @@ class InTerms:
             alarm[order] = np.clip((alarms / PER * own.sum() - np.cumsum(own)) / own + 1, 0, 1)
             costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(order), np.nan)
             tables.append(self._outcomes(fold, alarm, costs))
-        return self._intervals(tables)
+        return self._intervals(pd.DataFrame(tables))
 
     def _alarm_costs(self, fold: HeldOutFold, alarm: Floats) -> Floats:
         p, n = self.positive, 1 - self.positive
@@ -220,8 +244,8 @@ class InTerms:
         }
         return dict(zip(OUTCOMES, map(float, values))) | ends
 
-    def _intervals(self, tables: list[dict[str, float]]) -> dict[str, Interval]:
-        frame, share = pd.DataFrame(tables), self.comparison.test_share
+    def _intervals(self, frame: pd.DataFrame) -> dict[str, Interval]:
+        share = self.comparison.test_share
         alarms = _over_folds(frame["alarms"], share, (0.0, PER))
         least, most = (frame[name].to_numpy() for name in _ENDS)
         limits = possible(frame, alarms, PER) | {"cost": (least, most)}
@@ -246,7 +270,7 @@ def apply(rule: Rule, proba: Floats) -> Indices:
     return decide(proba, rule.offsets) if rule.offsets is not None else decide_by_alarms(proba, rule)
 
 
-def with_decision(comparison: Comparison, recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
+def with_decision(comparison: "Comparison", recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
     """Return a fitted pipeline whose last step decides by the comparison's aim, tuned on its held-out rows."""
     codes, proba, weights = InTerms(comparison, recipe).joined()
     (name, inner), aim = fitted.steps[-1], replace(comparison.aim, labels=labels)

@@ -11,11 +11,14 @@ from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
+from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
 from equipoise.experiments.arms import fit_parameters, recipe_parameters
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.plan import LEAST_SHARE
+from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
+from equipoise.text import called
 from equipoise.training.processes import in_time
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
@@ -55,6 +58,70 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     return fitted
 
 
+def fit_recipe(
+    recipe: str, dataset: Dataset, *, random_state: int | None = None, seconds: float | None = None, **parameters: Any
+) -> Pipeline:
+    """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
+
+    Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
+    (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors they stay, with a warning.
+
+    Parameters
+    ----------
+    recipe : str
+        As of `equipoise.recipes.get`.
+    dataset : Dataset
+        Of `equipoise.datasets.split_target`, or of ``sample`` of `equipoise.datasets.open_table`.
+    random_state : int, optional
+    seconds : float, optional
+        As of `fit_whole`.
+    **parameters
+        Further parameters of the classifier, such as ``n_members``.
+
+    Returns
+    -------
+    Pipeline
+        Fitted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from equipoise.datasets import open_table
+    >>> from equipoise.experiments import fit_recipe
+    >>> frame = pd.DataFrame({"size": range(9000), "rare": [i % 100 == 0 for i in range(9000)]})
+    >>> model = fit_recipe("logistic", open_table(frame).sample("rare", most_rows=200), random_state=0)
+    >>> round(float(model.predict_proba(frame[["size"]])[:, 1].mean()), 2)
+    0.01
+    """
+    preprocessor = dataset.table_preprocessor()
+    model = named.make(recipe, preprocessor=preprocessor, random_state=random_state, **parameters)
+    return fit_sampled(recipe, model, dataset, seconds=seconds)
+
+
+def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
+    """Fit the classifier of a recipe as `fit_recipe` does; parameters as of `fit_whole`."""
+    if dataset.class_counts is None:
+        return fit_whole(model, dataset, seconds=seconds)
+    labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
+    whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
+    if isinstance(model[-1], AutoClassifier):
+        model[-1].set_params(class_priors=(whole / whole.sum()).tolist())
+        return fit_whole(model, dataset, seconds=seconds)
+    fitted = fit_whole(model, dataset, seconds=seconds)
+    before, after = (learned_priors(recipe, counts) for counts in (own, whole))
+    if before is None or after is None:
+        warnings.warn(
+            f"{called(recipe)} learns under no known class priors: its probabilities are those of the sample.",
+            stacklevel=2,
+        )
+    elif not np.allclose(before, after):
+        corrected = PriorCorrectedClassifier(
+            fitted[-1], training_priors=before.tolist(), target_priors=after.tolist()
+        ).adopt(fitted[-1], own / own.sum())
+        fitted.steps[-1] = ("classifier", corrected)
+    return fitted
+
+
 def refit(
     comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
 ) -> Pipeline:
@@ -86,7 +153,7 @@ def refit(
     )
     counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
     if comparison.aim.decides:
-        unfitted = natural(name, model[-1], counts, mass)
+        unfitted = natural(name, model[-1], counts, mass, sampled=dataset.class_counts is not None)
     else:
         unfitted = shipped.corrected(comparison, name, model[-1])
     model.steps[-1] = ("classifier", unfitted)

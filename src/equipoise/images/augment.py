@@ -6,7 +6,7 @@ strength, so that a search can learn it.
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import torch
@@ -21,10 +21,12 @@ _UNIFORM = (
     *("flip", "vertical_flip", "crop_x", "crop_y", "shift_x", "shift_y", "rotation", "shear", "scale"),
     *("brightness", "contrast", "saturation", "hue", "noise", "blur", "cut_out", "cut_x", "cut_y"),
 )
-_RANGES = (
-    *("crop", "shift", "rotation", "shear", "scale", "brightness", "contrast", "saturation", "hue"),
-    *("noise", "blur", "cut_out"),
-)
+GROUP_OF = {
+    **dict.fromkeys(("shift", "rotation", "shear", "scale"), "shape"),
+    **dict.fromkeys(("brightness", "contrast", "saturation", "hue"), "colours"),
+    **{name: name for name in ("noise", "blur", "cut_out")},
+}
+"""The changes that have a strength, and the groups that are applied together."""
 _BLUR_TAPS = 2  # pixels on each side
 
 
@@ -42,8 +44,8 @@ class Augment(Parametrized):
     ----------
     strength : float or sequence of float, default=1.0
         Factor of all ranges but ``crop`` and flips; a sequence has one for each class.
-    crop : int, default=4
-        Largest shift in whole pixels, as a crop of the padded image.
+    crop : int or float, default=4
+        Largest shift in whole pixels, as a crop of the padded image; below 1 a share of the shorter side, rounded.
     flip, vertical_flip : float, default=0.5, 0.0
         Probability of a mirror image, left to right and top to bottom.
     shift : float, default=0.0
@@ -99,7 +101,7 @@ class Augment(Parametrized):
         self,
         *,
         strength: float | Sequence[float] | Tensor = 1.0,
-        crop: int = 4,
+        crop: float = 4,
         flip: float = 0.5,
         vertical_flip: float = 0.0,
         shift: float = 0.0,
@@ -136,7 +138,7 @@ class Augment(Parametrized):
         for name in ("flip", "vertical_flip", "probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a probability from 0 to 1, but {name}={getattr(self, name)!r}.")
-        for name in _RANGES:
+        for name in ("crop", *GROUP_OF):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, and finite, but {name}={getattr(self, name)!r}.")
         of_class = by_class(strength)
@@ -179,7 +181,12 @@ class Augment(Parametrized):
         return rows if y is None else (rows, y)
 
     def rows(
-        self, x: Tensor, y: Tensor | None = None, *, strength: Tensor | None = None, generator: Any = None
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        strength: Tensor | Mapping[str, Tensor] | None = None,
+        generator: Any = None,
     ) -> Tensor:
         """Augment images.
 
@@ -187,8 +194,9 @@ class Augment(Parametrized):
         ----------
         x, y : Tensor
             As in a call.
-        strength : Tensor of shape (..., B), optional
-            Strength of each image, in place of the parameter; the result is differentiable in it.
+        strength : Tensor of shape (..., B), or mapping of str to such tensors, optional
+            Strength of each image, in place of the parameter; or one for each change that has a range, by its name.
+            The result is differentiable in it.
         generator : torch.Generator, optional
             In place of the parameter.
 
@@ -204,22 +212,26 @@ class Augment(Parametrized):
         generator = self.generator if generator is None else generator
         span = 1.0 if x.is_floating_point() else 255.0
         images = (x if x.is_floating_point() else x.float()).flatten(0, -4)
-        strength = self._strength(y, x.shape[:-3], images) if strength is None else strength.to(images).flatten()
+        given = self._strength(y, x.shape[:-3], images) if strength is None else strength
         uniform = torch.rand(len(_UNIFORM), len(images), generator=generator, device=images.device, dtype=images.dtype)
         u = _Draws(zip(_UNIFORM, uniform, strict=True))
 
-        def of(group: str) -> Tensor:
-            return strength * (u[f"apply_{group}"] < self.probability).to(images)
-
-        images = self._moved(images, u, of("shape"))
-        images = self._coloured(images, u, of("colours"), span)
+        amount = {
+            name: getattr(self, name)
+            * (given[name] if isinstance(given, Mapping) else given).to(images).flatten()
+            * (u[f"apply_{group}"] < self.probability).to(images)
+            for name, group in GROUP_OF.items()
+            if getattr(self, name)
+        }
+        images = self._moved(images, u, amount)
+        images = self._coloured(images, u, amount, span)
         if self.noise:
             noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
-            images = images + noise * _column(self.noise * span * u["noise"] * of("noise"))
+            images = images + noise * _column(span * u["noise"] * amount["noise"])
         if self.blur:
-            images = blurred(images, self.blur * u["blur"] * of("blur"))
+            images = blurred(images, u["blur"] * amount["blur"])
         if self.cut_out:
-            images = self._cut(images, u, of("cut_out"))
+            images = self._cut(images, u, amount["cut_out"])
         return images.view(x.shape)
 
     def _strength(self, y: Tensor | None, shape: torch.Size, like: Tensor) -> Tensor:
@@ -232,22 +244,22 @@ class Augment(Parametrized):
         rows = of_class[y.long()] if not y.is_floating_point() else y.to(like) @ of_class
         return rows.flatten()
 
-    def _moved(self, images: Tensor, u: "_Draws", strength: Tensor) -> Tensor:
+    def _moved(self, images: Tensor, u: "_Draws", amount: Mapping[str, Tensor]) -> Tensor:
         """Sample all changes of position and shape by one grid."""
         n, _, height, width = images.shape
         turned = any((self.rotation, self.shear, self.scale, self.shift))
         if not (turned or self.crop or self.flip or self.vertical_flip):
             return images
-        angle = math.radians(self.rotation) * strength * u.signed("rotation")
-        shear = self.shear * strength * u.signed("shear")
-        size = torch.exp(-self.scale * strength * u.signed("scale"))
+        angle = math.radians(1) * u.changed("rotation", amount)
+        shear = u.changed("shear", amount)
+        size = torch.exp(-u.changed("scale", amount))
         cos, sin = angle.cos() * size, angle.sin() * size
         x_sign = torch.where(u["flip"] < self.flip, -1.0, 1.0).to(images)
         y_sign = torch.where(u["vertical_flip"] < self.vertical_flip, -1.0, 1.0).to(images)
         # Where a pixel of the result lies in the image, in pixels from the centre: turn after shear after mirror.
         rows = (
-            (cos * x_sign, (cos * shear - sin) * y_sign, self._shift(u, "x", strength, width)),
-            (sin * x_sign, (sin * shear + cos) * y_sign, self._shift(u, "y", strength, height)),
+            (cos * x_sign, (cos * shear - sin) * y_sign, self._shift(u, "x", amount, width, min(height, width))),
+            (sin * x_sign, (sin * shear + cos) * y_sign, self._shift(u, "y", amount, height, min(height, width))),
         )
         sides = (width / 2, height / 2)
         matrix = [[rows[i][j] * sides[j] / sides[i] for j in (0, 1)] + [rows[i][2] / sides[i]] for i in (0, 1)]
@@ -255,34 +267,35 @@ class Augment(Parametrized):
         grid = functional.affine_grid(theta, [n, 1, height, width], align_corners=False)
         return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
-    def _shift(self, u: "_Draws", axis: str, strength: Tensor, side: int) -> Tensor:
-        whole = (u[f"crop_{axis}"] * (2 * self.crop + 1)).floor() - self.crop
-        return whole + self.shift * side * strength * u.signed(f"shift_{axis}")
+    def _shift(self, u: "_Draws", axis: str, amount: Mapping[str, Tensor], side: int, shorter: int) -> Tensor:
+        crop = self.crop if self.crop >= 1 else round(self.crop * shorter)
+        whole = (u[f"crop_{axis}"] * (2 * crop + 1)).floor() - crop
+        return whole + side * u.changed("shift", amount, f"shift_{axis}")
 
-    def _coloured(self, images: Tensor, u: "_Draws", strength: Tensor, span: float) -> Tensor:
+    def _coloured(self, images: Tensor, u: "_Draws", amount: Mapping[str, Tensor], span: float) -> Tensor:
         """Change brightness, contrast, saturation and hue by one matrix for each image."""
         n, channels = images.shape[:2]
         coloured = channels == 3
         if not (self.brightness or self.contrast or (coloured and (self.saturation or self.hue))):
             return images
-        contrast = torch.exp(self.contrast * strength * u.signed("contrast"))
+        contrast = torch.exp(u.changed("contrast", amount))
         matrix = torch.eye(channels, dtype=images.dtype, device=images.device).expand(n, -1, -1)
         if coloured:
             luma = images.new_tensor(_LUMA).expand(3, 3)
-            factor = torch.exp(self.saturation * strength * u.signed("saturation")).view(-1, 1, 1)
+            factor = torch.exp(u.changed("saturation", amount)).view(-1, 1, 1)
             matrix = luma + factor * (matrix - luma)
-            matrix = hue_turn(2 * math.pi * self.hue * strength * u.signed("hue")) @ matrix
+            matrix = hue_turn(2 * math.pi * u.changed("hue", amount)) @ matrix
         mean = images.mean(dim=(2, 3)).unsqueeze(-1)
         grey = (mean * images.new_tensor(_LUMA).view(3, 1)).sum(1, keepdim=True) if coloured else mean
-        lift = self.brightness * span * strength * u.signed("brightness")
+        lift = span * u.changed("brightness", amount)
         offset = (1 - contrast).view(-1, 1, 1) * grey + lift.view(-1, 1, 1)
         matrix = matrix * contrast.view(-1, 1, 1)
         return torch.baddbmm(offset.expand(n, channels, 1), matrix, images.flatten(2)).view(images.shape)
 
-    def _cut(self, images: Tensor, u: "_Draws", strength: Tensor) -> Tensor:
+    def _cut(self, images: Tensor, u: "_Draws", amount: Tensor) -> Tensor:
         """Set a square to the mean; pixels on its edge in part, so that it grows smoothly."""
         height, width = images.shape[2:]
-        half = self.cut_out * min(height, width) * strength * u["cut_out"] / 2
+        half = min(height, width) * amount * u["cut_out"] / 2
         inside = []
         for side, draw in ((height, u["cut_y"]), (width, u["cut_x"])):
             place = torch.arange(side, dtype=images.dtype, device=images.device) + 0.5
@@ -295,9 +308,10 @@ class Augment(Parametrized):
 class _Draws(dict[str, Tensor]):
     """Uniform numbers of all images by name."""
 
-    def signed(self, name: str) -> Tensor:
-        """Return numbers from -1 to 1."""
-        return 2 * self[name] - 1
+    def changed(self, name: str, amount: Mapping[str, Tensor], draw: str = "") -> Tensor:
+        """Return numbers from minus to plus the amount of a change, 0 for one without a range."""
+        signed = 2 * self[draw or name] - 1
+        return signed * amount[name] if name in amount else torch.zeros_like(signed)
 
 
 def by_class(strength: Any) -> Tensor | None:

@@ -3,8 +3,9 @@
 import csv
 from pathlib import Path
 
+from equipoise.files import IMAGE_ENDINGS, is_table_folder
+
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".txz", ".tbz2")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 PATH_COLUMNS = ("path", "file", "filename", "image")
 """Names that the column of paths in a table of images may have."""
 
@@ -17,7 +18,9 @@ def is_images(path: Path) -> bool:
     >>> is_images(Path("photos.tar.gz")), is_images(Path("fraud.csv"))
     (True, False)
     """
-    if path.is_dir() or path.name.lower().endswith((*ARCHIVES, ".npz")) or "-images-idx" in path.name:
+    if path.is_dir():
+        return not is_table_folder(path)
+    if path.name.lower().endswith((*ARCHIVES, ".npz")) or "-images-idx" in path.name:
         return True
     return is_table(path) and path.is_file() and _lists_images(path)
 

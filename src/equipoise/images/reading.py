@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.files import check_input
+from equipoise.files import IMAGE_ENDINGS, check_input
 from equipoise.images.arrays import Part, idx_images, idx_parts, npz_parts
 from equipoise.images.duplicates import joined
 from equipoise.images.grouping import grouped
 from equipoise.images.imageset import ImageSet
-from equipoise.images.kinds import ARCHIVES, IMAGE_ENDINGS
+from equipoise.images.kinds import ARCHIVES
 from equipoise.images.resizing import resized
 from equipoise.images.sources import ImageFile, by_folder, in_folder, in_table, shown, unpacked
 from equipoise.images.store import decoded, digest, headers

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from equipoise.images.kinds import IMAGE_ENDINGS, PATH_COLUMNS
+from equipoise.files import IMAGE_ENDINGS
+from equipoise.images.kinds import PATH_COLUMNS
 from equipoise.text import counted, listed
 
 PARTS = {

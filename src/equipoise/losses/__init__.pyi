@@ -7,6 +7,7 @@ from .class_balanced import class_balanced_weights as class_balanced_weights
 from .deferred import DeferredReweighting as DeferredReweighting
 from .focal import FocalLoss as FocalLoss
 from .focal import focal_loss as focal_loss
+from .group_dro import GroupDROLoss as GroupDROLoss
 from .ldam import LDAMLoss as LDAMLoss
 from .ldam import ldam_loss as ldam_loss
 from .logit_adjusted import LogitAdjustedLoss as LogitAdjustedLoss

@@ -32,15 +32,23 @@ def fresh_copy(module: nn.Module, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for layer in twin.modules():
-            trainable = [parameter.requires_grad for parameter in layer.parameters()]
-            if (any(trainable) or not trainable) and callable(reset := getattr(layer, "reset_parameters", None)):
+            if not is_frozen(layer) and callable(reset := getattr(layer, "reset_parameters", None)):
                 reset()
     return twin
 
 
+def is_frozen(layer: nn.Module) -> bool:
+    """Whether a layer has parameters and none of them trains."""
+    trainable = [parameter.requires_grad for parameter in layer.parameters()]
+    return bool(trainable) and not any(trainable)
+
+
 def is_trained(module: nn.Module) -> bool:
-    """Whether weights cannot be torch's initial ones: batch norm has seen rows, or weights exceed the initial bound."""
-    for layer in module.modules():
+    """Whether weights that are not frozen cannot be torch's initial ones.
+
+    Batch norm has seen rows, or weights exceed the initial bound.
+    """
+    for layer in (layer for layer in module.modules() if not is_frozen(layer)):
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and int(layer.num_batches_tracked or 0) > 0:
             return True
         if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
@@ -104,8 +112,10 @@ class ModuleStack(nn.Module):
         return cls([pattern] * n_replicas, vectorized=vectorized)
 
     def train(self, mode: bool = True) -> "ModuleStack":
-        """Set training mode, also on the pattern (dropout, batch-norm)."""
-        self._pattern[0].train(mode)
+        """Set training mode, also on the pattern (dropout, batch-norm); frozen layers keep the mode of evaluation."""
+        self.pattern.train(mode)
+        for layer in filter(is_frozen, self.pattern.modules()):
+            layer.eval()
         return super().train(mode)
 
     def _state(self) -> dict[str, Tensor]:

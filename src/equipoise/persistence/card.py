@@ -7,7 +7,8 @@ from typing import Any
 from equipoise.describing import python_lines
 from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
-from equipoise.text import listed
+from equipoise.tables.levels import without_levels
+from equipoise.text import counted, listed
 
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
 _MOST = 12  # listed levels of a column
@@ -30,7 +31,12 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         ["## What it is", "", *_lines(_nature(model, card))],
         ["## What it was trained on", "", *_origin(about, schema)],
         *([["## What the check found", "", *_lines(map(_escaped, found))]] if (found := about.get("findings")) else []),
-        ["## Columns", "", *_columns(schema["columns"]), *_important(about.get("important"))],
+        [
+            "## Columns",
+            "",
+            *_columns(schema["columns"], bool(about.get("show_values"))),
+            *_important(about.get("important")),
+        ],
         ["## Figures", "", *_figures(about.get("figures"), about.get("measured")), *_tested(about.get("tested"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
         [
@@ -87,16 +93,16 @@ def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
         yield "Not recorded."
 
 
-def _columns(columns: Sequence[dict[str, Any]]) -> Iterable[str]:
-    rows = [
-        (
-            each["name"],
-            each["kind"],
-            f"{each['missing']:.1%}" if "missing" in each else "",
-            "; ".join(filter(None, [listed(each.get("categories", []), most=_MOST), each.get("note")])),
-        )
-        for each in columns
-    ]
+def _columns(columns: Sequence[dict[str, Any]], show_values: bool) -> Iterable[str]:
+    """Tell the columns; their categories by name only where values may be shown."""
+    rows = []
+    for each in columns:
+        levels, note = each.get("categories", []), each.get("note") or ""
+        named = listed(levels, most=_MOST)
+        if not show_values:
+            named, note = (counted(len(levels), "category", "categories") if levels else ""), without_levels(note)
+        missing = f"{each['missing']:.1%}" if "missing" in each else ""
+        rows.append((each["name"], each["kind"], missing, "; ".join(filter(None, [named, note]))))
     return _table(("column", "kind", "missing", "categories and notes"), rows)
 
 

@@ -266,6 +266,8 @@ def make(name: str, *, preprocessor: Any = None, **parameters: Any) -> Pipeline:
     ValueError
         If a name is not known, two parts of a sum treat the same step, or the recipe is for images and the
         preprocessor for tables.
+    TypeError
+        If the classifier has no such parameter.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from equipoise.batches import MixUp
 from equipoise.images import Augment
 from equipoise.recipes.ours import AUTO_IMAGES
 from equipoise.recipes.record import Recipe
+from equipoise.samplers.resample import only_repeats
 
 SHORT = (AUTO_IMAGES, "none", "cost", "augment", "remix", "remix-dataset", "la")
 """Recipes that a comparison of images runs by default."""
@@ -30,14 +31,16 @@ _COMMON: dict[str, Any] = {
     "precision": "auto",
     "views": 2,
 }
-_PARTS = ("batch_transform", "batch_sampler", "loss", "class_weight", "network")
+_PARTS = ("sampler", "batch_transform", "batch_sampler", "loss", "class_weight", "network")
+_CROP = 1 / 8  # four pixels of 32
 
 
 def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
     """Return the parameters of `NeuralClassifier` by which a recipe trains on images.
 
-    Images are shifted by up to four pixels and mirrored; where a recipe mixes rows, before that. ``auto-images`` has a
-    wider network than the others, and predicts from more views.
+    Images are shifted by up to an eighth of their shorter side and mirrored, left to right; where a recipe mixes rows,
+    before that. Grey images are augmented as those in colour. ``auto-images`` has a wider network than the others, and
+    predicts from more views.
 
     Raises
     ------
@@ -45,16 +48,18 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
         If the recipe is no treatment of the one network, or makes rows of its own.
     """
     parts: Mapping[str, Any] = recipe.parts or {}
-    if recipe.parts is None or parts.keys() - set(_PARTS) - _COMMON.keys():
+    sampler = parts.get("sampler")
+    makes_rows = sampler is not None and not only_repeats(sampler)
+    if recipe.parts is None or makes_rows or parts.keys() - set(_PARTS) - _COMMON.keys():
         raise ValueError(
             f"The recipe {recipe.name!r} reads tables, not images: choose a treatment of the batches or of the loss, "
             f"such as {', '.join(SHORT)}."
         )
     transform = parts.get("batch_transform")
     if isinstance(transform, MixUp):
-        augmented: Any = clone(transform, safe=False).set_params(between=Augment(), per_row=True)
+        augmented: Any = clone(transform, safe=False).set_params(between=Augment(crop=_CROP), per_row=True)
     else:
-        augmented = Augment() if transform is None else clone(transform, safe=False)
+        augmented = Augment(crop=_CROP) if transform is None else clone(transform, safe=False)
     common = _COMMON | ({"network": "fast_cnn", "views": 6} if recipe.name == AUTO_IMAGES else {})
     network = {"cosine_mlp": f"cosine_{common['network']}"}.get(parts.get("network", ""), common["network"])
     return common | {"batch_transform": augmented, "network": network}

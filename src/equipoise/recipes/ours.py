@@ -12,6 +12,7 @@ from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.losses import (
     CDTLoss,
     ClassBalancedLoss,
+    DeferredReweighting,
     FocalLoss,
     LDAMLoss,
     LogitAdjustedLoss,
@@ -28,7 +29,7 @@ AUTO = "auto"
 """The recipe of `AutoClassifier`, the default where none is named."""
 
 _mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False)}
-_ldam = {"loss": partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0), "network": "cosine_mlp"}  # scaled in the network
+_ldam = partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0)  # scaled in the network
 TREATMENTS = [
     Recipe(
         AUTO,
@@ -76,7 +77,12 @@ TREATMENTS = [
     ),
     Recipe("focal", "focal loss, little weight for rows that are easy", {"loss": FocalLoss}),
     Recipe("class-balanced", "errors weighted by the effective number of rows", {"loss": ClassBalancedLoss}),
-    Recipe("ldam", "LDAM, larger margins for minority classes", _ldam),
+    Recipe("ldam", "LDAM, larger margins for minority classes", {"loss": _ldam, "network": "cosine_mlp"}),
+    Recipe(
+        "ldam-drw",
+        "LDAM, errors weighted by class in the last fifth of the steps",
+        {"loss": partial(DeferredReweighting, _ldam), "network": "cosine_mlp"},
+    ),
     Recipe("la", "logit adjustment, class priors added to the logits", {"loss": LogitAdjustedLoss}),
     Recipe("cdt", "class-dependent temperatures, smaller logits for minority classes", {"loss": CDTLoss}),
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
@@ -85,7 +91,7 @@ TREATMENTS = [
         "for images: a wide network, batches drawn by square roots of class sizes, logit adjustment for the rest",
         {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
         slow=True,
-        cost=2.4,
+        cost=3.0,
         images=True,
     ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,23 @@ class Recipe:
             raise ValueError(f"The recipe {self.name!r} needs parts of NeuralClassifier, or make.")
 
     def classifier(self, **parameters: Any) -> ClassifierMixin:
-        """Return the unfitted classifier for numbers; parts are copies."""
-        made = self._bare(**parameters)
+        """Return the unfitted classifier for numbers; parts are copies.
+
+        Raises
+        ------
+        TypeError
+            If it has no parameter of such a name.
+        """
+        try:
+            made = self._bare(**parameters)
+        except TypeError as error:
+            known = list(self._bare().get_params(deep=False))
+            unknown = next((name for name in parameters if name not in known), None)
+            if unknown is None:
+                raise
+            near = get_close_matches(unknown, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}."
+            raise TypeError(f"The recipe {self.name!r} has no parameter {unknown!r}: {hint}") from error
         return made if self.wrap is None else self.wrap(made)
 
     def _bare(self, **parameters: Any) -> ClassifierMixin:

@@ -1,12 +1,27 @@
 """What the model card tells of a comparison: figures of the model as it is shipped, and what it uses."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.reports.split import measured
+from equipoise.reports.text import without_values
+from equipoise.tables.finding import shortened
+
+if TYPE_CHECKING:
+    from equipoise.datasets import Dataset
 
 _IMPORTANT = 6  # groups of columns that are named
+
+
+def findings_for_card(data: "Dataset", *, show_values: bool = False) -> dict[str, Any]:
+    """Return entries of ``about``: ``findings`` of the check, with cells in them only where values may be shown."""
+    said = [f"{found.severity.capitalize()}: {found}" for found in shortened(data.findings)]
+    if not show_values:
+        columns = {name for found in data.findings for name in found.columns}
+        names = {*map(str, data.X.columns), *map(str, data.y.unique()), *data.roles.values(), *columns}
+        said = [without_values(sentence, names) for sentence in said]
+    return {"findings": said, "show_values": show_values}
 
 
 def for_card(comparison: Comparison) -> dict[str, Any]:

@@ -37,13 +37,13 @@ def parameter_chart(history: pd.DataFrame) -> Figure:
     lines = [name for name in ("class", "group") if name in history]
     table = history.pivot_table(index="step", columns=["parameter", *lines], values="value", aggfunc="mean")
     found = table.columns.get_level_values("parameter")
-    changed = [name for name in _TITLES if name in found and np.ptp(table[name].to_numpy(), axis=0).any()]
-    shown = changed or [name for name in _TITLES if name in found]
+    known = [*(name for name in _TITLES if name in found), *(name for name in found.unique() if name not in _TITLES)]
+    shown = [name for name in known if np.ptp(table[name].to_numpy(), axis=0).any()] or known
     figure = new_figure(190 * len(shown) + 30)
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, shown):
         _panel(axes, table.loc[:, [name]].droplevel("parameter", axis=1))
-        axes.set_ylabel(_TITLES[name], color=MUTED)
+        axes.set_ylabel(_TITLES.get(name, name.replace("_", " ")), color=MUTED)
     panels[-1].set_xlabel("training step", color=MUTED)
     return figure
 

@@ -18,6 +18,8 @@ def measured(comparison: Comparison) -> str:
 def weighed(comparison: Comparison) -> str:
     """Return by what the rows are weighed in the scores, after a comma; nothing where they are not."""
     problem = comparison.problem
+    if problem.get("sampled_from"):
+        return f", rows weighed as a sample by class of {counted(problem['sampled_from'], 'row')}"
     return f", rows weighed by {_column(problem['roles'], 'weights')}" if problem["weighted"] else ""
 
 

@@ -1,6 +1,5 @@
 """The report's tables: the content of each cell, and the cells to be marked."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import without_values
+from equipoise.tables.levels import without_levels
 from equipoise.text import number
 
 
@@ -51,7 +51,7 @@ def columns_of(comparison: Comparison, show_values: bool) -> list[dict[str, Any]
     columns = comparison.problem["columns"]
     if show_values:
         return columns
-    hidden = [re.sub(r"pooled: .*", "rare levels are pooled", column["note"] or "") for column in columns]
+    hidden = [without_levels(column["note"] or "") for column in columns]
     return [column | {"note": note} for column, note in zip(columns, hidden, strict=True)]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from equipoise.experiments import Comparison
+from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, HeldOutFold, InTerms, apply
 from equipoise.reports import plots
@@ -29,6 +30,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
     shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
     rows = [("your terms" if stated else "lowest cost", read.chosen())]
     rows += [(f"{count(alarms)} alarms", read.at_capacity(alarms)) for alarms in CAPACITIES]
+    rows += read.blind().items() if _in_costs(read) else []
     return {
         "recipe": read.recipe,
         "label": label,
@@ -40,8 +42,21 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
+        "by_recipe": _by_recipe(comparison, shown) if stated else None,
         "plots": _plots(read, short(label)),
         "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
+    }
+
+
+def _by_recipe(comparison: Comparison, shown: list[str]) -> dict[str, Any]:
+    """Return a line a recipe that decides by the user's terms, best first, and of decisions that look at no feature."""
+    found = comparison.by_terms
+    lines = [(name, name in found.near_best, read.chosen()) for name, read in found.read.items()]
+    if _in_costs(read := found.read[found.best]):
+        lines += [(name, False, values) for name, values in read.blind().items()]
+    return {
+        "goal": TITLES[found.goal],
+        "rows": [(name, near, [_cell(each, values[each]) for each in shown]) for name, near, values in lines],
     }
 
 
@@ -50,6 +65,7 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     read = InTerms(comparison)
     grid = np.linspace(0, 1, 101)
     outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
+    outcomes |= read.blind()
     found = read.range_of_threshold()
     data: dict[str, Any] = {
         "recipe": read.recipe,
@@ -64,6 +80,12 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
         },
         "gain": {"alarms": grid, "caught": [_caught(read, fold, grid) for fold in read.folds]},
     }
+    if comparison.aim.decides:
+        ranked = comparison.by_terms
+        data["by_recipe"] = {
+            name: {each: value._asdict() for each, value in of.chosen().items()} for name, of in ranked.read.items()
+        }
+        data["ranked_by"], data["not_significantly_different_from_best"] = ranked.goal, ranked.near_best
     if len(read.costs) == 2:
         data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}
     return data

@@ -6,6 +6,7 @@ import numpy as np
 
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
 from equipoise.text import between, called, count, listed, number, seconds
 
@@ -17,6 +18,7 @@ _READ = {
     CALIBRATED: "with calibrated probabilities",
 }
 _LISTED = 5  # names in a sentence
+_TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 _SIMPLE = (UNTREATED, "logistic", "gbdt", "lightgbm", "xgboost", "catboost")
 """Recipes without a treatment of the imbalance."""
 
@@ -37,7 +39,9 @@ def verdict(comparison: Comparison) -> Verdict:
     tried = _tried(comparison)
     if comparison.obstacle:
         return Verdict(tried, f"No winner is crowned. {comparison.obstacle}", "", "", _go_on(comparison))
-    return Verdict(tried, _best(comparison), _advice(comparison), _readings(comparison), _use(comparison))
+    by_terms = comparison.aim.decides and len(comparison.recipes) > 1
+    best, advice = (_best_by_terms, _advice_by_terms) if by_terms else (_best, _advice)
+    return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
 
 
 def read_as(comparison: Comparison, recipe: str) -> str:
@@ -118,28 +122,73 @@ def _touches(note: str, recipe: str) -> bool:
 
 
 def _advice(comparison: Comparison) -> str:
-    """Name the recipes that do not differ significantly from the best, and recommend the cheapest of them."""
+    """Name the recipes that do not differ significantly from the best, and recommend a quick one of them."""
     if len(comparison.recipes) == 1 or _all_equal(comparison):
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
-        return "There are too few folds to judge any difference."
+        return _TOO_FEW_FOLDS
     near, best, winner = comparison.near_best, comparison.best, comparison.winner
-    if near == [best]:
-        return f"Every other recipe is significantly worse. Recommended: {called(best)} ({_times(comparison, best)})."
+    said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
+    return said if winner == best else f"{said} {_price(comparison, winner)}"
+
+
+def _near(comparison: Comparison, near: list[str], best: str) -> str:
     others = [called(name) for name in near if name != best]
-    who = (
-        "No other recipe differs significantly from it"
-        if len(near) == len(comparison.recipes)
-        else f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
+    if not others:
+        return "Every other recipe is significantly worse"
+    if len(near) == len(comparison.recipes):
+        return "No other recipe differs significantly from it"
+    if len(others) == 1:
+        return f"Of the other {len(comparison.recipes) - 1}, only {others[0]} does not differ significantly from it"
+    return (
+        f"{len(others)} of the other {len(comparison.recipes) - 1} do not differ significantly from it: "
         f"{listed(others, most=_LISTED)}"
     )
+
+
+def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
+    winner = comparison.winner
+    if near == [best]:
+        return f"Recommended: {called(best)} ({_times(comparison, best)})."
     if winner == best:
-        return f"{who}. Recommended: {called(best)}, which is also the cheapest of them ({_times(comparison, best)})."
+        return f"Recommended: {called(best)}; none of them takes less than half its time ({_times(comparison, best)})."
     simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
+    which = "the quickest of them" if _is_quickest(comparison, near) else "the best of the quick ones"
     return (
-        f"{who}. {simple}Recommended: {called(winner)}, the cheapest of them ({_times(comparison, winner)}; "
-        f"{called(best)}: {_times(comparison, best)}). {_price(comparison, winner)}"
+        f"{simple}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
+        f"{called(best)}: {_times(comparison, best)})."
     )
+
+
+def _is_quickest(comparison: Comparison, near: list[str]) -> bool:
+    board = comparison.leaderboard.set_index("recipe").loc[near]
+    return bool((board["seconds"] + board["predicting"].fillna(0)).idxmin() == comparison.winner)
+
+
+def _best_by_terms(comparison: Comparison) -> str:
+    """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
+    found = comparison.by_terms
+    most = "highest" if found.greater_is_better else "lowest"
+    blind = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in found.blind().items())
+    return f"By your terms, {called(found.best)} has the {most} {_by_goal(comparison, found.best)}{blind}."
+
+
+def _by_goal(comparison: Comparison, recipe: str) -> str:
+    """Say what the terms rank by, and the figure of a recipe."""
+    found = comparison.by_terms
+    mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
+    return f"{TITLES[found.goal]}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
+
+
+def _advice_by_terms(comparison: Comparison) -> str:
+    """Recommend a quick recipe of those that do not differ significantly by the terms; tell the best by the metric."""
+    found, winner = comparison.by_terms, comparison.winner
+    said = _TOO_FEW_FOLDS
+    if len(found.table) > 1:
+        near, best = found.near_best, found.best
+        said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
+        said += "" if winner == best else f" Its {_by_goal(comparison, winner)}."
+    return f"{said} Whatever the terms: {_best(comparison)}"
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
@@ -211,9 +260,7 @@ def _use(comparison: Comparison) -> str:
         f"Next step: `model/` beside this page is {name}, trained on all rows; "
         f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
-    if comparison.aim.decides and len(comparison.recipes) > 1:
-        model += f" Your terms say what it decides; the recipe was chosen by {METRICS[comparison.metric].title}."
-    if len(comparison.recipes) > 1 and _all_equal(comparison):
+    if len(comparison.recipes) > 1 and not comparison.aim.decides and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"
     return model

@@ -73,6 +73,15 @@ def holds_out(sampler: BaseEstimator) -> bool:
     return "dependence" in signature(sampler.fit_resample).parameters
 
 
+def only_repeats(sampler: BaseEstimator | None) -> bool:
+    """Return whether a sampler draws rows without a look at them, so that positions serve it as rows."""
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.under_sampling import RandomUnderSampler
+
+    own = type(sampler)  # a subclass may look at the rows
+    return own is RandomUnderSampler or (own is RandomOverSampler and not getattr(sampler, "shrinkage", None))
+
+
 def resample(
     sampler: BaseEstimator, X: Any, y: NDArray[Any], random_state: int | None = None, **params: Any
 ) -> Resampled:

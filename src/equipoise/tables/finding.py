@@ -20,12 +20,17 @@ def option(name: str, *values: str) -> str:
 
     Examples
     --------
-    >>> option("--keep", "Account No."), option("--missing-values", "-999"), option("--drop", "-x")
-    ("--keep 'Account No.'", '--missing-values -999', '--drop=-x')
+    >>> option("--keep", "No."), option("--missing-values", "-999"), option("--drop", "-x")
+    ("--keep 'No.'", '--missing-values -999', '--drop=-x')
     """
     if name != "--missing-values" and any(value.startswith("-") for value in values):
-        return " ".join(f"{name}={shlex.quote(value)}" for value in values)
-    return " ".join([name, *map(shlex.quote, values)])
+        return " ".join(f"{name}={_quoted(value)}" for value in values)
+    return " ".join([name, *map(_quoted, values)])
+
+
+def _quoted(value: str) -> str:
+    """Quote a value for a shell, and one that ends with a mark for the eye: the sentence goes on behind it."""
+    return shlex.quote(value) if value[-1:].isalnum() or shlex.quote(value) != value else f"'{value}'"
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,24 @@ def unread(columns: Sequence[Column], kinds: Mapping[str, Kind], style: Style) -
     return notes
 
 
+def otherwise(columns: Sequence[Column], kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style) -> str:
+    """Say which columns were read with another decimal mark than the one that is asked for; empty where none was."""
+    marks = {c.name: (formats.get(c.name) or PLAIN)[-2] for c in columns if kinds[c.name] == "number"}
+    names = [
+        repr(column.name)
+        for column in columns
+        if style.decimal not in (None, marks.get(column.name, style.decimal))
+        and _shows_decimals(column, formats.get(column.name, PLAIN))
+    ]
+    mark = "point" if style.decimal == "," else "comma"
+    what, is_read = ("column", "it is") if len(names) == 1 else ("columns", "they are")
+    return (
+        f"--decimal {style.decimal} does not fit {what} {listed(names, most=10)}: {is_read} read with a decimal {mark}."
+        if names
+        else ""
+    )
+
+
 def _given(style: Style, kind: Kind) -> list[str]:
     names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
     return [f"--{name} {getattr(style, name)}" for name in names if getattr(style, name) is not None]

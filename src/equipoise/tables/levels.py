@@ -1,5 +1,6 @@
 """Levels of category columns as 0/1 columns, the rare ones as one; texts."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +17,17 @@ from equipoise.text import listed
 def prose(levels: NDArray[np.object_]) -> list[str]:
     """Return the texts of a column; a missing one is empty."""
     return np.where(levels == MISSING_LEVEL, "", levels).tolist()
+
+
+def without_levels(note: str) -> str:
+    """Return a note on a column without the names of pooled levels.
+
+    Examples
+    --------
+    >>> without_levels("pooled: ward 7, ward 9")
+    'rare levels are pooled'
+    """
+    return re.sub(r"pooled: .*", "rare levels are pooled", note)
 
 
 def count(values: NDArray[Any]) -> tuple[int, int, int]:

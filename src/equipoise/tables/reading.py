@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.types import infer_dtype, is_numeric_dtype
 from pyarrow import ArrowException
-from pyarrow.parquet import ParquetFile, read_schema
+from pyarrow.parquet import read_schema
 
 from equipoise.files import check_input
 from equipoise.tables.arff import read_arff
 from equipoise.tables.formats import PLAIN, Ambiguous, as_cells, find_number_format, plain_numbers, read_numbers
+from equipoise.tables.parquet import ROWS_AT_ONCE, open_parquet, parquet_batches
 from equipoise.tables.text_files import (
     NULLS,
     Opener,
@@ -33,7 +34,6 @@ __all__ = ["read_table", "table_batches"]
 
 TEXT = (".csv", ".tsv", ".txt")
 _KNOWN = (*TEXT, ".parquet", ".feather", ".xlsx", ".arff")
-_ROWS_AT_ONCE = 1 << 16
 _BROKEN = (ArrowException, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
@@ -137,10 +137,11 @@ def table_batches(
     encoding: str | None = None,
     missing_values: Sequence[str] = (),
     target: str | int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a table part by part, the cells of text files as text; parameters and errors are those of `read_table`.
 
-    Text files and parquet files need memory for one part only.
+    Text files and parquet files need memory for one part only, and for some columns of it where these are named.
     """
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
@@ -151,13 +152,43 @@ def table_batches(
         check_quotes(open_file, dialect, str(path))
         literal = _literal(target, dialect.names)
         for table in text_batches(open_file, dialect, str(path), literal=literal):
-            for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-                yield _frame(table.slice(start, _ROWS_AT_ONCE), missing_values, literal, as_text=True)
+            chosen = table if columns is None else table.select(columns)
+            for start in range(0, chosen.num_rows, ROWS_AT_ONCE):
+                yield _frame(chosen.slice(start, ROWS_AT_ONCE), missing_values, literal, as_text=True)
     elif ending == ".parquet":
-        for batch in ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
+        named = open_parquet(path).schema_arrow.names
+        wanted = None if columns is None else [name for name in named if name.strip() in columns]
+        for batch in parquet_batches(path, wanted):
             yield without_marks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
     else:
-        yield read_table(path, header=header, missing_values=missing_values)
+        frame = read_table(path, header=header, missing_values=missing_values)
+        yield frame if columns is None else frame[list(columns)]
+
+
+def file_columns(
+    path: Path,
+    *,
+    header: bool = True,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing_values: Sequence[str] = (),
+) -> list[str]:
+    """Return the names of a table's columns, of text and parquet files without reading their rows."""
+    path, ending = _checked(path, missing_values)
+    if ending in TEXT:
+        return find_dialect(
+            _opener(path), str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
+        ).names
+    if ending == ".parquet":
+        empty = open_parquet(path).schema_arrow.empty_table().to_pandas()
+        return list(_with_plain_names(empty, path).columns)
+    return list(read_table(path, header=header, missing_values=missing_values).columns)
+
+
+def typed(frame: pd.DataFrame, target: str, thousands: str | None = None) -> pd.DataFrame:
+    """Turn columns of text cells into numbers and truth values where `read_table` would."""
+    cells = pa.table({name: pa.array(frame[name], pa.large_string(), from_pandas=True) for name in frame})
+    return _frame(cells, (), target, False, thousands == ".")
 
 
 def table_name(path: Path) -> str:

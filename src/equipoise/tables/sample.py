@@ -210,14 +210,15 @@ def _identifies(sample: Sample, name: str) -> str:
     if len(known) < NEARLY_ALL * len(column):
         return ""
     share = sample.distinct.get(name, 0.0)
-    if share > NEARLY_ALL and known.dtype.kind in "iuf":
-        steps = np.diff(known.to_numpy().astype(np.float64))
+    if share > NEARLY_ALL and (numbers := _integers(sample, name)) is not None:
+        values, rows = numbers
+        steps = np.diff(values)
         if (steps > 0).mean() > 0.9:
-            return "numbers the rows: it grows from row to row" + (" by one" if (steps == 1).mean() > 0.9 else "")
-        values = known.to_numpy().astype(np.float64)
-        dense = share == 1 and np.ptp(values) < 10 * len(values)
-        score = column_auc(values[_some(values)], sample.codes[known.index.to_numpy()][_some(values)], False)
-        if dense or (known.dtype.kind in "iu" and share > 0.99 and values.min() >= 0 and score < 0.6):
+            by_one = (steps == np.diff(rows)).mean() > 0.9
+            return "numbers the rows: it grows from row to row" + (" by one" if by_one else "")
+        dense = share == 1 and np.ptp(values) < 10 * len(known)
+        score = column_auc(values[_some(values)], sample.codes[rows][_some(values)], False)
+        if dense or (known.dtype.kind != "f" and share > 0.99 and values.min() >= 0 and score < 0.6):
             return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
         return ""
     read = sample.columns[name]
@@ -231,6 +232,20 @@ def _identifies(sample: Sample, name: str) -> str:
         if words < _FEW_WORDS:
             return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"
     return ""
+
+
+def _integers(sample: Sample, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """Return the integers of a column and their rows, those looked at where they are written as text; None of others.
+
+    `Sample.distinct` knows no column of fractions.
+    """
+    known = sample.X[name].dropna()
+    if known.dtype.kind in "iuf":
+        return known.to_numpy().astype(np.float64), known.index.to_numpy()
+    if sample.values is None or sample.kinds[name] != "number" or name in sample.misfits:
+        return None
+    there = ~np.isnan(sample.values[name])
+    return sample.values[name][there], sample.rows[there]
 
 
 def _some(values: NDArray[np.float64]) -> slice:

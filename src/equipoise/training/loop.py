@@ -14,7 +14,7 @@ from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.networks.training_pass import TrainingPass
 from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
 from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, keep_replicas
-from equipoise.training.outer import InnerTraining, OuterProblem, OuterSearch
+from equipoise.training.outer import ChangesRows, InnerTraining, OuterProblem, OuterSearch
 from equipoise.training.pool import Pool
 from equipoise.training.precision import in_bfloat16
 from equipoise.training.results import AdamState, State, TrainedNetwork
@@ -58,6 +58,7 @@ class StackTraining:
         smoothed = bool(self.settings.label_smoothing)
         self.priors = training_priors(self.class_counts, self.settings.class_power, like) if smoothed else None
         self.schedule = make_schedule(self.settings, len(tasks))
+        self.generators = [stream(task, VALIDATION) for task in tasks]
         self._set_losses()
         self.optimizer = _optimizer(stack, self.settings)
         reach = self.settings.weight_averaging * self.settings.max_steps
@@ -107,7 +108,7 @@ class StackTraining:
             rows=[self.batches.rows[replica] for replica in self.replicas],
             validation_rows=[self.pool.validation_rows(task) for task in tasks],
             class_counts=torch.stack(counts) if G > 1 else self.class_counts[self.replicas],
-            generators=[stream(task, VALIDATION) for task in tasks],
+            generators=[self.generators[replica] for replica in self.replicas],
             batch_size=self.settings.batch_size,
             max_steps=self.settings.max_steps,
         )
@@ -161,7 +162,8 @@ class StackTraining:
 
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> None:
         self.inner_losses.set_progress(self._progress(self.done))
-        gradients = self._gradients(x, target, weights, masks)
+        seen = self.losses.rows(x, target) if isinstance(self.losses, ChangesRows) else x
+        gradients = self._gradients(seen, target, weights, masks)
         self.optimizer.apply(gradients, self.schedule.rates(self._progress(self.done + 1)))
         if self.average is not None:
             self.average.update()

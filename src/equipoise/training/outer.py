@@ -58,8 +58,16 @@ class InnerTraining:
         return self.class_counts.shape[2] if self.class_counts.ndim == 3 else 1
 
 
+@runtime_checkable
+class ChangesRows(Protocol):
+    """A loss of an outer problem that also changes the rows of a step before the networks see them."""
+
+    def rows(self, x: Tensor, target: Tensor, /) -> Tensor:
+        """Return rows ``(R, B, *features)`` in place of those of a step."""
+
+
 class OuterSearch(Protocol):
-    """An outer problem during the training of one stack."""
+    """An outer problem during the training of one stack; a `ChangesRows`, too, if it changes rows."""
 
     def __call__(self, logits: Tensor, target: Tensor, /) -> Tensor:
         """Return the losses ``(R, B)`` of the next step."""
@@ -70,6 +78,7 @@ class OuterSearch(Protocol):
         Parameters
         ----------
         x : Tensor of shape (R, B, *features)
+            As they were drawn, whatever `ChangesRows` made of them.
         target : Tensor of shape (R, B) or (R, B, K)
             Input of the loss.
         weights : Tensor of shape (R, B) or None

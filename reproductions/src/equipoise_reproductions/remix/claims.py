@@ -114,10 +114,10 @@ def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def alpha_claim(scores: pd.DataFrame) -> Claim:
+def alpha_claim(scores: pd.DataFrame, section: str = "claims") -> Claim:
     """Judge R7 by the scores of ReMix at several alphas, a row a method and fold."""
     found = scores.groupby("problem", sort=False)
-    (claim,) = judged("remix", R7=[s for problem, part in found for s in _of_alpha(str(problem), part)])
+    (claim,) = judged("remix", section, R7=[s for problem, part in found for s in _of_alpha(str(problem), part)])
     return claim
 
 

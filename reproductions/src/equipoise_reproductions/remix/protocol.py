@@ -73,6 +73,13 @@ class Problem:
         kind = "multi" if self.source.multiclass else "binary"
         return f"{self.source.dataset.removesuffix('_multiclass')}-{kind}-{self.ratio:g}"
 
+    @property
+    def products(self) -> float:
+        """Multiplications of a training row, about."""
+        n_features, _ = self.source.printed
+        width = hidden_width(self.source, n_features)
+        return width * (n_features + 2 * width)
+
 
 def problems() -> Iterator[Problem]:
     """Yield every cell of the tables, the cheapest data sets first."""

@@ -1,5 +1,6 @@
 """What the stores of the cells hold, as frames of scores: one row a fold, then means, gains and ranks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,14 @@ METRICS = {"g_mean": "GM", "bbs": "BBS"}
 """The paper's two metrics by column: greater is better for the first, smaller for the second."""
 
 
-def scores(folder: Path, problems: list[Problem]) -> pd.DataFrame:
+def scores(folder: Path, problems: Sequence[Problem]) -> pd.DataFrame:
     """Score every stored result of some problems.
 
     Parameters
     ----------
     folder : Path
         Of the stores.
-    problems : list of Problem
+    problems : sequence of Problem
 
     Returns
     -------

@@ -35,8 +35,10 @@ class Rows:
     side see a little of the test side.
     """
 
+    problem: Problem
+
     def __init__(self, problem: Problem) -> None:
-        source = problem.source
+        self.problem, source = problem, problem.source
         data = datasets.load(source.dataset)
         X, y = datasets.make_imbalance(
             data.X,
@@ -73,6 +75,10 @@ class Rows:
         X_train, X_test = self.scaled(fold)
         return PreparedFold(fold, X_train, X_test, self.y[fold.train], self.y[fold.test], len(self.classes))
 
+    def settings(self, n_rows: int, method: Method, effort: Effort) -> Settings:
+        """How a method's networks are trained on ``n_rows`` training rows."""
+        return protocol.settings(self.problem, self.n_features, n_rows, method, effort)
+
     def scaled(self, fold: Fold) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Standardise by the training half, monitoring rows too, and clip: training and test rows."""
         half = np.setdiff1d(np.arange(len(self.y)), fold.test)
@@ -88,10 +94,8 @@ def work(problem: Problem, method: Method, effort: Effort) -> int:
     """Multiplications of training a method on all folds of a problem, about: what its time follows."""
     if method is BOOSTED:
         return 2 * effort.repeats_of(problem)
-    source = problem.source
-    n_features, n_rows = source.printed
-    width, epochs = protocol.hidden_width(source, n_features), effort.epochs_of(problem, method)
-    return 2 * effort.repeats_of(problem) * epochs * n_rows * width * (n_features + 2 * width)
+    epochs, (_, n_rows) = effort.epochs_of(problem, method), problem.source.printed
+    return int(2 * effort.repeats_of(problem) * epochs * n_rows * problem.products)
 
 
 def obtainable(problems: Iterable[Problem]) -> tuple[list[Problem], dict[str, str]]:
@@ -163,7 +167,7 @@ def run_problem(
     n_train = min(len(fold.train) for fold in folds)
     arms = []
     for method in methods:
-        settings = protocol.settings(problem, rows.n_features, n_train, method, effort)
+        settings = rows.settings(n_train, method, effort)
         make = _boosting if method is BOOSTED else partial(_network, method, settings)
         arms.append(Arm(method.name, method.title, make))
     run_cells([(arm, fold) for arm in arms for fold in folds], rows.prepared, AS_SET, store, on_progress)

@@ -1,6 +1,6 @@
 """The page on text: what is run, the claim and the tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from equipoise.progress import OnProgress
 from equipoise.text import number
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import results, runs, tables, texts
-from equipoise_reproductions.remix.protocol import ALPHA, FULL, PAPER, PRIOR_CORRECTED, QUICK, REMIX, Effort
+from equipoise_reproductions.remix.protocol import ALPHA, BASELINE, FULL, PAPER, PRIOR_CORRECTED, QUICK, REMIX, Effort
 from equipoise_reproductions.remix.ranking import GREATER_IS_BETTER, Scoreboard
 
 Facts = dict[str, Any]
 METRICS = tuple(results.METRICS)
+TITLES = {name: tables.TITLES[name] for name in (*(method.name for method in PAPER[1:]), PRIOR_CORRECTED)}
+"""Methods that are compared with the baseline."""
 
 
 def text(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
@@ -55,26 +57,25 @@ def claim(scores: pd.DataFrame) -> Claim:
         for metric in METRICS
         for source, part in scores.groupby("source", sort=False)
         for other in others
-        for interval in [corrected_interval(_gain(part, metric, REMIX.name, other.name), test_share=0.5)]
+        for interval in [corrected_interval(gain(part, metric, REMIX.name, other.name), test_share=0.5)]
     ]
     return judged("remix", R11=statements)[0]
 
 
-def gains(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean gain of each method over the baseline and its 95% interval, a row a set and reading."""
-    baseline, names = PAPER[0].name, [*(method.name for method in PAPER[1:]), PRIOR_CORRECTED]
+def gains(scores: pd.DataFrame, metric: str, titles: Mapping[str, str] = TITLES) -> pd.DataFrame:
+    """Mean gain of methods over the baseline and its 95% interval, over the ratios of a source; a row a source."""
     rows = {
         str(source): {
-            tables.TITLES[name]: f"{number(mean)} ({number(low)} to {number(high)})"
-            for name in names
-            for mean, low, high in [corrected_interval(_gain(part, metric, name, baseline), test_share=0.5)]
+            title: f"{number(mean)} ({number(low)} to {number(high)})"
+            for name, title in titles.items()
+            for mean, low, high in [corrected_interval(gain(part, metric, name, BASELINE.name), test_share=0.5)]
         }
         for source, part in scores.groupby("source", sort=False)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _gain(scores: pd.DataFrame, metric: str, method: str, other: str) -> pd.Series:
+def gain(scores: pd.DataFrame, metric: str, method: str, other: str) -> pd.Series:
     """How much better a method is than another, a row a repeat and fold, the mean over ratios."""
     wide = scores.pivot_table(index=["repeat", "fold"], columns="method", values=metric)
     return (wide[method] - wide[other]) * (1 if GREATER_IS_BETTER[metric] else -1)

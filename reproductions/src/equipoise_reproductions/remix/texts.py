@@ -63,6 +63,8 @@ def _read(source: Source, reading: str) -> Source:
 class TextRows(Rows):
     """The rows of a problem; OSError if they cannot be had."""
 
+    problem: TextProblem
+
     def __init__(self, problem: TextProblem) -> None:
         self.problem = problem
         source = problem.source

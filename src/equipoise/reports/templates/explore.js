@@ -44,8 +44,10 @@ function place(recipe) {
   return best;
 }
 
-function outcome(recipe) {
-  const i = place(recipe), n = recipe.positives + recipe.negatives, per = data.per / n;
+const outcome = (recipe) => outcomeAt(recipe, place(recipe));
+
+function outcomeAt(recipe, i) {
+  const n = recipe.positives + recipe.negatives, per = data.per / n;
   const alarms = recipe.caught[i] + recipe.false[i];
   return {
     threshold: recipe.thresholds[i], share: alarms / n, alarms: per * alarms, caught: per * recipe.caught[i],
@@ -110,12 +112,15 @@ function show() {
   byId("how").textContent = {
     cost: "Each at the threshold with the lowest cost.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
-  byId("recipes").tBodies[0].replaceChildren(...data.recipes.map((other, i) => {
-    const its = outcome(other), row = document.createElement("tr");
-    if (i === state.recipe) row.setAttribute("aria-current", "true");
-    return cells(row, "td", [other.name, probability(its.threshold), number(its.alarms), number(its.caught), number(its.missed),
+  const line = (name, its, current) => {
+    const row = document.createElement("tr");
+    if (current) row.setAttribute("aria-current", "true");
+    return cells(row, "td", [name, probability(its.threshold), number(its.alarms), number(its.caught), number(its.missed),
       Number.isFinite(its.precision) ? number(100 * its.precision) + "%" : "–", number(its.cost)]);
-  }));
+  };
+  byId("recipes").tBodies[0].replaceChildren(
+    ...data.recipes.map((other, i) => line(other.name, outcome(other), i === state.recipe)),
+    line("never an alarm", outcomeAt(recipe, 0)), line("an alarm for every row", outcomeAt(recipe, recipe.thresholds.length - 1)));
   const [text, note] = command(found);
   byId("command").textContent = text ?? "";
   byId("command-note").textContent = note;

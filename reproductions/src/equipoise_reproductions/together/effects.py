@@ -1,0 +1,164 @@
+"""Main effects and interactions of the parts, a 2 x 2 x 2 design in which every source is a block, and what they say.
+
+The effect of a part is the mean gain of adding it, over the four subsets of the others. The interaction of two is half
+of what the one gains more with the other than without it, that of three half of the difference of such interactions
+(Box, Hunter and Hunter, "Statistics for Experimenters", 2005, chapter 5).
+"""
+
+import numpy as np
+import pandas as pd
+
+from equipoise.experiments.scores import METRICS
+from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
+from equipoise.experiments.tables import Tables, by_family
+from equipoise.text import listed, number, signed
+from equipoise_reproductions.together.design import (
+    ARMS,
+    CORRECTED,
+    NATURAL,
+    PARTS,
+    READINGS,
+    SCORED,
+    TERMS,
+    TWICE,
+    read,
+)
+
+_LEVEL = 0.05
+_TABLES = Tables([METRICS[name] for name in SCORED], {name: name for name in (*ARMS, TWICE)})
+
+
+def contrast(table: pd.DataFrame, term: str) -> pd.Series:
+    """Return the effect or interaction of a term on each source, from the scores of `ARMS`, higher being better."""
+    signs = [np.prod([1 if part in arm.split("+") else -1 for part in term.split("+")]) for arm in ARMS]
+    return (table[list(ARMS)] * signs).sum(axis=1) / 4
+
+
+def effects(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a reading, metric and term: ``gain``, its interval ``low`` to ``high``, and ``p``.
+
+    Intervals are Student's over sources, at 95%; p is Wilcoxon's, by Holm over the seven terms of a metric.
+    """
+    rows = []
+    for reading in READINGS:
+        for name in SCORED:
+            sign = 1 if METRICS[name].greater_is_better else -1
+            table = sign * by_family(read(scores, reading), name, ARMS)
+            gains = pd.DataFrame({term: contrast(table, term) for term in TERMS})
+            tested = wilcoxon_holm(gains.assign(nothing=0.0), "nothing")["pvalue_holm"]
+            for term in TERMS:
+                gain, low, high = t_interval(gains[term])
+                key = {"reading": reading, "metric": name, "term": term}
+                rows.append(key | {"gain": gain, "low": low, "high": high, "p": tested[term]})
+    return pd.DataFrame(rows)
+
+
+def effect_table(found: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """Gains of a reading, a row a term and a column a metric; a star where p is below .05."""
+    columns = {}
+    for name in SCORED:
+        lines = found[(found["reading"] == reading) & (found["metric"] == name)].set_index("term").loc[list(TERMS)]
+        columns[METRICS[name].title] = [
+            f"{signed(line['gain'])} [{signed(line['low'])}, {signed(line['high'])}]{'*' if line['p'] < _LEVEL else ''}"
+            for line in lines.to_dict("records")
+        ]
+    return pd.DataFrame(columns, index=pd.Index([_title(term) for term in TERMS], name="gain of"))
+
+
+def ranks(scores: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """Mean rank and mean score of every subset."""
+    return _TABLES.ranks(read(scores, reading), ARMS)
+
+
+def twice(scores: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """Differences of the search that starts from cross-entropy to the one that starts from logit adjustment."""
+    rival = "remix+autobalance"
+    return _TABLES.tests(read(scores, reading), (rival, TWICE), rival)
+
+
+def times(scores: pd.DataFrame) -> pd.DataFrame:
+    """Seconds a fit, the median over sets, and in fits of the untreated networks."""
+    wide = scores.pivot_table(index="set", columns="method", values="seconds")[list(ARMS)]
+    ratios = wide.div(wide["none"], axis=0).median()
+    columns = {"seconds a fit, median": wide.median(), "in untreated fits": ratios}
+    return pd.DataFrame({title: values.map(lambda v: number(v, 1)) for title, values in columns.items()})
+
+
+def answers(scores: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """Answer "should I combine them?" in five sentences."""
+    first, best = best_subset(scores, NATURAL), best_subset(scores, CORRECTED)
+    return [
+        f"As the networks decide, the subset of the best mean rank over the five metrics is {first}; "
+        f"{_beats(scores, first, NATURAL)}.",
+        f"The effects of the parts, in the mean over subsets of the others: {_mains(found, NATURAL)}.",
+        f"Between the parts, {_pairs(found, NATURAL)}.",
+        f"Once thresholds are tuned and probabilities calibrated on other rows, {_mains(found, CORRECTED)}, and the "
+        f"subset of the best mean rank is {best}; {_beats(scores, best, CORRECTED)}.",
+        _advice(scores, first, best),
+    ]
+
+
+def best_subset(scores: pd.DataFrame, reading: str) -> str:
+    """Return the subset whose mean rank over sources, in the mean over metrics, is best."""
+    table = [
+        mean_ranks(by_family(read(scores, reading), name, ARMS), greater_is_better=METRICS[name].greater_is_better)
+        for name in SCORED
+    ]
+    return str(sum(table[1:], table[0]).idxmin())
+
+
+def better_on(scores: pd.DataFrame, subset: str, reading: str) -> dict[str, list[str]]:
+    """Return the metrics on which a subset is significantly better than each of its own smaller subsets."""
+    smaller = [arm for arm in ARMS if arm != subset and (arm == "none" or set(arm.split("+")) < set(subset.split("+")))]
+    won: dict[str, list[str]] = {arm: [] for arm in smaller}
+    for name in SCORED if smaller else ():
+        sign = 1 if METRICS[name].greater_is_better else -1
+        tested = wilcoxon_holm(sign * by_family(read(scores, reading), name, [subset, *smaller]), subset)
+        for arm in smaller:
+            if tested["pvalue_holm"][arm] < _LEVEL and tested["median_difference"][arm] < 0:
+                won[arm].append(METRICS[name].title)
+    return won
+
+
+def _beats(scores: pd.DataFrame, subset: str, reading: str) -> str:
+    won = better_on(scores, subset, reading)
+    if not won:
+        return "no part is added to it"
+    return "it is significantly better than " + "; than ".join(
+        f"{arm} on {listed(metrics) if metrics else 'no metric'}" for arm, metrics in won.items()
+    )
+
+
+def _mains(found: pd.DataFrame, reading: str) -> str:
+    return "; ".join(f"{part} {_verdict(found, reading, part)}" for part in PARTS)
+
+
+def _pairs(found: pd.DataFrame, reading: str) -> str:
+    pairs = [term for term in TERMS if term.count("+") == 1]
+    return "; ".join(f"{_title(pair)} {_verdict(found, reading, pair)}" for pair in pairs)
+
+
+def _verdict(found: pd.DataFrame, reading: str, term: str) -> str:
+    lines = found[(found["reading"] == reading) & (found["term"] == term) & (found["p"] < _LEVEL)]
+    parts = []
+    for said, of_side in (("gains", lines[lines["gain"] > 0]), ("loses", lines[lines["gain"] < 0])):
+        if len(of_side):
+            named = [f"{METRICS[line['metric']].title} ({signed(line['gain'])})" for line in of_side.to_dict("records")]
+            parts.append(f"{said} {listed(named)}")
+    return " and ".join(parts) or "changes nothing significantly"
+
+
+def _title(term: str) -> str:
+    return term.replace("+", " x ")
+
+
+def _advice(scores: pd.DataFrame, *chosen: str) -> str:
+    """Advise to combine only where a sum is significantly better than all that it is made of."""
+    earned = [
+        subset
+        for subset, reading in zip(chosen, READINGS, strict=True)
+        if "+" in subset and all(better_on(scores, subset, reading).values())
+    ]
+    if earned:
+        return f"So combine them as {listed(dict.fromkeys(earned), 'or')}, which is better than each of its parts."
+    return "So do not combine them by default: no sum is significantly better than everything that it is made of."

@@ -1,0 +1,57 @@
+"""A folder of tables scored to a folder of tables, file by file, here or on the workers of a cluster."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equipoise.cli.output import say
+from equipoise.cli.predict import Scorer, check_replaceable
+from equipoise.cli.scored import ENDINGS, write
+from equipoise.text import counted
+
+if TYPE_CHECKING:
+    from equipoise.datasets.sources import Part
+
+
+def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str | None) -> None:
+    """Score each part of a table to a file of its name in a folder; a cluster in use scores several at once.
+
+    Raises
+    ------
+    ValueError
+        If a part cannot be read or scored; files of other parts stay.
+    """
+    from equipoise.training.processes import side_by_side
+
+    out.mkdir(exist_ok=True)
+    jobs = [(scorer, part, out, target) for part in parts]
+    notes = dict[str, None]()
+    for _, done in side_by_side(score_part, jobs, 1):
+        if isinstance(done, Exception):
+            raise done
+        scorer.n_scored += done.n_scored
+        notes |= dict.fromkeys(done.notes)
+        scorer.clipped.update(done.clipped)
+        for name, counts in done.unseen.items():
+            scorer.unseen.setdefault(name, Counter()).update(counts)
+    if not scorer.n_scored:
+        raise ValueError("The table has no rows: there is nothing to predict.")
+    for note in [*notes, *scorer.notes_on_cells()]:
+        say(f"Note: {note}")
+    say(f"{counted(scorer.n_scored, 'row')} in {counted(len(jobs), 'file')}: {out}")
+
+
+def score_part(scorer: Scorer, part: "Part", out: Path, target: str | None) -> Scorer:
+    """Score the rows of a part, and return the scorer of this part without its model."""
+    path = out / Path(part.name).name.removesuffix(".gz")
+    path = path if path.suffix.lower() in ENDINGS else path.with_suffix(".csv")
+    own = replace(scorer, names={}, notes=[], unseen={}, clipped=Counter(), n_scored=0)
+    scored = (own.score(rows, Path(part.name)) for rows in part.read(None, target) if len(rows))
+    first = next(scored, None)
+    if first is not None:
+        check_replaceable(path, list(own.names.values()))
+        write(chain([first], scored), path)
+    return replace(own, pipeline=None)

@@ -1,0 +1,231 @@
+"""`open_table`: a table that memory need not hold, as rows by blocks, and a sample by class to learn from."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from equipoise.datasets.dataset import Dataset, is_labelled, labels_of, split_target, target_column
+from equipoise.datasets.sources import Names, Part, source_of
+from equipoise.tables.preprocessing import TablePreprocessor
+from equipoise.tables.reading import table_name, typed
+from equipoise.text import counted
+
+_CELLS = 1 << 23  # of a sample, at most: 64 MB of numbers
+
+
+@dataclass(frozen=True, eq=False)
+class OpenTable:
+    """A table as rows by blocks.
+
+    Attributes
+    ----------
+    name : str
+    columns : list of str
+    parts : sequence of Part
+        Files or partitions, in order; another process can read one.
+    as_text : bool
+        Whether blocks hold text as it stands in a file, also where it reads as numbers.
+    """
+
+    name: str
+    columns: list[str]
+    parts: Sequence[Part]
+    as_text: bool
+
+    def blocks(self, columns: Names = None, target: str | None = None) -> Iterator[pd.DataFrame]:
+        """Yield the rows in order, a data frame of some ten thousand at a time.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            All by default.
+        target : str, optional
+            Column in which words such as NA and None are classes.
+
+        Raises
+        ------
+        ValueError
+            If a file is damaged; the message names it, and its row group.
+        """
+        for part in self.parts:
+            yield from part.read(columns, target)
+
+    def class_counts(self, target: str | int) -> dict[Any, int]:
+        """Count the rows of each class, in one pass over the column; rows without a label are counted as None."""
+        column, found = target_column(self.columns, target, self.name), Counter[Any]()
+        for block in self.blocks([column], column):
+            labels = block[column]
+            labelled = is_labelled(labels)
+            found.update(labels[labelled].value_counts().to_dict())
+            found[None] += int((~labelled).sum())
+        return {label: n for label, n in found.items() if n}
+
+    def sample(
+        self,
+        target: str | int,
+        *,
+        most_rows: int | None = None,
+        random_state: int = 0,
+        preprocessor: TablePreprocessor | None = None,
+        **roles: Any,
+    ) -> Dataset:
+        """Draw a sample by class: small classes whole, of the larger ones equally many rows.
+
+        Classes are counted in a first pass over the target; in a second pass over all columns each row of a class has
+        the same probability. A table that is small enough comes whole.
+
+        Parameters
+        ----------
+        target : str or int
+            As of `split_target`.
+        most_rows : int, optional
+            By default as many as make 64 MB of numbers.
+        random_state : int, default=0
+            The same rows come from the same table, however it is stored.
+        preprocessor : TablePreprocessor, optional
+        **roles
+            Further parameters of `split_target`; no ``weights``, which are those of the sample.
+
+        Returns
+        -------
+        Dataset
+            With ``class_counts`` of the whole table, unless it is the whole.
+
+        Raises
+        ------
+        ValueError
+            If the target does not serve, or the table is damaged.
+        """
+        column = target_column(self.columns, target, self.name)
+        counts = self.class_counts(column)
+        unlabelled = counts.pop(None, 0)
+        whole = sum(counts.values())
+        most = most_rows or max(1000, _CELLS // len(self.columns))
+        if whole > most and roles.get("weights") is not None:
+            raise ValueError(
+                f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
+                f"column of weights, {roles['weights']!r}."
+            )
+        if whole + unlabelled <= most:
+            frame = pd.concat(list(self.blocks(None, column)), ignore_index=True)
+            frame = self._typed(frame, column, preprocessor)
+            return split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
+        sizes = sizes_by_class(counts, most)
+        drawn = {
+            label: np.sort(np.random.default_rng([random_state, i]).choice(counts[label], size, False, shuffle=False))
+            for i, (label, size) in enumerate(sorted(sizes.items(), key=lambda item: str(item[0])))
+        }
+        frame = pd.concat(list(self._drawn(column, drawn)), ignore_index=True)
+        in_file = frame[column]
+        frame = self._typed(frame, column, preprocessor)
+        data = split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
+        notes = [f"{counted(unlabelled, 'row')} without a label in {column!r} left out."] if unlabelled else []
+        labels = pd.Series(labels_of(frame[column], self.name).to_numpy(), index=in_file.to_numpy())
+        of_label = labels[~labels.index.duplicated()]
+        totals = Counter[Any]()
+        for label, n in counts.items():
+            totals[of_label[label]] += n
+        own = data.y.value_counts()
+        weights = data.y.map({label: totals[label] / own[label] for label in own.index}).to_numpy(dtype=np.float64)
+        notes.insert(0, f"A sample by class: {len(data.y):,} of {counted(whole, 'row')}, small classes whole.")
+        return replace(
+            data,
+            rare=min((label for label in own.index), key=lambda label: (totals[label], str(label))),
+            weights=weights / weights.mean(),
+            class_counts={label: totals[label] for label in own.index},
+            notes=(*notes, *data.notes),
+        )
+
+    def _typed(self, frame: pd.DataFrame, target: str, preprocessor: Any) -> pd.DataFrame:
+        return typed(frame, target, getattr(preprocessor, "thousands", None)) if self.as_text else frame
+
+    def _drawn(self, column: str, drawn: dict[Any, NDArray[np.int64]]) -> Iterator[pd.DataFrame]:
+        """Yield the rows whose number within their class was drawn."""
+        seen = dict.fromkeys(drawn, 0)
+        for block in self.blocks(None, column):
+            keep = np.zeros(len(block), dtype=bool)
+            codes, labels = pd.factorize(block[column])
+            for code, label in enumerate(labels.tolist()):
+                if label not in drawn:
+                    continue
+                rows = np.flatnonzero(codes == code)
+                first, last = np.searchsorted(drawn[label], [seen[label], seen[label] + len(rows)])
+                keep[rows[drawn[label][first:last] - seen[label]]] = True
+                seen[label] += len(rows)
+            if keep.any():
+                yield block[keep]
+
+
+def open_table(
+    source: Any,
+    *,
+    header: bool = True,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing_values: Sequence[str] = (),
+) -> OpenTable:
+    """Open a table that memory need not hold.
+
+    Parameters
+    ----------
+    source : str, Path, ndarray, data frame, or data set of pyarrow, Dask or Ray
+        A file as `read_table` reads it; a folder of csv, tsv or parquet files, read in the order of their names; the
+        folder of `map_parquet`, with a column ``"y"``; an array ``.npy`` or in memory, whose columns are named by
+        position: "1", "2", ...
+    header, delimiter, encoding, missing_values
+        As of ``tables.read_table``, for files.
+
+    Returns
+    -------
+    OpenTable
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+    ValueError
+        If files of a folder differ in their columns or formats.
+    TypeError
+        If the source is none of these.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import pandas as pd
+    >>> from equipoise.datasets import open_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part in range(2):
+    ...         rows = pd.DataFrame({"size": range(300)})
+    ...         rows["label"] = rows["size"].map(lambda size: "common" if size % 20 else "rare")
+    ...         rows.to_parquet(pathlib.Path(folder) / f"{part}.parquet")
+    ...     table = open_table(folder)
+    ...     table.class_counts("label")
+    ...     table.sample("label", most_rows=100).y.value_counts().to_dict()
+    {'common': 570, 'rare': 30}
+    {'common': 70, 'rare': 30}
+    """
+    reading = {"header": header, "delimiter": delimiter, "encoding": encoding, "missing_values": missing_values}
+    found = source_of(source, reading)
+    name = table_name(Path(source)) if isinstance(source, str | Path) else "table"
+    return OpenTable(name, found.columns, found.parts, found.as_text)
+
+
+def sizes_by_class(counts: dict[Any, int], most: int) -> dict[Any, int]:
+    """Return how many rows of each class make a sample: all of small classes, equally many of the others.
+
+    Examples
+    --------
+    >>> sizes_by_class({"a": 10_000, "b": 500, "c": 30}, 1000)
+    {'c': 30, 'b': 485, 'a': 485}
+    """
+    sizes, left = {}, most
+    for place, (label, n) in enumerate(sorted(counts.items(), key=lambda item: item[1])):
+        sizes[label] = min(n, max(1, left // (len(counts) - place)))
+        left -= sizes[label]
+    return sizes

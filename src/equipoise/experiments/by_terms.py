@@ -1,0 +1,88 @@
+"""Recipes ranked by a user's terms on held-out rows, each fold decided as the other folds tell."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from equipoise.decisions import Aim
+from equipoise.experiments.statistics import Interval, within
+from equipoise.experiments.terms import PER, InTerms
+
+if TYPE_CHECKING:
+    from equipoise.experiments.comparison import Comparison
+
+TITLES = {"cost": f"cost of {PER:,} rows", "false": f"false alarms of {PER:,} rows", "recall": "share caught"}
+
+
+def goal_of(aim: Aim) -> str:
+    """Return the outcome that an aim ranks by: "cost", "false" (alarms), or "recall", which is better if higher."""
+    if aim.costs is not None:
+        return "cost"
+    return "false" if aim.min_recall is not None else "recall"
+
+
+class ByTerms:
+    """How well the recipes of a comparison do by its terms.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        With terms.
+
+    Attributes
+    ----------
+    goal : str
+        The outcome that they are ranked by, see `goal_of`.
+    """
+
+    def __init__(self, comparison: "Comparison") -> None:
+        self._comparison, self.goal = comparison, goal_of(comparison.aim)
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Whether more of the outcome is better."""
+        return self.goal == "recall"
+
+    @cached_property
+    def read(self) -> dict[str, InTerms]:
+        """The recipes in the user's terms, best first."""
+        found = {name: InTerms(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
+        means = self._table(found).mean()
+        order = means.sort_values(ascending=not self.greater_is_better, kind="stable").index
+        return {name: found[name] for name in order}
+
+    def _table(self, found: dict[str, InTerms]) -> pd.DataFrame:
+        return pd.DataFrame({name: read.by_fold[self.goal] for name, read in found.items()}).dropna()
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The outcome: a row a fold that all recipes have, a column a recipe, best first."""
+        return self._table(self.read)
+
+    @property
+    def best(self) -> str:
+        """The recipe with the best mean."""
+        return next(iter(self.read))
+
+    def value(self, recipe: str) -> Interval:
+        """Return the outcome of a recipe, with its interval over folds."""
+        if self.goal == "false":
+            return within(self._comparison.interval_of(self.read[recipe].by_fold["false"]), 0.0, PER)
+        return self.read[recipe].chosen()[self.goal]
+
+    def against_best(self, recipe: str) -> Interval:
+        """Return by how much more of the outcome a recipe has than the best, with the paired 95% interval."""
+        return self._comparison.interval_of(self.table[recipe] - self.table[self.best])
+
+    @cached_property
+    def near_best(self) -> list[str]:
+        """Recipes that do not differ significantly from the best, which is among them, best first."""
+        gaps = {name: self.against_best(name) for name in self.read}
+        return [name for name, gap in gaps.items() if not (gap.low > 0 or gap.high < 0)]
+
+    def blind(self) -> dict[str, Interval]:
+        """Return the costs of never an alarm and of an alarm for every row; nothing where costs do not rank."""
+        if self.goal != "cost" or len(self._comparison.classes) > 2:
+            return {}
+        return {name: values["cost"] for name, values in self.read[self.best].blind().items()}

@@ -1,0 +1,98 @@
+"""Group DRO: the loss of the cells (class and group) that are worst, by weights that follow them.
+
+Sagawa, Koh, Hashimoto and Liang, "Distributionally Robust Neural Networks for Group Shifts" (ICLR 2020, arXiv
+1911.08731), algorithm 1 and equation 5. Weights are kept as logarithms.
+"""
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from equipoise.losses.counts import by_class
+from equipoise.losses.parametric import parametric_cross_entropy
+
+
+class GroupDROLoss(nn.Module):
+    """Weighted mean of the losses of all cells (class and group), with weights that grow where losses are large.
+
+    At each training step the weight of a cell in the batch is multiplied by ``exp(step * loss)``, where a cell without
+    rows has loss 0, and weights are scaled to sum 1. Fixed weights ``N / (K G n_kg)`` are `ParametricCrossEntropy` with
+    such a ``w`` of shape (K, G).
+
+    Parameters
+    ----------
+    cell_counts : array-like of shape (K, G)
+        Training rows of each class and group. Cells without any have no weight.
+    step : float, default=0.01
+        Rate at which weights follow losses.
+    adjustment : float, default=0.0
+        ``adjustment / sqrt(n)`` is added to the loss of a cell of n rows, as small cells generalise worse.
+
+    Attributes
+    ----------
+    weights : Tensor of shape (K, G)
+        Current weights.
+
+    Notes
+    -----
+    It needs strong weight decay or early stopping: once all rows are fitted, no cell is worse than another. It has a
+    state, and so, unlike other losses, no functional twin; a batch gives one value, whatever its number of rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import GroupDROLoss
+    >>> loss = GroupDROLoss([[90, 10], [10, 90]], step=1.0)
+    >>> logits = torch.tensor([[2.0, -2.0], [2.0, -2.0]], requires_grad=True)
+    >>> loss(logits, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    tensor(3.8116, grad_fn=<SumBackward0>)
+    >>> loss.weights
+    tensor([[0.0174, 0.0171],
+            [0.9485, 0.0171]])
+    """
+
+    log_weights: Tensor
+    margin: Tensor
+
+    def __init__(self, cell_counts: ArrayLike | Tensor, *, step: float = 0.01, adjustment: float = 0.0) -> None:
+        super().__init__()
+        counts = by_class(cell_counts, "cell_counts").to(torch.get_default_dtype())
+        if counts.ndim != 2 or not counts.sum(1).all() or (counts < 0).any():
+            raise ValueError(
+                f"cell_counts must have shape (K, G), no negative numbers and rows of each class, but are "
+                f"{cell_counts!r}."
+            )
+        if not step > 0 or not adjustment >= 0:
+            raise ValueError(f"step must be positive and adjustment 0 or more, but are {step!r} and {adjustment!r}.")
+        self.step, self.adjustment = step, adjustment
+        self.register_buffer("log_weights", torch.where(counts > 0, 0.0, -torch.inf).flatten().log_softmax(0))
+        self.register_buffer("margin", torch.where(counts > 0, adjustment / counts.clamp(min=1).sqrt(), 0.0).flatten())
+        self.shape = counts.shape
+
+    @property
+    def weights(self) -> Tensor:
+        """Current weights of the cells, of sum 1."""
+        return self.log_weights.exp().view(self.shape)
+
+    def forward(self, logits: Tensor, target: Tensor, group: Tensor) -> Tensor:
+        """Update the weights by a batch, if gradients are on, and return the weighted loss.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (B, K)
+        target, group : Tensor of shape (B,), integer
+            Class and group of each row.
+
+        Returns
+        -------
+        Tensor of shape ()
+        """
+        losses = parametric_cross_entropy(logits, target, reduction="none")
+        cells = target.long() * self.shape[1] + group.long()
+        sums, rows = (
+            losses.new_zeros(self.shape.numel()).index_add(0, cells, v) for v in (losses, torch.ones_like(losses))
+        )
+        means = torch.where(rows > 0, sums / rows.clamp(min=1) + self.margin, 0.0)
+        if torch.is_grad_enabled():
+            self.log_weights = (self.log_weights + self.step * means.detach()).log_softmax(0)
+        return (self.log_weights.exp() * means).sum()

@@ -1,0 +1,43 @@
+"""Parquet files part by part; what is damaged is named by file and row group."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile
+
+ROWS_AT_ONCE = 1 << 16
+
+
+def open_parquet(path: Path) -> ParquetFile:
+    """Open a file without reading its rows.
+
+    Raises
+    ------
+    ValueError
+        If it is no parquet file, or cut short.
+    """
+    try:
+        return ParquetFile(path, memory_map=True)  # else whole columns of a row group come to lie in memory
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} cannot be read as parquet ({error}): copy it or write it again.") from error
+
+
+def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read a file in parts of its row groups.
+
+    Raises
+    ------
+    ValueError
+        If a row group is damaged.
+    """
+    file = open_parquet(path)
+    for group in range(file.num_row_groups):
+        wanted = None if columns is None else list(columns)
+        try:
+            yield from file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(
+                f"Row group {group} of {path} (of {file.num_row_groups}, the first is 0) is damaged ({error}): copy "
+                "the file or write it again."
+            ) from error

@@ -1,0 +1,95 @@
+"""Recipes on a sample by class of a large table: probabilities and scores are those of the whole table."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equipoise.classifiers import AutoClassifier
+from equipoise.datasets import open_table, split_target
+from equipoise.datasets.checked import checked
+from equipoise.experiments import METRICS, Store, compare, fit_recipe, refit
+
+N = 30_000
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Two features of known class-conditional densities: the true probabilities are known."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(N) < 0.02).astype(int)
+    return pd.DataFrame(rng.normal(size=(N, 2)) + 1.5 * y[:, None], columns=["a", "b"]).assign(y=y)
+
+
+@pytest.fixture(scope="module")
+def truth(table):
+    odds = 0.02 / 0.98 * np.exp(1.5 * (table["a"] + table["b"]) - 1.5**2)
+    return (odds / (1 + odds)).to_numpy()
+
+
+@pytest.fixture(scope="module")
+def sample(table):
+    return checked(open_table(table).sample("y", most_rows=2400))
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "gbdt", "none", "auto", "la", "under+calibrated"])
+def test_probabilities_are_those_of_the_whole_table(sample, table, truth, recipe):
+    steps = {"n_members": 2, "max_steps": 300} if recipe in ("none", "la") else {}
+    model = fit_recipe(recipe, sample, random_state=0, **steps)
+    proba = model.predict_proba(table[["a", "b"]])[:, 1]
+    if recipe == "la":  # learns under equal priors, of the sample and of the whole table alike
+        proba = proba * 0.02 / (proba * 0.02 + (1 - proba) * 0.98)
+    assert abs(proba.mean() - truth.mean()) < 0.6 * truth.mean()  # the sample has 25%, not 2%
+    assert np.corrcoef(proba, truth)[0, 1] > 0.85
+
+
+def test_balanced_recipes_stay_balanced_and_losses_with_margins_say_that_nothing_is_known(sample):
+    kwargs = {"random_state": 0, "n_members": 1, "max_steps": 20}
+    model = fit_recipe("remix-dataset", sample, **kwargs)
+    assert type(model[-1]).__name__ == "NeuralClassifier"  # equal priors before and after
+    with pytest.warns(UserWarning, match="no known class priors"):
+        fit_recipe("ldam", sample, **kwargs)
+
+
+def test_a_sample_that_is_the_whole_table_is_fitted_as_a_table_in_memory(table):
+    small = table.iloc[:600]
+    data, opened = split_target(small, "y"), open_table(small).sample("y")
+    models = [fit_recipe("logistic", each, random_state=0) for each in (data, opened)]
+    first, second = (model.predict_proba(table[["a", "b"]]) for model in models)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_priors_of_auto_move_every_decision(sample, table):
+    X, y = sample.X.to_numpy(), sample.y.to_numpy()
+    whole = np.array([sample.class_counts[0], sample.class_counts[1]]) / N
+    made = [AutoClassifier(max_steps=50, random_state=0, class_priors=priors).fit(X, y) for priors in (None, whole)]
+    own, moved = (clf.predict_proba(X) for clf in made)
+    ratio = np.log(moved[:, 1] / moved[:, 0]) - np.log(own[:, 1] / own[:, 0])
+    sampled = np.bincount(y) / len(y)
+    expected = np.log(whole[1] / whole[0]) - np.log(sampled[1] / sampled[0])
+    inner = (own[:, 1] > 1e-6) & (own[:, 0] > 1e-6)
+    np.testing.assert_allclose(ratio[inner], expected, atol=1e-6)
+    np.testing.assert_array_equal(made[0].predict(X), made[1].predict(X))  # balanced either way
+    offsets = made[1].offsets_["macro_f1"]
+    assert np.isfinite(offsets).all() and not np.allclose(offsets, made[0].offsets_["macro_f1"])
+    with pytest.raises(ValueError, match="class_priors must hold a positive prior for each of 2 classes"):
+        AutoClassifier(class_priors=[1.0]).fit(X, y)
+
+
+def test_scores_of_a_sample_are_those_of_the_whole_table(sample, table, tmp_path):
+    quick = {"n_folds": 3, "n_repeats": 1, "budget": 1000.0, "recipes": ["logistic", "under"]}
+    found = {}
+    for name, data in (("sample", sample), ("plain", replace(sample, weights=None, class_counts=None))):
+        with Store(tmp_path / f"{name}.sqlite") as store:
+            comparison = compare(data, store, n_members=1, **quick)
+            found[name] = comparison.leaderboard.set_index("recipe")["average_precision"]
+            if name == "sample":
+                model = refit(comparison, data)
+    model_of_all = fit_recipe("logistic", split_target(table, "y"))
+    whole = METRICS["average_precision"].of(
+        table["y"].to_numpy(), model_of_all.predict_proba(table[["a", "b"]]), 1, None
+    )
+    assert abs(found["sample"]["logistic"] - whole) < 0.06
+    assert found["plain"]["logistic"] > whole + 0.2  # a quarter of the rows of the sample are rare
+    assert abs(model.predict_proba(table[["a", "b"]])[:, 1].mean() - 0.02) < 0.006
