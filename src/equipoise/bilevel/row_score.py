@@ -5,7 +5,7 @@ rows and to rows of the majority drawn before. It knows nothing else of a row, s
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,9 @@ class RowScore:
     ----------
     n_classes : int
     pilot, scorer : FittedEnsemble or None
-        Of one network each; without them all rows score alike.
+        Of one network each. Without a scorer a row scores its loss under the pilot, whose probabilities, learned with
+        equal weights of classes, are corrected to `priors`; without a pilot all rows score alike.
+    priors : ndarray of shape (K,), or None
     landmarks : tuple of ndarray
     inclusion : dict of int to Inclusion
         By the class of the rows; rows of other classes are all drawn.
@@ -41,13 +43,17 @@ class RowScore:
     n_classes: int
     pilot: FittedEnsemble | None = None
     scorer: FittedEnsemble | None = None
+    priors: NDArray[np.float64] | None = None
     landmarks: Landmarks = ()
     inclusion: Mapping[int, Inclusion] = field(default_factory=dict)
 
     def of(self, X: NDArray[np.float32], code: int) -> NDArray[np.float32]:
         """Score of rows, as if they were of a class; positive."""
-        if self.pilot is None or self.scorer is None:
+        if self.pilot is None:
             return np.ones(len(X), dtype=np.float32)
+        if self.scorer is None:
+            odds = self.pilot.predict_proba(X) * (1.0 if self.priors is None else self.priors)
+            return np.maximum(-np.log1p(odds[:, code] / odds.sum(axis=1) - 1), _LEAST).astype(np.float32)
         proba = self.scorer.predict_proba(score_inputs(X, code, self.pilot, self.landmarks))
         return (proba[:, 1] / np.maximum(proba[:, 0], _LEAST)).astype(np.float32)
 
@@ -105,7 +111,7 @@ def with_inclusion(
     inclusion = {
         code: inclusion_for(values, max(1, int(fraction * len(values))), floor) for code, values in scores.items()
     }
-    return RowScore(score.n_classes, score.pilot, score.scorer, score.landmarks, inclusion)
+    return replace(score, inclusion=inclusion)
 
 
 def blocks(rows: NDArray[Any]) -> Iterator[Rows]:

@@ -41,6 +41,8 @@ class ScoreSearch:
         Share of a draw that is uniform.
     max_iter : int
         Outer steps.
+    learns : bool
+        Whether a score network learns; else the next draw is in proportion to the pilot's loss.
     objective, acceptance
         See `equipoise.bilevel.objectives` and ``acceptance``.
     most_influences : int
@@ -53,6 +55,7 @@ class ScoreSearch:
     fraction: float
     floor: float = 0.3
     max_iter: int = 2
+    learns: bool = True
     objective: Objective = field(default_factory=BalancedHeldOut)
     acceptance: Acceptance = field(default_factory=NotAbove)
     most_influences: int = 2048
@@ -77,10 +80,16 @@ class ScoredRestart(Restart):
     @property
     def score(self) -> RowScore:
         """Score of the last accepted step."""
-        if self.best is None or self.scorer is None:
-            return RowScore(self.problem.n_classes)
         n = self.problem.n_classes
-        return RowScore(n, _alone(self.best, n), _alone(self.scorer, 2), self.landmarks)
+        pilot = None if self.best is None else _alone(self.best, n)
+        scorer = None if self.scorer is None else _alone(self.scorer, 2)
+        return RowScore(n, pilot, scorer, self._rows_by_class(), self.landmarks)
+
+    def _rows_by_class(self) -> NDArray[np.float64]:
+        counts = np.bincount(self.problem.codes[self.problem.kept], minlength=self.problem.n_classes).astype(float)
+        for code, candidates in self.problem.candidates.items():
+            counts[code] = len(candidates)
+        return counts / counts.sum()
 
 
 def _alone(network: TrainedNetwork, n_classes: int) -> FittedEnsemble:
@@ -159,7 +168,8 @@ def _step(search: ScoreSearch, restart: ScoredRestart) -> Record:
     if accepted:
         restart.accepted, restart.network, restart.best, restart.objective = drawn, pilot, pilot, worth.objective
         restart.values.append(worth.objective)
-        _learn(search, restart, pilot, rows, weights)
+        if search.learns:
+            _learn(search, restart, pilot, rows, weights)
     return {
         "restart": 0,
         "step": restart.n_steps,
