@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from equipoise import MUBO, NeuralClassifier, ResampledClassifier
+from equipoise import MUBO, NeuralClassifier, ResampledClassifier, load, save
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.datasets import make_rare_events
 
@@ -21,9 +22,9 @@ def data():
     return X, np.where(y == 1, "event", "none"), useful
 
 
-@pytest.fixture(scope="module")
-def fitted(data):
-    sampler = MUBO(**QUICK)
+@pytest.fixture(scope="module", params=["score", "loss"])
+def fitted(data, request):
+    sampler = MUBO(**QUICK | {"selector": request.param})
     X, y = sampler.fit_resample(*data[:2])
     return sampler, X, y
 
@@ -49,9 +50,10 @@ def test_probabilities_of_the_whole_table_add_up_to_the_rows_kept(data, fitted):
     assert (probabilities[:, 0] == 1).all()
 
 
-def test_the_rows_that_matter_are_preferred(data):
+@pytest.mark.parametrize("selector", ["score", "loss"])
+def test_the_rows_that_matter_are_preferred(selector, data):
     X, y, useful = data
-    sampler = MUBO(selector="score", random_state=0)
+    sampler = MUBO(selector=selector, random_state=0)
     _, y_small = sampler.fit_resample(X, y)
     kept = sampler.sample_indices_[y_small == "none"]
     assert useful[kept].mean() > 2.5 * useful[y == "none"].mean()
@@ -71,7 +73,7 @@ def test_sums_over_many_searches_are_unbiased(data):
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others(data, fitted):
-    again, other = (MUBO(**QUICK | {"random_state": seed}) for seed in (0, 1))
+    again, other = (clone(fitted[0]).set_params(random_state=seed) for seed in (0, 1))
     again.fit_resample(*data[:2]), other.fit_resample(*data[:2])
     np.testing.assert_array_equal(again.sample_indices_, fitted[0].sample_indices_)
     np.testing.assert_array_equal(again.inclusion_probabilities_, fitted[0].inclusion_probabilities_)
@@ -87,7 +89,7 @@ def test_any_container_gives_the_same_rows(container, data, fitted, tmp_path):
     X = {"sparse": csr_matrix, "frame": pd.DataFrame, "memmap": lambda X: X}[container](X)
     if container == "frame":
         X.columns = X.columns.astype(str)
-    sampler = MUBO(**QUICK)
+    sampler = clone(fitted[0])
     sampler.fit_resample(X, data[1])
     np.testing.assert_array_equal(sampler.sample_indices_, fitted[0].sample_indices_)
 
@@ -185,3 +187,28 @@ def test_networks_weigh_rows_that_a_score_drew():
     y = (rng.random(len(X)) < 1 / (1 + np.exp(4 - 1.5 * X[:, 0]))).astype(int)
     clf = NeuralClassifier(sampler=MUBO(selector="score", random_state=0), max_steps=600, random_state=0).fit(X, y)
     assert abs(clf.predict_proba(X)[:, 1].mean() / y.mean() - 1) < 0.3
+
+
+def test_a_classifier_without_probabilities_learns_with_weights(data):
+    X, y, _ = data
+    seen = []
+
+    class Recorded(RidgeClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(sample_weight)
+            return super().fit(X, y, sample_weight)
+
+    clf = ResampledClassifier(MUBO(**QUICK), Recorded()).fit(X, y)
+    np.testing.assert_array_equal(seen[0], clf.sample_weight_)
+    assert clf.inclusion_ is None and seen[0].max() > 5 and clf.decision_function(X[:3]).shape == (3,)
+    assert not hasattr(ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(X, y), "decision_function")
+
+
+def test_a_saved_model_gives_the_same_probabilities(data, tmp_path):
+    X, y, _ = data
+    clf = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(X, y)
+    save(clf, tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(X[:50]), clf.predict_proba(X[:50]))
+    frame = pd.DataFrame(X).rename(columns=str)
+    framed = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(frame, y)
+    np.testing.assert_allclose(framed.predict_proba(frame[:50]), clf.predict_proba(X[:50]), rtol=1e-4)

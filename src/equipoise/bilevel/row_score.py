@@ -5,7 +5,7 @@ rows and to rows of the majority drawn before. It knows nothing else of a row, s
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,26 +31,30 @@ class RowScore:
     Attributes
     ----------
     n_classes : int
-    pilot, scorer : TrainedNetwork or None
-        Without them all rows score alike.
+    pilot, scorer : FittedEnsemble or None
+        Of one network each. Without a scorer a row scores its loss under the pilot, whose probabilities, learned with
+        equal weights of classes, are corrected to `priors`; without a pilot all rows score alike.
+    priors : ndarray of shape (K,), or None
     landmarks : tuple of ndarray
     inclusion : dict of int to Inclusion
         By the class of the rows; rows of other classes are all drawn.
     """
 
     n_classes: int
-    pilot: TrainedNetwork | None = None
-    scorer: TrainedNetwork | None = None
+    pilot: FittedEnsemble | None = None
+    scorer: FittedEnsemble | None = None
+    priors: NDArray[np.float64] | None = None
     landmarks: Landmarks = ()
     inclusion: Mapping[int, Inclusion] = field(default_factory=dict)
 
     def of(self, X: NDArray[np.float32], code: int) -> NDArray[np.float32]:
         """Score of rows, as if they were of a class; positive."""
-        if self.pilot is None or self.scorer is None:
+        if self.pilot is None:
             return np.ones(len(X), dtype=np.float32)
-        proba = FittedEnsemble([self.scorer], np.arange(2)).predict_proba(
-            score_inputs(X, code, self.pilot, self.n_classes, self.landmarks)
-        )
+        if self.scorer is None:
+            odds = self.pilot.predict_proba(X) * (1.0 if self.priors is None else self.priors)
+            return np.maximum(-np.log1p(odds[:, code] / odds.sum(axis=1) - 1), _LEAST).astype(np.float32)
+        proba = self.scorer.predict_proba(score_inputs(X, code, self.pilot, self.landmarks))
         return (proba[:, 1] / np.maximum(proba[:, 0], _LEAST)).astype(np.float32)
 
     def probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,12 +65,9 @@ class RowScore:
         return found
 
 
-def score_inputs(
-    X: NDArray[np.float32], code: int, pilot: TrainedNetwork, n_classes: int, landmarks: Landmarks
-) -> NDArray[np.float32]:
+def score_inputs(X: NDArray[np.float32], code: int, pilot: FittedEnsemble, landmarks: Landmarks) -> NDArray[np.float32]:
     """What the scorer sees of rows: features, loss and margin under a class, distances to the landmarks."""
-    proba = FittedEnsemble([pilot], np.arange(n_classes)).predict_proba(X)
-    logs = np.log(np.maximum(proba, _LEAST))
+    logs = np.log(np.maximum(pilot.predict_proba(X), _LEAST))
     margin = logs[:, code] - np.delete(logs, code, axis=1).max(axis=1)
     rows = torch.from_numpy(X.reshape(len(X), -1))
     near = [torch.cdist(rows, torch.from_numpy(part)).amin(dim=1).log1p().numpy() for part in landmarks]
@@ -110,7 +111,7 @@ def with_inclusion(
     inclusion = {
         code: inclusion_for(values, max(1, int(fraction * len(values))), floor) for code, values in scores.items()
     }
-    return RowScore(score.n_classes, score.pilot, score.scorer, score.landmarks, inclusion)
+    return replace(score, inclusion=inclusion)
 
 
 def blocks(rows: NDArray[Any]) -> Iterator[Rows]:

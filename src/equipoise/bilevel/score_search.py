@@ -22,7 +22,7 @@ from equipoise.bilevel.objectives import BalancedHeldOut, Objective, measured_on
 from equipoise.bilevel.row_influence import row_influences
 from equipoise.bilevel.row_score import RowScore, learn_score, map_scores, score_inputs, with_inclusion
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
-from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
+from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
 Record = dict[str, Any]
 
@@ -41,6 +41,8 @@ class ScoreSearch:
         Share of a draw that is uniform.
     max_iter : int
         Outer steps.
+    learns : bool
+        Whether a score network learns; else the next draw is in proportion to the pilot's loss.
     objective, acceptance
         See `equipoise.bilevel.objectives` and ``acceptance``.
     most_influences : int
@@ -53,6 +55,7 @@ class ScoreSearch:
     fraction: float
     floor: float = 0.3
     max_iter: int = 2
+    learns: bool = True
     objective: Objective = field(default_factory=BalancedHeldOut)
     acceptance: Acceptance = field(default_factory=NotAbove)
     most_influences: int = 2048
@@ -77,7 +80,20 @@ class ScoredRestart(Restart):
     @property
     def score(self) -> RowScore:
         """Score of the last accepted step."""
-        return RowScore(self.problem.n_classes, self.best, self.scorer, self.landmarks)
+        n = self.problem.n_classes
+        pilot = None if self.best is None else _alone(self.best, n)
+        scorer = None if self.scorer is None else _alone(self.scorer, 2)
+        return RowScore(n, pilot, scorer, self._rows_by_class(), self.landmarks)
+
+    def _rows_by_class(self) -> NDArray[np.float64]:
+        counts = np.bincount(self.problem.codes[self.problem.kept], minlength=self.problem.n_classes).astype(float)
+        for code, candidates in self.problem.candidates.items():
+            counts[code] = len(candidates)
+        return counts / counts.sum()
+
+
+def _alone(network: TrainedNetwork, n_classes: int) -> FittedEnsemble:
+    return FittedEnsemble([network], np.arange(n_classes))
 
 
 def begin(problem: RowProblem, seed: int) -> ScoredRestart:
@@ -152,7 +168,8 @@ def _step(search: ScoreSearch, restart: ScoredRestart) -> Record:
     if accepted:
         restart.accepted, restart.network, restart.best, restart.objective = drawn, pilot, pilot, worth.objective
         restart.values.append(worth.objective)
-        _learn(search, restart, pilot, rows, weights)
+        if search.learns:
+            _learn(search, restart, pilot, rows, weights)
     return {
         "restart": 0,
         "step": restart.n_steps,
@@ -203,9 +220,8 @@ def _learn(
     of_majority = np.isin(codes, list(problem.candidates))
     near = (_at_most(part, search.n_landmarks, rng) for part in (restart.kept, restart.accepted))
     landmarks = tuple(problem.gather(part).reshape(len(part), -1) for part in near)
-    inputs = np.concatenate(
-        [score_inputs(table[codes == code], code, pilot, problem.n_classes, landmarks) for code in problem.candidates]
-    )
+    own = _alone(pilot, problem.n_classes)
+    inputs = np.concatenate([score_inputs(table[codes == code], code, own, landmarks) for code in problem.candidates])
     targets = np.concatenate([influences[of_majority & (codes == code)] for code in problem.candidates])
     restart.scorer, restart.landmarks = learn_score(inputs, targets, int(rng.integers(1 << 31))), landmarks
 

@@ -21,6 +21,11 @@ from equipoise.samplers.resample import Resampled, resample
 from equipoise.sklearn_private import HasMethods, check_method_params, safe_indexing
 
 
+def _has_decisions(self: "ResampledClassifier") -> bool:
+    """Whether scores of the classifier are there, and need no correction."""
+    return has_method("decision_function")(self) and getattr(self, "inclusion_", None) is None
+
+
 class ResampledClassifier(ClassifierWrapper):
     """Resamples the training rows with a sampler, and fits a classifier to the resampled rows, weights included.
 
@@ -41,7 +46,9 @@ class ResampledClassifier(ClassifierWrapper):
     sample_indices_ : ndarray of int, of shape (n_new,)
         For each training row after resampling, its position among the rows given to `fit`; -1 for a synthetic row.
     sample_weight_ : ndarray of shape (n_new,) or None
-        Weights of the training rows after resampling; None if `fit` was given none.
+        Weights of the training rows after resampling; None if `fit` was given none and the sampler has none.
+    inclusion_ : callable or None
+        Probabilities (n, K) with which the sampler draws rows, if they correct the classifier's; see Notes.
     sampler_diagnostics_ : list of dict
         Diagnostics of the synthetic rows, from the sampler's `diagnostics_`; empty if it has none.
     n_features_in_ : int
@@ -60,6 +67,7 @@ class ResampledClassifier(ClassifierWrapper):
     ``MUBO(selector="score")``, needs no more: the classifier learns from the rows drawn as they are, and its odds are
     divided by those of being drawn (`inclusion_proba`), which leaves less to chance than weights do (Wang, Zhang and
     Wang, "Nonuniform Negative Sampling and Log Odds Correction with Rare Events Data", NeurIPS 2021).
+    A classifier without ``predict_proba`` learns with the sampler's weights.
 
     Other metadata given to `fit` go to the classifier, unless scikit-learn's metadata routing is on and sends them
     elsewhere; an array with one value a row is resampled with the rows.
@@ -97,14 +105,16 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = check_method_params(X, routed.sampler.fit_resample, indices=rows)
         drawn = resample(self.sampler, safe_indexing(X, rows), given, **to_sampler)
         self.sample_indices_ = np.where(drawn.synthetic, -1, rows[drawn.sources])
-        self.inclusion_ = getattr(drawn.sampler, "inclusion_proba", None)
-        if sample_weight is None:
-            self.sample_weight_ = None
-        else:
-            drawn = drawn if self.inclusion_ is None else replace(drawn, sample_weight=None)
-            self.sample_weight_ = drawn.weights(weights[rows], given)
+        corrects = hasattr(self.classifier, "predict_proba")
+        self.inclusion_ = getattr(drawn.sampler, "inclusion_", None) if corrects else None
+        if self.inclusion_ is not None:
+            drawn = replace(drawn, sample_weight=None)
+        weighted = sample_weight is not None or drawn.sample_weight is not None
+        self.sample_weight_ = drawn.weights(weights[rows], given) if weighted else None
         self.sampler_diagnostics_ = drawn.diagnostics
         fit_params = self._of_drawn(routed.classifier.fit, drawn, X)
+        if sample_weight is None and self.sample_weight_ is not None:
+            fit_params["sample_weight"] = self.sample_weight_
         self.classifier_ = clone(self.classifier).fit(drawn.X, drawn.y, **fit_params)
         self._codes(drawn.y)  # refuses a frozen classifier of other classes
 
@@ -144,6 +154,7 @@ class ResampledClassifier(ClassifierWrapper):
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 
+    @available_if(has_method("predict_proba"))
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes.
 
@@ -159,7 +170,7 @@ class ResampledClassifier(ClassifierWrapper):
         proba = super().predict_proba(X)
         if self.inclusion_ is None:
             return proba
-        proba = proba / self.inclusion_(X)
+        proba = proba / self.inclusion_(self._read(X))
         return proba / proba.sum(axis=1, keepdims=True)
 
     def _labels(self, X: Any) -> NDArray[Any]:
@@ -167,7 +178,7 @@ class ResampledClassifier(ClassifierWrapper):
             return self.classes_[self.predict_proba(X).argmax(axis=1)]
         return np.ravel(self.classifier_.predict(self._read(X)))  # CatBoost gives a column for several classes
 
-    @available_if(has_method("decision_function"))
+    @available_if(_has_decisions)
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Scores of the classifier.
 

@@ -8,6 +8,7 @@ objective; an inner loop trains a network on what is kept.
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -23,14 +24,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.bilevel.checkpoint import load_search, save_search
-from equipoise.bilevel.row_score import blocks
 from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes
 from equipoise.containers import readable
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
-from equipoise.samplers.mubo_rows import Scaled, held_out, whole_problem
+from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
 from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
@@ -59,6 +59,18 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     sampling_strategy : str, list or callable, default="auto"
         Classes to under-sample, as in imbalanced-learn's cleaning samplers; all but the rarest by default. With
         several, a micro-sample has rows of each.
+    selector : {"search", "score", "loss"}, default="search"
+        ``"search"``: outer steps accept or reject rows, as `variant` says.
+
+        ``"score"``: each outer step draws a sample of `majority_fraction`, trains a pilot network on it, and accepts it
+        unless the balanced loss on held-out rows rises; a score network learns from the hypergradients of the held-out
+        loss by the weights of the rows drawn. It sees the features of a row, the pilot's loss and margin on it, and
+        its distance to rows of the minority and of the majority. Rows are drawn in proportion to its score, three in
+        ten of them uniformly.
+
+        ``"loss"``: one pilot, and rows drawn in proportion to their loss under it in place of a learned score.
+    majority_fraction : float, default=0.05
+        Share of the rows of each under-sampled class that ``"score"`` and ``"loss"`` draw.
     variant : {"default", "paper", "authors"}, default="default"
         ``"default"``: the inner loop weighs classes equally, so that a growing sample does not shift the decision; the
         objective is the class-balanced loss on held-out rows, which each restart draws for itself; a rejection undoes
@@ -79,20 +91,20 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         Searches run in lockstep, which differ by chance; the rows returned are those of the one with the lowest
         objective, and `classifier_` is the mean of all.
     max_iter : int, optional
-        Outer steps, at most; 100, and 2 of ``selector="score"``.
+        Outer steps, at most; 100, 2 of ``selector="score"``, 1 of ``"loss"``.
     max_epochs : int, optional
         Epochs of the inner loop in each outer step; 10 in ``"default"``, else 2000.
     max_steps : int, optional
         Gradient steps of each restart in the whole search, divided among the outer steps, in place of epochs; 150 an
-        outer step of ``selector="score"``.
+        outer step of ``selector="score"`` and ``"loss"``.
     tol : float, default=1e-3
         Norm of the gradient at which the inner loop stops.
     hidden_layer_sizes : sequence of int, optional
-        (256, 128), and (64, 64) of ``selector="score"``.
+        (256, 128), and (64, 64) of ``"score"`` and ``"loss"``.
     batch_size : int, optional
-        64 in ``"default"``, 256 of ``selector="score"``, else 32.
+        64 in ``"default"``, 256 of ``selector="score"`` and ``"loss"``, else 32.
     learning_rate : float, optional
-        1e-3 in ``"default"``, 5e-3 of ``selector="score"``, else 1e-4.
+        1e-3 in ``"default"``, 5e-3 of ``selector="score"`` and ``"loss"``, else 1e-4.
     n_iter_no_change : int, optional
         Outer steps without an acceptance after which a restart ends; 20 in ``"default"``, else none.
     validation_fraction : float, default=0.1
@@ -119,10 +131,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         Rows kept, in ascending order; all minority rows are (in ``"authors"`` as bootstrapped).
     sample_weight_ : ndarray of shape (n_new,) or None
         Weights of the rows kept; None if none were given. The inner loop and the objective weigh rows by them, rows of
-        weight 0 are left out, and sizes of micro-samples count rows. With ``selector="score"`` never None, and divided
+        weight 0 are left out, and sizes of micro-samples count rows. With other selectors never None, and divided
         by `inclusion_probabilities_`: weighted sums over the rows kept estimate those over all rows without bias.
     inclusion_probabilities_ : ndarray of shape (n_new,)
-        Probability with which each row kept was drawn, 1 for those of other classes; of ``selector="score"`` only.
+        Probability with which each row kept was drawn, 1 for those of other classes; not of ``"search"``.
     restarts_ : list of ndarray
         Rows kept by each restart.
     history_ : DataFrame
@@ -156,7 +168,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
-        "selector": [StrOptions({"search", "score"})],
+        "selector": [StrOptions({"search", "score", "loss"})],
         "majority_fraction": [Interval(Real, 0, 1, closed="right")],
         "variant": [StrOptions(set(VARIANTS))],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -183,7 +195,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self,
         *,
         sampling_strategy: Any = "auto",
-        selector: Literal["search", "score"] = "search",
+        selector: Literal["search", "score", "loss"] = "search",
         majority_fraction: float = 0.05,
         variant: Literal["default", "paper", "authors"] = "default",
         n_restarts: int = 1,
@@ -272,7 +284,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         scaler = self._scaler(X, variant, rng)
         majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
         whole = whole_problem(Scaled(X, scaler), codes, len(classes), majority, sample_weight)
-        select = self._by_score if self.selector == "score" else self._by_search
+        select = self._by_search if self.selector == "search" else self._by_score
         select(whole, variant, rng, classes, scaler, dependence)
         return safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
@@ -309,8 +321,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     ) -> None:
         parameters = self.get_params(deep=False)
         check_parameters(parameters)
-        read = ("hidden_layer_sizes", "max_iter", "max_steps", "batch_size", "learning_rate", "objective", "acceptance")
-        search = score_search(fraction=self.majority_fraction, **{name: parameters[name] for name in read})
+        search = score_search(**{name: parameters[name] for name in signature(score_search).parameters})
         problem = held_out(whole, self.validation_fraction, rng, dependence)
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
             chosen = choose(
@@ -327,10 +338,10 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
         self.inclusion_probabilities_ = chosen.probabilities
         self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
-        self.score_ = chosen.score
+        self.inclusion_ = RowInclusion(chosen.score, scaler)
         self.classifier_ = FittedEnsemble([chosen.pilot], classes, scaler)
 
-    @available_if(lambda self: self.selector == "score")
+    @available_if(lambda self: self.selector != "search")
     def inclusion_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability with which a row of the table would have been drawn, had it each label.
 
@@ -348,19 +359,17 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
         Notes
         -----
-        Of ``selector="score"`` only: in a search by row, rows have no probability.
+        Not of ``selector="search"``: in a search by row, rows have no probability.
         """
-        check_is_fitted(self, "score_")
-        rows = Scaled(validate_data(self, readable(X), accept_sparse="csr", reset=False), self.classifier_.scaler_)
-        parts = [self.score_.probabilities(rows.block(part)) for part in blocks(np.arange(rows.shape[0]))]
-        return np.concatenate(parts)
+        check_is_fitted(self, "inclusion_")
+        return self.inclusion_(validate_data(self, readable(X), accept_sparse="csr", reset=False))
 
     def _scaler(self, X: Any, variant: Variant, rng: np.random.Generator) -> Standardizer | None:
         if not (variant.standardize if self.standardize is None else self.standardize):
             return None
         n = X.shape[0]
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
-        return Standardizer.of(Scaled(X, None)[rows], clip=CLIP if self.selector == "score" else None)
+        return Standardizer.of(Scaled(X, None)[rows], clip=None if self.selector == "search" else CLIP)
 
     def _search(self, variant: Variant, n_classes: int) -> RowSearch:
         search, max_iter = variant.search, self.max_iter or _OUTER_STEPS

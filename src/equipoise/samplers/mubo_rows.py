@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from equipoise.bilevel.row_score import RowScore, blocks
 from equipoise.bilevel.rows import RowProblem, rows_of
+from equipoise.containers import as_array
 from equipoise.dependence import Dependence
 from equipoise.training.scaling import Standardizer
 
@@ -21,10 +23,6 @@ class Scaled:
 
     def __init__(self, X: Any, scaler: Standardizer | None) -> None:
         self._X, self._scaler, self.shape = X.tocsr() if issparse(X) else X, scaler, X.shape
-
-    def block(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return rows in single precision, as networks read them."""
-        return self[rows].astype(np.float32)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         values: Any = self._X[rows]
@@ -83,3 +81,23 @@ def _held_out_apart(
 def _part(rows: NDArray[Any], fraction: float, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
     size = min(most, int(fraction * len(rows)))
     return rng.choice(rows, size, replace=False).astype(np.int64)
+
+
+class RowInclusion:
+    """Probability with which rows of any container are drawn, as if they were of each class.
+
+    Parameters
+    ----------
+    score : RowScore
+    scaler : Standardizer or None
+    """
+
+    def __init__(self, score: RowScore, scaler: Standardizer | None) -> None:
+        self.score, self.scaler = score, scaler
+
+    def __call__(self, X: Any) -> NDArray[np.float64]:
+        """Return probabilities (n, K) of rows, a block at a time."""
+        X = as_array(X)
+        rows = Scaled(X if issparse(X) else np.asarray(X), self.scaler)
+        parts = [self.score.probabilities(rows[part].astype(np.float32)) for part in blocks(np.arange(rows.shape[0]))]
+        return np.concatenate(parts)

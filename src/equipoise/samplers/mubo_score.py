@@ -14,7 +14,7 @@ from equipoise.bilevel.rows import Restart, RowProblem
 from equipoise.bilevel.score_search import ScoreSearch, begin, draw, search_scores
 from equipoise.training import Settings, TrainedNetwork
 
-OUTER_STEPS = 2
+OUTER_STEPS = {"score": 2, "loss": 1}
 CLIP = 5.0
 """Bound of standardised features: the pilot is trained on few rows."""
 
@@ -61,13 +61,15 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     for name, default in _OF_SEARCH.items():
         if (value := parameters[name]) != default:
             raise ValueError(
-                f"{name} is for selector='search', but {name}={value!r} with selector='score': leave it at {default!r}."
+                f"{name} is for selector='search', but {name}={value!r} with selector={parameters['selector']!r}: "
+                f"leave it at {default!r}."
             )
 
 
 def score_search(
     *,
-    fraction: float,
+    selector: str,
+    majority_fraction: float,
     hidden_layer_sizes: Sequence[int] | None,
     max_iter: int | None,
     max_steps: int | None,
@@ -77,7 +79,7 @@ def score_search(
     acceptance: Any,
 ) -> ScoreSearch:
     """Return the search that parameters of `MUBO` ask for."""
-    steps = max_iter or OUTER_STEPS
+    steps = max_iter or OUTER_STEPS[selector]
     settings = Settings(
         network=tuple(int(size) for size in hidden_layer_sizes or _HIDDEN),
         batch_size=batch_size or 256,
@@ -87,7 +89,7 @@ def score_search(
     )
     given = {"objective": objective, "acceptance": acceptance}
     parts = {name: part for name, part in given.items() if part is not None}
-    return ScoreSearch(settings, fraction, max_iter=steps, **parts)
+    return ScoreSearch(settings, majority_fraction, max_iter=steps, learns=selector == "score", **parts)
 
 
 def choose(

@@ -68,7 +68,8 @@ def tests(scores: pd.DataFrame, model: str, reading: str = "corrected", rival: s
     """Differences of every way to class-balanced random rows over sets and folds; Wilcoxon's p, corrected by Holm."""
     rows = []
     for metric in _TESTED:
-        table = wide(scores, metric, model, reading).drop(columns=["all"], errors="ignore").dropna(axis=1)
+        table = wide(scores, metric, model, reading).drop(columns="all", errors="ignore")
+        table = table.dropna(subset=[rival, "score"]).dropna(axis=1)
         sign = 1 if METRICS[metric].greater_is_better else -1
         tested = wilcoxon_holm(sign * table, rival)
         for way, line in tested.iterrows():
@@ -86,8 +87,10 @@ def tests(scores: pd.DataFrame, model: str, reading: str = "corrected", rival: s
 
 
 def readings(scores: pd.DataFrame) -> pd.DataFrame:
-    """Weights against corrected odds, on the same rows: mean over sets."""
+    """Weights against corrected odds, on the same rows: mean over the sets that were read in both ways."""
     found = scores[scores["way"].isin(["balanced", "score"]) & (scores["share"] == _SHARE)]
+    both = found.groupby("set")["reading"].nunique()
+    found = found[found["set"].isin(both.index[both > 1])]
     columns = {
         f"{METRICS[metric].title}, {reading}": part.groupby(_ROWS, sort=False)[metric].mean().map(number)
         for metric in _TESTED
@@ -138,12 +141,13 @@ def against_rows(scores: pd.DataFrame, model: str) -> Figure:
     figure = new_figure(190 * -(-len(sets) // 4) + 60, 860)
     with drawing():
         panels = figure.subplots(-(-len(sets) // 4), min(4, len(sets)), squeeze=False).flat
+        for panel in panels[len(sets) :]:
+            panel.remove()
         for panel, name in zip(panels, sets, strict=False):
             calm(panel, grid="y")
             for color, way in zip([*SERIES, *SERIES], precision.columns, strict=False):
                 mark = "o" if way in ("all", "balanced", "score") else "x"
                 panel.plot(seconds.loc[name, way], precision.loc[name, way], mark, color=color, label=way)
-            panel.set_xscale("log")
             panel.set_title(name, color=MUTED, fontsize=9)
         legend(figure, figure.axes[0])
     return figure
