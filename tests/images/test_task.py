@@ -155,8 +155,9 @@ def test_what_counts_as_images(tmp_path):
     (tmp_path / "table.csv").write_text("path,label\n/home,a\n")
     (tmp_path / "photos" / "a").mkdir(parents=True)
     assert all(is_images(tmp_path / name) for name in ("photos", "a.zip", "list.csv"))
-    assert not is_images(tmp_path / "table.csv") and not is_images(tmp_path / "absent.csv")
-    assert not is_images(tmp_path)  # a folder of csv files is a table
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "1.csv").write_text("x,y\n1,0\n")
+    assert not any(is_images(tmp_path / name) for name in ("table.csv", "absent.csv", "tables"))
 
 
 def test_the_reader_has_parameters():
