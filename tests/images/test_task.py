@@ -153,8 +153,11 @@ def test_tasks_without_two_classes_or_two_images_are_refused(tmp_path):
 def test_what_counts_as_images(tmp_path):
     (tmp_path / "list.csv").write_text("path;label\nx/1.png;a\n")
     (tmp_path / "table.csv").write_text("path,label\n/home,a\n")
-    assert is_images(tmp_path) and is_images(tmp_path / "a.zip") and is_images(tmp_path / "list.csv")
-    assert not is_images(tmp_path / "table.csv") and not is_images(tmp_path / "absent.csv")
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    assert all(is_images(tmp_path / name) for name in ("photos", "a.zip", "list.csv"))
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "1.csv").write_text("x,y\n1,0\n")
+    assert not any(is_images(tmp_path / name) for name in ("table.csv", "absent.csv", "tables"))
 
 
 def test_the_reader_has_parameters():
