@@ -264,17 +264,18 @@ def compare(
     report_by = [report_by] if isinstance(report_by, str) else report_by
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
+    deadline = Deadline(budget)
     roles: dict[str, Any] = {"group": group, "time": time, "gap": gap, "weights": weights, "report_by": report_by}
     if isinstance(frame, OpenTable):
         task = frame.sample(target, random_state=random_state, **roles)
     else:
         task = split_target(frame, target, name=name, **roles)
-    dataset = checked(task)
+    dataset = checked(task, deadline=deadline)
     for found in missing_labels(task.unlabelled, task.y):
         dataset = replace(dataset, findings=(found, *dataset.findings))
         if found.severity != "note":
             warnings.warn(str(found), UserWarning, stacklevel=2)
-    deadline, console = Deadline(budget), Console(quiet=not verbose)
+    console = Console(quiet=not verbose)
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "results.sqlite") as store,

@@ -1,5 +1,6 @@
 """`Deadline`: a time limit that begins when it is made."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,8 @@ class Deadline:
     >>> now += 45.0
     >>> deadline.spent, deadline.left, str(deadline)
     (45.0, 15.0, '60 seconds')
+    >>> deadline.part(0.2).limit, deadline.remedy(131.0)
+    (3.0, 'Raise budget, to 140 seconds for instance.')
     """
 
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic, *, in_minutes: bool = False) -> None:
@@ -39,10 +42,16 @@ class Deadline:
         """Seconds until the end, negative after it."""
         return self.limit - self.spent
 
-    @property
-    def remedy(self) -> str:
-        """What to do where it is too short."""
-        return "Raise --budget." if self.in_minutes else "Raise budget, in seconds."
+    def part(self, share: float) -> "Deadline":
+        """Return the limit, by the same clock, of a work that may take a share of what is left."""
+        return Deadline(share * max(0.0, self.left), self.clock, in_minutes=self.in_minutes)
+
+    def remedy(self, needed: float = 0.0) -> str:
+        """Say how far to raise it where so many seconds are needed, and twice as far at least."""
+        enough = max(needed, 2 * self.limit)
+        if not self.in_minutes:
+            return f"Raise budget, to {_rounded_up(enough)} seconds for instance."
+        return f"Raise --budget, to {_rounded_up(enough / 60)} for instance."
 
     def option(self, limit: float) -> str:
         """Return a limit in seconds as the user would give it."""
@@ -51,3 +60,10 @@ class Deadline:
     def __str__(self) -> str:
         value, unit = (self.limit / 60, "minute") if self.in_minutes else (self.limit, "second")
         return f"1 {unit}" if value == 1 else f"{f'{value:,.0f}' if value >= 100 else f'{value:.3g}'} {unit}s"
+
+
+def _rounded_up(value: float) -> str:
+    """Return a number that is no smaller, with two digits that tell."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    rounded = unit * math.ceil(value / unit - 1e-9)
+    return f"{rounded:g}" if rounded < 10 else f"{rounded:.0f}"

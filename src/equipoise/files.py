@@ -32,6 +32,18 @@ def check_input(path: Path) -> None:
     raise FileNotFoundError(f"There is no {kind} {path}: {hint}")
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a folder to write to that is a file, or would lie in one.
+
+    Raises
+    ------
+    NotADirectoryError
+    """
+    taken = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not taken.is_dir():
+        raise NotADirectoryError(f"{taken} is a file: choose another folder (--out).")
+
+
 def table_files(folder: Path) -> list[Path]:
     """Return the text or parquet files of a folder without folders or images, by name; none where it is no such table.
 

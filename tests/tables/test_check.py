@@ -352,3 +352,39 @@ def test_amounts_written_as_text_are_no_row_numbers(rng):
     amounts = np.exp(rng.normal(9, 1, n) + y).astype(int) * 10
     frame = pd.DataFrame({"amount": [f"{value:,}" for value in amounts], "y": y})
     assert "identifier" not in {each.kind for each in check(frame, "y")}
+
+
+def drifting(n=400):
+    """Rows of customers that are alike, and drift."""
+    rng = np.random.default_rng(0)
+    customer = np.arange(n) // 4
+    days = pd.date_range("2024-01-01", periods=n).to_numpy()
+    x = rng.normal(size=n // 4)[customer] + np.arange(n) / 100
+    return pd.DataFrame({"customer": [f"c{i}" for i in customer], "day": days, "x": x}), pd.Series(
+        rng.random(n) < 0.2, name="y"
+    )
+
+
+def test_quick_models_keep_to_their_share_of_a_time_limit():
+    """By a clock of its own: of a limit that is used up nothing is left for them, and that is said."""
+    X, y = drifting()
+    now = 0.0
+    late = Deadline(60.0, lambda: now)
+    now = 60.0
+    of_all = {found.kind: found for found in check_features(X, y)}
+    in_no_time = {found.kind: found for found in check_features(X, y, deadline=late)}
+    assert {"groups", "time"} <= of_all.keys() and "not looked for" not in of_all
+    left = {"groups", "time", "leak together"}
+    assert in_no_time.keys() == of_all.keys() - left | {"not looked for"}
+    said = "columns that give the target away together, rows that belong together and drift with time"
+    assert said in in_no_time["not looked for"].evidence
+    assert [found.kind for found in check_features(X, y, deadline=Deadline(60.0, lambda: 0.0))] == list(of_all)
+
+
+def test_the_share_is_a_fifth_of_the_time_that_is_left():
+    """A clock that goes on by a second at each look: the first checks have time, the later ones none."""
+    X, y = drifting()
+    ticks = iter(range(10_000))
+    found = check_features(X, y, deadline=Deadline(20.0, lambda: float(next(ticks))))
+    said = next(each.evidence for each in found if each.kind == "not looked for")
+    assert "give the target away together" not in said and "drift with time" in said

@@ -157,7 +157,7 @@ def test_formats_of_the_fit_hold_afterwards():
         preprocessor.transform(pd.DataFrame({"a": [1810]})),
     )
     assert_allclose(one, other)
-    assert preprocessor.pinned().fit(pd.DataFrame({"a": ["1.810", "1.910"]})).formats_ == {"a": "1.234,5"}
+    assert preprocessor.pinned(train).fit(pd.DataFrame({"a": ["1.810", "1.910"]})).formats_ == {"a": "1.234,5"}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """The commands, and how their errors and warnings read."""
 
 import errno
+import os
 import re
+import signal
 import sqlite3
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +24,7 @@ from equipoise.cli.predict import predict
 from equipoise.cli.reproduce import reproduce
 
 _MISSING = "--missing-values"
+_AS_IN_PYTHON = signal.default_int_handler
 
 app = App(
     name="equipoise",
@@ -41,12 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib begins another one
     typed = _with_hyphens(sys.argv[1:] if arguments is None else arguments)
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _AS_IN_PYTHON:
+        signal.signal(signal.SIGINT, _stop)
     try:
         app(typed, result_action="return_value", exit_on_error=False, print_error=False)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, TypeError, OSError, sqlite3.Error, MemoryError, ImportError, CycloptsError) as error:
         sys.exit(f"equipoise: {_sentence(error)}")
+
+
+def _stop(*_: Any) -> None:
+    """Answer Ctrl-C at once: workers take a while to end; a second one ends without ado."""
+    signal.signal(signal.SIGINT, _AS_IN_PYTHON)
+    os.write(2, b"\nStopping ...\n")
+    raise KeyboardInterrupt
 
 
 def _with_hyphens(typed: Sequence[str]) -> list[str]:

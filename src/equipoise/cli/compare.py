@@ -23,13 +23,14 @@ from equipoise.cli.options import (
     Reading,
     Seed,
 )
-from equipoise.cli.output import announce, command_line, resumable, say
+from equipoise.cli.output import announce, command_line, say, stoppable
 from equipoise.cli.results import open_results, so_far
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.cli.winner import save_winner
 from equipoise.deadline import Deadline
+from equipoise.files import check_folder
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 from equipoise.text import called
@@ -88,7 +89,8 @@ def compare(
     dataset
         Use a data set by name (see `equipoise datasets list`), instead of a file.
     recipes
-        Recipes to compare: names, `all`, or package.module:function; by default a short list chosen for the table.
+        Recipes to compare: names, with blanks or commas between them, `all`, or package.module:function; by default a
+        short list chosen for the table.
     folds
         Number of folds; each is the test set once a repeat. 5 by default, 3 for images.
     repeats
@@ -116,9 +118,11 @@ def compare(
         Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
     deadline, console = Deadline(60 * budget, in_minutes=True), Console()
+    recipes = [name for given in recipes or () for name in given.split(",") if name] or None
     _check_source(table, target, demo, dataset, pictures)
+    check_folder(out)
     terms = stated.terms()
-    with ProgressBars(console, deadline) as bars:
+    with stoppable(lambda: "Stopped before any result."), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
         from equipoise import persistence
@@ -143,13 +147,13 @@ def compare(
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
-            data = _task(table, target, dataset, reading, columns, report_by or (), seed)
+            data = _task(table, target, dataset, reading, columns, report_by or (), seed, deadline)
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
     with (
         open_results(out) as store,
-        resumable(lambda: so_far(store, out)),
+        stoppable(lambda: so_far(store, out)),
         ProgressBars(console, deadline) as bars,
     ):
         with backend(machines.backend, machines.address):
@@ -226,9 +230,10 @@ def _task(
     columns: Columns,
     report_by: Sequence[str],
     seed: int,
+    deadline: Deadline,
 ) -> "Dataset":
     if table is not None and target is not None:
-        return load_task(table, target, reading, columns, report_by, seed=seed)
+        return load_task(table, target, reading, columns, report_by, seed=seed, deadline=deadline)
     if columns.roles or report_by:
         given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))
         raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")

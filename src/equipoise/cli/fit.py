@@ -8,7 +8,7 @@ from rich.console import Console
 
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
-from equipoise.cli.output import announce, announce_replaced, say
+from equipoise.cli.output import announce, announce_replaced, say, stoppable
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from equipoise.decisions import Aim
 
 _TO_SAVE = 0.05  # of the time limit, to save the model
+_STOPPED = "Stopped: no model was written."
 _FOLDS = 3  # on which auto for images is calibrated
 
 
@@ -72,7 +73,7 @@ def fit(
     if not as_images:
         check_table_source(table, target, pictures)
     deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
-    with ProgressBars(console, deadline) as bars:
+    with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
 
         import numpy as np
@@ -103,7 +104,7 @@ def fit(
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
         else:
-            data = load_task(table, target or "", reading, columns, seed=seed)
+            data = load_task(table, target or "", reading, columns, seed=seed, deadline=deadline)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
@@ -120,7 +121,7 @@ def fit(
     fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out.parent)
-    with ProgressBars(console, deadline) as bars, warnings.catch_warnings():
+    with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
@@ -129,7 +130,7 @@ def fit(
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(
-                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy}"
+                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
             ) from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")

@@ -58,10 +58,10 @@ def command_line() -> str:
 
 
 @contextmanager
-def resumable(so_far: Callable[[], str]) -> Iterator[None]:
-    """When the work is stopped by Ctrl-C, print what is there so far and the command that goes on."""
+def stoppable(said: Callable[[], str]) -> Iterator[None]:
+    """When the work is stopped by Ctrl-C, print what there is of it."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"\nStopped: {so_far()}. To go on:\n{command_line()}")
+        say(f"\n{said()}")
         raise

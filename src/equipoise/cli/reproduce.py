@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from equipoise.cli.options import THIS_MACHINE, Machines
-from equipoise.cli.output import command_line, resumable, say
+from equipoise.cli.output import command_line, say, stoppable
 
 
 def reproduce(
@@ -32,9 +32,9 @@ def reproduce(
     from equipoise.progress import ProgressBars
     from equipoise.training.machines import backend
 
-    so_far = f"results so far are in {out}"
+    so_far = f"Stopped: results so far are in {out}. To go on:\n{command_line()}"
     with (
-        resumable(lambda: so_far),
+        stoppable(lambda: so_far),
         held(out),
         backend(machines.backend, machines.address),
         ProgressBars(Console()) as bars,

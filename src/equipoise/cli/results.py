@@ -5,16 +5,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from equipoise.cli.output import command_line
+
 if TYPE_CHECKING:
     from equipoise.experiments import Store
 
 
 def so_far(store: "Store", out: Path) -> str:
-    """Say how many results there are."""
+    """Say how many results there are when a comparison is stopped, and the command that goes on."""
+    if not store.done():
+        return "Stopped before any result."
+
     from equipoise.experiments import Comparison
 
     of_all = f" of {Comparison(store).n_expected}" if store.get("protocol") else ""
-    return f"{len(store.done())}{of_all} results are in {out}"
+    return f"Stopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{command_line()}"
 
 
 @contextmanager

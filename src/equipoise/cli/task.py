@@ -13,13 +13,21 @@ from equipoise.files import TABLE_ENDINGS
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
+    from equipoise.deadline import Deadline
 
 
 _PART_OF_MEMORY = 0.25  # that a table may take
 
 
 def load_task(
-    path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = (), *, seed: int = 0
+    path: Path,
+    target: str,
+    reading: Reading,
+    columns: Columns,
+    report_by: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    deadline: "Deadline | None" = None,
 ) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
@@ -72,7 +80,7 @@ def load_task(
     ids = [name for name in columns.id or () if name in data.X]
     drop = [name for name in out if name not in no_features]
     data = replace(data, notes=(*notes, *data.notes), ids=data.X[ids] if ids else None)
-    data = checked(data, drop=drop, keep=keep, kinds=columns.kinds(no_features))
+    data = checked(data, drop=drop, keep=keep, kinds=columns.kinds(no_features), deadline=deadline)
     if columns.text_encoder is not None and "text" not in data.preprocessor.kinds.values():
         raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")
     return data
@@ -101,4 +109,6 @@ def _check_named(names: list[str], known: list[str], path: Path) -> None:
             hint = (
                 f"did you mean {' or '.join(map(repr, near))}?" if near else f"its columns are {', '.join(known[:20])}."
             )
+            if set(name.split(",")) <= set(known):
+                hint = "separate names by blanks."
             raise ValueError(f"There is no column {name!r} in {path}: {hint}")

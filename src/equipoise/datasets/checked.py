@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from equipoise.datasets.dataset import Dataset
+from equipoise.deadline import Deadline
 from equipoise.tables.check_table import check_features
 from equipoise.tables.columns import Kind
 from equipoise.tables.finding import LEFT_OUT
@@ -19,7 +20,12 @@ from equipoise.text import listed
 
 
 def checked(
-    data: Dataset, *, drop: Collection[str] = (), keep: Sequence[str] = (), kinds: Mapping[str, Kind] | None = None
+    data: Dataset,
+    *,
+    drop: Collection[str] = (),
+    keep: Sequence[str] = (),
+    kinds: Mapping[str, Kind] | None = None,
+    deadline: Deadline | None = None,
 ) -> Dataset:
     """Check the table of a task, leave its useless columns out, and find how the others are read.
 
@@ -33,6 +39,8 @@ def checked(
         Columns to use, however they look.
     kinds : mapping of str to str, optional
         Kinds of columns that are known.
+    deadline : Deadline, optional
+        Of the whole work, of which the check takes a small part.
 
     Returns
     -------
@@ -52,19 +60,19 @@ def checked(
         X = data.X.drop(columns=list(drop))
         preprocessor = data.table_preprocessor().set_params(kinds={n: known[n] for n in known if n in X})
         _check_style(data, X, preprocessor)
-        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep)
+        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep, deadline=deadline)
         X = X.drop(columns=[name for found in findings if found.kind in LEFT_OUT for name in found.columns])
         if X.shape[1] == 0:
             raise ValueError(f"No column of {data.source} is left to learn from. {' '.join(map(str, findings))}")
-        preprocessor = preprocessor.set_params(kinds={n: known[n] for n in known if n in X}).fit(X)
+        preprocessor = preprocessor.set_params(kinds={n: known[n] for n in known if n in X}).pinned(X)
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-    if dates := [repr(name) for name, written in preprocessor.formats_.items() if written == DATES[0]]:
+    if dates := [repr(name) for name, written in (preprocessor.formats or {}).items() if written == DATES[0]]:
         notes[f"Dates, with the year first or the month by name, in {listed(dates, most=10)}."] = None
     return replace(
         data,
         X=X,
         groups=_equal_rows(X) if data.dependence is None else data.groups,
-        preprocessor=preprocessor.pinned(),
+        preprocessor=preprocessor,
         notes=(*data.notes, *notes),
         findings=tuple(findings),
     )

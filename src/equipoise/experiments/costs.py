@@ -5,7 +5,6 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,10 @@ from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
 
+_WARM_ROWS = 100  # of a first call, which is slow in any process
 _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
-_ENOUGH = 0.3  # seconds of a sample that tell the time of all rows
+_ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
+_TOO_LONG = 3.0  # seconds by the clock, after which no larger sample is timed
 _PROBE_STEPS = 15
 _PROBE_STEPS_OF_IMAGES = 3
 _PROBE_NETWORKS = 20  # a process
@@ -64,19 +65,19 @@ def measured_costs(
     native = any(recipes.get(name).native for name in protocol.recipes)
     fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)), native=native)
     prepared = time.perf_counter() - started
-    within = Deadline(_SHARE * max(0.0, deadline.left))
-    a_step = _network_step_seconds(fold, protocol, within)
-    n, network = len(fold.y_train), partial(recipes.classifier, "none")
-    hinted = protocol.n_members * network().planned_steps(_HINT_ROWS) * a_step  # of `none` on so many rows
-    found: dict[str, Cost] = {}
+    within = deadline.part(_SHARE)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted(timed, key=lambda name: recipes.get(name).cost)
     jobs = [(name, protocol, fold.seen(native=recipes.get(name).native).X_train, fold.y_train) for name in timed]
     of_rows: dict[str, float] = {}
-    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), within.left), start=1):
+    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), within.left / 2), start=1):
         on_progress("planning", done, len(jobs))
         if not isinstance(outcome, Exception):
             of_rows[timed[number]] = outcome
+    a_step = _network_step_seconds(fold, protocol, within)
+    n, found = len(fold.y_train), dict[str, Cost]()
+    # of `none` on so many rows
+    hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step
     for name in protocol.recipes:
         recipe = recipes.get(name)
         hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth
@@ -131,13 +132,12 @@ def rows_seconds(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64]) ->
     Samples of 500, 1,000, 2,000, ... rows are timed until one takes long enough; its time grows by `Recipe.growth`.
     """
     n_rows, growth = min(_FEWEST_ROWS, len(y)), recipes.get(name).growth
-    warm = _seconds_of(name, protocol, X, y, n_rows)
-    if warm > 10 * _ENOUGH:
-        return warm * (len(y) / n_rows) ** growth
+    _seconds_of(name, protocol, X, y, min(_WARM_ROWS, len(y)))
     while True:
-        started = time.perf_counter()
+        started, computed = time.perf_counter(), time.process_time()
         seconds = _seconds_of(name, protocol, X, y, n_rows)
-        if n_rows == len(y) or time.perf_counter() - started > _ENOUGH:
+        enough = time.process_time() - computed > _ENOUGH or time.perf_counter() - started > _TOO_LONG
+        if n_rows == len(y) or enough:  # on a busy machine, waiting tells nothing of more rows
             return seconds * (len(y) / n_rows) ** growth
         n_rows = min(len(y), 2 * n_rows)
 
@@ -174,10 +174,11 @@ def _sample(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
 def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadline) -> float:
     """Time a gradient step of one network, with all processes at work as they will be; at least what could be seen."""
     n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
+    began = within.spent
     job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
     outcomes = [outcome for _, outcome in side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left)]
     found = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-    return float(np.mean(found)) if found else within.spent / (_PROBE_STEPS * n_networks)
+    return float(np.mean(found)) if found else (within.spent - began) / (2 * _PROBE_STEPS * n_networks)
 
 
 def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> float:

@@ -139,7 +139,10 @@ def _cheapest_alone(
             )
             changed(alone := replace(alone, notes=(*protocol.notes, note)), note)
             return alone
-    raise TimeoutError(f"No recipe ended within the time limit of {schedule.deadline}. {schedule.deadline.remedy}")
+    needed = schedule.deadline.spent + min(schedule.whole([recipe]) for recipe in protocol.recipes)
+    raise TimeoutError(
+        f"No recipe ended within the time limit of {schedule.deadline}. {schedule.deadline.remedy(needed)}"
+    )
 
 
 def _without_repeats(

@@ -189,7 +189,7 @@ class Schedule:
         least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
         return (
             f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
-            f"about {seconds(least)} with reading and report. {self.deadline.remedy}"
+            f"about {seconds(least)} with reading and report. {self.deadline.remedy(least)}"
         )
 
     def _told(self, wish: Protocol, kept: Sequence[str], n_repeats: int) -> Protocol:

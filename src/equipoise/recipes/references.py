@@ -38,7 +38,7 @@ REFERENCES = [
         "logistic regression",
         make=partial(LogisticRegression, max_iter=1000),
         priors=observed_priors,
-        cost=0.1,
+        cost=0.03,
     ),
     Recipe("gbdt", "histogram gradient boosting", make=_gbdt, priors=observed_priors, cost=0.1),
     Recipe(

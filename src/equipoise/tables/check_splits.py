@@ -26,6 +26,7 @@ def groups(sample: Sample) -> Iterator[Finding]:
     """Find a column whose values come back in several rows that are alike, and measure what a random split hides."""
     best: tuple[float, str, Sample, Rows] | None = None
     for name in _candidates(sample):
+        sample.check_time()
         codes = pd.factorize(sample.X[name])[0]
         part = sample.at(_whole_groups(codes))
         own = pd.factorize(codes[part.rows])[0]
@@ -107,6 +108,7 @@ def _quick_auc(sample: Sample, splits: Splits) -> float:
     X, y = sample.matrix(left_out=sample.leaky), sample.looked_at
     scores = []
     for train, test in splits:
+        sample.check_time()
         if len(np.unique(y[train])) == len(np.unique(y[test])) == len(np.unique(y)):
             proba = _quick_model(X[train], y[train]).predict_proba(X[test])
             scores.append(auc(proba[:, 1] if proba.shape[1] == 2 else proba, y[test]))
@@ -123,6 +125,7 @@ def time(sample: Sample) -> Iterator[Finding]:
     for name, days in sample.values.items():
         if sample.kinds[name] != "date" or np.isnan(days).mean() > 0.5:
             continue
+        sample.check_time()
         first, last = np.nanquantile(days, [0.25, 0.75])
         early, late = days <= first, days >= last
         if first == last:

@@ -10,15 +10,22 @@ from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 from sklearn.base import clone
 
+from equipoise.deadline import Deadline
 from equipoise.tables import check_columns, check_leakage, check_rows, check_splits, check_together
 from equipoise.tables.finding import SEVERITIES, Finding
-from equipoise.tables.sample import Sample, columns_of
-from equipoise.text import counted
+from equipoise.tables.sample import OutOfTimeError, Sample, columns_of
+from equipoise.text import counted, listed
 
 __all__ = ["check"]
 
 _MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 50_000, 5_000_000, 2_000  # that the slower checks look at
+_SHARE = 0.2  # of the time left when the check begins, that quick models may take
 _LIKE_A_CLASS = 0.5  # of the rows of the rarest class, from which on rows without a label may be one
+_QUICK_MODELS = {
+    check_together.together: "columns that give the target away together",
+    check_splits.groups: "rows that belong together",
+    check_splits.time: "drift with time",
+}
 _CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
     check_leakage.leaks,
     check_together.together,
@@ -125,17 +132,34 @@ def missing_labels(unlabelled: pd.DataFrame | None, y: pd.Series) -> Iterator[Fi
 
 
 def check_features(
-    X: pd.DataFrame, y: pd.Series, *, preprocessor: Any = None, keep: Sequence[str] = ()
+    X: pd.DataFrame,
+    y: pd.Series,
+    *,
+    preprocessor: Any = None,
+    keep: Sequence[str] = (),
+    deadline: Deadline | None = None,
 ) -> list[Finding]:
-    """Check features and labels that are apart already; see `check`."""
+    """Check features and labels that are apart already; see `check`.
+
+    Before a deadline, what takes quick models is left out, and said to be, once they have taken their share of it.
+    """
     from equipoise.tables.preprocessing import TablePreprocessor
 
     _, codes = np.unique(y.to_numpy(), return_inverse=True)
     rows = _sampled(codes, max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_CELLS // X.shape[1])))
     read = TablePreprocessor() if preprocessor is None else clone(preprocessor)
     sample = Sample(X, y, codes, rows, columns_of(X.iloc[rows]), read, frozenset(keep))
-    found = [finding for look in _CHECKS for finding in look(sample)]
+    sample.until = None if deadline is None else deadline.part(_SHARE)
+    found, left_out = list[Finding](), list[str]()
+    for look in _CHECKS:
+        try:
+            found += look(sample)
+        except OutOfTimeError:
+            left_out.append(_QUICK_MODELS[look])
     found = _joined(found)
+    if left_out:
+        said = f"Not looked for, to leave time for the rest: {listed(left_out)}."
+        found.append(Finding("note", "not looked for", (), said, "The command check looks for all, without a limit."))
     if len(rows) < len(X):
         found.append(
             Finding("note", "sample", (), f"Looked at {counted(len(rows), 'row')} of {len(X):,}, drawn by class.", "")

@@ -64,11 +64,14 @@ def _weak(sample: Sample) -> list[str]:
 
 def _sets(sample: Sample, weak: list[str], rows: Codes, target: Codes) -> Iterator[tuple[list[str], float, str]]:
     """Find sets of columns that tell the classes apart, their AUC, and what does so by them."""
+    sample.check_time()
     X = np.column_stack([_numbers(sample, name, rows, target) for name in weak])
     for how, model in (("a line", _line()), ("a small tree", _tree())):
+        sample.check_time()
         chosen = _chosen(model, X, target)
         if chosen is not None:
             yield [weak[i] for i in chosen], _score(model, X[:, chosen], target), how
+    sample.check_time()
     categories = [name for name in weak if sample.kinds[name] == "category"][:_MOST_CATEGORIES]
     pairs = [
         (_crossed(sample, pair, rows[:_PAIR_ROWS], target[:_PAIR_ROWS]), pair) for pair in combinations(categories, 2)
@@ -76,6 +79,7 @@ def _sets(sample: Sample, weak: list[str], rows: Codes, target: Codes) -> Iterat
     score, names = max(pairs, default=(0.0, ()))
     if score >= SURE:
         yield [*names], score, "their pairs of categories"
+    sample.check_time()
     if (pair := _pair(X, target)) is not None:
         yield [weak[i] for i in pair[0]], pair[1], "a small forest"
 

@@ -190,13 +190,20 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         TypeError
             If a cell holds a collection, or a parameter is of the wrong type.
         """
-        self._check_parameters()
         if y is not None:
             check_labelled(y)
-        frame = as_frame(self, X, reset=True)
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        values = self._find(X, weight)
+        self._fit_parts(values, None if weight is None else weight[weight > 0])
+        self.texts_ = self._fit_texts(values)
+        return self
+
+    def _find(self, X: Any, weight: NDArray[np.float64] | None = None) -> dict[str, NDArray[Any]]:
+        """Find kinds, formats and useless columns, warn of what is not plain, and return the cells of weighed rows."""
+        self._check_parameters()
+        frame = as_frame(self, X, reset=True)
         columns = self._read(frame, set())
         self.kinds_, self.formats_, self.notes_ = find_kinds(
             columns, self.kinds or {}, self.formats or {}, Style(self.decimal, self.thousands, self.dates)
@@ -204,21 +211,27 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         values = self._values(columns, at_fit=True)
         if weight is not None:
             values = {name: cells[weight > 0] for name, cells in values.items()}
-            weight = weight[weight > 0]
         self._n_rows = len(next(iter(values.values())))
         self._counts = {name: count(cells) for name, cells in values.items()}
         self._drop_useless()
         self._note_outliers(values)
         for note in self.notes_:
-            warnings.warn(note, TableWarning, stacklevel=2)
-        self._fit_parts(values, weight)
-        self.texts_ = self._fit_texts(values)
-        return self
+            warnings.warn(note, TableWarning, stacklevel=3)
+        return values
 
-    def pinned(self) -> Self:
-        """Return an unfitted copy that keeps the kinds and formats found, whatever rows it is fitted on."""
-        check_is_fitted(self)
-        return clone(self).set_params(kinds=dict(self.kinds_), formats=dict(self.formats_))
+    def pinned(self, X: Any) -> Self:
+        """Return an unfitted copy that keeps the kinds and formats of a table, whatever rows it is fitted on.
+
+        It warns as `fit` does, in a small part of its time.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As of `fit`.
+        """
+        found = clone(self)
+        found._find(X)
+        return clone(self).set_params(kinds=dict(found.kinds_), formats=dict(found.formats_))
 
     def transform(self, X: Any) -> Any:
         """Turn rows into numbers.
@@ -420,7 +433,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if len(self.dropped_) == len(reasons):
             raise ValueError(f"No usable column is left in the table of {counted(self._n_rows, 'sample')}: {told}.")
         if told:
-            warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=3)
+            warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=4)
 
     def _reason_to_drop(self, name: str) -> str:
         missing, distinct, commonest = self._counts[name]

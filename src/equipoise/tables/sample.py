@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
+from equipoise.deadline import Deadline
 from equipoise.tables.columns import Column, TextColumn, read_column
 from equipoise.tables.finding import Severity
 from equipoise.tables.formats import Style
@@ -26,6 +27,10 @@ NEARLY_ALL = 0.9  # of the cells
 _FEW_WORDS = 2.5
 _MANY = 100  # columns, from which on a glance at bins tells which are worth a tree
 _BINS, _PROMISING = 32, 0.9  # and the AUC of bins from which on they are
+
+
+class OutOfTimeError(Exception):
+    """Raised where a check has no time left."""
 
 
 @dataclass(eq=False)
@@ -45,6 +50,8 @@ class Sample:
         Unfitted, with what is known of the columns.
     keep : frozenset of str
         Columns that are no identifiers and no leaks.
+    until : Deadline or None
+        Of the checks that take quick models.
     """
 
     X: pd.DataFrame
@@ -54,6 +61,12 @@ class Sample:
     columns: Mapping[str, Column]
     preprocessor: Any
     keep: frozenset[str]
+    until: Deadline | None = None
+
+    def check_time(self) -> None:
+        """End a check that takes quick models once their time is spent."""
+        if self.until is not None and self.until.left <= 0:
+            raise OutOfTimeError
 
     @cached_property
     def labels(self) -> list[Any]:
@@ -139,7 +152,7 @@ class Sample:
             read = self.preprocessor.set_params(kinds=dict(self.kinds), formats=dict(self.formats))
             part = Sample(self.X, self.y, self.codes, rows, columns_of(self.X.iloc[rows]), read, self.keep)
             part.values  # noqa: B018 - finds the kinds
-        part.kinds, part.misfits, part.leaky = self.kinds, self.misfits, self.leaky
+        part.kinds, part.misfits, part.leaky, part.until = self.kinds, self.misfits, self.leaky, self.until
         return part
 
     def matrix(self, left_out: Collection[str] = ()) -> NDArray[np.float64]:

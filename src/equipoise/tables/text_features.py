@@ -52,15 +52,17 @@ class TextFeatures(TransformerMixin, BaseEstimator):
     def fit(self, X: Sequence[str], y: Any = None) -> Self:
         """Learn weights, directions and scale of texts (n,)."""
         self.encoder_ = SentenceEncoder(self.encoder) if isinstance(self.encoder, str | Path) else self.encoder
-        if self.encoder_ is None:
+        if self.encoder_ is not None:
+            values = self._values(X)
+        else:
             counts = self._counts(X)
             self._rarity = TfidfTransformer().fit(counts).idf_
             seen = np.union1d(counts.indices, 0)  # of all hashes, few occur: the others would only take time
             most = min(self.n_components, len(X) - 1, len(seen))
-            svd = TruncatedSVD(max(1, most), random_state=0).fit(self._weighed(counts)[:, seen])
+            svd = TruncatedSVD(max(1, most), random_state=0).fit((weighed := self._weighed(counts))[:, seen])
             self._directions = np.zeros((svd.n_components, counts.shape[1]), dtype=np.float32)
             self._directions[:, seen] = svd.components_
-        values = self._values(X)
+            values = np.asarray(weighed @ self._directions.T, dtype=np.float64)
         self._mean, scale = values.mean(axis=0), values.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1.0)
         self.n_features_out_ = values.shape[1]
