@@ -36,9 +36,8 @@ def test_fit_has_a_time_limit_too(here, fraud_csv, tmp_path):
     said = here(*command, "--budget", "3", "--out", tmp_path / "model")
     assert "Fitting, limit in" in said and (tmp_path / "model").exists()
     said = here(*command, "--budget", "0.0001", "--out", tmp_path / "none", refused=True)
-    assert (
-        "'none' cannot be fitted within 0.0001 minutes." in said and "Raise --budget, to 0.0002 for instance." in said
-    )
+    assert "'none' cannot be fitted within 0.0001 minutes." in said
+    assert "Raise --budget, to 0.0002 for instance." in said
     assert not (tmp_path / "none").exists()
 
 

@@ -131,3 +131,16 @@ def test_each_command_as_a_process(equipoise, model, name):
     """Its last use, the shortest; `test_compare` has more."""
     line, refusal = USES[name][-1]
     assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).stderr
+
+
+def test_names_of_recipes_may_have_commas_between_them_and_columns_are_told_to_have_none(here, fraud_csv, tmp_path):
+    command = "compare", fraud_csv, "--target", "is_fraud", "--out", tmp_path / "report"
+    assert "There is no recipe 'nonesuch'" in here(*command, "--recipes", "logistic,nonesuch", refused=True)
+    said = here(*command, "--recipes", "logistic,gbdt", "--drop", "amount,country", refused=True)
+    assert "There is no column 'amount,country'" in said and said.endswith("separate names by blanks.")
+
+
+def test_a_file_in_the_place_of_the_folder_is_named_as_it_was_typed(here, fraud_csv, tmp_path):
+    (tmp_path / "afile").write_text("mine")
+    said = here("compare", fraud_csv, "--target", "is_fraud", "--out", tmp_path / "afile", refused=True)
+    assert said == f"equipoise: {tmp_path / 'afile'} is a file: choose another folder (--out)."

@@ -106,9 +106,9 @@ def _check_named(names: list[str], known: list[str], path: Path) -> None:
     for name in names:
         if name not in known:
             near = get_close_matches(name, known)
-            hint = (
-                f"did you mean {' or '.join(map(repr, near))}?" if near else f"its columns are {', '.join(known[:20])}."
-            )
+            hint = f"its columns are {', '.join(known[:20])}."
             if set(name.split(",")) <= set(known):
                 hint = "separate names by blanks."
+            elif near:
+                hint = f"did you mean {' or '.join(map(repr, near))}?"
             raise ValueError(f"There is no column {name!r} in {path}: {hint}")

@@ -148,8 +148,8 @@ def check_features(
     _, codes = np.unique(y.to_numpy(), return_inverse=True)
     rows = _sampled(codes, max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_CELLS // X.shape[1])))
     read = TablePreprocessor() if preprocessor is None else clone(preprocessor)
-    sample = Sample(X, y, codes, rows, columns_of(X.iloc[rows]), read, frozenset(keep))
-    sample.until = None if deadline is None else deadline.part(_SHARE)
+    until = None if deadline is None else deadline.part(_SHARE)
+    sample = Sample(X, y, codes, rows, columns_of(X.iloc[rows]), read, frozenset(keep), until)
     found, left_out = list[Finding](), list[str]()
     for look in _CHECKS:
         try:
