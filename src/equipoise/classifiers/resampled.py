@@ -194,13 +194,14 @@ class ResampledClassifier(ClassifierWrapper):
         return self.classifier_.decision_function(self._read(X))
 
     def describe(self) -> Description:
-        """Name the sampler, which leaves the classes more even than they are.
+        """Name the sampler, which leaves the classes more even than they are, unless the odds are corrected.
 
         Returns
         -------
         Description
         """
-        return Description(balancing=(name_of(self.sampler),))
+        corrected = getattr(self, "inclusion_", None) is not None
+        return Description(balancing=() if corrected else (name_of(self.sampler),))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -230,6 +230,8 @@ def _balancing(estimator: BaseEstimator) -> list[str]:
         return samplers + _balancing(estimator.steps[-1][1])
     found = []
     for name, value in estimator.get_params(deep=False).items():
+        if hasattr(value, "inclusion_proba"):  # its draw is undone, by odds or by weights
+            continue
         if name == "class_weight" and isinstance(value, str) and value == "balanced":
             found.append("class_weight='balanced'")
         elif hasattr(value, "fit_resample") or has_trait(value, "balances") or has_trait(value, "corrects_priors"):

@@ -151,6 +151,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     imblearn.under_sampling.RandomUnderSampler : Rows at random, without a search.
     equipoise.ResampledClassifier : Any classifier on the rows kept; on those that a score drew, its odds corrected.
 
+    Notes
+    -----
+    The weights of ``selector="score"`` and ``"loss"`` can be large, and mislead flexible models: boosting fitted with
+    `sample_weight_` may expect nearly twice the events there are, where a logistic model expects about as many as there
+    are. Use `ResampledClassifier`, which corrects odds in place of weighting rows.
+
     References
     ----------
     Medlin, Leyffer and Raghavan, "A Bilevel Optimization Framework for Imbalanced Data Classification", 2025.
