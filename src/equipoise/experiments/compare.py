@@ -188,7 +188,11 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     if dataset.images:
         return _for_images(recipes)
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
-    every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
+    every = [
+        name
+        for name, recipe in named.RECIPES.items()
+        if not (recipe.slow or recipe.images or not named.installed(name))
+    ]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
 
