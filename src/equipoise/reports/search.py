@@ -100,7 +100,7 @@ def _check(history: pd.DataFrame) -> None:
 def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
     accepted = steps["accepted"].to_numpy(dtype=bool)
     x, y = steps["step"].to_numpy(), steps["objective"].to_numpy()
-    kinds = (
+    kinds: tuple[tuple[Any, str, str, dict[str, Any]], ...] = (
         (accepted, "o-", "accepted (one line per restart)", {"linewidth": 1.4, "markersize": 5, "alpha": 0.8}),
         (~accepted, "x", "rejected", {"markersize": 4.5, "markeredgewidth": 1.2, "alpha": 0.7}),
     )
