@@ -1,7 +1,7 @@
 """Augmentation by class on long-tailed images: what is run, how it is scored, and what the page speaks of."""
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from equipoise.datasets import make_long_tail
+from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import t_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.files import replace_file
 from equipoise.text import number
-from equipoise_reproductions.augmentation.policies import BATCH, FIXED, OPS, POLICIES, Rows, Training
+from equipoise_reproductions.augmentation.policies import FIXED, LONGER, OPS, POLICIES, Policy
+from equipoise_reproductions.augmentation.training import BATCH, Rows, Training, recalls
 from equipoise_reproductions.autobalance.images import fashion_mnist
+from equipoise_reproductions.data import judged
 
 FACTORS = {"digits": 30, "fashion_mnist": 50}
 STEPS, SEEDS = {"digits": 200, "fashion_mnist": 200}, 3
@@ -54,17 +57,31 @@ def _clothes() -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
 
 def augmentation(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
     """Run every policy on every seed of long tails; a row is written as it is known, and not run again."""
-    path, seeds = out / "recalls.csv", 2 if quick else SEEDS
-    done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["set", "policy", "seed"])
+    seeds = 2 if quick else SEEDS
     sets, missing = obtainable()
     wanted = [(name, policy, seed) for seed in range(seeds) for name in sets for policy in POLICIES]
-    known = set(done[["set", "policy", "seed"]].itertuples(index=False, name=None))
+    score = partial(_scored, quick=quick)
+    found = run_missing(out / "recalls.csv", ("set", "policy", "seed"), wanted, score, on_progress)
+    yield {"recalls": found, "missing": missing, "quick": quick, "n_steps": STEPS, "seeds": seeds}
+
+
+def run_missing(
+    path: Path,
+    columns: Sequence[str],
+    wanted: Sequence[tuple[Any, ...]],
+    score: Callable[..., dict[str, float]],
+    on_progress: OnProgress,
+) -> pd.DataFrame:
+    """Score the keys that a file does not have yet, and return all rows; each is written as it is known."""
+    done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(columns))
+    known = set(done[list(columns)].itertuples(index=False, name=None))
     for position, key in enumerate(wanted, start=1):
         if key not in known:
-            done = pd.concat([done, pd.DataFrame([_scored(*key, quick=quick)])], ignore_index=True)
+            row = dict(zip(columns, key, strict=True)) | score(*key)
+            done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
             replace_file(path, done.to_csv(index=False, lineterminator="\n"))
         on_progress("training", position, len(wanted))
-    yield {"recalls": done, "missing": missing, "quick": quick, "n_steps": STEPS, "seeds": seeds}
+    return done
 
 
 def obtainable() -> tuple[list[str], list[str]]:
@@ -76,15 +93,22 @@ def obtainable() -> tuple[list[str], list[str]]:
     return list(FACTORS), []
 
 
-def _scored(name: str, policy: str, seed: int, *, quick: bool) -> dict[str, Any]:
-    training, (x, y) = long_tailed(name, seed, 40 if quick else STEPS[name])
-    changed = POLICIES[policy][1](training)
-    torch.manual_seed(seed)
-    model = training.run(changed)
-    with torch.no_grad():
-        right = (torch.cat([model(rows) for rows in x.split(500)]).argmax(1) == y).double()
-    recalls = {f"recall_{k}": round(right[y == k].mean().item(), 6) for k in range(len(training.counts))}
-    return {"set": name, "policy": policy, "seed": seed, "passes": training.passes, **recalls}
+def _scored(name: str, policy: str, seed: int, *, quick: bool) -> dict[str, float]:
+    training, test = long_tailed(name, seed, 40 if quick else STEPS[name])
+    return trained(training, POLICIES[policy][1], test)
+
+
+def trained(training: Training, policy: Policy, test: Rows) -> dict[str, float]:
+    """Train by a policy, and return the passes that it took and the recalls of the classes on the test rows."""
+    changed = policy(training)
+    torch.manual_seed(training.seed)
+    found = recalls(training.run(changed), *test)
+    return {"passes": training.passes, **{f"recall_{k}": round(value, 6) for k, value in enumerate(found)}}
+
+
+def recall_columns(scores: pd.DataFrame) -> list[str]:
+    """Names of the columns of the classes' recalls, in the order of the classes."""
+    return [column for column in scores if column.startswith("recall_")]
 
 
 def measures(recalls: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +117,7 @@ def measures(recalls: pd.DataFrame) -> pd.DataFrame:
     Classes are in the order of their sizes: the first three, the next four, the last three. Sacrificed is the share of
     classes whose recall is below that without augmentation, of the same seed (DODA, ICLR 2024).
     """
-    columns = [f"recall_{k}" for k in range(_CLASSES)]
+    columns = recall_columns(recalls)
     values = recalls[columns].to_numpy()
     plain = recalls[recalls["policy"] == "none"].set_index(["set", "seed"])[columns]
     rivals = plain.loc[list(recalls[["set", "seed"]].itertuples(index=False, name=None))].to_numpy()
@@ -133,13 +157,29 @@ def verdict(recalls: pd.DataFrame) -> str:
     return f"Over {len(errors)} runs, strengths searched by class are {'; '.join(parts)}."
 
 
+def claims(recalls: pd.DataFrame) -> list[Claim]:
+    """Judge A4: strengths by class against one policy for all, and beside the search for the loss, on each set."""
+    comparisons = (("one", "class"), ("fixed", "class"), ("loss", "both"))
+    names = recalls["set"].unique()
+    statements = [_less(recalls, name, *pair) for pair in comparisons for name in names]
+    return judged("autobalance", "augmentation", A4=statements)
+
+
+def _less(recalls: pd.DataFrame, name: str, rival: str, ours: str) -> Statement:
+    errors = measures(recalls[recalls["set"] == name]).pivot_table(index="seed", columns="policy", values="error")
+    text = f"{name}: balanced error of {POLICIES[rival][0]} less that of {POLICIES[ours][0]}"
+    return Statement(text, t_interval((errors[rival] - errors[ours]).to_numpy()))
+
+
 def augmentation_page(recalls: pd.DataFrame, **facts: Any) -> dict[str, Any]:
     """Return what the page speaks of, beside its facts."""
     return {
         "found": {name: table(recalls, name) for name in recalls["set"].unique()},
         "verdict": verdict(recalls),
+        "claims": claims(recalls),
         "factors": FACTORS,
         "batch": BATCH,
         "fixed": FIXED,
+        "longer": LONGER,
         "ops": OPS,
     }
