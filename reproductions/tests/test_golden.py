@@ -180,6 +180,15 @@ def test_autobalance_groups():
     same(ours, kept("autobalance-groups", "autobalance"))
 
 
+def test_autobalance_augmentation():
+    from equipoise_reproductions.augmentation import study
+
+    frames = {"recalls": csv("autobalance/augmentation-recalls.csv")}
+    facts = {"missing": ["fashion_mnist"], "quick": False, "n_steps": study.STEPS, "seeds": study.SEEDS}
+    ours = again("autobalance-augmentation", **frames, **facts)
+    same(ours, kept("autobalance-augmentation", "autobalance"))
+
+
 def test_smotified_gan():
     from equipoise_reproductions.smotified_gan import protocol
 

@@ -168,8 +168,8 @@ def table(scores: pd.DataFrame, augmented: bool, n_steps: int) -> pd.DataFrame:
             rows[arm.title] = {
                 "balanced error": f"{number(wide[name].mean())} ± {number(wide[name].std())}",
                 f"gain over {ARMS[LA].title}": "" if name == LA else in_words(gain),
-                "recall, three rarest": number(own[columns[-3:]].mean(axis=None)),
-                "recall, three largest": number(own[columns[:3]].mean(axis=None)),
+                "recall, three rarest": number(own[columns[-3:]].to_numpy().mean()),
+                "recall, three largest": number(own[columns[:3]].to_numpy().mean()),
                 "cost in steps": number(own["passes"].mean() / n_steps, 1),
             }
     return pd.DataFrame(rows).T.rename_axis("method")

@@ -108,7 +108,7 @@ def trained(training: Training, policy: Policy, test: Rows) -> dict[str, float]:
 
 def recall_columns(scores: pd.DataFrame) -> list[str]:
     """Names of the columns of the classes' recalls, in the order of the classes."""
-    return [column for column in scores if column.startswith("recall_")]
+    return [str(column) for column in scores if str(column).startswith("recall_")]
 
 
 def measures(recalls: pd.DataFrame) -> pd.DataFrame:
