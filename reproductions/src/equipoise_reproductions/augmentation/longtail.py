@@ -31,7 +31,7 @@ from equipoise_reproductions.augmentation.study import recall_columns, run_missi
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
 from equipoise_reproductions.data import judged
 
-FACTOR, SIDE, STEPS, SEEDS = 100, 16, 600, 2
+FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2
 TAUS, GAMMAS, VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3), (0.5, 1.0, 1.5), (0.1, 0.3)
 AUGMENT = Augment(crop=SIDE / 8)
 SIDES = {False: "without augmentation", True: "with augmentation"}
