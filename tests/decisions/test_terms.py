@@ -223,7 +223,7 @@ def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):
         ({"cost": {"miss": float("inf")}}, ["a", "b"], "finite"),
         ({"cost": {"mis": 3}}, ["a", "b"], "Costs must be finite numbers"),
         ({"cost": {"miss": 20}}, ["a", "b", "c"], "outcomes of two classes, but there are 3"),
-        ({"cost": {"miss": 20}}, ["b", "c", "k.A."], r"If 'k.A.' stands for no label.*--missing-values k.A.\)"),
+        ({"cost": {"miss": 20}}, ["b", "c", "k.A."], r"If 'k.A.' stands for no label.*--missing-values 'k.A.'\)"),
         ({"cost": {"a": {"b": 1}}}, ["a", "b"], "'b'"),
         ({"capacity": 3, "positive": "z"}, ["a", "b"], "There is no class 'z'"),
     ],

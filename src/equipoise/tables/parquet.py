@@ -20,7 +20,9 @@ def open_parquet(path: Path) -> ParquetFile:
     try:
         return ParquetFile(path, memory_map=True)  # else whole columns of a row group come to lie in memory
     except pa.ArrowException as error:
-        raise ValueError(f"{path} cannot be read as parquet ({error}): copy it or write it again.") from error
+        raise ValueError(
+            f"{path} cannot be read as parquet ({error}): it is cut short or damaged; copy or write it again."
+        ) from error
 
 
 def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

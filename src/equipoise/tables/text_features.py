@@ -55,9 +55,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         if self.encoder_ is None:
             counts = self._counts(X)
             self._rarity = TfidfTransformer().fit(counts).idf_
-            most = min(self.n_components, len(X) - 1, counts.shape[1] - 1)
-            svd = TruncatedSVD(max(1, most), random_state=0).fit(self._weighed(counts))
-            self._directions = svd.components_.astype(np.float32)
+            seen = np.union1d(counts.indices, 0)  # of all hashes, few occur: the others would only take time
+            most = min(self.n_components, len(X) - 1, len(seen))
+            svd = TruncatedSVD(max(1, most), random_state=0).fit(self._weighed(counts)[:, seen])
+            self._directions = np.zeros((svd.n_components, counts.shape[1]), dtype=np.float32)
+            self._directions[:, seen] = svd.components_
         values = self._values(X)
         self._mean, scale = values.mean(axis=0), values.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1.0)
