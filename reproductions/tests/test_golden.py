@@ -189,6 +189,13 @@ def test_autobalance_augmentation():
     same(ours, kept("autobalance-augmentation", "autobalance"))
 
 
+def test_autobalance_longtail():
+    from equipoise_reproductions.augmentation import longtail
+
+    facts = {"longtail_scores": csv("autobalance/longtail-scores.csv"), "quick": False, "n_steps": longtail.STEPS}
+    same(again("autobalance-longtail", **facts), kept("autobalance-longtail", "autobalance"))
+
+
 def test_smotified_gan():
     from equipoise_reproductions.smotified_gan import protocol
 
