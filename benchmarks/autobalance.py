@@ -189,7 +189,7 @@ def _recipe(case: _Case, training: StackTraining) -> Works:
 
 
 def _training_step(training: StackTraining, x: Tensor, y: Tensor) -> None:
-    training.optimizer.step(training.losses(training.logits(x), y).sum() / _BATCH, [_STILL])
+    training.optimizer.step(training.inner_losses(training.stack(x), y).sum() / _BATCH, [_STILL])
 
 
 def _searches(case: _Case) -> list[Contestant]:
