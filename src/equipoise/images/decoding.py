@@ -62,7 +62,9 @@ def header(file: Path) -> Header:
         width, height = image.size
         if _orientation(image) in _TURNED:
             height, width = width, height
-        transparent = _has_alpha(image) and image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+        transparent = False
+        if _has_alpha(image) and image.mode not in _DEEP:
+            transparent = image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
         return Header(height, width, image.mode in _GREY, image.mode in _DEEP, transparent)
 
 
