@@ -200,7 +200,7 @@ def test_bad_arguments_are_quoted(arguments, named):
 
 
 def test_batches_smaller_than_the_number_of_classes_are_told():
-    with pytest.warns(UserWarning, match=r"A batch of 2 rows cannot hold all 3 classes.*batch_size=3 or more"):
+    with pytest.warns(UserWarning, match=r"A batch of 2 rows cannot hold all 3 classes.*a batch of 3 rows or more"):
         BalancedBatchSampler([0, 1, 2], 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -126,7 +126,7 @@ class BalancedBatchSampler(Sampler[list[int]]):
         if self.balances and batch_size < len(counts):
             warnings.warn(
                 f"A batch of {batch_size} rows cannot hold all {len(counts)} classes, so no batch is balanced, only "
-                f"many together: give batch_size={len(counts)} or more.",
+                f"many together: a batch of {len(counts)} rows or more would be.",
                 stacklevel=2,
             )
         self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)

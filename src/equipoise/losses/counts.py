@@ -96,8 +96,8 @@ def checked_counts(class_counts: ByClass) -> Tensor:
         If a class has no rows, or the keys of a mapping count from 0 and leave a number out.
     """
     counts = by_class(class_counts, "class_counts")
-    labels = getattr(class_counts, "index", ()) if hasattr(class_counts, "iloc") else class_counts
-    codes = set(labels) if isinstance(class_counts, Mapping) or labels is not class_counts else set()
+    given: Any = class_counts
+    codes = set(given if isinstance(given, Mapping) else given.index if hasattr(given, "iloc") else ())
     if 0 in codes and all(isinstance(label, Integral) for label in codes):
         absent = next(code for code in count() if code not in codes)
         if absent < len(codes):
