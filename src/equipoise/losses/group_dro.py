@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from equipoise.losses.counts import by_class
-from equipoise.losses.reduction import accept, by_row, cross_entropy
+from equipoise.losses.reduction import Rows, accept, check_classes, check_group, check_range, cross_entropy
 
 
 class GroupDROLoss(nn.Module):
@@ -115,9 +115,9 @@ class GroupDROLoss(nn.Module):
                 f"Each row must be of one cell, with logits (B, K) and class indices (B,), but the shapes are "
                 f"{tuple(logits.shape)} and {tuple(target.shape)} ({target.dtype}): leave the batches unmixed."
             )
-        cells = by_row(self.cells, batch.logits, "cell_counts", group)
+        check_classes(self.cells, batch.logits, "cell_counts", grouped=True)
         losses = cross_entropy(batch.logits, batch, None, "none")
-        cells = cells.gather(1, batch.classes().unsqueeze(1)).squeeze(1).long()
+        cells = self._cells_of(batch, group)
         sums, rows = (
             losses.new_zeros(self.shape.numel()).index_add(0, cells, v) for v in (losses, batch.counted().to(losses))
         )
@@ -125,6 +125,14 @@ class GroupDROLoss(nn.Module):
         if self.training and torch.is_grad_enabled():
             self._follow(means.detach())
         return (self.log_weights.exp() * means).sum()
+
+    def _cells_of(self, batch: Rows, group: Tensor) -> Tensor:
+        check_group(group, batch.logits)
+        try:  # a lookup checks the range at no cost
+            return self.cells[batch.classes()].gather(1, group.long().unsqueeze(1)).squeeze(1)
+        except (IndexError, RuntimeError):
+            check_range(group, self.shape[1])
+            raise
 
     def _follow(self, means: Tensor) -> None:
         """Update the weights by the losses of the cells, if they are finite."""

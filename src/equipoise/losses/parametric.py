@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss, checked_values
 from equipoise.losses.counts import ByClass
-from equipoise.losses.reduction import Reducing, Reduction, Rows, accept, by_row, check_classes, cross_entropy
+from equipoise.losses.reduction import Reducing, Reduction, Rows, accept, by_row, cross_entropy
 
 
 def parametric_cross_entropy(
@@ -84,14 +84,15 @@ def adjusted_cross_entropy(
     delta: ByClass | None,
     group: Tensor | None,
     reduction: Reduction,
+    made_of: str | None = None,
 ) -> Tensor:
-    """`parametric_cross_entropy` of a batch that passed the checks."""
+    """`parametric_cross_entropy` of a batch that passed `accept`; errors blame what the parameters were made of."""
     adjusted = rows.logits
     if delta is not None:
-        adjusted = adjusted * by_row(delta, adjusted, "delta", group)
+        adjusted = adjusted * by_row(delta, adjusted, made_of or "delta", group)
     if offset is not None:
-        adjusted = adjusted + by_row(offset, adjusted, "offset", group)
-    weights = None if w is None else by_row(w, adjusted, "w", group)
+        adjusted = adjusted + by_row(offset, adjusted, made_of or "offset", group)
+    weights = None if w is None else by_row(w, adjusted, made_of or "w", group)
     return cross_entropy(adjusted, rows, weights, reduction)
 
 
@@ -186,6 +187,5 @@ class ParametricCrossEntropy(WeightedLoss):
                 f"{'no groups came' if group is None else 'groups came'}: give both or neither."
             )
         rows = accept(logits, target, self.ignore_index)
-        if self.class_counts is not None:  # of which the parameters were made
-            check_classes(self.class_counts, rows.logits, "class_counts")
-        return adjusted_cross_entropy(rows, self.w, self.offset, self.delta, group, self.reduction)
+        made_of = None if self.class_counts is None else "class_counts"
+        return adjusted_cross_entropy(rows, self.w, self.offset, self.delta, group, self.reduction, made_of)

@@ -104,20 +104,13 @@ def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = No
     ValueError
         If the values do not fit the classes and replicas of the logits, or the groups do not fit its rows.
     """
-    *batch_dims, _, n_classes = logits.shape
     values = by_class(values, name)
     check_classes(values, logits, name, grouped=group is not None)
     values = values.to(logits)
     if group is None:
         return values.unsqueeze(-2)
-    if not isinstance(group, Tensor):
-        raise TypeError(f"group must be a torch.Tensor, but came as a {type(group).__name__}: convert it first.")
-    if group.is_floating_point() or group.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
-            f"{tuple(group.shape)} and its dtype {group.dtype}."
-        )
-    columns = values.mT.expand(*batch_dims, values.shape[-1], n_classes)
+    check_group(group, logits)
+    columns = values.mT.expand(*logits.shape[:-2], values.shape[-1], logits.shape[-1])
     try:
         return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
     except (IndexError, RuntimeError):
@@ -127,12 +120,25 @@ def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = No
 
 def check_classes(values: Tensor, logits: Tensor, name: str, *, grouped: bool = False) -> None:
     """Refuse values by class, or class and group, that do not fit the classes and replicas of the logits."""
+    if not grouped and values.shape == logits.shape[-1:]:  # of one loss, soon done
+        return
     *batch_dims, _, n_classes = logits.shape
     *own, of_classes = values.shape[:-1] if grouped else values.shape
     if of_classes != n_classes or own not in ([], batch_dims):
         raise ValueError(
             f"{name} must hold one value a class{' and group' if grouped else ''}, for all replicas or for "
             f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
+        )
+
+
+def check_group(group: Tensor, logits: Tensor) -> None:
+    """Refuse groups that are not one integer a row of the logits."""
+    if not isinstance(group, Tensor):
+        raise TypeError(f"group must be a torch.Tensor, but came as a {type(group).__name__}: convert it first.")
+    if group.is_floating_point() or group.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
+            f"{tuple(group.shape)} and its dtype {group.dtype}."
         )
 
 
