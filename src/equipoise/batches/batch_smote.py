@@ -31,12 +31,8 @@ class BatchSMOTE(MixingTransform):
     ----------
     k_neighbors : int, default=5
         Largest number of neighbours to interpolate with, 1 or more, by Euclidean distance.
-    num_classes : int, optional
-        K, needed when labels are integers.
-    batch_dims : int, default=0
-        Number of leading axes, such as replicas, whose entries are separate batches.
-    generator : torch.Generator or sequence of torch.Generator, optional
-        Random generator on the device of the batch, or one a replica along the first axis.
+    num_classes, batch_dims, generator
+        As in `MixUp`.
 
     Notes
     -----

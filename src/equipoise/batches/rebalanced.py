@@ -41,14 +41,8 @@ class RebalancedMixup(MixUp):
     class_counts : array-like of shape (K,) or mapping, optional
         Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels.
         Our trainer sets them by `bound`.
-    num_classes : int, optional
-        K, needed when labels are integers.
-    per_row : bool, default=False
-        Whether to draw lambda for each row instead of once a batch.
-    batch_dims : int, default=0
-        Number of leading axes, such as replicas, whose entries are separate batches.
-    generator : torch.Generator or sequence of torch.Generator, optional
-        Random generator on the device of the batch, or one a replica along the first axis.
+    num_classes, per_row, batch_dims, generator
+        As in `MixUp`.
 
     Notes
     -----

@@ -78,8 +78,15 @@ class AutoBalance(BaseEstimator):
         Augmentation of images whose strengths and probabilities, by class or group, are searched for as well. Your
         own loop applies it by ``search.augment``, which returns the images as they are without one.
 
+    Notes
+    -----
+    For balanced error, try `LogitAdjustedLoss` with a tuned ``tau`` first, as no search beat it in our runs: on 18
+    tables, three long-tailed tables and Fashion-MNIST-LT the differences are within chance. The search is for
+    objectives that have no such formula, such as those of groups, or where a grid of trainings takes too long.
+
     See Also
     --------
+    LogitAdjustedLoss : To be tried first for balanced error.
     ParametricCrossEntropy : The loss with fixed parameters.
 
     References

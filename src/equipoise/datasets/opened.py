@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.datasets.dataset import Dataset, is_labelled, labels_of, split_target, target_column
+from equipoise.datasets.dataset import Dataset, split_target
 from equipoise.datasets.sources import Names, Part, source_of
+from equipoise.datasets.target import is_labelled, labels_of, target_column
 from equipoise.tables.preprocessing import TablePreprocessor
-from equipoise.tables.reading import table_name, typed
+from equipoise.tables.reading import table_name
+from equipoise.tables.text_cells import typed
 from equipoise.text import counted
 
 _CELLS = 1 << 23  # of a sample, at most: 64 MB of numbers

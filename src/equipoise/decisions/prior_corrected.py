@@ -56,9 +56,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     classes_ : ndarray of shape (K,)
     priors_, target_priors_ : ndarray of shape (K,)
     decision_priors_ : ndarray of shape (K,) or None
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     Warns
@@ -199,12 +197,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         return Rule(offsets=np.log(self.decision_priors_ / self.target_priors_))
 
     def describe(self) -> Description:
-        """Give the class priors that the probabilities are corrected from and to, and decided for, once fitted.
-
-        Returns
-        -------
-        Description
-        """
+        """Give the class priors that the probabilities are corrected from and to, and decided for, once fitted."""
         if not hasattr(self, "priors_"):
             return Description()
         priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
