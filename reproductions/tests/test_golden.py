@@ -180,6 +180,22 @@ def test_autobalance_groups():
     same(ours, kept("autobalance-groups", "autobalance"))
 
 
+def test_autobalance_augmentation():
+    from equipoise_reproductions.augmentation import study
+
+    frames = {"recalls": csv("autobalance/augmentation-recalls.csv")}
+    facts = {"missing": ["fashion_mnist"], "quick": False, "n_steps": study.STEPS, "seeds": study.SEEDS}
+    ours = again("autobalance-augmentation", **frames, **facts)
+    same(ours, kept("autobalance-augmentation", "autobalance"))
+
+
+def test_autobalance_longtail():
+    from equipoise_reproductions.augmentation import longtail
+
+    facts = {"longtail_scores": csv("autobalance/longtail-scores.csv"), "quick": False, "n_steps": longtail.STEPS}
+    same(again("autobalance-longtail", **facts), kept("autobalance-longtail", "autobalance"))
+
+
 def test_smotified_gan():
     from equipoise_reproductions.smotified_gan import protocol
 

@@ -8,6 +8,7 @@ from .batches import RebalancedMixup as RebalancedMixup
 from .batches import ReMix as ReMix
 from .batches import RootBatchSampler as RootBatchSampler
 from .bilevel.autobalance import AutoBalance as AutoBalance
+from .checking import check as check
 from .classifiers import AutoClassifier as AutoClassifier
 from .classifiers import MUBOClassifier as MUBOClassifier
 from .classifiers import NeuralClassifier as NeuralClassifier
@@ -33,6 +34,5 @@ from .samplers import GBO as GBO
 from .samplers import MUBO as MUBO
 from .samplers import SSG as SSG
 from .samplers import SMOTifiedGAN as SMOTifiedGAN
-from .tables import check as check
 
 __version__: str

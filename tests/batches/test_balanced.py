@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -195,6 +197,15 @@ def test_labels_with_gaps_are_refused(y):
 def test_bad_arguments_are_quoted(arguments, named):
     with pytest.raises(ValueError, match=named):
         BalancedBatchSampler(**{"y": Y, "batch_size": 4, **arguments})
+
+
+def test_batches_smaller_than_the_number_of_classes_are_told():
+    with pytest.warns(UserWarning, match=r"A batch of 2 rows cannot hold all 3 classes.*a batch of 3 rows or more"):
+        BalancedBatchSampler([0, 1, 2], 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BalancedBatchSampler([0, 1, 2], 3)
+        RootBatchSampler([0, 1, 2], 2)
 
 
 @pytest.mark.parametrize("epoch", [-1, 1.0, None])

@@ -316,6 +316,26 @@ def test_alpha_out_of_range_is_quoted(transform, alpha):
         with_seed(transform, 0, alpha=alpha)(*batch())
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameters", "said"),
+    [
+        (ReMix, {"alpha": -1}, "alpha=-1"),
+        (MixUp, {"alpha": -1}, "alpha=-1"),
+        (RebalancedMixup, {"alpha": -1}, "alpha=-1"),
+        (RebalancedMixup, {"kappa": 0.5}, r"kappa=0\.5"),
+        (ReMix, {"variant": "half"}, "variant='half'"),
+        (ReMix, {"num_classes": 0}, "num_classes=0"),
+        (MixUp, {"alpha": 0.3, "num_classes": 2.5}, r"num_classes=2\.5"),
+        (BatchSMOTE, {"num_classes": -1}, "num_classes=-1"),
+        (BatchSMOTE, {"k_neighbors": 0}, "k_neighbors=0"),
+        (ReMix, {"batch_dims": -1}, "batch_dims=-1"),
+    ],
+)
+def test_constructors_refuse_what_calls_would_refuse(kind, parameters, said):
+    with pytest.raises(ValueError, match=said):
+        kind(**parameters)
+
+
 @each_transform
 class TestErrors:
     def test_num_classes_missing(self, transform):

@@ -172,8 +172,8 @@ def test_one_class_only_is_not_touched_by_the_rule():
     ids=str,
 )
 def test_bad_parameters_are_quoted(parameters, said):
-    transform = RebalancedMixup(**{"class_counts": [90, 10], "num_classes": 2, **parameters})
     with pytest.raises(ValueError, match=said):
+        transform = RebalancedMixup(**{"class_counts": [90, 10], "num_classes": 2, **parameters})
         transform(torch.randn(4, 2), torch.tensor([0, 1, 0, 0]))
 
 

@@ -574,3 +574,21 @@ def test_validation_batches_with_nan_are_told(network, data):
     with pytest.warns(UserWarning, match="objective of the validation batches is nan, so this outer step moves"):
         search.step(data[0], [(x * float("nan"), y)])
     assert all(value.isfinite().all() for value in search.parameters.values())
+
+
+@pytest.mark.parametrize("max_steps", [-3, 0])
+def test_a_run_without_steps_is_refused(max_steps, network):
+    with pytest.raises(ValueError, match=f"max_steps must be 1 or more.* not {max_steps}"):
+        AutoBalance().begin(network, COUNTS, max_steps=max_steps)
+
+
+def test_counts_that_do_not_fit_the_outputs_are_named(network, data):
+    (x, y), *_ = data[0]
+    for counts in ([160, 40], [[160, 40], [80, 20]]):
+        grouped = isinstance(counts[0], list)
+        group = [torch.zeros_like(y)] * grouped
+        search = AutoBalance(warm_up=0).begin(network, counts)
+        with pytest.raises(ValueError, match=r"class_counts must hold one value a class.* of shape \(200, 3\)"):
+            search.loss(network(x), y, *group)
+        with pytest.raises(ValueError, match="class_counts must hold one value a class"):
+            search.step([(x, y, *group)], [(x, y, *group)])

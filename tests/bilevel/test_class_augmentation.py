@@ -263,6 +263,18 @@ def test_bad_parameters_are_refused():
     assert clone(AutoBalance(augmentation=ClassAugmentation(OPS, by="one"))).augmentation.by == "one"
 
 
+def test_strengths_that_do_not_fit_the_classes_of_a_batch_are_named():
+    x, y = torch.rand(10, 3, 8, 8), torch.arange(10)
+    augmentation = ClassAugmentation(("rotation",), strength=[0.1, 0.2])
+    with pytest.raises(ValueError, match=r"strength_rotation must hold one value .* \(2,\), .* classes up to 9"):
+        augmentation(x, y)
+    with pytest.raises(ValueError, match=r"strength_rotation must hold one value .* \(2,\), .* has 3 classes"):
+        augmentation(x, torch.full((10, 3), 1 / 3))
+    by_group = ClassAugmentation(("rotation",), by="group", op_probability=[[0.1, 0.2], [0.3, 0.4]])
+    with pytest.raises(ValueError, match=r"probability_rotation must hold .*classes up to 1 and groups up to 2"):
+        by_group(x, y % 2, y % 3)
+
+
 # The search
 
 
@@ -337,6 +349,25 @@ def test_without_an_augmentation_images_stay_as_they_are():
     x, y = images(8)
     search = AutoBalance().begin(network(), COUNTS)
     assert search.augment(x, y) is x and search.retraining_augmentation() is None
+
+
+def test_a_loop_that_never_augments_is_told_once():
+    model, (x, y), validation = network(), images(16), [images(12, seed=1)]
+
+    def told(search, augment, n_steps=3):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(n_steps):
+                rows = search.augment(x, y) if augment else x
+                search.loss(model(rows), y)
+                search.step([(x, y)], validation)
+        return [str(each.message) for each in caught if "search.augment was not called" in str(each.message)]
+
+    settings = AutoBalance(augmentation=ClassAugmentation(OPS), warm_up=0, interval=1)
+    search = settings.begin(model, COUNTS)
+    assert told(search, augment=True) == []
+    assert len(told(search, augment=False)) == 1 and told(search, augment=False) == []
+    assert told(AutoBalance(warm_up=0, interval=1).begin(model, COUNTS), augment=False) == []
 
 
 # In our own trainer

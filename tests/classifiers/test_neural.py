@@ -591,8 +591,8 @@ class TestErrors:
             ({"network": "transformer"}, "network.*'transformer'"),
             ({"batch_transform": "remix"}, "batch_transform.*'remix'"),
             ({"sampler": "smote"}, "sampler.*'smote'"),
-            ({"batch_transform": MixUp(alpha=-2.0)}, r"alpha=-2\.0"),
-            ({"batch_transform": ReMix(variant="half")}, "variant='half'"),
+            ({"batch_transform": MixUp(alpha=1.0).set_params(alpha=-2.0)}, r"alpha=-2\.0"),
+            ({"batch_transform": ReMix().set_params(variant="half")}, "variant='half'"),
         ],
         ids=str,
     )

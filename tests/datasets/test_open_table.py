@@ -176,3 +176,10 @@ class TestDamage:
             open_table(3)
         with pytest.raises(ValueError, match="options are for files"):
             open_table(table, delimiter=";")
+
+
+@pytest.mark.parametrize("most_rows", [0, -5])
+def test_a_sample_of_no_rows_is_refused(most_rows):
+    table = open_table(pd.DataFrame({"x": range(40), "y": [0, 1] * 20}))
+    with pytest.raises(ValueError, match=f"most_rows must be 1 or more.*most_rows={most_rows}"):
+        table.sample("y", most_rows=most_rows)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.optimize
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -74,8 +75,8 @@ def test_a_class_that_never_occurs_gets_nothing():
 @pytest.mark.parametrize(
     ("proba", "before", "after", "message"),
     [
-        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_priors must hold one prior a class"),
-        ([0.5, 0.5], [0.5, 0.5], [1.0], "to_priors must hold one prior a class"),
+        ([0.5, 0.5], [0.2, 0.3, 0.5], [0.5, 0.5], "from_priors must hold one prior for each of the 2 classes"),
+        ([0.5, 0.5], [0.5, 0.5], [1.0], r"to_priors must hold one prior .* got shape \(1,\)"),
         ([0.5, 0.5], [0.5, 0.6], [0.5, 0.5], "from_priors must not be negative and must sum to 1"),
         ([0.5, 0.5], [0.5, 0.5], [90, 10], "to_priors .* divide counts by n"),
         ([0.5, 0.5], [0.5, 0.5], [1.5, -0.5], "to_priors must not be negative"),
@@ -84,11 +85,26 @@ def test_a_class_that_never_occurs_gets_nothing():
         ([[0.5, 0.5], [1.0, 0.0]], [0.5, 0.5], [0.0, 1.0], "every row of y_proba must give some probability"),
         ([np.nan, 0.5], [0.5, 0.5], [0.5, 0.5], "got nan as the least"),
         ([-1.5, 2.5], [0.5, 0.5], [0.5, 0.5], "probabilities, got -1.5"),
+        ([[0.4, 0.6], [3.0, 4.0]], [0.5, 0.5], [0.5, 0.5], "must sum to 1, got a row of sum 7"),
+        ([0.2, 0.2], [0.5, 0.5], [0.5, 0.5], "must sum to 1, got a row of sum 0.4"),
+        (0.5, [0.5, 0.5], [0.5, 0.5], "classes last, got 0.5"),
+        ([0.5, 0.5], {"no": 0.9, "yes": 0.1}, [0.5, 0.5], "from_priors must be in the order of the classes, .* a list"),
+        ([0.5, 0.5], [0.5, 0.5], {0: 0.9, 1: 0.1}, "to_priors must be in the order of the classes"),
     ],
 )
 def test_bad_input_is_said_in_a_sentence(proba, before, after, message):
     with pytest.raises(ValueError, match=message):
         correct_prior(proba, before, after)
+
+
+def test_tensors_and_rounded_rows_are_read():
+    proba = torch.tensor([[0.25, 0.75]], requires_grad=True)
+    expected = correct_prior([[0.25, 0.75]], [0.5, 0.5], [0.9, 0.1])
+    np.testing.assert_allclose(correct_prior(proba, torch.tensor([0.5, 0.5]), [0.9, 0.1]), expected)
+    np.testing.assert_allclose(estimate_priors(proba, [0.5, 0.5]), estimate_priors([[0.25, 0.75]], [0.5, 0.5]))
+    halves = torch.rand(50, 1000).softmax(1).half()
+    assert correct_prior(halves, np.full(1000, 1e-3), np.full(1000, 1e-3)).sum(axis=1) == pytest.approx(1)
+    assert correct_prior(np.empty((0, 2)), [0.5, 0.5], [0.5, 0.5]).shape == (0, 2)
 
 
 def test_a_series_is_read_by_its_labels():

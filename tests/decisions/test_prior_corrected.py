@@ -168,9 +168,13 @@ class TestRouting:
     [
         ({"training_priors": "natural"}, "The 'training_priors' parameter .* must be"),
         ({"target_priors": {"fine": 1.0}}, r"target_priors must give a prior to each of \['fine', 'fraud'\]"),
-        ({"target_priors": [0.5, 0.6]}, "to_priors must not be negative and must sum to 1"),
-        ({"training_priors": [0.0, 1.0]}, "from_priors must be positive"),
-        ({"training_priors": [0.5, 0.3, 0.2]}, "one prior a class"),
+        ({"target_priors": [0.5, 0.6]}, "target_priors must not be negative and must sum to 1"),
+        ({"training_priors": [0.0, 1.0]}, "training_priors must be positive"),
+        ({"training_priors": [0.5, 0.3, 0.2]}, r"training_priors must hold one prior for each of the 2 .* \(3,\)"),
+        (
+            {"decision_priors": [1.0]},
+            r"decision_priors must hold one prior for each of the 2 classes, got shape \(1,\)",
+        ),
     ],
 )
 def test_bad_parameters_are_said_in_a_sentence(parameters, message):

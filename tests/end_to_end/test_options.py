@@ -47,6 +47,7 @@ USES = {  # lines of each command, and the refusals that they must meet
             "",
         ),
         ("model new.csv --out scored.csv --text-encoder nowhere", "text_encoder has no use"),
+        ("model new.csv --out scored.csv --backend dask --address tcp://127.0.0.1:9", "a folder to write"),
     ],
     "export": [("model --onnx model.onnx", "text")],
     "reproduce": [("nothing --out paper --quick --backend dask --address tcp://127.0.0.1:9", "No Dask scheduler")],

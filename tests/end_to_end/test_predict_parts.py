@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from equipoise.cli.predict import Scorer
+from equipoise.cli.scorer import Scorer
 from equipoise.tables import TablePreprocessor
 
 

@@ -13,7 +13,7 @@ from equipoise.decisions import correct_prior, decide, tune_offsets
 from equipoise.decisions.calibration import fit_calibration
 from equipoise.experiments import METRICS, Comparison, Store, compare, refit, rounds, shipped
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
-from equipoise.experiments.compare import fingerprint
+from equipoise.experiments.begun import fingerprint
 from equipoise.experiments.engine import fit_cells, run_cells
 from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFold
@@ -360,7 +360,7 @@ def test_a_recipe_that_is_left_out_during_the_run_has_no_results(dataset, tmp_pa
     for view in (found, again):
         assert view.complete and view.recipes == ["none"] and view.protocol.recipes == ("none",)
         assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == tuple(said)
-    assert said == ["Left out during the run to meet the time limit of 15 minutes: remix; took longer than estimated."]
+    assert said == ["Left out during the run to meet the time limit of 900 seconds: remix; took longer than estimated."]
 
 
 def test_cells_ended_at_a_limit_are_not_stored_and_can_run_again(dataset, tmp_path):

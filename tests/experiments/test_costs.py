@@ -51,13 +51,6 @@ def test_what_is_not_timed_is_estimated_by_its_record(table, monkeypatch):
     assert found["gbo"].steps == found["none"].steps
 
 
-def test_a_wide_network_costs_its_steps(table, monkeypatch):
-    found = measured(table, ("none", "auto-images"), 0.0, monkeypatch).recipes
-    assert found["auto-images"].around == 0
-    assert found["auto-images"].steps == pytest.approx(recipes.get("auto-images").cost * found["none"].steps)
-    assert recipes.get("auto-images").cost > 2
-
-
 def test_the_time_of_a_sample_grows_by_the_record(monkeypatch):
     """Clocks that each fit sets forward by a hundredth of a second per 500 rows, squared, and half as much again idle.
 

@@ -88,6 +88,18 @@ def test_grey_colour_alpha_palette_and_16_bits(tmp_path):
     assert "Transparent pixels of 1 image were made white." in images.notes
 
 
+def test_an_alpha_channel_without_a_transparent_pixel_is_not_told(tmp_path):
+    opaque = np.full((8, 8, 4), 255, np.uint8)
+    opaque[..., 0] = 7
+    for mode in ("RGBA", "LA"):
+        save(np.asarray(Image.fromarray(opaque).convert(mode)), tmp_path / f"in/{mode}/1.png")
+    images = read_images(tmp_path / "in")
+    assert len(images.names) == 2 and "ransparent" not in " ".join(images.notes)
+    opaque[3, 3, 3] = 254
+    save(opaque, tmp_path / "in/RGBA/2.png")
+    assert "Transparent pixels of 1 image were made white." in read_images(tmp_path / "in").notes
+
+
 def test_the_orientation_of_a_camera_is_followed(tmp_path):
     upright = np.zeros((6, 4, 3), np.uint8)
     upright[0] = 200

@@ -103,6 +103,10 @@ def test_reduction_is_that_of_the_loss(batch):
 def test_what_does_not_serve_is_refused():
     with pytest.raises(ValueError, match=r"share of the run, 0 to 1, but start=160"):
         DeferredReweighting(LDAMLoss, COUNTS, start=160)
+    loss = DeferredReweighting(LDAMLoss, COUNTS)
+    for progress in (160, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=rf"share of the run, 0 to 1, but is {progress}: give epoch / n_epochs"):
+            loss.set_progress(progress)
     with pytest.raises(TypeError, match=r"WeightedLoss.*made a CrossEntropyLoss"):
         DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
 

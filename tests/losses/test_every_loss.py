@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional
@@ -227,7 +228,11 @@ def test_shapes_that_do_not_fit_are_refused(case, logits, target, error, message
 def test_other_mistakes_are_refused_in_a_sentence(case, batch):
     logits, target = batch()
     with pytest.raises(ValueError, match="reduction='average'"):
-        case.make(reduction="average")(logits, target)
+        case.make(reduction="average")
+    loss = case.make()
+    loss.reduction = "average"
+    with pytest.raises(ValueError, match="reduction='average'"):
+        loss(logits, target)
 
 
 def test_counts_that_do_not_serve_are_refused(counted_case, batch):
@@ -237,7 +242,28 @@ def test_counts_that_do_not_serve_are_refused(counted_case, batch):
         counted_case.make(5)
     with pytest.raises(ValueError, match=r"class_counts=\[\]"):
         counted_case.make([])
-    with pytest.raises(ValueError, match=r"one value a class.*\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"class_counts must hold one value a class.* \(4,\) .*\(2, 3\)"):
         counted_case.make()(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"shape is \(2, 4\) for logits of shape \(3, 6, 4\)"):
         counted_case.make([[1, 2, 3, 4]] * 2)(*batch(3))
+
+
+@pytest.mark.parametrize("kind", [LogitAdjustedLoss, VSLoss])
+@pytest.mark.parametrize("tau", ["1", None, float("nan"), float("inf")])
+def test_a_strength_that_is_no_number_is_refused(kind, tau):
+    with pytest.raises(ValueError, match=f"tau must be a finite number, but tau={tau!r}"):
+        kind([900, 100], tau=tau)
+
+
+def test_keys_that_count_from_0_must_name_every_class():
+    for counts in ({0: 10, 2: 3}, pd.Series([2, 0, 0, 2, 2]).value_counts(), {0: 1, 10**12: 3}):
+        with pytest.raises(ValueError, match="leave out class 1: add it, or give an array"):
+            LogitAdjustedLoss(counts)
+    for counts in ({-1: 10, 1: 3}, {1: 10, 3: 3}, {False: 10, True: 3}, {0: 10, 1: 3}, {"0": 10, "2": 3}):
+        assert LogitAdjustedLoss(counts).class_counts.tolist() == [10, 3]
+
+
+def test_ldam_of_probabilities_takes_a_share_of_each_margin():
+    loss, share, z = LDAMLoss([900, 100], max_m=0.5, s=3.0), torch.tensor([[0.3, 0.7]]), torch.tensor([[0.4, -0.2]])
+    m = 0.5 * (100 / torch.tensor([900.0, 100.0])) ** 0.25
+    torch.testing.assert_close(loss(z, share), -(share * (3 * (z - m * share)).log_softmax(1)).sum())

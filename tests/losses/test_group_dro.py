@@ -1,6 +1,7 @@
 """Group DRO: its rule in plain numbers, and that the worst cell gains by it."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -80,3 +81,77 @@ def test_bad_counts_are_refused(counts):
 def test_bad_rates_are_refused():
     with pytest.raises(ValueError, match="step must be positive"):
         GroupDROLoss([[1, 1], [1, 1]], step=0)
+
+
+def batch(n=6, n_classes=2):
+    logits = torch.randn(n, n_classes, generator=torch.Generator().manual_seed(0))
+    return logits, torch.arange(n) % 2, torch.arange(n) // 2 % 2
+
+
+WRONG = {
+    "classes": (
+        {"logits": torch.zeros(6, 3)},
+        ValueError,
+        r"cell_counts must hold one value a class and group.*\(6, 3\)",
+    ),
+    "logits": ({"logits": torch.zeros(6, 2).numpy()}, TypeError, "Logits must be a torch.Tensor"),
+    "target": ({"target": torch.full((6,), 2)}, ValueError, "K - 1 = 1, but the target holds 2 to 2"),
+    "soft": ({"target": torch.full((6, 2), 0.5)}, ValueError, "of one cell.*unmixed"),
+    "replicas": (
+        {"logits": torch.zeros(1, 6, 2), "target": torch.zeros(1, 6).long()},
+        ValueError,
+        r"of one cell.*\(1, 6, 2\)",
+    ),
+    "float groups": ({"group": torch.full((6,), 0.7)}, ValueError, "group must hold an integer a row.*float32"),
+    "length": ({"group": torch.zeros(5).long()}, ValueError, r"of shape \(6,\), but its shape is \(5,\)"),
+    "list": ({"group": [0] * 6}, TypeError, "group must be a torch.Tensor, but came as a list"),
+    "above": ({"group": torch.full((6,), 2)}, ValueError, "G - 1 = 1, but a batch holds 2 to 2"),
+    "below": ({"group": torch.full((6,), -1)}, ValueError, "a batch holds -1 to -1"),
+}
+
+
+@pytest.mark.parametrize(("changed", "error", "message"), WRONG.values(), ids=WRONG)
+def test_batches_that_do_not_fit_are_refused(changed, error, message):
+    loss = GroupDROLoss([[5, 5], [5, 5]], step=1.0)
+    before = loss.weights
+    with pytest.raises(error, match=message):
+        loss(**dict(zip(("logits", "target", "group"), batch())) | changed)
+    assert torch.equal(loss.weights, before)
+
+
+def test_ignored_rows_are_as_if_they_were_not_there():
+    logits, target, group = batch()
+    for index in (-100, 7):
+        some, none = (GroupDROLoss([[5, 5], [5, 5]], step=1.0, ignore_index=index) for _ in range(2))
+        ignored = target.where(torch.tensor([True, True, False, True, False, True]), index)
+        kept = ignored != index
+        torch.testing.assert_close(some(logits, ignored, group), none(logits[kept], target[kept], group[kept]))
+        torch.testing.assert_close(some.weights, none.weights)
+    assert some(logits, torch.full_like(target, index), group) == 0
+    assert some.weights.isfinite().all()
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_batch_that_is_not_finite_leaves_the_weights_and_warns_once(bad):
+    logits, target, group = batch()
+    loss = GroupDROLoss([[5, 5], [5, 5]], step=1.0)
+    broken = logits.clone()
+    broken[0, 1] = bad
+    before = loss.weights
+    with pytest.warns(UserWarning, match="not finite, so the weights of GroupDROLoss stay"):
+        assert not loss(broken, target, group).isfinite()
+    assert torch.equal(loss.weights, before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss(broken, target, group)
+        assert loss(logits, target, group).isfinite()
+    assert loss.weights.isfinite().all() and not torch.equal(loss.weights, before)
+
+
+def test_evaluation_mode_leaves_the_weights():
+    loss = GroupDROLoss([[5, 5], [5, 5]], step=1.0).eval()
+    before = loss.weights
+    loss(*batch())
+    assert torch.equal(loss.weights, before)
+    loss.train()(*batch())
+    assert not torch.equal(loss.weights, before)

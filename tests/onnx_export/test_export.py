@@ -24,7 +24,9 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from torch import nn
 
 from equipoise import (
+    MUBO,
     AutoClassifier,
+    CalibratedClassifier,
     CapacityClassifier,
     MUBOClassifier,
     NeuralClassifier,
@@ -35,6 +37,7 @@ from equipoise import (
     save,
 )
 from equipoise.cli import main
+from equipoise.datasets import make_rare_events
 from equipoise.decisions.pool import LogPool
 from equipoise.describing import Rule
 from equipoise.onnx_export import export_onnx, onnx_inputs
@@ -422,3 +425,43 @@ def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_c
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a batch no larger than the capacity
         np.testing.assert_array_equal(label, model.predict(X))
+
+
+@pytest.fixture(scope="module", params=["score", "loss"])
+def drawn_by_score(request):
+    """Rows of three classes, two of them drawn by a score, a wide margin of odds to correct."""
+    X, y, _ = make_rare_events(12_000, minority_fraction=0.01, useful_fraction=0.1, random_state=0)
+    y = np.where((y == 0) & (X[:, 2] > 0.8), 2, y)
+    sampler = MUBO(selector=request.param, max_steps=60, hidden_layer_sizes=(8,), random_state=0)
+    return X, y, sampler
+
+
+WRAPS = {
+    "alone": lambda clf: clf,
+    "prior-corrected": PriorCorrectedClassifier,
+    "calibrated": lambda clf: CalibratedClassifier(clf, cv=2),
+    "pipeline": lambda clf: make_pipeline(TablePreprocessor(), clf),
+    "scaled": lambda clf: make_pipeline(StandardScaler(), clf),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_odds_of_rows_that_a_score_drew_are_corrected_in_the_graph(wrap, drawn_by_score, tmp_path):
+    X, y, sampler = drawn_by_score
+    model = WRAPS[wrap](ResampledClassifier(sampler, NeuralClassifier(**SMALL))).fit(X, y)
+    rows = np.concatenate([X[y == 1], X[:2000]])  # landmarks too
+    check(model, rows, tmp_path / "model.onnx")
+
+
+def test_corrected_odds_decide_in_place_of_thresholds_inside(drawn_by_score, tmp_path):
+    X, y, sampler = drawn_by_score
+    tuned = TunedThresholdsClassifier(NeuralClassifier(**SMALL), metric="g_mean", cv=2)
+    check(ResampledClassifier(sampler, tuned).fit(X, y), X[:2000], tmp_path / "model.onnx")
+
+
+def test_probabilities_of_draws_without_a_graph_are_refused(drawn_by_score, tmp_path):
+    X, y, sampler = drawn_by_score
+    model = ResampledClassifier(sampler, NeuralClassifier(**SMALL)).fit(X, y)
+    model.inclusion_ = lambda rows: np.ones((len(rows), 3))
+    with pytest.raises(ValueError, match="MUBO draws these rows with probabilities that have no ONNX graph"):
+        export_onnx(model, tmp_path / "model.onnx")

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from equipoise import MUBO, NeuralClassifier, ResampledClassifier, load, save
+from equipoise import MUBO, NeuralClassifier, PriorCorrectedClassifier, ResampledClassifier, load, save
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.datasets import make_rare_events
 
@@ -212,3 +212,35 @@ def test_a_saved_model_gives_the_same_probabilities(data, tmp_path):
     frame = pd.DataFrame(X).rename(columns=str)
     framed = ResampledClassifier(MUBO(**QUICK), LogisticRegression()).fit(frame, y)
     np.testing.assert_allclose(framed.predict_proba(frame[:50]), clf.predict_proba(X[:50]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("selector", ["score", "loss"])
+@pytest.mark.parametrize("classifier", [LogisticRegression(), NeuralClassifier(max_steps=20, random_state=0)])
+def test_any_classifier_and_wrapper_is_saved_to_the_same_bytes(selector, classifier, data, tmp_path):
+    X, y = pd.DataFrame(data[0]).rename(columns=str), data[1]
+    clf = ResampledClassifier(MUBO(**QUICK | {"selector": selector}), classifier)
+    for model in (clf, PriorCorrectedClassifier(clf)):
+        save(model.fit(X, y), tmp_path / "model")
+        again = load(tmp_path / "model")
+        assert again.predict_proba(X[:500]).tobytes() == model.predict_proba(X[:500]).tobytes()
+
+
+def test_corrected_odds_are_not_said_to_be_balanced(data, tmp_path, recwarn):
+    clf = ResampledClassifier(MUBO(**QUICK), LogisticRegression())
+    model = PriorCorrectedClassifier(clf).fit(*data[:2])
+    assert not [w for w in recwarn if "balances the classes" in str(w.message)]
+    save(model.estimator_, tmp_path / "model")
+    assert "too high" not in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_score_of_a_row_does_not_hang_on_the_rows_beside_it(data, fitted):
+    """Of minority rows too, which distances are taken to."""
+    rows = data[0][np.flatnonzero(data[1] == "event")]
+    together = fitted[0].inclusion_proba(rows)
+    alone = np.concatenate([fitted[0].inclusion_proba(row[None]) for row in rows])
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
+
+
+def test_a_draw_of_nearly_no_majority_rows_is_warned_of(data):
+    with pytest.warns(UserWarning, match=r"majority_fraction=1e-06 draws only 1 row .* beside 195 minority rows"):
+        MUBO(**QUICK | {"majority_fraction": 1e-6}).fit_resample(*data[:2])

@@ -340,8 +340,8 @@ class TestErrors:
             ({"loss": "hinge"}, "loss='hinge'"),
             ({"optimizer": "lbfgs"}, "optimizer.*'lbfgs'"),
             ({"schedule": "sawtooth"}, "schedule.*'sawtooth'"),
-            ({"batch_transform": MixUp(alpha=-1.0)}, r"alpha=-1\.0"),
-            ({"batch_transform": ReMix(variant="half")}, "'half'"),
+            ({"batch_transform": MixUp(alpha=1.0).set_params(alpha=-1.0)}, r"alpha=-1\.0"),
+            ({"batch_transform": ReMix().set_params(variant="half")}, "'half'"),
         ],
     )
     def test_settings(self, changes, message, table):

@@ -31,6 +31,7 @@ _PAGES = {
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
     "autobalance-augmentation": "augmentation.study:augmentation",
+    "autobalance-longtail": "augmentation.longtail:longtail",
     "together": "together.study:together",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its

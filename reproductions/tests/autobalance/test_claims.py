@@ -46,7 +46,6 @@ def test_tables(sign, verdict):
     found = verdicts(made_up(lambda name: sign * 0.1 * (2 * name.startswith("autobalance-la") + ("-ce-" in name))))
     assert found["A1"].verdict == found["A2"].verdict == verdict
     assert len(found["A1"].statements) == 3 * 4 and len(found["A2"].statements) == 2 * (3 + 1)
-    assert found["A4"].verdict == "cannot be tested" and "not built" in found["A4"].differs
 
 
 def test_costs():

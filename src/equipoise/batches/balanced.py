@@ -4,6 +4,7 @@ Step 3 of Algorithm 1 in the ReMix paper (Bellinger, Corizzo and Japkowicz, arXi
 training set instead of a mini-batch, so that no batch lacks a class.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Protocol, runtime_checkable
@@ -79,6 +80,11 @@ class BalancedBatchSampler(Sampler[list[int]]):
         If ``y`` is not one class a row, has missing labels or no rows, the batch size is not positive, or the rank is
         not below the number of processes.
 
+    Warns
+    -----
+    UserWarning
+        If a batch has fewer rows than there are classes, so that classes are equally frequent over many batches only.
+
     Notes
     -----
     Batches are drawn in parts, so that memory does not grow with the number of classes.
@@ -116,6 +122,12 @@ class BalancedBatchSampler(Sampler[list[int]]):
             raise ValueError(
                 f"Rows, a whole batch size of 1 or more and a rank below num_replicas are needed, but there are "
                 f"{len(codes)} rows, batch_size={batch_size!r}, rank={rank!r} and num_replicas={num_replicas!r}."
+            )
+        if self.balances and batch_size < len(counts):
+            warnings.warn(
+                f"A batch of {batch_size} rows cannot hold all {len(counts)} classes, so no batch is balanced, only "
+                f"many together: a batch of {len(counts)} rows or more would be.",
+                stacklevel=2,
             )
         self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)
         self.epoch = 0

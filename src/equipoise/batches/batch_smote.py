@@ -31,12 +31,8 @@ class BatchSMOTE(MixingTransform):
     ----------
     k_neighbors : int, default=5
         Largest number of neighbours to interpolate with, 1 or more, by Euclidean distance.
-    num_classes : int, optional
-        K, needed when labels are integers.
-    batch_dims : int, default=0
-        Number of leading axes, such as replicas, whose entries are separate batches.
-    generator : torch.Generator or sequence of torch.Generator, optional
-        Random generator on the device of the batch, or one a replica along the first axis.
+    num_classes, batch_dims, generator
+        As in `MixUp`.
 
     Notes
     -----
@@ -79,6 +75,14 @@ class BatchSMOTE(MixingTransform):
         self.num_classes = num_classes
         self.batch_dims = batch_dims
         self.generator = generator
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not isinstance(self.k_neighbors, Integral) or self.k_neighbors < 1:
+            raise ValueError(
+                f"k_neighbors must be an integer of 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual."
+            )
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw rows, shares and ranks of neighbours; `with_neighbours` then finds the neighbours by features.
@@ -93,16 +97,8 @@ class BatchSMOTE(MixingTransform):
         Mixture
             ``second`` is the rank of the neighbour: 0 is the row itself, 1 the nearest row of its class, and so on.
             ``label_share`` is 1.
-
-        Raises
-        ------
-        ValueError
-            If ``k_neighbors`` is less than 1.
         """
-        if not isinstance(self.k_neighbors, Integral) or self.k_neighbors < 1:
-            raise ValueError(
-                f"k_neighbors must be an integer of 1 or more, but k_neighbors={self.k_neighbors!r}: 5 is usual."
-            )
+        self._check_parameters()
         classes = ClassRows(labels, num_classes)
         first, synthetic = _drawn_from_pool(classes, generator)
         count = classes.count.gather(-1, classes.labels.gather(-1, first))

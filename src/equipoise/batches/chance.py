@@ -1,6 +1,5 @@
 """Random draws of the mixing transforms: on any device, for any number of batches at once."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -19,10 +18,6 @@ def permutations(shape: Sequence[int], device: torch.device, generator: torch.Ge
 
 def draw_share(labels: Tensor, alpha: float, per_row: bool, generator: torch.Generator | None) -> Tensor:
     """Draw the share of the first row from Beta(alpha, alpha), one a batch or one a row: shape (..., B)."""
-    if not 0 <= alpha < math.inf:
-        raise ValueError(
-            f"alpha must be 0 or more, and finite, but alpha={alpha!r}: 0.3 is a good choice, 0 mixes nothing."
-        )
     shape = labels.shape if per_row else (*labels.shape[:-1], 1)
     return beta(alpha, shape, labels.device, generator).expand(labels.shape)
 

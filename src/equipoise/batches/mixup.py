@@ -5,6 +5,8 @@ equation 1 of section 2. Like the baseline of the ReMix paper, it mixes a batch 
 default with one lambda a batch.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -80,9 +82,18 @@ class MixUp(MixingTransform):
         self.batch_dims = batch_dims
         self.between = between
         self.generator = generator
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(
+                f"alpha must be 0 or more, and finite, but alpha={self.alpha!r}: 0.3 is a good choice, 0 mixes nothing."
+            )
 
     def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
         """Draw which rows are mixed; see `MixingTransform.draw`."""
+        self._check_parameters()
         partner = permutations(labels.shape, labels.device, generator)
         rows = torch.arange(labels.shape[-1], device=labels.device).expand(labels.shape)
         return Mixture(rows, partner, draw_share(labels, self.alpha, self.per_row, generator))

@@ -41,14 +41,8 @@ class RebalancedMixup(MixUp):
     class_counts : array-like of shape (K,) or mapping, optional
         Rows of each class in the training set, not in the batch: in the order of class codes or keyed by labels.
         Our trainer sets them by `bound`.
-    num_classes : int, optional
-        K, needed when labels are integers.
-    per_row : bool, default=False
-        Whether to draw lambda for each row instead of once a batch.
-    batch_dims : int, default=0
-        Number of leading axes, such as replicas, whose entries are separate batches.
-    generator : torch.Generator or sequence of torch.Generator, optional
-        Random generator on the device of the batch, or one a replica along the first axis.
+    num_classes, per_row, batch_dims, generator
+        As in `MixUp`.
 
     Notes
     -----
@@ -91,12 +85,20 @@ class RebalancedMixup(MixUp):
         batch_dims: int = 0,
         generator: Generators = None,
     ) -> None:
-        super().__init__(
-            alpha=alpha, num_classes=num_classes, per_row=per_row, batch_dims=batch_dims, generator=generator
-        )
         self.kappa = kappa
         self.tau = tau
         self.class_counts = class_counts
+        super().__init__(
+            alpha=alpha, num_classes=num_classes, per_row=per_row, batch_dims=batch_dims, generator=generator
+        )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not self.kappa >= 1 or not 0 <= self.tau <= 1:
+            raise ValueError(
+                f"kappa must be 1 or more and tau lie in 0 to 1, but kappa={self.kappa!r} and tau={self.tau!r}: "
+                f"3 and 0.5 are the authors' choice."
+            )
 
     def bound(self, class_counts: Tensor) -> Self:
         """Return the transform with class counts of shape (K,), unless it has its own."""
@@ -112,7 +114,7 @@ class RebalancedMixup(MixUp):
         Raises
         ------
         ValueError
-            If there are no class counts, or not one a class, or ``alpha``, ``kappa`` or ``tau`` is out of range.
+            If there are no class counts, or not one a class.
         """
         counts = self._counts(num_classes).to(labels.device, non_blocking=True)
         mixup, size = super().draw(labels, generator), counts[labels.long()]
@@ -125,11 +127,6 @@ class RebalancedMixup(MixUp):
         return share.masked_fill(to_first, 1.0).masked_fill(to_second, 0.0)
 
     def _counts(self, num_classes: int | None) -> Tensor:
-        if not self.kappa >= 1 or not 0 <= self.tau <= 1:
-            raise ValueError(
-                f"kappa must be 1 or more and tau lie in 0 to 1, but kappa={self.kappa!r} and tau={self.tau!r}: "
-                f"3 and 0.5 are the authors' choice."
-            )
         if self.class_counts is None:
             raise ValueError(
                 "class_counts are needed, the rows of each class in the training set, but class_counts=None: "

@@ -96,6 +96,7 @@ class ReMix(MixUp):
         between: Between | None = None,
         generator: Generators = None,
     ) -> None:
+        self.variant = variant
         super().__init__(
             alpha=alpha,
             num_classes=num_classes,
@@ -104,18 +105,15 @@ class ReMix(MixUp):
             between=between,
             generator=generator,
         )
-        self.variant = variant
 
-    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
-        """Draw which rows are mixed; see `MixingTransform.draw`.
-
-        Raises
-        ------
-        ValueError
-            If ``variant`` is neither ``"paper"`` nor ``"authors"``.
-        """
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         if self.variant not in _BALANCE:
             raise ValueError(f"variant must be 'paper' or 'authors', but variant={self.variant!r}.")
+
+    def draw(self, labels: Tensor, generator: torch.Generator | None = None, num_classes: int | None = None) -> Mixture:
+        """Draw which rows are mixed; see `MixingTransform.draw`."""
+        self._check_parameters()
         balanced = _BALANCE[self.variant](ClassRows(labels, num_classes), generator)
         mixup = super().draw(labels, generator)
         return mixup._replace(first=balanced, second=balanced.gather(-1, mixup.second))

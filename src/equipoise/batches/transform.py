@@ -135,6 +135,13 @@ class MixingTransform(Parametrized, ABC):
         one = self.generator is None or isinstance(self.generator, torch.Generator)
         return self.batch_dims or (0 if one else 1)
 
+    def _check_parameters(self) -> None:
+        """Refuse values out of range; constructors call it, and calls again, as attributes can be set."""
+        if not isinstance(self.batch_dims, Integral) or self.batch_dims < 0:
+            raise ValueError(f"batch_dims must be an integer of 0 or more, but batch_dims={self.batch_dims!r}.")
+        if self.num_classes is not None and (not isinstance(self.num_classes, Integral) or self.num_classes < 1):
+            raise ValueError(f"num_classes must be an integer of 1 or more, but num_classes={self.num_classes!r}.")
+
     def _check(self, x: Tensor, y: Tensor, weight: Tensor | None) -> None:
         for name, value in (("x", x), ("y", y), ("weight", weight)):
             if not isinstance(value, Tensor) and (value is not None or name != "weight"):
@@ -144,8 +151,7 @@ class MixingTransform(Parametrized, ABC):
                 f"x must be floating to be mixed, but its dtype is {x.dtype}: convert pixels to floats, and mix token "
                 f"ids after their embedding."
             )
-        if not isinstance(self.batch_dims, Integral) or self.batch_dims < 0:
-            raise ValueError(f"batch_dims must be an integer of 0 or more, but batch_dims={self.batch_dims!r}.")
+        self._check_parameters()
         ndim = self._n_batch_dims() + 1
         rows = tuple(x.shape[:ndim])
         fits = y.ndim == ndim + y.is_floating_point() and x.ndim >= ndim and y.shape[:ndim] == rows

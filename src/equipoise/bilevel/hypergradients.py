@@ -125,10 +125,8 @@ def outer_gradient(
         Validation rows, with class indices as targets.
     shape : (int, int)
         Numbers K of classes and G of groups, 1 without groups.
-    lead : {0, 1}, default=0
-        Number of replica axes.
-    summed : callable, optional
-        Sums a tensor over processes with different batches.
+    lead, summed
+        As in `hypergradient`.
 
     Returns
     -------

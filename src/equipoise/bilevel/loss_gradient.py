@@ -13,6 +13,7 @@ from equipoise.bilevel.parametric import mixed_derivative, row_losses
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named
 from equipoise.losses import parametric_cross_entropy
+from equipoise.losses.reduction import check_classes
 
 
 def loss_gradient(
@@ -54,7 +55,9 @@ def loss_gradient(
     with predicting(model) as logits:
 
         def plain_losses(theta: Named, batch: Batch) -> Tensor:
-            return parametric_cross_entropy(logits(theta, batch.x), batch.target, reduction="none")
+            z = logits(theta, batch.x)
+            check_classes(values["offset"], z, "class_counts", grouped=batch.group is not None)
+            return parametric_cross_entropy(z, batch.target, reduction="none")
 
         by_rows = tuple(name for name in values if name not in NAMES)
         problem = InnerProblem(

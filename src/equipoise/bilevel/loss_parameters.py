@@ -71,7 +71,7 @@ class LossParameters:
         self.start = {name: torch.full_like(self._counts, value) for name, value in zip(NAMES, (1.0, 0.0, 1.0))}
         by_group = self._counts.mT
         if start == "la":
-            self.start["offset"] = _centred(tau * log_priors(by_group).mT)
+            self.start["offset"] = _centred(log_priors(by_group, tau).mT)
         if start == "cdt":
             self.start["delta"] = shares_of_largest(by_group, gamma).mT
         self._augmentation = augmentation

@@ -20,11 +20,13 @@ from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 from equipoise.images.class_augmentation import ClassAugmentation
-from equipoise.losses import ParametricCrossEntropy, parametric_cross_entropy
-from equipoise.losses.reduction import Reduction, check_range
+from equipoise.losses import ParametricCrossEntropy
+from equipoise.losses.parametric import adjusted_cross_entropy
+from equipoise.losses.reduction import Reduction, accept, check_range
 from equipoise.text import listed
 
 _MOMENTUM = 0.9
+_IGNORED = -100  # class index of ignored rows, as everywhere in torch
 
 
 class LossSearch:
@@ -68,6 +70,7 @@ class LossSearch:
         self._version: int | None = None
         self.n_steps = 0
         self._told_missing = False
+        self._saw_augmented, self._told_plain = False, False
         self._history = History(self._of)
         self._history.begin(self._departures)
         self._train = BatchSource("train_batches", n_batches)
@@ -107,15 +110,16 @@ class LossSearch:
         Tensor of shape (), or (B,) with ``reduction="none"``
         """
         self._check_groups(group)
+        rows = accept(logits, target, _IGNORED)
         self.n_steps += torch.is_grad_enabled() and self._begins_step()
         w = self._values["w"] if "w" in self._departures else None  # weights of 1 would take a quarter of the time
         offset, delta = self._values["offset"], self._values["delta"]
-        return parametric_cross_entropy(
-            logits, target, w=w, offset=offset, delta=delta, group=group, reduction=reduction
-        )
+        return adjusted_cross_entropy(rows, w, offset, delta, group, reduction, "class_counts")
 
     def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
-        """Augment the images of a training batch with the current strengths; without an augmentation return them.
+        """Augment the images of a training batch with the current strengths.
+
+        Without an augmentation it returns them as they are, so that one loop serves both.
 
         Parameters
         ----------
@@ -124,6 +128,7 @@ class LossSearch:
             As in `loss`.
         """
         self._check_groups(group)
+        self._saw_augmented = True
         return self._augmented(self._values, x, target, group, self.generators)
 
     def _augmented(
@@ -184,6 +189,7 @@ class LossSearch:
         ``torch.compile``; its weights, statistics and gradients stay unchanged. Under DDP all processes must call this
         together, each with its own batches; all get the parameters that one process would find on all batches.
         Training batches come as they are before `augment`, which is applied here; validation batches stay as they are.
+        With an augmentation, a training loop that never calls `augment` gets one warning.
 
         Parameters
         ----------
@@ -208,6 +214,7 @@ class LossSearch:
                 "leave validation batches unmixed."
             )
         self._warn_of_missing([batch.target for batch in validation])
+        self._warn_of_plain_images()
         slopes, value, residual = loss_gradient(
             *(self._model, self._values, train, validation, self._objective, self._solver, self._lead),
             inputs=self._inputs(),
@@ -238,6 +245,18 @@ class LossSearch:
                 "n_batches.",
                 stacklevel=3,
             )
+
+    def _warn_of_plain_images(self) -> None:
+        """Say once if the network trained on images that the augmentation never changed."""
+        trained = self.n_steps > self._history.steps[-1]
+        if self._augmentation is not None and trained and not self._saw_augmented and not self._told_plain:
+            self._told_plain = True
+            warnings.warn(
+                "The search has an augmentation, but search.augment was not called since the last outer step, so the "
+                "network trained on plain images: call search.loss(model(search.augment(x, y)), y).",
+                stacklevel=3,
+            )
+        self._saw_augmented = False
 
     def _inputs(self) -> Callable[[Named, Batch, int], Batch] | None:
         """Return the augmentation of the training batches, with the same draws at each call for a batch."""

@@ -17,7 +17,7 @@ from equipoise.bilevel.rows import RowProblem, Rows
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork, fit
 
 ROWS_AT_ONCE = 1 << 14
-_LEAST = 1e-12
+LEAST = 1e-12
 _SCORER = Settings(network=(32,), batch_size=128, max_steps=300, learning_rate=1e-2, weight_decay=1e-4)
 
 Landmarks = tuple[NDArray[np.float32], ...]
@@ -53,9 +53,9 @@ class RowScore:
             return np.ones(len(X), dtype=np.float32)
         if self.scorer is None:
             odds = self.pilot.predict_proba(X) * (1.0 if self.priors is None else self.priors)
-            return np.maximum(-np.log1p(odds[:, code] / odds.sum(axis=1) - 1), _LEAST).astype(np.float32)
+            return np.maximum(-np.log1p(odds[:, code] / odds.sum(axis=1) - 1), LEAST).astype(np.float32)
         proba = self.scorer.predict_proba(score_inputs(X, code, self.pilot, self.landmarks))
-        return (proba[:, 1] / np.maximum(proba[:, 0], _LEAST)).astype(np.float32)
+        return (proba[:, 1] / np.maximum(proba[:, 0], LEAST)).astype(np.float32)
 
     def probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probability of rows to be drawn, as if they were of each class, ``(n, K)``."""
@@ -67,10 +67,11 @@ class RowScore:
 
 def score_inputs(X: NDArray[np.float32], code: int, pilot: FittedEnsemble, landmarks: Landmarks) -> NDArray[np.float32]:
     """What the scorer sees of rows: features, loss and margin under a class, distances to the landmarks."""
-    logs = np.log(np.maximum(pilot.predict_proba(X), _LEAST))
+    logs = np.log(np.maximum(pilot.predict_proba(X), LEAST))
     margin = logs[:, code] - np.delete(logs, code, axis=1).max(axis=1)
     rows = torch.from_numpy(X.reshape(len(X), -1))
-    near = [torch.cdist(rows, torch.from_numpy(part)).amin(dim=1).log1p().numpy() for part in landmarks]
+    exact = rows.double()  # in float32, distances to a row itself would be some thousandths, and hang on the block
+    near = [torch.cdist(exact, torch.from_numpy(part).double()).amin(dim=1).log1p().numpy() for part in landmarks]
     return np.column_stack([rows.numpy(), -logs[:, code], margin / 4, *near]).astype(np.float32)
 
 
@@ -87,7 +88,7 @@ def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], se
     seed : int
     """
     roots = np.sqrt(influences)
-    share = roots / (roots + max(float(np.median(roots)), _LEAST))
+    share = roots / (roots + max(float(np.median(roots)), LEAST))
     soft = np.column_stack([1 - share, share]).astype(np.float32)
     settings = Settings(**{**vars(_SCORER), "batch_size": min(_SCORER.batch_size, len(inputs))})
     return fit([Task(Table(inputs, soft, 2), seed, settings)])[0]

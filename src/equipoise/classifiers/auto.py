@@ -231,12 +231,7 @@ class AutoClassifier(JobClassifier):
         return Rule(offsets=self._offsets(str(self.decision))) if costs is None else Rule(costs=costs)
 
     def describe(self) -> Description:
-        """Describe the fitted pool, its decision and its class priors.
-
-        Returns
-        -------
-        Description
-        """
+        """Describe the fitted pool, its decision and its class priors."""
         if not hasattr(self, "pool_"):
             return Description()
         decision: dict[str, Any]

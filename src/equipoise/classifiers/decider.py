@@ -32,4 +32,6 @@ def decider(model: Any) -> Any:
         return decider(model[-1])
     if isinstance(model, FrozenEstimator):
         return decider(model.estimator)
-    return decider(model.classifier_) if isinstance(model, ResampledClassifier) else model
+    if isinstance(model, ResampledClassifier) and model.inclusion_ is None:  # else corrected odds decide
+        return decider(model.classifier_)
+    return model

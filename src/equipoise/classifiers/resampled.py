@@ -51,9 +51,7 @@ class ResampledClassifier(ClassifierWrapper):
         Probabilities (n, K) with which the sampler draws rows, if they correct the classifier's; see Notes.
     sampler_diagnostics_ : list of dict
         Diagnostics of the synthetic rows, from the sampler's `diagnostics_`; empty if it has none.
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     Notes
@@ -156,17 +154,7 @@ class ResampledClassifier(ClassifierWrapper):
 
     @available_if(has_method("predict_proba"))
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Columns in the order of `classes_`.
-        """
+        """Probabilities (n, K) of rows (n, n_features), in the order of `classes_`; see the Notes of the class."""
         proba = super().predict_proba(X)
         if self.inclusion_ is None:
             return proba
@@ -194,13 +182,9 @@ class ResampledClassifier(ClassifierWrapper):
         return self.classifier_.decision_function(self._read(X))
 
     def describe(self) -> Description:
-        """Name the sampler, which leaves the classes more even than they are.
-
-        Returns
-        -------
-        Description
-        """
-        return Description(balancing=(name_of(self.sampler),))
+        """Name the sampler, which leaves the classes more even than they are, unless the odds are corrected."""
+        corrected = getattr(self, "inclusion_", None) is not None
+        return Description(balancing=() if corrected else (name_of(self.sampler),))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,8 +1,6 @@
 """``equipoise predict``: predictions and probabilities beside the rows of a table."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,21 +11,19 @@ from equipoise.cli.images import predict_images
 from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, columns_of, write
+from equipoise.cli.scorer import Scorer, check_threshold, positive_class
 from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder
 from equipoise.images.kinds import is_images, is_table
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
 
 def _check_share(_: Any, value: float | None) -> None:
     if value is not None and not 0 <= value <= 1:  # NaN neither
         raise ValueError("Must be a probability between 0 and 1.")
 
-
-_MANY_CLIPPED = 0.05  # of the rows; some of the training rows are, too
 
 Share = Annotated[float | None, Parameter(validator=_check_share)]
 
@@ -127,7 +123,7 @@ def predict(
 def _predict_images(
     model: Any, about: dict[str, Any], path: Path, out: Path, threshold: float | None, top: int | None
 ) -> None:
-    _check_threshold(threshold, model.classes_)
+    check_threshold(threshold, model.classes_)
     scored, notes = predict_images(model, path)
     check_replaceable(out, list(scored.columns)[1:])
     positive = positive_class(model.classes_, about)
@@ -141,19 +137,6 @@ def _predict_images(
     for note in notes:
         say(f"Note: {note}")
     say(f"{counted(n_rows, 'image')}: {out}")
-
-
-def _check_threshold(threshold: float | None, classes: "NDArray[Any]") -> None:
-    if threshold is not None and len(classes) != 2:
-        raise ValueError(f"--threshold is for two classes, but the model has {len(classes)}.")
-
-
-def positive_class(classes: "NDArray[Any]", about: dict[str, Any]) -> int:
-    """Return the position of the positive class of a model; without one, of the class with the fewest rows."""
-    labels, counts = list(map(str, classes.tolist())), about.get("class_counts") or {}
-    if about.get("positive") in labels:
-        return labels.index(about["positive"])
-    return min(range(len(labels)), key=lambda i: counts.get(labels[i], 0))
 
 
 def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
@@ -180,147 +163,6 @@ def check_replaceable(out: Path, names: list[str]) -> None:
         )
 
 
-@dataclass
-class Scorer:
-    """Scores parts of a table; names and notes are those of the first part."""
-
-    pipeline: Any
-    about: dict[str, Any]
-    threshold: float | None
-    allow_missing: bool
-    kept: list[str]
-    names: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    unseen: "dict[str, Counter[str]]" = field(default_factory=dict)
-    clipped: "Counter[str]" = field(default_factory=Counter)
-    n_scored: int = 0
-    decided: "NDArray[Any] | None" = None
-
-    @property
-    def sought(self) -> str:
-        """Name of the column with the probability of the positive class."""
-        return f"probability_{self.pipeline.classes_[self._positive()]}"
-
-    def _positive(self) -> int:
-        return positive_class(self.pipeline.classes_, self.about)
-
-    @property
-    def counts_alarms(self) -> bool:
-        """Whether the decision is a number of alarms in a batch, which the whole file is."""
-        from equipoise.classifiers.decider import decider
-        from equipoise.describing import Decides
-
-        last = decider(self.pipeline)
-        return self.threshold is None and isinstance(last, Decides) and last.decision_rule().capacity is not None
-
-    def count_alarms(self, parts: Iterable["pd.DataFrame"], table: Path) -> None:
-        """Decide for all rows of a file at once."""
-        import numpy as np
-
-        from equipoise.classifiers.decider import decider
-        from equipoise.decisions.capacity import decide_by_alarms
-
-        proba = [self._probabilities(rows, table) for rows in parts]
-        self.n_scored = 0
-        if proba:
-            rule = decider(self.pipeline).decision_rule()
-            self.decided = decide_by_alarms(np.concatenate(proba), rule)
-            if len(self.decided) <= rule.capacity:
-                self.notes.append(
-                    f"Every row gets an alarm: the file, of {counted(len(self.decided), 'row')}, is no longer than the "
-                    f"capacity of the model, {counted(rule.capacity, 'row')}."
-                )
-
-    def _probabilities(self, rows: "pd.DataFrame", table: Path) -> "NDArray[Any]":
-        """Return the probabilities of rows, and count the rows."""
-        if not self.names:
-            self._look_at(rows, table)
-        try:
-            proba = self.pipeline.predict_proba(self._known(rows))
-        except ValueError as error:
-            if not self.n_scored:
-                raise
-            raise ValueError(f"{error} Rows are counted from row {self.n_scored:,} of {table}.") from None
-        self.n_scored += len(rows)
-        return proba
-
-    def _known(self, rows: "pd.DataFrame") -> "pd.DataFrame":
-        from equipoise.tables.reading import without_marks
-
-        wanted, named = self._features(rows), (self.about.get("reading") or {}).get("missing_values")
-        known = rows.reindex(columns=wanted) if wanted else rows
-        return without_marks(known, named) if named else known
-
-    def score(self, rows: "pd.DataFrame", table: Path) -> "pd.DataFrame":
-        """Return the rows, predictions and probabilities beside them."""
-        proba, features = self._probabilities(rows, table), self._known(rows)
-        preprocessor = self.pipeline[0] if hasattr(self.pipeline, "steps") else None
-        if preprocessor is not None and hasattr(preprocessor, "unseen_levels"):
-            for name, counts in preprocessor.unseen_levels(features).items():
-                self.unseen.setdefault(name, Counter()).update(counts)
-            self.clipped.update(preprocessor.clipped_cells(features))
-        classes, positive = self.pipeline.classes_, self._positive()
-        if self.decided is not None:
-            predicted = classes[self.decided[self.n_scored - len(rows) : self.n_scored]]
-        elif self.threshold is None:
-            predicted = labels_from(self.pipeline, proba, features)
-        else:
-            predicted = classes[(positive, 1 - positive),][(proba[:, positive] < self.threshold).astype(int)]
-        found = {"prediction": predicted}
-        found |= {f"probability_{label}": column for label, column in zip(classes, proba.T, strict=True)}
-        beside = rows[self.kept] if self.kept else rows
-        return beside.assign(**{self.names[name]: column for name, column in found.items()})
-
-    def notes_on_cells(self) -> list[str]:
-        """Say which categories no training row had, and which numbers lie far off, once all parts are scored."""
-        clipped = [
-            f"Column {name!r}: {n:,} of {self.n_scored:,} numbers lie far from those of the training rows, and count "
-            "as the farthest that the model takes. Is the unit the same, such as 12 % and 0.12?"
-            for name, n in self.clipped.items()
-            if n > _MANY_CLIPPED * self.n_scored
-        ]
-        return clipped + [
-            f"Column {name!r} holds categories that no training row has: "
-            f"{listed((f'{level!r} ({count:,})' for level, count in counts.most_common()), most=8)}. They count as a "
-            "rare category, or as none."
-            for name, counts in self.unseen.items()
-        ]
-
-    def _features(self, rows: "pd.DataFrame") -> list[str]:
-        known = getattr(self.pipeline, "feature_names_in_", None)
-        return [name for name in rows.columns if name != self.about.get("target")] if known is None else list(known)
-
-    def _look_at(self, rows: "pd.DataFrame", table: Path) -> None:
-        _check_threshold(self.threshold, self.pipeline.classes_)
-        if absent := [name for name in self.kept if name not in rows.columns]:
-            raise ValueError(f"{table} has no column {listed(map(repr, absent))} to keep.")
-        if self.threshold is not None and self.about.get("aim"):
-            self.notes.append(f"--threshold takes the place of the model's own decision: {self.about['aim']}.")
-        wanted = self._features(rows)
-        unused = getattr(self.pipeline[0], "dropped_", {}) if hasattr(self.pipeline, "steps") else {}
-        lacking = [name for name in wanted if name not in rows.columns and name not in unused]
-        if lacking and not self.allow_missing:
-            raise ValueError(
-                f"{table} lacks columns that the model uses: {listed(map(repr, lacking))}. Add them, or use "
-                "--allow-missing, at the cost of quality."
-            )
-        if lacking:
-            self.notes.append(f"Columns {listed(map(repr, lacking))} are missing: predictions are worse than measured.")
-        told = [*self.about.get("id", ()), *self.about.get("left_out", ()), *self.about.get("roles", {}).values()]
-        known = {*wanted, *told, self.about.get("target"), *self.kept}
-        if extra := [name for name in rows.columns if name not in known]:
-            self.notes.append(
-                f"Columns that the model does not know are not used: {listed(map(repr, extra), most=10)}."
-            )
-        made = ["prediction", *(f"probability_{label}" for label in self.pipeline.classes_)]
-        self.names = free_names(made, self.kept or list(rows.columns))
-        if renamed := [name for name in made if self.names[name] != name and name in rows.columns]:
-            self.notes.append(
-                f"{table} has columns {listed(map(repr, renamed))} of its own, which are kept; the columns of the "
-                f"model are {listed(repr(self.names[name]) for name in renamed)}."
-            )
-
-
 def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iterator[pd.DataFrame]":
     """Read a file, or the files of a folder, part by part."""
     from equipoise.datasets import open_table
@@ -331,22 +173,6 @@ def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iter
     return table_batches(table, **reading, target=target)
 
 
-def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDArray[Any]":
-    """Return what a model predicts, from its probabilities where they tell: they take as long as a prediction."""
-    from equipoise.classifiers.base import NetworkClassifier
-    from equipoise.classifiers.decider import decider
-    from equipoise.decisions import decide
-    from equipoise.describing import Decides, Rule
-
-    last: Any = decider(model)
-    rule = last.decision_rule() if isinstance(last, Decides) else Rule()
-    if rule.positive is not None or not isinstance(last, (Decides, NetworkClassifier)):
-        return model.predict(rows)
-    if rule.costs is not None:
-        return model.classes_[(proba @ rule.costs).argmin(axis=1)]
-    return model.classes_[proba.argmax(axis=1) if rule.offsets is None else decide(proba, rule.offsets)]
-
-
 def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) -> "pd.DataFrame":
     import pandas as pd
 
@@ -354,12 +180,3 @@ def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) ->
     for part in parts:
         best = [pd.concat([*best, part.nlargest(number, column)]).nlargest(number, column)]
     return best[0]
-
-
-def free_names(names: list[str], taken: list[str]) -> dict[str, str]:
-    """Return a name for each column of the model, all with one suffix where the table has one of the names."""
-    suffix, number = "", 0
-    while set(taken) & {name + suffix for name in names}:
-        number += 1
-        suffix = "_model" if number == 1 else f"_model{number}"
-    return {name: name + suffix for name in names}

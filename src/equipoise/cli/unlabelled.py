@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli.output import say
-from equipoise.cli.predict import Scorer, blocks_of, check_replaceable, free_names
+from equipoise.cli.predict import blocks_of, check_replaceable
 from equipoise.cli.scored import write
+from equipoise.cli.scorer import Scorer, free_names
 from equipoise.text import counted
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def check_unlabelled(data: "Dataset", folder: Path) -> bool:
 def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     """Write the rows of a table without a target, with their predictions by a model that was just saved."""
     from equipoise import persistence
-    from equipoise.datasets.dataset import is_labelled
-    from equipoise.tables.reading import without_marks
+    from equipoise.datasets.target import is_labelled
+    from equipoise.tables.text_cells import without_marks
 
     about = persistence.read_card(model)["about"]
     scorer = Scorer(persistence.load(model, trusted=True), about, None, False, [])

@@ -1,28 +1,26 @@
 """A classification task: features, labels and what is known of them; and how a user's table becomes one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from pandas.api.types import infer_dtype, is_float_dtype, is_object_dtype
+from pandas.api.types import is_float_dtype, is_object_dtype
 from sklearn.base import clone
 
 from equipoise.datasets.roles import Roles, check_roles
+from equipoise.datasets.target import check_classes, is_labelled, labels_of, quoted, target_column
 from equipoise.dependence import Dependence
 from equipoise.tables.finding import Finding
 from equipoise.tables.frames import holds_pixels
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
-from equipoise.text import counted, listed
 
 __all__ = ["Dataset", "split_target"]
 
 _MOST_GROUPS, _ROWS_OF_A_GROUP = 20, 30  # of a column that a report shows unasked; rows in the median group
-TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def split_target(
     if len(unlabelled) and is_float_dtype(y.dtype):
         y = y.astype("int64")  # floats only because labels are missing
     counts = y.value_counts()
-    _check_classes(counts, len(unlabelled), column, name)
+    check_classes(counts, len(unlabelled), column, name)
     features = {time} if keep_time else set()
     X = table.drop(columns=[column, *(name for name in roles.values() if name not in features)])
     if X.shape[1] == 0:
@@ -259,7 +257,7 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
 def _check_columns(table: pd.DataFrame, name: str) -> None:
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
-        raise ValueError(f"column names must be unique, but {name} repeats {_quoted(repeated)}: rename them.")
+        raise ValueError(f"column names must be unique, but {name} repeats {quoted(repeated)}: rename them.")
     for column in filter(lambda column: is_object_dtype(table[column]), table):
         cell = next(iter(table[column].dropna()), None)
         if isinstance(cell, list | dict | set | np.ndarray):
@@ -267,66 +265,3 @@ def _check_columns(table: pd.DataFrame, name: str) -> None:
                 f"cells must be single values, but column {column!r} of {name} holds {type(cell).__name__}s: "
                 "drop it or spread it over several columns."
             )
-
-
-def target_column(columns: Sequence[str], target: str | int, name: str) -> str:
-    """Return the name of the target among those of the columns."""
-    wanted = str(target)
-    if wanted in columns:
-        return wanted
-    n_columns = len(columns)
-    if wanted.removeprefix("-").isdecimal():
-        position = int(wanted)
-        if 1 <= abs(position) <= n_columns:
-            return columns[position - 1 if position > 0 else position]
-        raise ValueError(f"there is no column {wanted} in {name}: it has {n_columns} columns, counted from 1.")
-    folded = {column.casefold(): column for column in columns}
-    near = [folded[found] for found in get_close_matches(wanted.casefold(), folded)]
-    if near:
-        raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {_quoted(near, 'or')}?")
-    raise ValueError(
-        f"there is no column {wanted!r} in {name}: its {n_columns} columns are {_quoted(columns)}. If "
-        "its file has no header line, read it with header=False (on the command line --no-header) and give "
-        "the target's position, -1 for the last column."
-    )
-
-
-def is_labelled(column: pd.Series) -> pd.Series:
-    """Return which cells of a target hold a label."""
-    return column.notna() & (column.astype(str).str.strip() != "") if infer_dtype(column) in TEXT else column.notna()
-
-
-def labels_of(column: pd.Series, name: str) -> pd.Series:
-    """Return the cells of a target as labels: text without blanks around it, integers or truth values."""
-    if is_float_dtype(column.dtype) and not (column % 1 == 0).all():
-        raise ValueError(
-            f"the target must name classes, but column {column.name!r} of {name} is continuous "
-            f"({column.nunique()} distinct values, such as {_quoted(column)}): cut it into classes first."
-        )
-    # Through Python values: a category, a nullable integer or a polars enum becomes what it stands for.
-    y = pd.Series(column.tolist(), name=column.name)
-    if infer_dtype(y) in TEXT:
-        y = y.astype(str).str.strip()  # a trailing blank would make a class of its own
-    return y
-
-
-def _check_classes(counts: pd.Series, n_unlabelled: int, column: str, name: str) -> None:
-    if len(counts) == 1:
-        beside = (
-            f" beside {counted(n_unlabelled, 'cell')} without a label. If these are a class, such as None or NA, which "
-            "pandas takes for missing, read the file with keep_default_na=False; otherwise give them a name"
-        )
-        raise ValueError(
-            f"the target needs two classes or more, but column {column!r} of {name} holds only "
-            f"{_quoted(counts.index)}{beside if n_unlabelled else ''}."
-        )
-    single = counts.index[counts == 1]
-    if len(single):
-        raise ValueError(
-            f"each class needs at least two rows, but of the {len(counts)} classes in column {column!r} of "
-            f"{name} these have a single row: {_quoted(single)}. Merge them with others or drop their rows."
-        )
-
-
-def _quoted(names: Iterable[Any], last: str = "and") -> str:
-    return listed(map(repr, names), last, most=5)

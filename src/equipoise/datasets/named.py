@@ -77,10 +77,8 @@ def fetch(name: str, *, data_home: str | Path | None = None) -> Path | None:
 
     Parameters
     ----------
-    name : str
-        One of `names()`.
-    data_home : str or Path, default=None
-        Where the rows are kept, see `equipoise.datasets.data_home`.
+    name, data_home
+        As in `load`.
 
     Returns
     -------

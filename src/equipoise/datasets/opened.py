@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.datasets.dataset import Dataset, is_labelled, labels_of, split_target, target_column
+from equipoise.datasets.dataset import Dataset, split_target
 from equipoise.datasets.sources import Names, Part, source_of
+from equipoise.datasets.target import is_labelled, labels_of, target_column
 from equipoise.tables.preprocessing import TablePreprocessor
-from equipoise.tables.reading import table_name, typed
+from equipoise.tables.reading import table_name
+from equipoise.tables.text_cells import typed
 from equipoise.text import counted
 
 _CELLS = 1 << 23  # of a sample, at most: 64 MB of numbers
@@ -85,7 +87,7 @@ class OpenTable:
         target : str or int
             As of `split_target`.
         most_rows : int, optional
-            By default as many as make 64 MB of numbers.
+            1 or more; a sample has one row of each class at least. By default as many as make 64 MB of numbers.
         random_state : int, default=0
             The same rows come from the same table, however it is stored.
         preprocessor : TablePreprocessor, optional
@@ -100,8 +102,10 @@ class OpenTable:
         Raises
         ------
         ValueError
-            If the target does not serve, or the table is damaged.
+            If the target does not serve, ``most_rows`` is less than 1, or the table is damaged.
         """
+        if most_rows is not None and not most_rows >= 1:
+            raise ValueError(f"most_rows must be 1 or more, or None for the default, but most_rows={most_rows!r}.")
         column = target_column(self.columns, target, self.name)
         counts = self.class_counts(column)
         unlabelled = counts.pop(None, 0)

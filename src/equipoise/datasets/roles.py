@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.columns import Column, MisfitError, read_column, spelling
+from equipoise.tables.columns import Column, read_column, spelling
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
+from equipoise.tables.misfits import MisfitError
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.text import counted, listed
 

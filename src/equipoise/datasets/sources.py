@@ -12,7 +12,8 @@ import pandas as pd
 
 from equipoise.files import TABLE_ENDINGS, is_mapped, table_files
 from equipoise.tables.parquet import ROWS_AT_ONCE
-from equipoise.tables.reading import file_columns, plain_names, table_batches, without_marks
+from equipoise.tables.reading import file_columns, plain_names, table_batches
+from equipoise.tables.text_cells import without_marks
 from equipoise.text import counted, listed
 
 Names = Sequence[str] | None

@@ -50,9 +50,7 @@ class CalibratedClassifier(OutOfFoldClassifier):
     held_out_ : HeldOutAnswers
         Calibrated probabilities of the training rows, from which a decision around this classifier learns without
         further fits. A saved model is without them.
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     Notes
@@ -132,12 +130,7 @@ class CalibratedClassifier(OutOfFoldClassifier):
         return Calibration(self.exponent_, self.intercepts_).apply(proba)
 
     def describe(self) -> Description:
-        """Give the exponent, the intercepts and the decision, once they are fitted.
-
-        Returns
-        -------
-        Description
-        """
+        """Give the exponent, the intercepts and the decision, once they are fitted."""
         if not hasattr(self, "exponent_"):
             return Description()
         intercepts = by_label(self.classes_, self.intercepts_)

@@ -91,9 +91,7 @@ class CapacityClassifier(OutOfFoldClassifier):
     positive_ : label
     threshold_ : float or None
         Of a share: the alarm is raised where the probability is greater.
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     See Also
@@ -159,12 +157,7 @@ class CapacityClassifier(OutOfFoldClassifier):
         return Rule(positive=self._positive(), threshold=self.threshold_)
 
     def describe(self) -> Description:
-        """Give the capacity, and the threshold of a share once it is tuned.
-
-        Returns
-        -------
-        Description
-        """
+        """Give the capacity, and the threshold of a share once it is tuned."""
         if not hasattr(self, "positive_"):
             return Description()
         label = str(self.positive_)

@@ -11,6 +11,7 @@ in q, so the priors found are the most likely ones.
 """
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from equipoise.sklearn_private import check_sample_weight
 
 _NEAR = 1e-6  # nats a row below the greatest mean log-likelihood: far less than rows enough could tell
 _MAX_PASSES = 10_000
+_ROUNDING = 0.05  # of the sum of a row, in half precision or of rounded decimals
 
 
 def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLike) -> NDArray[np.float64]:
@@ -29,7 +31,7 @@ def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLi
     Parameters
     ----------
     y_proba : array-like of shape (..., K)
-        Probabilities, classes last.
+        Probabilities, classes last; a row's sum may differ from 1 by rounding only.
     from_priors : array-like of shape (K,)
         Class priors that the model was trained under; positive, sum 1. Uniform for a model trained on
         balanced batches or with balanced weights. A series of pandas is read by its labels, in ascending order.
@@ -45,16 +47,18 @@ def correct_prior(y_proba: ArrayLike, from_priors: ArrayLike, to_priors: ArrayLi
     Raises
     ------
     ValueError
-        If ``y_proba`` holds a negative value or NaN, if priors do not fit it, do not sum to 1 or are negative
-        (``from_priors``: or 0), or if a row gives no probability to any class that ``to_priors`` allows.
+        If a row of ``y_proba`` holds a negative value or NaN or does not sum to 1, if priors are a dict, do not fit
+        it, do not sum to 1 or are negative (``from_priors``: or 0), or if a row gives no probability to any class that
+        ``to_priors`` allows.
 
     Examples
     --------
+    >>> from equipoise.decisions import correct_prior
     >>> correct_prior([0.5, 0.5], [0.5, 0.5], [0.9, 0.1]).round(3)
     array([0.9, 0.1])
     """
     ratios = _ratios(y_proba, from_priors)
-    weighed = ratios * _check_priors(to_priors, "to_priors", ratios)
+    weighed = ratios * checked_priors(to_priors, "to_priors", ratios.shape[-1])
     sums = weighed.sum(axis=-1, keepdims=True)
     if not (sums > 0).all():
         raise ValueError(
@@ -94,6 +98,7 @@ def estimate_priors(
 
     Examples
     --------
+    >>> from equipoise.decisions import estimate_priors
     >>> estimate_priors([[0.99, 0.01], [0.98, 0.02], [0.9, 0.1], [0.1, 0.9]], [0.9, 0.1]).round(2)
     array([0.62, 0.38])
     """
@@ -102,7 +107,7 @@ def estimate_priors(
         raise ValueError(f"y_proba must have the shape (n, K) with a row or more, got {ratios.shape}")
     weights = check_sample_weight(as_array(sample_weight), ratios, dtype=np.float64, ensure_non_negative=True)
     weights = weights / weights.sum()
-    priors = _check_priors(from_priors, "from_priors", ratios)
+    priors = checked_priors(from_priors, "from_priors", ratios.shape[-1])
     for _ in range(_MAX_PASSES):
         growth = (weights / (ratios @ priors)) @ ratios  # the gradient of the mean log-likelihood, too
         if growth.max() <= 1 + _NEAR:  # concave, so it is nowhere higher than here by more than that
@@ -114,23 +119,36 @@ def estimate_priors(
 
 def _ratios(y_proba: ArrayLike, from_priors: ArrayLike) -> NDArray[np.float64]:
     """Return p_k / pi_k, proportional to how likely a row is in each class."""
-    proba = np.asarray(y_proba, dtype=np.float64)
+    proba = np.asarray(as_array(y_proba), dtype=np.float64)
+    if not proba.ndim:
+        raise ValueError(f"y_proba must have the shape (..., K), classes last, got {y_proba!r}")
     if not (proba >= 0).all():
         raise ValueError(f"y_proba must hold probabilities, got {proba.min()!s} as the least; not logits")
-    before = _check_priors(from_priors, "from_priors", proba)
-    if (before == 0).any():
-        raise ValueError(f"from_priors must be positive, got {from_priors!r}; leave out the empty classes")
-    return proba / before
+    sums = proba.sum(axis=-1)
+    if not (far := np.abs(sums - 1)).size or far.max() <= _ROUNDING:
+        return proba / checked_priors(from_priors, "from_priors", proba.shape[-1], positive=True)
+    raise ValueError(
+        f"each row of y_proba must sum to 1, got a row of sum {sums.flat[far.argmax()]:g}; not scores, and classes on "
+        "the last axis"
+    )
 
 
-def _check_priors(priors: ArrayLike, name: str, proba: NDArray[np.float64]) -> NDArray[np.float64]:
+def checked_priors(priors: ArrayLike, name: str, n_classes: int, *, positive: bool = False) -> NDArray[np.float64]:
+    """Return class priors as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are a dict, not one a class, negative (or 0, if they must be positive), or do not sum to 1.
+    """
+    if isinstance(priors, Mapping):
+        raise ValueError(f"{name} must be in the order of the classes, got the dict {priors!r}; give a list")
     in_order = priors.sort_index() if hasattr(priors, "sort_index") else priors
-    values = np.asarray(in_order, dtype=np.float64)
-    if values.ndim != 1 or values.shape != proba.shape[-1:]:
-        raise ValueError(
-            f"{name} must hold one prior a class, the last axis of y_proba; "
-            f"got shape {values.shape} for y_proba of shape {proba.shape}"
-        )
+    values = np.asarray(as_array(in_order), dtype=np.float64)
+    if values.shape != (n_classes,):
+        raise ValueError(f"{name} must hold one prior for each of the {n_classes} classes, got shape {values.shape}")
     if not (values >= 0).all() or not np.isclose(values.sum(), 1, atol=1e-6):
         raise ValueError(f"{name} must not be negative and must sum to 1, got {priors!r}; divide counts by n")
+    if positive and (values == 0).any():
+        raise ValueError(f"{name} must be positive, got {priors!r}; leave out the empty classes")
     return values

@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
-from equipoise.decisions.prior import correct_prior, estimate_priors
+from equipoise.decisions.prior import checked_priors, correct_prior, estimate_priors
 from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
 from equipoise.describing import Description, Rule, by_label, has_trait, name_of
@@ -56,9 +56,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     classes_ : ndarray of shape (K,)
     priors_, target_priors_ : ndarray of shape (K,)
     decision_priors_ : ndarray of shape (K,) or None
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     Warns
@@ -145,25 +143,23 @@ class PriorCorrectedClassifier(ClassifierWrapper):
             If a parameter does not fit the classes.
         """
         self.estimator_, observed = estimator, np.asarray(observed, dtype=np.float64)
-        self.priors_ = self._priors("training_priors", observed)
+        self.priors_ = self._priors("training_priors", observed, positive=True)
         self.target_priors_ = self._priors("target_priors", observed)
-        correct_prior(self.priors_, self.priors_, self.target_priors_)  # raises for invalid priors
         self.decision_priors_ = None
         if self.decision_priors is not None:
             self.decision_priors_ = self._priors("decision_priors", observed)
-            correct_prior(self.priors_, self.priors_, self.decision_priors_)
         return self
 
-    def _priors(self, name: str, observed: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _priors(self, name: str, observed: NDArray[np.float64], *, positive: bool = False) -> NDArray[np.float64]:
         given = getattr(self, name)
         if isinstance(given, str):
-            return observed if given == "observed" else np.full(len(observed), 1 / len(observed))
+            given = observed if given == "observed" else np.full(len(observed), 1 / len(observed))
         if isinstance(given, (Mapping, pd.Series)):
             given = dict(given)
             if set(given) != set(self.classes_.tolist()):
                 raise ValueError(f"{name} must give a prior to each of {self.classes_.tolist()!r}, got {given!r}")
             given = [given[label] for label in self.classes_.tolist()]
-        return np.asarray(given, dtype=np.float64)
+        return checked_priors(given, name, len(observed), positive=positive)
 
     def adapt(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> "PriorCorrectedClassifier":
         """Estimate the target priors from unlabelled rows of where the classifier is to be used.
@@ -201,12 +197,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         return Rule(offsets=np.log(self.decision_priors_ / self.target_priors_))
 
     def describe(self) -> Description:
-        """Give the class priors that the probabilities are corrected from and to, and decided for, once fitted.
-
-        Returns
-        -------
-        Description
-        """
+        """Give the class priors that the probabilities are corrected from and to, and decided for, once fitted."""
         if not hasattr(self, "priors_"):
             return Description()
         priors = {"from_priors": self.priors_, "to_priors": self.target_priors_}
@@ -230,6 +221,8 @@ def _balancing(estimator: BaseEstimator) -> list[str]:
         return samplers + _balancing(estimator.steps[-1][1])
     found = []
     for name, value in estimator.get_params(deep=False).items():
+        if hasattr(value, "inclusion_proba"):  # its draw is undone, by odds or by weights
+            continue
         if name == "class_weight" and isinstance(value, str) and value == "balanced":
             found.append("class_weight='balanced'")
         elif hasattr(value, "fit_resample") or has_trait(value, "balances") or has_trait(value, "corrects_priors"):

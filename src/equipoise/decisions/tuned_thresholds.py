@@ -52,9 +52,7 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         In units of log probability; the first is 0.
     threshold_ : float
         For two classes: the second is decided where its probability is greater.
-    n_features_in_ : int
-        If the classifier has it.
-    feature_names_in_ : ndarray of str
+    n_features_in_, feature_names_in_
         If the classifier has them.
 
     Notes
@@ -131,12 +129,7 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         return Rule(offsets=self.offsets_)
 
     def describe(self) -> Description:
-        """Give the thresholds, once they are tuned.
-
-        Returns
-        -------
-        Description
-        """
+        """Give the thresholds, once they are tuned."""
         if not hasattr(self, "offsets_"):
             return Description()
         decision = {"thresholds": by_label(self.classes_, self.offsets_)}

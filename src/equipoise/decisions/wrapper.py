@@ -112,8 +112,8 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
-            Rows.
+        X : array-like or frame of shape (n, n_features)
+            In a container that `fit` takes.
 
         Returns
         -------

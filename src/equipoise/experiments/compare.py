@@ -1,16 +1,10 @@
 """`compare`: every recipe on one table, stored as it goes, so that the same call goes on after a stop."""
 
-import hashlib
-import platform
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import recipes as named
@@ -18,6 +12,7 @@ from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
 from equipoise.experiments.arms import taken_by
+from equipoise.experiments.begun import begin, fingerprint, going_on
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.costs import measured_costs, resumed_costs
 from equipoise.experiments.in_time import run_in_time
@@ -29,16 +24,11 @@ from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
-from equipoise.tables.finding import shortened
 from equipoise.text import called, listed
 from equipoise.training.machines import n_workers
 
-_OPTIONS = {"n_folds": "folds", "n_repeats": "repeats", "n_members": "members", "random_state": "seed"} | {
-    "data": "data, or how its columns are read and used"
-}
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _MANY_RARE = 500  # rows of the rarest class, from which on one division into folds tells enough
-_PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 
 
 def compare(
@@ -144,9 +134,9 @@ def compare(
     if not store.done():  # without any result, another request may take the folder
         costs = measured_costs(dataset, codes, wish, deadline, on_progress)
         schedule = Schedule(costs, deadline, folds, n_workers())
-        _begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
+        begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
-        protocol = _going_on(store, request, wish, deadline)
+        protocol = going_on(store, request, wish, deadline)
         costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
@@ -188,7 +178,11 @@ def _wanted(dataset: Dataset, recipes: Sequence[str] | None) -> tuple[str, ...]:
     if dataset.images:
         return _for_images(recipes)
     chosen = recipes or named.shortlist(*dataset.X.shape, dataset.y.nunique())
-    every = [name for name, recipe in named.RECIPES.items() if not recipe.slow and named.installed(name)]
+    every = [
+        name
+        for name, recipe in named.RECIPES.items()
+        if not (recipe.slow or recipe.images or not named.installed(name))
+    ]
     return tuple(dict.fromkeys(name for choice in chosen for name in (every if choice == "all" else [choice])))
 
 
@@ -225,107 +219,6 @@ def _check_options(n_folds: int, n_repeats: int | None, n_members: int, budget: 
         )
     if not 0 <= random_state < 2**32:
         raise ValueError(f"random_state must be an integer from 0 to {2**32 - 1}, got {random_state}.")
-
-
-def _begin(
-    store: Store,
-    request: dict[str, Any],
-    dataset: Dataset,
-    classes: NDArray[Any],
-    codes: NDArray[np.int64],
-    protocol: Protocol,
-) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # columns left out are in the summary
-        table = dataset.table_preprocessor().fit(dataset.X)
-    counts = np.bincount(codes)
-    columns = table.summary().astype(object)
-    store.put(
-        "problem",
-        {
-            "name": dataset.name,
-            "family": dataset.family,
-            "n_rows": len(codes),
-            "classes": [str(c) for c in classes],
-            "counts": counts.tolist(),
-            "mass": np.bincount(codes, dataset.weights).tolist(),
-            "rare": int(counts.argmin()),
-            "columns": columns.where(columns.notna(), None).to_dict("records"),
-            "notes": list(dataset.notes),
-            "findings": [finding.as_dict() | {"text": str(finding)} for finding in shortened(dataset.findings)],
-            "source": dataset.source,
-            "roles": dict(dataset.roles),
-            "by_time": dataset.times is not None,
-            "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
-            "grouped": dataset.groups is not None,
-            "weighted": dataset.weights is not None,
-            "sampled_from": None if dataset.class_counts is None else dataset.n_rows,
-        },
-    )
-    store.put("versions", versions())
-    store.put("request", request)
-    store.put("protocol", protocol.to_json())
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on."""
-    return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
-
-
-def _going_on(store: Store, request: dict[str, Any], wish: Protocol, deadline: Deadline) -> Protocol:
-    """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
-    before = _check_same(store, request)
-    protocol = Protocol.from_json(store.get("protocol"))
-    if before == request["budget"]:
-        return protocol
-    if protocol.share < 1:
-        raise ValueError(
-            f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
-            f"{deadline.option(before)}, and results compare at equal steps only: repeat that budget to go on, or "
-            "choose another folder (--out) for a new one."
-        )
-    store.put("request", request)
-    protocol = replace(wish, auto_seconds=protocol.auto_seconds)  # no cut, so results are as they would be
-    store.put("protocol", protocol.to_json())
-    return protocol
-
-
-def _check_same(store: Store, request: dict[str, Any]) -> float:
-    """Refuse another comparison than that of a store, and return the seconds of its time limit, which may differ."""
-    stored = store.get("request")
-    try:
-        before = float(stored["budget"])
-        Protocol.from_json(store.get("protocol"))
-        keys = dict.fromkeys([*request, *stored])
-        differing = [key for key in keys if key != "budget" and stored.get(key) != _as_json(request.get(key))]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise store.damaged(error) from error
-    if differing:
-        options = [_OPTIONS.get(key, key) for key in differing]
-        raise ValueError(
-            f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
-            f"choose another folder (--out) or repeat the original command."
-        )
-    return before
-
-
-def _as_json(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """Return a digest of a table's columns, cells and labels, and of how it is read."""
-    read_by = dataset.table_preprocessor().get_params(deep=False)
-    encoder = read_by.get("text_encoder")
-    read_by["text_encoder"] = getattr(encoder, "__qualname__", str(encoder))
-    digest = hashlib.sha256(repr(([str(c) for c in dataset.X.columns], read_by)).encode())
-    for part in (dataset.X, dataset.y):
-        digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
-    for name, values in (("groups", dataset.groups), ("times", dataset.times), ("weights", dataset.weights)):
-        if values is not None:
-            cells = pd.util.hash_pandas_object(pd.Series(values), index=False).to_numpy()
-            digest.update(name.encode() + cells.tobytes())
-    return digest.hexdigest()
 
 
 def results_path(folder: Path) -> Path:

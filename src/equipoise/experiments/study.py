@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from equipoise import recipes
 from equipoise.datasets import Dataset
 from equipoise.experiments.arms import Arm
-from equipoise.experiments.compare import versions
+from equipoise.experiments.begun import versions
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol

@@ -160,6 +160,8 @@ class ClassAugmentation(Parametrized):
         ------
         TypeError
             If ``x`` is no tensor, or labels or groups are needed but not given.
+        ValueError
+            If strengths or probabilities by class do not fit the classes and groups of the rows.
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"x must be a tensor of images to be augmented, but is a {type(x).__name__}.")
@@ -167,7 +169,7 @@ class ClassAugmentation(Parametrized):
         generator = torch.Generator(device=x.device).manual_seed(int(seed))
         kind = x.dtype if x.is_floating_point() else torch.float32
         values = self.start() if values is None else values
-        of_rows = {name: by_rows(value.to(x.device, kind), y, group) for name, value in values.items()}
+        of_rows = {name: by_rows(value.to(x.device, kind), y, group, name) for name, value in values.items()}
         augmented = torch.rand(len(x), generator=generator, device=x.device) < self.probability
         certain = torch.randint(len(self.ops), (len(x),), generator=generator, device=x.device)
         amounts = {}
@@ -203,16 +205,22 @@ class ClassAugmentation(Parametrized):
             )
 
 
-def by_rows(values: Tensor, y: Tensor | None, group: Tensor | None) -> Tensor:
+def by_rows(values: Tensor, y: Tensor | None, group: Tensor | None, name: str) -> Tensor:
     """Return the value of each row, from values of shape (), (K,) or (K, G); a mean for rows of probabilities."""
     if not values.ndim:
         return values
     if y is None or (values.ndim > 1 and values.shape[-1] > 1 and group is None):
         needed = ("class", "labels") if y is None else ("group", "groups")
         raise TypeError("Augmentation differs by {}, but no {} came: give them with the rows.".format(*needed))
-    if values.ndim == 1:
-        return values[y.long()] if not y.is_floating_point() else y.to(values) @ values
     column = torch.zeros(len(y), dtype=torch.int64, device=y.device) if group is None else group.long()
-    if not y.is_floating_point():
-        return values[y.long(), column]
-    return (y.to(values) * values[:, column].T).sum(-1)
+    try:
+        if values.ndim == 1:
+            return values[y.long()] if not y.is_floating_point() else y.to(values) @ values
+        return values[y.long(), column] if not y.is_floating_point() else (y.to(values) * values[:, column].T).sum(-1)
+    except (IndexError, RuntimeError):
+        of = f"{y.shape[-1]} classes" if y.is_floating_point() else f"classes up to {int(y.max())}"
+        groups = "" if group is None else f" and groups up to {int(group.max())}"
+        raise ValueError(
+            f"{name} must hold one value for all rows, for each class, or for each class and group, but its shape is "
+            f"{tuple(values.shape)}, and the batch has {of}{groups}."
+        ) from None

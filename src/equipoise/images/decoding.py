@@ -41,6 +41,7 @@ class Header:
     deep : bool
         Whether pixels have 16 bits.
     transparent : bool
+        Whether a pixel is.
     """
 
     height: int
@@ -51,7 +52,7 @@ class Header:
 
 
 def header(file: Path) -> Header:
-    """Read the header of an image file, without its pixels.
+    """Read the header of an image file, without its pixels, unless they may be transparent.
 
     Raises
     ------
@@ -61,7 +62,10 @@ def header(file: Path) -> Header:
         width, height = image.size
         if _orientation(image) in _TURNED:
             height, width = width, height
-        return Header(height, width, image.mode in _GREY, image.mode in _DEEP, _is_transparent(image))
+        transparent = False
+        if _has_alpha(image) and image.mode not in _DEEP:
+            transparent = image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+        return Header(height, width, image.mode in _GREY, image.mode in _DEEP, transparent)
 
 
 def decode(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
@@ -103,7 +107,7 @@ def _bytes(image: Image.Image, channels: int) -> NDArray[np.uint8]:
         return np.repeat(grey[None], channels, axis=0)
     if image.mode == "F":
         raise BrokenImageError("its pixels are floats, whose range is not known")
-    if _is_transparent(image):
+    if _has_alpha(image):
         layers = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
     mode = "L" if channels == 1 else "RGB"
@@ -111,7 +115,7 @@ def _bytes(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     return pixels[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
-def _is_transparent(image: Image.Image) -> bool:
+def _has_alpha(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
 
 

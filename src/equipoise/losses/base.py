@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.losses.counts import ByClass, by_class, checked_counts
-from equipoise.losses.reduction import Reducing, Reduction, by_row
+from equipoise.losses.reduction import Reducing, Reduction, by_row, check_reduction
 
 
 class WeightedLoss(nn.Module):
@@ -46,6 +46,7 @@ class WeightedLoss(nn.Module):
         ignore_index: int = -100,
     ) -> None:
         super().__init__()
+        check_reduction(reduction)
         self.register_buffer("class_counts", None if class_counts is None else checked_counts(class_counts))
         self.register_buffer("w", checked_values(w, "w"))
         self.reduction = reduction

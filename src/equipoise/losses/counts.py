@@ -1,7 +1,9 @@
 """Values by class, such as class counts, and the formulas on counts that losses share."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from itertools import count, pairwise
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,9 +93,18 @@ def checked_counts(class_counts: ByClass) -> Tensor:
     Raises
     ------
     ValueError
-        If a class has no rows.
+        If a class has no rows, or the keys of a mapping count from 0 and leave a number out.
     """
     counts = by_class(class_counts, "class_counts")
+    given: Any = class_counts
+    codes = set(given if isinstance(given, Mapping) else given.index if hasattr(given, "iloc") else ())
+    if 0 in codes and all(isinstance(label, Integral) for label in codes):
+        absent = next(code for code in count() if code not in codes)
+        if absent < len(codes):
+            raise ValueError(
+                f"class_counts must give rows to each class, but its keys {sorted(codes)!r} leave out class {absent}: "
+                f"add it, or give an array in the order of class codes if there is no such label."
+            )
     if not counts.ndim or not counts.numel():
         raise ValueError(f"class_counts must hold one number a class, but class_counts={class_counts!r}.")
     bad = ~((counts > 0) & counts.isfinite())
@@ -112,9 +123,17 @@ def derived(formula: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
     return formula(counts.cpu().double()).to(counts.device, dtype)
 
 
-def log_priors(counts: Tensor) -> Tensor:
-    """Logarithm of the class priors, ``log pi_k``."""
-    return derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
+def log_priors(counts: Tensor, tau: float = 1.0) -> Tensor:
+    """Logarithm of the class priors times a strength, ``tau log pi_k``.
+
+    Raises
+    ------
+    ValueError
+        If ``tau`` is no finite number.
+    """
+    if not isinstance(tau, Real) or not math.isfinite(tau):
+        raise ValueError(f"tau must be a finite number, but tau={tau!r}: 1 balances the classes, 0 has no effect.")
+    return tau * derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
 
 
 def shares_of_largest(counts: Tensor, gamma: float) -> Tensor:

@@ -106,7 +106,17 @@ class DeferredReweighting(nn.Module):
         self.loss.reduction = reduction
 
     def set_progress(self, progress: float) -> None:
-        """Set the weights for a share of the run, from 0 at its start to 1 at its end."""
+        """Set the weights for a share of the run, from 0 at its start to 1 at its end.
+
+        Raises
+        ------
+        ValueError
+            If it is no such share.
+        """
+        if not 0 <= progress <= 1:
+            raise ValueError(
+                f"The progress must be a share of the run, 0 to 1, but is {progress!r}: give epoch / n_epochs."
+            )
         self.loss.w = self.weights if progress >= self.start else torch.ones_like(self.weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

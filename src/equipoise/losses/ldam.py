@@ -45,6 +45,10 @@ class LDAMLoss(WeightedLoss):
     ``-log softmax_y(s (z - m_y [k = y]))``. Margins need logits of a known range, such as the cosines of features and
     class weights that `equipoise.networks.CosineLinear` returns.
 
+    For a row of probabilities Y, such as `ReMix` gives, every class has the share ``Y_k`` of its margin: the loss is
+    ``-sum_k Y_k log softmax_k(s (z - m Y))``, which for a one-hot row is the loss above. The form is ours, since the
+    paper has none.
+
     Parameters
     ----------
     class_counts : array-like of shape (K,) or (R, K), or mapping

@@ -67,5 +67,5 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
 
     def __init__(self, class_counts: ByClass, *, tau: float = 1.0, **reducing: Unpack[Reducing]) -> None:
         counts = checked_counts(class_counts)
-        super().__init__(offset=tau * log_priors(counts), **reducing)
+        super().__init__(offset=log_priors(counts, tau), **reducing)
         self.class_counts = counts

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss, checked_values
 from equipoise.losses.counts import ByClass
-from equipoise.losses.reduction import Reducing, Reduction, accept, by_row, cross_entropy
+from equipoise.losses.reduction import Reducing, Reduction, Rows, accept, by_row, cross_entropy
 
 
 def parametric_cross_entropy(
@@ -38,7 +38,7 @@ def parametric_cross_entropy(
     logits : Tensor of shape (..., B, K)
         Leading axes, if any, are replicas.
     target : Tensor of shape (..., B), integer, or (..., B, K), floating
-        Class indices or probabilities.
+        Class indices or probabilities. That probabilities sum to 1 is not checked: a row of sum 2 counts as two rows.
     w, offset, delta : Tensor of shape (K,) or (..., K), optional
         Weights w, offsets l and multipliers delta, for all replicas or for each; 1, 0 and 1 by default. With `group`
         they have a last axis of groups, ``(K, G)`` or ``(..., K, G)``. Gradients reach them.
@@ -74,13 +74,25 @@ def parametric_cross_entropy(
     >>> parametric_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1]), offset=offset, reduction="none")
     tensor([0.1054, 2.3026])
     """
-    rows = accept(logits, target, ignore_index)
+    return adjusted_cross_entropy(accept(logits, target, ignore_index), w, offset, delta, group, reduction)
+
+
+def adjusted_cross_entropy(
+    rows: Rows,
+    w: ByClass | None,
+    offset: ByClass | None,
+    delta: ByClass | None,
+    group: Tensor | None,
+    reduction: Reduction,
+    made_of: str | None = None,
+) -> Tensor:
+    """`parametric_cross_entropy` of a batch that passed `accept`; errors blame what the parameters were made of."""
     adjusted = rows.logits
     if delta is not None:
-        adjusted = adjusted * by_row(delta, adjusted, "delta", group)
+        adjusted = adjusted * by_row(delta, adjusted, made_of or "delta", group)
     if offset is not None:
-        adjusted = adjusted + by_row(offset, adjusted, "offset", group)
-    weights = None if w is None else by_row(w, adjusted, "w", group)
+        adjusted = adjusted + by_row(offset, adjusted, made_of or "offset", group)
+    weights = None if w is None else by_row(w, adjusted, made_of or "w", group)
     return cross_entropy(adjusted, rows, weights, reduction)
 
 
@@ -174,6 +186,6 @@ class ParametricCrossEntropy(WeightedLoss):
                 f"Groups need num_groups and the other way round, but num_groups={self.num_groups!r} and "
                 f"{'no groups came' if group is None else 'groups came'}: give both or neither."
             )
-        return parametric_cross_entropy(
-            logits, target, w=self.w, offset=self.offset, delta=self.delta, group=group, **self._reducing()
-        )
+        rows = accept(logits, target, self.ignore_index)
+        made_of = None if self.class_counts is None else "class_counts"
+        return adjusted_cross_entropy(rows, self.w, self.offset, self.delta, group, self.reduction, made_of)

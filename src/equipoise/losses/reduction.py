@@ -104,28 +104,42 @@ def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = No
     ValueError
         If the values do not fit the classes and replicas of the logits, or the groups do not fit its rows.
     """
-    *batch_dims, _, n_classes = logits.shape
     values = by_class(values, name)
-    *own, of_classes = values.shape if group is None else values.shape[:-1]
-    if of_classes != n_classes or own not in ([], batch_dims):
-        raise ValueError(
-            f"{name} must hold one value a class{'' if group is None else ' and group'}, for all replicas or for "
-            f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
-        )
+    check_classes(values, logits, name, grouped=group is not None)
     values = values.to(logits)
     if group is None:
         return values.unsqueeze(-2)
-    if group.is_floating_point() or group.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
-            f"{tuple(group.shape)} and its dtype {group.dtype}."
-        )
-    columns = values.mT.expand(*batch_dims, values.shape[-1], n_classes)
+    check_group(group, logits)
+    columns = values.mT.expand(*logits.shape[:-2], values.shape[-1], logits.shape[-1])
     try:
         return columns.gather(-2, group.long().unsqueeze(-1).expand(logits.shape))
     except (IndexError, RuntimeError):
         check_range(group, values.shape[-1])
         raise
+
+
+def check_classes(values: Tensor, logits: Tensor, name: str, *, grouped: bool = False) -> None:
+    """Refuse values by class, or class and group, that do not fit the classes and replicas of the logits."""
+    if not grouped and values.shape == logits.shape[-1:]:  # of one loss, soon done
+        return
+    *batch_dims, _, n_classes = logits.shape
+    *own, of_classes = values.shape[:-1] if grouped else values.shape
+    if of_classes != n_classes or own not in ([], batch_dims):
+        raise ValueError(
+            f"{name} must hold one value a class{' and group' if grouped else ''}, for all replicas or for "
+            f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
+        )
+
+
+def check_group(group: Tensor, logits: Tensor) -> None:
+    """Refuse groups that are not one integer a row of the logits."""
+    if not isinstance(group, Tensor):
+        raise TypeError(f"group must be a torch.Tensor, but came as a {type(group).__name__}: convert it first.")
+    if group.is_floating_point() or group.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"group must hold an integer a row, of shape {tuple(logits.shape[:-1])}, but its shape is "
+            f"{tuple(group.shape)} and its dtype {group.dtype}."
+        )
 
 
 def check_range(group: Tensor | None, n_groups: int) -> None:
@@ -169,10 +183,15 @@ def _looked_up(loss: Callable[..., Tensor], values: Tensor, rows: Rows, reductio
         ) from None
 
 
-def reduced(values: Tensor, rows: Rows, reduction: Reduction) -> Tensor:
-    """Reduce values ``(..., B)`` over rows to one value a replica ``(...)``; the mean of no rows is 0."""
+def check_reduction(reduction: Reduction) -> None:
+    """Refuse an unknown reduction with a `ValueError`."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', but reduction={reduction!r}.")
+
+
+def reduced(values: Tensor, rows: Rows, reduction: Reduction) -> Tensor:
+    """Reduce values ``(..., B)`` over rows to one value a replica ``(...)``; the mean of no rows is 0."""
+    check_reduction(reduction)
     if reduction == "none":
         return values
     total = values.sum(-1)

@@ -77,6 +77,6 @@ class VSLoss(ParametricCrossEntropy):
         self, class_counts: ByClass, *, tau: float = 1.0, gamma: float = 0.2, **reducing: Unpack[Reducing]
     ) -> None:
         counts = checked_counts(class_counts)
-        offset, delta = tau * log_priors(counts), shares_of_largest(counts, gamma)
+        offset, delta = log_priors(counts, tau), shares_of_largest(counts, gamma)
         super().__init__(offset=offset, delta=delta, **reducing)
         self.class_counts = counts

@@ -17,16 +17,8 @@ class SmallCNN(nn.Sequential):
 
     Parameters
     ----------
-    shape : tuple of int
-        Channels, height and width of an image.
-    n_classes : int
-    head : callable, default=nn.Linear
-        Constructor of the last layer, ``nn.Linear`` or ``partial(CosineLinear, scale=30)``.
-
-    **Shape**
-
-    - input ``(B, *shape)``
-    - output, logits ``(B, n_classes)``
+    shape, n_classes, head
+        As in `ResNet`, which has the same input and output.
 
     Raises
     ------

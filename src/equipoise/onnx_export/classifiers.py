@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from equipoise.bilevel.row_score import LEAST, RowScore
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier, ResampledClassifier
 from equipoise.decisions import (
     CalibratedClassifier,
@@ -23,6 +24,7 @@ from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.images import image_graph, networks_on_images
 from equipoise.onnx_export.table import table_graph
 from equipoise.onnx_export.trees import tree_probabilities
+from equipoise.samplers.mubo_rows import RowInclusion
 from equipoise.tables import PiecewiseLinearEncoder, TablePreprocessor
 from equipoise.training import FittedEnsemble
 from equipoise.training.scaling import Standardizer
@@ -125,7 +127,22 @@ def _(model: MUBOClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: ResampledClassifier, graph: Graph, rows: str | None) -> str:
-    return probabilities(model.classifier_, graph, rows)
+    """Odds of the classifier, divided by those of being drawn."""
+    proba, inclusion = probabilities(model.classifier_, graph, rows), model.inclusion_
+    if inclusion is None:
+        return proba
+    if not isinstance(inclusion, RowInclusion) or any(isinstance(width, tuple) for _, width in graph.inputs.values()):
+        raise ValueError(
+            f"{type(model.sampler).__name__} draws these rows with probabilities that have no ONNX graph, and without "
+            "them the odds would be wrong. Predict in Python, or use a sampler without inclusion_proba."
+        )
+    rows = graph.cast(_clipped(graph, _matrix(graph, model, rows), inclusion.scaler), np.float32)
+    columns = [_column(graph, proba, code) for code in range(len(model.classes_))]
+    for code, law in inclusion.score.inclusion.items():
+        scaled = graph.add("Mul", _score(graph, inclusion.score, rows, code), graph.constant(law.scale, np.float64))
+        chance = graph.add("Add", scaled, graph.constant(law.base, np.float64))
+        columns[code] = graph.add("Div", columns[code], graph.add("Min", chance, graph.constant(1, np.float64)))
+    return _normalized(graph, graph.add("Concat", *columns, axis=1))
 
 
 @probabilities.register
@@ -228,6 +245,38 @@ def _cosines(graph: Graph, value: str, layer: np.ndarray, scale: np.ndarray) -> 
     lengths = np.maximum(np.linalg.norm(layer, axis=-2, keepdims=True), LEAST_NORM)
     columns = graph.constant(scale * layer / lengths, layer.dtype)
     return graph.add("Div", graph.add("MatMul", value, columns), graph.add("Max", norms, least))
+
+
+def _score(graph: Graph, score: RowScore, rows: str, code: int) -> str:
+    """Add scores of rows as if they were of a class, (n, 1), as `RowScore.of` gives them."""
+    assert score.pilot is not None  # a search has one after its first step
+    proba, least = _networks(graph, score.pilot.weights_, rows), graph.constant(LEAST, np.float64)
+    if score.scorer is None:
+        odds = proba if score.priors is None else graph.add("Mul", proba, graph.constant(score.priors, np.float64))
+        loss = graph.add("Neg", graph.add("Log", _column(graph, _normalized(graph, odds), code)))
+        return graph.add("Max", loss, least)
+    logs = graph.add("Log", graph.add("Max", proba, least))
+    own, axis = _column(graph, logs, code), graph.constant([1], np.int64)
+    others = graph.constant([k for k in range(score.n_classes) if k != code], np.int64)
+    best = graph.add("ReduceMax", graph.add("Gather", logs, others, axis=1), axis, keepdims=1)
+    margin = graph.add("Div", graph.add("Sub", own, best), graph.constant(4, np.float64))
+    near = [_log_distances(graph, rows, part) for part in score.landmarks]
+    seen = [graph.cast(value, np.float32) for value in (rows, graph.add("Neg", own), margin, *near)]
+    found = _networks(graph, score.scorer.weights_, graph.add("Concat", *seen, axis=1))
+    return graph.add("Div", _column(graph, found, 1), graph.add("Max", _column(graph, found, 0), least))
+
+
+def _log_distances(graph: Graph, rows: str, landmarks: np.ndarray) -> str:
+    """Add the logarithm of 1 and the distance to the nearest landmark, (n, 1)."""
+    rows, marks, axis = graph.cast(rows, np.float64), landmarks.astype(np.float64), graph.constant([1], np.int64)
+    products = graph.add("MatMul", rows, graph.constant(-2 * marks.T))
+    squares = graph.add("Sum", graph.add("ReduceSumSquare", rows, axis), products, graph.constant((marks**2).sum(1)))
+    nearest = graph.add("Max", graph.add("ReduceMin", squares, axis), graph.constant(0, np.float64))
+    return graph.add("Log", graph.add("Add", graph.add("Sqrt", nearest), graph.constant(1, np.float64)))
+
+
+def _column(graph: Graph, value: str, code: int) -> str:
+    return graph.add("Gather", value, graph.constant([code], np.int64), axis=1)
 
 
 def _normalized(graph: Graph, value: str) -> str:

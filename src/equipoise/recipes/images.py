@@ -39,8 +39,7 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
     """Return the parameters of `NeuralClassifier` by which a recipe trains on images.
 
     Images are shifted by up to an eighth of their shorter side and mirrored, left to right; where a recipe mixes rows,
-    before that. Grey images are augmented as those in colour. ``auto-images`` has a wider network than the others, and
-    predicts from more views.
+    before that. Grey images are augmented as those in colour. ``auto-images`` predicts from more views.
 
     Raises
     ------
@@ -60,7 +59,7 @@ def parameters_for_images(recipe: Recipe) -> dict[str, Any]:
         augmented: Any = clone(transform, safe=False).set_params(between=Augment(crop=_CROP), per_row=True)
     else:
         augmented = Augment(crop=_CROP) if transform is None else clone(transform, safe=False)
-    common = _COMMON | ({"network": "fast_cnn", "views": 6} if recipe.name == AUTO_IMAGES else {})
+    common = _COMMON | ({"views": 6} if recipe.name == AUTO_IMAGES else {})
     network = {"cosine_mlp": f"cosine_{common['network']}"}.get(parts.get("network", ""), common["network"])
     return common | {"batch_transform": augmented, "network": network}
 

@@ -88,10 +88,8 @@ TREATMENTS = [
     Recipe("vs", "vector scaling, LA and CDT in one loss", {"loss": VSLoss}),
     Recipe(
         AUTO_IMAGES,
-        "for images: a wide network, batches drawn by square roots of class sizes, logit adjustment for the rest",
+        "for images: batches drawn by square roots of class sizes, logit adjustment for the rest",
         {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
-        slow=True,
-        cost=3.0,
         images=True,
     ),
     Recipe("autobalance", "AutoBalance, a search for the loss on validation rows", {"loss": AutoBalance()}, cost=2.5),

@@ -59,10 +59,7 @@ REFERENCES = [
         cost=0.5,
     ),
     Recipe(
-        "easy-ensemble",
-        "AdaBoost on several under-samplings (Liu et al. 2009)",
-        make=EasyEnsembleClassifier,
-        cost=1.0,
+        "easy-ensemble", "AdaBoost on several under-samplings (Liu et al. 2009)", make=EasyEnsembleClassifier, cost=1.0
     ),
     Recipe(
         "balanced-bagging",

@@ -29,12 +29,8 @@ def write_data(
 
     Parameters
     ----------
-    comparison : Comparison
-        With a result or more.
-    path : Path
-        Of the file; its folder must exist.
-    command : str
-        What to type to run the comparison again.
+    comparison, path, command
+        As in `write_report`.
     groups : mapping, optional
         Records of `equipoise.experiments.by_group.by_group`.
     show_values : bool, default=False
@@ -91,12 +87,8 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
 
     Parameters
     ----------
-    comparison : Comparison
-        With a result or more.
-    path : Path
-        Of the file; its folder must exist.
-    command : str
-        What to type to run the comparison again.
+    comparison, path, command
+        As in `write_report`.
 
     Raises
     ------

@@ -29,10 +29,8 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
 
     Parameters
     ----------
-    comparison : Comparison
-        With a result or more.
-    path : Path
-        Of the page; its folder must exist.
+    comparison, path
+        As in `write_report`.
     command : str
         The ``equipoise compare`` command of the comparison. The page completes it to one that fits the setting.
 

@@ -31,16 +31,12 @@ def write_folder(
 
     Parameters
     ----------
-    comparison : Comparison
-        With a result or more.
     folder : Path
         Must exist.
-    command : str
-        What to type to run the comparison again.
     typed : bool, default=True
         Whether it is a command of the command line, which the explorer completes.
-    reviewed, pictures, reading, groups, show_values
-        As of `write_report`.
+    comparison, command, reviewed, pictures, reading, groups, show_values
+        As in `write_report`.
 
     Raises
     ------

@@ -73,6 +73,7 @@ def write_report(
     Parameters
     ----------
     comparison : Comparison
+        With a result or more.
     path : Path
         Of the page; its folder must exist.
     command : str

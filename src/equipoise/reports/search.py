@@ -100,26 +100,12 @@ def _check(history: pd.DataFrame) -> None:
 def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
     accepted = steps["accepted"].to_numpy(dtype=bool)
     x, y = steps["step"].to_numpy(), steps["objective"].to_numpy()
-    panel.plot(
-        x[accepted],
-        y[accepted],
-        "o-",
-        color=SERIES[0],
-        linewidth=1.4,
-        markersize=5,
-        alpha=0.8,
-        label="accepted (one line per restart)" if first else None,
+    kinds: tuple[tuple[Any, str, str, dict[str, Any]], ...] = (
+        (accepted, "o-", "accepted (one line per restart)", {"linewidth": 1.4, "markersize": 5, "alpha": 0.8}),
+        (~accepted, "x", "rejected", {"markersize": 4.5, "markeredgewidth": 1.2, "alpha": 0.7}),
     )
-    panel.plot(
-        x[~accepted],
-        y[~accepted],
-        "x",
-        color=SERIES[1],
-        markersize=4.5,
-        markeredgewidth=1.2,
-        alpha=0.7,
-        label="rejected" if first else None,
-    )
+    for (rows, mark, label, style), colour in zip(kinds, SERIES):
+        panel.plot(x[rows], y[rows], mark, color=colour, label=label if first else None, **style)
 
 
 def _size(panel: Axes, steps: pd.DataFrame) -> None:

@@ -72,14 +72,10 @@ class SSG(GANOverSampler):
     role : {"latent", "real"}, default="latent"
         Role of SVM-SMOTE's rows: latent rows, from which the generator starts as from SMOTE's in `SMOTifiedGAN`; or
         more real rows, with a generator that starts from noise. The paper's abstract allows both readings.
-    sampling_strategy : float, str, dict or callable, default="auto"
-        Classes to over-sample and their sizes, as in imbalanced-learn's over-samplers.
     variant : {"default", "paper"}, default="default"
-        ``"paper"``: the paper's training, as far as it is known: raw features, SVM-SMOTE fitted on all rows, a fixed
-        number of epochs at a learning rate of 1e-5, and synthetic rows generated in one batch with its own batch-norm
-        statistics. ``"default"``: the repairs of `SMOTifiedGAN`.
-    n_gans, max_epochs, batch_size, learning_rate, n_iter_no_change, max_time, verbose, random_state
-        As in `SMOTifiedGAN`, with a batch size of 32 in both variants. The time limit excludes SVM-SMOTE.
+        As in `GBO`; ``"paper"`` fits SVM-SMOTE on all rows.
+    sampling_strategy, n_gans, max_epochs, batch_size, learning_rate, n_iter_no_change, max_time, verbose, random_state
+        As in `GBO`. The time limit excludes SVM-SMOTE.
 
     Attributes
     ----------

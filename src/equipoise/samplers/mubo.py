@@ -5,15 +5,12 @@ Algorithm 1. An outer loop proposes micro-samples of the majority classes and ke
 objective; an inner loop trains a network on what is kept.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
-import joblib
 import numpy as np
 import pandas as pd
 from imblearn.under_sampling.base import BaseCleaningSampler
@@ -23,8 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from equipoise.bilevel.checkpoint import load_search, save_search
-from equipoise.bilevel.row_search import Record, RowSearch, new_restart, search_rows, train_restarts
+from equipoise.bilevel.row_search import new_restart
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes
 from equipoise.containers import readable
 from equipoise.dependence import Dependence
@@ -32,15 +28,13 @@ from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
 from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
+from equipoise.samplers.mubo_search import networks_of, request, row_search, rows_kept, run
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 
-_OUTER_STEPS = 100
-_HIDDEN = (256, 128)
 _SCALED_ON = 100_000  # rows that means and deviations are taken from, at most
-_MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
 
 
 class MUBO(AnyContainer, BaseCleaningSampler):
@@ -150,6 +144,12 @@ class MUBO(AnyContainer, BaseCleaningSampler):
     --------
     imblearn.under_sampling.RandomUnderSampler : Rows at random, without a search.
     equipoise.ResampledClassifier : Any classifier on the rows kept; on those that a score drew, its odds corrected.
+
+    Notes
+    -----
+    The weights of ``selector="score"`` and ``"loss"`` can be large, and mislead flexible models: boosting fitted with
+    `sample_weight_` may expect nearly twice the events there are, where a logistic model expects about as many as there
+    are. Use `ResampledClassifier`, which corrects odds in place of weighting rows.
 
     References
     ----------
@@ -276,52 +276,48 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         sample_weight: NDArray[np.float64] | None = None,
         dependence: Dependence | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        variant, rng = (
-            VARIANTS[self.variant],
-            np.random.default_rng(check_random_state(self.random_state).randint(1 << 31)),
-        )
+        variant = VARIANTS[self.variant]
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(1 << 31))
         classes, codes = class_codes(y)
         scaler = self._scaler(X, variant, rng)
         majority = np.searchsorted(classes, list(self.sampling_strategy_)).tolist()
         whole = whole_problem(Scaled(X, scaler), codes, len(classes), majority, sample_weight)
-        select = self._by_search if self.selector == "search" else self._by_score
-        select(whole, variant, rng, classes, scaler, dependence)
+        if self.selector == "search":
+            networks = self._by_search(whole, variant, rng, dependence)
+        else:
+            networks = self._by_score(whole, scaler, rng, dependence)
+        self.classifier_ = FittedEnsemble(networks, classes, scaler)
         return safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
 
     def _by_search(
-        self,
-        whole: RowProblem,
-        variant: Variant,
-        rng: np.random.Generator,
-        classes: NDArray[Any],
-        scaler: Standardizer | None,
-        dependence: Dependence | None,
-    ) -> None:
+        self, whole: RowProblem, variant: Variant, rng: np.random.Generator, dependence: Dependence | None
+    ) -> list[TrainedNetwork]:
         restarts = []
         for seed in rng.integers(1 << 31, size=self.n_restarts).tolist():
             rng = np.random.default_rng([seed])
             problem = held_out(whole, self.validation_fraction, rng, dependence) if variant.holds_out else whole
             restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
-        search = self._search(variant, len(classes))
-        self.history_ = pd.DataFrame(self._searched(search, restarts))
-        self.restarts_ = [self._rows(whole, restart) for restart in restarts]
+        search = row_search(variant, whole.n_classes, **self._parameters_of(row_search))
+        with ProgressBars(Console(quiet=not self.verbose)) as bars:
+            records = run(
+                search,
+                restarts,
+                checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+                request=lambda: self._request(search.inner_steps, restarts),
+                max_time=self.max_time,
+                on_step=lambda done, total: bars.advance("searching", done, total),
+            )
+        self.history_ = pd.DataFrame(records)
+        self.restarts_ = [rows_kept(whole, restart) for restart in restarts]
         self.sample_indices_ = self.restarts_[int(np.argmin([restart.objective for restart in restarts]))]
         self.sample_weight_ = None if whole.weights is None else whole.weights[self.sample_indices_]
-        networks = self._networks(search, variant, restarts, self.restarts_)
-        self.classifier_ = FittedEnsemble([network for network in networks if network is not None], classes, scaler)
+        return networks_of(search, variant, restarts, self.restarts_)
 
     def _by_score(
-        self,
-        whole: RowProblem,
-        variant: Variant,
-        rng: np.random.Generator,
-        classes: NDArray[Any],
-        scaler: Standardizer | None,
-        dependence: Dependence | None,
-    ) -> None:
-        parameters = self.get_params(deep=False)
-        check_parameters(parameters)
-        search = score_search(**{name: parameters[name] for name in signature(score_search).parameters})
+        self, whole: RowProblem, scaler: Standardizer | None, rng: np.random.Generator, dependence: Dependence | None
+    ) -> list[TrainedNetwork]:
+        check_parameters(self.get_params(deep=False))
+        search = score_search(**self._parameters_of(score_search))
         problem = held_out(whole, self.validation_fraction, rng, dependence)
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
             chosen = choose(
@@ -339,7 +335,15 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.inclusion_probabilities_ = chosen.probabilities
         self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
         self.inclusion_ = RowInclusion(chosen.score, scaler)
-        self.classifier_ = FittedEnsemble([chosen.pilot], classes, scaler)
+        return [chosen.pilot]
+
+    def _parameters_of(self, make: Callable[..., Any]) -> dict[str, Any]:
+        """Return the parameters that a function takes by name."""
+        own = self.get_params(deep=False)
+        return {name: own[name] for name, each in signature(make).parameters.items() if each.kind is each.KEYWORD_ONLY}
+
+    def _request(self, inner_steps: int | None, restarts: Sequence[Restart]) -> str:
+        return request(self.get_params(), inner_steps, restarts)
 
     @available_if(lambda self: self.selector != "search")
     def inclusion_proba(self, X: Any) -> NDArray[np.float64]:
@@ -371,77 +375,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         rows = np.arange(n) if n <= _SCALED_ON else np.sort(rng.choice(n, _SCALED_ON, replace=False))
         return Standardizer.of(Scaled(X, None)[rows], clip=None if self.selector == "search" else CLIP)
 
-    def _search(self, variant: Variant, n_classes: int) -> RowSearch:
-        search, max_iter = variant.search, self.max_iter or _OUTER_STEPS
-        hidden = tuple(int(size) for size in self.hidden_layer_sizes or _HIDDEN)
-        settings = replace(
-            search.settings,
-            network=variant.network(hidden, n_classes),
-            gradient_tolerance=self.tol,
-            batch_size=self.batch_size or search.settings.batch_size,
-            learning_rate=self.learning_rate or search.settings.learning_rate,
-        )
-        max_epochs = self.max_epochs or search.max_epochs
-        return replace(
-            search,
-            settings=settings,
-            max_iter=max_iter,
-            max_epochs=max_epochs,
-            evaluation_epochs=min(search.evaluation_epochs, max_epochs),
-            inner_steps=None if self.max_steps is None else max(1, self.max_steps // max_iter),
-            n_iter_no_change=self.n_iter_no_change or search.n_iter_no_change,
-            proposal=self.proposal or search.proposal,
-            objective=self.objective or search.objective,
-            acceptance=self.acceptance or search.acceptance,
-        )
-
-    def _searched(self, search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
-        path, request, records = None, "", []
-        if self.checkpoint is not None:
-            path, request = Path(self.checkpoint), self._request(search.inner_steps, restarts)
-            if path.exists():
-                network, problem = search.settings.network, restarts[0].problem
-                pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
-                records = load_search(path, request, restarts, pattern)
-        with ProgressBars(Console(quiet=not self.verbose)) as bars:
-
-            def keep(done: int, total: int) -> None:
-                bars.advance("searching", done, total)
-                if path is not None:
-                    save_search(path, request, restarts, records)
-
-            return search_rows(search, restarts, records, max_time=self.max_time, on_step=keep)
-
-    def _request(self, inner_steps: int | None, restarts: Sequence[Restart]) -> str:
-        """Say what is searched and how, as far as the steps of the search depend on it."""
-        if not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"A search can only go on with the same draws, but random_state={self.random_state!r}: give an integer."
-            )
-        settings = {name: _said(value) for name, value in self.get_params().items() if name not in _MAY_DIFFER}
-        problem = restarts[0].problem
-        rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in restarts]
-        return json.dumps([settings, inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
-
-    def _networks(
-        self, search: RowSearch, variant: Variant, restarts: Sequence[Restart], rows: Sequence[NDArray[np.int64]]
-    ) -> Sequence[TrainedNetwork | None]:
-        if variant.holds_out:  # rows that only measured train now
-            return train_restarts(search, restarts, rows)
-        return [restart.best if variant.returns_best else restart.network for restart in restarts]
-
-    def _rows(self, whole: RowProblem, restart: Restart) -> NDArray[np.int64]:
-        """All minority rows, those that only measured too, and what the restart accepted."""
-        measured = np.intersect1d(whole.kept, restart.problem.held_out)
-        return np.sort(np.concatenate([restart.kept, measured, restart.accepted]))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.sampler_tags.sample_indices = True
         return tags
-
-
-def _said(value: Any) -> str:
-    """Say what a parameter is, an object by what it holds: where it lies in memory differs from run to run."""
-    return f"{type(value).__qualname__}{vars(value)}" if hasattr(value, "__dict__") else repr(value)

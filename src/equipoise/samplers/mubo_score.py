@@ -1,5 +1,6 @@
 """MUBO's amortised search: its default parameters, and the rows that it draws."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from equipoise.bilevel.row_score import RowScore
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart, RowProblem
 from equipoise.bilevel.score_search import ScoreSearch, begin, draw, search_scores
+from equipoise.text import counted
 from equipoise.training import Settings, TrainedNetwork
 
 OUTER_STEPS = {"score": 2, "loss": 1}
@@ -19,6 +21,7 @@ CLIP = 5.0
 """Bound of standardised features: the pilot is trained on few rows."""
 
 _STEPS = 150
+_FEWEST = 0.1  # rows drawn of a class, in units of the minority rows, that are not warned of
 _HIDDEN = (64, 64)
 _OF_SEARCH = {
     "variant": "default",
@@ -120,6 +123,14 @@ def choose(
     on_step : callable
         Called with the numbers of outer steps done and at most.
     """
+    fewest = min(max(1, int(search.fraction * len(rows))) for rows in whole.candidates.values())
+    if fewest < _FEWEST * len(whole.kept):
+        warnings.warn(
+            f"majority_fraction={search.fraction!r} draws only {counted(fewest, 'row')} of a majority class beside "
+            f"{len(whole.kept)} minority rows: the rare class becomes the common one. Raise majority_fraction.",
+            UserWarning,
+            stacklevel=4,
+        )
     restart, records, said = begin(problem, seed), [], ""
     if checkpoint is not None:
         said = request(restart)

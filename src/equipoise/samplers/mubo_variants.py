@@ -1,7 +1,7 @@
 """MUBO's three ways to search: as printed, as its authors' code runs, and as is sound."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -77,16 +77,18 @@ _INNER = Settings(
     keep_optimizer=True,
 )
 
+_PRINTED = RowSearch(
+    _INNER,
+    max_epochs=2000,
+    evaluation_epochs=5,
+    proposal=RandomRows(replacement=True),
+    objective=MajorityShare(),
+    acceptance=NotAbove(start=10.0),
+)
+
 VARIANTS = {
     "paper": Variant(
-        RowSearch(
-            _INNER,
-            max_epochs=2000,
-            evaluation_epochs=5,
-            proposal=RandomRows(replacement=True),
-            objective=MajorityShare(),
-            acceptance=NotAbove(start=10.0),
-        ),
+        _PRINTED,
         bootstrap=False,
         holds_out=False,
         standardize=True,
@@ -94,12 +96,10 @@ VARIANTS = {
         returns_best=True,
     ),
     "authors": Variant(
-        RowSearch(
-            Settings(**{**vars(_INNER), "loss": DoubleSoftmaxLoss(), "gradient_rows": 32}),
-            max_epochs=2000,
+        replace(
+            _PRINTED,
+            settings=replace(_INNER, loss=DoubleSoftmaxLoss(), gradient_rows=32),
             evaluation_epochs=1,
-            proposal=RandomRows(replacement=True),
-            objective=MajorityShare(),
             acceptance=BelowPastMeans(),
             size=SizeByAcceptances(),
             restore=False,
@@ -113,7 +113,7 @@ VARIANTS = {
     ),
     "default": Variant(
         RowSearch(
-            Settings(**{**vars(_INNER), "learning_rate": 1e-3, "batch_size": 64}),
+            replace(_INNER, learning_rate=1e-3, batch_size=64),
             max_epochs=10,
             evaluation_epochs=5,
             proposal=RowsByLoss(n_candidates=3),

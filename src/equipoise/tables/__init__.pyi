@@ -1,4 +1,3 @@
-from .check_table import check as check
 from .finding import Finding as Finding
 from .piecewise_linear import PiecewiseLinearEncoder as PiecewiseLinearEncoder
 from .preprocessing import TablePreprocessor as TablePreprocessor

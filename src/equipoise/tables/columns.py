@@ -9,8 +9,7 @@ Missing is whatever the frame calls missing (None, NaN, NaT, pandas.NA, null), a
 or reads "nan", which is how numpy spells a missing cell in an array of strings.
 """
 
-import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Number
@@ -35,7 +34,8 @@ from equipoise.tables.formats import (
     read_dates,
     read_numbers,
 )
-from equipoise.text import counted, listed
+from equipoise.tables.misfits import MisfitError
+from equipoise.text import counted
 
 Kind = Literal["number", "category", "boolean", "date", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -47,7 +47,6 @@ _MICROSECONDS_A_DAY = 86_400e6
 _LARGEST = float(np.finfo(np.float32).max)
 _FEW_NUMBERS = 10
 _MANY_TEXTS, _WORDS = 50, 3.0  # different ones, and words of each, from which on cells are prose
-_MOST = 8  # texts that an error lists
 _ANY_STYLE = Style()
 
 
@@ -302,42 +301,3 @@ def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
             "replace such values by missing cells or by the largest sensible value."
         )
     return values
-
-
-class MisfitError(ValueError):
-    """Cells that do not read as the kind that their column holds: (text, row) of each."""
-
-    def __init__(self, name: str, kind: Kind, strays: Sequence[tuple[str, int]]) -> None:
-        self.name, self.kind, self.strays = name, kind, strays
-        super().__init__(misfits([self]))
-
-
-def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
-    """Say of all columns which texts do not fit, and what to do: how cells are read can be chosen at fit only."""
-    said = [
-        f"Column {error.name!r} holds {error.kind}s, but {counted(len(error.strays), 'cell')} cannot be read as one: "
-        + listed((f"{text!r} in row {row}" for text, row in _first_rows(error.strays).items()), most=_MOST)
-        for error in errors
-    ]
-    if not at_fit:
-        return (
-            f"{'; '.join(said)} (the first row is 0). Cells must be written as in the table fitted on, with the same "
-            "decimal mark and order of dates: mend them, and leave those empty that stand for missing values."
-        )
-    texts = list(dict.fromkeys(text for error in errors for text in _first_rows(error.strays)))[:_MOST]
-    options = " ".join(shlex.quote(text) for text in texts)
-    columns = {error.name: "category" for error in errors}
-    return (
-        f"{'; '.join(said)} (the first row is 0). If they stand for missing values, say so when reading the table: "
-        f"missing_values={texts}, on the command line --missing-values {options}. If the cells are codes, "
-        f"not numbers: kinds={columns}, on the command line --category {' '.join(map(shlex.quote, columns))}. "
-        "Otherwise mend the cells."
-    )
-
-
-def _first_rows(strays: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """Return the first row of each text, in the order of the rows."""
-    first: dict[str, int] = {}
-    for text, row in strays:
-        first.setdefault(text, row)
-    return first

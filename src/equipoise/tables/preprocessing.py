@@ -12,9 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,24 +20,20 @@ from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables.columns import (
     KINDS,
     Kind,
-    MisfitError,
     NumericColumn,
     TextColumn,
-    misfits,
     read_column,
-    spelling,
 )
 from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
 from equipoise.tables.frames import as_frame, input_names
 from equipoise.tables.kinds import find_kinds, is_plain
 from equipoise.tables.levels import as_categories, count, level_encoder, pooled_levels, prose, widths
-from equipoise.tables.outliers import reach, within_reach
+from equipoise.tables.misfits import MisfitError, misfits
+from equipoise.tables.parts import far_apart, fit_part, lay_out, side_by_side, why_useless
 from equipoise.tables.text_encoder import Encoder
 from equipoise.tables.text_features import TextFeatures
 from equipoise.text import counted, listed
-
-_NEARLY_ALL = 0.9
 
 
 class TableWarning(UserWarning):
@@ -214,7 +207,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self._n_rows = len(next(iter(values.values())))
         self._counts = {name: count(cells) for name, cells in values.items()}
         self._drop_useless()
-        self._note_outliers(values)
+        numbers = [name for name in values if name not in self.dropped_ and self.kinds_[name] in ("number", "date")]
+        if numbers:
+            self.notes_ += far_apart(numbers, side_by_side(values, numbers))
         for note in self.notes_:
             warnings.warn(note, TableWarning, stacklevel=3)
         return values
@@ -361,7 +356,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if not names or self.native:
             return {}
         columns = self._read(as_frame(self, X, reset=False), set(self.kinds_) - set(names))
-        block = self.parts_["number"].transform(_side_by_side(self._values(columns, at_fit=False), names))
+        block = self.parts_["number"].transform(side_by_side(self._values(columns, at_fit=False), names))
         return dict(zip(names, np.sum(np.abs(block) > self.clip, axis=0).tolist(), strict=True))
 
     def _levels(self, names: list[str]) -> list[NDArray[np.object_]]:
@@ -409,25 +404,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             raise ValueError(misfits(errors, at_fit=at_fit))
         return values
 
-    def _note_outliers(self, values: dict[str, NDArray[Any]]) -> None:
-        names = [name for name in values if name not in self.dropped_ and self.kinds_[name] in ("number", "date")]
-        if not names:
-            return
-        block = _side_by_side(values, names)
-        for name, column, low, high in zip(names, block.T, *reach(block)):
-            apart = column[(column < low) | (column > high)]
-            if apart.size:
-                shown = listed(map(spelling, pd.unique(apart)[:5]))
-                self.notes_.append(
-                    f"Column {name!r}: {apart.size} of {counted(np.sum(~np.isnan(column)), 'value')} stand far apart "
-                    f"from the others ({shown}, where the others lie between {column[column >= low].min():g} and "
-                    f"{column[column <= high].max():g}): they count as the nearest of those. If they stand for "
-                    f"missing values, say so: missing_values=[{shown.split(', ')[0]!r}], on the command line "
-                    f"--missing-values {shown.split(', ')[0]}."
-                )
-
     def _drop_useless(self) -> None:
-        reasons = {name: self._reason_to_drop(name) for name in self.kinds_}
+        reasons = {
+            name: why_useless(kind, self._counts[name], self._n_rows, self.min_frequency)
+            for name, kind in self.kinds_.items()
+        }
         self.dropped_ = {name: reason for name, reason in reasons.items() if reason}
         told = listed((f"{name!r} ({reason})" for name, reason in self.dropped_.items()), most=10)
         if len(self.dropped_) == len(reasons):
@@ -435,62 +416,24 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if told:
             warnings.warn(f"Columns left out: {told}.", TableWarning, stacklevel=4)
 
-    def _reason_to_drop(self, name: str) -> str:
-        missing, distinct, commonest = self._counts[name]
-        if not distinct:
-            return "no cell has a value"
-        if distinct == 1 and not missing:
-            return "constant"
-        if self.kinds_[name] == "category" and distinct > _NEARLY_ALL * self._n_rows:
-            return "nearly every value is distinct"
-        if self.kinds_[name] == "category" and commonest < self.min_frequency:
-            return f"no value in {self.min_frequency} rows or more"
-        return ""
-
     def _fit_parts(self, values: dict[str, NDArray[Any]], weight: NDArray[np.float64] | None) -> None:
-        self.layout_ = self._lay_out([name for name in values if name not in self.dropped_])
+        self.layout_ = lay_out({name: self.kinds_[name] for name in values if name not in self.dropped_}, self._counts)
         dates = [name for name in self.layout_.get("number", ()) if self.kinds_[name] == "date"]
         self._periods = {name: found for name in dates if (found := periods(values[name]))}
         if self._periods:
             self.layout_["date"] = list(self._periods)
+        levels = level_encoder(self.min_frequency, self.max_categories)
         self.parts_ = {  # arrays inside, whatever the user's set_config asks of our own output
-            part: self._fit_part(part, _side_by_side(values, columns), weight).set_output(transform="default")
+            part: fit_part(part, side_by_side(values, columns), weight, levels).set_output(transform="default")
             for part, columns in self.layout_.items()
         }
-
-    def _lay_out(self, names: list[str]) -> dict[str, list[str]]:
-        """Assign the columns to the parts; where all known cells are alike, only the missing ones tell."""
-        layout: dict[str, list[str]] = {"number": [], "boolean": [], "missing": [], "category": []}
-        for name in names:
-            kind = "number" if self.kinds_[name] == "date" else self.kinds_[name]
-            if kind == "text":
-                continue
-            missing, distinct, _ = self._counts[name]
-            if kind == "category" or distinct > 1:
-                layout[kind].append(name)
-            if kind != "category" and missing:
-                layout["missing"].append(name)
-        return {part: columns for part, columns in layout.items() if columns}
 
     def _fit_texts(self, values: dict[str, NDArray[Any]]) -> dict[str, TextFeatures]:
         names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
         return {name: TextFeatures(encoder=self.text_encoder).fit(prose(values[name])) for name in names}
 
-    def _fit_part(self, part: str, block: NDArray[Any], weight: NDArray[np.float64] | None) -> BaseEstimator:
-        if part == "number":
-            # Each is fitted on the known cells: medians filled in would make the spread look smaller.
-            imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
-            return make_pipeline(imputer.fit(block), scaler.fit(within_reach(block), sample_weight=weight))
-        if part == "date":
-            return SimpleImputer(strategy="median").fit(block)
-        if part == "boolean":
-            return SimpleImputer(strategy="most_frequent").fit(block)
-        if part == "missing":
-            return MissingIndicator(features="all").fit(block)
-        return level_encoder(self.min_frequency, self.max_categories).fit(block)
-
     def _transform_part(self, part: str, values: dict[str, NDArray[Any]]) -> NDArray[Any]:
-        block = self.parts_[part].transform(_side_by_side(values, self.layout_[part]))
+        block = self.parts_[part].transform(side_by_side(values, self.layout_[part]))
         if part == "date":
             return turns(block, self.periods())
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
@@ -504,13 +447,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         }
         names = self.layout_.get("category", [])
         if names:
-            columns |= zip(names, as_categories(self.parts_["category"], _side_by_side(values, names)))
+            columns |= zip(names, as_categories(self.parts_["category"], side_by_side(values, names)))
         blocks = [pd.DataFrame({name: columns[name] for name in values if name in columns})]
         for name, features in self.texts_.items():
             block = pd.DataFrame(features.transform(prose(values[name])))
             blocks.append(block.add_prefix(f"{name}_text_"))
         return pd.concat(blocks, axis=1)
-
-
-def _side_by_side(values: dict[str, NDArray[Any]], columns: list[str]) -> NDArray[Any]:
-    return np.column_stack([values[name] for name in columns])

@@ -190,7 +190,7 @@ class StackTraining:
             return share
         of_time = (time.monotonic() - self.started) / self.seconds
         of_least = steps / self.settings.min_steps if self.settings.min_steps else of_time
-        return max(share, min(of_time, of_least))
+        return min(1.0, max(share, min(of_time, of_least)))
 
     def _out_of_time(self) -> bool:
         if self.seconds is None or self.done < self.settings.min_steps:

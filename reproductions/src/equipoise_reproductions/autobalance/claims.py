@@ -20,13 +20,12 @@ _ALL = "w, l, delta"
 
 
 def table_claims(suite: pd.DataFrame, suite_by_fold: pd.DataFrame, tails_by_fold: pd.DataFrame) -> list[Claim]:
-    """Judge A1, A2 and A6 by the scores on tables, and say why A4 is open."""
+    """Judge A1, A2 and A6 by the scores on tables."""
     return judged(
         "autobalance",
         "tables",
         A1=[s for rival in _RIVALS for s in _leads(tails_by_fold, rival, DEFAULT)],
         A2=[s for solver in SOLVERS for s in _start_helps(suite, tails_by_fold, solver)],
-        A4=[],
         A6=[_costs(suite_by_fold, solver) for solver in SOLVERS],
     )
 

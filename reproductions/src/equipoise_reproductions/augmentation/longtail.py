@@ -1,0 +1,244 @@
+"""CIFAR-10-LT: losses that are given, tuned or searched for, without and with augmentation, in one plain loop."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import nn
+
+from equipoise import DeferredReweighting, LDAMLoss, VSLoss
+from equipoise.datasets import data_home, make_long_tail
+from equipoise.experiments.claims import Claim, Statement
+from equipoise.experiments.statistics import Interval, t_interval
+from equipoise.images import Augment, read_images
+from equipoise.networks import CosineLinear
+from equipoise.networks.cnn import SmallCNN
+from equipoise.networks.cosine import SCALE
+from equipoise.progress import OnProgress
+from equipoise.reports.plots import calm, legend, new_figure
+from equipoise.reports.svg import MUTED, SERIES, drawing
+from equipoise.text import number
+from equipoise_reproductions.augmentation.policies import SEARCHED, Policy, cuda, searched
+from equipoise_reproductions.augmentation.study import recall_columns, run_missing, trained
+from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
+from equipoise_reproductions.data import judged
+
+FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2
+TAUS, GAMMAS, VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3), (0.5, 1.0, 1.5), (0.1, 0.3)
+AUGMENT = Augment(crop=SIDE / 8)
+SIDES = {False: "without augmentation", True: "with augmentation"}
+LA, OURS = "la-tuned", "autobalance-la"
+_KEY = ("arm", "augmented", "seed")
+
+
+def _network(n_classes: int, head: Callable[[int, int], nn.Module] = nn.Linear) -> nn.Module:
+    return SmallCNN((3, SIDE, SIDE), n_classes, head)
+
+
+def given(loss: Callable[..., Any], head: Callable[[int, int], nn.Module] = nn.Linear) -> Policy:
+    """Return a policy that trains with a loss of the class counts."""
+
+    def policy(training: Training) -> Changed:
+        if head is not nn.Linear:
+            torch.manual_seed(training.seed)
+            training.model = _network(len(training.counts), head)
+        training.loss = loss(training.counts)
+        return plain
+
+    return policy
+
+
+def tuned(taus: tuple[float, ...] = (0.0,), gammas: tuple[float, ...] = (0.0,)) -> Policy:
+    """Return a policy that tries strengths of `VSLoss` on four fifths of the rows, and takes what the others prefer."""
+
+    def policy(training: Training) -> Changed:
+        rows, judges = held_out(training)
+        worth = {}
+        for tau, gamma in product(taus, gammas):
+            trial = Training(rows, training.n_steps, training.seed, training.network, training.base)
+            trial.loss = VSLoss(training.counts, tau=tau, gamma=gamma)
+            worth[tau, gamma] = np.mean(recalls(trial.run(plain), *judges))
+            training.passes += trial.passes
+        tau, gamma = max(worth, key=worth.__getitem__)
+        training.loss = VSLoss(training.counts, tau=tau, gamma=gamma)
+        return plain
+
+    return policy
+
+
+def _cross_entropy(counts: torch.Tensor) -> Loss:
+    return nn.CrossEntropyLoss()
+
+
+class Arm(NamedTuple):
+    """What is compared: its title, how it trains, and whether it runs without augmentation, with it, or both."""
+
+    title: str
+    policy: Policy
+    sides: tuple[bool, ...] = (False, True)
+
+
+_LDAM = partial(DeferredReweighting, partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0))  # scaled in the network
+ARMS = {
+    "none": Arm("cross-entropy", given(_cross_entropy)),
+    "ldam-drw": Arm("LDAM-DRW", given(_LDAM, partial(CosineLinear, scale=SCALE)), (False,)),
+    "la": Arm("LA, tau 1 (balanced softmax)", given(partial(VSLoss, tau=1.0, gamma=0.0))),
+    LA: Arm("LA, tau tuned", tuned(TAUS)),
+    "cdt-tuned": Arm("CDT, gamma tuned", tuned(gammas=GAMMAS), (False,)),
+    "vs-tuned": Arm("VS, both tuned", tuned(VS_TAUS, VS_GAMMAS), (False,)),
+    **{
+        f"autobalance-{start}": Arm(f"AutoBalance from {start.upper()}", searched(None, SEARCHED, start))
+        for start in ("ce", "la", "cdt")
+    },
+    "cuda": Arm("CUDA's rule, LA", cuda, (True,)),
+    "autobalance-class": Arm("AutoBalance from LA, strengths by class", searched("class", SEARCHED), (True,)),
+}
+_RIVALS = ("none", "ldam-drw", LA, "cdt-tuned")
+
+
+@cache
+def cifar10() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+    """Read CIFAR-10 of lossy JPEG at half its size: pixels from 0 to 1, codes, and which images are for tests."""
+    images = read_images(data_home() / "images" / "cifar10_jpeg" / "cifar10_jpeg.tar.xz")
+    assert images.parts is not None
+    assert images.labels is not None
+    pixels = images.pixels.reshape(-1, 3, SIDE, 2, SIDE, 2).mean((3, 5), dtype=np.float32) / 255
+    return pixels, np.unique(images.labels, return_inverse=True)[1], images.parts == "test"
+
+
+def sides(seed: int) -> tuple[Rows, Rows]:
+    """Return a long tail, which class is how rare drawn by the seed, and all test images; classes by size."""
+    pixels, codes, tested = cifar10()
+    rng = np.random.RandomState(seed)
+    places = rng.permutation(codes.max() + 1)[codes]
+    X, y = make_long_tail(pixels[~tested], places[~tested], FACTOR, random_state=rng)
+    mean, deviation = X.mean((0, 2, 3), keepdims=True), X.std((0, 2, 3), keepdims=True)
+    train, test = (torch.from_numpy((part - mean) / deviation) for part in (X, pixels[tested]))
+    return (train, torch.from_numpy(y)), (test, torch.from_numpy(places[tested]))
+
+
+def longtail(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
+    """Run every arm on every seed; a row is written as it is known, and not run again."""
+    n_steps = 30 if quick else STEPS
+    wanted = [(name, side, seed) for seed in range(SEEDS) for name, arm in ARMS.items() for side in arm.sides]
+    found = run_missing(out / "longtail-scores.csv", _KEY, wanted, partial(_scored, n_steps=n_steps), on_progress)
+    yield {"longtail_scores": found, "quick": quick, "n_steps": n_steps}
+
+
+def _scored(arm: str, augmented: bool, seed: int, *, n_steps: int) -> dict[str, float]:
+    train, test = sides(seed)
+    training = Training(train, n_steps, seed, _network, _augmented if augmented else plain)
+    begun = time.process_time()
+    found = trained(training, ARMS[arm].policy, test)
+    return {"seconds": round(time.process_time() - begun, 2), **found}
+
+
+def _augmented(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return AUGMENT(x)
+
+
+def gap(scores: pd.DataFrame, rival: str, ours: str, augmented: bool) -> Interval:
+    """Balanced error of a rival less ours, over seeds (Student's t)."""
+    wide = _errors(scores[scores["augmented"] == augmented])
+    return t_interval((wide[rival] - wide[ours]).to_numpy())
+
+
+def _errors(scores: pd.DataFrame) -> pd.DataFrame:
+    errors = scores.assign(error=1 - scores[recall_columns(scores)].mean(axis=1))
+    return errors.pivot_table(index="seed", columns="arm", values="error")
+
+
+def table(scores: pd.DataFrame, augmented: bool, n_steps: int) -> pd.DataFrame:
+    """Means over seeds of one side, a row an arm."""
+    part = scores[scores["augmented"] == augmented]
+    wide, columns = _errors(part), recall_columns(scores)
+    rows = {}
+    for name, arm in ARMS.items():
+        if augmented in arm.sides:
+            own = part[part["arm"] == name]
+            gain = gap(scores, LA, name, augmented)
+            rows[arm.title] = {
+                "balanced error": f"{number(wide[name].mean())} ± {number(wide[name].std())}",
+                f"gain over {ARMS[LA].title}": "" if name == LA else in_words(gain),
+                "recall, three rarest": number(own[columns[-3:]].to_numpy().mean()),
+                "recall, three largest": number(own[columns[:3]].to_numpy().mean()),
+                "cost in steps": number(own["passes"].mean() / n_steps, 1),
+            }
+    return pd.DataFrame(rows).T.rename_axis("method")
+
+
+def in_words(value: Interval) -> str:
+    """Write a mean and its interval."""
+    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)})"
+
+
+def claims(scores: pd.DataFrame) -> list[Claim]:
+    """Judge A1, A2 and A6."""
+    return judged(
+        "autobalance",
+        "longtail",
+        A1=[_less(scores, rival, OURS, side) for side in SIDES for rival in _RIVALS if side in ARMS[rival].sides],
+        A2=[_less(scores, "autobalance-ce", OURS, side) for side in SIDES],
+        A6=[_costs(scores, side) for side in SIDES],
+    )
+
+
+def _less(scores: pd.DataFrame, rival: str, ours: str, side: bool) -> Statement:
+    text = f"{SIDES[side]}: balanced error of {ARMS[rival].title} less that of {ARMS[ours].title}"
+    return Statement(text, gap(scores, rival, ours, side))
+
+
+def _costs(scores: pd.DataFrame, side: bool) -> Statement:
+    seconds = scores[scores["augmented"] == side].pivot_table(index="seed", columns="arm", values="seconds")
+    ratio = (seconds[OURS] / seconds["none"]).to_numpy()
+    return Statement(f"{SIDES[side]}: CPU time in plain trainings, less 4", t_interval(ratio - 4))
+
+
+def is_la_beaten(scores: pd.DataFrame) -> str:
+    """Say for either side whether AutoBalance from LA has less balanced error than LA with a tuned tau."""
+    told = []
+    for side, words in SIDES.items():
+        gain = gap(scores, LA, OURS, side)
+        told.append(f"{'beaten' if gain.low > 0 else 'not beaten'} {words} (gain {in_words(gain)})")
+    return f"LA with a tuned tau is {' and '.join(told)} by AutoBalance from LA."
+
+
+def by_class(scores: pd.DataFrame, augmented: bool) -> Figure:
+    """Recall by class, the largest first, of four arms; means over seeds."""
+    figure = new_figure(320, 860)
+    axes = figure.add_subplot()
+    columns = recall_columns(scores)
+    with drawing():
+        calm(axes)
+        for name, color in zip(("none", LA, OURS, "la"), SERIES):
+            means = scores[(scores["arm"] == name) & (scores["augmented"] == augmented)][columns].mean()
+            axes.plot(range(1, len(columns) + 1), means, "o-", color=color, linewidth=2, label=ARMS[name].title)
+        axes.set_xlabel("class, by training images", color=MUTED)
+        axes.set_ylabel("recall", color=MUTED)
+        legend(figure, axes)
+    return figure
+
+
+def longtail_page(longtail_scores: pd.DataFrame, n_steps: int, **facts: Any) -> dict[str, Any]:
+    """Return what the page speaks of, beside its facts."""
+    found = longtail_scores
+    strengths = {"taus": TAUS, "gammas": GAMMAS, "vs_taus": VS_TAUS, "vs_gammas": VS_GAMMAS}
+    return {
+        "verdict": is_la_beaten(found),
+        "tables": {title: table(found, side, n_steps) for side, title in SIDES.items()},
+        "plot_by_class": by_class(found, augmented=True),
+        "claims": claims(found),
+        "n_seeds": found["seed"].nunique(),
+        "factor": FACTOR,
+        "side": SIDE,
+        "batch": BATCH,
+        **{name: ", ".join(f"{value:g}" for value in values) for name, values in strengths.items()},
+    }

@@ -1,0 +1,126 @@
+"""A comparison in its store: what was asked for, and whether the same may go on."""
+
+import hashlib
+import platform
+import warnings
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from equipoise.datasets import Dataset
+from equipoise.deadline import Deadline
+from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.store import Store
+from equipoise.tables.finding import shortened
+from equipoise.text import listed
+
+_OPTIONS = {"n_folds": "folds", "n_repeats": "repeats", "n_members": "members", "random_state": "seed"} | {
+    "data": "data, or how its columns are read and used"
+}
+_PACKAGES = ("equipoise", "torch", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
+
+
+def begin(
+    store: Store,
+    request: dict[str, Any],
+    dataset: Dataset,
+    classes: NDArray[Any],
+    codes: NDArray[np.int64],
+    protocol: Protocol,
+) -> None:
+    """Write what is compared and how, before the first result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns left out are in the summary
+        table = dataset.table_preprocessor().fit(dataset.X)
+    counts = np.bincount(codes)
+    columns = table.summary().astype(object)
+    store.put(
+        "problem",
+        {
+            "name": dataset.name,
+            "family": dataset.family,
+            "n_rows": len(codes),
+            "classes": [str(c) for c in classes],
+            "counts": counts.tolist(),
+            "mass": np.bincount(codes, dataset.weights).tolist(),
+            "rare": int(counts.argmin()),
+            "columns": columns.where(columns.notna(), None).to_dict("records"),
+            "notes": list(dataset.notes),
+            "findings": [finding.as_dict() | {"text": str(finding)} for finding in shortened(dataset.findings)],
+            "source": dataset.source,
+            "roles": dict(dataset.roles),
+            "by_time": dataset.times is not None,
+            "gap": f"{dataset.gap:g}{' days' if dataset.by_date else ''}" if dataset.gap else "",
+            "grouped": dataset.groups is not None,
+            "weighted": dataset.weights is not None,
+            "sampled_from": None if dataset.class_counts is None else dataset.n_rows,
+        },
+    )
+    store.put("versions", versions())
+    store.put("request", request)
+    store.put("protocol", protocol.to_json())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
+
+
+def going_on(store: Store, request: dict[str, Any], wish: Protocol, deadline: Deadline) -> Protocol:
+    """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
+    before = _check_same(store, request)
+    protocol = Protocol.from_json(store.get("protocol"))
+    if before == request["budget"]:
+        return protocol
+    if protocol.share < 1:
+        raise ValueError(
+            f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
+            f"{deadline.option(before)}, and results compare at equal steps only: repeat that budget to go on, or "
+            "choose another folder (--out) for a new one."
+        )
+    store.put("request", request)
+    protocol = replace(wish, auto_seconds=protocol.auto_seconds)  # no cut, so results are as they would be
+    store.put("protocol", protocol.to_json())
+    return protocol
+
+
+def _check_same(store: Store, request: dict[str, Any]) -> float:
+    """Refuse another comparison than that of a store, and return the seconds of its time limit, which may differ."""
+    stored = store.get("request")
+    try:
+        before = float(stored["budget"])
+        Protocol.from_json(store.get("protocol"))
+        keys = dict.fromkeys([*request, *stored])
+        differing = [key for key in keys if key != "budget" and stored.get(key) != _as_json(request.get(key))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise store.damaged(error) from error
+    if differing:
+        options = [_OPTIONS.get(key, key) for key in differing]
+        raise ValueError(
+            f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
+            f"choose another folder (--out) or repeat the original command."
+        )
+    return before
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a digest of a table's columns, cells and labels, and of how it is read."""
+    read_by = dataset.table_preprocessor().get_params(deep=False)
+    encoder = read_by.get("text_encoder")
+    read_by["text_encoder"] = getattr(encoder, "__qualname__", str(encoder))
+    digest = hashlib.sha256(repr(([str(c) for c in dataset.X.columns], read_by)).encode())
+    for part in (dataset.X, dataset.y):
+        digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+    for name, values in (("groups", dataset.groups), ("times", dataset.times), ("weights", dataset.weights)):
+        if values is not None:
+            cells = pd.util.hash_pandas_object(pd.Series(values), index=False).to_numpy()
+            digest.update(name.encode() + cells.tobytes())
+    return digest.hexdigest()
