@@ -16,15 +16,17 @@ from equipoise.tables.finding import SEVERITIES, Finding
 from equipoise.tables.sample import OutOfTimeError, Sample, columns_of
 from equipoise.text import counted, listed
 
+Check = Callable[[Sample], Iterator[Finding]]
+
 _MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 50_000, 5_000_000, 2_000  # that the slower checks look at
 _SHARE = 0.2  # of the time left when the check begins, that quick models may take
 _LIKE_A_CLASS = 0.5  # of the rows of the rarest class, from which on rows without a label may be one
-_QUICK_MODELS = {
+_QUICK_MODELS: dict[Check, str] = {
     check_together.together: "columns that give the target away together",
     check_splits.groups: "rows that belong together",
     check_splits.time: "drift with time",
 }
-_CHECKS: tuple[Callable[[Sample], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Check, ...] = (
     check_leakage.leaks,
     check_together.together,
     check_leakage.row_order,
