@@ -36,4 +36,4 @@ plt.show()
 
 # %%
 # After 3 epochs all synthetic rows lie almost on one spot. After 80 epochs they cover
-# part of the class, but most of them can still be told from real rows, and the sampler still warns.
+# part of the class, but a nearest neighbour still recognises most of them as synthetic, so the sampler still warns.

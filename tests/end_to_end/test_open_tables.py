@@ -100,6 +100,16 @@ def test_csv_files_are_read_alike(table, tmp_path, monkeypatch):
     assert len(found) == N and (found["amount"].to_numpy() == pytest.approx(table["amount"].to_numpy()))
 
 
+def test_files_that_would_be_scored_to_one_file_are_refused_before_any_is_written(table, tmp_path, monkeypatch, model):
+    made = tmp_path / "twice"
+    made.mkdir()
+    for name in ("a.csv", "a.csv.gz"):
+        table.iloc[:50].to_csv(made / name, index=False)
+    with pytest.raises(SystemExit, match=r"written to a\.csv: rename"):
+        run(monkeypatch, "predict", model, made, "--out", tmp_path / "scored")
+    assert not (tmp_path / "scored").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

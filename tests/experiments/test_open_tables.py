@@ -40,7 +40,8 @@ def test_probabilities_are_those_of_the_whole_table(sample, table, truth, recipe
     proba = model.predict_proba(table[["a", "b"]])[:, 1]
     if recipe == "la":  # learns under equal priors, of the sample and of the whole table alike
         proba = proba * 0.02 / (proba * 0.02 + (1 - proba) * 0.98)
-    assert abs(proba.mean() - truth.mean()) < 0.6 * truth.mean()  # the sample has 25%, not 2%
+    near = 0.6 if recipe == "gbdt" else 0.3  # boosting of few rows is too sure; the sample has 25%, not 2%
+    assert abs(proba.mean() - truth.mean()) < near * truth.mean()
     assert np.corrcoef(proba, truth)[0, 1] > 0.85
 
 

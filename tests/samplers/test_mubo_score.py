@@ -104,9 +104,9 @@ def test_a_killed_search_resumes_to_the_same_bytes(steps, data, tmp_path, monkey
     parameters = {**QUICK, "max_iter": 3}
     whole, stopped = MUBO(**parameters), MUBO(**parameters, checkpoint=tmp_path / "search")
     X_whole, _ = whole.fit_resample(*data[:2])
-    from equipoise.samplers import mubo_score
+    from equipoise.bilevel import checkpoint
 
-    save, saved = mubo_score.save_search, []
+    save, saved = checkpoint.save_search, []
 
     def killed(*arguments):
         save(*arguments)
@@ -114,10 +114,10 @@ def test_a_killed_search_resumes_to_the_same_bytes(steps, data, tmp_path, monkey
         if len(saved) == steps:
             raise Killed
 
-    monkeypatch.setattr(mubo_score, "save_search", killed)
+    monkeypatch.setattr(checkpoint, "save_search", killed)
     with pytest.raises(Killed):
         stopped.fit_resample(*data[:2])
-    monkeypatch.setattr(mubo_score, "save_search", save)
+    monkeypatch.setattr(checkpoint, "save_search", save)
     X_resumed, _ = stopped.fit_resample(*data[:2])
     assert X_resumed.tobytes() == X_whole.tobytes()
     assert stopped.inclusion_probabilities_.tobytes() == whole.inclusion_probabilities_.tobytes()

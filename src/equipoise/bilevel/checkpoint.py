@@ -1,7 +1,7 @@
 """A row search on disk, so that a stopped search can be resumed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -90,6 +90,40 @@ def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: 
             if role in kept:
                 setattr(restart, role, _network(f"{number}/{role}", kept[role], arrays, pattern))
     return state["records"]
+
+
+def resumed(
+    path: Path | None,
+    request: Callable[[], str],
+    restarts: Sequence[Restart],
+    on_step: Callable[[int, int], None],
+    *,
+    pattern: Callable[[], nn.Module | None] = lambda: None,
+) -> tuple[list[Record], Callable[[int, int], None]]:
+    """Go on where a file ends, if there is one: return the records of its steps, and what keeps each step to come.
+
+    Parameters
+    ----------
+    path : Path or None
+        None keeps nothing.
+    request, pattern : callable
+        Return what `save_search` and `load_search` take; called if needed.
+    restarts : sequence of Restart
+    on_step : callable
+        Called with the numbers of steps done and at most, before a step is kept.
+    """
+    said, records = "", list[Record]()
+    if path is not None:
+        said = request()
+        if path.exists():
+            records = load_search(path, said, restarts, pattern())
+
+    def keep(done: int, total: int) -> None:
+        on_step(done, total)
+        if path is not None:
+            save_search(path, said, restarts, records)
+
+    return records, keep
 
 
 def _arrays(prefix: str, network: TrainedNetwork) -> dict[str, Any]:

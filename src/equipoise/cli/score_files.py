@@ -11,7 +11,7 @@ from equipoise.cli.output import say
 from equipoise.cli.predict import check_replaceable
 from equipoise.cli.scored import ENDINGS, write
 from equipoise.cli.scorer import Scorer
-from equipoise.text import counted
+from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
     from equipoise.datasets.sources import Part
@@ -23,12 +23,15 @@ def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str 
     Raises
     ------
     ValueError
-        If a part cannot be read or scored; files of other parts stay.
+        If two parts would be written to one file, or a part cannot be read or scored; files of other parts stay.
     """
     from equipoise.training.processes import side_by_side
 
+    paths = [_path(part, out) for part in parts]
+    if twice := [path.name for path, n in Counter(paths).items() if n > 1]:
+        raise ValueError(f"Several files of the table would be written to {listed(twice)}: rename all but one of each.")
     out.mkdir(exist_ok=True)
-    jobs = [(scorer, part, out, target) for part in parts]
+    jobs = [(scorer, part, path, target) for part, path in zip(parts, paths, strict=True)]
     notes = dict[str, None]()
     for _, done in side_by_side(score_part, jobs, 1):
         if isinstance(done, Exception):
@@ -45,10 +48,13 @@ def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str 
     say(f"{counted(scorer.n_scored, 'row')} in {counted(len(jobs), 'file')}: {out}")
 
 
-def score_part(scorer: Scorer, part: "Part", out: Path, target: str | None) -> Scorer:
-    """Score the rows of a part, and return the scorer of this part without its model."""
+def _path(part: "Part", out: Path) -> Path:
     path = out / Path(part.name).name.removesuffix(".gz")
-    path = path if path.suffix.lower() in ENDINGS else path.with_suffix(".csv")
+    return path if path.suffix.lower() in ENDINGS else path.with_suffix(".csv")
+
+
+def score_part(scorer: Scorer, part: "Part", path: Path, target: str | None) -> Scorer:
+    """Score the rows of a part to a file, and return the scorer of this part without its model."""
     own = replace(scorer, names={}, notes=[], unseen={}, clipped=Counter(), n_scored=0)
     scored = (own.score(rows, Path(part.name)) for rows in part.read(None, target) if len(rows))
     first = next(scored, None)

@@ -140,7 +140,7 @@ class OpenTable:
         notes.insert(0, f"A sample by class: {len(data.y):,} of {counted(whole, 'row')}, small classes whole.")
         return replace(
             data,
-            rare=min((label for label in own.index), key=lambda label: (totals[label], str(label))),
+            rare=min(own.index, key=lambda label: (totals[label], str(label))),
             weights=weights / weights.mean(),
             class_counts={label: totals[label] for label in own.index},
             notes=(*notes, *data.notes),

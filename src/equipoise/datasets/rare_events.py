@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.utils import check_random_state
 
@@ -67,14 +68,6 @@ def make_rare_events(
     X[~useful, 0] -= _FAR
     a, b, c, d, e = X[:, :5].T
     log_odds = _STEEP * (a + 1.5 * np.sin(2 * b) + c * d - 0.5 * e**2).astype(np.float64)
-    y = rng.random(n_samples) < expit(log_odds + _constant(log_odds, minority_fraction))
+    constant = brentq(lambda added: expit(log_odds + added).mean() - minority_fraction, -100, 100)
+    y = rng.random(n_samples) < expit(log_odds + constant)
     return X, y.astype(np.int64), useful
-
-
-def _constant(log_odds: NDArray[np.float64], share: float) -> float:
-    """What to add to log-odds so that the mean probability is a share, by bisection."""
-    low, high = -100.0, 100.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if expit(log_odds + middle).mean() > share else (middle, high)
-    return low

@@ -52,11 +52,27 @@ class OutOfFoldClassifier(ClassifierWrapper):
 
         Parameters
         ----------
-        X, y, sample_weight, **params
-            As in `ResampledClassifier.fit`, which returns and raises the same.
+        X : array-like, sparse matrix, torch tensor or data frame of shape (n, n_features)
+            Training rows.
+        y : array-like of shape (n,)
+            Labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows, not negative.
         dependence : Dependence, default=None
             Groups and times of the rows: divides them where ``cv`` is a number, and goes to the classifier if its `fit`
             takes it.
+        **params : dict
+            Other metadata, passed on as the Notes of the class describe.
+
+        Returns
+        -------
+        object
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the classes, or the wrapped classifier refuses the rows.
         """
         apart = {} if dependence is None else {"dependence": dependence}
         return super().fit(X, y, sample_weight, **apart, **params)

@@ -76,8 +76,7 @@ def measured_costs(
             of_rows[timed[number]] = outcome
     a_step = _network_step_seconds(fold, protocol, within)
     n, found = len(fold.y_train), dict[str, Cost]()
-    # of `none` on so many rows
-    hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step
+    hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
     for name in protocol.recipes:
         recipe = recipes.get(name)
         hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth

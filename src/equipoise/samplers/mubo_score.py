@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.bilevel.checkpoint import load_search, save_search
+from equipoise.bilevel.checkpoint import resumed
 from equipoise.bilevel.row_score import RowScore
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart, RowProblem
@@ -131,17 +131,8 @@ def choose(
             UserWarning,
             stacklevel=4,
         )
-    restart, records, said = begin(problem, seed), [], ""
-    if checkpoint is not None:
-        said = request(restart)
-        if checkpoint.exists():
-            records = load_search(checkpoint, said, [restart], None)
-
-    def keep(done: int, total: int) -> None:
-        on_step(done, total)
-        if checkpoint is not None:
-            save_search(checkpoint, said, [restart], records)
-
+    restart = begin(problem, seed)
+    records, keep = resumed(checkpoint, lambda: request(restart), [restart], on_step)
     search_scores(search, restart, records, max_time=max_time, on_step=keep)
     assert restart.best is not None
     score, drawn, probabilities = draw(search, restart.score, whole, restart.rng)

@@ -10,8 +10,9 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from equipoise.bilevel.checkpoint import load_search, save_search
+from equipoise.bilevel.checkpoint import resumed
 from equipoise.bilevel.row_search import Record, RowSearch, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem
 from equipoise.samplers.mubo_variants import Variant
@@ -73,19 +74,12 @@ def run(
     on_step: Callable[[int, int], None],
 ) -> list[Record]:
     """Search from where a checkpoint ends, and return the records of all steps; parameters as for `choose`."""
-    said, records = "", []
-    if checkpoint is not None:
-        said = request()
-        if checkpoint.exists():
-            network, problem = search.settings.network, restarts[0].problem
-            pattern = network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
-            records = load_search(checkpoint, said, restarts, pattern)
 
-    def keep(done: int, total: int) -> None:
-        on_step(done, total)
-        if checkpoint is not None:
-            save_search(checkpoint, said, restarts, records)
+    def pattern() -> nn.Module | None:
+        network, problem = search.settings.network, restarts[0].problem
+        return network(problem.X.shape[1:], problem.n_classes) if callable(network) else None
 
+    records, keep = resumed(checkpoint, request, restarts, on_step, pattern=pattern)
     return search_rows(search, restarts, records, max_time=max_time, on_step=keep)
 
 

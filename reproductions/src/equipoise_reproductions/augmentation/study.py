@@ -152,7 +152,7 @@ def verdict(recalls: pd.DataFrame) -> str:
     for rival, (title, _) in POLICIES.items():
         if rival != "class":
             gain, low, high = t_interval((errors[rival] - errors["class"]).to_numpy())
-            side = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+            side = "better than" if low > 0 else "worse than" if high < 0 else "not significantly different from"
             parts.append(f"{side} {title} (gain {number(gain)}, {number(low)} to {number(high)})")
     return f"Over {len(errors)} runs, strengths searched by class are {'; '.join(parts)}."
 
