@@ -65,6 +65,18 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def probability(value: float) -> str:
+    """Write a probability to three decimals, or as many as show two digits of its distance to 0 or 1.
+
+    Examples
+    --------
+    >>> probability(0.5), probability(0.0064086), probability(0.99998)
+    ('0.500', '0.0064', '0.999980')
+    """
+    distance = min(value, 1 - value)
+    return number(value, max(3, 1 - math.floor(math.log10(distance))) if distance > 0 else 3)
+
+
 def p_value(value: float) -> str:
     """Write a p-value, to three decimals; what is below the least of them as such.
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from equipoise.reports.verdict import verdict
-from equipoise.text import listed, number
+from equipoise.text import listed, number, probability
 
 
 def plain_interval(differences, n_folds):
@@ -108,7 +108,8 @@ def test_a_recipe_counts_at_its_best_and_is_told_as_shipped(stored):
     assert found.best.startswith(f"'none' has the highest G-mean: {number(best.mean())} (95% interval ")
     assert found.best.endswith(f"with tuned thresholds; as shipped {number(shipped.mean())}.")
     cuts = comparison.at_best.thresholds("none")
-    spread = f"{number(np.median(cuts))} on ({number(cuts.min())} to {number(cuts.max())} over folds)."
+    middle, low, high = map(probability, (np.median(cuts), cuts.min(), cuts.max()))
+    spread = f"{middle} on ({low} to {high} over folds)."
     assert found.readings == f"'none' decides for “0” from a probability of {spread}"
     assert "(no treatment) with tuned thresholds, trained on all rows" in found.use
 

@@ -8,7 +8,7 @@ from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
-from equipoise.text import between, called, count, listed, number, seconds
+from equipoise.text import between, called, count, listed, number, probability, seconds
 
 UNTREATED = "none"
 
@@ -39,8 +39,7 @@ def verdict(comparison: Comparison) -> Verdict:
     tried = _tried(comparison)
     if comparison.obstacle:
         return Verdict(tried, f"No winner is crowned. {comparison.obstacle}", "", "", _go_on(comparison))
-    by_terms = comparison.aim.decides and len(comparison.recipes) > 1
-    best, advice = (_best_by_terms, _advice_by_terms) if by_terms else (_best, _advice)
+    best, advice = (_best_by_terms, _advice_by_terms) if comparison.aim.decides else (_best, _advice)
     return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
 
 
@@ -168,9 +167,9 @@ def _is_quickest(comparison: Comparison, near: list[str]) -> bool:
 def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
-    most = "highest" if found.greater_is_better else "lowest"
+    most = "this" if len(found.read) == 1 else f"the {'highest' if found.greater_is_better else 'lowest'}"
     blind = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in found.blind().items())
-    return f"By your terms, {called(found.best)} has the {most} {_by_goal(comparison, found.best)}{blind}."
+    return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{blind}."
 
 
 def _by_goal(comparison: Comparison, recipe: str) -> str:
@@ -183,12 +182,12 @@ def _by_goal(comparison: Comparison, recipe: str) -> str:
 def _advice_by_terms(comparison: Comparison) -> str:
     """Recommend a quick recipe of those that do not differ significantly by the terms; tell the best by the metric."""
     found, winner = comparison.by_terms, comparison.winner
-    said = _TOO_FEW_FOLDS
-    if len(found.table) > 1:
+    said = "" if len(found.read) == 1 else _TOO_FEW_FOLDS
+    if said and len(found.table) > 1:
         near, best = found.near_best, found.best
         said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
         said += "" if winner == best else f" Its {_by_goal(comparison, winner)}."
-    return f"{said} Whatever the terms: {_best(comparison)}"
+    return f"{said} Whatever the terms: {_best(comparison)}".strip()
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
@@ -237,10 +236,8 @@ def threshold(comparison: Comparison, recipe: str) -> str:
     if found is None or comparison.aim.decides:
         return ""
     rare = comparison.classes[comparison.rare]
-    spread = f"{number(found.min())} to {number(found.max())} over folds"
-    return (
-        f"{called(recipe)} decides for “{rare}” from a probability of {number(float(np.median(found)))} on ({spread})."
-    )
+    middle, low, high = (probability(float(value)) for value in (np.median(found), found.min(), found.max()))
+    return f"{called(recipe)} decides for “{rare}” from a probability of {middle} on ({low} to {high} over folds)."
 
 
 def _go_on(comparison: Comparison) -> str:
