@@ -15,6 +15,7 @@ from equipoise import NeuralClassifier, recipes
 from equipoise.datasets import open_table
 from equipoise.datasets.checked import checked
 from equipoise.experiments import fit_recipe
+from equipoise.experiments.whole import fit_all_rows, fit_sampled
 
 N = 9000
 QUICK = {"n_members": 2, "max_steps": 80, "random_state": 3}
@@ -69,7 +70,8 @@ def scratch(tmp_path, monkeypatch) -> Path:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_networks_are_those_of_the_same_rows_in_memory(table, tmp_path, scratch, recipe):
     data = sample_of(in_files(table, tmp_path / "big", "parquet"))
-    model = fit_recipe(recipe, data, **QUICK)
+    model = recipes.make(recipe, preprocessor=data.table_preprocessor(), **QUICK)
+    fit_all_rows(model, data)
     known = table[table["label"].notna()]
     in_memory = recipes.classifier(recipe, **QUICK).fit(model[0].transform(known[data.X.columns]), known["label"])
     assert weights_of(model[-1]) == weights_of(in_memory)
@@ -95,8 +97,6 @@ def test_all_rows_are_written_once_and_the_size_is_said_before(table, tmp_path, 
 
     model = recipes.make("none", preprocessor=data.table_preprocessor())
     model.steps[-1] = ("classifier", Spy(standardize=False, **QUICK))
-    from equipoise.experiments.whole import fit_all_rows
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit_all_rows(model, data)
@@ -112,32 +112,32 @@ def test_all_rows_are_written_once_and_the_size_is_said_before(table, tmp_path, 
 def test_as_many_steps_as_on_the_sample(table):
     data = sample_of(table)
     with pytest.warns(UserWarning, match="train on all"):
-        model = fit_recipe("none", data, n_members=1, random_state=0)
+        model = fit_recipe("augment", data, n_members=1, random_state=0)
     assert model[-1].n_steps_ == [NeuralClassifier().planned_steps(len(data.y))]
     assert model[-1].max_steps is None
 
 
+@pytest.mark.parametrize("recipe, of_all", [("augment", True), ("mubo", True), ("none", False), ("smote", False)])
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_class_priors_are_those_of_the_table_without_a_correction(table):
-    model = fit_recipe("none", sample_of(table), n_members=2, max_steps=600, random_state=0)
-    rare = model.predict_proba(table.drop(columns="label"))[:, 1].mean()
-    assert abs(rare - (table["label"] == "rare").mean()) < 0.01
+def test_networks_whose_rows_are_drawn_by_class_train_on_all_rows_and_others_on_the_sample(table, recipe, of_all):
+    data, seen = sample_of(table), set()
 
+    class Watched(type(recipes.classifier(recipe))):
+        def fit(self, X, y, **others):
+            seen.add(len(X))
+            return super().fit(X, y, **others)
 
-@pytest.mark.parametrize("recipe", ["under", "smote", "autobalance", "gbdt"])
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_recipes_that_need_all_rows_at_once_train_on_the_sample(table, recipe, scratch, monkeypatch):
-    data = sample_of(table)
-    monkeypatch.setattr(type(data.whole), "write", None)  # would raise
-    limits = {} if recipe == "gbdt" else QUICK
-    assert fit_recipe(recipe, data, **limits).predict_proba(table[data.X.columns][:5]).shape == (5, 2)
+    model = recipes.make(recipe, preprocessor=data.table_preprocessor(), **QUICK)
+    model.steps[-1] = ("classifier", Watched(**model[-1].get_params(deep=False)))
+    fit_sampled(recipe, model, data)
+    assert seen == {N - 2 if of_all else len(data.y)}
 
 
 def test_a_lack_of_room_is_told_before_any_work(table, monkeypatch):
     data = sample_of(table)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     with pytest.raises(OSError, match="which has 0 MB left: name a folder of another disk"):
-        fit_recipe("none", data, **QUICK)
+        fit_recipe("augment", data, **QUICK)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -150,10 +150,10 @@ def test_cells_and_row_groups_that_cannot_be_read_are_named(table, tmp_path, scr
     raw[start : start + place.total_compressed_size] = b"\xff" * place.total_compressed_size
     path.write_bytes(raw)
     with pytest.raises(ValueError, match=r"Row group 3 of .*2\.parquet .* is damaged"):
-        fit_recipe("none", data, **QUICK)
+        fit_recipe("augment", data, **QUICK)
     path.unlink()
     with pytest.raises((ValueError, FileNotFoundError), match=r"2\.parquet"):
-        fit_recipe("none", data, **QUICK)
+        fit_recipe("augment", data, **QUICK)
     assert not list(scratch.iterdir())
 
 
@@ -161,5 +161,5 @@ def test_cells_and_row_groups_that_cannot_be_read_are_named(table, tmp_path, scr
 def test_a_time_limit_cuts_steps_and_leaves_no_file(table, scratch):
     data = sample_of(table)
     with pytest.raises(TimeoutError):
-        fit_recipe("none", data, n_members=1, max_steps=2_000_000, random_state=0, seconds=8.0)
+        fit_recipe("augment", data, n_members=1, max_steps=2_000_000, random_state=0, seconds=8.0)
     assert not list(scratch.rglob("X"))  # beside the folder of the worker's results

@@ -87,11 +87,14 @@ def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = N
         return _told(_fit(*job) if seconds is None else in_time(_fit, *job, seconds=seconds))
 
 
-def draws_from_a_file(classifier: Any, dataset: Dataset) -> bool:
-    """Whether a classifier reads no row but those of its batches, so that all rows of a table can train it."""
+def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
+    """Whether a classifier draws rows by class and needs no others at once, so that all rows of a table can train it.
+
+    Batches of rows as they come would show a minority class less often than a sample by class does.
+    """
     if isinstance(classifier, MUBOClassifier):
-        return dataset.dependence is None
-    if not isinstance(classifier, NeuralClassifier):
+        return dataset.dependence is None  # else its search holds out groups
+    if not isinstance(classifier, NeuralClassifier) or classifier.batch_sampler is None:
         return False
     return not (classifier.sampler or classifier.early_stopping or isinstance(classifier.loss, OuterProblem))
 
@@ -101,7 +104,8 @@ def fit_recipe(
 ) -> Pipeline:
     """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
 
-    Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
+    Networks whose rows are drawn by class, such as ``remix-dataset`` and ``mubo``, train on all rows of that table,
+    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
     (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors they stay, with a warning.
 
     Parameters
@@ -140,7 +144,7 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: floa
     """Fit the classifier of a recipe as `fit_recipe` does; parameters as of `fit_whole`."""
     if dataset.class_counts is None:
         return fit_whole(model, dataset, seconds=seconds)
-    if draws_from_a_file(model[-1], dataset):
+    if draws_by_class(model[-1], dataset):
         return fit_all_rows(model, dataset, seconds=seconds)
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
