@@ -21,7 +21,7 @@ from equipoise.datasets.home import data_home
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise.images import Augment, read_images
-from equipoise.networks.images import check_image
+from equipoise.networks.image_shape import check_image
 from equipoise.training import Settings
 from equipoise_reproductions.data import paper, rows
 from equipoise_reproductions.remix import protocol
