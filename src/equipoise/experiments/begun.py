@@ -82,8 +82,13 @@ def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
             f"{before.max_steps:,} gradient steps per network instead of {wish.max_steps:,}, as in the results that "
             "are there; for all of them choose another folder (--out)."
         )
-    steps = {"max_steps": before.max_steps, "auto_seconds": before.auto_seconds, "share": before.share}
-    protocol = replace(wish, **steps, notes=tuple(notes))
+    protocol = replace(
+        wish,
+        max_steps=before.max_steps,
+        auto_seconds=before.auto_seconds,
+        share=before.share,
+        notes=tuple(notes),
+    )
     store.put("request", request)
     store.put("protocol", protocol.to_json())
     return protocol

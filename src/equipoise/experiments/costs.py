@@ -44,7 +44,7 @@ _PROBE_NETWORKS = 20  # a process
 _SHARE = 0.25  # of the time left, for these measurements
 _GRACE = 2.0  # times as much, after which processes are ended: then they have to start again
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
-_REPORT = 4.0  # seconds
+_REPORT = 2.5  # seconds
 
 
 @dataclass

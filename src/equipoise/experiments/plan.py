@@ -174,18 +174,18 @@ class Schedule:
         for recipe in self.order(recipes):
             if self.whole([*kept, recipe], n_repeats, LEAST_SHARE) <= left:
                 kept.append(recipe)
-        kept = kept or self._guessed(recipes)
+        kept = kept or self._tried(recipes)
         if not kept:
             raise ValueError(self._too_short(recipes))
         self.share = self._largest_share(kept, n_repeats, left)
         return self._told(wish, kept, n_repeats)
 
-    def _guessed(self, recipes: Sequence[str]) -> list[str]:
-        """Return the quickest recipe that was not timed, if there is time to try it: it is ended if it is too slow."""
-        guesses = [recipe for recipe in recipes if not self.costs.recipes[recipe].measured]
-        if not guesses or self.deadline.left < 2 * self.costs.report:
+    def _tried(self, recipes: Sequence[str]) -> list[str]:
+        """Return the quickest recipe if none was timed and there is time to try it: it is ended if it is too slow."""
+        timed = any(self.costs.recipes[recipe].measured for recipe in recipes)
+        if timed or self.deadline.left < 2 * self.costs.report:
             return []
-        quickest = min(guesses, key=self.cell)
+        quickest = min(recipes, key=self.cell)
         self._factors[quickest] = self.deadline.left / (2 * self.whole([quickest], 1, LEAST_SHARE))
         return [quickest]
 
