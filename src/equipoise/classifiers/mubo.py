@@ -1,8 +1,8 @@
 """`MUBOClassifier`: the networks of MUBO's search as a classifier."""
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import Any, ClassVar, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from equipoise.classifiers.base import NetworkClassifier
+from equipoise.classifiers.base import NetworkClassifier, fitted_codes
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.dependence import Dependence
 from equipoise.samplers import MUBO
-from equipoise.sklearn_private import Interval, fit_context
+from equipoise.sklearn_private import Interval, StrOptions, fit_context
+from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble
 
 OUTER_STEPS = 20
@@ -30,16 +31,22 @@ class MUBOClassifier(NetworkClassifier):
     Parameters
     ----------
     search : MUBO, default=None
-        The row search, ``MUBO(max_iter=20)`` by default. Its ``n_restarts``, ``hidden_layer_sizes``, ``max_steps``,
-        ``standardize`` and ``random_state`` are set from the parameters below.
+        The row search, ``MUBO(max_iter=20)`` by default. Its parameters of the same names as those below, and its
+        ``n_restarts`` (`n_members`), are set from these.
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers.
     n_members : int, default=1
         Number of restarts.
     max_steps : int, default=None
         Gradient steps of each restart; by default those of `NeuralClassifier` on the same rows.
+    dropout : float, default=0.0
+        Dropout rate after each hidden layer, in [0, 1).
+    weight_decay : float, default=0.0
     standardize : bool, default=True
         Standardise each feature by the training rows.
+    n_bins : int or "auto", default=None
+        Number of quantile bins for piecewise-linear codes of each feature, which stand beside them; of ``"auto"`` as of
+        `NeuralClassifier`.
     random_state : int, RandomState or None, default=None
         Random seed.
 
@@ -48,6 +55,8 @@ class MUBOClassifier(NetworkClassifier):
     classes_ : ndarray of shape (K,)
     ensemble_ : FittedEnsemble
         The networks.
+    encoder_ : PiecewiseLinearEncoder or None
+        Codes of the features, if ``n_bins``, and not of a table too wide for ``"auto"``.
     history_ : DataFrame
         History of the search, see `MUBO`.
     sample_indices_ : ndarray of int
@@ -72,6 +81,7 @@ class MUBOClassifier(NetworkClassifier):
 
     fit_only: ClassVar = ("search", "history_")
     ensemble_: FittedEnsemble
+    encoder_: PiecewiseLinearEncoder | None
     history_: pd.DataFrame
     sample_indices_: NDArray[np.int64]
 
@@ -80,7 +90,10 @@ class MUBOClassifier(NetworkClassifier):
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "standardize": ["boolean"],
+        "n_bins": [None, StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -91,14 +104,20 @@ class MUBOClassifier(NetworkClassifier):
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
         max_steps: int | None = None,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
         standardize: bool = True,
+        n_bins: int | Literal["auto"] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.search = search
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
         self.max_steps = max_steps
+        self.dropout = dropout
+        self.weight_decay = weight_decay
         self.standardize = standardize
+        self.n_bins = n_bins
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -133,21 +152,30 @@ class MUBOClassifier(NetworkClassifier):
         """
         draft = self._new_draft()
         rows, codes = draft._checked(X, y)
+        draft.encoder_ = fitted_codes(rows, self.n_bins)
         search = MUBO(max_iter=OUTER_STEPS) if self.search is None else clone(self.search)
         search.set_params(
             n_restarts=self.n_members,
             hidden_layer_sizes=self.hidden_layer_sizes,
+            dropout=self.dropout,
+            weight_decay=self.weight_decay,
             standardize=self.standardize,
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
         )
-        search.fit_resample(rows, draft.classes_[codes], sample_weight=sample_weight, dependence=dependence)
+        search.fit_resample(
+            draft._coded(rows), draft.classes_[codes], sample_weight=sample_weight, dependence=dependence
+        )
         draft.ensemble_, draft.history_ = search.classifier_, search.history_
         draft.sample_indices_ = search.sample_indices_
         return self.become(draft)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        return self.ensemble_.predict_proba(rows)
+        return self.ensemble_.predict_proba(self._coded(rows))
+
+    def _coded(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return rows with their codes beside them."""
+        return rows if self.encoder_ is None else self.encoder_.encode(rows.astype(self.encoder_.starts_.dtype))
 
     def _balancing(self) -> tuple[str, ...]:
         return ("MUBO",)

@@ -15,6 +15,7 @@ from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
 from equipoise.networks.cosine import SCALE
 from equipoise_reproductions.autobalance.tuned import Network, TunedLossClassifier
+from equipoise_reproductions.networks import plain
 
 TAUS, GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3, 0.4)
 VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5), (0.1, 0.3)
@@ -45,7 +46,7 @@ class CellWeighted(NeuralClassifier):
 
 
 def _recipe(name: str, network: Network) -> Make:
-    return lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed, network=network)
+    return plain(lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed, network=network))
 
 
 def _networks(kind: type[NeuralClassifier] = NeuralClassifier, **parts: Any) -> Make:
