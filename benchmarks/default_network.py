@@ -31,14 +31,15 @@ from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import StratifiedFolds
 from equipoise_reproductions.auto_suite import halves
+from equipoise_reproductions.networks import plain
 
-TODAY: dict[str, Any] = {"hidden_layer_sizes": (256, 128), "n_bins": None, "dropout": 0.0}
-CODED: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "n_bins": "auto", "dropout": 0.3}
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "dropout": 0.3}
+CODED: dict[str, Any] = SMALL | {"n_bins": "auto"}
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "without": TODAY,
-    "dropout .3": TODAY | {"dropout": 0.3},
-    "smaller, dropout .3": CODED | {"n_bins": None},
-    "smaller, dropout .3, weight decay 1": CODED | {"n_bins": None, "weight_decay": 1.0},
+    "without": {},
+    "dropout .3": {"dropout": 0.3},
+    "smaller, dropout .3": SMALL,
+    "smaller, dropout .3, weight decay 1": SMALL | {"weight_decay": 1.0},
     "codes": CODED | {"dropout": 0.0},
     "codes, weight decay 1": CODED | {"dropout": 0.0, "weight_decay": 1.0},
     "codes, dropout .3": CODED,
@@ -52,6 +53,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "codes, dropout .3, averaged": CODED | {"weight_averaging": 0.2},
     "codes, dropout .3, wider": CODED | {"hidden_layer_sizes": (256, 128)},
 }
+"""Changes to the network that a recipe's class has by default."""
+
 RECIPES = ("none", "cost", "under", "remix")
 SCORED = {
     "average_precision": "average precision",
@@ -65,32 +68,35 @@ _MOST_ROWS = 2500  # of a side of a fold
 _FEWEST = 6  # differences for a test
 
 
-def folds(half: list[str]) -> Iterator[tuple[str, PreparedFold]]:
-    """Yield the first fold of each set, the smallest sets first, at most 2,500 rows a side."""
+def folds(half: list[str], most_rows: int) -> Iterator[tuple[str, PreparedFold]]:
+    """Yield the first fold of each set, the smallest sets first, at most so many rows a side."""
     loaded = {name: datasets.load(name) for name in half}
     for name in sorted(loaded, key=lambda name: loaded[name].X.size):
         dataset = loaded[name]
         _, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
         fold = next(StratifiedFolds(2).folds(dataset, codes, 0))
         sides = (fold.train, fold.test)
-        train, test = (rows[sample_by_class(codes[rows], _MOST_ROWS, fold.seed)] for rows in sides)
+        train, test = (rows[sample_by_class(codes[rows], most_rows, fold.seed)] for rows in sides)
         yield name, PreparedFold.of(dataset, codes, replace(fold, train=train, test=test))
 
 
 def scores(name: str, parameters: dict[str, Any], n_members: int, fold: PreparedFold) -> dict[str, float]:
-    """Train a recipe on a fold of two classes, and score its probabilities and decisions on the test rows."""
+    """Train a recipe on a fold, and score it on the test rows."""
     started = time.process_time()
-    model = recipes.classifier(name, random_state=fold.fold.seed, n_members=n_members, **parameters)
+    model = plain(recipes.classifier(name, random_state=fold.fold.seed, n_members=n_members)).set_params(**parameters)
     model.fit(fold.X_train, fold.y_train)
     cpu = time.process_time() - started
-    proba, shares, even = model.predict_proba(fold.X_test), fold.counts / fold.counts.sum(), np.full(2, 0.5)
-    learned = learned_priors(name, fold.counts)
-    rare = int(fold.counts.argmin())
+    return scored(model.predict_proba(fold.X_test), learned_priors(name, fold.counts), fold) | {"cpu": cpu}
+
+
+def scored(proba: NDArray[np.float64], learned: NDArray[np.float64] | None, fold: PreparedFold) -> dict[str, float]:
+    """Score the answers on the test rows of two classes, given the class priors that they stand for."""
+    shares, even, rare = fold.counts / fold.counts.sum(), np.full(2, 0.5), int(fold.counts.argmin())
     natural, balanced = (proba if learned is None else correct_prior(proba, learned, to) for to in (shares, even))
     read = {"average_precision": natural, "log_loss": natural, "g_mean": proba}
     found = {metric: METRICS[metric].score(fold.y_test, answers, rare) for metric, answers in read.items()}
     found["g_mean_even"] = METRICS["g_mean"].score(fold.y_test, balanced, rare)
-    return found | {"g_mean_best": best_g_mean(fold.y_test == rare, proba[:, rare]), "cpu": cpu}
+    return found | {"g_mean_best": best_g_mean(fold.y_test == rare, proba[:, rare])}
 
 
 def best_g_mean(rare: NDArray[np.bool_], proba: NDArray[np.float64]) -> float:
@@ -104,7 +110,7 @@ def run(arguments: argparse.Namespace, console: Console) -> pd.DataFrame:
     done = pd.read_csv(arguments.out) if arguments.out.exists() else pd.DataFrame()
     keys = set() if done.empty else set(zip(done["set"], done["recipe"], done["candidate"], strict=True))
     half = dict(zip(("seen", "unseen"), halves(), strict=True))[arguments.half]
-    for name, fold in folds(half) if arguments.minutes else ():
+    for name, fold in folds(half, _MOST_ROWS) if arguments.minutes else ():
         for recipe in arguments.recipes:
             for candidate in arguments.candidates:
                 if (name, recipe, candidate) in keys:

@@ -13,7 +13,7 @@ from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.experiments import Arm
 from equipoise.experiments.arms import Make, make_recipe
 from equipoise_reproductions.data import paper
-from equipoise_reproductions.networks import plain, plain_arms
+from equipoise_reproductions.networks import plain, plain_arms, plain_recipe
 
 RECIPES = ("none", "cost", "under", "mubo")
 """Run on every set of the suite."""
@@ -62,23 +62,15 @@ def _searched(max_iter: int = OUTER_STEPS, **parts: Any) -> Make:
 
 def _trained_anew(sampler: type[MUBO]) -> Make:
     """Train networks from the start on what a sampler leaves."""
-    return plain(
-        lambda fold, protocol: make_recipe("none", protocol, fold.fold.seed).set_params(
-            sampler=sampler(max_iter=OUTER_STEPS, max_steps=protocol.max_steps, standardize=False)
-        )
+    return lambda fold, protocol: plain(make_recipe("none", protocol, fold.fold.seed)).set_params(
+        sampler=sampler(max_iter=OUTER_STEPS, max_steps=protocol.max_steps, standardize=False)
     )
 
 
-def _stopped_early(recipe: str) -> Make:
-    """Let a recipe's networks stop by the balanced loss of a tenth of the rows, as many as MUBO holds out."""
-    return plain(
-        lambda fold, protocol: make_recipe(recipe, protocol, fold.fold.seed, early_stopping="balanced_log_loss")
-    )
-
-
+_STOPPED = {"early_stopping": "balanced_log_loss"}  # of a tenth of the rows, as many as MUBO holds out
 PARTS: dict[str, tuple[str, Make]] = {
-    "cost-stopped": ("cost, stopped early", _stopped_early("cost")),
-    "under-stopped": ("under, stopped early", _stopped_early("under")),
+    "cost-stopped": ("cost, stopped early", plain_recipe("cost", **_STOPPED)),
+    "under-stopped": ("under, stopped early", plain_recipe("under", **_STOPPED)),
     "mubo-paper": ("MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
     "mubo-printed": ("printed objective J", _searched(objective=MajorityShare())),
     "mubo-mean": ("mean majority loss as objective", _searched(objective=MeanMajority())),
