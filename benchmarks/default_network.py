@@ -34,12 +34,15 @@ from equipoise_reproductions.auto_suite import halves
 from equipoise_reproductions.networks import plain
 
 SMALL: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "dropout": 0.3}
-CODED: dict[str, Any] = SMALL | {"n_bins": "auto"}
+CODED = SMALL | {"n_bins": 12}
 CANDIDATES: dict[str, dict[str, Any]] = {
     "without": {},
     "dropout .3": {"dropout": 0.3},
     "smaller, dropout .3": SMALL,
     "smaller, dropout .3, weight decay 1": SMALL | {"weight_decay": 1.0},
+    "smaller, dropout .3, weight decay 3": SMALL | {"weight_decay": 3.0},
+    "smaller, dropout .1, weight decay 1": SMALL | {"dropout": 0.1, "weight_decay": 1.0},
+    "smaller, dropout .5, weight decay 1": SMALL | {"dropout": 0.5, "weight_decay": 1.0},
     "codes": CODED | {"dropout": 0.0},
     "codes, weight decay 1": CODED | {"dropout": 0.0, "weight_decay": 1.0},
     "codes, dropout .3": CODED,
@@ -65,6 +68,7 @@ SCORED = {
 }
 _LESS_IS_BETTER = ("log_loss", "cpu")
 _MOST_ROWS = 2500  # of a side of a fold
+_MOST_INPUTS, _FEWEST_BINS = 400, 3
 _FEWEST = 6  # differences for a test
 
 
@@ -82,11 +86,19 @@ def folds(half: list[str], most_rows: int) -> Iterator[tuple[str, PreparedFold]]
 
 def scores(name: str, parameters: dict[str, Any], n_members: int, fold: PreparedFold) -> dict[str, float]:
     """Train a recipe on a fold, and score it on the test rows."""
+    if "n_bins" in parameters:
+        parameters = parameters | {"n_bins": _bins(parameters["n_bins"], fold.X_train.shape[1])}
     started = time.process_time()
     model = plain(recipes.classifier(name, random_state=fold.fold.seed, n_members=n_members)).set_params(**parameters)
     model.fit(fold.X_train, fold.y_train)
     cpu = time.process_time() - started
     return scored(model.predict_proba(fold.X_test), learned_priors(name, fold.counts), fold) | {"cpu": cpu}
+
+
+def _bins(most: int, n_features: int) -> int | None:
+    """Bins of codes that leave a network of about the cost of one without: none on wide tables."""
+    bins = min(most, _MOST_INPUTS // n_features - 1)
+    return bins if bins >= _FEWEST_BINS else None
 
 
 def scored(proba: NDArray[np.float64], learned: NDArray[np.float64] | None, fold: PreparedFold) -> dict[str, float]:
@@ -154,13 +166,12 @@ def compared(table: pd.DataFrame, candidate: str, rival: str) -> pd.DataFrame:
 
 
 def means(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean scores of every candidate under each recipe, and mean ranks over sets and recipes."""
-    wide = table.groupby(["recipe", "candidate"], sort=False)[[*SCORED, "cpu"]].mean()
-    ranks = {}
+    """Mean scores and mean ranks of every candidate under each recipe."""
+    ranked = table.set_index(["recipe", "candidate", "set"])[[*SCORED, "cpu"]]
     for name in SCORED:
-        of_name = table.pivot_table(index=["set", "recipe"], columns="candidate", values=name).dropna()
-        ranks[f"rank, {name}"] = of_name.rank(axis=1, ascending=name in _LESS_IS_BETTER).mean()
-    return wide.join(pd.DataFrame(ranks), on="candidate")
+        signed = ranked[name] * (1 if name in _LESS_IS_BETTER else -1)
+        ranked[f"rank, {name}"] = signed.groupby(level=["recipe", "set"]).rank()
+    return ranked.groupby(level=["recipe", "candidate"], sort=False).mean()
 
 
 def main() -> None:
@@ -176,6 +187,9 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     table = run(arguments, console)
+    table = table[table["candidate"].isin(arguments.candidates) & table["recipe"].isin(arguments.recipes)]
+    n_run = table.groupby(["set", "recipe"])["candidate"].transform("nunique")
+    table = table[n_run == len(arguments.candidates)]
     console.print(means(table).round(4).to_string(), highlight=False)
     first = arguments.candidates[0]
     for candidate in arguments.candidates[1:]:

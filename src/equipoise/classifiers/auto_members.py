@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.tables.piecewise_linear import codes_within
 from equipoise.training import FittedEnsemble, TrainedNetwork
 
 Rows = NDArray[np.float32]
@@ -25,6 +24,7 @@ TREES, BOOSTING, LINE = "trees", "boosting", "line"
 CHEAP = (TREES, BOOSTING, LINE)
 """Members that are fitted before the networks."""
 
+BINS = 12
 MOST_NUMBERS = 1 << 23
 """Numbers that a line or a network is trained on, at most."""
 
@@ -32,6 +32,7 @@ N_TREES = 100
 _TREE_ROWS = 10_000  # of a tree, at most
 _FIRST_TREES, _RATE = 300, 0.06  # of boosting, and learning rate of its usual number of rounds
 _ENOUGH_ROWS = 5_000  # fewer bins rather than fewer rows than this
+_FEWEST_BINS = 3
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def importances(trees: ExtraTreesClassifier) -> Rows:
 
 def fit_encoder(X: Rows) -> PiecewiseLinearEncoder | None:
     """Return codes by quantiles, of fewer bins on wide tables; None for tables too wide for any."""
-    return codes_within(X, MOST_NUMBERS // min(len(X), _ENOUGH_ROWS))
+    bins = min(BINS, MOST_NUMBERS // (min(len(X), _ENOUGH_ROWS) * X.shape[1]) - 1)
+    return PiecewiseLinearEncoder(bins).fit(X) if bins >= _FEWEST_BINS else None
 
 
 def scales(importance: Rows, kind: Kind, encoder: PiecewiseLinearEncoder | None) -> Rows:

@@ -14,8 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.containers import as_array, check_labelled, check_one_kind
 from equipoise.describing import Description
-from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.tables.piecewise_linear import codes_within
 from equipoise.text import counted
 
 Codes = NDArray[np.int64]
@@ -25,9 +23,6 @@ CLIP = 5.0
 
 LEAST_STEPS = 300
 """Fewest gradient steps of a network, for small tables."""
-
-MOST_INPUTS = 400
-"""Features and codes that a network reads, at most, where their number follows from the table."""
 
 _NUMBERS_AT_ONCE = 1 << 22  # in a batch of prediction
 _ROWS_AT_ONCE = 1 << 13
@@ -171,10 +166,3 @@ def training_device(name: str) -> str:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device={name!r} is not available ({reason}): choose one of {', '.join(there)}.") from error
     return name
-
-
-def fitted_codes(rows: NDArray[Any], n_bins: int | str | None) -> PiecewiseLinearEncoder | None:
-    """Fit codes of a number of bins to rows; of ``"auto"``, as many as `MOST_INPUTS` allow."""
-    if n_bins is None:
-        return None
-    return codes_within(rows, MOST_INPUTS) if n_bins == "auto" else PiecewiseLinearEncoder(int(n_bins)).fit(rows)

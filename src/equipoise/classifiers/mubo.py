@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from equipoise.classifiers.base import NetworkClassifier, fitted_codes
+from equipoise.classifiers.base import NetworkClassifier
 from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.dependence import Dependence
 from equipoise.samplers import MUBO
-from equipoise.sklearn_private import Interval, StrOptions, fit_context
-from equipoise.tables import PiecewiseLinearEncoder
+from equipoise.sklearn_private import Interval, fit_context
 from equipoise.training import FittedEnsemble
 
 OUTER_STEPS = 20
@@ -44,9 +43,6 @@ class MUBOClassifier(NetworkClassifier):
     weight_decay : float, default=0.0
     standardize : bool, default=True
         Standardise each feature by the training rows.
-    n_bins : int or "auto", default=None
-        Number of quantile bins for piecewise-linear codes of each feature, which stand beside them; of ``"auto"`` as of
-        `NeuralClassifier`.
     random_state : int, RandomState or None, default=None
         Random seed.
 
@@ -55,8 +51,6 @@ class MUBOClassifier(NetworkClassifier):
     classes_ : ndarray of shape (K,)
     ensemble_ : FittedEnsemble
         The networks.
-    encoder_ : PiecewiseLinearEncoder or None
-        Codes of the features, if ``n_bins``, and not of a table too wide for ``"auto"``.
     history_ : DataFrame
         History of the search, see `MUBO`.
     sample_indices_ : ndarray of int
@@ -81,7 +75,6 @@ class MUBOClassifier(NetworkClassifier):
 
     fit_only: ClassVar = ("search", "history_")
     ensemble_: FittedEnsemble
-    encoder_: PiecewiseLinearEncoder | None
     history_: pd.DataFrame
     sample_indices_: NDArray[np.int64]
 
@@ -93,7 +86,6 @@ class MUBOClassifier(NetworkClassifier):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "standardize": ["boolean"],
-        "n_bins": [None, StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -107,7 +99,6 @@ class MUBOClassifier(NetworkClassifier):
         dropout: float = 0.0,
         weight_decay: float = 0.0,
         standardize: bool = True,
-        n_bins: int | Literal["auto"] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.search = search
@@ -117,7 +108,6 @@ class MUBOClassifier(NetworkClassifier):
         self.dropout = dropout
         self.weight_decay = weight_decay
         self.standardize = standardize
-        self.n_bins = n_bins
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -152,7 +142,6 @@ class MUBOClassifier(NetworkClassifier):
         """
         draft = self._new_draft()
         rows, codes = draft._checked(X, y)
-        draft.encoder_ = fitted_codes(rows, self.n_bins)
         search = MUBO(max_iter=OUTER_STEPS) if self.search is None else clone(self.search)
         search.set_params(
             n_restarts=self.n_members,
@@ -163,19 +152,13 @@ class MUBOClassifier(NetworkClassifier):
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
         )
-        search.fit_resample(
-            draft._coded(rows), draft.classes_[codes], sample_weight=sample_weight, dependence=dependence
-        )
+        search.fit_resample(rows, draft.classes_[codes], sample_weight=sample_weight, dependence=dependence)
         draft.ensemble_, draft.history_ = search.classifier_, search.history_
         draft.sample_indices_ = search.sample_indices_
         return self.become(draft)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        return self.ensemble_.predict_proba(self._coded(rows))
-
-    def _coded(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Return rows with their codes beside them."""
-        return rows if self.encoder_ is None else self.encoder_.encode(rows.astype(self.encoder_.starts_.dtype))
+        return self.ensemble_.predict_proba(rows)
 
     def _balancing(self) -> tuple[str, ...]:
         return ("MUBO",)

@@ -107,10 +107,9 @@ class NeuralClassifier(JobClassifier):
         Weights by label; ``"balanced"`` is N / (K n_k).
     standardize : bool, default=True
         Standardise each feature by the training rows and clip it to +-5.
-    n_bins : int or "auto", default=None
-        Number of quantile bins for piecewise-linear codes of each feature, see `PiecewiseLinearEncoder`. Networks then
-        read features and codes, samplers features; rows must be vectors. ``"auto"``: 12, fewer on tables of more than
-        30 features, and no codes on those of more than 100 or for a custom network.
+    n_bins : int, default=None
+        Number of quantile bins for piecewise-linear codes of each feature, see `PiecewiseLinearEncoder`. Networks and
+        samplers then read features and codes; rows must be vectors.
     dtype : {"float32", "float64"}, default="float32"
     device : str, default="auto"
         Torch device; ``"auto"`` uses CUDA if available, else the CPU.
@@ -125,7 +124,7 @@ class NeuralClassifier(JobClassifier):
     scaler_ : Standardizer or None
         Means and scales of the features, if ``standardize``.
     encoder_ : PiecewiseLinearEncoder or None
-        Codes of the standardised features, if ``n_bins``, and not of a table too wide for ``"auto"``.
+        Codes of the standardised features, if ``n_bins``.
     n_steps_ : list of int
         Gradient steps of each member.
     loss_parameters_ : dict of str to ndarray of shape (n_members, n_classes), or (n_members, n_classes, n_groups)
@@ -207,7 +206,7 @@ class NeuralClassifier(JobClassifier):
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "class_weight": [None, dict, StrOptions({"balanced"})],
         "standardize": ["boolean"],
-        "n_bins": [None, StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "n_bins": [None, Interval(Integral, 2, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"})],
         "device": [str],
         "random_state": ["random_state"],
@@ -245,7 +244,7 @@ class NeuralClassifier(JobClassifier):
         max_time: float | None = None,
         class_weight: dict[Any, float] | str | None = None,
         standardize: bool = True,
-        n_bins: int | Literal["auto"] | None = None,
+        n_bins: int | None = None,
         dtype: str = "float32",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -338,10 +337,7 @@ class NeuralClassifier(JobClassifier):
     def inputs(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return validated rows as the networks read them: standardised, with codes."""
         X = X if self.scaler_ is None else self.scaler_.transform(X)
-        return self.coded(X.astype(self.dtype, copy=False))
-
-    def coded(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Return standardised rows with their codes beside them."""
+        X = X.astype(self.dtype, copy=False)
         return X if self.encoder_ is None else self.encoder_.encode(X)
 
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:

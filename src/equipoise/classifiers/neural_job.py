@@ -14,7 +14,7 @@ from torch import nn
 
 from equipoise.batches.transform import MixingTransform
 from equipoise.bilevel.found_loss import FoundLoss
-from equipoise.classifiers.base import CLIP, Codes, fitted_codes, training_device
+from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
 from equipoise.containers import as_array
@@ -23,6 +23,7 @@ from equipoise.networks.images import named_network
 from equipoise.networks.modules import is_trained
 from equipoise.samplers.resample import holds_out, only_repeats, resample
 from equipoise.sklearn_private import check_sample_weight
+from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, InnerRows, OuterProblem, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 from equipoise.training.stacks import reads_integers
@@ -100,7 +101,7 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     """Return the table of rows; bytes, and integers for a custom network, keep their type."""
     draft.reads_integers_ = False
     own_network = not _is_perceptron(draft)
-    as_given = own_network and not draft.standardize and draft.encoder_ is None
+    as_given = own_network and not draft.standardize and draft.n_bins is None
     if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
         return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
     if holds_bytes(rows) and own_network and (draft.sampler is None or only_repeats(draft.sampler)):
@@ -162,14 +163,14 @@ def _fit_inputs(draft: "NeuralClassifier", X: NDArray[Any], sample_weight: Array
     numbers = X if holds_bytes(X) or X.dtype.kind == "f" else X.astype(np.float64)
     draft.scaler_ = Standardizer.of(numbers, given, CLIP) if draft.standardize else None
     draft.encoder_ = None
-    if draft.n_bins is None or (draft.n_bins == "auto" and not _is_perceptron(draft)):
-        return
-    if X.ndim != 2:
-        raise ValueError(
-            f"n_bins={draft.n_bins!r} needs rows that are vectors, but X has shape {X.shape}: flatten it, or set "
-            "n_bins=None."
-        )
-    draft.encoder_ = fitted_codes(draft.inputs(X if given is None else X[given > 0]), draft.n_bins)
+    if draft.n_bins is not None:
+        if X.ndim != 2:
+            raise ValueError(
+                f"n_bins={draft.n_bins!r} needs rows that are vectors, but X has shape {X.shape}: flatten it, or set "
+                "n_bins=None."
+            )
+        seen = draft.inputs(X if given is None else X[given > 0])
+        draft.encoder_ = PiecewiseLinearEncoder(draft.n_bins).fit(seen)
 
 
 def _settings(draft: "NeuralClassifier", table: Table, device: str) -> Settings:
@@ -280,15 +281,14 @@ def _resampled(
     if draft.sampler is not None:
         labels = draft.classes_[table.y[rows]]
         apart = {"dependence": dependence.take(rows)} if dependence is not None and holds_out(draft.sampler) else {}
-        features = None if draft.encoder_ is None else draft.encoder_.n_features_in_  # before their codes
-        X = np.arange(len(rows))[:, np.newaxis] if only_repeats(draft.sampler) else table.X[rows][:, :features]
+        X = np.arange(len(rows))[:, np.newaxis] if only_repeats(draft.sampler) else table.X[rows]
         drawn = resample(draft.sampler, X, labels, seed, **apart)
         draft.sampler_diagnostics_ += drawn.diagnostics
         if row_weights is not None or drawn.sample_weight is not None:
             row_weights = drawn.weights(np.ones(len(rows)) if row_weights is None else row_weights, labels)
         if drawn.synthetic.any():
             made_codes = np.searchsorted(draft.classes_, drawn.y[drawn.synthetic])
-            made = Table(draft.coded(drawn.X[drawn.synthetic].astype(draft.dtype)), made_codes, table.n_classes)
+            made = Table(drawn.X[drawn.synthetic].astype(draft.dtype), made_codes, table.n_classes)
         rows = np.where(drawn.synthetic, len(table) - 1 + drawn.synthetic.cumsum(), rows[drawn.sources])
     if row_weights is not None:
         row_weights = row_weights / row_weights.mean()

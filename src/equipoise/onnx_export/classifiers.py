@@ -122,10 +122,7 @@ def _(model: AutoClassifier, graph: Graph, rows: str | None) -> str:
 
 @probabilities.register
 def _(model: MUBOClassifier, graph: Graph, rows: str | None) -> str:
-    value = _matrix(graph, model, rows)
-    if model.encoder_ is not None:
-        value = _with_codes(graph, graph.cast(value, model.encoder_.starts_.dtype), model.encoder_)
-    return _stack(graph, model.ensemble_, value)
+    return _stack(graph, model.ensemble_, _matrix(graph, model, rows))
 
 
 @probabilities.register

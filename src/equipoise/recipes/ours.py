@@ -28,8 +28,7 @@ AUTO_IMAGES = "auto-images"
 AUTO = "auto"
 """The recipe of `AutoClassifier`, the default where none is named."""
 
-_searched = {name: value for name, value in NETWORK.items() if name != "n_bins"}  # samplers read features
-_mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False, **_searched)}
+_mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False, **NETWORK)}
 _ldam = partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0)  # scaled in the network
 TREATMENTS = [
     Recipe(

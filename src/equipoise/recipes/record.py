@@ -13,7 +13,7 @@ from equipoise.classifiers import NeuralClassifier
 
 Counts = NDArray[np.float64]
 
-NETWORK: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "n_bins": "auto", "dropout": 0.3, "weight_decay": 1.0}
+NETWORK: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "dropout": 0.3, "weight_decay": 1.0}
 """The network of all treatments of tables and its regularisation; ``benchmarks/default_network.py`` is its search."""
 
 

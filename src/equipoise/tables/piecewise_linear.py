@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.sklearn_private import Interval, StrOptions, check_feature_names_in, fit_context
 
-_BINS, _FEWEST_BINS = 12, 3  # of `codes_within`
 _LEAF = 5  # rows between two cuts of a tree, at least
 
 
@@ -121,28 +120,3 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         numbers = np.arange(len(self.columns_)) - np.searchsorted(self.columns_, self.columns_)
         codes = [f"{names[column]} bin {number}" for column, number in zip(self.columns_, numbers, strict=True)]
         return np.array([*names, *codes], dtype=object)
-
-
-def codes_within(rows: NDArray[Any], most_inputs: int) -> PiecewiseLinearEncoder | None:
-    """Fit codes by quantiles: of 12 bins, or of fewer where features and codes would be more than ``most_inputs``.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, n_features)
-    most_inputs : int
-
-    Returns
-    -------
-    PiecewiseLinearEncoder or None
-        None for tables too wide for 3 bins.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.tables.piecewise_linear import codes_within
-    >>> rows = np.random.default_rng(0).normal(size=(100, 10))
-    >>> [None if (codes := codes_within(rows, most)) is None else codes.n_bins for most in (200, 50, 30)]
-    [12, 4, None]
-    """
-    bins = min(_BINS, most_inputs // rows.shape[1] - 1)
-    return PiecewiseLinearEncoder(bins).fit(rows) if bins >= _FEWEST_BINS else None
