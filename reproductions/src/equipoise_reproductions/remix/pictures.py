@@ -117,10 +117,10 @@ class ImageRows(Rows):
         pixels, labels = _images(_place(source))
         self.n_before = len(labels)
         drawn = np.random.default_rng(protocol.CV_SEED).permutation(len(labels))
-        rest = drawn[~np.isin(labels[drawn], source.minority)][: source.most]
-        largest = np.unique(labels[rest], return_counts=True)[1].max() if source.multiclass else len(rest)
+        others = drawn[~np.isin(labels[drawn], source.minority)][: source.most]
+        largest = np.unique(labels[others], return_counts=True)[1].max() if source.multiclass else len(others)
         cut_down = [drawn[labels[drawn] == label][:largest] for label in source.minority]
-        some = np.sort(np.concatenate([rest, *cut_down]))
+        some = np.sort(np.concatenate([others, *cut_down]))
         kept = some[:, np.newaxis]
         y = labels[some]
         if source.minority:
