@@ -1,6 +1,5 @@
 """A recipe on all rows of a table, within a time limit."""
 
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     if seconds is None:
         to_classifier = {f"classifier__{name}": value for name, value in given.items()}
         return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-    return _told(in_time(_fit, model, dataset, given, seconds, seconds=seconds))
+    return _told(in_time(_fit, model, dataset, given, Deadline(seconds), seconds=seconds))
 
 
 def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
@@ -85,7 +84,7 @@ def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = N
         )
         if seconds is None:
             return _told(_fit(model, dataset, {}, None, folder))
-        return _told(in_time(_fit, model, dataset, {}, seconds, folder, seconds=seconds))
+        return _told(in_time(_fit, model, dataset, {}, Deadline(seconds), folder, seconds=seconds))
 
 
 def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
@@ -214,10 +213,13 @@ def refit(
 
 
 def _fit(
-    model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float | None, folder: Path | None = None
+    model: Pipeline, dataset: Dataset, given: dict[str, Any], deadline: Deadline | None, folder: Path | None = None
 ) -> tuple[Pipeline, list[str]]:
-    """Fit a model, on all rows if there is a folder for them, and return what it warned of."""
-    deadline, classifier, labels = Deadline(seconds or math.inf), model[-1], dataset.y
+    """Fit a model, on all rows if there is a folder for them, and return what it warned of.
+
+    The deadline runs from before this process began, which takes a while on a busy machine.
+    """
+    classifier, labels = model[-1], dataset.y
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         limits: dict[str, Any] = {}
@@ -227,7 +229,7 @@ def _fit(
             numbers, labels = dataset.whole.write(model[0], np.unique(labels), dataset.n_rows, folder)
             planned = getattr(classifier, "planned_steps", NeuralClassifier().planned_steps)
             limits = {"max_steps": classifier.max_steps or planned(len(dataset.y))}
-        if seconds is not None:
+        if deadline is not None:
             limits |= _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
         classifier.set_params(**limits).fit(numbers, labels, **given)
