@@ -32,6 +32,8 @@ _OF_SEARCH = {
     "variant": "default",
     "n_restarts": 1,
     "max_epochs": None,
+    "dropout": 0.0,
+    "weight_decay": 0.0,
     "n_iter_no_change": None,
     "proposal": None,
 }

@@ -83,7 +83,7 @@ def cells(effort: Effort) -> pd.DataFrame:
     """Return what is trained on each set."""
     lines = {
         f"{source.title}, {claims.KINDS[source.multiclass]}": {
-            "images": f"{min(source.printed[1], source.most):,}",
+            "images not cut down": f"{min(source.printed[1], source.most):,}",
             "cut down": ", ".join(source.minority) or "as it comes",
             "N+/N-": ", ".join(f"{ratio:g}" for ratio in source.ratios),
             "batch": str(source.batch_size),
