@@ -45,6 +45,9 @@ def test_european_contracts(messy, command, tmp_path):
     scored, rows = read_table(tmp_path / "scored.csv", as_text=True), read_table(table, as_text=True)
     pd.testing.assert_frame_equal(scored[list(rows.columns)], rows)
     assert set(scored["prediction"]) == {"bleibt", "gekündigt"}
+    as_there = pd.read_csv(tmp_path / "scored.csv", sep=";", decimal=",", thousands=".")  # as a German Excel reads it
+    assert as_there["Umsatz"].dtype == as_there["Beitrag"].dtype == float
+    np.testing.assert_allclose(as_there.filter(like="probability_").sum(axis=1), 1)
 
 
 def test_a_format_of_the_fit_reads_rows_that_do_not_show_it(messy, command, tmp_path):
@@ -170,7 +173,7 @@ def test_the_code_of_the_model_card_runs_as_printed(messy, command, tmp_path):
     scope: dict = {}
     exec(code, scope)
     command("predict", tmp_path / "model", table, "--out", tmp_path / "scored.csv")
-    scored = pd.read_csv(tmp_path / "scored.csv").filter(like="probability_").to_numpy()
+    scored = pd.read_csv(tmp_path / "scored.csv", sep=";", decimal=",").filter(like="probability_").to_numpy()
     np.testing.assert_allclose(scope["probabilities"], scored, atol=1e-12)
 
 
@@ -216,7 +219,8 @@ def test_from_the_file_to_scored_rows_and_a_graph(messy, command, tmp_path, monk
     code, scope = html.unescape(re.search(r'<pre tabindex="0" id="code">(.*?)</pre>', page, re.S)[1]), {}
     monkeypatch.chdir(folder)
     exec(code, scope)
-    probabilities = scored.filter(like="probability_").astype(float).to_numpy()
+    written = scored.filter(like="probability_").map(lambda cell: cell.replace(",", "."))
+    probabilities = written.astype(float).to_numpy()
     np.testing.assert_allclose(scope["probabilities"], probabilities, atol=1e-12)
     exported = command("export", folder / "model", "--onnx", "model.onnx", refused=name in ONNX)
     assert ONNX.get(name, "") in exported

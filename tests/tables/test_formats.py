@@ -30,6 +30,9 @@ def written_number(value: float, style: str, digits: int, decoration: str) -> st
         "behind": f"{text}{sign}",
         "percent": f"{sign}{text} %",
         "close percent": f"{sign}{text}%",
+        "narrow percent": f"{sign}{text}\u202f%",  # as French and ISO texts write it
+        "no-break euro": f"{sign}{text}\u00a0€",
+        "true minus percent": f"{sign.replace('-', '−')}{text}\u00a0%",
     }[decoration]
 
 
@@ -37,6 +40,7 @@ BLANKS = "\u00a0\u2007\u2009\u202f"  # no-break, of a digit's width, thin, and n
 STYLES = [*NUMBERS, *(f"1{blank}234{mark}5" for blank in BLANKS for mark in ",.")]
 PLAIN_BLANK = str.maketrans(BLANKS, " " * len(BLANKS))
 DECORATIONS = ["plain", "euro", "dollar", "brackets", "behind", "percent", "close percent"]
+DECORATIONS += ["narrow percent", "no-break euro", "true minus percent"]
 
 
 @given(st.sampled_from(STYLES), st.sampled_from(DECORATIONS), st.integers(0, 6), st.floats(-1e9, 1e9))

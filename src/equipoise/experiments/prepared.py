@@ -1,7 +1,6 @@
 """A fold as numbers, and the results of a classifier that was fitted on it."""
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,10 +57,7 @@ class PreparedFold:
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
         """Fit the preprocessing of tables on the training rows and apply it to both sides."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
-            weights = None if dataset.weights is None else dataset.weights[fold.train]
-            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train], sample_weight=weights)
+        table = dataset.fitted_preprocessor(fold.train)
         sides = [dataset.X.iloc[rows] for rows in (fold.train, fold.test)]
         if native:
             (X_train, native_train), (X_test, native_test) = map(table.both, sides)
@@ -78,7 +74,7 @@ class PreparedFold:
             None if dataset.groups is None else dataset.groups[fold.train],
             (native_train, native_test),
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
-            weights,
+            None if dataset.weights is None else dataset.weights[fold.train],
             None if dataset.weights is None else dataset.weights[fold.test],
             dataset.class_counts is not None,
             table,

@@ -279,9 +279,7 @@ class Task:
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
         self._check_outer()
         if self.weights is not None and len(self.weights) != n_rows:
-            raise ValueError(
-                f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}."
-            )
+            raise ValueError(f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}.")
 
     def _check_outer(self) -> None:
         if self.settings.outer is None:
