@@ -133,20 +133,11 @@ class ComparedRecipes:
         return folder
 
     def _about(self, show_values: bool) -> dict[str, Any]:
-        from equipoise.reports.for_card import findings_for_card, for_card
+        from equipoise.reports.for_card import facts_for_card, findings_for_card, for_card, terms_for_card
 
-        aim = self.comparison.aim
-        counts = self.dataset.class_counts or self.dataset.y.value_counts().to_dict()
-        about = for_card(self.comparison) | findings_for_card(self.dataset, show_values=show_values)
-        about |= {
-            "recipe": self.comparison.winner,
-            "data": self.dataset.name,
-            "target": str(self.dataset.y.name),
-            "rows": self.dataset.n_rows,
-            "class_counts": {str(label): int(count) for label, count in counts.items()},
-            "positive": str(aim.labels[aim.positive]),
-        }
-        return about | ({"aim": str(aim)} if aim.decides else {})
+        found = self.comparison
+        facts = facts_for_card(self.dataset, found.winner, self.best) | for_card(found) | terms_for_card(found.aim)
+        return facts | findings_for_card(self.dataset, show_values=show_values)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}\n{self._said()}"

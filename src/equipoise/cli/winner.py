@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equipoise.cli.fit import about_model, in_terms
+from equipoise.cli.fit import about_model
 from equipoise.cli.images import ImageTask
 from equipoise.cli.options import Columns, Reading
 from equipoise.deadline import Deadline
@@ -34,7 +34,7 @@ def save_winner(
     """
     from equipoise import persistence
     from equipoise.experiments import refit
-    from equipoise.reports.for_card import findings_for_card, for_card
+    from equipoise.reports.for_card import findings_for_card, for_card, terms_for_card
 
     saving = _TO_SAVE * deadline.limit
     to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
@@ -48,7 +48,7 @@ def save_winner(
     except Exception as error:  # the report is still to come
         return f"fitting {called(comparison.winner)} on all rows failed: {type(error).__name__}: {error}"
     about = about_model(data, target, reading, columns, comparison.winner, model) | for_card(comparison)
-    about |= in_terms(comparison.aim) | findings_for_card(data, show_values=show_values)
+    about |= terms_for_card(comparison.aim) | findings_for_card(data, show_values=show_values)
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = comparison.tested = tested
     try:

@@ -16,7 +16,8 @@ from markupsafe import Markup
 
 from equipoise.decisions import Aim
 from equipoise.experiments import Comparison
-from equipoise.experiments.terms import PER, InTerms
+from equipoise.experiments.outcome import PER
+from equipoise.experiments.terms import InTerms
 from equipoise.reports.curves import weight_above
 from equipoise.reports.files import replace_file
 from equipoise.reports.terms import capacity_share

@@ -128,13 +128,13 @@ def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) 
     found = {v: n for v, n in counts.items() if v < low or v > high or (n >= 3 and abs(v) >= 9)}
     if found:
         texts = {f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}": n for value, n in sorted(found.items())}
-        said = listed((f"{text} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
+        said = listed((f"{text!r} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
         yield Finding(
             "caution",
             "sentinel",
             (name,),
-            f"Column {name!r} holds {said}, apart from all others ({others.min():g} to {others.max():g}): this may "
-            "stand for a missing value.",
+            f"Column {name!r} holds {said}, apart from all others ('{others.min():g}' to '{others.max():g}'): this "
+            "may stand for a missing value.",
             f"If so, use {option('--missing-values', *list(texts)[:5])}.",
         )
 
