@@ -49,7 +49,8 @@ def fit(
     ----------
     table
         csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
-        Of a folder too large for memory, a sample by class trains; probabilities are those of the whole table.
+        Of a folder too large for memory, a sample by class trains, or all rows if the recipe draws them by class
+        (remix-dataset, augment, mubo); probabilities are those of the whole table.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe

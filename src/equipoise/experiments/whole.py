@@ -105,8 +105,9 @@ def fit_recipe(
     """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
 
     Networks whose rows are drawn by class, such as ``remix-dataset`` and ``mubo``, train on all rows of that table,
-    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
-    (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors they stay, with a warning.
+    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class
+    priors of the whole table (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors
+    they stay, with a warning.
 
     Parameters
     ----------
