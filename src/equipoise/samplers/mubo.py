@@ -27,7 +27,7 @@ from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
-from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
+from equipoise.samplers.mubo_score import CLIP, SELECTORS, check_parameters, choose, score_search
 from equipoise.samplers.mubo_search import networks_of, request, row_search, rows_kept, run
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
@@ -173,7 +173,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
-        "selector": [StrOptions({"search", "score", "loss"})],
+        "selector": [StrOptions({"search", *SELECTORS})],
         "majority_fraction": [Interval(Real, 0, 1, closed="right")],
         "variant": [StrOptions(set(VARIANTS))],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -345,7 +345,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
         self.inclusion_probabilities_ = chosen.probabilities
         self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
-        self.inclusion_ = RowInclusion(chosen.score, scaler)
+        self.inclusion_ = RowInclusion(chosen.draw, scaler)
         return [chosen.pilot]
 
     def _parameters_of(self, make: Callable[..., Any]) -> dict[str, Any]:

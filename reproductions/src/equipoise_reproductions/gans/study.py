@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from equipoise import datasets
-from equipoise.experiments import METRICS, Arm, Effort, Study, results
+from equipoise.experiments import METRICS, Arm, results
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, figures
 from equipoise.progress import OnProgress
 from equipoise.recipes import RECIPES
 from equipoise_reproductions.gains import gain_dots
 from equipoise_reproductions.networks import plain_arms, plain_recipe
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 UNTREATED, RETUNED = "none", "none-tuned"
