@@ -67,10 +67,10 @@ _TIME = (
     r"(?:(?:\s*[T,]\s*|\s+)(?P<H>\d{1,2})[:h](?P<M>\d{2})(?::(?P<S>\d{2}(?:[.,]\d+)?))?\s*(?P<half>[AaPp])?"
     r"(?:\.?[Mm]\.?)?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?$"
 )
-_WEEKDAY = r"^(?:\p{L}{2,9}\.?,\s+)?"
+_WEEKDAY = r"^(?:\p{L}\p{L}+\.?,\s+)?"
 _YEAR_FIRST = r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"
-_DAY_NAMED = r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[ -]*(?P<m>\p{L}{3,10})\.?,?[ -]*(?P<y>\d{4}|\d{2})"
-_MONTH_NAMED = r"(?P<m>\p{L}{3,10})\.?[ -](?P<d>\d{1,2})(?:st|nd|rd|th)?(?:,|[ -])\s*(?P<y>\d{4})"
+_DAY_NAMED = r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[ -]*(?P<m>\p{L}+)\.?,?[ -]*(?P<y>\d{4}|\d{2})"
+_MONTH_NAMED = r"(?P<m>\p{L}+)\.?[ -](?P<d>\d{1,2})(?:st|nd|rd|th)?(?:,|[ -])\s*(?P<y>\d{4})"
 _DAY_FIRST = r"(?P<d>\d{1,2})[./-](?P<m>\d{1,2})[./-](?P<y>\d{4}|\d{2})"
 _MONTH_FIRST = r"(?P<m>\d{1,2})[./-](?P<d>\d{1,2})[./-](?P<y>\d{4}|\d{2})"
 _ORDERS = {"dates": (), "dayfirst": (_DAY_FIRST,), "monthfirst": (_MONTH_FIRST,)}
