@@ -1,6 +1,8 @@
 """A recipe on all rows of a table, within a time limit."""
 
+import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
-from equipoise.classifiers import AutoClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
 from equipoise.datasets import Dataset
+from equipoise.datasets.encoded import scratch, size_of
 from equipoise.deadline import Deadline
 from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
@@ -19,6 +22,7 @@ from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
 from equipoise.text import called
+from equipoise.training import OuterProblem
 from equipoise.training.processes import in_time
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
@@ -52,10 +56,47 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     if seconds is None:
         to_classifier = {f"classifier__{name}": value for name, value in given.items()}
         return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-    fitted, sentences = in_time(_fit, model, dataset, given, seconds, seconds=seconds)
-    for sentence in sentences:
-        warnings.warn(sentence, stacklevel=2)
-    return fitted
+    return _told(in_time(_fit, model, dataset, given, seconds, seconds=seconds))
+
+
+def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
+    """Fit networks on all rows of the table that a data set is a sample of.
+
+    The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file, from which
+    batches are drawn. There are as many gradient steps as on the sample. Parameters and errors as of `fit_whole`.
+
+    Warns
+    -----
+    UserWarning
+        Before the file is written, of its size.
+
+    Raises
+    ------
+    OSError
+        If there is no room for the file.
+    """
+    model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
+    n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
+    with scratch(n_bytes) as folder:
+        warnings.warn(
+            f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
+            "(another place: environment variable TMPDIR) and removed at the end.",
+            stacklevel=2,
+        )
+        job = model, dataset, {}, seconds, folder
+        return _told(_fit(*job) if seconds is None else in_time(_fit, *job, seconds=seconds))
+
+
+def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
+    """Whether a classifier draws rows by class and needs no others at once, so that all rows of a table can train it.
+
+    Batches of rows as they come would show a minority class less often than a sample by class does.
+    """
+    if isinstance(classifier, MUBOClassifier):
+        return dataset.dependence is None  # else its search holds out groups
+    if not isinstance(classifier, NeuralClassifier) or classifier.batch_sampler is None:
+        return False
+    return not (classifier.sampler or classifier.early_stopping or isinstance(classifier.loss, OuterProblem))
 
 
 def fit_recipe(
@@ -63,7 +104,8 @@ def fit_recipe(
 ) -> Pipeline:
     """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
 
-    Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
+    Networks whose rows are drawn by class, such as ``remix-dataset`` and ``mubo``, train on all rows of that table,
+    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
     (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors they stay, with a warning.
 
     Parameters
@@ -102,6 +144,8 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: floa
     """Fit the classifier of a recipe as `fit_recipe` does; parameters as of `fit_whole`."""
     if dataset.class_counts is None:
         return fit_whole(model, dataset, seconds=seconds)
+    if draws_by_class(model[-1], dataset):
+        return fit_all_rows(model, dataset, seconds=seconds)
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
@@ -167,16 +211,33 @@ def refit(
     return fitted
 
 
-def _fit(model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float) -> tuple[Pipeline, list[str]]:
-    deadline, classifier = Deadline(seconds), model[-1]
+def _fit(
+    model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float | None, folder: Path | None = None
+) -> tuple[Pipeline, list[str]]:
+    """Fit a model, on all rows if there is a folder for them, and return what it warned of."""
+    deadline, classifier, labels = Deadline(seconds or math.inf), model[-1], dataset.y
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = model[:-1].fit_transform(dataset.X, dataset.y, **_to_table(dataset))
-        limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
+        limits: dict[str, Any] = {}
+        if folder is None:
+            numbers = model[:-1].fit_transform(dataset.X, labels, **_to_table(dataset))
+        else:
+            numbers, labels = dataset.whole.write(model[0], np.unique(labels), dataset.n_rows, folder)
+            planned = getattr(classifier, "planned_steps", NeuralClassifier().planned_steps)
+            limits = {"max_steps": classifier.max_steps or planned(len(dataset.y))}
+        if seconds is not None:
+            limits |= _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
-        classifier.set_params(**limits).fit(numbers, dataset.y, **given)
+        classifier.set_params(**limits).fit(numbers, labels, **given)
         classifier.set_params(**before)
-    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
+    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, dataset)]
+
+
+def _told(outcome: tuple[Pipeline, list[str]]) -> Pipeline:
+    fitted, sentences = outcome
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=3)
+    return fitted
 
 
 def _to_table(dataset: Dataset) -> dict[str, Any]:
@@ -193,11 +254,11 @@ def _limits(classifier: Any, seconds: float) -> dict[str, float]:
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
 
 
-def _fewer_steps(classifier: Any, numbers: Any) -> list[str]:
+def _fewer_steps(classifier: Any, dataset: Dataset) -> list[str]:
     """Say how many steps networks made if they were stopped, and refuse a small part of them."""
     if not hasattr(classifier, "planned_steps") or not hasattr(classifier, "n_steps_"):
         return []
-    made, planned = min(classifier.n_steps_), classifier.planned_steps(len(numbers))
+    made, planned = min(classifier.n_steps_), classifier.planned_steps(len(dataset.y))
     if made < LEAST_SHARE * planned:
         raise TimeoutError(f"Only {made:,} of {planned:,} gradient steps fit into the time.")
     return [f"The networks made {made:,} of {planned:,} gradient steps in the time given."] if made < planned else []
