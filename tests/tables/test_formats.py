@@ -95,6 +95,11 @@ def test_a_date_in_any_style_is_read_back(day_style, time_style, moment, zone):
     assert_allclose(read_dates(as_cells([text]), DATE_STYLES[day_style]), [days], atol=1e-8)
 
 
+def test_cells_of_a_column_may_be_written_in_several_ways():
+    cells = ["1970-01-02", "Donnerstag, 03.01.1970", None, "4 Jan 1970", "x", "Jan 5, 1970"]
+    assert_allclose(read_dates(as_cells(cells), "dayfirst"), [1, 2, np.nan, 3, np.nan, 4])
+
+
 @pytest.mark.parametrize("text", ["30.02.2020", "2020-13-01", "2020-01-32", "00.01.2020", "1.2.3", "2020-01-01 25:00"])
 def test_no_date_is_no_date(text):
     assert np.isnan(read_dates(as_cells([text]), "dayfirst")).all()
