@@ -93,7 +93,7 @@ def measured_costs(
             found[name] = Cost(around, 0.0, measured)
     score = _score_seconds(fold, protocol)
     scores = score * len(protocol.recipes) * protocol.n_folds * protocol.n_repeats
-    return Costs(found, prepared, score, _REPORT + scores / 2)
+    return Costs(found, prepared, score, _REPORT + scores / 2, explained=not dataset.images)
 
 
 def resumed_costs(

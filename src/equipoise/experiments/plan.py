@@ -55,12 +55,15 @@ class Costs:
         To score a recipe on a fold.
     report : float
         To write the report and save the model.
+    explained : bool
+        Whether the winner is asked what it uses.
     """
 
     recipes: Mapping[str, Cost]
     fold: float = 0.0
     score: float = 0.0
     report: float = 0.0
+    explained: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Schedule:
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
         """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
+        if not self.costs.explained:
+            return 0.0
         cells = [self.cell(recipe, share) for recipe in recipes]
         a_fold = self.costs.fold + 2 * sum(cells) / max(1, len(cells))  # fitted again, and asked
         return self.n_folds * a_fold / self.n_workers

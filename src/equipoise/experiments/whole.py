@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
-from equipoise.classifiers import AutoClassifier
+from equipoise.classifiers import AutoClassifier, NeuralClassifier
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import PriorCorrectedClassifier
@@ -18,13 +18,18 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
+from equipoise.progress import OnSteps
 from equipoise.text import called
+from equipoise.training import OuterProblem
 from equipoise.training.processes import in_time
+from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
 
 
-def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
+def fit_whole(
+    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
     Parameters
@@ -35,6 +40,8 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     seconds : float, optional
         Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
         warning.
+    on_steps : callable, optional
+        Called from a thread with the gradient steps done and in all, where their number is known.
 
     Returns
     -------
@@ -48,11 +55,13 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     ValueError
         If the rows have weights, which the classifier does not take.
     """
-    given = fit_parameters(model[-1], dataset)
-    if seconds is None:
-        to_classifier = {f"classifier__{name}": value for name, value in given.items()}
-        return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-    fitted, sentences = in_time(_fit, model, dataset, given, seconds, seconds=seconds)
+    given, total = fit_parameters(model[-1], dataset), _planned_steps(model[-1], len(dataset.y))
+    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+        if seconds is None:
+            to_classifier = {f"classifier__{name}": value for name, value in given.items()}
+            with counted_by(tally):
+                return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
+        fitted, sentences = in_time(_fit, model, dataset, given, seconds, tally, seconds=seconds)
     for sentence in sentences:
         warnings.warn(sentence, stacklevel=2)
     return fitted
@@ -98,16 +107,16 @@ def fit_recipe(
     return fit_sampled(recipe, model, dataset, seconds=seconds)
 
 
-def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
-    """Fit the classifier of a recipe as `fit_recipe` does; parameters as of `fit_whole`."""
+def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, **options: Any) -> Pipeline:
+    """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`."""
     if dataset.class_counts is None:
-        return fit_whole(model, dataset, seconds=seconds)
+        return fit_whole(model, dataset, **options)
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
         model[-1].set_params(class_priors=(whole / whole.sum()).tolist())
-        return fit_whole(model, dataset, seconds=seconds)
-    fitted = fit_whole(model, dataset, seconds=seconds)
+        return fit_whole(model, dataset, **options)
+    fitted = fit_whole(model, dataset, **options)
     before, after = (learned_priors(recipe, counts) for counts in (own, whole))
     if before is None or after is None:
         warnings.warn(
@@ -122,9 +131,7 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: floa
     return fitted
 
 
-def refit(
-    comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
-) -> Pipeline:
+def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, **options: Any) -> Pipeline:
     """Fit a recipe, the winner by default, on all rows, as the comparison trained it, and ship it at its best reading.
 
     Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
@@ -135,8 +142,8 @@ def refit(
     comparison : Comparison
     dataset : Dataset
     recipe : str, optional
-    seconds : float, optional
-        Time limit: networks make fewer steps where needed.
+    **options
+        As of `fit_whole`: a time limit in ``seconds``, ``on_steps``.
 
     Raises
     ------
@@ -159,7 +166,7 @@ def refit(
     model.steps[-1] = ("classifier", unfitted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
-        fitted = fit_whole(model, dataset, seconds=seconds)
+        fitted = fit_whole(model, dataset, **options)
         labels = np.unique(dataset.y.to_numpy())
         if comparison.aim.decides:
             return with_decision(comparison, name, fitted, labels)
@@ -167,14 +174,17 @@ def refit(
     return fitted
 
 
-def _fit(model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float) -> tuple[Pipeline, list[str]]:
+def _fit(
+    model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float, tally: Tally
+) -> tuple[Pipeline, list[str]]:
     deadline, classifier = Deadline(seconds), model[-1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         numbers = model[:-1].fit_transform(dataset.X, dataset.y, **_to_table(dataset))
         limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
-        classifier.set_params(**limits).fit(numbers, dataset.y, **given)
+        with counted_by(tally):
+            classifier.set_params(**limits).fit(numbers, dataset.y, **given)
         classifier.set_params(**before)
     return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
 
@@ -185,12 +195,29 @@ def _to_table(dataset: Dataset) -> dict[str, Any]:
 
 def _limits(classifier: Any, seconds: float) -> dict[str, float]:
     """Return a time limit for each part that has one; what is fitted once a fold, and then again, has its share."""
-    parameters = classifier.get_params()
-    folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
-    again = folds and not any(isinstance(value, AutoClassifier) for value in parameters.values())  # it has answers kept
-    each = seconds / (1 + max(folds)) if again else seconds
+    parameters, each = classifier.get_params(), seconds / _fits(classifier)
     names = [name for name in parameters if name.rpartition("__")[2] == "max_time"]
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
+
+
+def _fits(classifier: Any) -> int:
+    """Return how often a fit fits the classifier within: once, or once a fold and then again."""
+    parameters = classifier.get_params()
+    folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
+    keeps_answers = any(isinstance(value, AutoClassifier) for value in parameters.values())
+    return 1 + max(folds) if folds and not keeps_answers else 1
+
+
+def _planned_steps(classifier: Any, n_rows: int) -> int:
+    """Return the gradient steps of the networks of a fit, 0 where their number is not known."""
+    within = [classifier, *classifier.get_params().values()]
+    networks = [each for each in within if isinstance(each, NeuralClassifier)]
+    steps = [each.n_members * each.planned_steps(n_rows) * _trained(each) for each in networks[:1]]
+    return _fits(classifier) * sum(steps)
+
+
+def _trained(classifier: NeuralClassifier) -> int:
+    return 2 if isinstance(classifier.loss, OuterProblem) else 1  # a search, and then with what it found
 
 
 def _fewer_steps(classifier: Any, numbers: Any) -> list[str]:
