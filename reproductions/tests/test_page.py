@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval
 from equipoise.reports.plots import calm, new_figure
 from equipoise_reproductions import page as pages
+from equipoise_reproductions.claims import Claim, Statement
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=y>{{ 7 * 7 }}</style>&amp;--></svg>"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise.experiments.statistics import corrected_interval
+from equipoise_reproductions.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise_reproductions.remix import ranking, study
 from equipoise_reproductions.remix.claims import alpha_claim, by_alpha, table_claims
 from equipoise_reproductions.remix.protocol import ALPHA, ALPHAS, PAPER

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import equipoise_reproductions as reproductions
+from equipoise.datasets.imbalance import rows_at
 from equipoise_reproductions.remix import images, pictures, protocol
 from equipoise_reproductions.remix.pictures import ImageProblem, ImageRows, ImageSource, PaperCNN
 from equipoise_reproductions.remix.protocol import FULL, Effort
@@ -47,6 +48,19 @@ def test_rows_are_cut_and_test_images_of_the_set_are_left_out(small):
     assert not set(first.train) & set(first.test) and not set(first.test) & set(second.test)
     prepared = rows.prepared(first)
     assert np.allclose(prepared.X_train * 255, rows.pixels[first.train]) and prepared.X_train.dtype == np.float32
+
+
+@pytest.mark.parametrize("source", [source for source in pictures.SOURCES if source.minority], ids=lambda s: s.title)
+def test_classes_of_equal_size_can_be_cut_to_every_ratio(source, small, monkeypatch):
+    labels = np.array(["automobile", "bird", "cat", "dog", "1", "2", "3", *"abc"]).repeat(2000)
+    monkeypatch.setattr(pictures, "_images", lambda place: (np.zeros((len(labels), 1, 2, 2), np.uint8), labels))
+    monkeypatch.setattr(pictures, "FILES", {source.title: "any"})
+    for ratio in source.ratios:
+        counts = ImageRows(ImageProblem(source, ratio)).counts()
+        rest = {label: n for label, n in counts.items() if label not in source.minority}
+        assert sum(rest.values()) == source.most
+        largest = max(rest.values())  # of a class, or of the classes that are merged
+        assert all(counts[label] == rows_at(ratio, largest) for label in source.minority)
 
 
 def test_the_network_is_the_papers():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from equipoise.experiments.statistics import friedman_nemenyi, mean_ranks
+from equipoise_reproductions.over_sets import friedman_nemenyi, mean_ranks
 from equipoise_reproductions.remix import ranking
 from equipoise_reproductions.remix.ranking import Scoreboard
 

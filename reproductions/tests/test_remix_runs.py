@@ -15,7 +15,6 @@ from equipoise import recipes
 from equipoise.datasets import fetching, split_target
 from equipoise.decisions import correct_prior
 from equipoise.experiments import Store, engine
-from equipoise.experiments.study import open_store
 from equipoise.training import TrainedNetwork
 from equipoise.training.stacks import build_stack
 from equipoise_reproductions.remix import results, runs
@@ -35,6 +34,7 @@ from equipoise_reproductions.remix.protocol import (
 )
 from equipoise_reproductions.remix.ranking import Scoreboard
 from equipoise_reproductions.remix.runs import Rows, obtainable, run_jobs
+from equipoise_reproductions.study import open_store
 
 BRIEF = Effort(epochs=2, repeats=2)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise.experiments.statistics import corrected_interval, friedman_nemenyi
+from equipoise.experiments.statistics import corrected_interval
+from equipoise_reproductions.over_sets import friedman_nemenyi
 from equipoise_reproductions.remix import ranking, study, tables
 from equipoise_reproductions.remix.plots import alpha_curves, gain_bars
 from equipoise_reproductions.remix.protocol import BOOSTING, CONTROL, PAPER, PRIOR_CORRECTED, REMIX_DATASET, Source

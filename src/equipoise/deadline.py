@@ -53,10 +53,6 @@ class Deadline:
             return f"Raise budget, to {_rounded_up(enough)} seconds for instance."
         return f"Raise --budget, to {_rounded_up(enough / 60)} for instance."
 
-    def option(self, limit: float) -> str:
-        """Return a limit in seconds as the user would give it."""
-        return f"--budget {limit / 60:g}" if self.in_minutes else f"budget={limit:g}"
-
     def __str__(self) -> str:
         value, unit = (self.limit / 60, "minute") if self.in_minutes else (self.limit, "second")
         return f"1 {unit}" if value == 1 else f"{f'{value:,.0f}' if value >= 100 else f'{value:.3g}'} {unit}s"

@@ -88,12 +88,6 @@ def p_value(value: float) -> str:
     return "<0.001" if value < 0.0005 else number(value)
 
 
-def p_equals(value: float) -> str:
-    """Write a p-value after its letter: ``= 0.012`` or ``<0.001``."""
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
-
-
 def signed(value: float) -> str:
     """Write a difference with its sign, to three decimals."""
     rounded = round(value, 3) + 0.0  # a zero without a sign

@@ -9,8 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from equipoise.bilevel.inclusion import Inclusion, inclusion_for, systematic
 from equipoise.bilevel.inner import Batch
+from equipoise.bilevel.learned_score import learn_score
 from equipoise.bilevel.row_influence import row_influences
-from equipoise.bilevel.row_score import RowScore, learn_score
+from equipoise.bilevel.row_score import LossScore
 from equipoise.bilevel.solvers import ConjugateGradient
 from equipoise.training import FittedEnsemble, Settings, Table, Task, fit
 
@@ -112,11 +113,10 @@ def test_a_score_follows_the_roots_of_influences():
     np.testing.assert_allclose(np.log(proba[:, 1] / proba[:, 0]), ladder[:, 0], atol=0.25)
 
 
-def test_without_a_scorer_a_row_scores_its_loss_under_the_priors_of_the_table(trained):
+def test_a_row_scores_its_loss_under_the_priors_of_the_table(trained):
     network, train = trained
     pilot, X = FittedEnsemble([network], np.arange(2)), train.x.numpy()
     priors = np.array([0.9, 0.1])
     corrected = pilot.predict_proba(X) * priors
     expected = -np.log(corrected[:, 0] / corrected.sum(axis=1))
-    np.testing.assert_allclose(RowScore(2, pilot, priors=priors).of(X, 0), expected, rtol=1e-5)
-    np.testing.assert_array_equal(RowScore(2).of(X, 0), np.ones(len(X)))
+    np.testing.assert_allclose(LossScore(pilot, priors).of(X, 0), expected, rtol=1e-5)

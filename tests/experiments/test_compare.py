@@ -15,7 +15,7 @@ from equipoise.experiments import METRICS, Comparison, Store, compare, refit, ro
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
 from equipoise.experiments.begun import fingerprint
 from equipoise.experiments.engine import fit_cells, run_cells
-from equipoise.experiments.plan import Cost, Costs
+from equipoise.experiments.plan import Cost, Costs, Schedule
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import Readings
@@ -124,19 +124,29 @@ def test_another_comparison_in_the_same_folder_is_refused(stored, dataset, quick
         compare(dataset, store, **{**quick, **change})
 
 
-def test_another_time_limit_goes_on_with_what_is_there_unless_steps_were_cut(dataset, quick, tmp_path):
+@pytest.mark.parametrize("again", [300, 600])
+def test_a_repeated_comparison_takes_up_what_was_left_out(dataset, quick, tmp_path, monkeypatch, again):
+    """With the same or another time limit, and at the gradient steps of the results that are there."""
     path, few = tmp_path / "results.sqlite", {**quick, "recipes": ["gbdt", "logistic"]}
     with Store(path) as store:
         before = compare(dataset, store, budget=300, **few)
         left_out = replace(before.protocol, recipes=("gbdt",), n_repeats=1, notes=("Left out: logistic.",))
         store.put("protocol", left_out.to_json())
         ran = []
-        found = compare(dataset, store, budget=600, on_progress=lambda kind, *_: ran.append(kind), **few)
+        found = compare(dataset, store, budget=again, on_progress=lambda kind, *_: ran.append(kind), **few)
         assert found.protocol == before.protocol and found.complete and not ran
-        store.put("protocol", replace(before.protocol, share=0.25).to_json())
-        assert compare(dataset, store, budget=600, **few).complete
-        with pytest.raises(ValueError, match=r"25% of the gradient steps to meet budget=600, .* repeat that budget"):
-            compare(dataset, store, budget=900, **few)
+    with Store(tmp_path / "new.sqlite") as store:
+        monkeypatch.setattr(Schedule, "cut", lambda schedule, wish: replace(wish, **cut))
+        cut = {"recipes": ("logistic",), "share": 0.25, "max_steps": 3, "notes": ("Left out: gbdt.",)}
+        with monkeypatch.context() as patch:
+            patch.setattr(Schedule, "affords_recipe", lambda *_: False)
+            assert compare(dataset, store, budget=300, **few).recipes == ["logistic"]
+        found = compare(dataset, store, budget=again, **few)
+        assert set(found.recipes) == {"gbdt", "logistic"} and found.protocol.max_steps == 3
+        assert found.protocol.notes == (
+            f"3 gradient steps per network instead of {before.protocol.max_steps:,}, as in the results that are "
+            "there; for all of them choose another folder (--out).",
+        )
 
 
 def test_other_data_in_the_same_folder_are_refused(stored, dataset, quick):
@@ -315,7 +325,7 @@ def test_a_class_of_one_group_is_refused_before_the_work(tmp_path):
         compare(grouped, store, recipes=["none"], n_folds=3)
 
 
-def fits_of_a_minute(dataset, codes, protocol, deadline, on_progress):
+def fits_of_a_minute(folds, protocol, deadline, on_progress):
     return Costs({"none": Cost(0.0, 60.0), "remix": Cost(0.0, 60.0), "svm-smote": Cost(1e6, 60.0)})
 
 

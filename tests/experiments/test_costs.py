@@ -8,6 +8,7 @@ from equipoise import recipes
 from equipoise.datasets import split_target
 from equipoise.deadline import Deadline
 from equipoise.experiments import costs
+from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 
 NAMES = ("auto", "none", "cost", "under", "smote", "under+remix", "gbdt", "autobalance", "mubo")
@@ -23,9 +24,10 @@ def table():
 
 def measured(table, names, seconds, monkeypatch, a_step=1e-3):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol, within: a_step)
+    monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol, within: (a_step, []))
     protocol = Protocol(tuple(names), 3, 1, 4, 1000, random_state=0)
-    return costs.measured_costs(*table, protocol, Deadline(seconds), lambda kind, done, total: None)
+    folds = PreparedFolds(*table, protocol.splits, native=True)
+    return costs.measured_costs(folds, protocol, Deadline(seconds), lambda kind, done, total: None)
 
 
 def test_networks_cost_their_steps_and_others_what_they_took(table, monkeypatch):
@@ -54,7 +56,7 @@ def test_what_is_not_timed_is_estimated_by_its_record(table, monkeypatch):
 def test_the_time_of_a_sample_grows_by_the_record(monkeypatch):
     """Clocks that each fit sets forward by a hundredth of a second per 500 rows, squared, and half as much again idle.
 
-    The first call loads packages, which tells nothing.
+    What counts is computing, not waiting for a busy machine. The first call loads packages, which tells nothing.
     """
     now, sizes = [0.0], []
 
@@ -62,15 +64,16 @@ def test_the_time_of_a_sample_grows_by_the_record(monkeypatch):
         sizes.append(n_rows)
         seconds = 0.01 * (n_rows / 500) ** 2 + (30.0 if not sizes[1:] else 0.0)
         now[0] += seconds
-        return seconds
+        return 1.5 * seconds
 
     monkeypatch.setattr(costs, "_seconds_of", fit)
     monkeypatch.setattr(costs.time, "perf_counter", lambda: 1.5 * now[0])
     monkeypatch.setattr(costs.time, "process_time", lambda: now[0])
     y = np.zeros(100_000, dtype=int)
-    found = costs.rows_seconds("svm-smote", None, y[:, None], y)
+    found, watch = costs.rows_seconds("svm-smote", None, y[:, None], y)
     assert sizes == [100, 500, 1000, 2000, 4000]
     assert found == pytest.approx(0.01 * 200**2)
+    assert watch.slowness == pytest.approx(1.5) and watch.computing == pytest.approx(0.01 * 8**2)
 
 
 def test_samples_have_all_classes_and_the_shares_of_the_rows():
@@ -84,6 +87,8 @@ def test_a_step_of_a_network_is_timed_or_bounded_below(table, monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     protocol = Protocol(("none",), 3, 1, 4, 1000, random_state=0)
     fold = costs.PreparedFold.of(*table, next(protocol.splits.folds(*table, 0)))
-    assert 0 < costs._network_step_seconds(fold, protocol, Deadline(600)) < 1
+    seconds, watches = costs._network_step_seconds(fold, protocol, Deadline(600))
+    assert 0 < seconds < 1 and all(watch.computing > 0 for watch in watches)
     over = Deadline(0.0)
-    assert costs._network_step_seconds(fold, protocol, over) <= over.spent / 100
+    seconds, watches = costs._network_step_seconds(fold, protocol, over)
+    assert seconds <= over.spent / 100 and not watches

@@ -47,6 +47,7 @@ class FakeMachine:
     done: set = field(default_factory=set)
     took: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
+    prepared: set = field(default_factory=set)
 
     def pending(self, names, repeat):
         return [r for r in names if any((r, repeat, f) not in self.done for f in range(self.protocol.n_folds))]
@@ -55,7 +56,9 @@ class FakeMachine:
         self.clock.now += seconds * self.load(self.clock.now)
 
     def prepare(self, repeat):
-        self.pass_time(self.protocol.n_folds * self.costs.fold)
+        if repeat not in self.prepared:
+            self.pass_time(self.protocol.n_folds * self.costs.fold)
+        self.prepared.add(repeat)
 
     def run(self, protocol, names, repeat, seconds):
         """Workers take jobs in turn; what runs at the limit is ended."""
@@ -227,6 +230,31 @@ def test_what_a_part_took_corrects_what_follows():
     assert schedule.cell("none") == pytest.approx(60.0)
 
 
+def test_the_pace_of_the_timing_holds_until_long_fits_tell_it():
+    """A fit of a blink takes as long as what is around it, which says nothing of others."""
+    costs = Costs({"none": Cost(15.0), "remix": Cost(15.0), "cost": Cost(15.0), "logistic": Cost(0.01)}, pace=3.0)
+    schedule = Schedule(costs, Deadline(600, Clock()), 5, 2)
+    assert schedule.cell("remix") == pytest.approx(45.0)
+    schedule.learn({"logistic": 1.0})
+    assert schedule.cell("logistic") == 1.0 and schedule.cell("remix") == pytest.approx(45.0)
+    schedule.learn({"none": 15.0, "cost": 15.0})  # the load is gone
+    assert schedule.cell("remix") == pytest.approx(15.0)
+
+
+def test_a_recipe_that_was_left_out_comes_before_another_repeat():
+    clock = Clock()
+    costs = Costs({"none": Cost(10.0), "gbdt": Cost(20.0), "svm-smote": Cost(60.0)}, fold=1.0)
+    protocol, said = Protocol(("none", "gbdt"), 5, 2, 1, STEPS, random_state=0), []
+    schedule = Schedule(costs, Deadline(600, clock), 5, 2)
+    fake = FakeMachine(clock, costs, 1.0, protocol)
+    found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), ["svm-smote"])
+    assert found.recipes == ("none", "gbdt", "svm-smote") and found.n_repeats == 1 and clock.now < 600
+    assert said == [
+        "Time was left, so svm-smote was compared after all.",
+        "1 of 2 repeats skipped to meet the time limit of 600 seconds.",
+    ]
+
+
 def test_a_wrong_guess_says_nothing_of_others():
     costs = costs_of(1.0)
     guessed = {**costs.recipes, "gbdt": Cost(4.0, measured=False)}
@@ -236,7 +264,7 @@ def test_a_wrong_guess_says_nothing_of_others():
 
 
 def test_a_recipe_that_could_not_be_timed_is_tried_before_all_is_refused():
-    guesses = Costs({"gbdt": Cost(1e4, measured=False), "none": Cost(0.0, 1e6)}, report=3.0)
+    guesses = Costs({"gbdt": Cost(1e4, measured=False), "none": Cost(0.0, 1e6, measured=False)}, report=3.0)
     wish = Protocol(("none", "gbdt"), 5, 1, 4, STEPS, random_state=0)
     schedule = Schedule(guesses, Deadline(120, Clock()), 5, 2)
     assert schedule.cut(wish).recipes == ("gbdt",)
@@ -251,7 +279,7 @@ def test_what_was_left_out_is_compared_after_all_where_time_is_left(budget):
     first, last = found["first"].recipes, found["last"].recipes
     added = last[len(first) :]
     assert last[: len(first)] == first and added and found["spent"] <= budget
-    assert found["said"] == [f"Time was left at the end, so {name} was compared after all." for name in added]
+    assert found["said"] == [f"Time was left, so {name} was compared after all." for name in added]
 
 
 def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():

@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -36,11 +37,13 @@ from equipoise import (
     recipes,
     save,
 )
+from equipoise.bilevel.row_score import EvenScore
 from equipoise.cli import main
 from equipoise.datasets import make_rare_events
 from equipoise.decisions.pool import LogPool
 from equipoise.describing import Rule
 from equipoise.onnx_export import export_onnx, onnx_inputs
+from equipoise.samplers.mubo_rows import RowInclusion
 from equipoise.tables import TablePreprocessor
 
 SMALL = {"n_members": 2, "max_steps": 20, "hidden_layer_sizes": (6, 5), "random_state": 0}
@@ -462,6 +465,8 @@ def test_corrected_odds_decide_in_place_of_thresholds_inside(drawn_by_score, tmp
 def test_probabilities_of_draws_without_a_graph_are_refused(drawn_by_score, tmp_path):
     X, y, sampler = drawn_by_score
     model = ResampledClassifier(sampler, NeuralClassifier(**SMALL)).fit(X, y)
-    model.inclusion_ = lambda rows: np.ones((len(rows), 3))
-    with pytest.raises(ValueError, match="MUBO draws these rows with probabilities that have no ONNX graph"):
-        export_onnx(model, tmp_path / "model.onnx")
+    score, of_its_own = model.inclusion_, lambda rows: np.ones((len(rows), 3))
+    odd = RowInclusion(replace(score.draw, score=EvenScore()), score.scaler)
+    for model.inclusion_, named in ((of_its_own, "function"), (odd, "EvenScore")):
+        with pytest.raises(ValueError, match=rf"probabilities that have no ONNX graph \({named}\)"):
+            export_onnx(model, tmp_path / "model.onnx")

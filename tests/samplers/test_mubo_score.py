@@ -1,5 +1,7 @@
 """MUBO's learned score: rows of known probability, on the table and beyond it, stopped and resumed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from equipoise import MUBO, NeuralClassifier, PriorCorrectedClassifier, ResampledClassifier, load, save
 from equipoise.bilevel.proposals import RandomRows
 from equipoise.datasets import make_rare_events
+from equipoise.samplers.mubo_score import SELECTORS
+from equipoise.sklearn_private import StrOptions
 
 QUICK = {"selector": "score", "max_steps": 60, "hidden_layer_sizes": (16,), "random_state": 0}
 
@@ -98,10 +102,46 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_killed_search_resumes_to_the_same_bytes(steps, data, tmp_path, monkeypatch):
+class Distance:
+    """A third scoring: how near a row is to the mean of the minority rows that trained."""
+
+    def __init__(self, mean):
+        self.mean = mean
+
+    def of(self, X, code):
+        return (1 / (0.1 + np.linalg.norm(X - self.mean, axis=1))).astype(np.float32)
+
+
+class DistanceScoring:
+    def learn(self, restart, rows, weights):
+        return {"mean": restart.problem.gather(restart.kept).mean(axis=0), "pilot": restart.best}
+
+    def score(self, restart):
+        assert restart.learned["pilot"].weights.keys() == restart.best.weights.keys()
+        return Distance(restart.learned["mean"])
+
+
+@pytest.fixture
+def third(monkeypatch):
+    """A selector of another kind, which no file of ours knows."""
+    monkeypatch.setitem(SELECTORS, "distance", replace(SELECTORS["score"], scoring=DistanceScoring()))
+    monkeypatch.setitem(MUBO._parameter_constraints, "selector", [StrOptions({"search", *SELECTORS})])
+    return "distance"
+
+
+def test_a_third_selector_draws_by_its_score(third, data):
+    X, y, _ = data
+    clf = ResampledClassifier(MUBO(**QUICK | {"selector": third}), LogisticRegression()).fit(X, y)
+    chances = clf.inclusion_(X)[y == "none", 1]
+    near = np.linalg.norm(X[y == "none"] - X[y == "event"].mean(axis=0), axis=1)
+    assert np.corrcoef(np.argsort(np.argsort(chances)), np.argsort(np.argsort(near)))[0, 1] < -0.8
+    assert abs(clf.predict_proba(X)[:, 0].mean() / (y == "event").mean() - 1) < 0.3
+
+
+@pytest.mark.parametrize(("selector", "steps"), [("score", 1), ("score", 2), ("score", 3), ("distance", 2)])
+def test_a_killed_search_resumes_to_the_same_bytes(selector, steps, third, data, tmp_path, monkeypatch):
     """Killed after so many outer steps are on disk, the last time before the final draw."""
-    parameters = {**QUICK, "max_iter": 3}
+    parameters = {**QUICK, "selector": selector, "max_iter": 3}
     whole, stopped = MUBO(**parameters), MUBO(**parameters, checkpoint=tmp_path / "search")
     X_whole, _ = whole.fit_resample(*data[:2])
     from equipoise.bilevel import checkpoint

@@ -33,6 +33,27 @@ def kinds(frame, **options):
     return {(found.kind, found.columns) for found in check(frame, "y", **options)}
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "option"),
+    [
+        ("Kundennr", lambda rng: rng.integers(1000, 1900, N), "--category Kundennr"),
+        ("customerID", lambda rng: rng.integers(10**8, 10**8 + 700, N), "--group customerID"),
+        ("shop", lambda rng: [f"S-{i:04}" for i in rng.integers(0, 400, N)], "--group shop"),
+    ],
+)
+def test_what_looks_like_a_key_and_comes_back_is_named_with_what_settles_it(table, rng, name, cells, option):
+    frame = table.assign(**{name: cells(rng)})
+    [found] = check(frame, "y")
+    assert (found.severity, found.kind, found.columns) == ("note", "key", (name,)) and option in found.remedy
+    assert f"{frame[name].nunique():,} in {N:,} rows" in found.evidence and "--id" in found.remedy
+    assert check(frame, "y", keep=[name]) == []
+
+
+@pytest.mark.parametrize("name", ["distance", "number_of_visits", "annotation", "widow"])
+def test_a_count_is_no_key(table, rng, name):
+    assert check(table.assign(**{name: rng.integers(1000, 1900, N)}), "y") == []
+
+
 def test_an_honest_table_has_no_findings(table):
     assert check(table, "y") == []
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.reports.files import replace_file
+from equipoise_reproductions.claims import Claim, Statement
 
 
 @cache

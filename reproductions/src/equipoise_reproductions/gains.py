@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.tables import by_family
 from equipoise.reports.plots import calm, legend, new_figure
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing
+from equipoise_reproductions.tables import by_family
 
 _WIDTH = 860
 

@@ -1,19 +1,38 @@
 """A network trained exactly by given settings, as an arm of a study has it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from equipoise.experiments.arms import Arm, Make, make_recipe, recipe_arms
 from equipoise.experiments.protocol import Protocol
+from equipoise.recipes import NETWORK
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
 
 Drawn = tuple[NDArray[np.int64], Table | None]
 
 AS_SET = Protocol((), n_folds=1, n_repeats=1, n_members=1, max_steps=1, random_state=0)
 """For arms whose settings say how long they train."""
+
+
+def plain(classifier: Any) -> Any:
+    """Set a recipe's classifier to the network of its class, in place of the regularised one that recipes share."""
+    defaults = type(classifier)().get_params(deep=False)
+    return classifier.set_params(**{name: defaults[name] for name in NETWORK})
+
+
+def plain_recipe(name: str, **parameters: Any) -> Make:
+    """Make a recipe's classifier with the network of its class; further parameters go to the classifier."""
+    return lambda fold, protocol: plain(make_recipe(name, protocol, fold.fold.seed)).set_params(**parameters)
+
+
+def plain_arms(names: Sequence[str]) -> list[Arm]:
+    """Return recipes as arms with the networks of their classes."""
+    return [replace(arm, make=plain_recipe(arm.name)) for arm in recipe_arms(names)]
 
 
 class Network(ClassifierMixin, BaseEstimator):

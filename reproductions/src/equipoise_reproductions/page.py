@@ -16,11 +16,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from equipoise import __version__
-from equipoise.experiments.claims import Claim
 from equipoise.reports.files import replace_file
 from equipoise.reports.svg import drawing, inline
 from equipoise.reports.text import clean
 from equipoise.text import number
+from equipoise_reproductions.claims import Claim
 
 _MARK = "\ue000{}\ue001"  # stands for a part until the paragraphs are told apart
 _MARKED = re.compile("\ue000(\\d+)\ue001")

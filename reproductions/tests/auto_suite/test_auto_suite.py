@@ -16,7 +16,7 @@ from sklearn.datasets import make_classification
 from equipoise import datasets, metrics
 from equipoise.datasets import split_target
 from equipoise.decisions import correct_prior, decide
-from equipoise.experiments import Arm, Effort, Study
+from equipoise.experiments import Arm
 from equipoise.experiments.store import Store
 from equipoise_reproductions.auto_suite import halves, references, scores, study
 from equipoise_reproductions.auto_suite.arms import (
@@ -30,6 +30,7 @@ from equipoise_reproductions.auto_suite.arms import (
     arms,
     missing_packages,
 )
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}

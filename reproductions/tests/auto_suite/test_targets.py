@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise.experiments import Effort
 from equipoise_reproductions.auto_suite import study, tables, targets
 from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, AUTO, DECIDED, FITTED, PRIOR, TABM, TITLES, arms
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS
+from equipoise_reproductions.study import Effort
 
 OF_AUTO = (AUTO, AUTO + PRIOR, DECIDED)
 N = 14

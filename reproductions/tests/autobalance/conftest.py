@@ -8,9 +8,9 @@ import pytest
 from sklearn.datasets import load_digits, make_classification
 
 from equipoise.datasets import Dataset, split_target
-from equipoise.experiments import Effort
 from equipoise.experiments.splits import Fold
 from equipoise_reproductions.autobalance import images, splits, study, tails
+from equipoise_reproductions.study import Effort
 
 BRIEF = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=5)
 

@@ -8,11 +8,11 @@ from fairlearn.metrics import MetricFrame, equalized_odds_difference, false_posi
 from sklearn.metrics import zero_one_loss
 
 from equipoise import metrics
-from equipoise.experiments import Effort, Study
 from equipoise.experiments.splits import StratifiedFolds
 from equipoise.experiments.store import Store
 from equipoise_reproductions.autobalance import scores
 from equipoise_reproductions.autobalance.arms import GROUPS, CellWeighted, blend
+from equipoise_reproductions.study import Effort, Study
 
 from .conftest import people
 

@@ -8,7 +8,7 @@ import pytest
 
 from equipoise import NeuralClassifier
 from equipoise.datasets import data_home
-from equipoise.experiments import Effort, engine
+from equipoise.experiments import engine
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Store
 from equipoise.networks import CosineLinear
@@ -18,6 +18,7 @@ from equipoise_reproductions.autobalance.arms import IMAGES, TABLES
 from equipoise_reproductions.autobalance.scores import by_fold
 from equipoise_reproductions.autobalance.tails import tail_sizes
 from equipoise_reproductions.autobalance.tuned import TunedLossClassifier
+from equipoise_reproductions.study import Effort
 
 from .conftest import clothes
 

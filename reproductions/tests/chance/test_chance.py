@@ -7,12 +7,12 @@ from sklearn.datasets import make_classification
 
 from equipoise import metrics
 from equipoise.datasets import split_target
-from equipoise.experiments import Effort, Study
 from equipoise.experiments.store import Store
-from equipoise.experiments.tables import by_family
 from equipoise.samplers import MUBO
 from equipoise_reproductions.chance import ledger, study, tables
 from equipoise_reproductions.chance.arms import RECIPES, AlwaysAccepted, SameSizeAtRandom, arms
+from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.tables import by_family
 
 QUICK = {"max_iter": 4, "max_steps": 40, "hidden_layer_sizes": (8,), "random_state": 0}
 

@@ -8,11 +8,11 @@ from sklearn.datasets import make_classification
 from equipoise import metrics
 from equipoise.cli import main
 from equipoise.datasets import split_target
-from equipoise.experiments import Study
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Store
 from equipoise_reproductions.gans import study, tables
 from equipoise_reproductions.gans.study import GANS, METHODS, RETUNED, UNTREATED
+from equipoise_reproductions.study import Study
 from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise.experiments.statistics import corrected_interval, t_interval
+from equipoise_reproductions.claims import FAILS, HOLDS, IN_PART, UNTESTED
 from equipoise_reproductions.mubo.claims import chances_greater, history_claims, relative, table_claims
 from equipoise_reproductions.mubo.protocol import ANEW, RANDOM, SOURCES
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from equipoise.experiments import Store, engine
-from equipoise.experiments.study import open_store
 from equipoise_reproductions.mubo import networks, searches
 from equipoise_reproductions.mubo.networks import training_settings
 from equipoise_reproductions.mubo.protocol import (
@@ -25,6 +24,7 @@ from equipoise_reproductions.mubo.protocol import (
 from equipoise_reproductions.mubo.rows import Rows, obtainable
 from equipoise_reproductions.mubo.runs import jobs, run_jobs
 from equipoise_reproductions.mubo.searches import history
+from equipoise_reproductions.study import open_store
 
 BRIEF = Effort(runs=2, max_iter=4, epochs=2)
 

@@ -7,7 +7,7 @@ training set instead of a mini-batch, so that no batch lacks a class.
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -116,12 +116,12 @@ class BalancedBatchSampler(Sampler[list[int]]):
             rank = torch.distributed.get_rank() if distributed else 0
         if num_replicas is None:
             num_replicas = torch.distributed.get_world_size() if distributed else 1
-        codes, counts = _class_codes(y)
+        labels, counts = _labels(y)
         whole = all(isinstance(number, Integral) for number in (batch_size, rank, num_replicas))
-        if not len(codes) or not whole or batch_size < 1 or not 0 <= rank < num_replicas:
+        if not len(labels) or not whole or batch_size < 1 or not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Rows, a whole batch size of 1 or more and a rank below num_replicas are needed, but there are "
-                f"{len(codes)} rows, batch_size={batch_size!r}, rank={rank!r} and num_replicas={num_replicas!r}."
+                f"{len(labels)} rows, batch_size={batch_size!r}, rank={rank!r} and num_replicas={num_replicas!r}."
             )
         if self.balances and batch_size < len(counts):
             warnings.warn(
@@ -131,8 +131,9 @@ class BalancedBatchSampler(Sampler[list[int]]):
             )
         self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)
         self.epoch = 0
-        self._n_rows = len(codes)
-        self._order = torch.from_numpy(np.argsort(codes, kind="stable"))
+        self._n_rows = len(labels)
+        order = np.argsort(labels, kind="stable")
+        self._order = torch.from_numpy(order.astype(np.int32) if len(order) < 1 << 31 else order)
         self._counts = torch.from_numpy(counts)
         self._starts = self._counts.cumsum(0) - self._counts
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
@@ -159,7 +160,7 @@ class BalancedBatchSampler(Sampler[list[int]]):
             chance = torch.rand(shape, dtype=torch.float64, generator=generator)
             lottery, share = chance.split([n_chances, self.batch_size], dim=1)
             of_class = self._classes(lottery)
-            rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()]
+            rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()].long()
             yield rows[(self.rank - start) % self.num_replicas :: self.num_replicas]
 
     def _class_chances(self) -> int:
@@ -232,8 +233,8 @@ class RootBatchSampler(BalancedBatchSampler):
         return torch.searchsorted(edges / edges[-1], lottery.contiguous(), right=True).clamp(max=len(edges) - 1)
 
 
-def _class_codes(y: ArrayLike | Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a code of each row's class, and the rows of each class."""
+def _labels(y: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the label of each row, and the rows of each class in the order of the labels."""
     if isinstance(y, Tensor):
         y = y.detach().cpu()
         y = (y.double() if y.is_floating_point() else y).numpy()
@@ -244,10 +245,10 @@ def _class_codes(y: ArrayLike | Tensor) -> tuple[NDArray[np.int64], NDArray[np.i
             f"cannot be balanced; give a column as y.ravel()."
         )
     try:
-        classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        classes, counts = np.unique(labels, return_counts=True)
         missing = bool((classes != classes).any())
     except TypeError:
         missing = True
     if missing:
         raise ValueError("y must hold labels of one type, none missing, but some are missing or cannot be compared.")
-    return codes, counts
+    return labels, counts

@@ -22,10 +22,10 @@ from equipoise.bilevel.found_loss import FoundLoss, FoundTreatment
 from equipoise.bilevel.loss_parameters import NAMES, STARTS, LossParameters
 from equipoise.bilevel.loss_search import LossSearch
 from equipoise.bilevel.outer_objectives import OBJECTIVES, OuterObjective, needs_groups, outer_objective
+from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.solvers import SOLVERS, Solver
 from equipoise.bilevel.stack_loss_search import StackLossSearch
 from equipoise.dependence import Dependence
-from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses.counts import by_class
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions
@@ -74,9 +74,10 @@ class AutoBalance(BaseEstimator):
     validation_fraction : float, default=0.2
         In `NeuralClassifier`: share of validation rows in each class, or class and group, one at least. Your own loop
         splits the rows itself.
-    augmentation : ClassAugmentation, optional
-        Augmentation of images whose strengths and probabilities, by class or group, are searched for as well. Your
-        own loop applies it by ``search.augment``, which returns the images as they are without one.
+    augmentation : ClassAugmentation or SearchedAugmentation, optional
+        Augmentation whose strengths and probabilities, by class or group, are searched for as well; one of your own
+        follows ``equipoise.bilevel.searched_augmentation``. Your own loop applies it by ``search.augment``, which
+        returns the images as they are without one.
 
     Notes
     -----
@@ -130,7 +131,7 @@ class AutoBalance(BaseEstimator):
         "n_batches": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "augmentation": [None, ClassAugmentation],
+        "augmentation": [None, HasMethods(["start", "rows", "with_values"])],
     }
 
     def __init__(
@@ -148,7 +149,7 @@ class AutoBalance(BaseEstimator):
         n_batches: int = 1,
         learning_rate: float = 0.05,
         validation_fraction: float = 0.2,
-        augmentation: ClassAugmentation | None = None,
+        augmentation: SearchedAugmentation | None = None,
     ) -> None:
         self.objective = objective
         self.start = start

@@ -11,13 +11,12 @@ from torch import nn
 
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart
-from equipoise.bilevel.score_search import ScoredRestart
 from equipoise.files import replacing
 from equipoise.training import TrainedNetwork
 from equipoise.training.results import AdamState
 
 _PLAIN = ("size_before", "objective", "values", "n_steps", "unchanged", "done")
-_ROLES = ("network", "best", "scorer")
+_PARTS = ("kept", "accepted", "network", "best")
 _PLAIN_OF_NETWORK = ("vectorized", "seconds", "n_steps", "stopped_by", "history")
 
 
@@ -37,13 +36,15 @@ def save_search(path: Path, request: str, restarts: Sequence[Restart], records: 
     arrays: dict[str, Any] = {}
     states = []
     for number, restart in enumerate(restarts):
-        arrays |= {f"{number}/kept": restart.kept, f"{number}/accepted": restart.accepted}
         state = {name: getattr(restart, name) for name in _PLAIN} | {"rng": restart.rng.bit_generator.state}
-        arrays |= {f"{number}/landmarks/{i}": part for i, part in enumerate(getattr(restart, "landmarks", ()))}
-        for role in _ROLES:
-            if (network := getattr(restart, role, None)) is not None:
-                state[role] = {name: getattr(network, name) for name in _PLAIN_OF_NETWORK}
-                arrays |= _arrays(f"{number}/{role}", network)
+        state["networks"] = networks = {}
+        parts = {name: getattr(restart, name) for name in _PARTS} | restart.learned
+        for name, part in parts.items():
+            if isinstance(part, TrainedNetwork):
+                networks[name] = {plain: getattr(part, plain) for plain in _PLAIN_OF_NETWORK}
+                arrays |= _arrays(f"{number}/networks/{name}", part)
+            elif part is not None:
+                arrays[f"{number}/arrays/{name}"] = part
         states.append(state)
     arrays["state"] = np.array(json.dumps({"request": request, "restarts": states, "records": list(records)}))
     with replacing(path) as draft, draft.open("wb") as file:
@@ -80,15 +81,14 @@ def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: 
             f"file."
         )
     for number, (restart, kept) in enumerate(zip(restarts, state["restarts"], strict=True)):
-        restart.kept, restart.accepted = arrays[f"{number}/kept"], arrays[f"{number}/accepted"]
         restart.rng.bit_generator.state = kept["rng"]
         for name in _PLAIN:
             setattr(restart, name, kept[name])
-        if isinstance(restart, ScoredRestart):
-            restart.landmarks = tuple(_of(arrays, f"{number}/landmarks/").values())
-        for role in _ROLES:
-            if role in kept:
-                setattr(restart, role, _network(f"{number}/{role}", kept[role], arrays, pattern))
+        restart.learned = _of(arrays, f"{number}/arrays/")
+        for name, plain in kept["networks"].items():
+            restart.learned[name] = _network(f"{number}/networks/{name}", plain, arrays, pattern)
+        for name in _PARTS:
+            setattr(restart, name, restart.learned.pop(name, None))
     return state["records"]
 
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.vectors import Named
-from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy
 from equipoise.training import InnerTraining
 from equipoise.training.task import classes_and_groups
@@ -44,11 +44,11 @@ class FoundTreatment:
     found : sequence of FoundLoss
         One a replica.
     training : InnerTraining
-    augmentation : ClassAugmentation or None
+    augmentation : SearchedAugmentation or None
     """
 
     def __init__(
-        self, found: Sequence[FoundLoss], training: InnerTraining, augmentation: ClassAugmentation | None
+        self, found: Sequence[FoundLoss], training: InnerTraining, augmentation: SearchedAugmentation | None
     ) -> None:
         self._training, self._augmentation = training, augmentation
         like = next(training.stack.parameters())
@@ -71,7 +71,7 @@ class FoundTreatment:
 
 
 def rows_of_replicas(
-    augmentation: ClassAugmentation,
+    augmentation: SearchedAugmentation,
     values: Named,
     x: Tensor,
     target: Tensor,

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.vectors import Named
-from equipoise.images.class_augmentation import BOUNDS, ClassAugmentation
 from equipoise.losses.counts import checked_counts, log_priors, shares_of_largest
 
 NAMES = ("w", "offset", "delta")
@@ -27,7 +27,7 @@ _OWN_UP_TO = 10  # classes that each have parameters of their own under sharing=
 
 
 class LossParameters:
-    """Maps departures to w, offset and delta, and to the strengths and probabilities of an augmentation.
+    """Maps departures to w, offset and delta, and to the parameters of an augmentation.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class LossParameters:
     tau, gamma : float
     sharing : "auto", None, int or "dictionary"
         How parameters are tied across classes; see `shared_basis`.
-    augmentation : ClassAugmentation or None
+    augmentation : SearchedAugmentation or None
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class LossParameters:
         tau: float,
         gamma: float,
         sharing: str | int | None,
-        augmentation: ClassAugmentation | None = None,
+        augmentation: SearchedAugmentation | None = None,
     ) -> None:
         checked_counts(class_counts.sum(-1))
         self.class_counts = class_counts
@@ -139,7 +139,8 @@ class LossParameters:
         if "delta" in moved:
             values["delta"] = 2 * torch.sigmoid(torch.logit(self.start["delta"] / 2) + moved["delta"])
         for name in moved.keys() - NAMES:
-            low, high = BOUNDS[kind_of(name)]
+            assert self._augmentation is not None
+            low, high = self._augmentation.bounds[kind_of(name)]
             share = ((self.start[name] - low) / (high - low)).clamp(_FROM_BOUNDS, 1 - _FROM_BOUNDS)
             values[name] = low + (high - low) * torch.sigmoid(torch.logit(share) + moved[name])
         return values
@@ -149,8 +150,8 @@ class LossParameters:
 
 
 def kind_of(name: str) -> str:
-    """Return what a parameter is: itself, or ``"strength"`` or ``"probability"`` of an operation."""
-    return name if name in NAMES else name.partition("_")[0]
+    """Return what a parameter is: its name up to the first underscore, such as ``"strength"`` of an operation."""
+    return name.partition("_")[0]
 
 
 def _centred(offset: Tensor) -> Tensor:

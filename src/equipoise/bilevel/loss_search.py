@@ -17,9 +17,9 @@ from equipoise.bilevel.inner import Batch
 from equipoise.bilevel.loss_gradient import loss_gradient, searched_weights
 from equipoise.bilevel.loss_parameters import NAMES, LossParameters, kind_of
 from equipoise.bilevel.outer_objectives import OuterObjective
+from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat, gradients, leaves
-from equipoise.images.class_augmentation import ClassAugmentation
 from equipoise.losses import ParametricCrossEntropy
 from equipoise.losses.parametric import adjusted_cross_entropy
 from equipoise.losses.reduction import Reduction, accept, check_range
@@ -55,7 +55,7 @@ class LossSearch:
         learning_rate: float,
         lead: int,
         grouped: bool,
-        augmentation: ClassAugmentation | None = None,
+        augmentation: SearchedAugmentation | None = None,
     ) -> None:
         self._model, self._map, self._objective, self._solver = model, parameters, objective, solver
         self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
@@ -136,22 +136,16 @@ class LossSearch:
     ) -> Tensor:
         if self._augmentation is None:
             return x
-        own = {name: value for name, value in values.items() if name not in NAMES}
+        own = _of_augmentation(values)
         if self._lead:
             return rows_of_replicas(self._augmentation, own, x, target, group, generators=generators)
         return self._augmentation.rows(x, target, group=group, generator=generators[0], values=own)
 
-    def retraining_augmentation(self) -> ClassAugmentation | None:
+    def retraining_augmentation(self) -> SearchedAugmentation | None:
         """Return the augmentation found, the mean over the later half of the outer steps, to train a new network."""
         if self._augmentation is None:
             return None
-        parts = {kind: self._of_kind(kind) for kind in ("strength", "probability")}
-        changes = {"strength": parts["strength"], "op_probability": parts["probability"]}
-        return ClassAugmentation(**self._augmentation.get_params() | changes)
-
-    def _of_kind(self, kind: str) -> Named:
-        means = self._history.later_means().items()
-        return {name.removeprefix(f"{kind}_"): value for name, value in means if kind_of(name) == kind != name}
+        return self._augmentation.with_values(_of_augmentation(self._history.later_means()))
 
     def retraining_loss(self, *, reduction: Reduction = "mean") -> ParametricCrossEntropy:
         """Return the result: a loss with the mean of the parameters over the later half of the outer steps.
@@ -360,3 +354,7 @@ class LossSearch:
             departed.update({name: value.to(departed[name]) for name, value in loaded.items()})
         self.n_steps, self._history = state["n_steps"], History(self._of, **state["history"])
         self._values = self._of(self._departures)
+
+
+def _of_augmentation(values: Named) -> Named:
+    return {name: value for name, value in values.items() if name not in NAMES}

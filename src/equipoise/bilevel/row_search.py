@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from equipoise.bilevel.acceptance import Acceptance
 from equipoise.bilevel.objectives import Measured, Objective
 from equipoise.bilevel.proposals import MicroSampleSize, Proposal, Size
-from equipoise.bilevel.rows import Restart, RowProblem, Rows
+from equipoise.bilevel.rows import Restart, RowProblem, Rows, balanced_weights
 from equipoise.progress import OnSteps
 from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
@@ -163,10 +163,7 @@ def _weights(search: RowSearch, problem: RowProblem, rows: Rows) -> NDArray[np.f
     if problem.weights is None and not search.balanced:
         return None
     weights = problem.weights_of(rows)
-    if search.balanced:
-        _, codes = np.unique(problem.codes[rows], return_inverse=True)
-        weights = weights / np.bincount(codes, weights=weights)[codes]
-    return weights / weights.mean()
+    return balanced_weights(problem, rows, weights) if search.balanced else weights / weights.mean()
 
 
 def _decide(search: RowSearch, restart: Restart, more: Rows, network: TrainedNetwork, worth: Measured) -> bool:

@@ -87,6 +87,8 @@ class Restart:
     unchanged : int
         Steps since the last accepted one.
     done : bool
+    learned : dict of str to TrainedNetwork or ndarray
+        What a search by scores has learned at the last accepted step.
     """
 
     problem: RowProblem
@@ -101,6 +103,7 @@ class Restart:
     n_steps: int = 0
     unchanged: int = 0
     done: bool = False
+    learned: dict[str, Any] = field(default_factory=dict)
 
     def new_rows(self, size: int) -> list[Rows]:
         """Draw random rows of each majority class that are neither accepted nor held out; fewer if fewer are left."""
@@ -111,6 +114,14 @@ class Restart:
         """Training rows of the restart, with a micro-sample if given."""
         parts: Sequence[Rows] = (self.kept, self.accepted) if more is None else (self.kept, self.accepted, more)
         return np.concatenate(parts)
+
+
+def balanced_weights(problem: RowProblem, rows: Rows, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of rows, of mean one, under which all classes weigh alike."""
+    codes = problem.codes[rows].astype(np.int64)
+    mass = np.bincount(codes, weights=weights, minlength=problem.n_classes)
+    weights = weights / mass[codes]
+    return weights / weights.mean()
 
 
 def draw_new(candidates: NDArray[Any], size: int, taken: Rows, rng: np.random.Generator) -> Rows:

@@ -105,7 +105,8 @@ class AutoJob(FitJob["AutoClassifier"]):
         super().__init__(classifier, draft, [])
         clock = Clock(draft.max_time)
         self._device = training_device(draft.device)
-        rows, self.codes = draft._checked(X, y)
+        rows, codes = draft._checked(X, y)
+        self.codes = codes.astype(np.int64, copy=False)
         draft.costs()  # refuses a bad decision before the work
         dependence = _dependence(groups, dependence)
         dependence.check_length(rows)

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -56,14 +57,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
         """Return training rows and class codes; set `classes_` and the attributes of features."""
-        check_labelled(y)
-        rows, labels = validate_data(
-            self, as_array(X), _plain(as_array(y)), dtype=list(self._dtypes), allow_nd=self._allow_nd
-        )
+        known = _as_stored(y)
+        if known is None:
+            check_labelled(y)
+        given = _plain(as_array(y)) if known is None else known[1]
+        rows, labels = validate_data(self, as_array(X), given, dtype=list(self._dtypes), allow_nd=self._allow_nd)
         rows = _forward(rows)
         check_one_kind(labels)
         check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
+        self.classes_, codes = known or np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y needs two or more classes, but holds one class only: {self.classes_.tolist()[0]!r}.")
         return rows, codes
@@ -133,6 +135,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 def _forward(rows: NDArray[Any]) -> NDArray[Any]:
     """Return rows as torch can view them, such as images whose channels are reversed by ``[:, ::-1]``."""
     return rows.copy() if any(stride < 0 for stride in rows.strides) else rows
+
+
+def _as_stored(y: Any) -> tuple[NDArray[Any], Codes] | None:
+    """Return classes and codes of a categorical, in as few bytes as it has; None where they would not be in order."""
+    if not isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
+        return None
+    labels = pd.Categorical(y)
+    n_missing, *counts = np.bincount(labels.codes + np.int8(1), minlength=1 + len(labels.categories)).tolist()
+    if n_missing or not all(counts) or not labels.categories.is_monotonic_increasing:
+        return None
+    return _plain(labels.categories.to_numpy()), labels.codes
 
 
 def _plain(labels: Any) -> Any:

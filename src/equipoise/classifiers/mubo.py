@@ -1,7 +1,7 @@
 """`MUBOClassifier`: the networks of MUBO's search as a classifier."""
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,14 +30,17 @@ class MUBOClassifier(NetworkClassifier):
     Parameters
     ----------
     search : MUBO, default=None
-        The row search, ``MUBO(max_iter=20)`` by default. Its ``n_restarts``, ``hidden_layer_sizes``, ``max_steps``,
-        ``standardize`` and ``random_state`` are set from the parameters below.
+        The row search, ``MUBO(max_iter=20)`` by default. Its parameters of the same names as those below, and its
+        ``n_restarts`` (`n_members`), are set from these.
     hidden_layer_sizes : sequence of int, default=(256, 128)
         Widths of the rectified hidden layers.
     n_members : int, default=1
         Number of restarts.
     max_steps : int, default=None
         Gradient steps of each restart; by default those of `NeuralClassifier` on the same rows.
+    dropout : float, default=0.0
+        Dropout rate after each hidden layer, in [0, 1).
+    weight_decay : float, default=0.0
     standardize : bool, default=True
         Standardise each feature by the training rows.
     random_state : int, RandomState or None, default=None
@@ -80,6 +83,8 @@ class MUBOClassifier(NetworkClassifier):
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [None, Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "standardize": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -91,6 +96,8 @@ class MUBOClassifier(NetworkClassifier):
         hidden_layer_sizes: Sequence[int] = (256, 128),
         n_members: int = 1,
         max_steps: int | None = None,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
         standardize: bool = True,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -98,6 +105,8 @@ class MUBOClassifier(NetworkClassifier):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
         self.max_steps = max_steps
+        self.dropout = dropout
+        self.weight_decay = weight_decay
         self.standardize = standardize
         self.random_state = random_state
 
@@ -137,6 +146,8 @@ class MUBOClassifier(NetworkClassifier):
         search.set_params(
             n_restarts=self.n_members,
             hidden_layer_sizes=self.hidden_layer_sizes,
+            dropout=self.dropout,
+            weight_decay=self.weight_decay,
             standardize=self.standardize,
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),

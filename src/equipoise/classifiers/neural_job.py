@@ -63,7 +63,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         if dependence is not None:
             dependence.check_length(rows)
             dependence = dependence if weights is None else dependence.take(weights > 0)
-        if weights is not None:
+        if weights is not None and not weights.all():
             group = None if group is None else group[weights > 0]
             rows, codes, weights = rows[weights > 0], codes[weights > 0], weights[weights > 0]
         table = _table(draft, rows, codes, group)
@@ -244,11 +244,13 @@ def _task(
     settings: Settings,
     seed: int,
 ) -> Task:
-    rows, held_out = np.arange(len(table)), None
+    rows: Codes | None = None  # all
+    held_out = None
     if settings.early_stopping is not None:
         rows, held_out = _held_out(draft, table, dependence or Dependence(), seed)
     inner = None
     if settings.outer is not None:
+        rows = np.arange(len(table)) if rows is None else rows
         apart = {} if dependence is None else {"dependence": dependence.take(rows)}
         train, chooses = settings.outer.split(table.cells()[rows], seed, **apart)
         inner = InnerRows(rows[chooses], *_resampled(draft, table, rows[train], weights, dependence, seed))
@@ -270,15 +272,16 @@ def _held_out(draft: "NeuralClassifier", table: Table, dependence: Dependence, s
 def _resampled(
     draft: "NeuralClassifier",
     table: Table,
-    rows: Codes,
+    rows: Codes | None,
     weights: Weights | None,
     dependence: Dependence | None,
     seed: int,
-) -> tuple[Codes, Table | None, Weights | None]:
-    """Return the training rows, the synthetic rows among them, and their weights."""
+) -> tuple[Codes | None, Table | None, Weights | None]:
+    """Return the training rows, None for all, the synthetic rows among them, and their weights."""
     made = None
-    row_weights = None if weights is None else weights[rows]
+    row_weights = weights if weights is None or rows is None else weights[rows]
     if draft.sampler is not None:
+        rows = np.arange(len(table)) if rows is None else rows
         labels = draft.classes_[table.y[rows]]
         apart = {"dependence": dependence.take(rows)} if dependence is not None and holds_out(draft.sampler) else {}
         X = np.arange(len(rows))[:, np.newaxis] if only_repeats(draft.sampler) else table.X[rows]

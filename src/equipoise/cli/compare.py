@@ -103,8 +103,8 @@ def compare(
         Metric that ranks the recipes, and the aim of auto's decisions.
     budget
         Time limit in minutes for the whole command. If needed, repeats, gradient steps, then recipes are cut; each cut
-        is printed, and listed in the report. Another limit in the same folder goes on with its results, unless
-        gradient steps were cut.
+        is printed, and listed in the report. Repeat the command, with the same or another limit, to take up what was
+        left out; gradient steps stay as they were.
     seed
         Random seed.
     score_unlabelled

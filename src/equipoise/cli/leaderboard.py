@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.reports.at_best import at_its_best
 from equipoise.reports.verdict import verdict
 from equipoise.text import number
 
@@ -30,9 +31,8 @@ def print_leaderboard(console: Console, comparison: Comparison) -> None:
     console.print(
         "=  not significantly different from the best (95% interval of the paired difference)", highlight=False
     )
-    console.print(
-        "at its best: decision, class priors, calibration and thresholds chosen on other folds", highlight=False
-    )
+    if meaning := at_its_best(comparison):
+        console.print(meaning, highlight=False)
     said = verdict(comparison)
     sentences = " ".join(filter(None, (said.best, said.advice)))
     console.print(f"\n{sentences}", highlight=False, markup=False)

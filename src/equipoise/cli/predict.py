@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from equipoise.cli.images import predict_images
 from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
 from equipoise.cli.output import say
-from equipoise.cli.scored import ENDINGS, columns_of, write
+from equipoise.cli.scored import ENDINGS, check_replaceable, write
 from equipoise.cli.scorer import Scorer, check_threshold, positive_class
 from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder
 from equipoise.images.kinds import is_images, is_table
@@ -153,14 +153,6 @@ def _check_places(table: Path, out: Path, as_images: bool = False) -> None:
         raise ValueError(f"The file to write must end in {listed(ENDINGS, 'or')}, got {str(out)!r}.")
     if out.exists() and out.samefile(table):
         raise FileExistsError(f"{out} is the table to read: name another file to write (--out).")
-
-
-def check_replaceable(out: Path, names: list[str]) -> None:
-    """Refuse to replace a file that is no earlier output of the same model."""
-    if out.exists() and columns_of(out)[-len(names) :] != names:
-        raise FileExistsError(
-            f"{out} exists and was not written with this model: name another file (--out) or remove it."
-        )
 
 
 def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iterator[pd.DataFrame]":

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli.output import say
-from equipoise.cli.predict import check_replaceable
-from equipoise.cli.scored import ENDINGS, write
+from equipoise.cli.scored import ENDINGS, check_replaceable, write
 from equipoise.cli.scorer import Scorer
 from equipoise.text import counted, listed
 

@@ -13,7 +13,7 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 ENDINGS = (*_SEPARATORS, ".parquet", ".xlsx")
 
 
-def columns_of(path: Path) -> list[str]:
+def _columns_of(path: Path) -> list[str]:
     """Return the names of a file's columns; none where it is no table."""
     import pandas as pd
     from pyarrow.parquet import read_schema
@@ -27,6 +27,14 @@ def columns_of(path: Path) -> list[str]:
         return list(pd.read_csv(path, sep=_SEPARATORS[kind], nrows=0).columns)
     except Exception:  # whatever the reader of a file that is no table raises
         return []
+
+
+def check_replaceable(out: Path, names: list[str]) -> None:
+    """Refuse to replace a file that is no earlier output of the same model."""
+    if out.exists() and _columns_of(out)[-len(names) :] != names:
+        raise FileExistsError(
+            f"{out} exists and was not written with this model: name another file (--out) or remove it."
+        )
 
 
 def write(parts: Iterable["pd.DataFrame"], path: Path) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli.output import say
-from equipoise.cli.predict import blocks_of, check_replaceable
-from equipoise.cli.scored import write
+from equipoise.cli.predict import blocks_of
+from equipoise.cli.scored import check_replaceable, write
 from equipoise.cli.scorer import Scorer, free_names
 from equipoise.text import counted
 

@@ -101,5 +101,5 @@ def _check_style(data: Dataset, X: pd.DataFrame, preprocessor: Any) -> None:
     if lost and others:
         raise ValueError(f"No column fits {listed(lost)}: correct or remove the option. {' '.join(others)}")
     mixed = otherwise(columns, kinds, formats, style)
-    for note in [f"No column needs {listed(lost)}."] if lost else [*others, *([mixed] if mixed else [])]:
+    for note in [f"No column needs {listed(map(repr, lost))}."] if lost else [*others, *([mixed] if mixed else [])]:
         warnings.warn(note, UserWarning, stacklevel=3)

@@ -71,6 +71,8 @@ class Dataset:
         Rows of each class in the table that these are a sample by class of. `weights` are then the inverse
         probabilities of the rows to be in the sample: they count in scores and in the statistics of preprocessing, not
         in training.
+    whole : WholeTable or None
+        All rows of that table, to be written as numbers.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Dataset:
     images: bool = False
     reported: pd.DataFrame | None = None
     class_counts: Mapping[Any, int] | None = None
+    whole: Any = None
 
     @property
     def n_rows(self) -> int:

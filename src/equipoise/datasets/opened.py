@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.datasets.dataset import Dataset, split_target
+from equipoise.datasets.encoded import WholeTable
 from equipoise.datasets.sources import Names, Part, source_of
 from equipoise.datasets.target import is_labelled, labels_of, target_column
 from equipoise.tables.preprocessing import TablePreprocessor
@@ -143,6 +144,7 @@ class OpenTable:
             rare=min(own.index, key=lambda label: (totals[label], str(label))),
             weights=weights / weights.mean(),
             class_counts={label: totals[label] for label in own.index},
+            whole=WholeTable(self, column, of_label.to_dict()),
             notes=(*notes, *data.notes),
         )
 

@@ -1,4 +1,4 @@
-"""Arms compared under one protocol: splits, engine, store, readings, tables and claims; `compare` for recipes."""
+"""Arms compared under one protocol: splits, engine, store, readings; `compare` for recipes."""
 
 from equipoise.experiments.arms import Arm
 from equipoise.experiments.compare import compare, results_path
@@ -6,17 +6,14 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.readings import results
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import Store
-from equipoise.experiments.study import Effort, Study
 from equipoise.experiments.whole import fit_recipe, refit
 
 __all__ = [
     "METRICS",
     "Arm",
     "Comparison",
-    "Effort",
     "Metric",
     "Store",
-    "Study",
     "compare",
     "fit_recipe",
     "refit",

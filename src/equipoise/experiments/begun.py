@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.datasets import Dataset
-from equipoise.deadline import Deadline
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Store
 from equipoise.tables.finding import shortened
@@ -70,29 +69,35 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
-def going_on(store: Store, request: dict[str, Any], wish: Protocol, deadline: Deadline) -> Protocol:
-    """Return what a folder with results runs from now on; with another time limit, all that is wished for."""
-    before = _check_same(store, request)
-    protocol = Protocol.from_json(store.get("protocol"))
-    if before == request["budget"]:
-        return protocol
-    if protocol.share < 1:
-        raise ValueError(
-            f"{store.path.parent} holds a comparison that made {protocol.share:.0%} of the gradient steps to meet "
-            f"{deadline.option(before)}, and results compare at equal steps only: repeat that budget to go on, or "
-            "choose another folder (--out) for a new one."
+def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
+    """Return what a folder with results runs from now on: all that is wished for, what was left out before, too.
+
+    Results compare at equal gradient steps only, so their number stays.
+    """
+    _check_same(store, request)
+    before = Protocol.from_json(store.get("protocol"))
+    notes = list(wish.notes)
+    if before.share < 1:
+        notes.append(
+            f"{before.max_steps:,} gradient steps per network instead of {wish.max_steps:,}, as in the results that "
+            "are there; for all of them choose another folder (--out)."
         )
+    protocol = replace(
+        wish,
+        max_steps=before.max_steps,
+        auto_seconds=before.auto_seconds,
+        share=before.share,
+        notes=tuple(notes),
+    )
     store.put("request", request)
-    protocol = replace(wish, auto_seconds=protocol.auto_seconds)  # no cut, so results are as they would be
     store.put("protocol", protocol.to_json())
     return protocol
 
 
-def _check_same(store: Store, request: dict[str, Any]) -> float:
-    """Refuse another comparison than that of a store, and return the seconds of its time limit, which may differ."""
+def _check_same(store: Store, request: dict[str, Any]) -> None:
+    """Refuse another comparison than that of a store; its time limit may differ."""
     stored = store.get("request")
     try:
-        before = float(stored["budget"])
         Protocol.from_json(store.get("protocol"))
         keys = dict.fromkeys([*request, *stored])
         differing = [key for key in keys if key != "budget" and stored.get(key) != _as_json(request.get(key))]
@@ -104,7 +109,6 @@ def _check_same(store: Store, request: dict[str, Any]) -> float:
             f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
             f"choose another folder (--out) or repeat the original command."
         )
-    return before
 
 
 def _as_json(value: Any) -> Any:

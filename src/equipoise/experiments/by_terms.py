@@ -82,7 +82,7 @@ class ByTerms:
         return [name for name, gap in gaps.items() if not (gap.low > 0 or gap.high < 0)]
 
     def blind(self) -> dict[str, Interval]:
-        """Return the costs of never an alarm and of an alarm for every row; nothing where costs do not rank."""
-        if self.goal != "cost" or len(self._comparison.classes) > 2:
+        """Return the costs of decisions that look at no feature; nothing where costs do not rank."""
+        if self.goal != "cost":
             return {}
         return {name: values["cost"] for name, values in self.read[self.best].blind().items()}

@@ -1,7 +1,6 @@
 """`compare`: every recipe on one table, stored as it goes, so that the same call goes on after a stop."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.costs import measured_costs, resumed_costs
 from equipoise.experiments.in_time import run_in_time
 from equipoise.experiments.plan import Schedule
+from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
@@ -68,7 +68,7 @@ def compare(
     budget : float or Deadline, default=900
         Time limit in seconds, with the time that scores, report and `refit` will take; or one that has begun. If
         needed, repeats, then gradient steps, then recipes are cut. The protocol's notes say which. A store goes on
-        with another limit, unless gradient steps were cut.
+        with the same or another limit and takes up what was left out; gradient steps stay as they were.
     random_state : int, default=0
     terms : Terms, optional
         What decisions are for. They change the decision of `refit` and what the report tells, but no result: the same
@@ -131,13 +131,15 @@ def compare(
         dependent=dataset.dependence is not None,
         images=dataset.images,
     )
+    native = any(named.get(name).native for name in wanted)
+    ready = PreparedFolds(dataset, codes, wish.splits, native=native)
     if not store.done():  # without any result, another request may take the folder
-        costs = measured_costs(dataset, codes, wish, deadline, on_progress)
+        costs = measured_costs(ready, wish, deadline, on_progress)
         schedule = Schedule(costs, deadline, folds, n_workers())
         begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
-        protocol = going_on(store, request, wish, deadline)
-        costs = resumed_costs(store, dataset, codes, protocol, deadline, on_progress)
+        protocol = going_on(store, request, wish)
+        costs = resumed_costs(store, ready, protocol, deadline, on_progress)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("aim", aim.as_dict())
     for note in protocol.notes:
@@ -148,9 +150,8 @@ def compare(
         on_note(note)
 
     left_out = [name for name in costs.recipes if name not in protocol.recipes]
-    cells = Cells(store, dataset, codes, replace(protocol, recipes=(*protocol.recipes, *left_out)), costs, on_progress)
     try:
-        run_in_time(protocol, schedule, cells, changed, left_out)
+        run_in_time(protocol, schedule, Cells(store, ready, costs, on_progress), changed, left_out)
     finally:
         store.put("seconds", before + deadline.spent)
     return Comparison(store)

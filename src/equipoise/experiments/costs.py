@@ -1,22 +1,26 @@
-"""What the recipes of a comparison cost, measured on samples of the rows and a few gradient steps."""
+"""What the recipes of a comparison cost, measured on samples of the rows and a few gradient steps.
 
+Costs are seconds of computing; beside them stands how much longer the clock ran. On a busy machine a short sample tells
+the one well and the other badly, so the latter is that of all samples together.
+"""
+
+import math
 import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.classifiers.jobs import JobClassifier
-from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.experiments.arms import make_recipe
 from equipoise.experiments.plan import Cost, Costs
-from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import READINGS, Readings
 from equipoise.experiments.scores import METRICS
@@ -25,9 +29,11 @@ from equipoise.progress import OnProgress
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import safe_indexing
 from equipoise.training import Task, TrainedNetwork, fit
-from equipoise.training.machines import n_workers
+from equipoise.training.machines import late, n_workers
 from equipoise.training.processes import side_by_side
 
+_MOMENT = 0.1  # seconds
+_TINY = 1e-9
 _WARM_ROWS = 100  # of a first call, which is slow in any process
 _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
@@ -36,19 +42,48 @@ _PROBE_STEPS = 15
 _PROBE_STEPS_OF_IMAGES = 3
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 0.25  # of the time left, for these measurements
+_GRACE = 2.0  # times as much, after which processes are ended: then they have to start again
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
-_REPORT = 5.0  # seconds, and half of the time of the scores
+_REPORT = 2.5  # seconds
 
 
-def measured_costs(
-    dataset: Dataset, codes: NDArray[np.int64], protocol: Protocol, deadline: Deadline, on_progress: OnProgress
-) -> Costs:
+@dataclass
+class Watch:
+    """Seconds by the clock, and of computing by all threads of this process, of a work within the context.
+
+    Attributes
+    ----------
+    wall, computing : float
+    """
+
+    wall: float = 0.0
+    computing: float = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, computing = self._began
+        self.wall, self.computing = time.perf_counter() - wall, time.process_time() - computing
+
+    @property
+    def slowness(self) -> float:
+        """How much longer the clock ran than there was computing."""
+        return self.wall / max(_TINY, self.computing)
+
+
+Timed = tuple[float, Watch]
+"""Estimated seconds of computing, and what was timed for that."""
+
+
+def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress) -> Costs:
     """Measure the costs of the recipes of a protocol on its first fold.
 
     Parameters
     ----------
-    dataset : Dataset
-    codes : ndarray of shape (n,)
+    folds : PreparedFolds
+        The first fold is made ready.
     protocol : Protocol
         As wished for.
     deadline : Deadline
@@ -61,20 +96,23 @@ def measured_costs(
     Costs
     """
     on_progress("planning", 0, 0)
-    started = time.perf_counter()
-    native = any(recipes.get(name).native for name in protocol.recipes)
-    fold = PreparedFold.of(dataset, codes, next(protocol.splits.folds(dataset, codes, 0)), native=native)
-    prepared = time.perf_counter() - started
+    with Watch() as preparing:
+        fold = folds.numbers(folds.of(0)[0])
+    start_processes(deadline.left / 2)
     within = deadline.part(_SHARE)
+    a_step, watches = _network_step_seconds(fold, protocol, within)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted(timed, key=lambda name: recipes.get(name).cost)
-    jobs = [(name, protocol, fold.seen(native=recipes.get(name).native).X_train, fold.y_train) for name in timed]
+    rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
+    ends = time.time() + within.left
+    jobs = [(name, protocol, *rows[recipes.get(name).native], ends) for name in timed]
     of_rows: dict[str, float] = {}
-    for done, (number, outcome) in enumerate(side_by_side(rows_seconds, jobs, n_workers(), within.left / 2), start=1):
+    outcomes = side_by_side(rows_seconds, jobs, n_workers(), _GRACE * within.left)
+    for done, (number, outcome) in enumerate(outcomes, start=1):
         on_progress("planning", done, len(jobs))
         if not isinstance(outcome, Exception):
-            of_rows[timed[number]] = outcome
-    a_step = _network_step_seconds(fold, protocol, within)
+            of_rows[timed[number]], watch = outcome
+            watches.append(watch)
     n, found = len(fold.y_train), dict[str, Cost]()
     hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
     for name in protocol.recipes:
@@ -91,26 +129,38 @@ def measured_costs(
             found[name] = Cost(0.0, around, measured)  # it keeps to any time limit
         else:
             found[name] = Cost(around, 0.0, measured)
-    score = _score_seconds(fold, protocol)
-    scores = score * len(protocol.recipes) * protocol.n_folds * protocol.n_repeats
-    return Costs(found, prepared, score, _REPORT + scores / 2, explained=not dataset.images)
+    with Watch() as scoring:
+        _score(fold, protocol)
+    watches.append(scoring)
+    watches.append(preparing)
+    together = Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
+    known = found, preparing.computing, scoring.computing, _REPORT, together.slowness
+    return Costs(*known, explained=not protocol.images)
+
+
+def start_processes(seconds: float | None = None) -> None:
+    """Start the processes that do not run, and load in them what recipes need: it is part of the time of none."""
+    for _ in side_by_side(loaded, [()] * n_workers(), n_workers(), seconds):
+        pass
+
+
+def loaded() -> None:
+    """Do nothing, in a process that has loaded this module for it, for as long as the others need to get work, too."""
+    time.sleep(_MOMENT)
 
 
 def resumed_costs(
-    store: Store,
-    dataset: Dataset,
-    codes: NDArray[np.int64],
-    protocol: Protocol,
-    deadline: Deadline,
-    on_progress: OnProgress,
+    store: Store, folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress
 ) -> Costs:
     """Measure the recipes that miss results; others cost what they took."""
     costs = Costs({})
     done = Counter(arm for arm, _, _ in store.done())
     missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
     if missing:
-        costs = measured_costs(dataset, codes, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
-    took = {name: Cost(store.mean_seconds(name) or 0.0) for name in protocol.recipes if name not in missing}
+        costs = measured_costs(folds, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
+    took = {
+        name: Cost((store.mean_seconds(name) or 0.0) / costs.pace) for name in protocol.recipes if name not in missing
+    }
     if recipes.AUTO in missing and protocol.auto_seconds is not None:
         took[recipes.AUTO] = Cost(min(protocol.auto_seconds, costs.recipes[recipes.AUTO].at(1.0)))
     return replace(costs, recipes={**costs.recipes, **took})
@@ -125,19 +175,22 @@ def _sampler(name: str, protocol: Protocol) -> Any:
     return getattr(make_recipe(name, protocol, 0), "sampler", None)
 
 
-def rows_seconds(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64]) -> float:
-    """Estimate the seconds of a process that a recipe takes on rows, beside the steps that all networks make.
+def rows_seconds(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64], ends: float = math.inf) -> Timed:
+    """Estimate the seconds of computing that a recipe takes on rows, beside the steps that all networks make.
+
+    Nothing begins after the time ``ends`` of `time.time`.
 
     Samples of 500, 1,000, 2,000, ... rows are timed until one takes long enough; its time grows by `Recipe.growth`.
     """
+    if time.time() >= ends:
+        raise late()
     n_rows, growth = min(_FEWEST_ROWS, len(y)), recipes.get(name).growth
     _seconds_of(name, protocol, X, y, min(_WARM_ROWS, len(y)))
     while True:
-        started, computed = time.perf_counter(), time.process_time()
-        seconds = _seconds_of(name, protocol, X, y, n_rows)
-        enough = time.process_time() - computed > _ENOUGH or time.perf_counter() - started > _TOO_LONG
-        if n_rows == len(y) or enough:  # on a busy machine, waiting tells nothing of more rows
-            return seconds * (len(y) / n_rows) ** growth
+        with Watch() as watch:
+            seconds = _seconds_of(name, protocol, X, y, n_rows)
+        if n_rows == len(y) or watch.computing > _ENOUGH or watch.wall > _TOO_LONG or time.time() >= ends:
+            return seconds / watch.slowness * (len(y) / n_rows) ** growth, watch
         n_rows = min(len(y), 2 * n_rows)
 
 
@@ -170,21 +223,24 @@ def _sample(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(drawn))
 
 
-def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadline) -> float:
+def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadline) -> tuple[float, list[Watch]]:
     """Time a gradient step of one network, with all processes at work as they will be; at least what could be seen."""
     n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
     began = within.spent
     job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
-    outcomes = [outcome for _, outcome in side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left)]
-    found = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-    return float(np.mean(found)) if found else (within.spent - began) / (2 * _PROBE_STEPS * n_networks)
+    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / 2)
+    if found := [outcome for _, outcome in jobs if not isinstance(outcome, Exception)]:
+        return float(np.mean([seconds for seconds, _ in found])), [watch for _, watch in found]
+    return (within.spent - began) / (2 * _PROBE_STEPS * n_networks), []
 
 
-def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> float:
-    """Return the seconds of a process for a gradient step of one network."""
+def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> Timed:
+    """Return the seconds of computing for a gradient step of one network."""
     steps = _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
-    networks = _probes(make_recipe("none", protocol, 0).prepare(X, y).tasks, steps)
-    return sum(network.seconds for network in networks) / (steps * len(networks))
+    tasks = make_recipe("none", protocol, 0).prepare(X, y).tasks
+    with Watch() as watch:
+        networks = _probes(tasks, steps)
+    return sum(network.seconds for network in networks) / watch.slowness / (steps * len(networks)), watch
 
 
 def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
@@ -194,8 +250,8 @@ def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNet
     return fit(short)
 
 
-def _score_seconds(fold: PreparedFold, protocol: Protocol) -> float:
-    """Time the scores of a cell in every reading, its decision tuned on the other folds of the repeat."""
+def _score(fold: PreparedFold, protocol: Protocol) -> None:
+    """Score a cell in every reading, its decision tuned on the other folds of the repeat."""
     rng = np.random.default_rng(0)
     sides = [fold.y_test, fold.y_train[: (protocol.n_folds - 1) * len(fold.y_test)]]
     cells, folds = [], []
@@ -208,10 +264,8 @@ def _score_seconds(fold: PreparedFold, protocol: Protocol) -> float:
         sides_of = fold.counts.tolist(), counts.tolist(), fold.mass.tolist()
         folds.append(StoredFold(0, number, 0, np.arange(len(codes)), codes, *sides_of, None))
     readings = Readings(cells, folds, int(fold.counts.argmin()))
-    started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a class that is missing
         for metric in METRICS.values():
             for reading in READINGS:
                 readings.score(cells[0], metric, reading)
-    return time.perf_counter() - started

@@ -19,7 +19,7 @@ class Machine(Interface):
         ...
 
     def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat."""
+        """Make the numbers of the folds of a repeat, and start the processes, as far as they are not there."""
         ...
 
     def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
@@ -40,8 +40,8 @@ def run_in_time(
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
 
-    Recipes that were left out are run after all where time is left at the end. Where all would be left out, the
-    cheapest are tried alone in the time that is left.
+    Recipes that were left out are run after all where time is left when the others have their first results. Where all
+    would be left out, the cheapest are tried alone in the time that is left.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def run_in_time(
     TimeoutError
         If no recipe ended in time.
     """
-    waiting = list(left_out)
+    waiting = list(left_out)  # in the first repeat, after which there is no time for any
     for repeat in range(protocol.n_repeats):
         pending = machine.pending(protocol.recipes, repeat)
         if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
@@ -79,6 +79,8 @@ def run_in_time(
             known = {recipe: value for recipe, value in measured.items() if value is not None}
             as_planned = not ended and len(known) == len(part.recipes)
             schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
+            if ended:
+                machine.prepare(repeat)
             if ended and not known:
                 schedule.learn_late(ended, schedule.deadline.spent - began)
             if (gone := ended | set(part.left_out)) and repeat:
@@ -90,7 +92,9 @@ def run_in_time(
                 protocol = _without_recipes(protocol, gone, ended, schedule, changed)
                 waiting += [recipe for recipe in part.left_out if recipe not in ended]
             pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
-    return _after_all(protocol, waiting, schedule, machine, changed)
+        if repeat == 0:
+            protocol = _after_all(protocol, waiting, schedule, machine, changed)
+    return protocol
 
 
 def _after_all(
@@ -100,22 +104,20 @@ def _after_all(
     machine: Machine,
     changed: Callable[[Protocol, str], None],
 ) -> Protocol:
-    """Run recipes that were left out, the cheapest first, as far as the time that is left allows."""
+    """Run recipes that were left out, the cheapest first, as far as the time that is left allows, in one repeat."""
     for recipe in schedule.order(waiting):
-        if not schedule.affords_recipe(recipe, protocol.recipes, protocol.n_repeats):
+        if not schedule.affords_recipe(recipe, protocol.recipes):
             continue
-        note = f"Time was left at the end, so {called(recipe)} was compared after all."
+        note = f"Time was left, so {called(recipe)} was compared after all."
         protocol = replace(protocol, recipes=(*protocol.recipes, recipe), notes=(*protocol.notes, note))
         changed(protocol, note)
-        for repeat in range(protocol.n_repeats):
-            machine.prepare(repeat)
-            part = schedule.part([recipe], protocol.recipes, protocol.n_repeats)
-            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
-            if (seconds := machine.measured(recipe, repeat)) is not None:
-                schedule.learn({recipe: seconds})
-            if machine.pending([recipe], repeat):
-                protocol = _without_recipes(protocol, {recipe}, ended, schedule, changed)
-                break
+        machine.prepare(0)
+        part = schedule.part([recipe], protocol.recipes, 1)
+        ended = machine.run(protocol, part.recipes, 0, part.seconds) if part.recipes else set()
+        if (seconds := machine.measured(recipe, 0)) is not None:
+            schedule.learn({recipe: seconds})
+        if machine.pending([recipe], 0):
+            protocol = _without_recipes(protocol, {recipe}, ended, schedule, changed)
     return protocol
 
 

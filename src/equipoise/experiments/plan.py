@@ -14,10 +14,12 @@ LEAST_SHARE = 0.1
 
 _FIRST = (named.AUTO, "none", "gbdt")  # what the others are compared with
 _WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
+_SCORED = 1.5  # times that a cell is scored: for the leaderboard, and in parts again for the report
 _MARGIN = 1.15  # of time for what the estimates do not know
 _PARTS = 4  # a part of the work takes about this fraction of the time left; then the plan is looked at again
 _PATIENCE = 2.5  # times its estimate, after which a part is ended
 _MATTERS = 0.02  # of the time limit, from which on a fit of auto has one of its own
+_BLINK = 0.1  # seconds of a fit that tell nothing of the pace: what is around it takes longer
 _RECENT = 5  # recipes that tell how fast the machine is now
 
 
@@ -55,6 +57,8 @@ class Costs:
         To score a recipe on a fold.
     report : float
         To write the report and save the model.
+    pace : float
+        Seconds by the clock for one of these, until recipes tell it by what they take.
     explained : bool
         Whether the winner is asked what it uses.
     """
@@ -63,6 +67,7 @@ class Costs:
     fold: float = 0.0
     score: float = 0.0
     report: float = 0.0
+    pace: float = 1.0
     explained: bool = True
 
 
@@ -109,8 +114,17 @@ class Schedule:
     @property
     def pace(self) -> float:
         """How many times longer than estimated recipes take now."""
-        known = [factor for recipe, factor in self._factors.items() if self.costs.recipes[recipe].measured]
-        return median(known[-_RECENT:]) if known else 1.0
+        long = [
+            factor
+            for recipe, factor in self._factors.items()
+            if (cost := self.costs.recipes[recipe]).measured and cost.at(self.share) > _BLINK
+        ]
+        return median([self.costs.pace, *long[-_RECENT:]])
+
+    @property
+    def folds(self) -> float:
+        """Seconds to prepare the folds of a repeat."""
+        return self.n_folds * self.costs.fold * max(1.0, self.pace)
 
     def cell(self, recipe: str, share: float | None = None) -> float:
         """Seconds of a process for a recipe on a fold."""
@@ -125,7 +139,7 @@ class Schedule:
     def tail(self, recipes: Sequence[str], n_repeats: int, share: float | None = None) -> float:
         """Seconds for scores, report, and the slowest recipe on all rows."""
         refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
-        scores = len(recipes) * self.n_folds * n_repeats * self.costs.score
+        scores = _SCORED * len(recipes) * self.n_folds * n_repeats * self.costs.score
         return refit * self.n_folds / max(1, self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
@@ -133,12 +147,12 @@ class Schedule:
         if not self.costs.explained:
             return 0.0
         cells = [self.cell(recipe, share) for recipe in recipes]
-        a_fold = self.costs.fold + 2 * sum(cells) / max(1, len(cells))  # fitted again, and asked
-        return self.n_folds * a_fold / self.n_workers
+        asked = 2 * self.n_folds * sum(cells) / max(1, len(cells))  # models of the folds, fitted again and asked
+        return (self.folds + asked) / self.n_workers
 
     def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison from now on, with a margin."""
-        a_repeat = self.n_folds * self.costs.fold + self.work(recipes, share)
+        a_repeat = self.folds + self.work(recipes, share)
         return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
 
     def explained(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
@@ -165,18 +179,18 @@ class Schedule:
         for recipe in self.order(recipes):
             if self.whole([*kept, recipe], n_repeats, LEAST_SHARE) <= left:
                 kept.append(recipe)
-        kept = kept or self._guessed(recipes)
+        kept = kept or self._tried(recipes)
         if not kept:
             raise ValueError(self._too_short(recipes))
         self.share = self._largest_share(kept, n_repeats, left)
         return self._told(wish, kept, n_repeats)
 
-    def _guessed(self, recipes: Sequence[str]) -> list[str]:
-        """Return the quickest recipe that was not timed, if there is time to try it: it is ended if it is too slow."""
-        guesses = [recipe for recipe in recipes if not self.costs.recipes[recipe].measured]
-        if not guesses or self.deadline.left < 2 * self.costs.report:
+    def _tried(self, recipes: Sequence[str]) -> list[str]:
+        """Return the quickest recipe if none was timed and there is time to try it: it is ended if it is too slow."""
+        timed = any(self.costs.recipes[recipe].measured for recipe in recipes)
+        if timed or self.deadline.left < 2 * self.costs.report:
             return []
-        quickest = min(guesses, key=self.cell)
+        quickest = min(recipes, key=self.cell)
         self._factors[quickest] = self.deadline.left / (2 * self.whole([quickest], 1, LEAST_SHARE))
         return [quickest]
 
@@ -253,10 +267,10 @@ class Schedule:
 
     def affords_repeat(self, recipes: Sequence[str], n_repeats: int) -> bool:
         """Whether one more repeat, the last of so many, ends in time."""
-        a_repeat = self.n_folds * self.costs.fold + self.work(recipes)
+        a_repeat = self.folds + self.work(recipes)
         return a_repeat + self.tail(recipes, n_repeats) + self.reasons(recipes) <= self.deadline.left
 
-    def affords_recipe(self, recipe: str, recipes: Sequence[str], n_repeats: int) -> bool:
-        """Whether one more recipe, beside others that are done, ends in time."""
-        work, every = n_repeats * (self.n_folds * self.costs.fold + self.work([recipe])), [*recipes, recipe]
-        return _MARGIN * work + self.tail(every, n_repeats) + self.reasons(every) <= self.deadline.left
+    def affords_recipe(self, recipe: str, recipes: Sequence[str]) -> bool:
+        """Whether one more recipe, beside others that are done with the first repeat, ends in time."""
+        every = [*recipes, recipe]
+        return _MARGIN * self.work([recipe]) + self.tail(every, 1) + self.reasons(every) <= self.deadline.left

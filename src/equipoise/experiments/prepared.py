@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from equipoise.datasets import Dataset
 from equipoise.dependence import Dependence
-from equipoise.experiments.splits import Fold
+from equipoise.experiments.splits import Fold, Splits
 from equipoise.experiments.store import Cell
 
 _TIMED_ROWS = 1000
@@ -62,10 +62,12 @@ class PreparedFold:
             warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
             weights = None if dataset.weights is None else dataset.weights[fold.train]
             table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train], sample_weight=weights)
-        X_train, X_test = sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
+        sides = [dataset.X.iloc[rows] for rows in (fold.train, fold.test)]
         if native:
+            (X_train, native_train), (X_test, native_test) = map(table.both, sides)
             table.set_params(native=True)
-            sides = [table.transform(dataset.X.iloc[rows]) for rows in (fold.train, fold.test)]
+        else:
+            native_train, native_test = X_train, X_test = [table.transform(side) for side in sides]
         return cls(
             fold,
             X_train,
@@ -74,7 +76,7 @@ class PreparedFold:
             codes[fold.test],
             int(codes.max()) + 1,
             None if dataset.groups is None else dataset.groups[fold.train],
-            (sides[0], sides[1]),
+            (native_train, native_test),
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
             weights,
             None if dataset.weights is None else dataset.weights[fold.test],
@@ -140,6 +142,37 @@ class PreparedFold:
         """Count the test rows, or sum their weights, by true and decided class."""
         cells = np.bincount(self.y_test * self.n_classes + decided, self.weights_test, minlength=self.n_classes**2)
         return cells.reshape(self.n_classes, self.n_classes)
+
+
+class PreparedFolds:
+    """The folds of a table, each as numbers that are made once; those of one repeat are kept.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    codes : ndarray of shape (n,)
+    splits : Splits
+    native : bool
+        Whether an arm reads categories and gaps as they are.
+    """
+
+    def __init__(self, dataset: Dataset, codes: NDArray[np.int64], splits: Splits, *, native: bool) -> None:
+        self._dataset, self._codes, self._splits, self._native = dataset, codes, splits, native
+        self._folds: dict[int, list[Fold]] = {}
+        self._ready: dict[Fold, PreparedFold] = {}
+
+    def of(self, repeat: int) -> list[Fold]:
+        """Return the folds of a repeat."""
+        if repeat not in self._folds:
+            self._folds[repeat] = list(self._splits.folds(self._dataset, self._codes, repeat))
+        return self._folds[repeat]
+
+    def numbers(self, fold: Fold) -> PreparedFold:
+        """Return the numbers of a fold."""
+        if fold not in self._ready:
+            self._ready = {kept: numbers for kept, numbers in self._ready.items() if kept.repeat == fold.repeat}
+            self._ready[fold] = PreparedFold.of(self._dataset, self._codes, fold, native=self._native)
+        return self._ready[fold]
 
 
 def seconds_of_prediction(model: Any, X: Any) -> float:

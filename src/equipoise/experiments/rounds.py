@@ -3,18 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from equipoise import recipes as named
-from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.experiments.arms import recipe_arms
+from equipoise.experiments.costs import start_processes
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.plan import Costs
-from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
-from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import CellKey, Store
 from equipoise.progress import OnProgress
 
@@ -27,10 +23,7 @@ class Cells:
     Parameters
     ----------
     store : Store
-    dataset : Dataset
-    codes : ndarray of shape (n,)
-    protocol : Protocol
-        Its splits and repeats.
+    folds : PreparedFolds
     costs : Costs
     on_progress : callable
     """
@@ -38,26 +31,16 @@ class Cells:
     def __init__(
         self,
         store: Store,
-        dataset: Dataset,
-        codes: NDArray[np.int64],
-        protocol: Protocol,
+        folds: PreparedFolds,
         costs: Costs,
         on_progress: OnProgress,
     ) -> None:
-        self._store, self._dataset, self._codes, self._protocol = store, dataset, codes, protocol
-        self._costs, self._on_progress = costs, on_progress
-        self._folds: dict[int, list[Fold]] = {}
-        self._ready: dict[Fold, PreparedFold] = {}
+        self._store, self._folds, self._costs, self._on_progress = store, folds, costs, on_progress
         self._handled: Counter[bool] = Counter()  # cells of recipes that are fitted alone, and of others
         self._before: Counter[str] = Counter()
 
-    def _folds_of(self, repeat: int) -> list[Fold]:
-        if repeat not in self._folds:
-            self._folds[repeat] = list(self._protocol.splits.folds(self._dataset, self._codes, repeat))
-        return self._folds[repeat]
-
     def _missing(self, recipes: Sequence[str], repeat: int) -> list[CellKey]:
-        keys = [(recipe, repeat, fold.number) for recipe in recipes for fold in self._folds_of(repeat)]
+        keys = [(recipe, repeat, fold.number) for recipe in recipes for fold in self._folds.of(repeat)]
         done = self._store.done()
         return [key for key in keys if key not in done]
 
@@ -66,12 +49,12 @@ class Cells:
         return list(dict.fromkeys(recipe for recipe, _, _ in self._missing(recipes, repeat)))
 
     def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat, in place of those of another one."""
-        folds, self._ready = self._folds_of(repeat), {}
-        native = any(named.get(recipe).native for recipe in self._protocol.recipes)
+        """Make the numbers of the folds of a repeat, in place of those of another one, and start the processes."""
+        folds = self._folds.of(repeat)
         for number, fold in enumerate(folds):
             self._on_progress("preparing", number, len(folds))
-            self._ready[fold] = PreparedFold.of(self._dataset, self._codes, fold, native=native)
+            self._folds.numbers(fold)
+        start_processes()
 
     def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
         """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
@@ -91,11 +74,9 @@ class Cells:
             whole = round((self._before[kind] + total) * of_all)
             self._on_progress(kind, min(whole, self._before[kind] + done), whole)
 
-        wanted = [(arm, fold) for fold in self._folds_of(repeat) for arm in recipe_arms(recipes)]
+        wanted = [(arm, fold) for fold in self._folds.of(repeat) for arm in recipe_arms(recipes)]
         wanted = sorted(wanted, key=lambda pair: recipes.index(pair[0].name))
-        ended = run_cells(
-            wanted, self._ready.__getitem__, protocol, self._store, tell, alone=alone, seconds=deadline.left
-        )
+        ended = run_cells(wanted, self._folds.numbers, protocol, self._store, tell, alone=alone, seconds=deadline.left)
         self._before.update(told)
         return ended
 

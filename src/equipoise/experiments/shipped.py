@@ -94,19 +94,20 @@ def _scores_values(metric: Metric) -> bool:
 
 
 def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold, Indices]]:
-    """Yield held-out rows with probabilities, and decisions ``(n,)``, as the shipped model gives them.
+    """Yield held-out rows with probabilities, and decisions ``(n,)``, as models made like the shipped one give them.
 
-    What a reading or a decision learns, it learns from the other folds; the model learns it from all of them.
+    How a fold is read or decided is chosen and learned on the other folds (`AtBest.of`); for the model, on all of them.
     """
     terms = InTerms(comparison, recipe)
     if comparison.aim.decides:
         yield from ((fold, apply(rule, fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
         return
-    readings, metric, reading = comparison.readings, METRICS[comparison.metric], comparison.at_best.overall(recipe)
+    readings, metric = comparison.readings, METRICS[comparison.metric]
     cells = {(cell.repeat, cell.fold): cell for cell in readings.cells if cell.arm == recipe}
     for fold in terms.folds:
         cell = cells[fold.repeat, fold.fold]
-        own, reader = np.asarray(cell.probabilities, dtype=np.float64), readings.reader(cell, metric, reading)
+        own, reading = np.asarray(cell.probabilities, dtype=np.float64), comparison.at_best.of(cell)[0]
+        reader = readings.reader(cell, metric, reading)
         read = own if reader is None else reader(own)
         decided = np.asarray(cell.decided) if reader is None else read.argmax(axis=1)
         if _scores_values(metric):
@@ -121,7 +122,7 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
 
 
 def scores(comparison: Comparison, recipe: str) -> dict[str, float]:
-    """Return the mean over folds of each metric, of decisions and probabilities as the shipped model gives them."""
+    """Return the mean over folds of each metric, of the decisions and probabilities of `held_out`."""
     folds = list(held_out(comparison, recipe))
     found = {}
     for name, metric in METRICS.items():

@@ -19,6 +19,7 @@ from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
+from equipoise.text import listed
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -202,8 +203,22 @@ class InTerms:
         return self._intervals(self.by_fold)
 
     def blind(self) -> dict[str, dict[str, Interval]]:
-        """Return the outcomes of the decisions that look at no feature."""
-        return {name: self.at_capacity(alarms) for name, alarms in BLIND.items()}
+        """Return the outcomes of decisions that look at no feature: of two classes, never an alarm and always one.
+
+        Of more classes, where costs are stated, that of the one class for all rows that costs the least in training.
+        """
+        if len(self.costs) == 2:
+            return {name: self.at_capacity(alarms) for name, alarms in BLIND.items()}
+        if self.comparison.aim.costs is None:
+            return {}
+        tables, labels = [], []
+        for fold in self.folds:
+            mass = np.asarray(self.comparison.folds[fold.repeat, fold.fold].train_mass, dtype=np.float64)
+            code = int((mass @ self.costs).argmin())
+            alarm = np.full(len(fold.codes), float(code == self.positive))
+            tables.append(self._outcomes(fold, alarm, self.costs[fold.codes, code]))
+            labels.append(f"“{self.comparison.classes[code]}”")
+        return {f"{listed(dict.fromkeys(labels), 'or')} for every row": self._intervals(pd.DataFrame(tables))}
 
     def at_capacity(self, alarms: float) -> dict[str, Interval]:
         """Return the outcomes per `PER` rows where the most probable ``alarms`` of them get an alarm.

@@ -1,6 +1,10 @@
 """A recipe on all rows of a table, within a time limit."""
 
+import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +12,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
-from equipoise.classifiers import AutoClassifier, NeuralClassifier
+from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
 from equipoise.datasets import Dataset
+from equipoise.datasets.encoded import scratch, size_of
 from equipoise.deadline import Deadline
 from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
@@ -41,7 +46,7 @@ def fit_whole(
         Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
         warning.
     on_steps : callable, optional
-        Called from a thread with the gradient steps done and in all, where their number is known.
+        Called with the gradient steps done and in all, where their number is known: from a thread, and at the end.
 
     Returns
     -------
@@ -55,16 +60,55 @@ def fit_whole(
     ValueError
         If the rows have weights, which the classifier does not take.
     """
-    given, total = fit_parameters(model[-1], dataset), _planned_steps(model[-1], len(dataset.y))
-    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+    given = fit_parameters(model[-1], dataset)
+    with _counted(model[-1], dataset, on_steps) as tally:
         if seconds is None:
             to_classifier = {f"classifier__{name}": value for name, value in given.items()}
             with counted_by(tally):
                 return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-        fitted, sentences = in_time(_fit, model, dataset, given, seconds, tally, seconds=seconds)
-    for sentence in sentences:
-        warnings.warn(sentence, stacklevel=2)
-    return fitted
+        return _told(in_time(_fit, model, dataset, given, seconds, tally, seconds=seconds))
+
+
+def fit_all_rows(
+    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+) -> Pipeline:
+    """Fit networks on all rows of the table that a data set is a sample of.
+
+    The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file, from which
+    batches are drawn. There are as many gradient steps as on the sample. Parameters and errors as of `fit_whole`.
+
+    Warns
+    -----
+    UserWarning
+        Before the file is written, of its size.
+
+    Raises
+    ------
+    OSError
+        If there is no room for the file.
+    """
+    model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
+    n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
+    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps) as tally:
+        warnings.warn(
+            f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
+            "(another place: environment variable TMPDIR) and removed at the end.",
+            stacklevel=2,
+        )
+        job = model, dataset, {}, seconds, tally, folder
+        return _told(_fit(*job) if seconds is None else in_time(_fit, *job, seconds=seconds))
+
+
+def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
+    """Whether a classifier draws rows by class and needs no others at once, so that all rows of a table can train it.
+
+    Batches of rows as they come would show a minority class less often than a sample by class does.
+    """
+    if isinstance(classifier, MUBOClassifier):
+        return dataset.dependence is None  # else its search holds out groups
+    if not isinstance(classifier, NeuralClassifier) or classifier.batch_sampler is None:
+        return False
+    return not (classifier.sampler or classifier.early_stopping or isinstance(classifier.loss, OuterProblem))
 
 
 def fit_recipe(
@@ -72,7 +116,8 @@ def fit_recipe(
 ) -> Pipeline:
     """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
 
-    Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
+    Networks whose rows are drawn by class, such as ``remix-dataset`` and ``mubo``, train on all rows of that table,
+    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class priors of the whole table
     (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors they stay, with a warning.
 
     Parameters
@@ -111,6 +156,8 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, **options: Any) 
     """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`."""
     if dataset.class_counts is None:
         return fit_whole(model, dataset, **options)
+    if draws_by_class(model[-1], dataset):
+        return fit_all_rows(model, dataset, **options)
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
@@ -143,7 +190,7 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     dataset : Dataset
     recipe : str, optional
     **options
-        As of `fit_whole`: a time limit in ``seconds``, ``on_steps``.
+        As of `fit_whole`: a time limit in ``seconds``, and ``on_steps``.
 
     Raises
     ------
@@ -175,22 +222,67 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
 
 
 def _fit(
-    model: Pipeline, dataset: Dataset, given: dict[str, Any], seconds: float, tally: Tally
+    model: Pipeline,
+    dataset: Dataset,
+    given: dict[str, Any],
+    seconds: float | None,
+    tally: Tally,
+    folder: Path | None = None,
 ) -> tuple[Pipeline, list[str]]:
-    deadline, classifier = Deadline(seconds), model[-1]
+    """Fit a model, on all rows if there is a folder for them, and return what it warned of."""
+    deadline, classifier, labels = Deadline(seconds or math.inf), model[-1], dataset.y
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = model[:-1].fit_transform(dataset.X, dataset.y, **_to_table(dataset))
-        limits = _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
+        limits: dict[str, Any] = {}
+        if folder is None:
+            numbers = model[:-1].fit_transform(dataset.X, labels, **_to_table(dataset))
+        else:
+            numbers, labels = dataset.whole.write(model[0], np.unique(labels), dataset.n_rows, folder)
+            planned = getattr(classifier, "planned_steps", NeuralClassifier().planned_steps)
+            limits = {"max_steps": classifier.max_steps or planned(len(dataset.y))}
+        if seconds is not None:
+            limits |= _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
         with counted_by(tally):
-            classifier.set_params(**limits).fit(numbers, dataset.y, **given)
+            classifier.set_params(**limits).fit(numbers, labels, **given)
         classifier.set_params(**before)
-    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, numbers)]
+    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, dataset)]
+
+
+def _told(outcome: tuple[Pipeline, list[str]]) -> Pipeline:
+    fitted, sentences = outcome
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=3)
+    return fitted
 
 
 def _to_table(dataset: Dataset) -> dict[str, Any]:
     return {} if dataset.weights is None else {"table__sample_weight": dataset.weights}
+
+
+@contextmanager
+def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps) -> Iterator[Tally]:
+    """Tell the gradient steps of a fit that are counted by a tally, where their number in all is known."""
+    total = _planned_steps(classifier, len(dataset.y))
+    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+        yield tally
+
+
+def _planned_steps(classifier: Any, n_rows: int) -> int:
+    """Return the gradient steps of the networks of a fit, 0 where their number is not known."""
+    networks = [each for each in (classifier, *classifier.get_params().values()) if isinstance(each, NeuralClassifier)]
+    if not networks:
+        return 0
+    trained = 2 if isinstance(networks[0].loss, OuterProblem) else 1  # a search, and then with what it found
+    return _fits(classifier) * trained * networks[0].n_members * networks[0].planned_steps(n_rows)
+
+
+def _fits(classifier: Any) -> int:
+    """Return how often the classifier within one is fitted: once, or once a fold and then again."""
+    parameters = classifier.get_params()
+    folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
+    keeps_answers = any(isinstance(value, AutoClassifier) for value in parameters.values())
+    return 1 + max(folds) if folds and not keeps_answers else 1
 
 
 def _limits(classifier: Any, seconds: float) -> dict[str, float]:
@@ -200,31 +292,11 @@ def _limits(classifier: Any, seconds: float) -> dict[str, float]:
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
 
 
-def _fits(classifier: Any) -> int:
-    """Return how often a fit fits the classifier within: once, or once a fold and then again."""
-    parameters = classifier.get_params()
-    folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
-    keeps_answers = any(isinstance(value, AutoClassifier) for value in parameters.values())
-    return 1 + max(folds) if folds and not keeps_answers else 1
-
-
-def _planned_steps(classifier: Any, n_rows: int) -> int:
-    """Return the gradient steps of the networks of a fit, 0 where their number is not known."""
-    within = [classifier, *classifier.get_params().values()]
-    networks = [each for each in within if isinstance(each, NeuralClassifier)]
-    steps = [each.n_members * each.planned_steps(n_rows) * _trained(each) for each in networks[:1]]
-    return _fits(classifier) * sum(steps)
-
-
-def _trained(classifier: NeuralClassifier) -> int:
-    return 2 if isinstance(classifier.loss, OuterProblem) else 1  # a search, and then with what it found
-
-
-def _fewer_steps(classifier: Any, numbers: Any) -> list[str]:
+def _fewer_steps(classifier: Any, dataset: Dataset) -> list[str]:
     """Say how many steps networks made if they were stopped, and refuse a small part of them."""
     if not hasattr(classifier, "planned_steps") or not hasattr(classifier, "n_steps_"):
         return []
-    made, planned = min(classifier.n_steps_), classifier.planned_steps(len(numbers))
+    made, planned = min(classifier.n_steps_), classifier.planned_steps(len(dataset.y))
     if made < LEAST_SHARE * planned:
         raise TimeoutError(f"Only {made:,} of {planned:,} gradient steps fit into the time.")
     return [f"The networks made {made:,} of {planned:,} gradient steps in the time given."] if made < planned else []

@@ -7,7 +7,7 @@ classes have in common.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from numpy.typing import ArrayLike
@@ -30,8 +30,6 @@ RANGES = {
     "cut_out": 0.5,
 }
 """Ranges of the changes at strength 1, see `Augment`."""
-BOUNDS = {"strength": (0.1, 1.0), "probability": (0.05, 0.95)}
-"""Bounds of a search. No strength is 0: an image that is augmented is changed, whatever its class."""
 SHARED = ("class", "group", "one")
 _TEMPERATURE = 0.1  # of the relaxed Bernoulli gates
 
@@ -85,6 +83,8 @@ class ClassAugmentation(Parametrized):
     """
 
     balances = False
+    bounds: Mapping[str, tuple[float, float]] = {"strength": (0.1, 1.0), "probability": (0.05, 0.95)}
+    """Bounds of a search. No strength is 0: an image that is augmented is changed, whatever its class."""
 
     def __init__(
         self,
@@ -111,6 +111,11 @@ class ClassAugmentation(Parametrized):
             for kind, given in (("strength", self.strength), ("probability", self.op_probability))
             for op in self.ops
         }
+
+    def with_values(self, values: Mapping[str, Tensor]) -> Self:
+        """Return the same augmentation with strengths and probabilities as `start` names them."""
+        strength, probability = ({op: values[f"{kind}_{op}"] for op in self.ops} for kind in self.bounds)
+        return type(self)(**self.get_params() | {"strength": strength, "op_probability": probability})
 
     def __call__(self, x: Tensor, y: Tensor, group: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Augment a batch.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from equipoise.networks.images import check_image
+from equipoise.networks.image_shape import check_image
 
 _CHANNELS, _HIDDEN, _STRIDE = (16, 32), 64, 2
 

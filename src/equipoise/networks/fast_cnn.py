@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equipoise.networks.images import check_image
+from equipoise.networks.image_shape import check_image
 
 _BIAS_FACTOR = 8.0  # a bias that is stored so much smaller learns 8 * 8 times as fast, by plain gradient steps
 _MOMENTUM, _EPS = 0.4, 1e-5

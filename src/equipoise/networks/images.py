@@ -1,27 +1,10 @@
-"""Networks for images by name, and what they have in common."""
+"""Networks for images by name."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from torch import nn
-
-
-def check_image(name: str, shape: tuple[int, ...], least: int = 1) -> None:
-    """Refuse rows that are no images of channels, height and width, or are too small.
-
-    Raises
-    ------
-    ValueError
-    """
-    if len(shape) != 3:
-        raise ValueError(
-            f"{name} reads images of channels, height and width, but a row has shape {tuple(shape)}: give X of shape "
-            f"(n, channels, height, width)."
-        )
-    if min(shape[1:]) < least:
-        raise ValueError(f"{name} reads images of {least} x {least} pixels or more, but they have {shape[1:]}.")
-
 
 NETWORKS = ("small_cnn", "fast_cnn", "faster_cnn", "resnet32")
 """Names of the networks for images; with ``cosine_`` before them, their logits are 30 times cosines."""

@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equipoise.networks.images import check_image
+from equipoise.networks.image_shape import check_image
 
 _WIDTHS = (16, 32, 64)
 

@@ -1,10 +1,10 @@
 """The named treatments of imbalance, each a configured scikit-learn classifier.
 
-A recipe is a few parameters of `NeuralClassifier`, so that all of them share network, optimiser and
-number of gradient steps; parts at different steps of the line from rows to decision may be added up, as in
-``"under+remix"``. ``auto`` needs no choice. The references are classifiers that people use: boosting of four
-libraries, logistic regression, ensembles of under-sampled trees. ``"+calibrated"`` after any of them calibrates its
-probabilities on out-of-fold answers. Every recipe reads tables through the same preprocessing.
+A recipe is a few parameters of `NeuralClassifier`, so that all of them share the network and its regularisation
+(`NETWORK`), optimiser and number of gradient steps; parts at different steps of the line from rows to decision may be
+added up, as in ``"under+remix"``. ``auto`` needs no choice. The references are classifiers that people use: boosting of
+four libraries, logistic regression, ensembles of under-sampled trees. ``"+calibrated"`` after any of them calibrates
+its probabilities on out-of-fold answers. Every recipe reads tables through the same preprocessing.
 
 A recipe of your own is one record, `register`-ed by your program or named as an entry point of the group
 ``equipoise.recipes``. Any scikit-learn classifier takes part in a comparison without one, by the place of a function
@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline
 
 from equipoise.decisions import CalibratedClassifier
 from equipoise.recipes.ours import AUTO, AUTO_IMAGES, TREATMENTS
-from equipoise.recipes.record import Recipe, observed_priors
+from equipoise.recipes.record import NETWORK, Recipe, observed_priors
 from equipoise.recipes.references import BOOSTING, REFERENCES, installed
 from equipoise.registry import Registry
 from equipoise.tables import TablePreprocessor
@@ -33,6 +33,7 @@ from equipoise.tables import TablePreprocessor
 __all__ = [
     "AUTO",
     "AUTO_IMAGES",
+    "NETWORK",
     "RECIPES",
     "Recipe",
     "classifier",

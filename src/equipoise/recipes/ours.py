@@ -19,7 +19,7 @@ from equipoise.losses import (
     VSLoss,
 )
 from equipoise.networks.cosine import SCALE
-from equipoise.recipes.record import Recipe, equal_priors, observed_priors
+from equipoise.recipes.record import NETWORK, Recipe, equal_priors, observed_priors
 from equipoise.samplers import GBO, MUBO, SSG, SMOTifiedGAN
 
 AUTO_IMAGES = "auto-images"
@@ -28,7 +28,7 @@ AUTO_IMAGES = "auto-images"
 AUTO = "auto"
 """The recipe of `AutoClassifier`, the default where none is named."""
 
-_mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False)}
+_mubo = {"sampler": MUBO(max_iter=OUTER_STEPS, standardize=False, **NETWORK)}
 _ldam = partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0)  # scaled in the network
 TREATMENTS = [
     Recipe(
@@ -53,7 +53,8 @@ TREATMENTS = [
         "mubo",
         "MUBO, a search for the majority rows that train best",
         _mubo,
-        make=partial(MUBOClassifier, standardize=False),  # alone, the networks of the search are the classifier
+        # alone, the networks of the search are the classifier
+        make=partial(MUBOClassifier, standardize=False, **NETWORK),
         priors=equal_priors,
         cost=2.0,
     ),

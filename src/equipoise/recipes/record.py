@@ -13,6 +13,9 @@ from equipoise.classifiers import NeuralClassifier
 
 Counts = NDArray[np.float64]
 
+NETWORK: dict[str, Any] = {"hidden_layer_sizes": (128, 64), "dropout": 0.3, "weight_decay": 1.0}
+"""The network of all treatments of tables and its regularisation; ``benchmarks/default_network.py`` is its search."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -93,7 +96,7 @@ class Recipe:
         if self.make is not None:
             return self.make(**parameters)
         copies = {key: clone(part, safe=False) for key, part in (self.parts or {}).items()}
-        return NeuralClassifier(**{"standardize": False} | copies | parameters)
+        return NeuralClassifier(**{"standardize": False} | NETWORK | copies | parameters)
 
 
 def observed_priors(counts: Counts) -> Counts:

@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.terms import InTerms
-from equipoise.reports import class_sizes, curves, figures, split, tables
+from equipoise.reports import at_best, class_sizes, curves, figures, split, tables
 from equipoise.reports.files import replace_file
 from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
@@ -62,6 +62,7 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
         "best": comparison.best,
         "not_significantly_different_from_best": comparison.near_best,
         "leaderboard": comparison.leaderboard.to_dict("records"),
+        "at_its_best": {name: at_best.in_folds(comparison, name) for name in comparison.recipes},
         "thresholds": {name: comparison.at_best.thresholds(name) for name in comparison.recipes},
         "by_class": {name: tables.by_class(comparison, name) for name in comparison.recipes},
         "confusion": {name: comparison.confusion(name) for name in comparison.recipes},
@@ -113,7 +114,7 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         "",
         f"= not significantly different from the best; {counted(len(comparison.recipes), 'recipe')}, "
         f"{count(comparison.problem['n_rows'])} {kind}, {comparison.protocol.n_folds} folds, "
-        f"{counted(comparison.protocol.n_repeats, 'repeat')}.",
+        f"{counted(comparison.protocol.n_repeats, 'repeat')}. {_cell(at_best.at_its_best(comparison))}".strip(),
         *([split.on_test_part(comparison)] if comparison.tested else []),
     ]
     if not comparison.obstacle and comparison.aim.decides:

@@ -14,10 +14,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from equipoise.decisions import Aim
 from equipoise.experiments import Comparison
 from equipoise.experiments.terms import PER, InTerms
 from equipoise.reports.curves import weight_above
 from equipoise.reports.files import replace_file
+from equipoise.reports.terms import capacity_share
 from equipoise.reports.text import clean, short
 
 _MOST_POINTS = 400  # thresholds of a recipe
@@ -71,12 +73,22 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "cost": dict(zip(("miss", "alarm"), map(float, (costs[p, 1 - p], costs[1 - p, p]) if binary else (20, 1)))),
         "binary": binary,
         "threshold": None if shown is None else shown[0],
+        "capacity": capacity_share(comparison),
+        "mode": _mode(comparison.aim, shown is not None),
         "winner": winner.recipe,
         "recipes": [
             {"name": clean(name), "command": _base(command, name, winner.recipe)} | counts_by_score(comparison, name)
             for name in comparison.leaderboard["recipe"]
         ],
     }
+
+
+def _mode(aim: Aim, has_threshold: bool) -> str:
+    """Return what the page shows first: the setting of the user's terms, or the lowest cost."""
+    if aim.capacity is not None:
+        return "capacity"
+    floors = aim.min_recall is not None or aim.min_precision is not None
+    return "threshold" if floors and has_threshold else "cost"
 
 
 def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:

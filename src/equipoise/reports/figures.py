@@ -9,9 +9,9 @@ from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.recipes import is_neural
 from equipoise.reports import class_sizes, curves, plots
+from equipoise.reports.strength import UNTREATED
 from equipoise.reports.svg import SERIES, drawing, inline
 from equipoise.reports.text import short
-from equipoise.reports.verdict import UNTREATED
 from equipoise.text import number
 
 _READINGS = ("", "prior_", "tuned_")
@@ -78,7 +78,7 @@ def _readings(comparison: Comparison) -> _Found:
                 *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
                 label=METRICS[metric].title,
             ),
-            f"{METRICS[metric].title} by recipe: as decided, prior-corrected, and with thresholds tuned.",
+            f"{METRICS[metric].title} by recipe: as shipped, prior-corrected, and with thresholds tuned.",
         )
         for metric in TUNED_FOR
     }

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from equipoise.experiments import METRICS, Comparison, shipped
+from equipoise.reports.at_best import at_its_best
 from equipoise.reports.split import measured
 from equipoise.reports.text import without_values
 from equipoise.tables.finding import shortened
@@ -30,5 +31,13 @@ def for_card(comparison: Comparison) -> dict[str, Any]:
     return {
         "important": comparison.importance["columns"].head(_IMPORTANT).tolist(),
         "figures": {METRICS[name].title: None if math.isnan(value) else value for name, value in scores.items()},
-        "measured": measured(comparison),
+        "measured": f"{measured(comparison)}{_read(comparison)}",
     }
+
+
+def _read(comparison: Comparison) -> str:
+    """Return how the held-out rows of the figures are decided or read."""
+    if comparison.aim.decides:
+        return ", each fold decided as the other folds tell"
+    meaning = at_its_best(comparison).rstrip(".")
+    return f", at its best. {meaning}" if meaning else ""

@@ -11,6 +11,7 @@ from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
 from equipoise.metrics import class_brier_scores, counts_summary
+from equipoise.reports.at_best import in_folds
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import without_values
 from equipoise.tables.levels import without_levels
@@ -90,7 +91,7 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
             "rank": row["rank"],
             "seconds": row["seconds"],
             "predicting": row["predicting"],
-            "reading": row["reading"],
+            "in_folds": in_folds(comparison, row["recipe"]),
             "at_best": Score(number(row[comparison.chosen]), place == 0),
             "winner": row["recipe"] == comparison.winner and not comparison.obstacle,
             "near": row["recipe"] in near,
@@ -101,7 +102,7 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row a recipe: each tunable score as decided, prior-corrected, and with tuned thresholds."""
+    """One row a recipe: each tunable score as shipped, prior-corrected, and with tuned thresholds."""
     return [
         {
             "recipe": row["recipe"],

@@ -12,6 +12,7 @@ from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, HeldOutFold, InTerms, apply
 from equipoise.reports import plots
 from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
+from equipoise.reports.strength import side_by_side
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
 from equipoise.reports.text import short
 from equipoise.text import count, number, percent
@@ -30,7 +31,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
     shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
     rows = [("your terms" if stated else "lowest cost", read.chosen())]
     rows += [(f"{count(alarms)} alarms", read.at_capacity(alarms)) for alarms in CAPACITIES]
-    rows += read.blind().items() if _in_costs(read) else []
+    rows += _blind(read).items()
     return {
         "recipe": read.recipe,
         "label": label,
@@ -42,6 +43,8 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
+        "n_blind": len(_blind(read)),
+        "same": _at_same_capacity(comparison),
         "by_recipe": _by_recipe(comparison, shown) if stated else None,
         "plots": _plots(read, short(label)),
         "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
@@ -52,12 +55,33 @@ def _by_recipe(comparison: Comparison, shown: list[str]) -> dict[str, Any]:
     """Return a line a recipe that decides by the user's terms, best first, and of decisions that look at no feature."""
     found = comparison.by_terms
     lines = [(name, name in found.near_best, read.chosen()) for name, read in found.read.items()]
-    if _in_costs(read := found.read[found.best]):
-        lines += [(name, False, values) for name, values in read.blind().items()]
+    lines += [(name, False, values) for name, values in _blind(found.read[found.best]).items()]
     return {
         "goal": TITLES[found.goal],
         "rows": [(name, near, [_cell(each, values[each]) for each in shown]) for name, near, values in lines],
     }
+
+
+def _at_same_capacity(comparison: Comparison) -> dict[str, Any]:
+    """Return share caught and precision of the recipes side by side, by alarms of `PER` rows, the user's first."""
+    shown: dict[str, float] = {f"{count(alarms)} alarms": alarms for alarms in CAPACITIES}
+    if (own := capacity_share(comparison)) is not None:
+        shown = {"your capacity": PER * own} | shown
+    rows = []
+    for name, part in side_by_side(comparison).items():
+        read = InTerms(comparison, name)
+        found = [read.at_capacity(alarms) for alarms in shown.values()]
+        cells = [(*_cell("recall", each["recall"]), percent(each["precision"].mean)) for each in found]
+        rows.append((name, part, cells))
+    return {"titles": list(shown), "rows": rows}
+
+
+def capacity_share(comparison: Comparison) -> float | None:
+    """Return the user's capacity as a share of rows; a number of rows counts in a batch of a test fold."""
+    capacity = comparison.aim.capacity
+    if capacity is None or capacity < 1:
+        return capacity
+    return min(1.0, capacity * comparison.protocol.n_folds / comparison.problem["n_rows"])
 
 
 def terms_data(comparison: Comparison) -> dict[str, Any]:
@@ -66,6 +90,7 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     grid = np.linspace(0, 1, 101)
     outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
     outcomes |= read.blind()
+    side = {name: InTerms(comparison, name) for name in side_by_side(comparison)}
     found = read.range_of_threshold()
     data: dict[str, Any] = {
         "recipe": read.recipe,
@@ -75,20 +100,29 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
         "costs": read.costs,
         "threshold": None if found is None else dict(zip(("chosen", "lowest", "highest"), found)),
         "per": PER,
-        "outcomes": {
-            line: {name: value._asdict() for name, value in values.items()} for line, values in outcomes.items()
+        "outcomes": {line: _as_data(values) for line, values in outcomes.items()},
+        "at_the_same_capacity": {
+            name: {str(alarms): _as_data(each.at_capacity(alarms)) for alarms in CAPACITIES}
+            for name, each in side.items()
         },
         "gain": {"alarms": grid, "caught": [_caught(read, fold, grid) for fold in read.folds]},
     }
     if comparison.aim.decides:
         ranked = comparison.by_terms
-        data["by_recipe"] = {
-            name: {each: value._asdict() for each, value in of.chosen().items()} for name, of in ranked.read.items()
-        }
+        data["by_recipe"] = {name: _as_data(of.chosen()) for name, of in ranked.read.items()}
         data["ranked_by"], data["not_significantly_different_from_best"] = ranked.goal, ranked.near_best
     if len(read.costs) == 2:
         data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}
     return data
+
+
+def _as_data(outcomes: dict[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: value._asdict() for name, value in outcomes.items()}
+
+
+def _blind(read: InTerms) -> dict[str, dict[str, Interval]]:
+    """Return the outcomes of decisions that look at no feature, where costs compare them."""
+    return read.blind() if _in_costs(read) or not read.assumed else {}
 
 
 def _in_costs(read: InTerms) -> bool:

@@ -7,20 +7,13 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.by_terms import TITLES
-from equipoise.experiments.readings import CALIBRATED, CORRECTED, TUNED
+from equipoise.experiments.readings import DECIDED, TUNED
+from equipoise.reports.at_best import at_its_best, read_as
+from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
 
-UNTREATED = "none"
-
-_READ = {
-    CORRECTED: "with its probabilities corrected to {} class priors",
-    TUNED: "with tuned thresholds",
-    CALIBRATED: "with calibrated probabilities",
-}
 _LISTED = 5  # names in a sentence
 _TOO_FEW_FOLDS = "There are too few folds to judge any difference."
-_SIMPLE = (UNTREATED, "logistic", "gbdt", "lightgbm", "xgboost", "catboost")
-"""Recipes without a treatment of the imbalance."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +36,6 @@ def verdict(comparison: Comparison) -> Verdict:
     return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
 
 
-def read_as(comparison: Comparison, recipe: str) -> str:
-    """Say how a recipe is read at its best; empty where it is read as it is shipped."""
-    reading, metric = _reading(comparison, recipe), METRICS[comparison.metric]
-    priors = "equal" if metric.priors == "equal" else "the observed"
-    if reading == CORRECTED and metric.at_threshold:
-        return f"deciding for {priors} class priors"
-    return _READ[reading].format(priors) if reading in _READ else ""
-
-
-def _reading(comparison: Comparison, recipe: str) -> str:
-    return str(comparison.leaderboard.set_index("recipe")["reading"][recipe])
-
-
 def _tried(comparison: Comparison) -> str:
     found, protocol, metric = comparison.recipes, comparison.protocol, METRICS[comparison.metric]
     who = f"{len(found)} recipes were" if len(found) > 1 else f"One recipe, {called(found[0])}, was"
@@ -63,7 +43,7 @@ def _tried(comparison: Comparison) -> str:
     tried = (
         f"{who} trained on {count(comparison.problem['n_rows'])} rows of {len(comparison.classes)} classes in "
         f"{'the same ' if len(found) > 1 else ''}{protocol.n_folds} folds{times}, and scored on the held-out rows by "
-        f"{metric.title} ({metric.definition}), each at its best reading."
+        f"{metric.title} ({metric.definition})."
     )
     unfinished = (
         ""
@@ -71,40 +51,44 @@ def _tried(comparison: Comparison) -> str:
         else f"Unfinished: {len(comparison.cells)} of {comparison.n_expected} results are in; the rest may change "
         "the findings below. "
     )
-    return unfinished + tried + _failed(comparison)
+    return " ".join(filter(None, (unfinished + tried, at_its_best(comparison), _failed(comparison))))
 
 
 def _failed(comparison: Comparison) -> str:
     names = list(dict.fromkeys(cell.arm for cell in comparison.failures))
     wholly = [called(name) for name in names if name not in comparison.recipes]
     partly = [called(name) for name in names if name in comparison.recipes]
-    said = f" {listed(wholly, most=_LISTED)} failed on every fold." if wholly else ""
+    said = f"{listed(wholly, most=_LISTED)} failed on every fold. " if wholly else ""
     if partly:
         common = len(comparison.table(comparison.metric))
         where = f"the {common} folds without a failure" if common else "the successful folds of each recipe"
-        said += f" {listed(partly, most=_LISTED)} failed on some folds; scores are means over {where}."
-    return said
+        said += f"{listed(partly, most=_LISTED)} failed on some folds; scores are means over {where}."
+    return said.strip()
 
 
 def _best(comparison: Comparison) -> str:
     first = comparison.leaderboard.iloc[0]
     name, metric = str(first["recipe"]), METRICS[comparison.metric]
     score = f"{number(first[comparison.chosen])}{_interval(first['low'], first['high'], ' ({})')}"
+    at_best = " at its best" if at_its_best(comparison) else ""
     if len(comparison.recipes) == 1:
-        start = f"{called(name)} reaches a {metric.title} of {score}"
+        start = f"{called(name)} reaches a {metric.title} of {score}{at_best}"
         return f"{start}{_shipped(comparison, name)}; it is the only recipe with results.{_cuts(comparison, name)}"
     if _all_equal(comparison):
-        return f"Every recipe has the same {metric.title}, {score}: this metric cannot rank them here."
+        return f"Every recipe has the same {metric.title}{at_best}, {score}: this metric cannot rank them here."
     most = "highest" if metric.greater_is_better else "lowest"
     return (
-        f"{called(name)} has the {most} {metric.title}: {score}{_shipped(comparison, name)}.{_cuts(comparison, name)}"
+        f"{called(name)} has the {most} {metric.title}{at_best}: {score}{_shipped(comparison, name)}."
+        f"{_cuts(comparison, name)}"
     )
 
 
 def _shipped(comparison: Comparison, recipe: str) -> str:
-    """Say how a recipe is read and what it scores as shipped, where these differ."""
-    how = read_as(comparison, recipe)
-    return f" {how}; as shipped {number(_mean(comparison, recipe, comparison.metric))}" if how else ""
+    """Say what a recipe scores as shipped, where any fold is read otherwise at its best."""
+    scores = comparison.scores
+    if (scores.loc[scores["recipe"] == recipe, "reading"] == DECIDED).all():
+        return ""
+    return f"; as shipped {number(_mean(comparison, recipe, comparison.metric))}"
 
 
 def _cuts(comparison: Comparison, recipe: str) -> str:
@@ -151,10 +135,17 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
         return f"Recommended: {called(best)} ({_times(comparison, best)})."
     if winner == best:
         return f"Recommended: {called(best)}; none of them takes less than half its time ({_times(comparison, best)})."
-    simple = f"Nothing beats {called(winner)} significantly: keep it simple. " if winner in _SIMPLE else ""
+    if not settled(comparison):
+        strength = f"{unsettled(comparison, best)} "
+    elif winner in SIMPLE:
+        digits = 1 if comparison.aim.decides and comparison.by_terms.goal != "recall" else 3
+        most = number(max(loss(comparison).high, 0.0), digits)
+        strength = f"Nothing beats {called(winner)} by more than {most} (end of the 95% interval): keep it simple. "
+    else:
+        strength = ""
     which = "the quickest of them" if _is_quickest(comparison, near) else "the best of the quick ones"
     return (
-        f"{simple}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
+        f"{strength}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
         f"{called(best)}: {_times(comparison, best)})."
     )
 
@@ -168,8 +159,11 @@ def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
     most = "this" if len(found.read) == 1 else f"the {'highest' if found.greater_is_better else 'lowest'}"
-    blind = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in found.blind().items())
-    return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{blind}."
+    blind = found.blind()
+    told = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in blind.items())
+    equal = [name for name, cost in blind.items() if found.value(found.best).high >= cost.mean]
+    doubt = f" Its interval reaches that of {listed(equal, 'or')}: it is not shown to pay." if equal else ""
+    return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{told}.{doubt}"
 
 
 def _by_goal(comparison: Comparison, recipe: str) -> str:
@@ -198,32 +192,33 @@ def _times(comparison: Comparison, recipe: str) -> str:
 
 def _price(comparison: Comparison, recipe: str) -> str:
     """Say what the recommended recipe scores, and what that may cost against the best."""
-    metric = METRICS[comparison.metric]
-    mean, low, high = comparison.interval(comparison.chosen, comparison.best, against=recipe)
-    if not metric.greater_is_better:
-        mean, low, high = -mean, -high, -low
-    score = f"Its {metric.title} is {number(_mean(comparison, recipe, comparison.chosen))}"
+    metric, (mean, low, high) = METRICS[comparison.metric], loss(comparison)
+    score = number(_mean(comparison, recipe, comparison.chosen))
     way = "lower" if metric.greater_is_better else "higher"
-    return (
-        f"{score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than that of {called(comparison.best)} "
-        f"(95% interval of the difference {between(low, high)}).{_cuts(comparison, recipe)}"
+    said = (
+        f"Its {metric.title} is {score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than that of "
+        f"{called(comparison.best)} (95% interval of the difference {between(low, high)}).{_cuts(comparison, recipe)}"
     )
+    if settled(comparison):
+        return said
+    more = "more repeats or " if comparison.protocol.n_repeats == 1 and not comparison.protocol.by_time else ""
+    rows = "images" if comparison.protocol.images else "rows"
+    return f"{said} To tell them apart, give {more}more {rows} of “{comparison.classes[comparison.rare]}”."
 
 
 def _readings(comparison: Comparison) -> str:
-    """Say what reading alone does to the untreated recipes, and give the threshold of the recommended one."""
+    """Say what reading alone does to recipes without a treatment, and give the threshold of the recommended one."""
     metric = METRICS[comparison.metric]
     if not metric.at_threshold and metric.priors is None:
         return f"Thresholds do not matter here: {metric.title} scores the order of probabilities."
-    plain = [name for name in _SIMPLE if name in comparison.recipes and name != comparison.winner]
+    plain = [name for name in SIMPLE if name in comparison.recipes and name != comparison.winner]
     moved = [
-        f"{called(name)} goes from {number(shipped)} to {number(best)} {read_as(comparison, name)}"
+        f"{called(name)} goes from {number(shipped)} as shipped to {number(best)} at its best"
         for name in plain
-        if read_as(comparison, name)
         for shipped, best in [(_mean(comparison, name, c) for c in (comparison.metric, comparison.chosen))]
         if abs(best - shipped) >= 0.005
     ]
-    said = f"Reading alone matters: without any other training, {listed(moved, most=3)}." if moved else ""
+    said = f"Reading alone matters: with the same training, {listed(moved, most=3)}." if moved else ""
     return " ".join(filter(None, (said, threshold(comparison, comparison.winner))))
 
 
@@ -237,7 +232,9 @@ def threshold(comparison: Comparison, recipe: str) -> str:
         return ""
     rare = comparison.classes[comparison.rare]
     middle, low, high = (probability(float(value)) for value in (np.median(found), found.min(), found.max()))
-    return f"{called(recipe)} decides for “{rare}” from a probability of {middle} on ({low} to {high} over folds)."
+    how = "With tuned thresholds" if comparison.at_best.overall(recipe) == TUNED else "With class priors corrected"
+    where = f"from a probability of about {middle} on ({low} to {high} over folds)"
+    return f"{how}, {called(recipe)} decides for “{rare}” {where}."
 
 
 def _go_on(comparison: Comparison) -> str:

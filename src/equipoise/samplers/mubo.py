@@ -27,7 +27,7 @@ from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
-from equipoise.samplers.mubo_score import CLIP, check_parameters, choose, score_search
+from equipoise.samplers.mubo_score import CLIP, SELECTORS, check_parameters, choose, score_search
 from equipoise.samplers.mubo_search import networks_of, request, row_search, rows_kept, run
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
@@ -99,6 +99,11 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         64 in ``"default"``, 256 of ``selector="score"`` and ``"loss"``, else 32.
     learning_rate : float, optional
         1e-3 in ``"default"``, 5e-3 of ``selector="score"`` and ``"loss"``, else 1e-4.
+    dropout : float, default=0.0
+        Dropout rate after each hidden layer, in [0, 1); not of ``"authors"``, of ``"paper"`` with two classes, or of
+        other selectors than ``"search"``.
+    weight_decay : float, default=0.0
+        Weight decay of AdamW in place of Adam; not of other selectors than ``"search"``.
     n_iter_no_change : int, optional
         Outer steps without an acceptance after which a restart ends; 20 in ``"default"``, else none.
     validation_fraction : float, default=0.1
@@ -168,7 +173,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     _parameter_constraints = {
         **BaseCleaningSampler._parameter_constraints,
-        "selector": [StrOptions({"search", "score", "loss"})],
+        "selector": [StrOptions({"search", *SELECTORS})],
         "majority_fraction": [Interval(Real, 0, 1, closed="right")],
         "variant": [StrOptions(set(VARIANTS))],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -179,6 +184,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         "hidden_layer_sizes": [None, "array-like"],
         "batch_size": [None, Interval(Integral, 1, None, closed="left")],
         "learning_rate": [None, Interval(Real, 0, None, closed="neither")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [None, Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "proposal": [None, HasMethods("propose")],
@@ -206,6 +213,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         hidden_layer_sizes: Sequence[int] | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
         n_iter_no_change: int | None = None,
         validation_fraction: float = 0.1,
         proposal: Any = None,
@@ -229,6 +238,8 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.weight_decay = weight_decay
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
         self.proposal = proposal
@@ -334,7 +345,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
         self.inclusion_probabilities_ = chosen.probabilities
         self.sample_weight_ = whole.weights_of(chosen.rows) / chosen.probabilities
-        self.inclusion_ = RowInclusion(chosen.score, scaler)
+        self.inclusion_ = RowInclusion(chosen.draw, scaler)
         return [chosen.pilot]
 
     def _parameters_of(self, make: Callable[..., Any]) -> dict[str, Any]:

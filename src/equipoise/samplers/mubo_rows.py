@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from equipoise.bilevel.row_score import RowScore, blocks
+from equipoise.bilevel.row_score import RowDraw, blocks
 from equipoise.bilevel.rows import RowProblem, rows_of
 from equipoise.containers import as_array
 from equipoise.dependence import Dependence
@@ -88,16 +88,16 @@ class RowInclusion:
 
     Parameters
     ----------
-    score : RowScore
+    draw : RowDraw
     scaler : Standardizer or None
     """
 
-    def __init__(self, score: RowScore, scaler: Standardizer | None) -> None:
-        self.score, self.scaler = score, scaler
+    def __init__(self, draw: RowDraw, scaler: Standardizer | None) -> None:
+        self.draw, self.scaler = draw, scaler
 
     def __call__(self, X: Any) -> NDArray[np.float64]:
         """Return probabilities (n, K) of rows, a block at a time."""
         X = as_array(X)
         rows = Scaled(X if issparse(X) else np.asarray(X), self.scaler)
-        parts = [self.score.probabilities(rows[part].astype(np.float32)) for part in blocks(np.arange(rows.shape[0]))]
+        parts = [self.draw.probabilities(rows[part].astype(np.float32)) for part in blocks(np.arange(rows.shape[0]))]
         return np.concatenate(parts)

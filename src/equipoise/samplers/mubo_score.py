@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,24 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.bilevel.checkpoint import resumed
-from equipoise.bilevel.row_score import RowScore
+from equipoise.bilevel.learned_score import LearnedScoring
+from equipoise.bilevel.row_score import LossScoring, RowDraw
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart, RowProblem
-from equipoise.bilevel.score_search import ScoreSearch, begin, draw, search_scores
+from equipoise.bilevel.score_search import ScoreSearch, begin, draw_by, search_scores
 from equipoise.text import counted
 from equipoise.training import Settings, TrainedNetwork
 
-OUTER_STEPS = {"score": 2, "loss": 1}
 CLIP = 5.0
 """Bound of standardised features: the pilot is trained on few rows."""
 
-_STEPS = 150
+_PILOT = Settings(network=(64, 64), batch_size=256, learning_rate=5e-3, dropout=0.3, max_steps=150)
+SELECTORS = {
+    "score": ScoreSearch(_PILOT, max_iter=2, scoring=LearnedScoring()),
+    "loss": ScoreSearch(_PILOT, max_iter=1, scoring=LossScoring()),
+}
+"""Searches by name that draw rows by a score."""
 _FEWEST = 0.1  # rows drawn of a class, in units of the minority rows, that are not warned of
-_HIDDEN = (64, 64)
 _OF_SEARCH = {
     "variant": "default",
     "n_restarts": 1,
     "max_epochs": None,
+    "dropout": 0.0,
+    "weight_decay": 0.0,
     "n_iter_no_change": None,
     "proposal": None,
 }
@@ -41,14 +48,14 @@ class Chosen(NamedTuple):
     rows : ndarray of int
         Ascending, with those of the minority.
     probabilities : ndarray of shape (len(rows),)
-    score : RowScore
+    draw : RowDraw
     pilot : TrainedNetwork
     records : list of dict
     """
 
     rows: NDArray[np.int64]
     probabilities: NDArray[np.float64]
-    score: RowScore
+    draw: RowDraw
     pilot: TrainedNetwork
     records: list[Record]
 
@@ -82,17 +89,23 @@ def score_search(
     acceptance: Any,
 ) -> ScoreSearch:
     """Return the search that parameters of `MUBO` ask for."""
-    steps = max_iter or OUTER_STEPS[selector]
-    settings = Settings(
-        network=tuple(int(size) for size in hidden_layer_sizes or _HIDDEN),
-        batch_size=batch_size or 256,
-        learning_rate=learning_rate or 5e-3,
-        max_steps=_STEPS if max_steps is None else max(1, max_steps // steps),
-        dropout=0.3,
+    search = SELECTORS[selector]
+    pilot, steps = search.settings, max_iter or search.max_iter
+    settings = replace(
+        pilot,
+        network=tuple(map(int, hidden_layer_sizes)) if hidden_layer_sizes else pilot.network,
+        batch_size=batch_size or pilot.batch_size,
+        learning_rate=learning_rate or pilot.learning_rate,
+        max_steps=pilot.max_steps if max_steps is None else max(1, max_steps // steps),
     )
-    given = {"objective": objective, "acceptance": acceptance}
-    parts = {name: part for name, part in given.items() if part is not None}
-    return ScoreSearch(settings, majority_fraction, max_iter=steps, learns=selector == "score", **parts)
+    return replace(
+        search,
+        settings=settings,
+        fraction=majority_fraction,
+        max_iter=steps,
+        objective=objective or search.objective,
+        acceptance=acceptance or search.acceptance,
+    )
 
 
 def choose(
@@ -135,8 +148,8 @@ def choose(
     records, keep = resumed(checkpoint, lambda: request(restart), [restart], on_step)
     search_scores(search, restart, records, max_time=max_time, on_step=keep)
     assert restart.best is not None
-    score, drawn, probabilities = draw(search, restart.score, whole, restart.rng)
+    draw, drawn, probabilities = draw_by(search, restart, whole)
     rows = np.concatenate([whole.kept, drawn])
     chances = np.concatenate([np.ones(len(whole.kept)), probabilities])
     order = np.argsort(rows)
-    return Chosen(rows[order], chances[order], score, restart.best, records)
+    return Chosen(rows[order], chances[order], draw, restart.best, records)

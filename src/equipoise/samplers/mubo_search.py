@@ -34,6 +34,8 @@ def row_search(
     tol: float,
     batch_size: int | None,
     learning_rate: float | None,
+    dropout: float,
+    weight_decay: float,
     n_iter_no_change: int | None,
     proposal: Any,
     objective: Any,
@@ -43,12 +45,20 @@ def row_search(
     search, max_iter = variant.search, max_iter or _OUTER_STEPS
     hidden = tuple(int(size) for size in hidden_layer_sizes or _HIDDEN)
     max_epochs = max_epochs or search.max_epochs
+    network = variant.network(hidden, n_classes)
+    if dropout and callable(network):
+        raise ValueError(
+            f"The network of this variant has no dropout, but dropout={dropout!r}: set dropout=0, or variant='default'."
+        )
     settings = replace(
         search.settings,
-        network=variant.network(hidden, n_classes),
+        network=network,
         gradient_tolerance=tol,
         batch_size=batch_size or search.settings.batch_size,
         learning_rate=learning_rate or search.settings.learning_rate,
+        dropout=dropout,
+        weight_decay=weight_decay,
+        optimizer="adamw" if weight_decay else search.settings.optimizer,
     )
     return replace(
         search,

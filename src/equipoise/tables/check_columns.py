@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.tables.columns import TextColumn
@@ -16,6 +17,9 @@ from equipoise.tables.sample import NEARLY_ALL, Sample
 from equipoise.text import counted, listed
 
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 1e6, 1e9, -1.0)
+
+_MANY, _RETURN, _OFTEN = 50, 1.2, 60  # values of a key that comes back, and rows a value
+_KEY_NAME = re.compile(r"^(id|key|code)\b|(\b(id|key|no|num|number|code|ref|uuid|guid)|nr|nummer|kennung) *$")
 
 
 def identifiers(sample: Sample) -> Iterator[Finding]:
@@ -28,6 +32,42 @@ def identifiers(sample: Sample) -> Iterator[Finding]:
             f"Column {name!r} {reason}.",
             f"It is left out; if it does describe the rows, use {option('--keep', name)}.",
         )
+
+
+def keys(sample: Sample) -> Iterator[Finding]:
+    """Find columns whose values look like keys, but come back, so that they name groups of rows or say something."""
+    for name, distinct in sample.distinct.items():
+        cells = sample.X[name].dropna()
+        n_values = round(distinct * len(cells))
+        if not sample.values or n_values < _MANY or not _RETURN < len(cells) / n_values < _OFTEN or name in sample.keep:
+            continue
+        kind = sample.kinds[name]
+        whole, looks = cells.dtype.kind in "iuf", bool(_KEY_NAME.search(_in_words(name)))
+        if (whole and looks) or (kind == "category" and not whole and (looks or _are_written_as_keys(cells))):
+            used = "a number" if kind == "number" else "categories"
+            yield Finding(
+                "note",
+                "key",
+                (name,),
+                f"Column {name!r} looks like a key, but its values come back: {n_values:,} in {len(cells):,} rows. It "
+                f"is used as {used}.",
+                f"If new rows come from other values, hold these out together: {option('--group', name)}; if it only "
+                f"names rows, use {option('--id', name)} or {option('--drop', name)}"
+                + (f"; if its values are kinds, {option('--category', name)}." if kind == "number" else "."),
+            )
+
+
+def _in_words(name: str) -> str:
+    """Return a name in small letters, its parts apart: customerID, customer_id and Customer Id alike."""
+    return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).lower()
+
+
+def _are_written_as_keys(cells: pd.Series) -> bool:
+    """Tell whether nearly all texts have one pattern of letters and at least three digits."""
+    shapes = pd.Series(cells.unique()[:1000]).astype(str).str.replace(r"\d", "0", regex=True)
+    shapes = shapes.str.replace(r"[^\W\d_]", "A", regex=True)
+    [(shape, count)] = shapes.value_counts().head(1).items()
+    return count > NEARLY_ALL * len(shapes) and shape.count("0") >= 3 and " " not in shape
 
 
 def contents(sample: Sample) -> Iterator[Finding]:

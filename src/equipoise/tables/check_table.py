@@ -31,6 +31,7 @@ _CHECKS: tuple[Check, ...] = (
     check_together.together,
     check_leakage.row_order,
     check_columns.identifiers,
+    check_columns.keys,
     check_rows.class_sizes,
     check_rows.duplicates,
     check_splits.groups,
@@ -105,15 +106,16 @@ def by_severity(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _joined(found: list[Finding]) -> list[Finding]:
-    """Say once of a column that it is an identifier and gives the target away."""
+    """Say once of a column that it is an identifier and gives the target away, or that it holds groups."""
     leaks = {finding.columns: finding for finding in found if finding.kind == "leak"}
     names = {finding.columns for finding in found if finding.kind == "identifier"}
+    told = {finding.columns for finding in found if finding.kind in ("groups", "leak")}
     return [
         replace(f, severity="serious", evidence=f"{f.evidence} {leaks[f.columns].evidence}")
         if f.kind == "identifier" and f.columns in leaks
         else f
         for f in found
-        if not (f.kind == "leak" and f.columns in names)
+        if not (f.kind == "leak" and f.columns in names) and not (f.kind == "key" and f.columns in told)
     ]
 
 

@@ -247,14 +247,24 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             If columns are missing or unknown, a number is infinite, or a cell does not read as the kind that
             its column had at fit.
         """
+        cells = self._cells(X)
+        return self._native(*cells) if self.native else self._matrix(*cells)
+
+    def both(self, X: Any) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        """Return what `transform` returns without and with ``native``; cells are read, and texts computed, once."""
+        cells = self._cells(X)
+        return self._matrix(*cells), self._native(*cells)
+
+    def _cells(self, X: Any) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+        """Return the cells of the columns that are used, and the numbers of texts."""
         check_is_fitted(self)
         frame = as_frame(self, X, reset=False)
         values = self._values(self._read(frame, self.dropped_), at_fit=False)
-        if self.native:
-            return self._native(values)
+        return values, {name: features.transform(prose(values[name])) for name, features in self.texts_.items()}
+
+    def _matrix(self, values: dict[str, NDArray[Any]], texts: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         blocks = [self._transform_part(part, values) for part in self.parts_]
-        for name, features in self.texts_.items():
-            blocks.append(np.clip(features.transform(prose(values[name])), -self.clip, self.clip))
+        blocks += [np.clip(block, -self.clip, self.clip) for block in texts.values()]
         return np.hstack(blocks, dtype=np.float32)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -438,7 +448,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             return turns(block, self.periods())
         return np.clip(block, -self.clip, self.clip) if part == "number" else block
 
-    def _native(self, values: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    def _native(self, values: dict[str, NDArray[Any]], texts: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
         """Return the cells as they are, a column an input column; of texts their numbers."""
         columns: dict[str, Any] = {
             name: cells.astype(np.float64)
@@ -449,7 +459,5 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if names:
             columns |= zip(names, as_categories(self.parts_["category"], side_by_side(values, names)))
         blocks = [pd.DataFrame({name: columns[name] for name in values if name in columns})]
-        for name, features in self.texts_.items():
-            block = pd.DataFrame(features.transform(prose(values[name])))
-            blocks.append(block.add_prefix(f"{name}_text_"))
+        blocks += [pd.DataFrame(block).add_prefix(f"{name}_text_") for name, block in texts.items()]
         return pd.concat(blocks, axis=1)

@@ -79,7 +79,7 @@ class RowDraws:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.batch_size, self.generator = batch_size, generator
         self.transform = None if transform is None else transform.bound(torch.bincount(labels))
-        self._left = torch.empty(0, dtype=torch.int64)
+        self._left = torch.empty(0, dtype=torch.int32 if len(rows) < 1 << 31 else torch.int64)
         self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
 
     def _epochs(self, batch_sampler: BatchSampler) -> Iterator[Tensor]:
@@ -103,19 +103,19 @@ class RowDraws:
     def _shuffled(self, count: int) -> Tensor:
         parts, have = [self._left], len(self._left)
         while have < count:
-            parts.append(torch.randperm(len(self.rows), generator=self.generator))
+            parts.append(torch.randperm(len(self.rows), generator=self.generator, dtype=self._left.dtype))
             have += len(self.rows)
-        stream = torch.cat(parts)
+        stream = torch.cat(parts) if len(parts) > 1 else self._left
         self._left = stream[count:]
         return stream[:count]
 
     def block(self, n_steps: int) -> "Block":
         """Draw the batches of the next steps."""
-        order = self._order(n_steps)
+        order = self._order(n_steps).long()
         weights = None if self.weights is None else self.weights[order]
         if self.transform is None:
             return Block(self.rows[order], weights=weights)
-        labels = self.labels[order]
+        labels = self.labels[order].long()
         mixture = self.transform.draw(labels, self.generator)
         mixture = mixture._replace(label_share=mixture.of_labels)
         if self.transform.looks_at_features:

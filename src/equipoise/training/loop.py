@@ -82,6 +82,7 @@ class StackTraining:
         self.search: OuterSearch | None = None
         if self.settings.outer is not None:
             self.losses = self._outer_losses(self.settings.outer)
+        self.change_rows = self.losses.rows if isinstance(self.losses, ChangesRows) else None  # a slow question
         self.step_losses = StepLosses(
             self.losses,
             self.class_mask,
@@ -168,7 +169,7 @@ class StackTraining:
 
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> None:
         self.inner_losses.set_progress(self._progress(self.done))
-        seen = self.losses.rows(x, target) if isinstance(self.losses, ChangesRows) else x
+        seen = x if self.change_rows is None else self.change_rows(x, target)
         gradients = self._gradients(seen, target, weights, masks)
         self.optimizer.apply(gradients, self.schedule.rates(self._progress(self.done + 1)))
         if self.average is not None:

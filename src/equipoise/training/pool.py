@@ -1,9 +1,12 @@
 """Row store of a stack: its tables end to end in one tensor, indexed by replicas."""
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from equipoise.batches.transform import Between, augmented
@@ -65,6 +68,40 @@ class CompactRows:
         return self.dtype.itemsize
 
 
+class ClassCodes:
+    """Classes of rows in few bytes, with the methods of a tensor that the trainer uses.
+
+    They become integers as they are gathered, or rows of 0 and 1 if they are to be mixed.
+
+    Parameters
+    ----------
+    values : Tensor of shape (N,)
+    n_classes : int or None
+        Length of the rows of 0 and 1; None for integers.
+    dtype : torch.dtype
+        Type of these.
+    """
+
+    def __init__(self, values: Tensor, n_classes: int | None, dtype: torch.dtype) -> None:
+        self._values, self.device = values, values.device
+        self._rows = None if n_classes is None else torch.eye(n_classes, dtype=dtype, device=values.device)
+        self.dtype = torch.int64 if n_classes is None else dtype
+        self.shape = (len(values),) if n_classes is None else (len(values), n_classes)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, index: Tensor | slice | int) -> Tensor:
+        codes = self._values[index].long()
+        return codes if self._rows is None else self._rows[codes]
+
+    def index_select(self, axis: int, index: Tensor) -> Tensor:
+        """Gather targets, as ``Tensor.index_select`` does along axis 0."""
+        return self[index]
+
+    def is_floating_point(self) -> bool:
+        """Whether they can be mixed."""
+        return self._rows is not None
+
+
 class AugmentedRows:
     """Rows that are augmented as they are gathered, bytes before they are standardised.
 
@@ -74,7 +111,7 @@ class AugmentedRows:
     Parameters
     ----------
     rows : Tensor or CompactRows
-    labels : Tensor of shape (N,) or (N, K)
+    labels : Tensor or ClassCodes of shape (N,) or (N, K)
     augmentations : sequence of callable
         One a replica.
     generators : sequence of (torch.Generator, torch.Generator)
@@ -84,7 +121,7 @@ class AugmentedRows:
     def __init__(
         self,
         rows: "Tensor | CompactRows",
-        labels: Tensor,
+        labels: Tensor | ClassCodes,
         augmentations: Sequence[Between],
         generators: Sequence[tuple[torch.Generator, torch.Generator]],
     ) -> None:
@@ -128,13 +165,13 @@ class AugmentedRows:
 class Pool:
     """Row store with rows and targets of the tables of a stack's tasks, each placed once.
 
-    Tables are padded with zero columns to the widest. These have no effect: their weights have no gradient.
+    The rows of a single table stay where they are, in memory or in a file. Several tables are padded with zero columns to the widest. These have no effect: their weights have no gradient.
 
     Attributes
     ----------
     X : Tensor or CompactRows of shape (N, *features)
         Bytes become numbers when they are gathered; integers for networks that read them stay integers.
-    target : Tensor of shape (N,), int64, or (N, K), floating
+    target : Tensor or ClassCodes of shape (N,), int64, or (N, K), floating
         Probabilities if any table has them or ``soft`` is true, else class codes, or `Table.cells` for tables with
         groups.
     """
@@ -150,20 +187,23 @@ class Pool:
         like = torch.empty(0, dtype=dtype, device=device)
         kept = [table.X.dtype for table in tables.values() if table.X.dtype in _KEPT]
         compact = not isinstance(tasks[0].settings.network, tuple) and len(kept) == len(tables)
-        X = np.zeros((total, *shape), dtype=kept[0] if compact else like.cpu().numpy().dtype)
-        for key, table in tables.items():
-            place = (slice(self._offset[key], self._offset[key] + len(table)), *map(slice, table.X.shape[1:]))
-            X[place] = table.X
-        n_classes = max(table.n_classes for table in tables.values())
-        soft = soft or any(table.y.ndim == 2 for table in tables.values())
-        target = np.concatenate([_target(table, n_classes, soft) for table in tables.values()])
-        self.n_classes = n_classes
-        values = torch.from_numpy(X).to(device)
+        X = _end_to_end(list(tables.values()), (total, *shape), kept[0] if compact else like.cpu().numpy().dtype)
+        self.n_classes = max(table.n_classes for table in tables.values())
+        values = _tensor(X).to(device)
         self.X: Tensor | CompactRows = CompactRows(values, like, list(tables.values())) if compact else values
-        self.target = torch.from_numpy(target).to(device, dtype if soft else torch.int64)
+        self.target = self._targets(list(tables.values()), soft, like)
+
+    def _targets(self, tables: Sequence[Table], soft: bool, like: Tensor) -> Tensor | ClassCodes:
+        if any(table.y.ndim == 2 for table in tables):
+            target = np.concatenate([_probabilities(table, self.n_classes) for table in tables])
+            return torch.from_numpy(target).to(like)
+        codes = np.concatenate([table.cells() for table in tables]) if len(tables) > 1 else tables[0].cells()
+        return ClassCodes(_tensor(codes).to(like.device), self.n_classes if soft else None, like.dtype)
 
     def rows(self, task: Task) -> Tensor:
         """Index into the pool of each training row of a task."""
+        if task.rows is None:
+            return torch.arange(len(task.table)) + self._offset[id(task.table)]
         return self._place(task, task.training_rows())
 
     def validation_rows(self, task: Task) -> Tensor:
@@ -176,8 +216,23 @@ class Pool:
         return torch.from_numpy(np.where(rows < len(task.table), rows + self._offset[id(task.table)], rows + made))
 
 
-def _target(table: Table, n_classes: int, soft: bool) -> np.ndarray:
-    if not soft:
-        return table.cells()
+def _end_to_end(tables: Sequence[Table], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return the rows of tables in one array; those of one table without a copy, if they lie as the trainer reads."""
+    if len(tables) == 1 and tables[0].X.dtype == dtype and tables[0].X.flags.c_contiguous:
+        return tables[0].X
+    X, start = np.zeros(shape, dtype), 0
+    for table in tables:
+        X[(slice(start, start + len(table)), *map(slice, table.X.shape[1:]))] = table.X
+        start += len(table)
+    return X
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
+        return torch.from_numpy(array)
+
+
+def _probabilities(table: Table, n_classes: int) -> NDArray[Any]:
     target = np.eye(table.n_classes)[table.y] if table.y.ndim == 1 else table.y
     return np.pad(target, ((0, 0), (0, n_classes - table.n_classes)))

@@ -41,7 +41,10 @@ class StackBatches:
 
     def __init__(self, stack: Stack, tasks: Sequence[Task], pool: Pool) -> None:
         self._tasks, self._pool = list(tasks), pool
-        self.rows = [pool.rows(task) for task in tasks]
+        placed = {(id(task.table), id(task.rows), id(task.made)): task for task in tasks}  # members share all rows
+        shared = {key: (pool.rows(task), torch.from_numpy(task.labels())) for key, task in placed.items()}
+        members = [shared[id(task.table), id(task.rows), id(task.made)] for task in tasks]
+        self.rows = [rows for rows, _ in members]
         weighted = any(task.weights is not None for task in tasks)
         self.weights = [_weights(task, len(rows)) if weighted else None for task, rows in zip(tasks, self.rows)]
         settings = tasks[0].settings
@@ -51,14 +54,14 @@ class StackBatches:
         self._draws = [
             RowDraws(
                 rows,
-                torch.from_numpy(task.labels()),
+                labels,
                 weights,
                 settings.batch_size,
                 task.settings.mixing,
                 stream(task, ROWS),
                 settings.batch_sampler,
             )
-            for task, rows, weights in zip(tasks, self.rows, self.weights)
+            for task, (rows, labels), weights in zip(tasks, members, self.weights, strict=True)
         ]
         self._masks = _dropout_masks(stack, tasks, pool.X[:0])
 

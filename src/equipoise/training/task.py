@@ -50,13 +50,13 @@ class Table:
         """Number of groups, 1 without any."""
         return 1 if self.groups is None else int(self.groups.max()) + 1
 
-    def cells(self) -> NDArray[np.int64]:
+    def cells(self) -> NDArray[np.integer]:
         """Cell of each row, its class and group in one number, ``class * n_groups + group``."""
-        return self.labels() if self.groups is None else self.labels() * self.n_groups + self.groups
+        return self.labels() if self.groups is None else self.labels().astype(np.int64) * self.n_groups + self.groups
 
-    def labels(self) -> NDArray[np.int64]:
-        """Class of each row; the most probable class of soft targets."""
-        return (self.y.argmax(axis=1) if self.y.ndim == 2 else self.y).astype(np.int64)
+    def labels(self) -> NDArray[np.integer]:
+        """Class of each row, in as few bytes as given; the most probable class of soft targets."""
+        return self.y.argmax(axis=1) if self.y.ndim == 2 else self.y
 
 
 def classes_and_groups(target: Tensor, n_groups: int) -> tuple[Tensor, Tensor | None]:
@@ -274,14 +274,12 @@ class Task:
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))
-        rows = self.training_rows()
-        if not len(rows) or rows.min() < 0 or rows.max() >= n:
+        rows, n_rows = self.rows, self.n_rows
+        if not n_rows or (rows is not None and (np.min(rows) < 0 or np.max(rows) >= n)):
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
         self._check_outer()
-        if self.weights is not None and len(self.weights) != len(rows):
-            raise ValueError(
-                f"One weight a training row is needed, but {len(self.weights)} weights came for {len(rows)}."
-            )
+        if self.weights is not None and len(self.weights) != n_rows:
+            raise ValueError(f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}.")
 
     def _check_outer(self) -> None:
         if self.settings.outer is None:
@@ -301,6 +299,11 @@ class Task:
                 "to None, or give inner=InnerRows(...)."
             )
 
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return len(self.table) if self.rows is None else len(self.rows)
+
     def training_rows(self) -> NDArray[np.int64]:
         """Return the numbers of the training rows."""
         return np.arange(len(self.table)) if self.rows is None else np.asarray(self.rows, dtype=np.int64)
@@ -310,9 +313,9 @@ class Task:
         """Gradient steps, including those of the search."""
         return self.settings.max_steps * (1 if self.inner is None else 2)
 
-    def labels(self) -> NDArray[np.int64]:
+    def labels(self) -> NDArray[np.integer]:
         """Class of each training row, in the order of `training_rows`."""
         labels = self.table.labels()
         if self.made is not None:
             labels = np.concatenate([labels, self.made.labels()])
-        return labels[self.training_rows()]
+        return labels if self.rows is None else labels[self.rows]

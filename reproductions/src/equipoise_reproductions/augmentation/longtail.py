@@ -16,7 +16,6 @@ from torch import nn
 
 from equipoise import DeferredReweighting, LDAMLoss, VSLoss
 from equipoise.datasets import data_home, make_long_tail
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.images import Augment, read_images
 from equipoise.networks import CosineLinear
@@ -29,6 +28,7 @@ from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import SEARCHED, Policy, cuda, searched
 from equipoise_reproductions.augmentation.study import recall_columns, run_missing, trained
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 
 FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2

@@ -13,7 +13,6 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from equipoise.datasets import make_long_tail
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import t_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.files import replace_file
@@ -21,6 +20,7 @@ from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import FIXED, LONGER, OPS, POLICIES, Policy
 from equipoise_reproductions.augmentation.training import BATCH, Rows, Training, recalls
 from equipoise_reproductions.autobalance.images import fashion_mnist
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 
 FACTORS = {"digits": 30, "fashion_mnist": 50}

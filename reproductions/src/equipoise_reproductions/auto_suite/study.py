@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from equipoise import datasets
-from equipoise.experiments import Arm, Effort, Study
+from equipoise.experiments import Arm
 from equipoise.progress import OnProgress
 from equipoise.text import count, number
 from equipoise_reproductions.auto_suite import tables
@@ -17,6 +17,7 @@ from equipoise_reproductions.auto_suite.references import BOOSTING, EXTRAS
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS, failures, of_sets, over_folds, scores_by_fold
 from equipoise_reproductions.auto_suite.targets import as_table, best_booster, of_auto, targets
 from equipoise_reproductions.gains import gain_dots
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 FULL = Effort(n_folds=2, n_members=1, most_rows=100_000, n_repeats=5)

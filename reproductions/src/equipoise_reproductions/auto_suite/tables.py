@@ -6,9 +6,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from equipoise.experiments.scores import Metric
-from equipoise.experiments.tables import Tables
 from equipoise.recipes import AUTO
-from equipoise.text import count, number, p_equals, signed
+from equipoise.text import count, number, signed
 from equipoise_reproductions.auto_suite.arms import (
     AT_EQUAL_SHARES,
     BOOSTERS,
@@ -20,6 +19,8 @@ from equipoise_reproductions.auto_suite.arms import (
 )
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS, TUNED, over_folds
 from equipoise_reproductions.auto_suite.targets import best_booster, methods, of_auto
+from equipoise_reproductions.over_sets import p_equals
+from equipoise_reproductions.tables import Tables
 
 _MOSTLY = 3  # of the six metrics
 

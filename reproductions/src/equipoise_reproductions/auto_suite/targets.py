@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from equipoise.experiments.scores import METRICS, Metric
-from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
-from equipoise.experiments.tables import by_family
+from equipoise.experiments.statistics import t_interval
 from equipoise.recipes import AUTO
-from equipoise.text import between, number, p_equals, signed
+from equipoise.text import between, number, signed
 from equipoise_reproductions.auto_suite.arms import AT_EQUAL_SHARES, BOOSTERS, FITTED, PRIOR, TITLES
 from equipoise_reproductions.auto_suite.scores import EQUAL, TUNED
+from equipoise_reproductions.over_sets import mean_ranks, p_equals, wilcoxon_holm
+from equipoise_reproductions.tables import by_family
 
 _RANKINGS = tuple(METRICS[name] for name in ("average_precision", "roc_auc"))
 _LEVEL = 0.05

@@ -10,11 +10,12 @@ from sklearn.utils import compute_sample_weight
 from equipoise import AutoBalance, DeferredReweighting, LDAMLoss, NeuralClassifier
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.experiments import Arm
-from equipoise.experiments.arms import Make, make_recipe
+from equipoise.experiments.arms import Make
 from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
 from equipoise.networks.cosine import SCALE
 from equipoise_reproductions.autobalance.tuned import Network, TunedLossClassifier
+from equipoise_reproductions.networks import plain_recipe
 
 TAUS, GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3, 0.4)
 VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5), (0.1, 0.3)
@@ -44,10 +45,6 @@ class CellWeighted(NeuralClassifier):
         return self
 
 
-def _recipe(name: str, network: Network) -> Make:
-    return lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed, network=network)
-
-
 def _networks(kind: type[NeuralClassifier] = NeuralClassifier, **parts: Any) -> Make:
     return lambda fold, protocol: kind(
         n_members=protocol.n_members,
@@ -73,9 +70,9 @@ _LDAM = partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0)  # scaled in the network
 
 def _rivals(network: Network, cosine_network: Network) -> tuple[Arm, ...]:
     return (
-        Arm("none", "cross-entropy", _recipe("none", network)),
-        Arm("cost", "cost", _recipe("cost", network)),
-        Arm("la", "LA, tau 1", _recipe("la", network)),
+        Arm("none", "cross-entropy", plain_recipe("none", network=network)),
+        Arm("cost", "cost", plain_recipe("cost", network=network)),
+        Arm("la", "LA, tau 1", plain_recipe("la", network=network)),
         Arm("la-tuned", "LA, tau tuned", _tuned(network, taus=TAUS)),
         Arm("cdt-tuned", "CDT, gamma tuned", _tuned(network, gammas=GAMMAS)),
         Arm("vs-tuned", "VS, both tuned", _tuned(network, taus=VS_TAUS, gammas=VS_GAMMAS)),

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import t_interval
-from equipoise.experiments.tables import by_family
 from equipoise_reproductions.autobalance.arms import DEFAULT, SOLVERS, TITLES, autobalance, blend
 from equipoise_reproductions.autobalance.scores import BALANCED_ERROR, GROUP_SCORES
 from equipoise_reproductions.autobalance.splits import SHARES
 from equipoise_reproductions.autobalance.tables import LA, gap, in_plain_trainings, seed_gap
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
+from equipoise_reproductions.tables import by_family
 
 _RIVALS = ("none", "ldam-drw", LA, "cdt-tuned")
 _FAIR = blend(0.5)

@@ -18,17 +18,16 @@ from sklearn.base import ClassifierMixin
 
 from equipoise.datasets.home import data_home as find_home
 from equipoise.datasets.idx import read_images
-from equipoise.experiments import Effort
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
-from equipoise.experiments.study import open_store
 from equipoise.progress import OnProgress
 from equipoise_reproductions.autobalance.arms import IMAGES
 from equipoise_reproductions.autobalance.tails import long_tailed
 from equipoise_reproductions.data import paper
+from equipoise_reproductions.study import Effort, open_store
 
 NAME = "fashion_mnist"
 CLASSES = tuple(paper("autobalance")["classes"])

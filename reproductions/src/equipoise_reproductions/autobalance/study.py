@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from equipoise import datasets
-from equipoise.experiments import Effort, Study
 from equipoise.experiments.splits import StratifiedFolds
 from equipoise.progress import OnProgress
 from equipoise_reproductions.autobalance import claims, plots, splits, tables
@@ -18,6 +17,7 @@ from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.arms import DEFAULT, GAMMAS, GROUPS, TABLES, TAUS, TITLES, VS_GAMMAS, VS_TAUS
 from equipoise_reproductions.autobalance.scores import SCORED, by_fold, group_scores, over_folds
 from equipoise_reproductions.autobalance.tails import SETS, LongTailed
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 SUITE = Effort(n_folds=3, n_members=2, most_rows=6000, most_steps=300)

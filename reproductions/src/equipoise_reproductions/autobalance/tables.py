@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from equipoise.experiments.statistics import Interval, corrected_interval, t_interval, wilcoxon_holm
-from equipoise.experiments.tables import Tables, by_family
+from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
 from equipoise.text import number
 from equipoise_reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
 from equipoise_reproductions.autobalance.scores import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise_reproductions.autobalance.splits import RETRAINED, SIDES
+from equipoise_reproductions.over_sets import wilcoxon_holm
+from equipoise_reproductions.tables import Tables, by_family
 
 METHODS = [arm.name for arm in TABLES]
 LA = "la-tuned"

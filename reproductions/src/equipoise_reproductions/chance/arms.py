@@ -11,8 +11,9 @@ from equipoise.bilevel.proposals import RandomRows
 from equipoise.bilevel.rows import Restart
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.experiments import Arm
-from equipoise.experiments.arms import Make, make_recipe, recipe_arms
+from equipoise.experiments.arms import Make, make_recipe
 from equipoise_reproductions.data import paper
+from equipoise_reproductions.networks import plain, plain_arms, plain_recipe
 
 RECIPES = ("none", "cost", "under", "mubo")
 """Run on every set of the suite."""
@@ -61,19 +62,15 @@ def _searched(max_iter: int = OUTER_STEPS, **parts: Any) -> Make:
 
 def _trained_anew(sampler: type[MUBO]) -> Make:
     """Train networks from the start on what a sampler leaves."""
-    return lambda fold, protocol: make_recipe("none", protocol, fold.fold.seed).set_params(
+    return lambda fold, protocol: plain(make_recipe("none", protocol, fold.fold.seed)).set_params(
         sampler=sampler(max_iter=OUTER_STEPS, max_steps=protocol.max_steps, standardize=False)
     )
 
 
-def _stopped_early(recipe: str) -> Make:
-    """Let a recipe's networks stop by the balanced loss of a tenth of the rows, as many as MUBO holds out."""
-    return lambda fold, protocol: make_recipe(recipe, protocol, fold.fold.seed, early_stopping="balanced_log_loss")
-
-
+_STOPPED = {"early_stopping": "balanced_log_loss"}  # of a tenth of the rows, as many as MUBO holds out
 PARTS: dict[str, tuple[str, Make]] = {
-    "cost-stopped": ("cost, stopped early", _stopped_early("cost")),
-    "under-stopped": ("under, stopped early", _stopped_early("under")),
+    "cost-stopped": ("cost, stopped early", plain_recipe("cost", **_STOPPED)),
+    "under-stopped": ("under, stopped early", plain_recipe("under", **_STOPPED)),
     "mubo-paper": ("MUBO as printed", _searched(60, variant="paper", batch_size=64, learning_rate=1e-3)),
     "mubo-printed": ("printed objective J", _searched(objective=MajorityShare())),
     "mubo-mean": ("mean majority loss as objective", _searched(objective=MeanMajority())),
@@ -88,7 +85,7 @@ PARTS: dict[str, tuple[str, Make]] = {
 def arms(most_rows: int) -> list[Arm]:
     """The recipes on every set, and classifiers that take one part of MUBO away each on sets of so many rows."""
     parts = [Arm(name, title, make, most_rows=most_rows) for name, (title, make) in PARTS.items()]
-    return [*recipe_arms(RECIPES), *parts]
+    return [*plain_arms(RECIPES), *parts]
 
 
 TITLES = {name: name for name in RECIPES} | {name: title for name, (title, _) in PARTS.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from equipoise import datasets
-from equipoise.experiments import METRICS, Effort, Study, results
+from equipoise.experiments import METRICS, results
 from equipoise.experiments.readings import DECIDED
 from equipoise.progress import OnProgress
 from equipoise_reproductions.chance import plots, tables
@@ -15,6 +15,7 @@ from equipoise_reproductions.chance.arms import EXPLORED, PARTS, RECIPES, TITLES
 from equipoise_reproductions.chance.ledger import SETS, book
 from equipoise_reproductions.chance.tables import SCORED
 from equipoise_reproductions.gains import gain_dots
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 FULL, QUICK = Effort(), Effort(n_folds=2, n_members=2, most_steps=300, most_sets=5)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
-from equipoise.experiments.tables import Tables, by_family
-from equipoise.text import number, p_equals
+from equipoise.text import number
 from equipoise_reproductions.chance.arms import RECIPES, TITLES
+from equipoise_reproductions.over_sets import mean_ranks, p_equals, wilcoxon_holm
+from equipoise_reproductions.tables import Tables, by_family
 
 SCORED = ("g_mean", "macro_f1", "balanced_brier", "average_precision")
 GOALS = (("g_mean", "under"), ("g_mean", "cost"), ("macro_f1", "under"), ("balanced_brier", "under"))

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from equipoise import datasets
-from equipoise.experiments import METRICS, Arm, Effort, Study, results
-from equipoise.experiments.arms import make_recipe, recipe_arms
+from equipoise.experiments import METRICS, Arm, results
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, figures
 from equipoise.progress import OnProgress
 from equipoise.recipes import RECIPES
 from equipoise_reproductions.gains import gain_dots
+from equipoise_reproductions.networks import plain_arms, plain_recipe
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 
 UNTREATED, RETUNED = "none", "none-tuned"
@@ -28,13 +29,9 @@ _GAINS = {f"{TITLES[gan]} over {TITLES[rival]}": (gan, rival) for gan in GANS[:1
 
 def arms(*, quick: bool) -> list[Arm]:
     """What is trained; `RETUNED` is a reading of the untreated network."""
-    trained = recipe_arms([name for name in METHODS if name not in (RETUNED, *GANS)])
+    trained = plain_arms([name for name in METHODS if name not in (RETUNED, *GANS)])
     short = {"sampler__max_epochs": _QUICK_EPOCHS} if quick else {}
-    return [*trained, *(Arm(name, name, _gan(name, short)) for name in GANS)]
-
-
-def _gan(name: str, changes: dict[str, Any]) -> Any:
-    return lambda fold, protocol: make_recipe(name, protocol, fold.fold.seed).set_params(**changes)
+    return [*trained, *(Arm(name, name, plain_recipe(name, **short)) for name in GANS)]
 
 
 def gans(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:

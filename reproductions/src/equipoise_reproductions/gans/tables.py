@@ -5,10 +5,10 @@ from scipy.stats import spearmanr
 
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.scores import METRICS, Metric
-from equipoise.experiments.statistics import wilcoxon_holm
-from equipoise.experiments.tables import Tables, by_family
-from equipoise.text import number, p_equals
+from equipoise.text import number
 from equipoise_reproductions.gans.study import GANS, METHODS, RETUNED, SCORED, TITLES, UNTREATED
+from equipoise_reproductions.over_sets import p_equals, wilcoxon_holm
+from equipoise_reproductions.tables import Tables, by_family
 
 BEATEN = ("smote", "cost", RETUNED)
 """What a GAN over-sampler must beat to be worth its time."""

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.mubo.protocol import (
     ANEW,

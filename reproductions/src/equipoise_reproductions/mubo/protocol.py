@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator
 
 from equipoise import datasets, samplers
 from equipoise.datasets import Dataset
-from equipoise.datasets.gisette_like import gisette_like
 from equipoise.samplers.gan import GANOverSampler
 from equipoise_reproductions.data import printed, rows
+from equipoise_reproductions.mubo.gisette_like import gisette_like
 
 HIDDEN = (256, 128)
 TEST_SHARE = 0.2

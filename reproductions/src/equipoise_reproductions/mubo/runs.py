@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from equipoise.experiments.study import open_store
 from equipoise.progress import OnProgress
 from equipoise_reproductions.mubo.networks import networks_missing, train_networks
 from equipoise_reproductions.mubo.protocol import CURVES, SEARCHES, SOUND, Effort, Method, Source, at_epochs
 from equipoise_reproductions.mubo.rows import Rows
 from equipoise_reproductions.mubo.searches import search, stored
+from equipoise_reproductions.study import open_store
 
 Job = tuple[Source, Sequence[Method]]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise.experiments.claims import Claim
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.search import search_figure
 from equipoise.text import number
+from equipoise_reproductions.claims import Claim
 from equipoise_reproductions.mubo import claims, plots, protocol, results, runs, tables
 from equipoise_reproductions.mubo.protocol import (
     ANEW,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise.experiments import METRICS, Arm, Effort, Study, results
+from equipoise.experiments import METRICS, Arm, results
 from equipoise.experiments.arms import observed_priors
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
@@ -16,6 +16,7 @@ from equipoise.progress import OnProgress
 from equipoise_reproductions.mubo_large.choices import WAYS
 from equipoise_reproductions.mubo_large.models import MODELS, OnChosenRows, installed
 from equipoise_reproductions.mubo_large.sets import loaders
+from equipoise_reproductions.study import Effort, Study
 
 SHARE = 0.05
 SHARES = (0.01, SHARE, 0.2)

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.statistics import wilcoxon_holm
 from equipoise.reports.plots import calm, legend, new_figure
 from equipoise.reports.svg import MUTED, SERIES, drawing
 from equipoise.text import number, p_value, signed
 from equipoise_reproductions.mubo_large.choices import WAYS
 from equipoise_reproductions.mubo_large.models import MODELS
+from equipoise_reproductions.over_sets import wilcoxon_holm
 
 NEAR, A_FIFTH = 0.002, 0.2
 _SHARE = 0.05

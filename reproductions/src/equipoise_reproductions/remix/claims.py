@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import Interval, corrected_interval
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix.protocol import (
     ALPHA,

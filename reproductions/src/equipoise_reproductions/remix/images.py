@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.plots import FONT, calm, legend, new_figure
 from equipoise.reports.svg import INK, SERIES, drawing
 from equipoise.text import number
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import claims, pictures, results, runs, tables
 from equipoise_reproductions.remix.pictures import ALPHA_METHODS, AUGMENT, REMIX_AUGMENT, SEVEN
@@ -83,7 +83,7 @@ def cells(effort: Effort) -> pd.DataFrame:
     """Return what is trained on each set."""
     lines = {
         f"{source.title}, {claims.KINDS[source.multiclass]}": {
-            "images": f"{min(source.printed[1], source.most):,}",
+            "images not cut down": f"{min(source.printed[1], source.most):,}",
             "cut down": ", ".join(source.minority) or "as it comes",
             "N+/N-": ", ".join(f"{ratio:g}" for ratio in source.ratios),
             "batch": str(source.batch_size),

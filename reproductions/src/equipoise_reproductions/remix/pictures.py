@@ -21,7 +21,7 @@ from equipoise.datasets.home import data_home
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise.images import Augment, read_images
-from equipoise.networks.images import check_image
+from equipoise.networks.image_shape import check_image
 from equipoise.training import Settings
 from equipoise_reproductions.data import paper, rows
 from equipoise_reproductions.remix import protocol
@@ -59,7 +59,7 @@ FILES: Mapping[str, str] = paper("remix")["image_files"]
 
 @dataclass(frozen=True)
 class ImageSource(Source):
-    """A set of images; ``most`` of them, drawn at random, are used."""
+    """A set of images; at most ``most`` of those that are not cut down, drawn at random, are used."""
 
     most: int = 5000
 
@@ -116,7 +116,11 @@ class ImageRows(Rows):
         assert isinstance(source, ImageSource)
         pixels, labels = _images(_place(source))
         self.n_before = len(labels)
-        some = np.sort(np.random.default_rng(protocol.CV_SEED).permutation(len(labels))[: source.most])
+        drawn = np.random.default_rng(protocol.CV_SEED).permutation(len(labels))
+        others = drawn[~np.isin(labels[drawn], source.minority)][: source.most]
+        largest = np.unique(labels[others], return_counts=True)[1].max() if source.multiclass else len(others)
+        cut_down = [drawn[labels[drawn] == label][:largest] for label in source.minority]
+        some = np.sort(np.concatenate([others, *cut_down]))
         kept = some[:, np.newaxis]
         y = labels[some]
         if source.minority:

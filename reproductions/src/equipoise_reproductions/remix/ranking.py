@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from equipoise.experiments.statistics import FriedmanNemenyi, Interval, friedman_nemenyi
+from equipoise.experiments.statistics import Interval
+from equipoise_reproductions.over_sets import FriedmanNemenyi, friedman_nemenyi
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]

@@ -18,12 +18,12 @@ from equipoise.experiments import Arm, Store
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
-from equipoise.experiments.study import open_store
 from equipoise.progress import OnProgress
 from equipoise.training import Settings
 from equipoise_reproductions.networks import AS_SET, Network
 from equipoise_reproductions.remix import protocol
 from equipoise_reproductions.remix.protocol import BOOSTED, Effort, Method, Problem
+from equipoise_reproductions.study import open_store
 
 Job = tuple[Problem, Sequence[Method]]
 

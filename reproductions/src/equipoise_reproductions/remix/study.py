@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.svg import drawing
 from equipoise.text import count, number
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import (
     claims,

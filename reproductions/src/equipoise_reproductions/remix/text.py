@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise.experiments.claims import Claim, Statement
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.text import number
+from equipoise_reproductions.claims import Claim, Statement
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import results, runs, tables, texts
 from equipoise_reproductions.remix.protocol import ALPHA, BASELINE, FULL, PAPER, PRIOR_CORRECTED, QUICK, REMIX, Effort

@@ -10,7 +10,6 @@ import pandas as pd
 from equipoise import datasets
 from equipoise.experiments import Store
 from equipoise.experiments.engine import run_cells
-from equipoise.experiments.study import obtainable, open_store
 from equipoise.progress import OnProgress
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
@@ -21,6 +20,7 @@ from equipoise_reproductions.smotified_gan.networks import arms, prepared
 from equipoise_reproductions.smotified_gan.protocol import FULL, MOST_FOR_ALL, QUICK, TITLES, Effort, Method, Source
 from equipoise_reproductions.smotified_gan.results import AUTHORS, SOUND
 from equipoise_reproductions.smotified_gan.rows import Split, class_counts, splits
+from equipoise_reproductions.study import obtainable, open_store
 
 
 def notebooks(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.statistics import mean_ranks, t_interval, wilcoxon_holm
-from equipoise.experiments.tables import Tables, by_family
+from equipoise.experiments.statistics import t_interval
 from equipoise.text import listed, number, signed
+from equipoise_reproductions.over_sets import mean_ranks, wilcoxon_holm
+from equipoise_reproductions.tables import Tables, by_family
 from equipoise_reproductions.together.design import (
     ARMS,
     CORRECTED,

@@ -8,10 +8,11 @@ import pandas as pd
 
 from equipoise import MUBO, AutoBalance, NeuralClassifier, ReMix, datasets
 from equipoise.classifiers.mubo import OUTER_STEPS
-from equipoise.experiments import METRICS, Arm, Effort, Study, results
+from equipoise.experiments import METRICS, Arm, results
 from equipoise.experiments.arms import Make
 from equipoise.experiments.readings import CALIBRATED, DECIDED, TUNED, TUNED_FOR
 from equipoise.progress import OnProgress
+from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 from equipoise_reproductions.together import effects, plots
 from equipoise_reproductions.together.design import ARMS, CORRECTED, NATURAL, READINGS, SCORED, TWICE

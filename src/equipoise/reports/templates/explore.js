@@ -2,7 +2,7 @@
 // Counts of held-out rows by score, and what a setting makes of them. No row is here, and nothing is sent.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
-const state = { mode: "cost", recipe: 0, threshold: 0.5, share: 0, miss: data.cost.miss, alarm: data.cost.alarm };
+const state = { mode: data.mode, recipe: 0, threshold: data.threshold ?? 0.5, share: data.capacity ?? 0, miss: data.cost.miss, alarm: data.cost.alarm };
 const CENTRE = 200; // of the sliders of costs: 1
 
 // Sliders of costs are logarithmic: 0 is a cost of 0, and 200 a cost of 1; each hundred is a factor of ten.
@@ -112,6 +112,8 @@ function show() {
   byId("how").textContent = {
     cost: "Each at the threshold with the lowest cost.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
+  const above = data.capacity !== null && found.share > data.capacity + 1e-9;
+  byId("above").textContent = above ? `This needs more alarms than the capacity that was given: ${number(data.per * data.capacity)} of ${number(data.per, 0)} rows.` : "";
   const line = (name, its, current) => {
     const row = document.createElement("tr");
     if (current) row.setAttribute("aria-current", "true");

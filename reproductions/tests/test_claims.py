@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equipoise.experiments.claims import FAILS, HOLDS, IN_PART, UNTESTED, Claim, Statement, as_markdown
 from equipoise.experiments.statistics import Interval
+from equipoise_reproductions.claims import FAILS, HOLDS, IN_PART, UNTESTED, Claim, Statement, as_markdown
 
 YES, MAYBE, UNLIKELY, NO = (1, 0.5, 1.5), (1, -0.5, 2.5), (-1, -2.5, 0.5), (-1, -1.5, -0.5)
 ZERO, ALONE = (0, 0, 0), (1, math.nan, math.nan)

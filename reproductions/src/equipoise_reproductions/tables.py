@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from equipoise.experiments.scores import Metric
-from equipoise.experiments.statistics import mean_ranks, wilcoxon_holm
 from equipoise.text import number, p_value
+from equipoise_reproductions.over_sets import mean_ranks, wilcoxon_holm
 
 
 def by_family(scores: pd.DataFrame, metric: str, arms: Sequence[str]) -> pd.DataFrame:

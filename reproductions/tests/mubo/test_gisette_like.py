@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from equipoise.datasets import data_home
-from equipoise.datasets.gisette_like import gisette_like
+from equipoise_reproductions.mubo.gisette_like import gisette_like
 
 MNIST = data_home() / "images" / "mnist"
 

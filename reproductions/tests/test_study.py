@@ -3,17 +3,30 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from equipoise import metrics
-from equipoise.experiments import METRICS, Arm, Effort, Study, engine, results
+from equipoise.datasets import split_target
+from equipoise.experiments import METRICS, Arm, engine, results
 from equipoise.experiments.arms import equal_priors, observed_priors, recipe_arms
 from equipoise.experiments.readings import CORRECTED, DECIDED, READINGS, TUNED, figures
 from equipoise.experiments.splits import StratifiedFolds
+from equipoise_reproductions.study import Effort, Study
 
 EFFORT = Effort(n_folds=3, n_members=1, most_steps=30)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """A table of numbers with gaps, and categories; a fifth of the rows is of the minority class."""
+    rng = np.random.default_rng(0)
+    label = rng.permutation(np.repeat(["common", "rare"], [120, 30]))
+    size = np.where(np.arange(150) % 13, rng.normal(size=150) + 2.0 * (label == "rare"), np.nan)
+    frame = pd.DataFrame({"size": size, "kind": rng.choice(["a", "b", "c"], 150), "class": label})
+    return split_target(frame, "class", name="small")
 
 
 def logistic(fold, protocol):

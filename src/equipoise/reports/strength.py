@@ -1,0 +1,63 @@
+"""How much the intervals tell of the recommended recipe: as good as the best, or only not shown to be worse."""
+
+import numpy as np
+
+from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.crown import guessing
+from equipoise.experiments.statistics import Interval
+from equipoise.text import called, counted
+
+UNTREATED = "none"
+SIMPLE = ("logistic", UNTREATED, "gbdt", "lightgbm", "xgboost", "catboost")
+"""Recipes without a treatment of the imbalance, the simplest first."""
+
+_SMALL = 0.05  # of what the best gains over a decision that looks at no feature: a difference that hardly matters
+
+
+def side_by_side(comparison: Comparison) -> dict[str, str]:
+    """Return the recipes to show side by side, with what each of them is: best, recommended, simplest baseline."""
+    best = comparison.by_terms.best if comparison.aim.decides else comparison.best
+    simplest = next((name for name in SIMPLE if name in comparison.recipes), None)
+    parts: dict[str, list[str]] = {}
+    for name, part in ((best, "best"), (comparison.winner, "recommended"), (simplest, "simplest")):
+        if name is not None:
+            parts.setdefault(name, []).append(part)
+    return {name: ", ".join(own) for name, own in parts.items()}
+
+
+def loss(comparison: Comparison) -> Interval:
+    """Return how much worse the winner is than the best, by the metric or by the terms, with its interval."""
+    if comparison.aim.decides:
+        mean, low, high = comparison.by_terms.against_best(comparison.winner)
+        greater_is_better = comparison.by_terms.greater_is_better
+    else:
+        mean, low, high = comparison.interval(comparison.chosen, comparison.winner, against=comparison.best)
+        greater_is_better = METRICS[comparison.metric].greater_is_better
+    return Interval(-mean, -high, -low) if greater_is_better else Interval(mean, low, high)
+
+
+def settled(comparison: Comparison) -> bool:
+    """Whether the winner is at most a little worse than the best, by the whole interval of their difference."""
+    return loss(comparison).high <= _SMALL * _gain(comparison)
+
+
+def _gain(comparison: Comparison) -> float:
+    """Return how much better the best is than a decision that looks at no feature; by a share or alarms, all of it."""
+    if comparison.aim.decides:
+        found = comparison.by_terms
+        blind = [cost.mean for cost in found.blind().values()]
+        return abs(min(blind, default=0.0) - found.value(found.best).mean)
+    metric, scores = METRICS[comparison.metric], comparison.table(comparison.chosen)[comparison.best]
+    blind = [guessing(metric, comparison.folds[key], comparison.rare) for key in scores.index]
+    return float(abs(np.mean(blind) - scores.mean()))
+
+
+def unsettled(comparison: Comparison, best: str) -> str:
+    """Say that rows and repeats do not tell the winner from the best."""
+    protocol, rare = comparison.protocol, comparison.rare
+    of = counted(protocol.n_folds - 1, "part") if protocol.by_time else counted(protocol.n_repeats, "repeat")
+    rows = counted(comparison.problem["counts"][rare], "image" if protocol.images else "row")
+    return (
+        f"With {of} and {rows} of “{comparison.classes[rare]}”, a difference between {called(comparison.winner)} and "
+        f"{called(best)} can be neither shown nor ruled out."
+    )
