@@ -1,6 +1,7 @@
 """``equipoise fit``: one recipe on all rows, saved as a model."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -128,7 +129,7 @@ def fit(
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_sampled(recipe, model, data, seconds=seconds)
+            model = fit_sampled(recipe, model, data, seconds=seconds, on_steps=partial(bars.advance, "fitting"))
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(
