@@ -73,5 +73,5 @@ class Outcome:
         return PER * _mean(alarm & ~is_positive, weights)
 
 
-def _mean(values: NDArray[np.generic], weights: Floats) -> float:
+def _mean(values: NDArray[np.bool_] | Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if len(values) else np.nan

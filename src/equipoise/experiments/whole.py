@@ -95,8 +95,9 @@ def fit_all_rows(
             "(another place: environment variable TMPDIR) and removed at the end.",
             stacklevel=2,
         )
-        job = model, dataset, {}, seconds, tally, folder
-        return _told(_fit(*job) if seconds is None else in_time(_fit, *job, seconds=seconds))
+        if seconds is None:
+            return _told(_fit(model, dataset, {}, None, tally, folder))
+        return _told(in_time(_fit, model, dataset, {}, seconds, tally, folder, seconds=seconds))
 
 
 def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
