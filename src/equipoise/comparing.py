@@ -221,7 +221,7 @@ def compare(
     name : str, default="table"
         What to call the table.
     verbose : bool, default=True
-        Whether progress is shown.
+        Whether findings, notes and progress are shown.
 
     Returns
     -------
@@ -264,9 +264,11 @@ def compare(
     dataset = checked(task, deadline=deadline)
     for found in missing_labels(task.unlabelled, task.y):
         dataset = replace(dataset, findings=(found, *dataset.findings))
-        if found.severity != "note":
+        if found.severity != "note" and not verbose:
             warnings.warn(str(found), UserWarning, stacklevel=2)
     console = Console(quiet=not verbose)
+    for line in dataset.introduced():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "results.sqlite") as store,
@@ -284,7 +286,7 @@ def compare(
             random_state=random_state,
             terms=terms,
             on_progress=bars.advance,
-            on_note=bars.say,
+            on_note=lambda note: bars.say(f"Note: {note}"),
         )
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")

@@ -40,7 +40,8 @@ def compared(request, tmp_path_factory):
     if path.stem in AS_THEY_COME:
         frame = frame.head(AS_THEY_COME[path.stem])
     else:
-        frame = frame.groupby(target, group_keys=False)[list(frame)].apply(lambda rows: rows.head(400))
+        frame = frame.groupby(target, group_keys=False)[list(frame)].apply(lambda rows: rows.head(250))
+    frame = frame.drop(columns="message", errors="ignore")  # words take time, and change nothing here
     folder = tmp_path_factory.mktemp(path.stem)
     frame.to_csv(folder / "table.csv", index=False)
     return folder / "table.csv", target, folder / "out"
@@ -153,9 +154,11 @@ def test_leaks_crown_nothing_and_the_page_says_why(here, tmp_path):
     path = DATA / "files/messy/leaks.csv"
     if not path.exists():
         pytest.skip("EQUIPOISE_DATA_HOME does not name the data of development")
-    out = tmp_path / "out"
+    part, out = tmp_path / "leaks.csv", tmp_path / "out"
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join([header, *lines[::3]]))
     options = ("--target", "-1", "--recipes", "logistic", "gbdt", "--folds", "2", "--repeats", "1")
-    said = " ".join(here("compare", path, *options, "--out", out).split())
+    said = " ".join(here("compare", part, *options, "--out", out).split())
     page = (out / "report.html").read_text(encoding="utf-8")
     reason = "No winner is crowned. The scores cannot be trusted, since the target seems to leak into the features."
     assert reason in page and reason in said and "No model was saved" in said

@@ -1,6 +1,7 @@
 """``equipoise fit``: one recipe on all rows, saved as a model."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,7 +50,8 @@ def fit(
     ----------
     table
         csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
-        Of a folder too large for memory, a sample by class trains; probabilities are those of the whole table.
+        Of a folder too large for memory, a sample by class trains, or all rows if the recipe draws them by class
+        (remix-dataset, augment, mubo); probabilities are those of the whole table.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
@@ -127,7 +129,7 @@ def fit(
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_sampled(recipe, model, data, seconds=seconds)
+            model = fit_sampled(recipe, model, data, seconds=seconds, on_steps=partial(bars.advance, "fitting"))
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(

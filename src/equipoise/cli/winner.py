@@ -7,6 +7,7 @@ from equipoise.cli.fit import about_model
 from equipoise.cli.images import ImageTask
 from equipoise.cli.options import Columns, Reading
 from equipoise.deadline import Deadline
+from equipoise.progress import OnSteps
 from equipoise.text import called
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def save_winner(
     deadline: Deadline,
     of_images: ImageTask | None,
     show_values: bool,
+    on_steps: OnSteps,
 ) -> str:
     """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason.
 
@@ -39,7 +41,7 @@ def save_winner(
     saving = _TO_SAVE * deadline.limit
     to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
     try:
-        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving))
+        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving), on_steps=on_steps)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "

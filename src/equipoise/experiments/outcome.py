@@ -1,7 +1,6 @@
 """What a decision yields on rows by a user's terms, in the one figure that recipes are ranked by."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,5 +73,5 @@ class Outcome:
         return PER * _mean(alarm & ~is_positive, weights)
 
 
-def _mean(values: NDArray[Any], weights: Floats) -> float:
+def _mean(values: NDArray[np.bool_] | Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if len(values) else np.nan
