@@ -11,7 +11,7 @@ from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
 from equipoise.decisions import correct_prior, decide, tune_offsets
 from equipoise.decisions.calibration import fit_calibration
-from equipoise.experiments import METRICS, Comparison, Store, compare, refit, rounds, shipped
+from equipoise.experiments import Comparison, Store, compare, refit, rounds, shipped
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
 from equipoise.experiments.begun import fingerprint
 from equipoise.experiments.engine import fit_cells, run_cells
