@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+import pandas as pd
 import pytest
 from torch import nn
 
 from equipoise.cli import main
+from equipoise.datasets import open_table
 from equipoise.experiments import Store, compare, results_path
 from equipoise.training import Settings, Table, Task, fit, machines
 from equipoise.training.machines import backend, cluster_in_use, n_workers
@@ -104,6 +108,41 @@ def test_a_worker_that_dies_costs_its_stack_only(cluster, tmp_path):
     assert (tmp_path / "died").exists()
     built = Counter(file.name[0] for file in tmp_path.glob("[0-9]-*"))
     assert built["0"] - 1 == built["1"] == built["2"] == built["3"] > 0
+
+
+def test_a_sample_is_drawn_by_the_workers_and_one_that_dies_costs_its_part(cluster, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=4000), "y": rng.random(4000) < 0.03})
+    for number in range(4):
+        rows.iloc[1000 * number : 1000 * (number + 1)].to_parquet(tmp_path / f"{number}.parquet")
+    driver, alone = os.getpid(), open_table(tmp_path)
+    expected = alone.sample("y", most_rows=500)
+
+    def watched(part):
+        def read(columns, target):
+            assert os.getpid() != driver
+            (tmp_path / f"{Path(part.name).stem}-{uuid4()}").touch()
+            if part.name.endswith("0.parquet") and not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return part.read(columns, target)
+
+        return replace(part, read=read)
+
+    data = replace(alone, parts=[watched(part) for part in alone.parts]).sample("y", most_rows=500)
+    pd.testing.assert_frame_equal(data.X.assign(y=data.y), expected.X.assign(y=expected.y), check_exact=True)
+    assert data.class_counts == expected.class_counts and (data.weights == expected.weights).all()
+    read = Counter(file.name[0] for file in tmp_path.glob("[0-9]-*"))
+    assert read == {"0": 3, "1": 2, "2": 2, "3": 2}  # counts, then rows; the first once more
+
+
+def test_a_frame_of_dask_is_sampled_by_the_workers_that_hold_it(cluster):
+    dask = pytest.importorskip("dask.dataframe")
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=4000), "y": rng.random(4000) < 0.03})
+    data = open_table(dask.from_pandas(rows, npartitions=3)).sample("y", most_rows=500)
+    expected = open_table(rows).sample("y", most_rows=500)
+    pd.testing.assert_frame_equal(data.X.assign(y=data.y), expected.X.assign(y=expected.y), check_exact=True)
 
 
 def test_a_comparison_survives_the_death_of_a_worker(cluster, on_this_machine, dataset, briefly, tmp_path):

@@ -87,7 +87,8 @@ class BalancedBatchSampler(Sampler[list[int]]):
 
     Notes
     -----
-    Batches are drawn in parts, so that memory does not grow with the number of classes.
+    Batches are drawn in parts, so that memory does not grow with the number of classes. Beside the labels, only the
+    positions of the rows of all classes but the largest are kept.
 
     Examples
     --------
@@ -116,7 +117,7 @@ class BalancedBatchSampler(Sampler[list[int]]):
             rank = torch.distributed.get_rank() if distributed else 0
         if num_replicas is None:
             num_replicas = torch.distributed.get_world_size() if distributed else 1
-        labels, counts = _labels(y)
+        labels, classes, counts = _labels(y)
         whole = all(isinstance(number, Integral) for number in (batch_size, rank, num_replicas))
         if not len(labels) or not whole or batch_size < 1 or not 0 <= rank < num_replicas:
             raise ValueError(
@@ -132,10 +133,14 @@ class BalancedBatchSampler(Sampler[list[int]]):
         self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)
         self.epoch = 0
         self._n_rows = len(labels)
-        order = np.argsort(labels, kind="stable")
-        self._order = torch.from_numpy(order.astype(np.int32) if len(order) < 1 << 31 else order)
         self._counts = torch.from_numpy(counts)
-        self._starts = self._counts.cumsum(0) - self._counts
+        self._largest = int(counts.argmax())
+        others = np.flatnonzero(labels != classes[self._largest])
+        self._order = torch.from_numpy(others[np.argsort(labels[others], kind="stable")])
+        self._before = torch.from_numpy(others - np.arange(len(others)))  # rows of the largest class before each
+        ordered = self._counts.clone()
+        ordered[self._largest] = 0
+        self._starts = ordered.cumsum(0) - ordered
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
 
     def set_epoch(self, epoch: int) -> None:
@@ -160,8 +165,15 @@ class BalancedBatchSampler(Sampler[list[int]]):
             chance = torch.rand(shape, dtype=torch.float64, generator=generator)
             lottery, share = chance.split([n_chances, self.batch_size], dim=1)
             of_class = self._classes(lottery)
-            rows = self._order[self._starts[of_class] + (share * self._counts[of_class]).long()].long()
+            rows = self._rows(of_class, (share * self._counts[of_class]).long())
             yield rows[(self.rank - start) % self.num_replicas :: self.num_replicas]
+
+    def _rows(self, of_class: Tensor, number: Tensor) -> Tensor:
+        """Return the position of each row, given its class and its number within the class."""
+        rows = number + torch.searchsorted(self._before, number, right=True)  # as if all were of the largest class
+        others = of_class != self._largest
+        rows[others] = self._order[self._starts[of_class[others]] + number[others]]
+        return rows
 
     def _class_chances(self) -> int:
         """Return how many random numbers `_classes` takes for a batch."""
@@ -233,8 +245,8 @@ class RootBatchSampler(BalancedBatchSampler):
         return torch.searchsorted(edges / edges[-1], lottery.contiguous(), right=True).clamp(max=len(edges) - 1)
 
 
-def _labels(y: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the label of each row, and the rows of each class in the order of the labels."""
+def _labels(y: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return the label of each row, the classes, and the number of rows of each."""
     if isinstance(y, Tensor):
         y = y.detach().cpu()
         y = (y.double() if y.is_floating_point() else y).numpy()
@@ -251,4 +263,4 @@ def _labels(y: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[np.int64]]:
         missing = True
     if missing:
         raise ValueError("y must hold labels of one type, none missing, but some are missing or cannot be compared.")
-    return labels, counts
+    return labels, classes, counts

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.tables.preprocessing import TablePreprocessor
-from equipoise.text import counted
 
 if TYPE_CHECKING:
     from equipoise.datasets.opened import OpenTable

@@ -1,10 +1,10 @@
 """`open_table`: a table that memory need not hold, as rows by blocks, and a sample by class to learn from."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import table_name
 from equipoise.tables.text_cells import typed
 from equipoise.text import counted
+
+T = TypeVar("T")
+Drawn = dict[Any, NDArray[np.int64]]
 
 _CELLS = 1 << 23  # of a sample, at most: 64 MB of numbers
 
@@ -61,13 +64,22 @@ class OpenTable:
 
     def class_counts(self, target: str | int) -> dict[Any, int]:
         """Count the rows of each class, in one pass over the column; rows without a label are counted as None."""
-        column, found = target_column(self.columns, target, self.name), Counter[Any]()
-        for block in self.blocks([column], column):
-            labels = block[column]
-            labelled = is_labelled(labels)
-            found.update(labels[labelled].value_counts().to_dict())
-            found[None] += int((~labelled).sum())
-        return {label: n for label, n in found.items() if n}
+        return _summed(self._counts(target_column(self.columns, target, self.name)))
+
+    def _counts(self, column: str) -> list[dict[Any, int]]:
+        return self.each(_count, [(part, column) for part in self.parts])
+
+    @staticmethod
+    def each(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Call a function on the arguments of each job, a part among them, on the workers of the current `backend`."""
+        from equipoise.training.processes import side_by_side
+
+        done = {}
+        for number, outcome in side_by_side(function, jobs, 1):
+            if isinstance(outcome, Exception):
+                raise outcome
+            done[number] = outcome
+        return [done[number] for number in range(len(jobs))]
 
     def sample(
         self,
@@ -81,7 +93,8 @@ class OpenTable:
         """Draw a sample by class: small classes whole, of the larger ones equally many rows.
 
         Classes are counted in a first pass over the target; in a second pass over all columns each row of a class has
-        the same probability. A table that is small enough comes whole.
+        the same probability. A table that is small enough comes whole. Both passes run part by part, on the workers of
+        a cluster where ``equipoise.training.machines.backend`` names one.
 
         Parameters
         ----------
@@ -108,7 +121,8 @@ class OpenTable:
         if most_rows is not None and not most_rows >= 1:
             raise ValueError(f"most_rows must be 1 or more, or None for the default, but most_rows={most_rows!r}.")
         column = target_column(self.columns, target, self.name)
-        counts = self.class_counts(column)
+        by_part = self._counts(column)
+        counts = _summed(by_part)
         unlabelled = counts.pop(None, 0)
         whole = sum(counts.values())
         most = most_rows or max(1000, _CELLS // len(self.columns))
@@ -126,7 +140,9 @@ class OpenTable:
             label: np.sort(np.random.default_rng([random_state, i]).choice(counts[label], size, False, shuffle=False))
             for i, (label, size) in enumerate(sorted(sizes.items(), key=lambda item: str(item[0])))
         }
-        frame = pd.concat(list(self._drawn(column, drawn)), ignore_index=True)
+        parts = zip(self.parts, _numbers_within(drawn, by_part), strict=True)
+        drawn_rows = self.each(_drawn, [(part, column, own) for part, own in parts if own])
+        frame = pd.concat(drawn_rows, ignore_index=True)
         in_file = frame[column]
         frame = self._typed(frame, column, preprocessor)
         data = split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
@@ -151,21 +167,54 @@ class OpenTable:
     def _typed(self, frame: pd.DataFrame, target: str, preprocessor: Any) -> pd.DataFrame:
         return typed(frame, target, getattr(preprocessor, "thousands", None)) if self.as_text else frame
 
-    def _drawn(self, column: str, drawn: dict[Any, NDArray[np.int64]]) -> Iterator[pd.DataFrame]:
-        """Yield the rows whose number within their class was drawn."""
-        seen = dict.fromkeys(drawn, 0)
-        for block in self.blocks(None, column):
-            keep = np.zeros(len(block), dtype=bool)
-            codes, labels = pd.factorize(block[column])
-            for code, label in enumerate(labels.tolist()):
-                if label not in drawn:
-                    continue
-                rows = np.flatnonzero(codes == code)
-                first, last = np.searchsorted(drawn[label], [seen[label], seen[label] + len(rows)])
-                keep[rows[drawn[label][first:last] - seen[label]]] = True
-                seen[label] += len(rows)
-            if keep.any():
-                yield block[keep]
+
+def _count(part: Part, column: str) -> dict[Any, int]:
+    """Count the labels of a part; rows without one are counted as None."""
+    found = Counter[Any]()
+    for block in part.read([column], column):
+        labels = block[column]
+        labelled = is_labelled(labels)
+        found.update(labels[labelled].value_counts().to_dict())
+        found[None] += int((~labelled).sum())
+    return {label: n for label, n in found.items() if n}
+
+
+def _summed(counts: Sequence[dict[Any, int]]) -> dict[Any, int]:
+    found = Counter[Any]()
+    for each in counts:
+        found.update(each)
+    return dict(found)
+
+
+def _numbers_within(drawn: Drawn, counts: Sequence[dict[Any, int]]) -> Iterator[Drawn]:
+    """Divide numbers of rows within their class among the parts, counted from the first row of each."""
+    before = Counter[Any]()
+    for own in counts:
+        within = {}
+        for label in drawn.keys() & own.keys():
+            first, last = np.searchsorted(drawn[label], [before[label], before[label] + own[label]])
+            if last > first:
+                within[label] = drawn[label][first:last] - before[label]
+        before.update(own)
+        yield within
+
+
+def _drawn(part: Part, column: str, drawn: Drawn) -> pd.DataFrame:
+    """Return the rows of a part whose number within their class was drawn."""
+    seen, kept = dict.fromkeys(drawn, 0), []
+    for block in part.read(None, column):
+        keep = np.zeros(len(block), dtype=bool)
+        codes, labels = pd.factorize(block[column])
+        for code, label in enumerate(labels.tolist()):
+            if label not in drawn:
+                continue
+            rows = np.flatnonzero(codes == code)
+            first, last = np.searchsorted(drawn[label], [seen[label], seen[label] + len(rows)])
+            keep[rows[drawn[label][first:last] - seen[label]]] = True
+            seen[label] += len(rows)
+        if keep.any():
+            kept.append(block[keep])
+    return pd.concat(kept, ignore_index=True)
 
 
 def open_table(

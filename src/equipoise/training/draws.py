@@ -20,7 +20,7 @@ from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
 
 if TYPE_CHECKING:
-    from equipoise.training.pool import AugmentedRows, CompactRows
+    from equipoise.training.pool import AugmentedRows, ClassCodes, CompactRows
 
     Rows = Tensor | CompactRows | AugmentedRows
 
@@ -156,7 +156,7 @@ class Block:
         """Join the blocks of R replicas along axis 1."""
         return Block(*(_each([getattr(b, f.name) for b in blocks], lambda p: torch.stack(p, dim=1)) for f in _FIELDS))
 
-    def batches(self, X: "Rows", target: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    def batches(self, X: "Rows", target: "Tensor | ClassCodes") -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Gather ``(x, target, weights)`` of each step, for as many steps at once as fit in a fast cache."""
         at_once = max(1, _GATHERED // self._step_bytes(X))
         for start in range(0, len(self.rows), at_once):
@@ -181,7 +181,7 @@ class Block:
         first, second = self.rows.gather(-1, found.first), self.rows.gather(-1, found.second)
         return Block(first, found._replace(first=first, second=second), self.weights)
 
-    def _gather(self, values: "Rows", share: str) -> Tensor:
+    def _gather(self, values: "Rows | ClassCodes", share: str) -> Tensor:
         if self.mixture is None or not values.is_floating_point():  # class codes are never mixed
             return _rows(values, self.rows)
         of_first = getattr(self.mixture, share).to(values.device, values.dtype)
@@ -201,10 +201,10 @@ def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> A
     return function(list(parts))
 
 
-def _rows(values: "Rows", index: Tensor, role: int = 0) -> Tensor:
+def _rows(values: "Rows | ClassCodes", index: Tensor, role: int = 0) -> Tensor:
     if hasattr(values, "plain"):
         return cast("AugmentedRows", values).gather(index, role)
-    return values.index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
+    return cast("Tensor", values).index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
 
 
 class DropoutMasks:

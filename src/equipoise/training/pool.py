@@ -165,7 +165,8 @@ class AugmentedRows:
 class Pool:
     """Row store with rows and targets of the tables of a stack's tasks, each placed once.
 
-    The rows of a single table stay where they are, in memory or in a file. Several tables are padded with zero columns to the widest. These have no effect: their weights have no gradient.
+    The rows of a single table stay where they are, in memory or in a file. Several tables are padded with zero columns
+    to the widest. These have no effect: their weights have no gradient.
 
     Attributes
     ----------

@@ -105,8 +105,8 @@ class Settings:
         Share of the run over which an exponential average of the weights reaches back; the network then has the
         averaged weights. 0 keeps the last ones.
     precision : {"float32", "bfloat16", "auto"}
-        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors with units
-        for it (AMX, AVX-512 BF16) and on GPUs that have it. Weights and losses stay float32.
+        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors that
+        gain by it (AMX, or AMD's AVX-512 BF16) and on GPUs that have it. Weights and losses stay float32.
     eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau", "cosine", "step", "triangle"}
@@ -279,9 +279,7 @@ class Task:
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
         self._check_outer()
         if self.weights is not None and len(self.weights) != n_rows:
-            raise ValueError(
-                f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}."
-            )
+            raise ValueError(f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}.")
 
     def _check_outer(self) -> None:
         if self.settings.outer is None:
