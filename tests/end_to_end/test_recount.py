@@ -154,11 +154,9 @@ def test_leaks_crown_nothing_and_the_page_says_why(here, tmp_path):
     path = DATA / "files/messy/leaks.csv"
     if not path.exists():
         pytest.skip("EQUIPOISE_DATA_HOME does not name the data of development")
-    part, out = tmp_path / "leaks.csv", tmp_path / "out"
-    header, *lines = path.read_bytes().splitlines(keepends=True)
-    part.write_bytes(b"".join([header, *lines[::3]]))
+    out = tmp_path / "out"
     options = ("--target", "-1", "--recipes", "logistic", "gbdt", "--folds", "2", "--repeats", "1")
-    said = " ".join(here("compare", part, *options, "--out", out).split())
+    said = " ".join(here("compare", path, *options, "--out", out).split())
     page = (out / "report.html").read_text(encoding="utf-8")
     reason = "No winner is crowned. The scores cannot be trusted, since the target seems to leak into the features."
     assert reason in page and reason in said and "No model was saved" in said
