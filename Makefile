@@ -3,21 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test test-long check bench docs docs-serve release-check clean
+.PHONY: demo test test-long check style types suite bench docs docs-serve release-check clean
 
 demo: $(READY)  ## compare a short list of recipes on a table that scikit-learn ships, into demo/
 	rm -rf demo
 	$(BIN)/equipoise compare --demo --out demo
 
-test: check  ## everything that CI runs, on two cores
+test: style  ## everything that CI runs, on two cores; mypy, on one, beside the tests
+	@+$(MAKE) --no-print-directory --jobs 2 types suite
+
+suite: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 test-long: $(READY)  ## what takes too long for every change
 	$(BIN)/pytest -m long --timeout 0 -o faulthandler_timeout=0
 
-check: $(READY)  ## style and types
+check: style types  ## style and types
+
+style: $(READY)
 	$(BIN)/ruff check src tests benchmarks reproductions docs conftest.py
 	$(BIN)/ruff format --check src tests benchmarks reproductions docs conftest.py
+
+types: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)  ## speed against peers, each ratio measured side by side in one run
@@ -35,7 +42,8 @@ $(READY): pyproject.toml reproductions/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "equipoise needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]' --editable reproductions
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev,docs]' --editable reproductions
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib src reproductions/src >/dev/null || true  # on all cores; pip has one
 	@touch $(READY)
 
 release-check:  ## wheel and sdist, built, checked and used in fresh environments

@@ -91,6 +91,23 @@ def test_equal_rows_are_held_together_and_a_lost_class_is_said(frame):
         assert not set(groups[fold.test_rows]) & set(np.delete(groups, fold.test_rows))
 
 
+def test_notes_and_findings_are_shown_once_and_nothing_else_warns(frame, capsys, recwarn):
+    told = frame.assign(case=np.arange(240), price=[f"1.{n:03},50 €" for n in range(240)])
+    found = equipoise.compare(told, "fraud", **{**QUICK, "verbose": True})
+    found.leaderboard, repr(found)
+    said = capsys.readouterr().out
+    assert said.count("Column 'case' numbers the rows") == said.count("Numbers are written 1.234,5 in 'price'.") == 1
+    assert [str(warning.message) for warning in recwarn if "equipoise" in warning.filename] == []
+
+
+@pytest.mark.parametrize("use", [equipoise.compare, equipoise.check])
+def test_labels_in_place_of_their_column_are_refused_in_a_sentence(frame, use):
+    with pytest.raises(
+        TypeError, match=r"^the target is the name of a column, .*got a Series: add the labels to the .*$"
+    ):
+        use(frame.drop(columns="fraud"), frame["fraud"])
+
+
 def test_without_a_winner_there_is_no_model(frame, tmp_path):
     noise = frame.assign(fraud=np.random.default_rng(1).permutation(frame["fraud"]))
     found = equipoise.compare(noise, "fraud", **QUICK)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits, load_wine
 
 from equipoise import datasets
+from equipoise.cli import main
 from equipoise.datasets import split_target
 from equipoise.experiments import engine
 from equipoise_reproductions.remix import protocol, ranking, runs, study
@@ -154,6 +155,17 @@ class Page(HTMLParser):
     @property
     def plots(self) -> list[str]:
         return re.findall(r"<svg.*?</svg>", self.html, re.S)
+
+
+@pytest.fixture
+def reproduce(tmp_path, read):
+    """Run a command to a page, and parse the page."""
+
+    def run(name, *options, out="out"):
+        main(["reproduce", name, "--out", str(tmp_path / out), *options])
+        return read(tmp_path / out / f"{name}.html")
+
+    return run
 
 
 @pytest.fixture

@@ -27,15 +27,6 @@ def cells(folder):
     return found
 
 
-@pytest.fixture
-def reproduce(tmp_path, read):
-    def run(name, *options, out="out"):
-        main(["reproduce", name, "--out", str(tmp_path / out), *options])
-        return read(tmp_path / out / f"{name}.html")
-
-    return run
-
-
 def test_unknown_names_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(SystemExit) as error:
         main(["reproduce", "remix-table9", "--out", str(tmp_path / "out")])

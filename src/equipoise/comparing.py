@@ -133,20 +133,11 @@ class ComparedRecipes:
         return folder
 
     def _about(self, show_values: bool) -> dict[str, Any]:
-        from equipoise.reports.for_card import findings_for_card, for_card
+        from equipoise.reports.for_card import facts_for_card, findings_for_card, for_card, terms_for_card
 
-        aim = self.comparison.aim
-        counts = self.dataset.class_counts or self.dataset.y.value_counts().to_dict()
-        about = for_card(self.comparison) | findings_for_card(self.dataset, show_values=show_values)
-        about |= {
-            "recipe": self.comparison.winner,
-            "data": self.dataset.name,
-            "target": str(self.dataset.y.name),
-            "rows": self.dataset.n_rows,
-            "class_counts": {str(label): int(count) for label, count in counts.items()},
-            "positive": str(aim.labels[aim.positive]),
-        }
-        return about | ({"aim": str(aim)} if aim.decides else {})
+        found = self.comparison
+        facts = facts_for_card(self.dataset, found.winner, self.best) | for_card(found) | terms_for_card(found.aim)
+        return facts | findings_for_card(self.dataset, show_values=show_values)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self._head()}\n{self._shown().to_string(index=False)}\n{self._said()}"
@@ -230,7 +221,7 @@ def compare(
     name : str, default="table"
         What to call the table.
     verbose : bool, default=True
-        Whether progress is shown.
+        Whether findings, notes and progress are shown.
 
     Returns
     -------
@@ -273,9 +264,11 @@ def compare(
     dataset = checked(task, deadline=deadline)
     for found in missing_labels(task.unlabelled, task.y):
         dataset = replace(dataset, findings=(found, *dataset.findings))
-        if found.severity != "note":
+        if found.severity != "note" and not verbose:
             warnings.warn(str(found), UserWarning, stacklevel=2)
     console = Console(quiet=not verbose)
+    for line in dataset.introduced():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "results.sqlite") as store,
@@ -293,7 +286,7 @@ def compare(
             random_state=random_state,
             terms=terms,
             on_progress=bars.advance,
-            on_note=bars.say,
+            on_note=lambda note: bars.say(f"Note: {note}"),
         )
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")

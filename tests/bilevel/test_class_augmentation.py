@@ -153,7 +153,7 @@ def test_bounds_of_a_search_hold_and_are_not_zero():
     search = AutoBalance(augmentation=ClassAugmentation(OPS), warm_up=0, interval=1).begin(network(), COUNTS)
     for value in (-1e4, 1e4):
         departures = {name: torch.full_like(d, value) for name, d in search.state_dict()["departures"].items()}
-        values = search._of(departures)
+        values = search._departures.of(departures)
         strengths = torch.cat([v for name, v in values.items() if name.startswith("strength")])
         assert torch.allclose(strengths, torch.tensor(0.1 if value < 0 else 1.0).double())
 

@@ -6,7 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from equipoise import GBO, MUBO, SSG, SMOTifiedGAN
 
 QUICK = {"max_iter": 3, "max_epochs": 2, "hidden_layer_sizes": (8,), "random_state": 0}
-FEW_EPOCHS = {"max_epochs": 1, "random_state": 0}
+FEW_EPOCHS = {"max_epochs": 1, "batch_size": 512, "random_state": 0}  # one step an epoch
 SAMPLERS = [
     MUBO(**QUICK),
     MUBO(selector="score", majority_fraction=0.3, max_steps=40, random_state=0),

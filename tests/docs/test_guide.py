@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.utils.data import DataLoader, TensorDataset
 
 ROOT = Path(__file__).parents[2]
+SEARCH = ROOT / "docs" / "guide" / "let-the-validation-rows-choose-the-loss.md"
 OPTIONAL = {"lightning_fabric", "shap", "skorch"}
 PIECES = re.compile(r"^## (?P<heading>[^\n]+)|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -108,3 +109,36 @@ def test_lines_beside_another_library_run(code, problem, tmp_path):
     if "XGBClassifier" in code:
         names["XGBClassifier"] = pytest.importorskip("xgboost").XGBClassifier
     run(code, tmp_path / "coming.py", X=X, y=y, Module=module, **names)
+
+
+JOINED = """
+import sys
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+rank = int(sys.argv[1])
+distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
+"""
+COMPARED = """
+mine = {name: value.tolist() for name, value in search.parameters.items()}
+everyones = [None, None]
+distributed.all_gather_object(everyones, mine)
+assert everyones[0] == everyones[1], everyones
+distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_run_the_search_as_printed_and_find_one_augmentation(tmp_path):
+    code = sections(SEARCH.read_text("utf-8"))["Augmentation of images by class"]
+    optimizer = "optimizer = torch.optim.Adam(model.parameters(), lr=0.003)"
+    own_batches = "torch.manual_seed(0)\nmodel = nn.Sequential("
+    assert code.count(optimizer) == code.count(own_batches) == 1
+    code = code.replace(own_batches, own_batches.replace("0", "rank", 1))
+    code = code.replace(optimizer, f"model = DistributedDataParallel(model)\n{optimizer}")
+    (tmp_path / "lines.py").write_text(JOINED + code + COMPARED, encoding="utf-8")
+    command = [sys.executable, "lines.py"]
+    both = [subprocess.Popen([*command, str(rank), str(Path(tmp_path, "meet"))], cwd=tmp_path) for rank in (0, 1)]
+    try:
+        assert [process.wait(600) for process in both] == [0, 0]
+    finally:
+        for process in both:
+            process.kill()

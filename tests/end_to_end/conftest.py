@@ -98,7 +98,7 @@ def quick():
         "--members",
         "1",
         "--repeats",
-        "2",
+        "1",
         "--folds",
         "3",
     )
@@ -108,5 +108,5 @@ def quick():
 def report(equipoise, fraud_csv, quick, tmp_path_factory):
     """The folder of a comparison that nothing disturbed, what it said and the seconds that it took."""
     folder, started = tmp_path_factory.mktemp("compare") / "report", time.monotonic()
-    done = equipoise("compare", fraud_csv, *quick, "--out", folder, workers=2)
+    done = equipoise("compare", fraud_csv, *quick, "--out", folder)
     return folder, done.stdout, time.monotonic() - started

@@ -1,4 +1,4 @@
-"""The main job: compare, look, predict. Each command is a process once; what else there is to say of it runs here."""
+"""The main job: compare, look, predict. The comparison is a process; `test_options` has each command as one."""
 
 import numpy as np
 import pandas as pd
@@ -49,10 +49,10 @@ def test_another_comparison_does_not_mix_into_the_folder(report, here, fraud_csv
     assert "holds another comparison, which differs in seed" in sentence
 
 
-def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, equipoise, frame, tmp_path):
+def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, here, frame, tmp_path):
     new = tmp_path / "new.csv"
     frame.drop(columns="is_fraud").sample(frac=1, axis=1, random_state=0).to_csv(new, index=False)
-    equipoise("predict", report[0] / "model", new, "--out", tmp_path / "scored.csv")
+    here("predict", report[0] / "model", new, "--out", tmp_path / "scored.csv")
     scored = pd.read_csv(tmp_path / "scored.csv")
     model = load(report[0] / "model")
     expected = model.predict_proba(pd.read_csv(new))

@@ -121,7 +121,7 @@ def test_two_comparisons_never_write_to_one_folder(report, equipoise, here, frau
     said, errors = first.communicate(timeout=SECONDS)
     assert first.returncode == 130 and "Traceback" not in errors + said
     *_, summary, command = said.splitlines()
-    assert summary == f"Stopped: {len(stored_rows(folder))} of 24 results are in {folder}. To go on:"
+    assert summary == f"Stopped: {len(stored_rows(folder))} of 12 results are in {folder}. To go on:"
     name, *arguments = shlex.split(command)
     assert name == "equipoise"
     here(*arguments)

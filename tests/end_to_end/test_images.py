@@ -97,6 +97,10 @@ def test_fit_learns_shapes_and_keeps_natural_probabilities(fitted, shapes):
     np.testing.assert_allclose(rule.offsets - rule.offsets[0], np.log(shares[0] / shares), atol=1e-9)  # balanced
 
 
+def test_fit_tells_the_steps_of_its_folds_and_of_the_model(fitted):
+    assert "Fitting, 56 of 56" in fitted[1]  # 14 in each of three folds, and on all
+
+
 def test_predict_a_folder_a_table_and_one_image(said_by, fitted, shapes, tmp_path):
     model, test = fitted[0], shapes / "test"
     assert "30 images" in said_by("predict", model, test, "--out", tmp_path / "folder.csv")

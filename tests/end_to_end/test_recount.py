@@ -40,7 +40,8 @@ def compared(request, tmp_path_factory):
     if path.stem in AS_THEY_COME:
         frame = frame.head(AS_THEY_COME[path.stem])
     else:
-        frame = frame.groupby(target, group_keys=False)[list(frame)].apply(lambda rows: rows.head(400))
+        frame = frame.groupby(target, group_keys=False)[list(frame)].apply(lambda rows: rows.head(250))
+    frame = frame.drop(columns="message", errors="ignore")  # words take time, and change nothing here
     folder = tmp_path_factory.mktemp(path.stem)
     frame.to_csv(folder / "table.csv", index=False)
     return folder / "table.csv", target, folder / "out"
@@ -91,14 +92,13 @@ def test_the_verdict_is_that_of_the_stored_results(compared, here):
     page = re.sub(r"<[^>]+>", "", re.search(r'id="verdict">(.*?)</div>', (out / "report.html").read_text(), re.S)[1])
     said = " ".join(page.split())
     order = board["best_g_mean"].sort_values(ascending=False).index.tolist()
-    assert f"{order[0]} has the highest G-mean: {board['best_g_mean'][order[0]]:.3f} (95% interval " in said
+    assert f"{order[0]} has the highest G-mean at its best: {board['best_g_mean'][order[0]]:.3f} (95% interval " in said
     for arm in {order[0], "gbdt"}:  # what it reaches as shipped, where another reading serves it better
         as_shipped, at_best = (f"{board[column][arm]:.3f}" for column in ("g_mean", "best_g_mean"))
         if board["reading"][arm] != "as decided" and abs(board["best_g_mean"][arm] - board["g_mean"][arm]) >= 0.005:
-            told = (
-                f"as shipped {as_shipped}" if f"as shipped {as_shipped}" in said else f"from {as_shipped} to {at_best}"
+            assert (
+                f"as shipped {as_shipped}" in said or f"from {as_shipped} as shipped to {at_best} at its best" in said
             )
-            assert told in said
     if table.parent.name.startswith("credit_default"):  # boosting cut at one half is no fair reference
         assert board["best_g_mean"]["gbdt"] - np.mean([shipped["gbdt", f] for f in codes]) > 0.05
     mean, low, high = board.loc[order[0], ["best_g_mean", "low", "high"]]
@@ -176,8 +176,8 @@ def test_boosting_as_shipped_and_tuned_is_told_rightly(here, tmp_path):
     shipped, best = board.loc["gbdt", ["g_mean", "best_g_mean"]]
     assert best > shipped + 0.05
     page = " ".join(re.sub(r"<[^>]+>", "", (out / "report.html").read_text(encoding="utf-8")).split())
-    how = r"(with tuned thresholds|deciding for equal class priors)"
-    assert re.search(rf"Reading alone matters: .*gbdt goes from {shipped:.3f} to {best:.3f} {how}", page)
+    moved = f"gbdt goes from {shipped:.3f} as shipped to {best:.3f} at its best"
+    assert re.search(rf"Reading alone matters: .*{moved}", page) or f"Its G-mean is {best:.3f}" in page
     first = board.iloc[0]
-    assert f"{board.index[0]} has the highest G-mean: {first['best_g_mean']:.3f} (95% interval " in page
+    assert f"{board.index[0]} has the highest G-mean at its best: {first['best_g_mean']:.3f} (95% interval " in page
     assert f"; as shipped {first['g_mean']:.3f}." in page

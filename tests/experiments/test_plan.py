@@ -1,6 +1,6 @@
 """A comparison ends within its time limit, on a clock that is set by what the work would take."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -184,6 +184,8 @@ def test_repeats_make_way_for_the_reasons_and_recipes_do_not():
     plain = Schedule(costs, Deadline(1e6, Clock()), 5, 2)
     two, one = (plain.whole(wish.recipes, n) for n in (2, 1))
     assert plain.reasons(wish.recipes) == 5 * (1 + 2 * 15) / 2 > 0.1 * two
+    of_images = Schedule(replace(plain.costs, explained=False), plain.deadline, plain.n_folds, plain.n_workers)
+    assert of_images.reasons(wish.recipes) == 0 and of_images.explained(wish.recipes) == plain.whole(wish.recipes)
 
     def cut(limit):
         return Schedule(costs, Deadline(limit, Clock()), 5, 2).cut(wish)

@@ -11,10 +11,13 @@ from sklearn.pipeline import make_pipeline
 from equipoise import recipes
 from equipoise.datasets import split_target
 from equipoise.deadline import Deadline
+from equipoise.decisions import Terms
 from equipoise.experiments import Comparison, Store, compare
 from equipoise.experiments.by_group import by_group
+from equipoise.experiments.outcome import apply
 from equipoise.experiments.reasons import explain
 from equipoise.experiments.sample_size import wilson
+from equipoise.experiments.terms import InTerms
 from equipoise.experiments.together import associations, groups_of
 from equipoise.reports import write_data, write_report
 from equipoise.tables import TablePreprocessor
@@ -83,7 +86,7 @@ def test_importance_is_the_loss_by_permuted_cells(comparison, fold_models):
     cells = {cell.fold: cell for cell in comparison.cells}
     losses = []
     for number, (model, X, y) in enumerate(fold_models):
-        reading = comparison.at_best.overall("logistic")
+        reading, _ = comparison.at_best.of(cells[number])
         reader = comparison.readings.reader(cells[number], comparison.at_best.metric, reading) or np.asarray
 
         def score(rows, model=model, y=y, reader=reader):
@@ -97,6 +100,41 @@ def test_importance_is_the_loss_by_permuted_cells(comparison, fold_models):
                 swapped[name] = X[name].to_numpy()[order]
             losses.append(score(X) - score(swapped))
     assert comparison.importance["importance"][0] == pytest.approx(np.mean(losses), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("terms", "lowers"),
+    [
+        ({"cost": {"miss": 9, "alarm": 1}}, lambda alarm, y: -1000 * np.mean(np.where(y == 1, 9 * ~alarm, alarm))),
+        ({"capacity": 20}, lambda alarm, y: alarm[y == 1].mean()),
+        ({"min_recall": 0.8}, lambda alarm, y: -1000 * np.mean(alarm & (y == 0))),
+    ],
+)
+def test_importance_follows_the_terms_that_chose_the_winner(task, store, fold_models, terms, lowers, tmp_path):
+    """What the decision by the terms loses by permuted cells; asked again, since the terms are others."""
+    store.put("aim", Terms(**terms).aim(np.array(["no", "yes"]), rare="yes").as_dict())
+    try:
+        told = Comparison(store)
+        explain(told, task, store, Deadline(3600))
+        write_report(told, tmp_path / "report.html", command="equipoise compare")
+    finally:
+        store.put("aim", None)
+    read, losses = InTerms(told), []
+    for number, ((model, X, y), rule) in enumerate(zip(fold_models, read.rules, strict=True)):
+
+        def score(rows, model=model, y=y, rule=rule):
+            return lowers(apply(rule, model.predict_proba(rows)) == 1, y)
+
+        rng = np.random.default_rng(number)
+        for _ in range(20):
+            swapped, order = X.copy(), rng.permutation(len(X))
+            for name in ("amount", "in_cents"):
+                swapped[name] = X[name].to_numpy()[order]
+            losses.append(score(X) - score(swapped))
+    tolerance = 4 * np.std(losses) / np.sqrt(15)  # 5 permutations in each of 3 folds
+    first = told.importance.set_index("columns")["importance"].filter(like="amount").iloc[0]
+    assert first == pytest.approx(np.mean(losses), abs=tolerance) and first > 0
+    assert "decided by your terms" in (tmp_path / "report.html").read_text()
 
 
 def test_curves_are_mean_probabilities_with_the_cells_set(comparison, fold_models):
@@ -115,6 +153,7 @@ def test_curves_are_mean_probabilities_with_the_cells_set(comparison, fold_model
 
 
 def test_it_is_kept_and_not_done_again(task, store, comparison):
+    store.put("reasons", comparison.reasons)
     again = Comparison(store)
     assert again.reasons == comparison.reasons
     explain(again, task, store, Deadline(0.001))
@@ -154,9 +193,9 @@ def test_groups_are_counted_on_held_out_rows(task, comparison, frame):
     assert (record["value"], record["rows"]) == ("Ward 7", own.sum())
     assert record["prior"] == pytest.approx(yes[own].mean())
     assert record["prior_low"] < record["prior"] < record["prior_high"]
-    reading = comparison.at_best.overall("logistic")
     alarm = np.zeros(N, dtype=bool)
     for cell in comparison.cells:
+        reading, _ = comparison.at_best.of(cell)
         reader = comparison.readings.reader(cell, comparison.at_best.metric, reading) or np.asarray
         rows = comparison.folds[cell.repeat, cell.fold].test_rows
         alarm[rows] = reader(cell.probabilities).argmax(axis=1) == 1

@@ -1,6 +1,7 @@
 """axe-core finds nothing serious on the report and the explorer, light and dark, on a desk and on a phone."""
 
 from importlib.resources import files
+from itertools import product
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_nothing_serious(browser, pages):
     pytest.importorskip("axe_core_python")
     script = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     for url in pages:
-        for width, scheme in ((1280, "light"), (390, "dark")):
+        for width, scheme in product((1280, 390), ("light", "dark")):
             size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from equipoise.experiments import METRICS
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_data, write_report, write_summary
+from equipoise.reports.at_best import at_its_best
+from equipoise.reports.for_card import for_card
 from equipoise.reports.verdict import verdict
 from equipoise.text import number
 
@@ -80,6 +83,48 @@ def test_cells_that_the_check_quotes_are_shown_only_if_they_may_be(stored, tmp_p
             text = (tmp_path / name).read_text(encoding="utf-8").replace("&#39;", "'")
             assert ("Ward 7" in text) is shown
             assert ("Column 'a' holds … (3) as categories." in text) is not shown
+
+
+def test_cells_in_failures_and_warnings_are_shown_only_if_they_may_be(stored, tmp_path):
+    comparison = stored(recipes=("none", "gbdt"), failed=[("gbdt", 0, 0)], n_repeats=1)
+    for cell in comparison.cells:
+        said = "Column 'a' holds 'Ward 7', unknown to 'none'."
+        cell.__dict__.update(error=said) if cell.error else cell.__dict__.update(notes=[said])
+    for shown in (False, True):
+        write_report(comparison, tmp_path / "report.html", command=COMMAND, show_values=shown)
+        write_data(comparison, tmp_path / "report.json", command=COMMAND, show_values=shown)
+        for name in ("report.html", "report.json"):
+            text = (tmp_path / name).read_text(encoding="utf-8").replace("&#39;", "'")
+            assert ("Ward 7" in text) is shown
+            assert (text.count("Column 'a' holds …, unknown to 'none'.") >= 2) is not shown
+
+
+@pytest.mark.parametrize("metric", ["g_mean", "balanced_accuracy", "balanced_brier", "roc_auc"])
+def test_one_figure_everywhere(stored, tmp_path, metric):
+    """The score at its best is the same in leaderboard, verdict, page, data, summary and model card."""
+    comparison = stored((240, 40), ("none", "gbdt"), metric=metric, n_folds=4)
+    best = comparison.leaderboard.set_index("recipe")[f"best_{metric}"]
+    card = for_card(comparison)
+    title = METRICS[metric].title
+    assert card["figures"][title] == pytest.approx(best[comparison.winner])
+    write_report(comparison, tmp_path / "report.html", command=COMMAND)
+    write_data(comparison, tmp_path / "report.json", command=COMMAND)
+    write_summary(comparison, tmp_path / "summary.md", command=COMMAND)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert f'<b class="best">{number(best.iloc[0])}</b>' in page
+    assert told["leaderboard"][0][f"best_{metric}"] == pytest.approx(best.iloc[0])
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    meaning = at_its_best(comparison)
+    for text in (page, summary, told["verdict"]["tried"], card["measured"]):
+        assert text.count("“At its best” means: ") == (metric != "roc_auc")
+        assert meaning.rstrip(".") in text
+    how = f" {title}{' at its best' if meaning else ''}: {number(best.iloc[0])}"
+    assert how in told["verdict"]["best"] and how in page and how in summary
+    for name, said in told["at_its_best"].items():
+        readings = comparison.scores.loc[comparison.scores["recipe"] == name, "reading"]
+        counts = [int(each.split(" in ")[1].split()[0]) if " in " in each else len(readings) for each in said]
+        assert sorted(counts) == sorted(readings.value_counts()) and sum(counts) == 8
 
 
 @pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])

@@ -7,6 +7,8 @@ import shlex
 import numpy as np
 import pytest
 
+from equipoise.decisions import Terms
+from equipoise.experiments import Comparison, Store
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_explorer
 from equipoise.reports.explorer import _base, counts_by_score
@@ -64,6 +66,19 @@ def test_alarms_follow_the_threshold(opened):
     move(driver, "recipe", 1, "change")
     other = InTerms(comparison, comparison.leaderboard["recipe"][1]).joined()[1][:, 1]
     assert fact(driver, "alarms") == pytest.approx(1000 * (other > chosen).mean(), abs=4)
+
+
+def test_it_opens_at_the_capacity_and_says_where_a_setting_is_above_it(opened, tmp_path):
+    driver, comparison = opened()
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(capacity=0.05).aim(np.array(comparison.classes), rare="1").as_dict())
+        write_explorer(Comparison(store), tmp_path / "explore.html", command=COMMAND)
+    driver.get((tmp_path / "explore.html").as_uri())
+    assert 40 < fact(driver, "alarms") <= 50 and text(driver, "capacity-value") == "50"
+    assert text(driver, "above") == "" and "--capacity" in text(driver, "command")
+    move(driver, "miss", 400)  # so dear a miss asks for many alarms
+    assert fact(driver, "alarms") > 50
+    assert text(driver, "above") == "This needs more alarms than the capacity that was given: 50.0 of 1,000 rows."
 
 
 def test_costs_and_capacity_move_the_threshold(opened):

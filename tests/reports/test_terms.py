@@ -11,13 +11,14 @@ from sklearn.metrics import precision_score, recall_score
 from equipoise.decisions import Terms, correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.outcome import apply
 from equipoise.experiments.possible import possible
 from equipoise.experiments.statistics import Interval
-from equipoise.experiments.terms import InTerms, apply
+from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_report
 from equipoise.reports.terms import in_terms, rows_to_review, terms_data
 from equipoise.reports.verdict import verdict
-from equipoise.text import called
+from equipoise.text import called, number, percent
 
 COUNTS = (240, 60)
 
@@ -114,11 +115,64 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
     assert comparison.winner in found.near_best
     said = verdict(comparison)
     assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
-    assert "Whatever the terms: under has the highest G-mean: " in said.advice
+    assert "Whatever the terms: under has the highest G-mean at its best: " in said.advice
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
+    if "cost" in terms:
+        reaches = found.value(found.best).high >= 1400
+        assert ("Its interval reaches that of never an alarm" in said.best) is reaches
     page = written(comparison, tmp_path)
     assert (blind in said.best) == ("never an alarm" in page) == ("cost" in terms)
     assert 'id="by-terms"' in page
+
+
+def test_of_several_classes_the_cheapest_single_answer_stands_beside_the_recipes(stored, tmp_path):
+    """By costs, "b" for every row is cheaper than "a" for every row, though "a" is the largest class."""
+    comparison = stored((100, 60, 20), ("none", "under"), labels=("a", "b", "c"), n_folds=4)
+    costs = {"a": {"b": 1, "c": 1}, "b": {"a": 5, "c": 2}, "c": {"a": 30, "b": 3}}
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(cost=costs).aim(np.array(comparison.classes), rare="c").as_dict())
+        comparison = Comparison(store)
+    of_row = {"a": (60 * 5 + 20 * 30) / 180, "b": (100 + 20 * 3) / 180, "c": (100 + 60 * 2) / 180}
+    assert min(of_row, key=of_row.get) == "b"
+    (name, cost), *rest = comparison.by_terms.blind().items()
+    assert not rest and name == "“b” for every row"
+    by_fold = [
+        np.average([[0, 1, 1], [5, 0, 2], [30, 3, 0]], axis=0, weights=f.test_counts)[1] * 1000
+        for f in comparison.folds.values()
+    ]
+    assert cost.mean == pytest.approx(np.mean(by_fold)) == pytest.approx(1000 * of_row["b"], abs=20)
+    assert f"; “b” for every row: {number(cost.mean, 1)}." in verdict(comparison).best
+    assert written(comparison, tmp_path).count(">“b” for every row<") == 2  # outcomes, and recipes by these terms
+    assert "“b” for every row" in terms_data(comparison)["outcomes"]
+
+
+@pytest.mark.parametrize("terms", [{}, {"capacity": 0.05}, {"capacity": 15}])
+def test_recipes_stand_side_by_side_at_the_same_capacity(stored, tmp_path, terms):
+    comparison = stored(
+        COUNTS,
+        ("under", "gbdt", "logistic"),
+        skill=dict.fromkeys(("under", "gbdt", "logistic"), 2.0),
+        seconds={"under": 9.0, "logistic": 0.1, "gbdt": 2.0},
+        n_folds=4,
+        n_repeats=1,
+    )
+    if terms:
+        with Store(tmp_path / "results.sqlite") as store:
+            store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare="1").as_dict())
+            comparison = Comparison(store)
+    same = in_terms(comparison)["same"]
+    best = comparison.by_terms.best if terms else comparison.best
+    near = comparison.by_terms.near_best if terms else comparison.near_best
+    told = list(dict.fromkeys([best, comparison.winner, "logistic"]))
+    assert [name for name, _, _ in same["rows"]] == list(dict.fromkeys([*told, *near]))[: max(3, len(told))]
+    shown = [15 * 1000 / 75 if terms.get("capacity") == 15 else 50] * bool(terms) + [10, 50, 100, 500]
+    assert (same["titles"][0] == "your capacity") is bool(terms) and len(same["titles"]) == len(shown)
+    for name, _, cells in same["rows"]:
+        read = InTerms(comparison, name)
+        for alarms, (caught, _, precision) in zip(shown, cells, strict=True):
+            expected = read.at_capacity(alarms)
+            assert (caught, precision) == tuple(percent(expected[each].mean) for each in ("recall", "precision"))
+    assert ('id="same-capacity"' in written(comparison, tmp_path)) is (len(same["rows"]) > 1)
 
 
 def written(comparison, folder, reviewed=None):

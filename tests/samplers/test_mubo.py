@@ -331,3 +331,24 @@ def test_a_search_with_a_part_of_ones_own_goes_on(data, tmp_path):
     assert resumed.history_["step"].tolist() == [1, 2, 3, 4, 5, 6]
     with pytest.raises(ValueError, match="another search"):
         searched(data, **kept | {"acceptance": Below(0.5)}, max_iter=6)
+
+
+def test_weight_decay_shrinks_the_networks_and_dropout_changes_them(data):
+    plain, decayed, dropped = (
+        searched(data, **changes)[0].classifier_.weights_["weights.0"]
+        for changes in ({}, {"weight_decay": 300.0}, {"dropout": 0.5})
+    )
+    assert np.linalg.norm(decayed) < 0.5 * np.linalg.norm(plain)
+    assert dropped.shape == plain.shape and not np.allclose(dropped, plain)
+
+
+@pytest.mark.parametrize("variant", ["authors", "paper"])
+def test_no_dropout_where_the_network_has_none(variant, data):
+    with pytest.raises(ValueError, match=r"has no dropout, but dropout=0.5: set dropout=0"):
+        searched(data, variant=variant, dropout=0.5)
+
+
+@pytest.mark.parametrize("name", ["dropout", "weight_decay"])
+def test_a_score_has_its_own_regularisation(name, data):
+    with pytest.raises(ValueError, match=f"{name} is for selector='search'"):
+        searched(data, selector="score", max_epochs=None, **{name: 0.5})

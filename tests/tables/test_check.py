@@ -54,6 +54,11 @@ def test_a_count_is_no_key(table, rng, name):
     assert check(table.assign(**{name: rng.integers(1000, 1900, N)}), "y") == []
 
 
+def test_dates_in_two_readings_are_no_keys(table, rng):
+    days = [f"{day:02}/{month:02}/20{year}" for day, month, year in rng.integers([1, 1, 10], [12, 12, 25], (N, 3))]
+    assert "key" not in {found.kind for found in check(table.assign(day=days), "y")}
+
+
 def test_an_honest_table_has_no_findings(table):
     assert check(table, "y") == []
 

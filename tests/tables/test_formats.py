@@ -30,6 +30,9 @@ def written_number(value: float, style: str, digits: int, decoration: str) -> st
         "behind": f"{text}{sign}",
         "percent": f"{sign}{text} %",
         "close percent": f"{sign}{text}%",
+        "narrow percent": f"{sign}{text}\u202f%",  # as French and ISO texts write it
+        "no-break euro": f"{sign}{text}\u00a0€",
+        "true minus percent": f"{sign.replace('-', '−')}{text}\u00a0%",
     }[decoration]
 
 
@@ -37,6 +40,7 @@ BLANKS = "\u00a0\u2007\u2009\u202f"  # no-break, of a digit's width, thin, and n
 STYLES = [*NUMBERS, *(f"1{blank}234{mark}5" for blank in BLANKS for mark in ",.")]
 PLAIN_BLANK = str.maketrans(BLANKS, " " * len(BLANKS))
 DECORATIONS = ["plain", "euro", "dollar", "brackets", "behind", "percent", "close percent"]
+DECORATIONS += ["narrow percent", "no-break euro", "true minus percent"]
 
 
 @given(st.sampled_from(STYLES), st.sampled_from(DECORATIONS), st.integers(0, 6), st.floats(-1e9, 1e9))
@@ -89,6 +93,11 @@ def test_a_date_in_any_style_is_read_back(day_style, time_style, moment, zone):
         wanted -= dt.timedelta(hours=zone)
     days = (wanted - dt.datetime(1970, 1, 1)) / dt.timedelta(days=1)
     assert_allclose(read_dates(as_cells([text]), DATE_STYLES[day_style]), [days], atol=1e-8)
+
+
+def test_cells_of_a_column_may_be_written_in_several_ways():
+    cells = ["1970-01-02", "Donnerstag, 03.01.1970", None, "4 Jan 1970", "x", "Jan 5, 1970"]
+    assert_allclose(read_dates(as_cells(cells), "dayfirst"), [1, 2, np.nan, 3, np.nan, 4])
 
 
 @pytest.mark.parametrize("text", ["30.02.2020", "2020-13-01", "2020-01-32", "00.01.2020", "1.2.3", "2020-01-01 25:00"])

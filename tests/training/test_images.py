@@ -13,6 +13,7 @@ from equipoise import Augment, LogitAdjustedLoss, MixUp, NeuralClassifier, ReMix
 from equipoise.batches import BalancedBatchSampler, RootBatchSampler
 from equipoise.classifiers.neural_job import FreshWeightsWarning
 from equipoise.training import Settings, Table, Task, fit
+from equipoise.training.precision import in_bfloat16
 from equipoise.training.scaling import Standardizer
 from equipoise.training.schedules import learning_rate
 from equipoise.training.stacks import plan_stacks
@@ -241,3 +242,21 @@ def test_named_networks_learn(name):
 def test_averages_and_early_stopping_exclude_each_other():
     with pytest.raises(ValueError, match="use one"):
         NeuralClassifier(network="small_cnn", weight_averaging=0.1, early_stopping=True).fit(*pictures())
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512", "described", "half"),
+    [
+        (True, True, "GenuineIntel", True),
+        (False, True, "AuthenticAMD", True),
+        (False, True, "GenuineIntel", False),  # slower there
+        (False, False, "AuthenticAMD", False),
+    ],
+)
+def test_auto_takes_bfloat16_where_the_processor_gains_by_it(amx, avx512, described, half, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr("equipoise.training.precision._is_amd", lambda: described == "AuthenticAMD")
+    settings = Settings(precision="auto")
+    assert in_bfloat16(network(), settings, torch.device("cpu")) is half
+    assert not in_bfloat16(nn.Linear(2, 2), settings, torch.device("cpu"))

@@ -88,8 +88,12 @@ class Claim:
     def weakest(self) -> str:
         """The comparison that supports the claim least, with its value."""
         least = min(self.statements, key=lambda statement: statement.value.mean)
-        mean, low, high = least.value
-        return f"{least.text}: {number(mean)} ({number(low)} to {number(high)})"
+        return f"{least.text}: {in_words(least.value)}"
+
+
+def in_words(value: Interval) -> str:
+    """Write a mean and its interval."""
+    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)})"
 
 
 def as_markdown(claims: Sequence[Claim], command: str) -> str:

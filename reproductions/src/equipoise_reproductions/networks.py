@@ -15,6 +15,9 @@ from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNet
 
 Drawn = tuple[NDArray[np.int64], Table | None]
 
+KERAS_ADAM = Settings(learning_rate=1e-3, weight_decay=0.0, optimizer="adam", eps=1e-7, schedule="constant")
+"""Keras's default optimiser."""
+
 AS_SET = Protocol((), n_folds=1, n_repeats=1, n_members=1, max_steps=1, random_state=0)
 """For arms whose settings say how long they train."""
 

@@ -6,6 +6,7 @@ section, a blank line a paragraph; ``table``, ``plot`` and ``claim`` put in what
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,11 +86,7 @@ def render(text: str, *, command: str, **context: Any) -> str:
     **context
         What the template speaks of.
     """
-    loader = ChoiceLoader([PackageLoader("equipoise_reproductions"), PackageLoader("equipoise.reports")])
-    escaped = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    escaped.filters["number"] = number
+    escaped = _environment()
     prose = escaped.overlay(autoescape=False)  # paragraphs are escaped as a whole
     parts = _Parts(escaped)
     known = {"table": parts.table, "plot": parts.plot, "claim": parts.claim} | context
@@ -101,6 +98,16 @@ def render(text: str, *, command: str, **context: Any) -> str:
         command=clean(command),
         made_by=__version__,
     )
+
+
+@cache
+def _environment() -> Environment:
+    loader = ChoiceLoader([PackageLoader("equipoise_reproductions"), PackageLoader("equipoise.reports")])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
+    return environment
 
 
 def write_page(path: Path, *, command: str, **context: Any) -> None:

@@ -5,17 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from equipoise.cli import main
 from equipoise_reproductions.mubo import protocol, runs
-
-
-@pytest.fixture
-def reproduce(tmp_path, read):
-    def run(name, *options, out="out"):
-        main(["reproduce", name, "--out", str(tmp_path / out), *options])
-        return read(tmp_path / out / f"{name}.html")
-
-    return run
 
 
 def test_table1_and_table3_from_the_same_runs(stand_ins, reproduce, tmp_path, monkeypatch, nothing_is_left_to_fit):

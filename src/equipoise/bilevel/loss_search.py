@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
 from textwrap import shorten
 from typing import Any
 
@@ -11,21 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.bilevel.batches import BatchSource
+from equipoise.bilevel.departures import Departures
 from equipoise.bilevel.found_loss import FoundLoss, Generators, rows_of_replicas
 from equipoise.bilevel.history import MEASURES, History
 from equipoise.bilevel.inner import Batch
 from equipoise.bilevel.loss_gradient import loss_gradient, searched_weights
-from equipoise.bilevel.loss_parameters import NAMES, LossParameters, kind_of
+from equipoise.bilevel.loss_parameters import NAMES, LossParameters
 from equipoise.bilevel.outer_objectives import OuterObjective
 from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.solvers import Exact, Solver
-from equipoise.bilevel.vectors import Named, flat, gradients, leaves
+from equipoise.bilevel.vectors import Named, flat
 from equipoise.losses import ParametricCrossEntropy
 from equipoise.losses.parametric import adjusted_cross_entropy
 from equipoise.losses.reduction import Reduction, accept, check_range
 from equipoise.text import listed
 
-_MOMENTUM = 0.9
 _IGNORED = -100  # class index of ignored rows, as everywhere in torch
 
 
@@ -57,22 +56,20 @@ class LossSearch:
         grouped: bool,
         augmentation: SearchedAugmentation | None = None,
     ) -> None:
-        self._model, self._map, self._objective, self._solver = model, parameters, objective, solver
-        self._warm_up, self._interval, self._rate = warm_up, interval, learning_rate
-        self.n_batches = n_batches
+        self._model, self._objective, self._solver = model, objective, solver
+        self._warm_up, self._interval, self.n_batches = warm_up, interval, n_batches
+        self._n_classes, self._n_groups = parameters.class_counts.shape[-2:]
         self._lead, self._grouped, self._augmentation = lead, grouped, augmentation
         self.generators: Generators = [None if augmentation is None else augmentation.generator]
-        self._departures = parameters.zeros()
-        self._momentum = parameters.zeros()
-        self._values = self._shaped(parameters.values(self._departures))
+        self._departures = Departures(parameters, learning_rate, grouped)
         if isinstance(solver, Exact):
             solver.check_size(sum(value.numel() for value in searched_weights(model, solver).values()))
         self._version: int | None = None
         self.n_steps = 0
         self._told_missing = False
         self._saw_augmented, self._told_plain = False, False
-        self._history = History(self._of)
-        self._history.begin(self._departures)
+        self._history = History(self._departures.of)
+        self._history.begin(self._departures.now)
         self._train = BatchSource("train_batches", n_batches)
         self._validation = BatchSource("validation_batches", n_batches)
 
@@ -89,7 +86,7 @@ class LossSearch:
 
         With an augmentation also its ``strength_<op>`` and ``probability_<op>``.
         """
-        return {name: value.clone() for name, value in self._values.items()}
+        return {name: value.clone() for name, value in self._departures.values.items()}
 
     def loss(
         self, logits: Tensor, target: Tensor, group: Tensor | None = None, *, reduction: Reduction = "mean"
@@ -112,9 +109,9 @@ class LossSearch:
         self._check_groups(group)
         rows = accept(logits, target, _IGNORED)
         self.n_steps += torch.is_grad_enabled() and self._begins_step()
-        w = self._values["w"] if "w" in self._departures else None  # weights of 1 would take a quarter of the time
-        offset, delta = self._values["offset"], self._values["delta"]
-        return adjusted_cross_entropy(rows, w, offset, delta, group, reduction, "class_counts")
+        values = self._departures.values
+        w = values["w"] if "w" in self._departures.now else None  # weights of 1 would take a quarter of the time
+        return adjusted_cross_entropy(rows, w, values["offset"], values["delta"], group, reduction, "class_counts")
 
     def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
         """Augment the images of a training batch with the current strengths.
@@ -129,7 +126,7 @@ class LossSearch:
         """
         self._check_groups(group)
         self._saw_augmented = True
-        return self._augmented(self._values, x, target, group, self.generators)
+        return self._augmented(self._departures.values, x, target, group, self.generators)
 
     def _augmented(
         self, values: Named, x: Tensor, target: Tensor, group: Tensor | None, generators: Generators
@@ -153,7 +150,7 @@ class LossSearch:
         Use it to train a new network on all rows, including the validation rows.
         """
         means = self._history.later_means()
-        w, offset, delta = (means[name].to(self._values[name].device) for name in NAMES)
+        w, offset, delta = (means[name].to(self._departures.values[name].device) for name in NAMES)
         n_groups = offset.shape[-1] if self._grouped else None
         return ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=n_groups, reduction=reduction)
 
@@ -201,7 +198,7 @@ class LossSearch:
         train, validation = self._train.take(train_batches), self._validation.take(validation_batches)
         for batch in (*train, *validation):
             self._check_groups(batch.group)
-            check_range(batch.group, self._map.class_counts.shape[-1])
+            check_range(batch.group, self._n_groups)
         if any(batch.target.is_floating_point() for batch in validation):
             raise ValueError(
                 "Validation targets must be class indices, since losses are summed by class, but they are floating: "
@@ -210,7 +207,7 @@ class LossSearch:
         self._warn_of_missing([batch.target for batch in validation])
         self._warn_of_plain_images()
         slopes, value, residual = loss_gradient(
-            *(self._model, self._values, train, validation, self._objective, self._solver, self._lead),
+            *(self._model, self._departures.values, train, validation, self._objective, self._solver, self._lead),
             inputs=self._inputs(),
         )
         if not (self._lead or value.isfinite().all()):  # of a stack, one network may diverge
@@ -219,18 +216,17 @@ class LossSearch:
                 "for NaN or infinite values in the batches, or for a network that diverges.",
                 stacklevel=2,
             )
-        gradient = self._by_departures(slopes)
+        gradient = self._departures.gradient(slopes)
         length = flat(gradient, self._lead).norm(dim=-1)
-        self._move(gradient)
-        self._values = self._of(self._departures)
-        self._history.add(self.n_steps, self._departures, dict(zip(MEASURES, (value, residual, length))))
+        self._departures.move(gradient)
+        self._history.add(self.n_steps, self._departures.now, dict(zip(MEASURES, (value, residual, length))))
 
     def _warn_of_missing(self, targets: Sequence[Tensor]) -> None:
         """Say once which classes no validation row shows: the loss cannot be tuned for them."""
         if self._told_missing or self._lead:
             return
         there = torch.cat([target.flatten().cpu() for target in targets]).unique().tolist()
-        if missing := [code for code in range(self._map.class_counts.shape[-2]) if code not in there]:
+        if missing := [code for code in range(self._n_classes) if code not in there]:
             self._told_missing = True
             warnings.warn(
                 f"The {self.n_batches} validation batches of this outer step hold no row of class "
@@ -264,39 +260,11 @@ class LossSearch:
 
         return inputs
 
-    @torch.enable_grad()
-    def _by_departures(self, slopes: Named) -> Named:
-        """Convert derivatives by parameters to derivatives by departures."""
-        departures = leaves(self._departures)
-        values = self._of(departures)
-        moving = [name for name in values if values[name].requires_grad]
-        return gradients(reduce(torch.add, ((values[name] * slopes[name]).sum() for name in moving)), departures)
-
-    def _move(self, gradient: Named) -> None:
-        """Step along the mean of past directions, each of length 1, so that scale and outliers have no effect.
-
-        Those of an augmentation have this length in the mean over its operations, of all strengths together.
-        """
-        squares: dict[str, list[Tensor]] = {}
-        for name, slope in gradient.items():
-            squares.setdefault(kind_of(name), []).append(slope.square().sum((-2, -1), keepdim=True))
-        for name, slope in gradient.items():
-            length = torch.stack(squares[kind_of(name)]).mean(0).sqrt()
-            known = length.isfinite() & (length > 0)  # unknown where a network diverged
-            direction = torch.where(known, slope / length, 0.0)
-            self._momentum[name] = torch.lerp(direction, self._momentum[name], _MOMENTUM)
-            self._departures[name] = self._departures[name] - self._rate * self._momentum[name]
-
     def _begins_step(self) -> bool:
         """Whether weights changed or gradients were cleared since the last loss; otherwise gradients accumulate."""
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         before, self._version = self._version, sum(parameter._version for parameter in trained)
         return self._version != before or all(parameter.grad is None for parameter in trained)
-
-    def _of(self, departures: Named) -> Named:
-        """Return the parameters of departures from the start."""
-        on_device = {name: value.to(self._departures[name].device) for name, value in departures.items()}
-        return self._shaped(self._map.values(on_device))
 
     def _check_groups(self, group: Tensor | None) -> None:
         if (group is not None) != self._grouped:
@@ -304,10 +272,6 @@ class LossSearch:
                 f"Groups need class_counts of shape (K, G) and the other way round, but "
                 f"{'no groups came' if self._grouped else 'groups came without them'}: give both or neither."
             )
-
-    def _shaped(self, values: Named) -> Named:
-        """Drop the axis of groups if there are none."""
-        return values if self._grouped else {name: value.squeeze(-1) for name, value in values.items()}
 
     # What is kept
 
@@ -332,9 +296,7 @@ class LossSearch:
         """Return the state and the history of the search, for ``torch.save``."""
         return {
             "n_steps": self.n_steps,
-            **self._map.state(),
-            "departures": dict(self._departures),
-            "momentum": dict(self._momentum),
+            **self._departures.state(),
             "history": self._history.state(),
         }
 
@@ -349,11 +311,8 @@ class LossSearch:
         if not isinstance(state, dict) or not state.keys() >= self.state_dict().keys():
             given = list(state) if isinstance(state, dict) else type(state).__name__
             raise ValueError(f"The state must be one that state_dict() gave, but it is {shorten(repr(given), 100)}.")
-        self._map.check_saved(state)
-        for departed, loaded in ((self._departures, state["departures"]), (self._momentum, state["momentum"])):
-            departed.update({name: value.to(departed[name]) for name, value in loaded.items()})
-        self.n_steps, self._history = state["n_steps"], History(self._of, **state["history"])
-        self._values = self._of(self._departures)
+        self._departures.load(state)
+        self.n_steps, self._history = state["n_steps"], History(self._departures.of, **state["history"])
 
 
 def _of_augmentation(values: Named) -> Named:

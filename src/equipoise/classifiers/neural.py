@@ -86,7 +86,7 @@ class NeuralClassifier(JobClassifier):
         network; 0 keeps the last weights.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         Of the products of a custom or image network in training; ``"auto"`` is bfloat16 for convolutions where the
-        processor has units for it.
+        processor gains by it.
     views : {1, 2, 6}, default=1
         Views of an image whose mean probability is the prediction: 2 are the image and its mirror image, 6 also both of
         them shifted by a pixel along either diagonal. A prediction takes as many times as long.

@@ -253,9 +253,9 @@ def _task(
         rows = np.arange(len(table)) if rows is None else rows
         apart = {} if dependence is None else {"dependence": dependence.take(rows)}
         train, chooses = settings.outer.split(table.cells()[rows], seed, **apart)
-        searched, made, of_rows = _resampled(draft, table, rows[train], weights, dependence, seed)
-        assert searched is not None
-        inner = InnerRows(rows[chooses], searched, made, of_rows)
+        searched, made, row_weights = _resampled(draft, table, rows[train], weights, dependence, seed)
+        assert searched is not None  # None stands for all rows, and these are some
+        inner = InnerRows(rows[chooses], searched, made, row_weights)
     trained = _resampled(draft, table, rows, weights, dependence, seed)
     return Task(table, seed, settings, *trained, validation_rows=held_out, inner=inner)
 

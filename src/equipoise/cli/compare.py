@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -183,8 +184,9 @@ def compare(
         say(f"Measured {measured(comparison)}.")
         if not comparison.obstacle:
             bars.advance("refitting")
+            place, on_steps = out / "model", partial(bars.advance, "refitting")
             comparison.not_saved = save_winner(
-                comparison, data, target, reading, columns, out / "model", deadline, of_images, show_values
+                comparison, data, target, reading, columns, place, deadline, of_images, show_values, on_steps
             )
         bars.advance("report")
         command = command_line()

@@ -1,6 +1,7 @@
 """``equipoise fit``: one recipe on all rows, saved as a model."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,6 +84,7 @@ def fit(
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.whole import fit_sampled
         from equipoise.recipes.images import parameters_for_images, steps_for_images
+        from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
 
         terms = stated.terms()
@@ -127,7 +129,7 @@ def fit(
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_sampled(recipe, model, data, seconds=seconds)
+            model = fit_sampled(recipe, model, data, seconds=seconds, on_steps=partial(bars.advance, "fitting"))
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(
@@ -135,7 +137,7 @@ def fit(
             ) from error
     if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
-    about = about_model(data, target, reading, columns, recipe, model) | in_terms(aim)
+    about = about_model(data, target, reading, columns, recipe, model) | terms_for_card(aim)
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = tested
     persistence.save(model, out, about=about)
@@ -148,30 +150,15 @@ def about_model(
     data: "Dataset", target: str | None, reading: Reading, columns: Columns, recipe: str, model: Any
 ) -> dict[str, Any]:
     """Return the facts that a saved model keeps about its data and its training."""
-    from equipoise.reports.for_card import findings_for_card
-    from equipoise.tables.finding import LEFT_OUT
+    from equipoise.reports.for_card import facts_for_card
 
-    counts = data.class_counts or data.y.value_counts().to_dict()
-    useless = [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns]
-    return {
-        "recipe": recipe,
-        "decision": getattr(model[-1], "decision", None),
-        "data": data.name,
-        "target": str(data.y.name) if target is not None else None,
-        "rows": data.n_rows,
-        "class_counts": {str(label): int(count) for label, count in counts.items()},
+    facts = facts_for_card(data, recipe, model)
+    return facts | {
+        "target": facts["target"] if target is not None else None,
         "reading": reading.as_dict(),
         "id": columns.id or [],
-        "left_out": [*(columns.drop or ()), *useless],
-        "roles": dict(data.roles),
-        **findings_for_card(data),
+        "left_out": [*(columns.drop or ()), *facts["left_out"]],
     }
-
-
-def in_terms(aim: "Aim") -> dict[str, Any]:
-    """Return the facts that a saved model keeps about the terms of its decision."""
-    positive = {"positive": str(aim.labels[aim.positive])}
-    return positive | ({"aim": str(aim)} if aim.decides else {})
 
 
 def _deciding(classifier: Any, recipe: str, aim: "Aim", data: "Dataset") -> Any:

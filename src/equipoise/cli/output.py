@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from equipoise.text import counted
-
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
 
@@ -22,20 +20,8 @@ def say(line: str) -> None:
 
 def announce(data: "Dataset") -> None:
     """Print the size of a data set, its rare class, the notes of its reading and the findings of its check."""
-    from equipoise.tables.finding import shortened
-
-    counts = list((data.class_counts or data.y.value_counts().to_dict()).values())
-    share = min(counts) / sum(counts)
-    row = "image" if data.images else "row"
-    columns = "" if data.images else f", {counted(data.X.shape[1], 'column')} to learn from"
-    say(
-        f"{data.name}: {counted(data.n_rows, row)}{columns}, {len(counts)} classes; "
-        f"the rare class is {data.rare!r} with {counted(min(counts), row)} ({share:.2%})."
-    )
-    for note in data.notes:
-        say(f"  {note}")
-    for finding in shortened(data.findings):
-        say(f"  {finding.severity.capitalize()}: {finding}")
+    for line in data.introduced():
+        say(line)
 
 
 def announce_replaced(model: Path) -> None:

@@ -12,7 +12,7 @@ from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, check_replaceable, write
 from equipoise.cli.scorer import Scorer, check_threshold, positive_class
-from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder
+from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder, table_files
 from equipoise.images.kinds import is_images, is_table
 from equipoise.text import counted, listed
 
@@ -57,6 +57,7 @@ def predict(
         folder, archive, image, or csv of paths.
     out
         File to write: csv, tsv, parquet or xlsx, by its ending; for a folder of files, also a folder to write as many.
+        A csv file has the delimiter and the decimal mark of the file read, such as semicolon and comma.
     id
         Columns that name a row: only these are kept beside the predictions.
     keep_columns
@@ -114,7 +115,7 @@ def predict(
     parts: Iterable[pd.DataFrame] = chain([first], scored)
     if top is not None:
         parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
-    n_rows = write(parts, out)
+    n_rows = write(parts, out, *scorer.style_of(next(iter(table_files(table)), table) if table.is_dir() else table))
     for note in [*scorer.notes, *scorer.notes_on_cells()]:
         say(f"Note: {note}")
     say(f"{counted(n_rows, 'row')}: {out}")

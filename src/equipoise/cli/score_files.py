@@ -59,5 +59,5 @@ def score_part(scorer: Scorer, part: "Part", path: Path, target: str | None) -> 
     first = next(scored, None)
     if first is not None:
         check_replaceable(path, list(own.names.values()))
-        write(chain([first], scored), path)
+        write(chain([first], scored), path, *scorer.style_of(Path(part.name)))
     return replace(own, pipeline=None)

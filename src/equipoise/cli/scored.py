@@ -9,22 +9,19 @@ from equipoise.files import replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-ENDINGS = (*_SEPARATORS, ".parquet", ".xlsx")
+ENDINGS = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 def _columns_of(path: Path) -> list[str]:
     """Return the names of a file's columns; none where it is no table."""
     import pandas as pd
-    from pyarrow.parquet import read_schema
 
-    kind = path.suffix.lower()
+    from equipoise.tables.reading import file_columns
+
     try:
-        if kind == ".parquet":
-            return read_schema(path).names
-        if kind == ".xlsx":
+        if path.suffix.lower() == ".xlsx":
             return list(pd.read_excel(path, engine="calamine", nrows=0).columns)
-        return list(pd.read_csv(path, sep=_SEPARATORS[kind], nrows=0).columns)
+        return file_columns(path)
     except Exception:  # whatever the reader of a file that is no table raises
         return []
 
@@ -37,17 +34,20 @@ def check_replaceable(out: Path, names: list[str]) -> None:
         )
 
 
-def write(parts: Iterable["pd.DataFrame"], path: Path) -> int:
-    """Write the parts of a table to a file that takes its name when it is whole; return the number of rows."""
+def write(parts: Iterable["pd.DataFrame"], path: Path, delimiter: str = ",", decimal: str = ".") -> int:
+    """Write the parts of a table to a file that takes its name when it is whole; return the number of rows.
+
+    Delimiter and decimal mark are those of a csv file; tabs separate the cells of a tsv file.
+    """
     with replacing(path) as draft:
         kind = path.suffix.lower()
         if kind == ".parquet":
             return _write_parquet(parts, draft)
         if kind == ".xlsx":
             return _write_excel(parts, draft)
-        n_rows = 0
+        separator, n_rows = "\t" if kind == ".tsv" else delimiter, 0
         for part in parts:
-            part.to_csv(draft, index=False, sep=_SEPARATORS[kind], mode="a", header=not draft.exists())
+            part.to_csv(draft, index=False, sep=separator, decimal=decimal, mode="a", header=not draft.exists())
             n_rows += len(part)
         return n_rows
 

@@ -106,6 +106,19 @@ class Scorer:
         beside = rows[self.kept] if self.kept else rows
         return beside.assign(**{self.names[name]: column for name, column in found.items()})
 
+    def style_of(self, table: Path) -> tuple[str, str]:
+        """Return what separates the cells of a table, and its decimal mark, for a csv file of its rows."""
+        from equipoise.tables.reading import TEXT, delimiter_of
+
+        if not (table.is_file() and table.suffix.lower() in (*TEXT, ".gz", ".zip")):
+            return ",", "."
+        reading = self.about.get("reading") or {}
+        preprocessor = self.pipeline[0] if hasattr(self.pipeline, "steps") else None
+        kinds, formats = (getattr(preprocessor, name, {}) for name in ("kinds_", "formats_"))
+        commas = any(kinds[name] == "number" and written[-2:-1] == "," for name, written in formats.items())
+        known = {name: reading[name] for name in ("header", "delimiter", "encoding") if name in reading}
+        return delimiter_of(table, **known), "," if commas else "."
+
     def notes_on_cells(self) -> list[str]:
         """Say which categories no training row had, and which numbers lie far off, once all parts are scored."""
         clipped = [

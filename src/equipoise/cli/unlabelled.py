@@ -52,5 +52,5 @@ def write_unlabelled(model: Path, table: Path, folder: Path) -> None:
     if scorer.counts_alarms:
         scorer.count_alarms(rows(), table)
     scored = (scorer.score(part, table) for part in rows())
-    n_rows = write(scored, folder / FILE)
+    n_rows = write(scored, folder / FILE, *scorer.style_of(table))
     say(f"{counted(n_rows, 'row')} without a target: {folder / FILE}")

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equipoise.cli.fit import about_model, in_terms
+from equipoise.cli.fit import about_model
 from equipoise.cli.images import ImageTask
 from equipoise.cli.options import Columns, Reading
 from equipoise.deadline import Deadline
+from equipoise.progress import OnSteps
 from equipoise.text import called
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def save_winner(
     deadline: Deadline,
     of_images: ImageTask | None,
     show_values: bool,
+    on_steps: OnSteps,
 ) -> str:
     """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason.
 
@@ -34,12 +36,12 @@ def save_winner(
     """
     from equipoise import persistence
     from equipoise.experiments import refit
-    from equipoise.reports.for_card import findings_for_card, for_card
+    from equipoise.reports.for_card import findings_for_card, for_card, terms_for_card
 
     saving = _TO_SAVE * deadline.limit
     to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
     try:
-        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving))
+        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving), on_steps=on_steps)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "
@@ -48,7 +50,7 @@ def save_winner(
     except Exception as error:  # the report is still to come
         return f"fitting {called(comparison.winner)} on all rows failed: {type(error).__name__}: {error}"
     about = about_model(data, target, reading, columns, comparison.winner, model) | for_card(comparison)
-    about |= in_terms(comparison.aim) | findings_for_card(data, show_values=show_values)
+    about |= terms_for_card(comparison.aim) | findings_for_card(data, show_values=show_values)
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = comparison.tested = tested
     try:

@@ -1,5 +1,6 @@
 """A classification task: features, labels and what is known of them; and how a user's table becomes one."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,16 +8,18 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import is_float_dtype, is_object_dtype
 from sklearn.base import clone
 
 from equipoise.datasets.roles import Roles, check_roles
 from equipoise.datasets.target import check_classes, is_labelled, labels_of, quoted, target_column
 from equipoise.dependence import Dependence
-from equipoise.tables.finding import Finding
+from equipoise.tables.finding import Finding, shortened
 from equipoise.tables.frames import holds_pixels
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import plain_names
+from equipoise.text import counted
 
 __all__ = ["Dataset", "split_target"]
 
@@ -113,6 +116,25 @@ class Dataset:
     def table_preprocessor(self) -> Any:
         """Return the unfitted preprocessing of the table."""
         return TablePreprocessor() if self.preprocessor is None else clone(self.preprocessor)
+
+    def fitted_preprocessor(self, rows: NDArray[np.int64] | slice = slice(None), **parameters: Any) -> Any:
+        """Fit the preprocessing on rows, without its warnings: those of the whole table are told once."""
+        weights = None if self.weights is None else self.weights[rows]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.table_preprocessor().set_params(**parameters).fit(self.X.iloc[rows], sample_weight=weights)
+
+    def introduced(self) -> list[str]:
+        """Say in lines what the table is: its size, its rare class, what was noted at reading, and the findings."""
+        counts = list((self.class_counts or self.y.value_counts().to_dict()).values())
+        columns = "" if self.images else f", {counted(self.X.shape[1], 'column')} to learn from"
+        return [
+            f"{self.name}: {counted(self.n_rows, 'image' if self.images else 'row')}{columns}, {len(counts)} classes; "
+            f"the rare class is {self.rare!r} with {counted(min(counts), 'image' if self.images else 'row')} "
+            f"({min(counts) / sum(counts):.2%}).",
+            *(f"  {note}" for note in self.notes),
+            *(f"  {finding.severity.capitalize()}: {finding}" for finding in shortened(self.findings)),
+        ]
 
 
 def split_target(

@@ -14,6 +14,11 @@ TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers w
 
 def target_column(columns: Sequence[str], target: str | int, name: str) -> str:
     """Return the name of the target among those of the columns."""
+    if hasattr(target, "__len__") and not isinstance(target, (str, tuple)):
+        raise TypeError(
+            f"the target is the name of a column, or its position, got a {type(target).__name__}: add the labels to "
+            "the table, such as frame.assign(target=y), and name that column."
+        )
     wanted = str(target)
     if wanted in columns:
         return wanted

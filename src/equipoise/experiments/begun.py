@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import warnings
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -32,11 +31,8 @@ def begin(
     protocol: Protocol,
 ) -> None:
     """Write what is compared and how, before the first result."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # columns left out are in the summary
-        table = dataset.table_preprocessor().fit(dataset.X)
     counts = np.bincount(codes)
-    columns = table.summary().astype(object)
+    columns = dataset.fitted_preprocessor().summary().astype(object)
     store.put(
         "problem",
         {

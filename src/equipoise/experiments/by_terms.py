@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from equipoise.decisions import Aim
+from equipoise.experiments.outcome import PER
 from equipoise.experiments.statistics import Interval, within
-from equipoise.experiments.terms import PER, InTerms
+from equipoise.experiments.terms import InTerms
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison

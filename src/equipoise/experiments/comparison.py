@@ -295,7 +295,8 @@ class Comparison:
         """Permutation importance of the winner, the most important first; empty where it is not known.
 
         Columns: ``columns``, joined by commas where they go together; ``importance``, how much worse the chosen metric
-        is at its best reading when their cells are swapped between rows; ``low`` and ``high``, its 95% interval.
+        at its best, or what the user's terms rank by, is when their cells are swapped between rows; ``low`` and
+        ``high``, its 95% interval.
         """
         rows = [
             {"columns": ", ".join(record["columns"]), "importance": record["mean"]}

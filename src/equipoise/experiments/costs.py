@@ -134,7 +134,8 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
     watches.append(scoring)
     watches.append(preparing)
     together = Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
-    return Costs(found, preparing.computing, scoring.computing, _REPORT, together.slowness)
+    known = found, preparing.computing, scoring.computing, _REPORT, together.slowness
+    return Costs(*known, explained=not protocol.images)
 
 
 def start_processes(seconds: float | None = None) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.experiments.arms import Arm
+from equipoise.experiments.outcome import Outcome
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import Reader, one_hot
@@ -54,6 +55,8 @@ class Asked:
     rare, positive : int
         Codes of the rarest class, and of the class of the response curves.
     n_permutations : int
+    outcome : Outcome or None
+        What is scored in place of the metric, where the user's terms rank.
     """
 
     rows: NDArray[np.int64]
@@ -66,6 +69,7 @@ class Asked:
     rare: int
     positive: int
     n_permutations: int
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +97,15 @@ def explain_fold(arm: Arm, protocol: Protocol, fold: PreparedFold, asked: Asked)
         shares = None if asked.weights is None else asked.weights / asked.weights.sum()
 
         def score(changed: Any) -> float:
+            if asked.outcome is not None:
+                proba = asked.natural(_probabilities(model, model.predict_proba(changed), fold.n_classes))
+                return asked.outcome.of(codes, proba, asked.weights)
             return asked.metric.of(codes, _read(model, changed, fold.n_classes, asked), asked.rare, asked.weights)
 
         def elsewhere() -> NDArray[np.int64]:
             return rng.permutation(len(X)) if shares is None else rng.choice(len(X), len(X), p=shares)
 
-        sign = 1 if asked.metric.greater_is_better else -1
+        sign = 1 if (asked.outcome or asked.metric).greater_is_better else -1
         before = score(X)
         losses = np.array(
             [

@@ -59,6 +59,8 @@ class Costs:
         To write the report and save the model.
     pace : float
         Seconds by the clock for one of these, until recipes tell it by what they take.
+    explained : bool
+        Whether the winner is asked what it uses.
     """
 
     recipes: Mapping[str, Cost]
@@ -66,6 +68,7 @@ class Costs:
     score: float = 0.0
     report: float = 0.0
     pace: float = 1.0
+    explained: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ class Schedule:
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
         """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
+        if not self.costs.explained:
+            return 0.0
         cells = [self.cell(recipe, share) for recipe in recipes]
         asked = 2 * self.n_folds * sum(cells) / max(1, len(cells))  # models of the folds, fitted again and asked
         return (self.folds + asked) / self.n_workers

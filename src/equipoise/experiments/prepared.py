@@ -1,7 +1,6 @@
 """A fold as numbers, and the results of a classifier that was fitted on it."""
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,10 +57,7 @@ class PreparedFold:
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
         """Fit the preprocessing of tables on the training rows and apply it to both sides."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # columns left out are reported once, of the whole table
-            weights = None if dataset.weights is None else dataset.weights[fold.train]
-            table = dataset.table_preprocessor().fit(dataset.X.iloc[fold.train], sample_weight=weights)
+        table = dataset.fitted_preprocessor(fold.train)
         sides = [dataset.X.iloc[rows] for rows in (fold.train, fold.test)]
         if native:
             (X_train, native_train), (X_test, native_test) = map(table.both, sides)
@@ -78,7 +74,7 @@ class PreparedFold:
             None if dataset.groups is None else dataset.groups[fold.train],
             (native_train, native_test),
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
-            weights,
+            None if dataset.weights is None else dataset.weights[fold.train],
             None if dataset.weights is None else dataset.weights[fold.test],
             dataset.class_counts is not None,
             table,
@@ -112,7 +108,9 @@ class PreparedFold:
     def cell(self, arm: str, model: ClassifierMixin, seconds: float, **known: Any) -> Cell:
         """Score a fitted classifier on the test side: its probabilities, and the classes that it decides for."""
         proba = np.zeros((len(self.X_test), self.n_classes), dtype=np.float32)
+        started = time.perf_counter()
         theirs = model.predict_proba(self.X_test)
+        took = time.perf_counter() - started
         if not np.isin(model.classes_, np.arange(self.n_classes)).all():
             raise ValueError(
                 f"The classifier knows the classes {list(model.classes_)!r:.80}, not the class codes 0 to "
@@ -121,7 +119,8 @@ class PreparedFold:
         proba[:, model.classes_] = theirs
         decided = model.predict_from_proba(theirs) if hasattr(model, "predict_from_proba") else proba.argmax(axis=1)
         key = arm, self.fold.repeat, self.fold.number
-        known["predicting"] = seconds_of_prediction(model, self.X_test)
+        few = len(self.X_test) < _TIMED_ROWS
+        known["predicting"] = seconds_of_prediction(model, self.X_test) if few else took * 10_000 / len(self.X_test)
         return Cell(*key, seconds, proba, self._confusion(decided), decided=decided, **known)
 
     def decided_otherwise(self, cell: Cell, model: Any, decision: str) -> Cell:
@@ -173,8 +172,8 @@ class PreparedFolds:
 
 
 def seconds_of_prediction(model: Any, X: Any) -> float:
-    """Return the seconds that the probabilities of 10,000 rows take, by a timed call for 1,000 rows or more."""
-    rows = np.arange(max(len(X), _TIMED_ROWS)) % len(X)
+    """Return the seconds that the probabilities of 10,000 rows take, by a timed call for 1,000 of a few repeated."""
+    rows = np.arange(_TIMED_ROWS) % len(X)
     several = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
     started = time.perf_counter()
     model.predict_proba(several)

@@ -17,13 +17,16 @@ from equipoise.deadline import Deadline
 from equipoise.decisions import correct_prior
 from equipoise.experiments.arms import recipe_arms
 from equipoise.experiments.asked import AskedColumns
+from equipoise.experiments.by_terms import goal_of
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.importance import CURVE_ROWS, CURVES, Answers, Asked, explain_fold
+from equipoise.experiments.outcome import Outcome
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.readings import at_most
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import t_interval
 from equipoise.experiments.store import Cell, Store
+from equipoise.experiments.terms import InTerms
 from equipoise.progress import OnProgress
 from equipoise.training.machines import n_workers
 from equipoise.training.processes import side_by_side
@@ -62,11 +65,17 @@ def explain(
         Called with "explaining", how many folds are done and how many there are.
     """
     known = comparison.reasons
-    if comparison.obstacle or dataset.images or (known.get("recipe") == comparison.winner and known["importance"]):
+    what = {"recipe": comparison.winner, "by": _by(comparison)}
+    if comparison.obstacle or dataset.images or (known and what.items() <= known.items() and known["importance"]):
         return
-    comparison.reasons = {"recipe": comparison.winner, "importance": [], "curves": [], "notes": []}
+    comparison.reasons = what | {"importance": [], "curves": [], "notes": []}
     comparison.reasons |= _reasons(comparison, dataset, deadline, on_progress)
     store.put("reasons", comparison.reasons)
+
+
+def _by(comparison: Comparison) -> str:
+    """Return what the winner was chosen by: the metric, or the user's terms."""
+    return str(comparison.aim) if comparison.aim.decides else comparison.metric
 
 
 def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_progress: OnProgress) -> dict[str, Any]:
@@ -110,7 +119,6 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
     if len(answers) < len(cells):
         notes.append(f"Models of {len(answers)} of {len(cells)} folds were asked within the limit of {deadline}.")
     return {
-        "metric": comparison.metric,
         "n_folds": len(answers),
         "n_permutations": n_permutations,
         "n_rows": round(float(np.mean(asked_rows))),
@@ -137,8 +145,8 @@ def _asked(
     n_permutations: int,
     of_a_class: int,
 ) -> Asked:
-    metric, reading = METRICS[comparison.metric], comparison.at_best.overall(cell.arm)
-    if metric.takes_weights:
+    metric, reading = METRICS[comparison.metric], comparison.at_best.of(cell)[0]
+    if metric.takes_weights or comparison.aim.decides:
         rows, weights = at_most(fold.y_test, fold.weights_test, of_a_class)
     else:
         rows, weights = np.linspace(0, len(fold.y_test) - 1, min(len(fold.y_test), 2 * of_a_class)).astype(int), None
@@ -156,7 +164,14 @@ def _asked(
         comparison.rare,
         comparison.aim.positive,
         n_permutations,
+        _outcome(comparison, cell, fold) if comparison.aim.decides else None,
     )
+
+
+def _outcome(comparison: Comparison, cell: Cell, fold: PreparedFold) -> Outcome:
+    read = InTerms(comparison, cell.arm)
+    [rule] = [r for f, r in zip(read.folds, read.rules) if (f.repeat, f.fold) == (cell.repeat, cell.fold)]
+    return Outcome(goal_of(comparison.aim), rule, read.costs, read.positive, len(fold.y_test))
 
 
 def _natural(cell: Cell, fold: PreparedFold) -> Any:

@@ -19,10 +19,11 @@ from equipoise.decisions import (
 from equipoise.describing import Decides
 from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.outcome import apply
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, DECIDED, TUNED, balancing_weights, one_hot
 from equipoise.experiments.scores import METRICS, Metric
-from equipoise.experiments.terms import HeldOutFold, InTerms, apply
+from equipoise.experiments.terms import HeldOutFold, InTerms
 from equipoise.metrics import Floats, Indices
 
 

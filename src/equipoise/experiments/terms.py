@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
-from equipoise.decisions import PriorCorrectedClassifier, correct_prior, decide
-from equipoise.decisions.capacity import decide_by_alarms
+from equipoise.decisions import PriorCorrectedClassifier, correct_prior
 from equipoise.describing import Rule
 from equipoise.experiments.arms import weighted_priors
+from equipoise.experiments.outcome import PER, apply, most_probable
 from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval, within
@@ -24,8 +24,6 @@ from equipoise.text import listed
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
 
-PER = 1000
-"""Rows that outcomes are told for."""
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
 OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
@@ -227,10 +225,8 @@ class InTerms:
         """
         tables = []
         for fold in self.folds:
-            order = np.argsort(-fold.proba[:, self.positive], kind="stable")
-            alarm, own = np.zeros(len(order)), fold.weights[order]
-            alarm[order] = np.clip((alarms / PER * own.sum() - np.cumsum(own)) / own + 1, 0, 1)
-            costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(order), np.nan)
+            alarm = most_probable(fold.proba[:, self.positive], fold.weights, alarms / PER)
+            costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(alarm), np.nan)
             tables.append(self._outcomes(fold, alarm, costs))
         return self._intervals(pd.DataFrame(tables))
 
@@ -278,11 +274,6 @@ def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floa
     interval = corrected_interval(values, test_share=test_share)
     ends = (interval.mean if np.isclose(interval.mean, end) else end for end in (least, most))  # but for rounding
     return within(interval, *ends)
-
-
-def apply(rule: Rule, proba: Floats) -> Indices:
-    """Return class indices ``(n,)`` by a rule of an aim."""
-    return decide(proba, rule.offsets) if rule.offsets is not None else decide_by_alarms(proba, rule)
 
 
 def with_decision(comparison: "Comparison", recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:

@@ -1,6 +1,8 @@
 """A recipe on all rows of a table, within a time limit."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,18 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
+from equipoise.progress import OnSteps
 from equipoise.text import called
 from equipoise.training import OuterProblem
 from equipoise.training.processes import in_time
+from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
 
 
-def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
+def fit_whole(
+    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
     Parameters
@@ -38,6 +44,8 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
     seconds : float, optional
         Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
         warning.
+    on_steps : callable, optional
+        Called with the gradient steps done and in all, where their number is known: from a thread, and at the end.
 
     Returns
     -------
@@ -52,13 +60,17 @@ def fit_whole(model: Pipeline, dataset: Dataset, *, seconds: float | None = None
         If the rows have weights, which the classifier does not take.
     """
     given = fit_parameters(model[-1], dataset)
-    if seconds is None:
-        to_classifier = {f"classifier__{name}": value for name, value in given.items()}
-        return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-    return _told(in_time(_fit, model, dataset, given, Deadline(seconds), seconds=seconds))
+    with _counted(model[-1], dataset, on_steps) as tally:
+        if seconds is None:
+            to_classifier = {f"classifier__{name}": value for name, value in given.items()}
+            with counted_by(tally):
+                return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
+        return _told(in_time(_fit, model, dataset, given, Deadline(seconds), tally, seconds=seconds))
 
 
-def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
+def fit_all_rows(
+    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+) -> Pipeline:
     """Fit networks on all rows of the table that a data set is a sample of.
 
     The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file, from which
@@ -76,15 +88,15 @@ def fit_all_rows(model: Pipeline, dataset: Dataset, *, seconds: float | None = N
     """
     model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
     n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
-    with scratch(n_bytes) as folder:
+    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps) as tally:
         warnings.warn(
             f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
             "(another place: environment variable TMPDIR) and removed at the end.",
             stacklevel=2,
         )
         if seconds is None:
-            return _told(_fit(model, dataset, {}, None, folder))
-        return _told(in_time(_fit, model, dataset, {}, Deadline(seconds), folder, seconds=seconds))
+            return _told(_fit(model, dataset, {}, None, tally, folder))
+        return _told(in_time(_fit, model, dataset, {}, Deadline(seconds), tally, folder, seconds=seconds))
 
 
 def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
@@ -141,18 +153,18 @@ def fit_recipe(
     return fit_sampled(recipe, model, dataset, seconds=seconds)
 
 
-def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: float | None = None) -> Pipeline:
-    """Fit the classifier of a recipe as `fit_recipe` does; parameters as of `fit_whole`."""
+def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, **options: Any) -> Pipeline:
+    """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`."""
     if dataset.class_counts is None:
-        return fit_whole(model, dataset, seconds=seconds)
+        return fit_whole(model, dataset, **options)
     if draws_by_class(model[-1], dataset):
-        return fit_all_rows(model, dataset, seconds=seconds)
+        return fit_all_rows(model, dataset, **options)
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
         model[-1].set_params(class_priors=(whole / whole.sum()).tolist())
-        return fit_whole(model, dataset, seconds=seconds)
-    fitted = fit_whole(model, dataset, seconds=seconds)
+        return fit_whole(model, dataset, **options)
+    fitted = fit_whole(model, dataset, **options)
     before, after = (learned_priors(recipe, counts) for counts in (own, whole))
     if before is None or after is None:
         warnings.warn(
@@ -167,9 +179,7 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, *, seconds: floa
     return fitted
 
 
-def refit(
-    comparison: Comparison, dataset: Dataset, recipe: str | None = None, seconds: float | None = None
-) -> Pipeline:
+def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, **options: Any) -> Pipeline:
     """Fit a recipe, the winner by default, on all rows, as the comparison trained it, and ship it at its best reading.
 
     Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
@@ -180,8 +190,8 @@ def refit(
     comparison : Comparison
     dataset : Dataset
     recipe : str, optional
-    seconds : float, optional
-        Time limit: networks make fewer steps where needed.
+    **options
+        As of `fit_whole`: a time limit in ``seconds``, and ``on_steps``.
 
     Raises
     ------
@@ -204,7 +214,7 @@ def refit(
     model.steps[-1] = ("classifier", unfitted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each fold has reported them already
-        fitted = fit_whole(model, dataset, seconds=seconds)
+        fitted = fit_whole(model, dataset, **options)
         labels = np.unique(dataset.y.to_numpy())
         if comparison.aim.decides:
             return with_decision(comparison, name, fitted, labels)
@@ -213,7 +223,12 @@ def refit(
 
 
 def _fit(
-    model: Pipeline, dataset: Dataset, given: dict[str, Any], deadline: Deadline | None, folder: Path | None = None
+    model: Pipeline,
+    dataset: Dataset,
+    given: dict[str, Any],
+    deadline: Deadline | None,
+    tally: Tally,
+    folder: Path | None = None,
 ) -> tuple[Pipeline, list[str]]:
     """Fit a model, on all rows if there is a folder for them, and return what it warned of.
 
@@ -232,7 +247,8 @@ def _fit(
         if deadline is not None:
             limits |= _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
         before = {name: classifier.get_params()[name] for name in limits}
-        classifier.set_params(**limits).fit(numbers, labels, **given)
+        with counted_by(tally):
+            classifier.set_params(**limits).fit(numbers, labels, **given)
         classifier.set_params(**before)
     return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, dataset)]
 
@@ -248,12 +264,34 @@ def _to_table(dataset: Dataset) -> dict[str, Any]:
     return {} if dataset.weights is None else {"table__sample_weight": dataset.weights}
 
 
-def _limits(classifier: Any, seconds: float) -> dict[str, float]:
-    """Return a time limit for each part that has one; what is fitted once a fold, and then again, has its share."""
+@contextmanager
+def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps) -> Iterator[Tally]:
+    """Tell the gradient steps of a fit that are counted by a tally, where their number in all is known."""
+    total = _planned_steps(classifier, len(dataset.y))
+    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+        yield tally
+
+
+def _planned_steps(classifier: Any, n_rows: int) -> int:
+    """Return the gradient steps of the networks of a fit, 0 where their number is not known."""
+    networks = [each for each in (classifier, *classifier.get_params().values()) if isinstance(each, NeuralClassifier)]
+    if not networks:
+        return 0
+    trained = 2 if isinstance(networks[0].loss, OuterProblem) else 1  # a search, and then with what it found
+    return _fits(classifier) * trained * networks[0].n_members * networks[0].planned_steps(n_rows)
+
+
+def _fits(classifier: Any) -> int:
+    """Return how often the classifier within one is fitted: once, or once a fold and then again."""
     parameters = classifier.get_params()
     folds = [value or 5 for name, value in parameters.items() if name.rpartition("__")[2] == "cv"]
-    again = folds and not any(isinstance(value, AutoClassifier) for value in parameters.values())  # it has answers kept
-    each = seconds / (1 + max(folds)) if again else seconds
+    keeps_answers = any(isinstance(value, AutoClassifier) for value in parameters.values())
+    return 1 + max(folds) if folds and not keeps_answers else 1
+
+
+def _limits(classifier: Any, seconds: float) -> dict[str, float]:
+    """Return a time limit for each part that has one; what is fitted once a fold, and then again, has its share."""
+    parameters, each = classifier.get_params(), seconds / _fits(classifier)
     names = [name for name in parameters if name.rpartition("__")[2] == "max_time"]
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
 

@@ -32,6 +32,8 @@ def aligned(sample_weight: Weights, *arrays: Any) -> list[Any]:
 
 def label_column(y: ArrayLike, name: str) -> NDArray[Any]:
     """Return labels or groups as one column without missing values."""
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu":
+        return y  # nothing to convert, and nothing can be missing
     column = np.asarray(column_or_1d(readable(y)))
     if pd.isna(column).any():
         raise ValueError(f"{name} must not have missing values, got {pd.isna(column).sum()}; drop those rows")

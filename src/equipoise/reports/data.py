@@ -77,8 +77,8 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
         "problem": tables.problem_of(comparison, show_values),
         "protocol": asdict(comparison.protocol),
         "metrics": {name: {"title": m.title, "definition": m.definition} for name, m in METRICS.items()},
-        "failures": tables.failures(comparison),
-        "warnings": tables.warnings(comparison),
+        "failures": tables.failures(comparison, show_values),
+        "warnings": tables.warnings(comparison, show_values),
         "versions": comparison.versions,
     }
 

@@ -5,18 +5,20 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from equipoise.decisions import Aim
 from equipoise.experiments import Comparison
-from equipoise.experiments.terms import PER, InTerms
+from equipoise.experiments.outcome import PER
+from equipoise.experiments.terms import InTerms
 from equipoise.reports.curves import weight_above
 from equipoise.reports.files import replace_file
 from equipoise.reports.terms import capacity_share
@@ -41,11 +43,8 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
     OSError
         If the page cannot be written; nothing is left behind then.
     """
-    environment = Environment(
-        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, undefined=StrictUndefined
-    )
     script, style = (files("equipoise.reports").joinpath("templates", name).read_text("utf-8") for name in _PARTS)
-    page = environment.get_template("explore.html.j2").render(
+    page = _template().render(
         name=clean(short(comparison.problem["name"], 60)),
         made_by=comparison.versions["equipoise"],
         script=Markup(script),
@@ -56,6 +55,14 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
         per=PER,
     )
     replace_file(path, page)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("explore.html.j2")
 
 
 _PARTS = ("explore.js", "explore.css")

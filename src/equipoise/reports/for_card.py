@@ -3,16 +3,41 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from equipoise.decisions import Aim
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.reports.at_best import at_its_best
 from equipoise.reports.split import measured
 from equipoise.reports.text import without_values
-from equipoise.tables.finding import shortened
+from equipoise.tables.finding import LEFT_OUT, shortened
 
 if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
     from equipoise.datasets import Dataset
 
 _IMPORTANT = 6  # groups of columns that are named
+
+
+def facts_for_card(data: "Dataset", recipe: str, model: "Pipeline") -> dict[str, Any]:
+    """Return entries of ``about``: what a model was trained on, and the findings of the check without cells."""
+    counts = data.class_counts or data.y.value_counts().to_dict()
+    return {
+        "recipe": recipe,
+        "decision": getattr(model[-1], "decision", None),
+        "data": data.name,
+        "target": str(data.y.name),
+        "rows": data.n_rows,
+        "class_counts": {str(label): int(n) for label, n in counts.items()},
+        "left_out": [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns],
+        "roles": dict(data.roles),
+        **findings_for_card(data),
+    }
+
+
+def terms_for_card(aim: Aim) -> dict[str, Any]:
+    """Return entries of ``about``: the class of alarms, and the terms of the decision."""
+    positive = {"positive": str(aim.labels[aim.positive])}
+    return positive | ({"aim": str(aim)} if aim.decides else {})
 
 
 def findings_for_card(data: "Dataset", *, show_values: bool = False) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The report of a comparison: one HTML page that needs no network, no script and no other file."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from equipoise.describing import python_lines
@@ -131,6 +132,11 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
 
 def render(context: dict[str, Any]) -> str:
     """Return the page's HTML."""
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
         autoescape=True,
@@ -149,7 +155,7 @@ def render(context: dict[str, Any]) -> str:
         seconds,
     ]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2").render(context)
+    return environment.get_template("page.html.j2")
 
 
 def _clean(value: object) -> object:
@@ -184,8 +190,8 @@ def _context(
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
         "made_definitions": MADE_ROWS,
-        "failures": tables.failures(comparison),
-        "warnings": tables.warnings(comparison),
+        "failures": tables.failures(comparison, show_values),
+        "warnings": tables.warnings(comparison, show_values),
         "command": command,
         "examples": [] if pictures is None else pictures.examples(comparison),
         "mistakes": [] if pictures is None or not comparison.recipes else pictures.mistakes(comparison),

@@ -11,17 +11,22 @@ UNTREATED = "none"
 SIMPLE = ("logistic", UNTREATED, "gbdt", "lightgbm", "xgboost", "catboost")
 """Recipes without a treatment of the imbalance, the simplest first."""
 
+_SIDE_BY_SIDE = 3
 _SMALL = 0.05  # of what the best gains over a decision that looks at no feature: a difference that hardly matters
 
 
 def side_by_side(comparison: Comparison) -> dict[str, str]:
-    """Return the recipes to show side by side, with what each of them is: best, recommended, simplest baseline."""
-    best = comparison.by_terms.best if comparison.aim.decides else comparison.best
+    """Return the recipes to show side by side, three at least where as many are near the best, with what each is."""
+    near = comparison.by_terms.near_best if comparison.aim.decides else comparison.near_best
+    best = near[0]
     simplest = next((name for name in SIMPLE if name in comparison.recipes), None)
     parts: dict[str, list[str]] = {}
     for name, part in ((best, "best"), (comparison.winner, "recommended"), (simplest, "simplest")):
         if name is not None:
             parts.setdefault(name, []).append(part)
+    for name in near:
+        if len(parts) < _SIDE_BY_SIDE:
+            parts.setdefault(name, ["≈ best"])
     return {name: ", ".join(own) for name, own in parts.items()}
 
 

@@ -62,14 +62,23 @@ def problem_of(comparison: Comparison, show_values: bool) -> dict[str, Any]:
     problem["findings"] = comparison.findings
     if show_values:
         return problem
-    columns = [column["column"] for column in problem["columns"]]
-    named = {name for found in comparison.findings for name in found["columns"]}
-    names = {*columns, *problem["classes"], *problem["roles"].values(), *named}
+    hide = hiding(comparison, show_values)
     hidden = [
-        found | {key: without_values(found[key], names) for key in ("evidence", "remedy", "text") if key in found}
+        found | {key: hide(found[key]) for key in ("evidence", "remedy", "text") if key in found}
         for found in comparison.findings
     ]
-    return problem | {"findings": hidden, "notes": [without_values(note, names) for note in problem["notes"]]}
+    return problem | {"findings": hidden, "notes": [hide(note) for note in problem["notes"]]}
+
+
+def hiding(comparison: Comparison, show_values: bool) -> Callable[[str], str]:
+    """Return what replaces cells in a sentence on the table, unless values may be shown."""
+    if show_values:
+        return str
+    problem = comparison.problem
+    columns = [column["column"] for column in problem["columns"]]
+    named = {name for found in comparison.findings for name in found["columns"]}
+    names = {*columns, *problem["classes"], *problem["roles"].values(), *named, *comparison.protocol.recipes}
+    return lambda text: without_values(text, names)
 
 
 def ordered_metrics(comparison: Comparison) -> list[str]:
@@ -163,16 +172,18 @@ def made_rows(comparison: Comparison) -> list[dict[Any, Any]]:
     return [{**row, "label": comparison.classes[row["class"]]} for row in means.to_dict("records")]
 
 
-def failures(comparison: Comparison) -> list[tuple[str, str, int]]:
-    """Recipe, reason and number of cells, for all that failed."""
-    return _tally(comparison.failures, lambda cell: [cell.error])
+def failures(comparison: Comparison, show_values: bool) -> list[tuple[str, str, int]]:
+    """Recipe, reason and number of cells, for all that failed; cells of the table only where they may be shown."""
+    return _tally(comparison.failures, lambda cell: [cell.error], hiding(comparison, show_values))
 
 
-def warnings(comparison: Comparison) -> list[tuple[str, str, int]]:
-    """Recipe, warning and number of cells that raised it."""
-    return _tally(comparison.cells, lambda cell: cell.notes)
+def warnings(comparison: Comparison, show_values: bool) -> list[tuple[str, str, int]]:
+    """Recipe, warning and number of cells that raised it; cells of the table only where they may be shown."""
+    return _tally(comparison.cells, lambda cell: cell.notes, hiding(comparison, show_values))
 
 
-def _tally(cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]]) -> list[tuple[str, str, int]]:
-    tally = Counter((cell.arm, message) for cell in cells for message in messages(cell))
-    return [(recipe, message or "", times) for (recipe, message), times in tally.items()]
+def _tally(
+    cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]], hide: Callable[[str], str]
+) -> list[tuple[str, str, int]]:
+    tally = Counter((cell.arm, hide(message or "")) for cell in cells for message in messages(cell))
+    return [(recipe, message, times) for (recipe, message), times in tally.items()]

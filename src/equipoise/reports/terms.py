@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from equipoise.experiments import Comparison
 from equipoise.experiments.by_terms import TITLES
+from equipoise.experiments.outcome import PER, apply
 from equipoise.experiments.statistics import Interval
-from equipoise.experiments.terms import CAPACITIES, OUTCOMES, PER, HeldOutFold, InTerms, apply
+from equipoise.experiments.terms import CAPACITIES, OUTCOMES, HeldOutFold, InTerms
 from equipoise.reports import plots
 from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
 from equipoise.reports.strength import side_by_side

@@ -21,6 +21,7 @@ _UNPRINTABLE = [
     0xFFFF,
 ]
 _QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)""")
+_CODE = re.compile(r"`([^`]*)`|(?<!\S)--[a-z][a-z-]*")
 _MISSING = re.compile(r"(--missing-values ).*?(?=\.?$|[.;] )")
 _REPLACEMENTS = dict.fromkeys(_UNPRINTABLE, "\ufffd")
 
@@ -73,11 +74,15 @@ def short_within(text: str, limit: int = 28) -> str:
 
 
 def marked(text: str) -> Markup:
-    """Mark text between backticks as code and escape everything.
+    """Mark text between backticks, and options of commands, as code, and escape everything.
 
     Examples
     --------
-    >>> marked("a < b: `c`")
-    Markup('a &lt; b: <code>c</code>')
+    >>> marked("a < b: `c`, or --d-e")
+    Markup('a &lt; b: <code>c</code>, or <code class="option">--d-e</code>')
     """
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(clean(text)))))
+    return Markup(_CODE.sub(_as_code, str(escape(clean(text)))))
+
+
+def _as_code(found: re.Match[str]) -> str:
+    return f"<code>{found[1]}</code>" if found[1] is not None else f'<code class="option">{found[0]}</code>'

@@ -247,7 +247,7 @@ def _use(comparison: Comparison) -> str:
     if comparison.not_saved:
         return f"The model was not saved: {comparison.not_saved}"
     winner = comparison.winner
-    how = f"deciding for {comparison.aim}" if comparison.aim.decides else read_as(comparison, winner)
+    how = f"deciding by your terms ({comparison.aim})" if comparison.aim.decides else read_as(comparison, winner)
     name = f"{called(winner)} ({recipes.describe(winner)}){f' {how}' if how else ''}"
     trust = " --trust" if recipes.is_native(winner) else ""
     model = (

@@ -8,8 +8,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments.by_terms import TITLES, goal_of
 from equipoise.reports import plots
 from equipoise.reports.svg import MUTED, SERIES, drawing, inline
+from equipoise.reports.tables import hiding
 from equipoise.reports.text import short
 from equipoise.text import listed, number, percent
 
@@ -28,7 +30,7 @@ def why(comparison: Comparison, groups: Groups, show_values: bool) -> dict[str, 
     found = reasons.get("importance", [])
     return {
         "recipe": comparison.winner,
-        "metric": METRICS[comparison.metric].title,
+        "ranked_by": _ranked_by(comparison),
         "label": comparison.classes[comparison.aim.positive],
         "notes": reasons.get("notes", []),
         "n_columns": len(found),
@@ -43,6 +45,11 @@ def why(comparison: Comparison, groups: Groups, show_values: bool) -> dict[str, 
     }
 
 
+def _ranked_by(comparison: Comparison) -> str:
+    """Return what the winner was chosen by, as a title."""
+    return TITLES[goal_of(comparison.aim)] if comparison.aim.decides else METRICS[comparison.metric].title
+
+
 def reasons_of(comparison: Comparison, show_values: bool) -> dict[str, Any]:
     """Return what is known of the winner's reasons, categories by name only where values may be shown."""
     reasons = comparison.reasons if comparison.reasons.get("recipe") == comparison.winner else {}
@@ -52,7 +59,8 @@ def reasons_of(comparison: Comparison, show_values: bool) -> dict[str, Any]:
         curve if curve["kind"] in ("number", "date") else curve | {"values": _numbered("category", curve["values"])}
         for curve in reasons["curves"]
     ]
-    return reasons | {"curves": curves}
+    hide = hiding(comparison, show_values)
+    return reasons | {"curves": curves, "notes": [hide(note) for note in reasons["notes"]]}
 
 
 def groups_of(groups: Groups, show_values: bool) -> dict[str, list[dict[str, Any]]]:
@@ -117,7 +125,6 @@ def _name(columns: Sequence[str], limit: int = 24) -> str:
 def _importance(comparison: Comparison, records: Sequence[Mapping[str, Any]]) -> Figure:
     shown = records[:_SHOWN]
     means, lows, highs = (np.array([record[key] for record in shown]) for key in ("mean", "low", "high"))
-    title = METRICS[comparison.metric].title
     return plots.intervals(
         [_name(record["columns"]) for record in shown],
         means,
@@ -125,7 +132,7 @@ def _importance(comparison: Comparison, records: Sequence[Mapping[str, Any]]) ->
         highs,
         near=lows > 0,
         line=0.0,
-        label=f"{title}, loss by permutation",
+        label=f"{_ranked_by(comparison)}, change for the worse",
     )
 
 

@@ -39,23 +39,23 @@ class Variant:
     Attributes
     ----------
     search : RowSearch
+    network : callable
+        ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
     bootstrap : bool
         Rare rows drawn with replacement.
     holds_out : bool
         Whether the objective wants rows that do not train before the search has ended.
     standardize : bool
-    network : callable
-        ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
     returns_best : bool
         Whether the network is that of the last accepted step; else that of the last step.
     """
 
     search: RowSearch
-    bootstrap: bool
-    holds_out: bool
-    standardize: bool
-    network: Callable[[tuple[int, ...], int], Network]
-    returns_best: bool
+    network: Callable[[tuple[int, ...], int], Network] = lambda hidden, _: hidden
+    bootstrap: bool = False
+    holds_out: bool = False
+    standardize: bool = True
+    returns_best: bool = True
 
 
 def _printed_network(hidden: tuple[int, ...], n_classes: int) -> Network:
@@ -87,14 +87,7 @@ _PRINTED = RowSearch(
 )
 
 VARIANTS = {
-    "paper": Variant(
-        _PRINTED,
-        bootstrap=False,
-        holds_out=False,
-        standardize=True,
-        network=_printed_network,
-        returns_best=True,
-    ),
+    "paper": Variant(_PRINTED, _printed_network),
     "authors": Variant(
         replace(
             _PRINTED,
@@ -105,10 +98,9 @@ VARIANTS = {
             restore=False,
             burn_in=(0.15, 0.07),
         ),
+        _authors_network,
         bootstrap=True,
-        holds_out=False,
         standardize=False,
-        network=_authors_network,
         returns_best=False,
     ),
     "default": Variant(
@@ -123,11 +115,7 @@ VARIANTS = {
             n_iter_no_change=20,
             balanced=True,
         ),
-        bootstrap=False,
         holds_out=True,
-        standardize=True,
-        network=lambda hidden, _: hidden,
-        returns_best=True,
     ),
 }
 """Modes by name. Where the paper is silent (steps, tolerance, epochs), its authors' code gives the value."""

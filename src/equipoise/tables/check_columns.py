@@ -63,11 +63,11 @@ def _in_words(name: str) -> str:
 
 
 def _are_written_as_keys(cells: pd.Series) -> bool:
-    """Tell whether nearly all texts have one pattern of letters and at least three digits."""
-    shapes = pd.Series(cells.unique()[:1000]).astype(str).str.replace(r"\d", "0", regex=True)
-    shapes = shapes.str.replace(r"[^\W\d_]", "A", regex=True)
-    [(shape, count)] = shapes.value_counts().head(1).items()
-    return count > NEARLY_ALL * len(shapes) and shape.count("0") >= 3 and " " not in shape
+    """Tell whether nearly all texts have one pattern of at least three digits, and letters or nothing beside them."""
+    shapes = [re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "0", str(text))) for text in cells.unique()[:1000]]
+    [(shape, count)] = Counter(shapes).most_common(1)
+    beside = "A" in shape or not shape.strip("0")
+    return count > NEARLY_ALL * len(shapes) and shape.count("0") >= 3 and beside and " " not in shape
 
 
 def contents(sample: Sample) -> Iterator[Finding]:
@@ -128,13 +128,13 @@ def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) 
     found = {v: n for v, n in counts.items() if v < low or v > high or (n >= 3 and abs(v) >= 9)}
     if found:
         texts = {f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}": n for value, n in sorted(found.items())}
-        said = listed((f"{text} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
+        said = listed((f"{text!r} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
         yield Finding(
             "caution",
             "sentinel",
             (name,),
-            f"Column {name!r} holds {said}, apart from all others ({others.min():g} to {others.max():g}): this may "
-            "stand for a missing value.",
+            f"Column {name!r} holds {said}, apart from all others ('{others.min():g}' to '{others.max():g}'): this "
+            "may stand for a missing value.",
             f"If so, use {option('--missing-values', *list(texts)[:5])}.",
         )
 

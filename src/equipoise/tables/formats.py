@@ -67,10 +67,10 @@ _TIME = (
     r"(?:(?:\s*[T,]\s*|\s+)(?P<H>\d{1,2})[:h](?P<M>\d{2})(?::(?P<S>\d{2}(?:[.,]\d+)?))?\s*(?P<half>[AaPp])?"
     r"(?:\.?[Mm]\.?)?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?$"
 )
-_WEEKDAY = r"^(?:\p{L}{2,9}\.?,\s+)?"
+_WEEKDAY = r"^(?:\p{L}\p{L}+\.?,\s+)?"
 _YEAR_FIRST = r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"
-_DAY_NAMED = r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[ -]*(?P<m>\p{L}{3,10})\.?,?[ -]*(?P<y>\d{4}|\d{2})"
-_MONTH_NAMED = r"(?P<m>\p{L}{3,10})\.?[ -](?P<d>\d{1,2})(?:st|nd|rd|th)?(?:,|[ -])\s*(?P<y>\d{4})"
+_DAY_NAMED = r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[ -]*(?P<m>\p{L}+)\.?,?[ -]*(?P<y>\d{4}|\d{2})"
+_MONTH_NAMED = r"(?P<m>\p{L}+)\.?[ -](?P<d>\d{1,2})(?:st|nd|rd|th)?(?:,|[ -])\s*(?P<y>\d{4})"
 _DAY_FIRST = r"(?P<d>\d{1,2})[./-](?P<m>\d{1,2})[./-](?P<y>\d{4}|\d{2})"
 _MONTH_FIRST = r"(?P<m>\d{1,2})[./-](?P<d>\d{1,2})[./-](?P<y>\d{4}|\d{2})"
 _ORDERS = {"dates": (), "dayfirst": (_DAY_FIRST,), "monthfirst": (_MONTH_FIRST,)}
@@ -166,12 +166,14 @@ def read_dates(cells: Cells, written: str) -> Numbers:
     if "%" in written:
         stamps = pd.to_datetime(pd.Series(cells.to_pylist(), dtype=object), format=written, errors="coerce", utc=True)
         return np.asarray((stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1), dtype=np.float64)
-    days = np.full(len(cells), np.nan)
+    days, unread = np.full(len(cells), np.nan), _where(pc.is_valid(cells)).nonzero()[0]
     for order in (_YEAR_FIRST, *_ORDERS[written], _DAY_NAMED, _MONTH_NAMED):
-        found = pc.extract_regex(cells, _WEEKDAY + order + _TIME)
-        rows = np.flatnonzero(np.isnan(days) & _where(pc.is_valid(found)))
-        if rows.size:
-            days[rows] = _days(found.take(pa.array(rows)))
+        if not unread.size:
+            break
+        found = pc.extract_regex(cells.take(pa.array(unread)), _WEEKDAY + order + _TIME)
+        if (fits := _where(pc.is_valid(found))).any():
+            days[unread[fits]] = _days(found.filter(pa.array(fits)))
+            unread = unread[np.isnan(days[unread])]
     return days
 
 
@@ -242,7 +244,8 @@ def find_date_format(
     cells: Cells, counts: NDArray[np.int64], choices: Sequence[str] = DATES, agreement: float = AGREEMENT
 ) -> str | None:
     """Return the format in which most cells are dates; parameters as for `find_number_format`."""
-    if not pc.any(pc.match_substring_regex(cells, r"\d")).as_py():
+    least = r"\d" if any("%" in written for written in choices) else r"\d\D+\d"
+    if not pc.any(pc.match_substring_regex(cells, least)).as_py():
         return None  # at once: the patterns are costly
     return _find(cells, counts, choices, read_dates, agreement)
 

@@ -41,13 +41,13 @@ def far_apart(names: Sequence[str], X: NDArray[np.floating]) -> list[str]:
     for name, column, low, high in zip(names, X.T, *reach(X)):
         apart = column[(column < low) | (column > high)]
         if apart.size:
-            shown = listed(map(spelling, pd.unique(apart)[:5]))
+            spelled = [spelling(value) for value in pd.unique(apart)[:5]]
             notes.append(
                 f"Column {name!r}: {apart.size} of {counted(np.sum(~np.isnan(column)), 'value')} stand far apart "
-                f"from the others ({shown}, where the others lie between {column[column >= low].min():g} and "
-                f"{column[column <= high].max():g}): they count as the nearest of those. If they stand for "
-                f"missing values, say so: missing_values=[{shown.split(', ')[0]!r}], on the command line "
-                f"--missing-values {shown.split(', ')[0]}."
+                f"from the others ({listed(map(repr, spelled))}, where the others lie between "
+                f"'{column[column >= low].min():g}' and '{column[column <= high].max():g}'): they count as the nearest "
+                f"of those. If they stand for missing values, say so: missing_values=[{spelled[0]!r}], on the command "
+                f"line --missing-values {spelled[0]}."
             )
     return notes
 

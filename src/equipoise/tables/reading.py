@@ -174,6 +174,18 @@ def file_columns(
     return list(read_table(path, header=header, missing_values=missing_values).columns)
 
 
+def delimiter_of(path: Path, *, header: bool = True, delimiter: str | None = None, encoding: str | None = None) -> str:
+    """Return what separates the cells of a text file; a comma for a table of another kind."""
+    path, ending = _checked(path, ())
+    if ending not in TEXT:
+        return ","
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as reading says
+        return find_dialect(
+            _opener(path), str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
+        ).delimiter
+
+
 def table_name(path: Path) -> str:
     """Return the name of a table's file, without the endings of its format and its packing.
 

@@ -81,15 +81,15 @@ class Sample:
     @cached_property
     def distinct(self) -> dict[str, float]:
         """Number of different values in a known cell, of each column that is not one of fractions."""
-        whole = {str(name): cells for name, cells in self.X.items() if not self._holds_fractions(str(name))}
+        whole = {str(name): cells for name, cells in self.X.items() if not self._holds_fractions(str(name), cells)}
         return {name: cells.nunique() / max(1, int(cells.notna().sum())) for name, cells in whole.items()}
 
-    def _holds_fractions(self, name: str) -> bool:
+    def _holds_fractions(self, name: str, cells: pd.Series) -> bool:
         """Tell whether a column holds numbers of which some are no integers, however they are written."""
-        if self.X[name].dtype.kind == "f":
-            return not _is_whole(self.X[name])
+        if cells.dtype.kind == "f":
+            return not _is_whole(cells.to_numpy())
         read = self.values[name]
-        return self.kinds[name] == "number" and name not in self.misfits and not _is_whole(pd.Series(read))
+        return self.kinds[name] == "number" and name not in self.misfits and not _is_whole(read)
 
     @cached_property
     def names_rows(self) -> dict[str, bool]:
@@ -208,22 +208,20 @@ class Sample:
         return found
 
 
-def _is_whole(cells: pd.Series) -> bool:
+def _is_whole(cells: NDArray[np.floating[Any]]) -> bool:
     """Tell whether floats are integers, such as identifiers beside missing ones."""
     for part in (cells[:1000], cells):
-        known = part.dropna().to_numpy()
+        known = part[~np.isnan(part)]
         if not (len(known) and np.isfinite(known).all() and (known == np.rint(known)).all()):
             return False
     return True
 
 
 def _identifies(sample: Sample, name: str) -> str:
-    column = sample.X[name]
-    known = column.dropna()
-    if len(known) < NEARLY_ALL * len(column):
-        return ""
     share = sample.distinct.get(name, 0.0)
-    if share > NEARLY_ALL and (numbers := _integers(sample, name)) is not None:
+    if share <= NEARLY_ALL or len(known := sample.X[name].dropna()) < NEARLY_ALL * len(sample.X):
+        return ""
+    if (numbers := _integers(sample, name)) is not None:
         values, rows = numbers
         steps = np.diff(values)
         if (steps > 0).mean() > 0.9:
@@ -235,12 +233,7 @@ def _identifies(sample: Sample, name: str) -> str:
             return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
         return ""
     read = sample.columns[name]
-    if (
-        isinstance(read, TextColumn)
-        and sample.values is not None
-        and sample.kinds[name] == "category"
-        and share > NEARLY_ALL
-    ):
+    if isinstance(read, TextColumn) and sample.values is not None and sample.kinds[name] == "category":
         words = np.mean([len(text.split()) for text in read.levels[:1000]])
         if words < _FEW_WORDS:
             return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"

@@ -204,8 +204,7 @@ def _each(parts: Sequence[Any], function: Callable[[list[Tensor]], Tensor]) -> A
 def _rows(values: "Rows | ClassCodes", index: Tensor, role: int = 0) -> Tensor:
     if hasattr(values, "plain"):
         return cast("AugmentedRows", values).gather(index, role)
-    stored = cast("Tensor | CompactRows | ClassCodes", values)
-    return stored.index_select(0, index.flatten()).view(*index.shape, *stored.shape[1:])
+    return cast("Tensor", values).index_select(0, index.flatten()).view(*index.shape, *values.shape[1:])
 
 
 class DropoutMasks:

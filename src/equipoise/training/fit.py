@@ -20,6 +20,7 @@ from equipoise.training.loop import StackTraining
 from equipoise.training.processes import outcome_of, side_by_side
 from equipoise.training.results import TrainedNetwork
 from equipoise.training.stacks import build_stack, plan_stacks
+from equipoise.training.tally import tallies, tally_in_use
 from equipoise.training.task import Task
 
 Networks = dict[int, TrainedNetwork]
@@ -50,7 +51,7 @@ def fit(
     max_time : float, optional
         Time limit in seconds for all tasks, divided among stacks by their gradient steps.
     on_progress : callable, optional
-        Called with the numbers of network steps done and in all; with several processes, after each stack.
+        Called with the numbers of network steps done and in all, now and then; with several processes from a thread.
     on_stack : callable, optional
         Called after each stack with its networks by task number, for instance to store them.
     on_failure : callable, optional
@@ -91,7 +92,8 @@ def fit(
         warnings.warn(caution, TwiceCorrectedWarning, stacklevel=2)
     counter = _Counter(sum(task.planned_steps for task in tasks), on_progress)
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
-    trained = _one_by_one(stacks, max_time, counter) if n_jobs == 1 else _side_by_side(stacks, n_jobs, max_time)
+    work = stacks, max_time, counter
+    trained = _one_by_one(*work) if n_jobs == 1 else _side_by_side(*work, n_jobs)
     results: Networks = {}
     with _closed(trained):
         for stack, networks in trained:
@@ -123,15 +125,27 @@ class _Counter:
 
     def __init__(self, total: int, tell: OnSteps | None) -> None:
         self.total, self.settled, self.running, self._tell = total, 0, 0, tell
+        self._told, self._tally = 0, tally_in_use()
 
     def advance(self, steps: int) -> None:
         self.running += steps
-        if self._tell is not None:
-            self._tell(self.settled + self.running, self.total)
+        self._report()
 
     def settle(self, steps: int) -> None:
         self.settled, self.running = self.settled + steps, 0
-        self.advance(0)
+        self._report()
+
+    def look(self, done: int) -> None:
+        """Report what processes have done, in stacks that are settled and in others."""
+        self.running = max(0, done - self.settled)
+        self._report()
+
+    def _report(self) -> None:
+        before, self._told = self._told, max(self._told, min(self.total, self.settled + self.running))
+        if self._tally is not None:
+            self._tally(self._told - before)
+        if self._tell is not None:
+            self._tell(self._told, self.total)
 
 
 def _steps(stack: Stack) -> int:
@@ -150,12 +164,21 @@ def _one_by_one(
 
 
 def _side_by_side(
-    stacks: Sequence[Stack], n_jobs: int, max_time: float | None
+    stacks: Sequence[Stack], max_time: float | None, counter: _Counter, n_jobs: int
 ) -> Generator[tuple[Stack, Networks | Exception], None, None]:
-    total = sum(map(_steps, stacks))
-    shares = [None if max_time is None else max_time * min(1.0, n_jobs * _steps(s) / total) for s in stacks]
-    for number, networks in side_by_side(_train, list(zip(stacks, shares, strict=True)), n_jobs):
-        yield stacks[number], networks
+    steps = list(map(_steps, stacks))
+    total, finished = sum(steps), set[int]()
+    shares = [None if max_time is None else max_time * min(1.0, n_jobs * own / total) for own in steps]
+
+    def look(made: list[int]) -> None:
+        known = zip(steps, made, strict=True)
+        counter.look(sum(all_ if n in finished else min(all_, done) for n, (all_, done) in enumerate(known)))
+
+    with tallies(len(stacks), look) as counts:
+        jobs = list(zip(stacks, shares, counts, strict=True))
+        for number, networks in side_by_side(_train, jobs, n_jobs):
+            finished.add(number)
+            yield stacks[number], networks
 
 
 def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None) -> Networks:

@@ -25,6 +25,8 @@ from equipoise.training.step_losses import StepLosses, mask_of_absent, training_
 from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, replica_state
 from equipoise.training.task import Settings, Task
 
+_TELLS = 1.0  # seconds between reports of steps
+
 
 class StackTraining:
     """Trains the networks of one stack, each on its own rows, until each has stopped.
@@ -154,12 +156,16 @@ class StackTraining:
         return [self._network(replica, seconds) for replica in range(len(self.tasks))]
 
     def _block(self, length: int) -> None:
-        for batch, masks in self.batches.block(length):
+        told, when = 0, time.monotonic()
+        for step, (batch, masks) in enumerate(self.batches.block(length), start=1):
             self._step(*batch, masks)
             self.done += 1
             if self._out_of_time():
                 break
-        self.on_steps(length * len(self.replicas))
+            if time.monotonic() - when > _TELLS:
+                self.on_steps((step - told) * len(self.replicas))
+                told, when = step, time.monotonic()
+        self.on_steps((length - told) * len(self.replicas))
 
     def _step(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> None:
         self.inner_losses.set_progress(self._progress(self.done))

@@ -105,8 +105,8 @@ class Settings:
         Share of the run over which an exponential average of the weights reaches back; the network then has the
         averaged weights. 0 keeps the last ones.
     precision : {"float32", "bfloat16", "auto"}
-        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors with units
-        for it (AMX, AVX-512 BF16) and on GPUs that have it. Weights and losses stay float32.
+        Of the products in the network, for modules. ``"auto"`` is bfloat16 for convolutions on processors that
+        gain by it (AMX, or AMD's AVX-512 BF16) and on GPUs that have it. Weights and losses stay float32.
     eps : float
         Added to the root of Adam's second moment.
     schedule : {"one_cycle", "constant", "plateau", "cosine", "step", "triangle"}

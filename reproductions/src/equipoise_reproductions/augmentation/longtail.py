@@ -28,7 +28,7 @@ from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import SEARCHED, Policy, cuda, searched
 from equipoise_reproductions.augmentation.study import recall_columns, run_missing, trained
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
-from equipoise_reproductions.claims import Claim, Statement
+from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 
 FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2
@@ -173,11 +173,6 @@ def table(scores: pd.DataFrame, augmented: bool, n_steps: int) -> pd.DataFrame:
                 "cost in steps": number(own["passes"].mean() / n_steps, 1),
             }
     return pd.DataFrame(rows).T.rename_axis("method")
-
-
-def in_words(value: Interval) -> str:
-    """Write a mean and its interval."""
-    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)})"
 
 
 def claims(scores: pd.DataFrame) -> list[Claim]:

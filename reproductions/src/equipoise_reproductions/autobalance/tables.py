@@ -9,6 +9,7 @@ from equipoise.text import number
 from equipoise_reproductions.autobalance.arms import DEFAULT, SEARCHES, SOLVERS, STARTS, TABLES, TITLES, autobalance
 from equipoise_reproductions.autobalance.scores import BALANCED_ERROR, GROUP_SCORES, SCORED
 from equipoise_reproductions.autobalance.splits import RETRAINED, SIDES
+from equipoise_reproductions.claims import in_words
 from equipoise_reproductions.over_sets import wilcoxon_holm
 from equipoise_reproductions.tables import Tables, by_family
 
@@ -110,11 +111,6 @@ def strengths(chosen: pd.DataFrame) -> pd.DataFrame:
     text = chosen.assign(text=[f"{tau:g}, {gamma:g}" for tau, gamma in zip(chosen["tau"], chosen["gamma"])])
     wide = text.pivot_table(index="method", columns="seed", values="text", aggfunc="first")
     return wide.rename(index=TITLES, columns=lambda seed: f"seed {seed}")
-
-
-def in_words(value: Interval) -> str:
-    """Write a mean and its interval."""
-    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)})"
 
 
 def groups(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:

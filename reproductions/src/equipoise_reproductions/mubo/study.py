@@ -10,7 +10,7 @@ from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.search import search_figure
 from equipoise.text import number
-from equipoise_reproductions.claims import Claim
+from equipoise_reproductions.claims import Claim, in_words
 from equipoise_reproductions.mubo import claims, plots, protocol, results, runs, tables
 from equipoise_reproductions.mubo.protocol import (
     ANEW,
@@ -133,9 +133,9 @@ def chosen(scores: pd.DataFrame, sources: Sequence[Source], metric: str) -> pd.D
 def _difference(table: pd.DataFrame, first: str, second: str) -> str:
     if not {first, second} <= set(table):
         return "–"
-    mean, low, high = corrected_interval(table[first] - table[second], test_share=TEST_SHARE)
+    gain = corrected_interval(table[first] - table[second], test_share=TEST_SHARE)
     means = f"{number(table[first].mean())}, {number(table[second].mean())}"
-    return f"{means}; {number(mean)} ({number(low)} to {number(high)})"
+    return f"{means}; {in_words(gain)}"
 
 
 def redundancy(histories: pd.DataFrame) -> pd.DataFrame:

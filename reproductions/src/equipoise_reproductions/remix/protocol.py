@@ -10,6 +10,7 @@ from typing import Any
 from equipoise.batches import BalancedBatchSampler, BatchSMOTE, MixUp, ReMix
 from equipoise.training import Settings
 from equipoise_reproductions.data import rows
+from equipoise_reproductions.networks import KERAS_ADAM
 
 ALPHA = 0.1
 """The Beta parameter of the paper's tables."""
@@ -183,15 +184,12 @@ def settings(problem: Problem, n_features: int, n_rows: int, method: Method, eff
     """How a method's networks are trained on ``n_rows`` training rows."""
     source = problem.source
     epoch_steps = max(1, n_rows // source.batch_size)
-    return Settings(
+    return replace(
+        KERAS_ADAM,
         network=(hidden_width(source, n_features),) * 3,
         batch_size=min(source.batch_size, n_rows),
         max_steps=effort.epochs_of(problem, method) * epoch_steps,
         epoch_steps=epoch_steps,
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        optimizer="adam",
-        eps=1e-7,
         schedule="plateau",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),

@@ -11,7 +11,7 @@ from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.reports.svg import drawing
 from equipoise.text import count, number
-from equipoise_reproductions.claims import Claim, Statement
+from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import (
     claims,
@@ -107,11 +107,11 @@ def _change(scores: pd.DataFrame, longer: str, shorter: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for metric, title in results.METRICS.items():
         table = scores.pivot_table(index=["repeat", "fold"], columns="method", values=metric).dropna()
-        mean, low, high = corrected_interval(table[longer] - table[shorter], test_share=0.5)
+        change = corrected_interval(table[longer] - table[shorter], test_share=0.5)
         texts |= {
             f"{title}, fewer": number(table[shorter].mean()),
             f"{title}, 500": number(table[longer].mean()),
-            f"{title}, change": f"{number(mean)} ({number(low)} to {number(high)})",
+            f"{title}, change": in_words(change),
         }
     return texts
 

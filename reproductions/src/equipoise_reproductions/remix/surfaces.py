@@ -6,7 +6,7 @@ treatment is trained many times, each time with rare rows of its own. The two cl
 the surface that a calibrated network would show is drawn and measured as well: `TRUTH`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ from equipoise.metrics import balanced_brier_score, g_mean
 from equipoise.reports.plots import FONT, calm
 from equipoise.reports.svg import GROUND, INK, MUTED, SERIES
 from equipoise.text import number
-from equipoise.training import FittedEnsemble, Settings, Task, fit
+from equipoise.training import FittedEnsemble, Task, fit
+from equipoise_reproductions.networks import KERAS_ADAM
 from equipoise_reproductions.remix.ring import Ring
 from equipoise_reproductions.remix.sketches import wide_figure
 
@@ -104,17 +105,13 @@ def train_surfaces(*, n_seeds: int = 10, n_epochs: int = 150, random_state: int 
 def _task(ring: Ring, treatment: str, seed: int, n_epochs: int) -> Task:
     rows = ring.rows(seed)
     epoch_steps = len(rows) // _BATCH_SIZE
-    settings = Settings(
+    settings = replace(
+        KERAS_ADAM,
         network=(_WIDTH,) * 3,
         batch_transform=TREATMENTS[treatment],
         batch_size=_BATCH_SIZE,
         max_steps=n_epochs * epoch_steps,
         epoch_steps=epoch_steps,
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        optimizer="adam",
-        eps=1e-7,
-        schedule="constant",
         initialization="glorot_uniform",
         dropout=(0.1, 0.1, 0.0),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from equipoise.experiments.statistics import corrected_interval
 from equipoise.progress import OnProgress
 from equipoise.text import number
-from equipoise_reproductions.claims import Claim, Statement
+from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.remix import results, runs, tables, texts
 from equipoise_reproductions.remix.protocol import ALPHA, BASELINE, FULL, PAPER, PRIOR_CORRECTED, QUICK, REMIX, Effort
@@ -66,9 +66,8 @@ def gains(scores: pd.DataFrame, metric: str, titles: Mapping[str, str] = TITLES)
     """Mean gain of methods over the baseline and its 95% interval, over the ratios of a source; a row a source."""
     rows = {
         str(source): {
-            title: f"{number(mean)} ({number(low)} to {number(high)})"
+            title: in_words(corrected_interval(gain(part, metric, name, BASELINE.name), test_share=0.5))
             for name, title in titles.items()
-            for mean, low, high in [corrected_interval(gain(part, metric, name, BASELINE.name), test_share=0.5)]
         }
         for source, part in scores.groupby("source", sort=False)
     }

@@ -16,7 +16,7 @@ from equipoise.experiments.splits import Fold
 from equipoise.losses import Loss
 from equipoise.networks import ScalarHead
 from equipoise.training import Settings, Table
-from equipoise_reproductions.networks import Drawn, Network
+from equipoise_reproductions.networks import KERAS_ADAM, Drawn, Network
 from equipoise_reproductions.smotified_gan.made import methods_of, stored_rows
 from equipoise_reproductions.smotified_gan.protocol import BATCH_SIZE, HIDDEN, Effort, Source
 from equipoise_reproductions.smotified_gan.rows import Split
@@ -56,17 +56,13 @@ def linear_output(input_shape: tuple[int, ...], n_classes: int) -> ScalarHead:
 def settings(loss: str, epochs: int, n_rows: int) -> Settings:
     """Return how a classifier trains: Keras's Adam for so many passes over so many rows."""
     steps = math.ceil(n_rows / BATCH_SIZE)
-    return Settings(
+    return replace(
+        KERAS_ADAM,
         network=linear_output,
         loss=LOSSES[loss],
         batch_size=BATCH_SIZE,
         max_steps=epochs * steps,
         epoch_steps=steps,
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        optimizer="adam",
-        eps=1e-7,
-        schedule="constant",
     )
 
 

@@ -70,7 +70,7 @@ function cells(row, tag, texts) {
 
 function command(found) {
   const base = data.recipes[state.recipe].command;
-  const share = Number((100 * found.share).toPrecision(3));
+  const share = Number((100 * (state.mode === "capacity" ? state.share : found.share)).toPrecision(3));
   const noAlarm = !(share > 0 && share < 100);
   const byCost = state.mode === "cost";
   if (byCost && !data.binary) return [null, "Costs of several classes are a table: equipoise compare ... --cost costs.csv"];

@@ -1,0 +1,55 @@
+"""Steps counted across processes."""
+
+import time
+
+import numpy as np
+import pytest
+
+from equipoise.training import Settings, Table, Task, fit
+from equipoise.training.processes import side_by_side
+from equipoise.training.tally import Tally, counted_by, tallies
+
+
+def tasks(n=4, steps=30, **settings):
+    rows = Table(np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.arange(40) % 2, 2)
+    return [Task(rows, seed, Settings(network=(4 + seed,), max_steps=steps, **settings)) for seed in range(n)]
+
+
+def test_processes_add_to_one_file(tmp_path):
+    tally = Tally(str(tmp_path / "steps"))
+    assert tally.steps == 0
+    outcomes = list(side_by_side(tally, [(3,)] * 10, 2))
+    assert len(outcomes) == 10 and tally.steps == 30
+
+
+def test_without_its_folder_nothing_is_counted(tmp_path):
+    tally = Tally(str(tmp_path / "elsewhere" / "steps"))
+    tally(5)
+    assert tally.steps == 0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_tally_counts_the_steps_of_any_fit_within_it(n_jobs, tmp_path):
+    tally = Tally(str(tmp_path / "steps"))
+    with counted_by(tally):
+        fit(tasks(), n_jobs=n_jobs)
+        fit(tasks(1))
+    assert tally.steps == 5 * 30
+    fit(tasks(1))  # after it
+    assert tally.steps == 5 * 30
+
+
+def test_steps_are_told_while_processes_train():
+    told = []
+    fit(tasks(2, steps=10**7), n_jobs=2, max_time=8.0, on_progress=lambda done, total: told.append((done, total)))
+    done = [steps for steps, _ in told]
+    assert done == sorted(done) and done[-1] == 2 * 10**7 and {total for _, total in told} == {2 * 10**7}
+    assert any(0 < steps < 10**7 for steps in done)  # before any network is done
+
+
+def test_an_error_of_the_listener_is_raised_at_the_end():
+    def stop(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), tallies(1, stop):
+        time.sleep(1.5)
