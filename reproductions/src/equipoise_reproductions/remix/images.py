@@ -45,7 +45,7 @@ def images(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
     stages: list[list[runs.Job]] = [[(p, SEVEN) for p in found if p.source == s] for s in pictures.SOURCES]
     if (cell := pictures.cell_of_curves()) in found:
         more = [*ALPHA_METHODS, *pictures.longer(min(effort.epochs, cell.source.epochs))]
-        stages.insert(1, [(cell, more)])
+        stages.append([(cell, more)])
     for jobs in filter(None, stages):  # a page after each, so that a run that is stopped has one, too
         runs.run_jobs(folder, jobs, effort, on_progress, pictures.ImageRows)
         yield {"image_scores": results.scores(folder, found), "missing": missing, "effort": effort}
