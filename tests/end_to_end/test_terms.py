@@ -154,7 +154,10 @@ def test_messages_on_costs_say_how_the_file_was_read(tmp_path, text, sentence):
         (("--capacity", "2.5"), "write a number of rows"),
         (("--capacity", "120%"), "write a number of rows"),
         (("--capacity", "20", "--min-recall", ".5"), "cannot be combined with --min-recall"),
-        (("--capacity", "20", "--cost", "miss=2,alarm=1"), "what fixed numbers of alarms catch and cost"),
+        (
+            ("--capacity", "20", "--cost", "miss=2,alarm=1"),
+            "a table, under “Alarms and costs”, of what fixed numbers of alarms",
+        ),
         (("--min-recall", "80"), "Must be above 0 and at most 1"),
         (("--positive", "maybe"), "There is no class 'maybe'"),
     ],

@@ -68,7 +68,8 @@ class Stated:
         if self.capacity is not None and others:
             raise ValueError(
                 f"--capacity decides alone, so it cannot be combined with {listed(others)}: choose one. The report of "
-                "a comparison with costs tells under “Alarms and costs” what fixed numbers of alarms catch and cost, too."
+                "a comparison with costs has a table, under “Alarms and costs”, of what fixed numbers of alarms catch "
+                "and cost."
             )
 
     @property
