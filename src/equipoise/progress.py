@@ -33,6 +33,7 @@ _TITLES = {
     "fitting": "Fitting",
     "logging": "Logging to MLflow",
     "searching": "Searching rows",
+    "holding": "Boosting on folds",
     "sets": "Data sets",
     "tails": "Long tails",
     "splits": "Validation shares",

@@ -77,6 +77,7 @@ def fit(
     deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
+        terms = stated.terms()
 
         import numpy as np
 
@@ -87,7 +88,6 @@ def fit(
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
 
-        terms = stated.terms()
         if terms and decision is not None:
             raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
         calibrates = as_images and recipe == recipes.AUTO
