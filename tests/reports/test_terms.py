@@ -115,7 +115,7 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
     assert comparison.winner in found.near_best
     said = verdict(comparison)
     assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
-    assert "Whatever the terms: under has the highest G-mean at its best: " in said.advice
+    assert "Your terms aside, under has the highest G-mean at its best: " in said.advice
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
     if "cost" in terms:
         reaches = found.value(found.best).high >= 1400

@@ -103,7 +103,7 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         f"<!-- equipoise {comparison.versions['equipoise']} -->",
         f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.readings))))}",
         "",
-        f"| recipe | {metric.title} at its best | 95% interval | as shipped | seconds a fit | per 10,000 |",
+        f"| recipe | {metric.title} at its best | 95% interval | {at_best.own(comparison)} | seconds a fit | per 10,000 |",
         "| --- | --- | --- | --- | --- | --- |",
         *(
             f"| {_cell(row['recipe'])}{' =' if row['recipe'] in comparison.near_best else ''} "

@@ -15,7 +15,7 @@ from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
 from equipoise.recipes import is_native
 from equipoise.reports import class_sizes, figures, heat, tables, text
-from equipoise.reports.at_best import read_as
+from equipoise.reports.at_best import own, read_as
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
@@ -209,6 +209,7 @@ def _results(
     return {
         "verdict": verdict(comparison),
         "read_as": read_as(comparison, comparison.winner),
+        "own": own(comparison),
         "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),

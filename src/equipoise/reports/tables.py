@@ -111,7 +111,7 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row a recipe: each tunable score as shipped, prior-corrected, and with tuned thresholds."""
+    """One row a recipe: each tunable score by its own decision, prior-corrected, and with tuned thresholds."""
     return [
         {
             "recipe": row["recipe"],
