@@ -24,7 +24,7 @@ def test_the_data_are_the_comparison_s(stored, tmp_path):
     for row, (_, expected) in zip(found["leaderboard"], comparison.leaderboard.iterrows(), strict=True):
         assert row["recipe"] == expected["recipe"] and row["reading"] == expected["reading"]
         assert row["best_g_mean"] == pytest.approx(expected["best_g_mean"])
-    assert found["confusion"]["under"] == comparison.confusion("under").tolist()
+    assert found["confusion_of_own_decision"]["under"] == comparison.confusion("under").tolist()
     assert found["failures"] == [["gbdt", "ValueError: no <rows>", 1]]
     assert set(found["precision_recall"]["under" if "under" in found["precision_recall"] else "none"]) == {
         "recall",

@@ -1,5 +1,7 @@
 """The page of alarms and costs: its figures are those of the stored probabilities, counted again here."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.outcome import apply
 from equipoise.experiments.possible import possible
+from equipoise.experiments.shipped import confusion
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_report
@@ -243,6 +246,39 @@ def test_every_fold_lies_within_its_limits(folds, alarms, positives):
         assert (frame[name] <= high + 1e-6).all()
     assert (limits["precision"][1] <= 1).all()
     assert (limits["recall"][1] <= 1).all()
+
+
+@pytest.mark.parametrize("terms", [{}, {"cost": {"miss": 20, "alarm": 1}}, {"capacity": 12}])
+def test_confusions_are_of_the_decision_that_is_shipped(stored, tmp_path, terms):
+    """Each fold decided by the terms, or by the reading that the other folds choose; own decisions stand behind."""
+    comparison = with_terms(stored, tmp_path, **terms) if terms else stored((240, 60), ("none", "under"))
+    page = written(comparison, tmp_path)
+    section = page.split('<section id="confusion">')[1].split("</section>")[0]
+    name = comparison.winner
+    own = comparison.confusion(name).ravel()
+    if terms:
+        read = InTerms(comparison, name)
+        expected, repeats = np.zeros((2, 2)), {fold.repeat for fold in read.folds}
+        for fold, rule in zip(read.folds, read.rules):
+            for true, decided in zip(fold.codes, apply(rule, fold.proba)):
+                expected[true, decided] += 1 / len(repeats)
+        alarms = read.chosen()["recall"].mean
+        assert expected[1, 1] / expected[1].sum() == pytest.approx(alarms, abs=0.02)
+        assert "Confusion matrices, decided by your terms" in section
+    else:
+        expected = confusion(comparison, name)
+        recalls = np.diag(expected) / expected.sum(axis=1)
+        best = comparison.leaderboard.set_index("recipe")["best_g_mean"][name]
+        assert np.sqrt(recalls.prod()) == pytest.approx(best, abs=0.03)
+        assert "Confusion matrices, decided at its best" in section
+    told = [
+        [float(value.replace(",", "")) for value in re.findall(r"<td[^>]*>([\d.,]+)<small>", each)]
+        for each in re.findall(r'<table class="heat">(.*?)</table>', section, re.S)
+    ]
+    assert told[0] == pytest.approx(expected.ravel(), abs=0.06)
+    assert any(each == pytest.approx(own, abs=0.06) for each in told[len(comparison.recipes) :])
+    recall = page.split('<section id="classes">')[1].split("</section>")[0].split("<tbody>")[1]
+    assert f"<td>{number(expected[1, 1] / expected[1].sum())}</td>" in recall
 
 
 def test_costs_that_nobody_stated_are_not_shown_beside_other_terms(stored, tmp_path):

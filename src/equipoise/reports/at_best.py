@@ -59,6 +59,13 @@ def _meaning_of_own(comparison: Comparison) -> str:
     return f" Own decision: the most probable class{f'; of {listed(ruled)}, its own rule' if ruled else ''}."
 
 
+def decision(comparison: Comparison) -> str:
+    """Name the decision that a model of a recipe ships with, as held-out rows show it; "" where it is its own."""
+    if comparison.aim.decides:
+        return "by your terms"
+    return "at its best" if at_its_best(comparison) else ""
+
+
 def in_folds(comparison: Comparison, recipe: str) -> list[str]:
     """Return how the folds of a recipe are read for its score at its best, with their numbers where that varies."""
     scores = comparison.scores
