@@ -197,7 +197,8 @@ def _price(comparison: Comparison, recipe: str) -> str:
     way, at_best = "lower" if metric.greater_is_better else "higher", " at its best" if at_its_best(comparison) else ""
     said = (
         f"Its {metric.title}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
-        f"{called(comparison.best)} (95% interval of the difference {between(low, high)}){_own(comparison, recipe)}.{_cuts(comparison, recipe)}"
+        f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
+        f"{_own(comparison, recipe)}.{_cuts(comparison, recipe)}"
     )
     if settled(comparison):
         return said
