@@ -146,7 +146,7 @@ def _figures(about: dict[str, Any]) -> Iterable[str]:
         yield from ("", "Of its probabilities, whatever is decided:", "")
         yield from _figures_table(of_probabilities)
     if cuts := about.get("cuts"):
-        yield from ("", "Cuts that touch these figures:", "", *_lines(map(_escaped, cuts)))
+        yield from ("", "Cuts and notes on these figures:", "", *_lines(map(_escaped, cuts)))
 
 
 def _figures_table(figures: dict[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ def by_its_own(comparison: Comparison, recipe: str) -> str:
 def _has_rule(comparison: Comparison, recipe: str) -> bool:
     """Whether a recipe decides otherwise than for the most probable class."""
     cells = (cell for cell in comparison.readings.cells if cell.arm == recipe)
-    return any((cell.decided != np.argmax(cell.probabilities, axis=1)).any() for cell in cells)
+    return any((cell.decided != np.asarray(cell.probabilities).argmax(axis=1)).any() for cell in cells)
 
 
 def at_its_best(comparison: Comparison) -> str:
