@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
-from equipoise.decisions import correct_prior, decide, tune_offsets
+from equipoise.decisions import Terms, correct_prior, decide, tune_offsets
 from equipoise.decisions.calibration import fit_calibration
 from equipoise.experiments import Comparison, Store, compare, refit, rounds, shipped
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
@@ -116,12 +116,42 @@ def test_a_finished_comparison_is_not_run_again(stored, dataset, quick):
 
 @pytest.mark.parametrize(
     ("change", "option"),
-    [({"n_folds": 4}, "folds"), ({"random_state": 1}, "seed"), ({"recipes": ["none"]}, "recipes"),
-     ({"metric": "brier"}, "metric")],
+    [({"n_folds": 4}, "folds"), ({"random_state": 1}, "seed"), ({"recipes": ["none", "over"]}, "recipes"),
+     ({"n_repeats": 3}, "repeats"), ({"metric": "brier"}, "metric")],
 )  # fmt: skip
 def test_another_comparison_in_the_same_folder_is_refused(stored, dataset, quick, change, option):
     with Store(stored[1]) as store, pytest.raises(ValueError, match=f"differs in {option}:"):
         compare(dataset, store, **{**quick, **change})
+
+
+def test_fewer_recipes_and_repeats_are_told_from_the_store(dataset, quick, tmp_path):
+    """With other terms, too, after a run that the time limit had cut; then all of them go on."""
+    few = {**quick, "recipes": ["gbdt", "logistic", "none"]}
+    with Store(tmp_path / "results.sqlite") as store:
+        whole = compare(dataset, store, **few)
+        cut = replace(whole.protocol, recipes=("gbdt", "logistic"), n_repeats=1, notes=("Left out: none.",))
+        store.put("protocol", cut.to_json())
+        part = compare(
+            dataset,
+            store,
+            terms=Terms(capacity=5),
+            on_progress=lambda *_: pytest.fail("something ran"),
+            **few | {"recipes": ["logistic", "gbdt"], "n_repeats": 1},
+        )
+        assert part.complete and sorted(part.recipes) == ["gbdt", "logistic"] and part.aim.capacity == 5
+        assert {c.repeat for c in part.cells} == {0} and not part.protocol.notes
+        again = compare(dataset, store, **few)
+        assert again.protocol == whole.protocol and again.complete
+
+
+def test_the_number_of_repeats_by_default_may_be_named(dataset, tmp_path):
+    named = {"recipes": ["logistic"], "n_folds": 3}
+    with Store(tmp_path / "results.sqlite") as store:
+        first = compare(dataset, store, **named)
+        again = compare(dataset, store, n_repeats=first.protocol.n_repeats, **named)
+        assert again.protocol == first.protocol
+        with pytest.raises(ValueError, match="differs in repeats:"):
+            compare(dataset, store, n_repeats=first.protocol.n_repeats + 1, **named)
 
 
 @pytest.mark.parametrize("again", [300, 600])

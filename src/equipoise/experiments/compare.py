@@ -53,7 +53,8 @@ def compare(
     dataset : Dataset
         As `equipoise.datasets` makes it.
     store : Store
-        Where results go; what it holds already is not computed again.
+        Where results go; what it holds already is not computed again, also where fewer recipes or repeats are asked
+        for than before.
     recipes : sequence of str, optional
         Names as `equipoise.recipes.get` takes them, or "all" for every one that is not slow; by default those of
         `equipoise.recipes.shortlist`.
@@ -102,16 +103,6 @@ def compare(
         if not METRICS[metric].takes_weights:
             raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
         wanted, unweighted = (wanted, []) if sampled else _that_take_weights(wanted)
-    request = {
-        "data": fingerprint(dataset),
-        "recipes": wanted,
-        "n_folds": n_folds,
-        "n_repeats": n_repeats,
-        "n_members": n_members,
-        "metric": metric,
-        "budget": deadline.limit,
-        "random_state": random_state,
-    } | ({"gap": dataset.gap} if dataset.gap else {})
     before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
@@ -131,6 +122,16 @@ def compare(
         dependent=dataset.dependence is not None,
         images=dataset.images,
     )
+    request = {
+        "data": fingerprint(dataset),
+        "recipes": wanted,
+        "n_folds": n_folds,
+        "n_repeats": wish.n_repeats,
+        "n_members": n_members,
+        "metric": metric,
+        "budget": deadline.limit,
+        "random_state": random_state,
+    } | ({"gap": dataset.gap} if dataset.gap else {})
     native = any(named.get(name).native for name in wanted)
     ready = PreparedFolds(dataset, codes, wish.splits, native=native)
     if not store.done():  # without any result, another request may take the folder

@@ -170,7 +170,18 @@ def _by_goal(comparison: Comparison, recipe: str) -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
     mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
-    return f"{TITLES[found.goal]}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
+    return f"{TITLES[found.goal]}{_of_batch(comparison)}: {mean}" + (
+        "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
+    )
+
+
+def _of_batch(comparison: Comparison) -> str:
+    """Name the batch, a test fold, where the capacity is a number of rows of one: other batches catch other shares."""
+    capacity, protocol = comparison.aim.capacity, comparison.protocol
+    if capacity is None or capacity < 1:
+        return ""
+    n_rows = comparison.problem["n_rows"] / protocol.n_folds
+    return f" by {count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
 
 
 def _advice_by_terms(comparison: Comparison) -> str:
