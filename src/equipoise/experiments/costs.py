@@ -45,7 +45,7 @@ _SHARE = 1 / 6  # of the time left, for these measurements
 _FOLDS_READY = 2  # before the run
 _FIRST_CALL = 1.0  # seconds of computing, to load packages
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
-_REPORT = 2.5  # seconds
+_REPORT = 4.0  # seconds of computing, as measured for one recipe with terms
 
 
 @dataclass
@@ -78,7 +78,13 @@ Timed = tuple[float, Watch]
 """Estimated seconds of computing, and what was timed for that."""
 
 
-def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress) -> Costs:
+def measured_costs(
+    folds: PreparedFolds,
+    protocol: Protocol,
+    deadline: Deadline,
+    on_progress: OnProgress,
+    timings: dict[str, float] | None = None,
+) -> Costs:
     """Measure the costs of the recipes of a protocol on its first fold.
 
     Parameters
@@ -91,11 +97,14 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
         Measuring takes a sixth of it, the quickest recipes first; what is not measured then is estimated from a step
         of a network by `Recipe.cost` and `Recipe.growth`.
     on_progress : callable
+    timings : dict of str to float, optional
+        Seconds of computing on the rows by recipe, as measured before: those are not timed again, others are added.
 
     Returns
     -------
     Costs
     """
+    of_rows = {} if timings is None else timings
     on_progress("planning", 0, 0)
     fold, of_driver = folds.numbers(folds.of(0)[0]), list[Watch]()
     for another in folds.of(0)[1:_FOLDS_READY]:  # the first loads packages, too; the work is kept
@@ -107,7 +116,7 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
     within = deadline.part(_SHARE)
     a_step, watches = _network_step_seconds(fold, protocol, within)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
-    timed = sorted(timed, key=lambda name: recipes.get(name).cost)
+    timed = sorted((name for name in timed if name not in of_rows), key=lambda name: recipes.get(name).cost)
     n, found = len(fold.y_train), dict[str, Cost]()
     hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
     rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
@@ -116,7 +125,6 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
         (name, protocol, *rows[recipes.get(name).native], ends - slowness * _of_sample(name, n, hinted))
         for name in timed
     ]
-    of_rows: dict[str, float] = {}
     grace = max(0.0, within.left) + starting.wall  # to start processes again takes as long
     outcomes = side_by_side(rows_seconds, jobs, n_workers(), grace)
     for done, (number, outcome) in enumerate(outcomes, start=1):
@@ -174,14 +182,19 @@ def loaded() -> None:
 
 
 def resumed_costs(
-    store: Store, folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress
+    store: Store,
+    folds: PreparedFolds,
+    protocol: Protocol,
+    deadline: Deadline,
+    on_progress: OnProgress,
+    timings: dict[str, float],
 ) -> Costs:
     """Measure the recipes that miss results; others cost what they took."""
     costs = Costs({})
     done = Counter(arm for arm, _, _ in store.done())
     missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
     if missing:
-        costs = measured_costs(folds, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
+        costs = measured_costs(folds, replace(protocol, recipes=tuple(missing)), deadline, on_progress, timings)
     took = {
         name: Cost((store.mean_seconds(name) or 0.0) / costs.pace) for name in protocol.recipes if name not in missing
     }
