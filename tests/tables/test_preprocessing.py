@@ -337,8 +337,6 @@ def test_sentinels_do_not_move_the_scale_and_are_named(sentinels):
     clean, spoilt = pd.DataFrame({"a": values}), pd.DataFrame({"a": np.r_[values, sentinels]})
     told = rf"Column .a.: {len(sentinels)} of {len(spoilt)} value.*\(.{sentinels[0]:.0f}"
     with pytest.warns(UserWarning, match=told):
-        UserWarning, match=rf"Column 'a': {len(sentinels)} of {len(spoilt)} value.*\('{sentinels[0]:.0f}"
-    ):
         preprocessor = TablePreprocessor().fit(spoilt)
     rows = preprocessor.transform(clean)
     assert_allclose(rows, TablePreprocessor().fit_transform(clean), atol=0.8)
