@@ -10,6 +10,7 @@ from equipoise.deadline import Deadline
 from equipoise.experiments.in_time import run_in_time
 from equipoise.experiments.plan import LEAST_SHARE, Cost, Costs, Schedule
 from equipoise.experiments.protocol import Protocol
+from equipoise.text import called
 
 SLACK = 1.1
 STEPS = 7500
@@ -138,8 +139,8 @@ def test_the_whole_command_ends_within_its_time(budget, speed, case):
     }[case]
     try:
         found = whole_command(budget, speed, **machine)
-    except TimeoutError:  # told, and before the time limit
-        assert case == "starved"
+    except TimeoutError as error:  # told, and before the time limit; where even one recipe is too much, tried
+        assert "Raise --budget, to " in str(error) and (case == "starved" or budget * speed < 50)
         return
     except ValueError as error:  # too short for any recipe: told before the run
         assert (
@@ -263,6 +264,42 @@ def test_a_wrong_guess_says_nothing_of_others():
     assert schedule.pace == 1.0 and schedule.cell("gbdt") == 400.0
 
 
+def test_the_quickest_recipe_is_tried_where_every_one_was_timed_as_too_slow():
+    """A busy machine: timing took half of the time and says 60 seconds a fit; the load then ends, or it does not."""
+    clock, said = Clock(), []
+    costs = Costs({"gbdt": Cost(200.0), "logistic": Cost(60.0)}, fold=0.5, score=0.01, report=2.0, ready=2)
+    wish = Protocol(("logistic", "gbdt"), 5, 2, 4, STEPS, random_state=0)
+
+    def run(slower):
+        clock.now = 0.0
+        deadline = Deadline(120, clock, in_minutes=True)
+        clock.now = 60.0
+        schedule = Schedule(costs, deadline, 5, 2)
+        protocol = schedule.cut(wish)
+        fake = FakeMachine(clock, costs, 1.0, protocol, slower=lambda recipe: slower)
+        return protocol, run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), ["gbdt"])
+
+    first, found = run(0.1)
+    assert first.recipes == found.recipes == ("logistic",) and first.n_repeats == 1 and clock.now < 120
+    assert "Even logistic, the quickest, may need about" in first.notes[0] and first.notes[0] in found.notes
+    assert "gbdt (about" in first.notes[-1]
+    with pytest.raises(TimeoutError, match=r"No recipe ended within the time limit of 2 minutes. Raise --budget, to"):
+        run(1.0)
+    assert clock.now < 120
+
+
+def test_folds_that_are_ready_cost_nothing_more():
+    costs = Costs({"none": Cost(10.0)}, fold=3.0)
+    plain, ready = (Schedule(each, Deadline(600, Clock()), 5, 2) for each in (costs, replace(costs, ready=2)))
+    for n_repeats in (1, 2):
+        assert plain.whole(["none"], n_repeats) - ready.whole(["none"], n_repeats) == pytest.approx(1.15 * 2 * 3.0)
+
+
+def test_the_model_of_all_rows_has_time_to_make_them_numbers():
+    costs = Costs({"none": Cost(10.0)}, fold=4.0)
+    assert Schedule(costs, Deadline(600, Clock()), 5, 2).tail(["none"], 1) == pytest.approx((10.0 + 4.0) * 5 / 4)
+
+
 def test_a_recipe_that_could_not_be_timed_is_tried_before_all_is_refused():
     guesses = Costs({"gbdt": Cost(1e4, measured=False), "none": Cost(0.0, 1e6, measured=False)}, report=3.0)
     wish = Protocol(("none", "gbdt"), 5, 1, 4, STEPS, random_state=0)
@@ -279,7 +316,7 @@ def test_what_was_left_out_is_compared_after_all_where_time_is_left(budget):
     first, last = found["first"].recipes, found["last"].recipes
     added = last[len(first) :]
     assert last[: len(first)] == first and added and found["spent"] <= budget
-    assert found["said"] == [f"Time was left, so {name} was compared after all." for name in added]
+    assert found["said"] == [f"Time was left, so {called(name)} was compared after all." for name in added]
 
 
 def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():

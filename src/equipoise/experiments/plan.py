@@ -61,6 +61,8 @@ class Costs:
         Seconds by the clock for one of these, until recipes tell it by what they take.
     explained : bool
         Whether the winner is asked what it uses.
+    ready : int
+        Folds of the first repeat that are prepared.
     """
 
     recipes: Mapping[str, Cost]
@@ -69,6 +71,7 @@ class Costs:
     report: float = 0.0
     pace: float = 1.0
     explained: bool = True
+    ready: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,11 @@ class Schedule:
         return (self.n_folds * sum(cells) + (self.n_workers - 1) * max(cells, default=0.0)) / self.n_workers
 
     def tail(self, recipes: Sequence[str], n_repeats: int, share: float | None = None) -> float:
-        """Seconds for scores, report, and the slowest recipe on all rows."""
+        """Seconds for scores, report, and the slowest recipe on all rows, which are made numbers, too."""
         refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
         scores = _SCORED * len(recipes) * self.n_folds * n_repeats * self.costs.score
-        return refit * self.n_folds / max(1, self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
+        refit = (refit + self.folds / self.n_folds) * self.n_folds / max(1, self.n_folds - 1)
+        return refit + max(1.0, self.pace) * (scores + self.costs.report)
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
         """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
@@ -152,8 +156,8 @@ class Schedule:
 
     def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison from now on, with a margin."""
-        a_repeat = self.folds + self.work(recipes, share)
-        return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
+        folds = (n_repeats - self.costs.ready / self.n_folds) * self.folds
+        return _MARGIN * (folds + n_repeats * self.work(recipes, share) + self.tail(recipes, n_repeats, share))
 
     def explained(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison that also tells why; recipes do not make way for that, repeats and steps do."""
@@ -179,20 +183,25 @@ class Schedule:
         for recipe in self.order(recipes):
             if self.whole([*kept, recipe], n_repeats, LEAST_SHARE) <= left:
                 kept.append(recipe)
-        kept = kept or self._tried(recipes)
         if not kept:
-            raise ValueError(self._too_short(recipes))
+            wish = replace(wish, notes=(*wish.notes, self._try(quickest := self._quickest(recipes))))
+            kept = [quickest]
         self.share = self._largest_share(kept, n_repeats, left)
         return self._told(wish, kept, n_repeats)
 
-    def _tried(self, recipes: Sequence[str]) -> list[str]:
-        """Return the quickest recipe if none was timed and there is time to try it: it is ended if it is too slow."""
-        timed = any(self.costs.recipes[recipe].measured for recipe in recipes)
-        if timed or self.deadline.left < 2 * self.costs.report:
-            return []
-        quickest = min(recipes, key=self.cell)
-        self._factors[quickest] = self.deadline.left / (2 * self.whole([quickest], 1, LEAST_SHARE))
-        return [quickest]
+    def _quickest(self, recipes: Sequence[str]) -> str:
+        return min(recipes, key=lambda recipe: self.whole([recipe], 1, LEAST_SHARE))
+
+    def _try(self, recipe: str) -> str:
+        """Let the quickest recipe begin although it seems too slow, and say so: estimates err, and it can be ended."""
+        needed = self.whole([recipe], 1, LEAST_SHARE)
+        if self.deadline.left < 2 * self.costs.report:
+            raise ValueError(self._too_short(recipe, needed))
+        self._factors[recipe] = self.pace * self.deadline.left / (2 * needed)
+        return (
+            f"Even {called(recipe)}, the quickest, may need about {seconds(self.deadline.spent + needed)}, longer than "
+            f"the time limit of {self.deadline}: it is tried alone, and others where time is left."
+        )
 
     def _largest_share(self, recipes: Sequence[str], n_repeats: int, left: float) -> float:
         if self.explained(recipes, n_repeats, 1.0) <= left:
@@ -203,9 +212,8 @@ class Schedule:
             low, high = (middle, high) if self.explained(recipes, n_repeats, middle) <= left else (low, middle)
         return low
 
-    def _too_short(self, recipes: Sequence[str]) -> str:
-        quickest = min(recipes, key=lambda recipe: self.whole([recipe], 1, LEAST_SHARE))
-        least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
+    def _too_short(self, quickest: str, needed: float) -> str:
+        least = self.deadline.spent + needed
         return (
             f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
             f"about {seconds(least)} with reading and report. {self.deadline.remedy(least)}"
