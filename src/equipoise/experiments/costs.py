@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from equipoise import recipes
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.deadline import Deadline
-from equipoise.experiments.arms import make_recipe
+from equipoise.experiments.arms import make_recipe, recipe_parameters
 from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.protocol import Protocol
@@ -40,6 +40,7 @@ _ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
 _TOO_LONG = 3.0  # seconds by the clock, after which no larger sample is timed
 _PROBE_STEPS = 15
 _PROBE_STEPS_OF_IMAGES = 3
+_PREDICTED_IMAGES = 100
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 0.25  # of the time left, for these measurements
 _GRACE = 2.0  # times as much, after which processes are ended: then they have to start again
@@ -101,6 +102,10 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
     start_processes(deadline.left / 2)
     within = deadline.part(_SHARE)
     a_step, watches = _network_step_seconds(fold, protocol, within)
+    a_view = 0.0
+    if protocol.images:
+        a_view, watch = _view_seconds(fold, protocol)
+        watches.append(watch)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted(timed, key=lambda name: recipes.get(name).cost)
     rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
@@ -119,7 +124,11 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
         recipe = recipes.get(name)
         hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth
         around, measured = of_rows.get(name, hint), name in of_rows
-        if recipes.is_neural(name):
+        if protocol.images:
+            found[name] = Cost(
+                _views(name, protocol) * a_view, recipe.cost * protocol.n_members * protocol.max_steps * a_step
+            )
+        elif recipes.is_neural(name):
             plain = protocol.n_members * protocol.max_steps * a_step
             made = protocol.n_members * around if measured else hint
             makes_rows = _has_rows(name, protocol)
@@ -231,12 +240,26 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadli
     jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / 2)
     if found := [outcome for _, outcome in jobs if not isinstance(outcome, Exception)]:
         return float(np.mean([seconds for seconds, _ in found])), [watch for _, watch in found]
-    return (within.spent - began) / (2 * _PROBE_STEPS * n_networks), []
+    return (within.spent - began) / (2 * _steps_of_probe(protocol) * n_networks), []
+
+
+def _view_seconds(fold: PreparedFold, protocol: Protocol) -> Timed:
+    """Time predictions from images of the test side, and return the seconds of one view of all of them."""
+    job = make_recipe("none", protocol, 0).prepare(fold.X_train, fold.y_train)
+    model, X = job.finish(_probes(job.tasks, 1)), fold.X_test[:_PREDICTED_IMAGES]
+    with Watch() as watch:
+        model.predict_proba(X)
+    return watch.computing * len(fold.X_test) / len(X) / _views("none", protocol), watch
+
+
+def _views(name: str, protocol: Protocol) -> int:
+    """Views of an image from which the networks of a recipe predict."""
+    return protocol.n_members * int(recipe_parameters(name, protocol)["views"])
 
 
 def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> Timed:
     """Return the seconds of computing for a gradient step of one network."""
-    steps = _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
+    steps = _steps_of_probe(protocol)
     tasks = make_recipe("none", protocol, 0).prepare(X, y).tasks
     with Watch() as watch:
         networks = _probes(tasks, steps)
@@ -248,6 +271,10 @@ def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNet
     short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
     fit(short)
     return fit(short)
+
+
+def _steps_of_probe(protocol: Protocol) -> int:
+    return _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
 
 
 def _score(fold: PreparedFold, protocol: Protocol) -> None:
