@@ -39,7 +39,7 @@ _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
 _TOO_LONG = 3.0  # seconds by the clock, after which no larger sample is timed
 _PROBE_STEPS = 15
-_PROBE_STEPS_OF_IMAGES = 3
+_PROBE_STEPS_OF_IMAGES = 2
 _PREDICTED_IMAGES = 100
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 0.25  # of the time left, for these measurements
@@ -105,6 +105,7 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
     a_view = 0.0
     if protocol.images:
         a_view, watch = _view_seconds(fold, protocol)
+        a_step = a_step if watches else a_step / max(1.0, watch.slowness)  # a bound by the clock
         watches.append(watch)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted(timed, key=lambda name: recipes.get(name).cost)
@@ -237,7 +238,7 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadli
     n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
     began = within.spent
     job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
-    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / 2)
+    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / (1 if protocol.images else 2))
     if found := [outcome for _, outcome in jobs if not isinstance(outcome, Exception)]:
         return float(np.mean([seconds for seconds, _ in found])), [watch for _, watch in found]
     return (within.spent - began) / (2 * _steps_of_probe(protocol) * n_networks), []
@@ -267,10 +268,10 @@ def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> T
 
 
 def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
-    """Train a few steps of each task, twice: the first steps of a process are slow."""
-    short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
-    fit(short)
-    return fit(short)
+    """Train a few steps of each task, after half as many: the first steps of a process are slow."""
+    for n_steps in (steps // 2, steps):
+        networks = fit([replace(task, settings=replace(task.settings, max_steps=max(1, n_steps))) for task in tasks])
+    return networks
 
 
 def _steps_of_probe(protocol: Protocol) -> int:

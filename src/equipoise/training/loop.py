@@ -27,7 +27,7 @@ from equipoise.training.task import Settings, Task
 
 _TELLS = 1.0  # seconds between reports of steps
 _SEEN = 0.35  # of the time limit, which tells whether all steps can be made
-_TOO_SLOW = 0.8  # of the steps due by then
+_BEHIND = 0.07  # share of all steps that may be missing from those due by then
 
 
 class StackTraining:
@@ -212,10 +212,10 @@ class StackTraining:
         if self.seconds is None or self.done < self.settings.min_steps:
             return False
         passed = time.monotonic() - self.started
-        if self.whole and passed > _SEEN * self.seconds:
-            due = min(1.0, passed / self.seconds) * self.settings.max_steps
-            return passed >= self.seconds or self.done < _TOO_SLOW * due
-        return passed >= self.seconds
+        if passed >= self.seconds:
+            return True
+        seen = self.whole and passed > _SEEN * self.seconds
+        return seen and self.done / self.settings.max_steps < passed / self.seconds - _BEHIND
 
     def _evaluate(self) -> None:
         for rule in self.rules:
