@@ -373,3 +373,12 @@ def test_where_even_few_steps_are_late_one_recipe_gives_what_its_networks_reache
     _, last = images_command(240, load=lambda now: 12.0)
     assert last.recipes == ("none",)
     assert any(note.startswith("none: its networks were ended after") and "planned" in note for note in last.notes)
+
+
+def test_many_images_on_a_slow_machine_are_compared_by_few_steps():
+    """A tenth of 636 steps would take 20 minutes: two recipes make fewer, and no less than seven."""
+    costs = Costs({name: Cost(7.8, 260.0) for name in IMAGE_RECIPES}, score=1.2, report=2.5, pace=4.0, explained=False)
+    wish = Protocol(IMAGE_RECIPES, 3, 1, 1, 636, random_state=0, images=True)
+    found = Schedule(costs, Deadline(480, Clock(), in_minutes=True), 3, 2).cut(wish)
+    assert found.recipes == ("none", "la") and 7 <= found.max_steps < 63
+    assert f"{found.max_steps} gradient steps per network instead of 636" in " ".join(found.notes)

@@ -13,6 +13,7 @@ LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
 _FIRST = (named.AUTO, "none", "gbdt", "la", named.AUTO_IMAGES)  # what the others are compared with
+_LEAST_STEPS_OF_IMAGES = 7  # the two get where the time carries no more
 _ENOUGH_OF_IMAGES = 0.5  # of their few gradient steps, which two recipes get before a third one is compared
 _WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
 _SCORED = 1.5  # times that a cell is scored: for the leaderboard, and in parts again for the report
@@ -199,10 +200,17 @@ class Schedule:
         kept: list[str] = []
         for recipe in self.order(recipes):
             further = images and len(kept) >= 2
-            share, margin = (_ENOUGH_OF_IMAGES, _MORE_OF_IMAGES) if further else (LEAST_SHARE, 1.0)
+            share, margin = (_ENOUGH_OF_IMAGES, _MORE_OF_IMAGES) if further else (self._least, 1.0)
             if margin * self.whole([*kept, recipe], n_repeats, share) <= self.deadline.left:
                 kept.append(recipe)
         return kept
+
+    @property
+    def _least(self) -> float:
+        """Share of their gradient steps that the first recipes make at least."""
+        if self._wish is None or not self._wish.images:
+            return LEAST_SHARE
+        return min(LEAST_SHARE, _LEAST_STEPS_OF_IMAGES / self._wish.max_steps)
 
     def _set_share(self, share: float, whole_steps: int) -> None:
         """Set the share of so many steps, as steps are whole."""
@@ -238,15 +246,15 @@ class Schedule:
         left = self.deadline.left / (_MORE_OF_IMAGES if of_images else 1.0)
         if self.explained(recipes, n_repeats, 1.0) <= left:
             return 1.0
-        low, high = LEAST_SHARE, 1.0
+        low, high = self._least, 1.0
         for _ in range(20):
             middle = (low + high) / 2
             low, high = (middle, high) if self.explained(recipes, n_repeats, middle) <= left else (low, middle)
         return low
 
     def _too_short(self, recipes: Sequence[str]) -> str:
-        quickest = min(recipes, key=lambda recipe: self.whole([recipe], 1, LEAST_SHARE))
-        least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
+        quickest = min(recipes, key=lambda recipe: self.whole([recipe], 1, self._least))
+        least = self.deadline.spent + self.whole([quickest], 1, self._least)
         return (
             f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
             f"about {seconds(least)} with reading and report. {self.deadline.remedy(least)}"
