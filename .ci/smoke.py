@@ -63,7 +63,7 @@ def uses(folder: Path) -> dict[str, Callable[[], object]]:
     (folder / "fraud.xlsx").write_bytes(b"")
 
     def cluster(name: str) -> object:
-        from equipoise.training.machines import backend
+        from equipoise.machines import backend
 
         with backend(name):
             return None

@@ -194,8 +194,9 @@ def test_from_the_file_to_scored_rows_and_a_graph(messy, command, tmp_path, monk
     brief = ("--recipes", "under", "under+remix", "--members", "1", "--folds", "2", "--repeats", "1", "--budget", "3")
     said = command("compare", table, *JOURNEYS[name], *brief, "--out", folder)
     page = (folder / "report.html").read_text()
+    shown = html.unescape(re.sub("</?code[^>]*>", "", page))
     for finding in [line.strip() for line in said.splitlines() if line.startswith(("  Serious: ", "  Caution: "))]:
-        assert html.escape(finding.split(": ", 1)[1], quote=True)[:100] in page.replace("&#39;", "&#x27;")
+        assert finding.split(": ", 1)[1][:100] in shown
     new = messy / f"{name}_to_score.csv" if name == "open_cases" else table
     shutil.copy(new, folder / "new.csv")
     command("predict", folder / "model", folder / "new.csv", "--out", folder / "scored.csv")

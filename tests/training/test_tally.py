@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from equipoise.processes import side_by_side
 from equipoise.training import Settings, Table, Task, fit
-from equipoise.training.processes import side_by_side
 from equipoise.training.tally import Tally, counted_by, tallies
 
 

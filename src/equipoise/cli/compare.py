@@ -133,9 +133,9 @@ def compare(
         from equipoise.experiments.compare import check_names
         from equipoise.experiments.reasons import explain
         from equipoise.experiments.terms import InTerms
+        from equipoise.machines import backend
         from equipoise.reports import check_places, rows_to_review, write_folder
         from equipoise.reports.split import measured
-        from equipoise.training.machines import backend
 
         of_files = table is not None and is_images(table)
         check_names(recipes or (), metric, images=of_files)

@@ -80,8 +80,8 @@ def predict(
     from equipoise import persistence
     from equipoise.cli.score_files import score_files
     from equipoise.datasets import open_table
+    from equipoise.machines import backend
     from equipoise.persistence.schema import image_reader
-    from equipoise.training.machines import backend
 
     about = persistence.read_card(model)["about"]
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)

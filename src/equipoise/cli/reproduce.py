@@ -29,8 +29,8 @@ def reproduce(
     run_again = _reproductions()
 
     from equipoise.experiments.holding import held
+    from equipoise.machines import backend
     from equipoise.progress import ProgressBars
-    from equipoise.training.machines import backend
 
     so_far = f"Stopped: results so far are in {out}. To go on:\n{command_line()}"
     with (

@@ -24,7 +24,7 @@ def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str 
     ValueError
         If two parts would be written to one file, or a part cannot be read or scored; files of other parts stay.
     """
-    from equipoise.training.processes import side_by_side
+    from equipoise.processes import side_by_side
 
     paths = [_path(part, out) for part in parts]
     if twice := [path.name for path, n in Counter(paths).items() if n > 1]:

@@ -72,7 +72,7 @@ class OpenTable:
     @staticmethod
     def each(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]) -> list[T]:
         """Call a function on the arguments of each job, a part among them, on the workers of the current `backend`."""
-        from equipoise.training.processes import side_by_side
+        from equipoise.processes import side_by_side
 
         done = {}
         for number, outcome in side_by_side(function, jobs, 1):
@@ -94,7 +94,7 @@ class OpenTable:
 
         Classes are counted in a first pass over the target; in a second pass over all columns each row of a class has
         the same probability. A table that is small enough comes whole. Both passes run part by part, on the workers of
-        a cluster where ``equipoise.training.machines.backend`` names one.
+        a cluster where ``equipoise.machines.backend`` names one.
 
         Parameters
         ----------

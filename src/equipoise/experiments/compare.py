@@ -22,10 +22,10 @@ from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
+from equipoise.machines import n_workers
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
 from equipoise.text import called, listed
-from equipoise.training.machines import n_workers
 
 _FEW_ROWS = 1000  # smaller tables get more repeats: they are cheap, and their scores vary more
 _MANY_RARE = 500  # rows of the rarest class, from which on one division into folds tells enough

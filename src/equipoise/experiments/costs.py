@@ -25,12 +25,12 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import READINGS, Readings
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.store import Cell, Store, StoredFold
+from equipoise.machines import late, n_workers
+from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress
 from equipoise.samplers.resample import resample
 from equipoise.sklearn_private import safe_indexing
 from equipoise.training import Task, TrainedNetwork, fit
-from equipoise.training.machines import late, n_workers
-from equipoise.training.processes import side_by_side
 
 _MOMENT = 0.1  # seconds
 _TINY = 1e-9

@@ -14,6 +14,8 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
+from equipoise.machines import n_workers
+from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress, OnSteps
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.cautions import (
@@ -22,8 +24,6 @@ from equipoise.training.cautions import (
     missing_class_caution,
     twice_corrected_caution,
 )
-from equipoise.training.machines import n_workers
-from equipoise.training.processes import side_by_side
 
 _ROW_BYTES = 1 << 30  # of rows that are made ready before networks train on them
 

@@ -27,9 +27,9 @@ from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import t_interval
 from equipoise.experiments.store import Cell, Store
 from equipoise.experiments.terms import InTerms
+from equipoise.machines import n_workers
+from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress
-from equipoise.training.machines import n_workers
-from equipoise.training.processes import side_by_side
 
 SHOWN = 6
 """Response curves that are kept."""

@@ -22,10 +22,10 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
+from equipoise.processes import in_time
 from equipoise.progress import OnSteps
 from equipoise.text import called
 from equipoise.training import OuterProblem
-from equipoise.training.processes import in_time
 from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 
+from equipoise.processes import outcome_of, side_by_side
 from equipoise.progress import OnSteps
 from equipoise.training.autograd import trainable
 from equipoise.training.cautions import (
@@ -18,7 +19,6 @@ from equipoise.training.cautions import (
     twice_corrected_caution,
 )
 from equipoise.training.loop import StackTraining
-from equipoise.training.processes import outcome_of, side_by_side
 from equipoise.training.results import TrainedNetwork
 from equipoise.training.stacks import build_stack, plan_stacks
 from equipoise.training.tally import tallies, tally_in_use

@@ -10,9 +10,9 @@ import pandas as pd
 from equipoise import datasets
 from equipoise.experiments import Store
 from equipoise.experiments.engine import run_cells
+from equipoise.machines import n_workers
+from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress
-from equipoise.training.machines import n_workers
-from equipoise.training.processes import side_by_side
 from equipoise_reproductions.networks import AS_SET
 from equipoise_reproductions.smotified_gan import findings, plots, protocol, results, tables
 from equipoise_reproductions.smotified_gan.made import key, make_rows, methods_of

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import cloudpickle
 from joblib import Parallel, cpu_count, delayed
 
-from equipoise.training.machines import cluster_in_use, late
+from equipoise.machines import cluster_in_use, late
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from equipoise.training.processes import in_time, side_by_side
+from equipoise.processes import in_time, side_by_side
 
 # Functions for the workers are made within tests: those of a test module cannot be imported there.
 
@@ -86,7 +86,7 @@ def test_a_job_that_kills_its_process_each_time_fails_alone(tmp_path):
 LARGE = """
 import os, sys, time
 from pathlib import Path
-from equipoise.training.processes import in_time, side_by_side
+from equipoise.processes import in_time, side_by_side
 
 def large(number):
     (Path(sys.argv[1]) / str(os.getpid())).touch()
@@ -142,7 +142,7 @@ def test_workers_end_with_a_driver_that_was_killed(driver):
     """At once, and what they had kept for it goes with them."""
     program, workers = driver(
         "import os, sys, time\n"
-        "from equipoise.training.processes import _folder, side_by_side\n"
+        "from equipoise.processes import _folder, side_by_side\n"
         "def busy(folder):\n"
         "    open(f'{folder}/{os.getpid()}', 'w').close()\n"
         "    time.sleep(600)\n"
