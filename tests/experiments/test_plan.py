@@ -61,24 +61,34 @@ class FakeMachine:
             self.pass_time(self.protocol.n_folds * self.costs.fold)
         self.prepared.add(repeat)
 
-    def run(self, protocol, names, repeat, seconds):
-        """Workers take jobs in turn; what runs at the limit is ended."""
+    def forget(self, names):
+        self.done = {key for key in self.done if key[0] not in names}
+        self.took = {key: value for key, value in self.took.items() if key[0] not in names}
+
+    def run(self, protocol, names, repeat, seconds, cut=False):
+        """Workers take jobs in turn; what runs at the limit is ended, and networks then give results with ``cut``."""
         self.ran.append((tuple(names), repeat))
-        end, ended = self.clock.now + seconds, set()
+        end, ended = self.clock.now + seconds, {}
+        share = self.share * protocol.max_steps / self.protocol.max_steps
         free = np.full(self.n_workers, self.clock.now)
-        for recipe, fold in [(r, f) for r in names for f in range(protocol.n_folds) if (r, repeat, f) not in self.done]:
+        jobs = [(r, f) for r in names for f in range(protocol.n_folds) if (r, repeat, f) not in self.done]
+        in_turn = -(-len(jobs) // self.n_workers)
+        for recipe, fold in jobs:
             worker = free.argmin()
             if free[worker] >= end:
                 break
             limit = protocol.auto_seconds if recipe == recipes.AUTO else None
-            alone = self.costs.recipes[recipe].at(self.share) * self.slower(recipe)
+            cost = self.costs.recipes[recipe]
+            alone = cost.at(share) * self.slower(recipe)
             took = alone * self.load(free[worker])
             took = took if limit is None else min(took, 1.1 * limit)
-            free[worker] += took
-            if free[worker] > end:
-                free[worker] = end
-                ended.add(recipe)
-            else:
+            most = seconds / in_turn if self.protocol.images else end - free[worker]
+            if late := took > most:
+                seen = min(1.0, max(0.35, 0.07 / (1 - most / took)))  # to be too slow
+                most *= seen if self.protocol.images and not cut else 1.0
+                ended[recipe] = min(most / took if cost.steps else 1.0, ended.get(recipe, 1.0))
+            free[worker] += min(took, most)
+            if not late or (cut and cost.steps):
                 self.done.add((recipe, repeat, fold))
                 self.took.setdefault((recipe, repeat), []).append(took)
         self.clock.now = max(free)
@@ -348,3 +358,64 @@ def test_the_cheap_ones_are_planned_before_the_slow_ones_that_others_are_compare
     cut = schedule.cut(wish)
     assert {"lightgbm", "gbdt"} <= {*cut.recipes} < {*wish.recipes}
     assert cut.share == (schedule.share if "none" in cut.recipes else 1.0)
+
+
+IMAGE_RECIPES = ("auto-images", "none", "cost", "augment", "remix", "remix-dataset", "la")
+IMAGE_STEPS = 72
+
+
+def images_command(budget, load=one_pace, pace=4.0, n_folds=3):
+    """Compare recipes of images whose networks take half a minute of computing each, on a machine of that pace."""
+    clock = Clock()
+    deadline, said = Deadline(budget, clock, in_minutes=True), []
+    clock.now += 45.0  # reading and timing
+    steps = {name: Cost(2.3 if name == "auto-images" else 0.8, 32.0) for name in IMAGE_RECIPES}
+    costs = Costs(steps, fold=0.01, score=0.2, report=2.5, pace=pace, explained=False)
+    wish = Protocol(IMAGE_RECIPES, n_folds, 2, 1, IMAGE_STEPS, random_state=0, images=True)
+    schedule = Schedule(costs, deadline, n_folds, 2)
+    first = schedule.cut(wish)
+    fake = FakeMachine(clock, costs, schedule.share, first, load=lambda now: pace * load(now))
+    left_out = [name for name in IMAGE_RECIPES if name not in first.recipes]
+    last = run_in_time(first, schedule, fake, lambda protocol, note: said.append(note), left_out)
+    assert not fake.pending(last.recipes, 0) and clock.now < budget and set(last.notes) >= set(said)
+    return first, last
+
+
+@pytest.mark.parametrize("budget", [180, 240, 420, 900, 3600])
+def test_of_images_a_few_recipes_get_steps_before_many_get_few(budget):
+    first, last = images_command(budget)
+    assert {*first.recipes} >= {"none", "la"} and last.max_steps == first.max_steps
+    assert len(first.recipes) == 2 or first.max_steps >= IMAGE_STEPS / 2
+    if budget <= 420:
+        assert len(first.recipes) == 2
+    if budget == 3600:
+        assert last.recipes == IMAGE_RECIPES and last.max_steps == IMAGE_STEPS
+
+
+@pytest.mark.parametrize("slower", [2.0, 3.0, 4.0])
+@pytest.mark.parametrize("budget", [240, 420, 900])
+def test_networks_that_come_late_begin_anew_with_as_many_steps_as_the_time_carries(budget, slower):
+    """All recipes that are compared make the same number of steps, which is said."""
+    first, last = images_command(budget, load=lambda now: slower)
+    assert last.recipes and "none" in last.recipes
+    if slower * 240 < 2 * budget:
+        assert "la" in last.recipes
+    if last.max_steps < first.max_steps:
+        told = f"{last.max_steps} gradient steps per network instead of 72"
+        assert sum("gradient steps per network" in note for note in last.notes) == 1 and told in " ".join(last.notes)
+        assert last.share == last.max_steps / IMAGE_STEPS
+
+
+def test_where_even_few_steps_are_late_one_recipe_gives_what_its_networks_reached():
+    _, last = images_command(240, load=lambda now: 12.0)
+    assert last.recipes == ("none",)
+    assert any(note.startswith("none: its networks were ended after") and "planned" in note for note in last.notes)
+
+
+def test_many_images_on_a_slow_machine_are_compared_by_few_steps():
+    """A tenth of 636 steps would take 20 minutes: two recipes make fewer, and no less than seven."""
+    costs = Costs({name: Cost(7.8, 260.0) for name in IMAGE_RECIPES}, score=1.2, report=2.5, pace=4.0, explained=False)
+    wish = Protocol(IMAGE_RECIPES, 3, 1, 1, 636, random_state=0, images=True)
+    found = Schedule(costs, Deadline(480, Clock(), in_minutes=True), 3, 2).cut(wish)
+    assert found.recipes == ("none", "la") and 7 <= found.max_steps < 63
+    assert f"{found.max_steps} gradient steps per network instead of 636" in " ".join(found.notes)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from equipoise import recipes
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.deadline import Deadline
-from equipoise.experiments.arms import make_recipe
+from equipoise.experiments.arms import make_recipe, recipe_parameters
 from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.protocol import Protocol
@@ -39,7 +39,8 @@ _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
 _TOO_LONG = 3.0  # seconds by the clock, after which no larger sample is timed
 _PROBE_STEPS = 15
-_PROBE_STEPS_OF_IMAGES = 3
+_PROBE_STEPS_OF_IMAGES = 2
+_PREDICTED_IMAGES = 100
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 1 / 6  # of the time left, for these measurements
 _FOLDS_READY = 2  # before the run
@@ -115,6 +116,11 @@ def measured_costs(
         start_processes(deadline.left / 2)
     within = deadline.part(_SHARE)
     a_step, watches = _network_step_seconds(fold, protocol, within)
+    a_view = 0.0
+    if protocol.images:
+        a_view, watch = _view_seconds(fold, protocol)
+        a_step = a_step if watches else a_step / max(1.0, watch.slowness)  # a bound by the clock
+        watches.append(watch)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
     timed = sorted((name for name in timed if name not in of_rows), key=lambda name: recipes.get(name).cost)
     n, found = len(fold.y_train), dict[str, Cost]()
@@ -135,7 +141,11 @@ def measured_costs(
     for name in protocol.recipes:
         recipe, hint = recipes.get(name), _hint(name, n, hinted)
         around, measured = of_rows.get(name, hint), name in of_rows
-        if recipes.is_neural(name):
+        if protocol.images:
+            found[name] = Cost(
+                _views(name, protocol) * a_view, recipe.cost * protocol.n_members * protocol.max_steps * a_step
+            )
+        elif recipes.is_neural(name):
             plain = protocol.n_members * protocol.max_steps * a_step
             made = protocol.n_members * around if measured else hint
             makes_rows = _has_rows(name, protocol)
@@ -268,15 +278,29 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadli
     n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
     began = within.spent
     job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
-    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / 2)
+    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / (1 if protocol.images else 2))
     if found := [outcome for _, outcome in jobs if not isinstance(outcome, Exception)]:
         return float(np.mean([seconds for seconds, _ in found])), [watch for _, watch in found]
-    return (within.spent - began) / (2 * _PROBE_STEPS * n_networks), []
+    return (within.spent - began) / (2 * _steps_of_probe(protocol) * n_networks), []
+
+
+def _view_seconds(fold: PreparedFold, protocol: Protocol) -> Timed:
+    """Time predictions from images of the test side, and return the seconds of one view of all of them."""
+    job = make_recipe("none", protocol, 0).prepare(fold.X_train, fold.y_train)
+    model, X = job.finish(_probes(job.tasks, 1)), fold.X_test[:_PREDICTED_IMAGES]
+    with Watch() as watch:
+        model.predict_proba(X)
+    return watch.computing * len(fold.X_test) / len(X) / _views("none", protocol), watch
+
+
+def _views(name: str, protocol: Protocol) -> int:
+    """Views of an image from which the networks of a recipe predict."""
+    return protocol.n_members * int(recipe_parameters(name, protocol)["views"])
 
 
 def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> Timed:
     """Return the seconds of computing for a gradient step of one network."""
-    steps = _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
+    steps = _steps_of_probe(protocol)
     tasks = make_recipe("none", protocol, 0).prepare(X, y).tasks
     with Watch() as watch:
         networks = _probes(tasks, steps)
@@ -284,10 +308,14 @@ def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> T
 
 
 def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
-    """Train a few steps of each task, twice: the first steps of a process are slow."""
-    short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
-    fit(short)
-    return fit(short)
+    """Train a few steps of each task, after half as many: the first steps of a process are slow."""
+    for n_steps in (steps // 2, steps):
+        networks = fit([replace(task, settings=replace(task.settings, max_steps=max(1, n_steps))) for task in tasks])
+    return networks
+
+
+def _steps_of_probe(protocol: Protocol) -> int:
+    return _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
 
 
 def _score(fold: PreparedFold, protocol: Protocol) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.by_terms import TITLES
+from equipoise.experiments.crown import cuts
 from equipoise.experiments.readings import DECIDED, TUNED
 from equipoise.reports.at_best import at_its_best, by_its_own, read_as
 from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
@@ -73,13 +74,13 @@ def _best(comparison: Comparison) -> str:
     at_best = " at its best" if at_its_best(comparison) else ""
     if len(comparison.recipes) == 1:
         start = f"{called(name)} reaches a {metric.title} of {score}{at_best}"
-        return f"{start}{_own(comparison, name)}; it is the only recipe with results.{_cuts(comparison, name)}"
+        return f"{start}{_own(comparison, name)}; it is the only recipe with results.{cuts(comparison, name)}"
     if _all_equal(comparison):
         return f"Every recipe has the same {metric.title}{at_best}, {score}: this metric cannot rank them here."
     most = "highest" if metric.greater_is_better else "lowest"
     return (
         f"{called(name)} has the {most} {metric.title}{at_best}: {score}{_own(comparison, name)}."
-        f"{_cuts(comparison, name)}"
+        f"{cuts(comparison, name)}"
     )
 
 
@@ -89,19 +90,6 @@ def _own(comparison: Comparison, recipe: str) -> str:
     if (scores.loc[scores["recipe"] == recipe, "reading"] == DECIDED).all():
         return ""
     return f"; {by_its_own(comparison, recipe)}: {number(_mean(comparison, recipe, comparison.metric))}"
-
-
-def _cuts(comparison: Comparison, recipe: str) -> str:
-    """Say which cuts touch the score of a recipe."""
-    touching = [note for note in comparison.protocol.notes if _touches(note, recipe)]
-    return f" This score is after a cut: {' '.join(touching)}" if touching else ""
-
-
-def _touches(note: str, recipe: str) -> bool:
-    named, _, rest = note.partition(": ")
-    if rest and named in recipes.names():
-        return named == recipe
-    return "steps" in note and recipes.is_known(recipe) and recipes.is_neural(recipe)
 
 
 def _advice(comparison: Comparison) -> str:
@@ -209,7 +197,7 @@ def _price(comparison: Comparison, recipe: str) -> str:
     said = (
         f"Its {metric.title}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
         f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
-        f"{_own(comparison, recipe)}.{_cuts(comparison, recipe)}"
+        f"{_own(comparison, recipe)}.{cuts(comparison, recipe)}"
     )
     if settled(comparison):
         return said
