@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say, stoppable
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
-from equipoise.deadline import Deadline
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 from equipoise.text import called, counted
@@ -74,7 +74,7 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
-    deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
+    deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
         terms = stated.terms()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,14 +135,16 @@ def compare(
     } | ({"gap": dataset.gap} if dataset.gap else {})
     native = any(named.get(name).native for name in wanted)
     ready = PreparedFolds(dataset, codes, wish.splits, native=native)
+    timings = _timings(store, of := [request["data"], folds])
     if not store.done():  # without any result, another request may take the folder
-        costs = measured_costs(ready, wish, deadline, on_progress)
+        costs = measured_costs(ready, wish, deadline, on_progress, timings)
         schedule = Schedule(costs, deadline, folds, n_workers())
         begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
         protocol = going_on(store, request, wish)
-        costs = resumed_costs(store, ready, protocol, deadline, on_progress)
+        costs = resumed_costs(store, ready, protocol, deadline, on_progress, timings)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
+    store.put("timings", {"of": of, "seconds": timings})
     store.put("aim", aim.as_dict())
     for note in protocol.notes:
         on_note(note)
@@ -167,6 +170,12 @@ def check_names(recipes: Sequence[str], metric: str, *, images: bool = False) ->
             named.classifier(name)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+
+
+def _timings(store: Store, of: list[Any]) -> dict[str, float]:
+    """Return what recipes took when they were timed on the same rows."""
+    kept = store.get("timings")
+    return kept["seconds"] if kept and kept["of"] == of else {}
 
 
 def _default_repeats(codes: NDArray[np.int64]) -> int:
