@@ -58,8 +58,8 @@ def for_card(comparison: Comparison) -> dict[str, Any]:
     found, decides = shipped.scores(comparison, comparison.winner), comparison.aim.decides
     figures = {name: {"value": value} for name, value in found.items()}
     if not decides:  # by terms, the model is not read as the interval of the metric asks for
-        row = comparison.leaderboard.set_index("recipe").loc[[comparison.winner], ["low", "high"]]
-        figures[comparison.metric] |= row.to_dict("records")[0]
+        _, low, high = comparison.interval(comparison.chosen, comparison.winner)
+        figures[comparison.metric] |= {"low": low, "high": high}
     decisions, probabilities = (
         {METRICS[name].title: figure for name, figure in figures.items() if METRICS[name].at_threshold is at_threshold}
         for at_threshold in (True, False)
