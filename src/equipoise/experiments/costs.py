@@ -160,8 +160,9 @@ def measured_costs(
     of_driver.append(scoring)
     pace = _together(watches or of_driver).slowness
     by_clock = _together(of_driver).slowness / pace  # one process has more of a busy machine than each of several
-    known = found, *(by_clock * seconds for seconds in (preparing.computing, scoring.computing, _REPORT)), pace
-    return Costs(*known, explained=not protocol.images, ready=_FOLDS_READY)
+    of_fold, of_score, of_report = (by_clock * seconds for seconds in (preparing.computing, scoring.computing, _REPORT))
+    explained = not protocol.images
+    return Costs(found, of_fold, of_score, of_report, pace, explained=explained, ready=_FOLDS_READY)
 
 
 def _hint(name: str, n_rows: int, hinted: float) -> float:
