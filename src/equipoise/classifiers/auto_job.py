@@ -123,6 +123,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         whole = self._whole(kept, dependence.groups)
         plan = affordable(whole, clock, lambda n, part: self._try(rows[kept], kept, n, part))
         kept = kept[sample_by_class(self.codes[kept], plan.n_rows, self._seed())]
+        plan = replace(plan, n_rows=len(kept))
         self._take_rows(rows, kept)
         draft.n_rows_ = len(kept)
         draft.encoder_ = fit_encoder(self.rows)

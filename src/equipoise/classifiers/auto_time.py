@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from equipoise.text import count
+from equipoise.text import count, listed
+from equipoise.text import seconds as length
 from equipoise.training import Task, fit
 
 FEWEST_STEPS = 100
@@ -38,9 +39,29 @@ class Plan:
     n_folds: int
     steps: int
 
+    def words(self, other: "Plan") -> str:
+        """Say what of it differs from another plan."""
+        networks = f"{count(self.steps)} gradient steps of networks" if self.steps else "no networks"
+        said = {"n_rows": f"{count(self.n_rows)} rows", "n_folds": f"{self.n_folds} folds", "steps": networks}
+        return listed([words for name, words in said.items() if getattr(self, name) != getattr(other, name)])
+
+
+class LittleTimeWarning(UserWarning):
+    """A time limit that makes a model weaker.
+
+    Attributes
+    ----------
+    allowed : str
+        What it allows, instead of what.
+    """
+
+    def __init__(self, allowed: str, limit: str, remedy: str) -> None:
+        super().__init__(allowed, limit, remedy)
+        self.allowed = allowed
+
     def __str__(self) -> str:
-        networks = f"{self.steps} gradient steps of networks" if self.steps else "no networks"
-        return f"{count(self.n_rows)} rows, {self.n_folds} folds and {networks}"
+        allowed, limit, remedy = self.args
+        return f"{limit} allows {allowed}: the model is weaker. {remedy}, or give fewer rows or columns."
 
 
 class Clock:
@@ -77,21 +98,13 @@ def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -
     n_rows, started = min(_PROBE_ROWS, whole.n_rows), time.monotonic()
     probe(n_rows, _PROBE_PART)
     one = (time.monotonic() - started) / _PROBE_PART
-    for plan in _smaller(whole):
-        seconds = (plan.n_folds + 1) * one * (plan.n_rows / n_rows) ** _GROWTH  # once more, on all rows
-        if seconds <= _CHEAP_SHARE * clock.left():
-            break
-    return plan
-
-
-def _smaller(whole: Plan) -> Iterator[Plan]:
-    yield whole
-    for n_folds in (3, 2):
-        yield replace(whole, n_folds=min(n_folds, whole.n_folds))
-    n_rows = whole.n_rows // 2
-    while n_rows >= _FEWEST_ROWS:
-        yield replace(whole, n_folds=min(2, whole.n_folds), n_rows=n_rows)
-        n_rows //= 2
+    fits = max(0.0, _CHEAP_SHARE * clock.left() / one)  # on as many rows as were tried
+    for n_folds in (whole.n_folds, 3, 2):
+        plan = replace(whole, n_folds=min(n_folds, whole.n_folds))
+        rows_allowed = n_rows * (fits / (plan.n_folds + 1)) ** (1 / _GROWTH)  # once more, on all rows
+        if rows_allowed >= whole.n_rows:
+            return plan
+    return replace(plan, n_rows=max(int(rows_allowed), min(_FEWEST_ROWS, whole.n_rows)))
 
 
 def affordable_steps(steps: int, clock: Clock, tasks: Sequence[Task]) -> int:
@@ -111,9 +124,6 @@ def warn_of_little_time(max_time: float | None, plan: Plan, whole: Plan) -> None
     """Warn if a time limit reduces rows, folds or networks, or leaves few steps."""
     enough = min(whole.steps, ENOUGH_STEPS)
     if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
-        warnings.warn(
-            f"max_time={max_time:.3g} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "
-            "give fewer rows or columns.",
-            UserWarning,
-            stacklevel=6,
-        )
+        allowed = f"{plan.words(whole)} instead of {whole.words(plan)}"
+        limit = f"The time limit of {length(max_time or 0.0)} (max_time)"
+        warnings.warn(LittleTimeWarning(allowed, limit, "Raise max_time"), stacklevel=6)

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
+from equipoise.classifiers.auto_time import LittleTimeWarning
 from equipoise.datasets import Dataset
 from equipoise.datasets.encoded import scratch, size_of
 from equipoise.deadline import Deadline
@@ -229,7 +230,7 @@ def _fit(
     deadline: Deadline | None,
     tally: Tally,
     folder: Path | None = None,
-) -> tuple[Pipeline, list[str]]:
+) -> tuple[Pipeline, list[Warning | str]]:
     """Fit a model, on all rows if there is a folder for them, and return what it warned of.
 
     The deadline runs from before this process began, which takes a while on a busy machine.
@@ -250,13 +251,14 @@ def _fit(
         with counted_by(tally):
             classifier.set_params(**limits).fit(numbers, labels, **given)
         classifier.set_params(**before)
-    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, dataset)]
+    told: dict[str, Warning | str] = {str(warning.message): warning.message for warning in caught}
+    return model, [*told.values(), *_fewer_steps(classifier, dataset)]
 
 
-def _told(outcome: tuple[Pipeline, list[str]]) -> Pipeline:
-    fitted, sentences = outcome
-    for sentence in sentences:
-        warnings.warn(sentence, stacklevel=3)
+def _told(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
+    fitted, told = outcome
+    for each in told:
+        warnings.warn(each if isinstance(each, LittleTimeWarning) else str(each), stacklevel=3)
     return fitted
 
 
