@@ -435,7 +435,8 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
     ],
 )
 def test_a_state_of_another_problem_is_refused(settings, counts, message, network):
-    state = AutoBalance(**settings).begin(network, counts).state_dict()
+    of_any = nn.Sequential(network, nn.Identity())  # of no known number of outputs
+    state = AutoBalance(**settings).begin(of_any, counts).state_dict()
     search = AutoBalance().begin(network, COUNTS)
     with pytest.raises(ValueError, match=message):
         search.load_state_dict(state)
@@ -607,7 +608,7 @@ def test_counts_that_do_not_fit_the_outputs_are_named(network, data):
     for counts in ([160, 40], [[160, 40], [80, 20]]):
         grouped = isinstance(counts[0], list)
         group = [torch.zeros_like(y)] * grouped
-        search = AutoBalance(warm_up=0).begin(network, counts)
+        search = AutoBalance(warm_up=0).begin(nn.Sequential(network, nn.Identity()), counts)
         with pytest.raises(ValueError, match=r"class_counts must hold one value a class.* of shape \(200, 3\)"):
             search.loss(network(x), y, *group)
         with pytest.raises(ValueError, match="class_counts must hold one value a class"):

@@ -1,6 +1,7 @@
 """AutoClassifier under a time limit: what is given up, in which order, and the warning."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,16 @@ from sklearn.metrics import roc_auc_score
 
 from equipoise import AutoClassifier, metrics
 from equipoise.classifiers import auto_time
-from equipoise.classifiers.auto_time import Clock, Plan, affordable, affordable_steps
+from equipoise.classifiers.auto_time import (
+    Clock,
+    LittleTimeWarning,
+    Plan,
+    affordable,
+    affordable_steps,
+    warn_of_little_time,
+)
 from equipoise.training import Settings, Table, Task
+from equipoise.training.tally import Tally, counted_by, tallies
 
 WHOLE = Plan(n_rows=8000, n_folds=5, steps=600)
 
@@ -109,6 +118,22 @@ def test_a_million_rows_in_little_time_are_a_sample():
     proba = model.predict_proba(X[:100_000])[:, 1]
     assert roc_auc_score(y[:100_000], proba) > 0.99
     assert proba.mean() == pytest.approx(y[:100_000].mean(), rel=0.5)
+
+
+def test_the_warning_names_what_differs_only():
+    with pytest.warns(LittleTimeWarning, match=r"32 s \(max_time\) allows 4,000 rows instead of 8,000 rows: the"):
+        warn_of_little_time(32.0, replace(WHOLE, n_rows=4000), WHOLE)
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_the_stages_of_a_fit_are_told(problem, monkeypatch):
+    X, y = problem()
+    told = []
+    monkeypatch.setattr(Tally, "tell", lambda tally, stage: told.append(stage))
+    with tallies(1, lambda made: None) as (tally,), counted_by(tally):
+        AutoClassifier(max_steps=5, random_state=0).fit(X, y)
+    assert told[:2] == [f"fold {number} of 5: trees, boosting, line" for number in (1, 2)]
+    assert "all rows: trees, boosting, line" in told and told[-1] == "networks: 50 of 50 steps"
 
 
 @pytest.mark.usefixtures("few_trees")

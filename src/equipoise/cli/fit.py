@@ -84,6 +84,7 @@ def fit(
         import numpy as np
 
         from equipoise import CalibratedClassifier, persistence, recipes
+        from equipoise.classifiers.auto_job import MOST_ROWS
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.whole import draws_by_class, fit_sampled
         from equipoise.recipes.images import parameters_for_images, steps_for_images
@@ -126,6 +127,9 @@ def fit(
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
+    if recipe == recipes.AUTO and data.n_rows > MOST_ROWS:
+        limit = "" if deadline else " --budget 5 limits the time to 5 minutes."
+        say(f"Note: auto trains on a sample by class of about {MOST_ROWS:,} of {data.n_rows:,} rows.{limit}")
     to_score = score_unlabelled and check_unlabelled(data, out.parent)
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
@@ -133,7 +137,8 @@ def fit(
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
             with _in_minutes(deadline):
-                model = fit_sampled(recipe, model, data, seconds=seconds, on_steps=partial(bars.advance, "fitting"))
+                told = {"on_steps": partial(bars.advance, "fitting"), "on_stage": partial(bars.tell, "fitting")}
+                model = fit_sampled(recipe, model, data, seconds=seconds, **told)
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(

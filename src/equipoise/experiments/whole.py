@@ -1,7 +1,7 @@
 """A recipe on all rows of a table, within a time limit."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,12 @@ _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, 
 
 
 def fit_whole(
-    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+    model: Pipeline,
+    dataset: Dataset,
+    *,
+    seconds: float | None = None,
+    on_steps: OnSteps = lambda done, total: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
@@ -47,6 +52,8 @@ def fit_whole(
         warning.
     on_steps : callable, optional
         Called with the gradient steps done and in all, where their number is known: from a thread, and at the end.
+    on_stage : callable, optional
+        Called with what is being done, where the classifier tells it: from a thread.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def fit_whole(
         If the rows have weights, which the classifier does not take.
     """
     given = fit_parameters(model[-1], dataset)
-    with _counted(model[-1], dataset, on_steps) as tally:
+    with _counted(model[-1], dataset, on_steps, on_stage) as tally:
         if seconds is None:
             to_classifier = {f"classifier__{name}": value for name, value in given.items()}
             with counted_by(tally):
@@ -70,7 +77,12 @@ def fit_whole(
 
 
 def fit_all_rows(
-    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+    model: Pipeline,
+    dataset: Dataset,
+    *,
+    seconds: float | None = None,
+    on_steps: OnSteps = lambda done, total: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
     """Fit networks on all rows of the table that a data set is a sample of.
 
@@ -89,7 +101,7 @@ def fit_all_rows(
     """
     model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
     n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
-    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps) as tally:
+    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps, on_stage) as tally:
         warnings.warn(
             f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
             "(another place: environment variable TMPDIR) and removed at the end.",
@@ -267,10 +279,17 @@ def _to_table(dataset: Dataset) -> dict[str, Any]:
 
 
 @contextmanager
-def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps) -> Iterator[Tally]:
-    """Tell the gradient steps of a fit that are counted by a tally, where their number in all is known."""
+def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps, on_stage: Callable[[str], None]) -> Iterator[Tally]:
+    """Tell the gradient steps of a fit that a tally counts, where their number in all is known, or else its stage."""
     total = _planned_steps(classifier, len(dataset.y))
-    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+
+    def look(made: list[Tally]) -> None:
+        if total:
+            on_steps(min(made[0].steps, total), total)
+        elif stage := made[0].stage:
+            on_stage(stage)
+
+    with tallies(1, look) as (tally,):
         yield tally
 
 
