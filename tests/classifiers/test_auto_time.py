@@ -35,13 +35,13 @@ class Stopped:
 
 @pytest.fixture
 def a_second_a_fit(monkeypatch):
-    """Members take a second for 500 rows: a fifth of it with a fifth of the trees."""
+    """Members take a second for 500 rows, and as much less as there are fewer trees."""
     now = [0.0]
     monkeypatch.setattr(auto_time.time, "monotonic", lambda: now[0])
 
     def probe(n_rows, part):
-        assert n_rows == 500
-        now[0] += part
+        assert n_rows in (500, 2000, 8000)
+        now[0] += part * (n_rows / 500) ** 0.8
 
     return probe
 
@@ -61,6 +61,18 @@ def test_folds_are_given_up_before_rows(n_rows, n_folds, a_second_a_fit):
     assert plan == Plan(n_rows, n_folds, 600)
     less = affordable(WHOLE, Stopped(0.99 * seconds_for(n_rows, n_folds)), a_second_a_fit)
     assert less == plan if n_rows == 500 else (less.n_rows, less.n_folds) < (n_rows, n_folds)
+
+
+def test_more_rows_are_tried_where_a_few_tell_too_much(monkeypatch):
+    """What every fit costs, however few its rows, does not grow with them."""
+    now = [0.0]
+    monkeypatch.setattr(auto_time.time, "monotonic", lambda: now[0])
+
+    def probe(n_rows, part):
+        now[0] += part * (1 + n_rows / 10_000)
+
+    assert affordable(WHOLE, Stopped(6 * 1.8 / 0.6 * 1.5), probe) == WHOLE
+    assert affordable(WHOLE, Stopped(4.0), probe).n_rows < WHOLE.n_rows
 
 
 def test_few_folds_stay_few(a_second_a_fit):
@@ -132,8 +144,8 @@ def test_the_stages_of_a_fit_are_told(problem, monkeypatch):
     monkeypatch.setattr(Tally, "tell", lambda tally, stage: told.append(stage))
     with tallies(1, lambda made: None) as (tally,), counted_by(tally):
         AutoClassifier(max_steps=5, random_state=0).fit(X, y)
-    assert told[:2] == [f"fold {number} of 5: trees, boosting, line" for number in (1, 2)]
-    assert "all rows: trees, boosting, line" in told and told[-1] == "networks: 50 of 50 steps"
+    assert told[:2] == [f"fold {number} of 3: trees, boosting, line" for number in (1, 2)]
+    assert "all rows: trees, boosting, line" in told and told[-1] == "networks: 30 of 30 steps"
 
 
 @pytest.mark.usefixtures("few_trees")

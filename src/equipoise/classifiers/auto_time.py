@@ -18,7 +18,8 @@ ENOUGH_STEPS = 300
 _CHEAP_SHARE = 0.6  # of the time, for trees, boosting and a line
 _NETWORK_SHARE = 0.7  # of the time left, for networks; the rest is for out-of-fold predictions and delays
 _PROBE_ROWS, _PROBE_PART, _PROBE_STEPS = 500, 0.2, 5
-_GROWTH = 0.8  # power of the number of rows that time grows by
+_PROBE_MORE, _PROBE_SHARE = 4, 0.05  # more rows of the next trial, if it takes so little of the time left
+_GROWTH = 0.8  # power of the number of rows that time grows by, at most
 _FEWEST_ROWS = 500
 
 
@@ -95,16 +96,26 @@ def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -
     """
     if clock.max_time is None:
         return whole
-    n_rows, started = min(_PROBE_ROWS, whole.n_rows), time.monotonic()
-    probe(n_rows, _PROBE_PART)
-    one = (time.monotonic() - started) / _PROBE_PART
-    fits = max(0.0, _CHEAP_SHARE * clock.left() / one)  # on as many rows as were tried
+    n_rows = min(_PROBE_ROWS, whole.n_rows)
+    while True:
+        started = time.monotonic()
+        probe(n_rows, _PROBE_PART)
+        one = (time.monotonic() - started) / _PROBE_PART
+        plan = _largest(whole, n_rows, _CHEAP_SHARE * clock.left() / one)
+        n_rows *= _PROBE_MORE
+        cost = _PROBE_PART * one * _PROBE_MORE**_GROWTH
+        if plan.n_rows < n_rows or plan == whole or cost > _PROBE_SHARE * clock.left():
+            return plan
+
+
+def _largest(whole: Plan, n_rows: int, fits: float) -> Plan:
+    """Return the largest plan whose members can be fitted in the time of so many fits on a number of rows."""
     for n_folds in (whole.n_folds, 3, 2):
         plan = replace(whole, n_folds=min(n_folds, whole.n_folds))
-        rows_allowed = n_rows * (fits / (plan.n_folds + 1)) ** (1 / _GROWTH)  # once more, on all rows
-        if rows_allowed >= whole.n_rows:
+        allowed = n_rows * max(0.0, fits / (plan.n_folds + 1)) ** (1 / _GROWTH)  # once more, on all rows
+        if allowed >= whole.n_rows:
             return plan
-    return replace(plan, n_rows=max(int(rows_allowed), min(_FEWEST_ROWS, whole.n_rows)))
+    return replace(plan, n_rows=max(int(allowed), min(_FEWEST_ROWS, whole.n_rows)))
 
 
 def affordable_steps(steps: int, clock: Clock, tasks: Sequence[Task]) -> int:
