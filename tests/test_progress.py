@@ -65,6 +65,18 @@ def test_the_time_left_counts_down_and_then_is_a_bound(lines):
     assert said == ["55 s left", "45 s left", "at least 1 min 52 s left"]
 
 
+def test_the_stage_of_work_of_no_known_size_is_told(lines):
+    shown, clock, written = lines
+    shown.advance("fitting", 0, 0)
+    clock.now = 30.0
+    shown.tell("fitting", "fold 2 of 3: boosting")
+    shown.write()
+    assert written() == [
+        "00:00 Fitting, limit in 10 min 0 s",
+        "00:30 Fitting, fold 2 of 3: boosting, limit in 9 min 30 s",
+    ]
+
+
 def test_bars_fit_80_columns_and_stages_pass():
     file = io.StringIO()
     with progress.ProgressBars(Console(file=file, width=80, force_terminal=True, color_system=None)) as bars:

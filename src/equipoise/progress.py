@@ -31,6 +31,7 @@ _TITLES = {
     "report": "Writing report",
     "refitting": "Fitting on all rows",
     "fitting": "Fitting",
+    "predicting": "Predicting",
     "logging": "Logging to MLflow",
     "searching": "Searching rows",
     "holding": "Boosting on folds",
@@ -69,6 +70,10 @@ class ProgressBars:
     def advance(self, kind: str, done: int = 0, total: int = 0) -> None:
         """Show how much of a kind of work is done; without numbers, that it is being done."""
         self._shown.advance(kind, done, total)
+
+    def tell(self, kind: str, stage: str) -> None:
+        """Show the stage of a kind of work whose size is not known."""
+        self._shown.tell(kind, stage)
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
@@ -112,6 +117,10 @@ class _Bars:
         else:
             self._passing = kind
 
+    def tell(self, kind: str, stage: str) -> None:
+        self.advance(kind, 0, 0)
+        self._started().update(self._tasks[kind], count=stage)
+
     def stop(self) -> None:
         if self._progress is not None:  # otherwise it would print an empty line
             if self._passing is not None:
@@ -129,6 +138,7 @@ class _Lines:
         self._first = clock() - (0.0 if deadline is None else deadline.spent)
         self._now: tuple[str, int, int] | None = None
         self._begun: dict[str, float] = {}
+        self._stages: dict[str, str] = {}
         self._moved = clock()
         self._stopped = Event()
         self._thread: Thread | None = None
@@ -143,6 +153,10 @@ class _Lines:
         if self._thread is None:
             self._thread = Thread(target=self._every, daemon=True)
             self._thread.start()
+
+    def tell(self, kind: str, stage: str) -> None:
+        self.advance(kind, 0, 0)
+        self._stages[kind] = stage
 
     def _every(self) -> None:
         while not self._stopped.wait(_EVERY):
@@ -159,6 +173,8 @@ class _Lines:
     def _line(self, kind: str, done: int, total: int) -> str:
         now = self._clock()
         parts = [f"{_minutes(now - self._first)} {_TITLES[kind]}"]
+        if kind in self._stages:
+            parts.append(self._stages[kind])
         if total:
             parts.append(f"{done:,} of {total:,}")
         took = now - self._begun[kind]

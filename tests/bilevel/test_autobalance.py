@@ -435,7 +435,8 @@ def test_a_state_is_not_changed_by_what_follows(data, network):
     ],
 )
 def test_a_state_of_another_problem_is_refused(settings, counts, message, network):
-    state = AutoBalance(**settings).begin(network, counts).state_dict()
+    of_any = nn.Sequential(network, nn.Identity())  # of no known number of outputs
+    state = AutoBalance(**settings).begin(of_any, counts).state_dict()
     search = AutoBalance().begin(network, COUNTS)
     with pytest.raises(ValueError, match=message):
         search.load_state_dict(state)
@@ -557,11 +558,31 @@ def test_bad_counts_and_models_are_refused(network):
         AutoBalance().begin(lambda x: x, COUNTS)
 
 
+def test_class_counts_that_do_not_fit_the_outputs_are_refused_at_the_beginning():
+    for model in (nn.Linear(4, 2), nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))):
+        with pytest.raises(ValueError, match="each of the model's 2 outputs, but holds 3"):
+            AutoBalance().begin(model, [1, 2, 3])
+        AutoBalance().begin(model, [1, 2])
+    AutoBalance().begin(nn.Sequential(nn.Linear(4, 6), nn.Unflatten(-1, (2, 3)), nn.AvgPool1d(3)), [1, 2])  # not known
+
+
+def test_a_search_without_outer_steps_is_told_at_the_end(network, data):
+    search = AutoBalance(warm_up=70).begin(network, COUNTS)
+    x, y = data[0][0]
+    search.loss(network(x), y)
+    with pytest.warns(UserWarning, match=r"no outer step in 1 training step, so .* or lower warm_up \(70\)"):
+        search.retraining_loss()
+    search.step(*data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search.retraining_loss()
+
+
 def test_validation_batches_without_a_class_are_told_once(network, data):
     search = AutoBalance(n_batches=1).begin(network, COUNTS)
     (x, y), *_ = data[1]
     some = [(x[y != 2], y[y != 2])]
-    with pytest.warns(UserWarning, match="validation batches of this outer step hold no row of class 2, so"):
+    with pytest.warns(UserWarning, match=r"validation batches of this outer step \(1\) hold no row of class 2, so"):
         search.step(data[0], some)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -587,7 +608,7 @@ def test_counts_that_do_not_fit_the_outputs_are_named(network, data):
     for counts in ([160, 40], [[160, 40], [80, 20]]):
         grouped = isinstance(counts[0], list)
         group = [torch.zeros_like(y)] * grouped
-        search = AutoBalance(warm_up=0).begin(network, counts)
+        search = AutoBalance(warm_up=0).begin(nn.Sequential(network, nn.Identity()), counts)
         with pytest.raises(ValueError, match=r"class_counts must hold one value a class.* of shape \(200, 3\)"):
             search.loss(network(x), y, *group)
         with pytest.raises(ValueError, match="class_counts must hold one value a class"):

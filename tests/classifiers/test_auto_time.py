@@ -1,6 +1,7 @@
 """AutoClassifier under a time limit: what is given up, in which order, and the warning."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,16 @@ from sklearn.metrics import roc_auc_score
 
 from equipoise import AutoClassifier, metrics
 from equipoise.classifiers import auto_time
-from equipoise.classifiers.auto_time import Clock, Plan, affordable, affordable_steps
+from equipoise.classifiers.auto_time import (
+    Clock,
+    LittleTimeWarning,
+    Plan,
+    affordable,
+    affordable_steps,
+    warn_of_little_time,
+)
 from equipoise.training import Settings, Table, Task
+from equipoise.training.tally import Tally, counted_by, tallies
 
 WHOLE = Plan(n_rows=8000, n_folds=5, steps=600)
 
@@ -26,13 +35,13 @@ class Stopped:
 
 @pytest.fixture
 def a_second_a_fit(monkeypatch):
-    """Members take a second for 500 rows: a fifth of it with a fifth of the trees."""
+    """Members take a second for 500 rows, and as much less as there are fewer trees."""
     now = [0.0]
     monkeypatch.setattr(auto_time.time, "monotonic", lambda: now[0])
 
     def probe(n_rows, part):
-        assert n_rows == 500
-        now[0] += part
+        assert n_rows in (500, 2000, 8000)
+        now[0] += part * (n_rows / 500) ** 0.8
 
     return probe
 
@@ -52,6 +61,18 @@ def test_folds_are_given_up_before_rows(n_rows, n_folds, a_second_a_fit):
     assert plan == Plan(n_rows, n_folds, 600)
     less = affordable(WHOLE, Stopped(0.99 * seconds_for(n_rows, n_folds)), a_second_a_fit)
     assert less == plan if n_rows == 500 else (less.n_rows, less.n_folds) < (n_rows, n_folds)
+
+
+def test_more_rows_are_tried_where_a_few_tell_too_much(monkeypatch):
+    """What every fit costs, however few its rows, does not grow with them."""
+    now = [0.0]
+    monkeypatch.setattr(auto_time.time, "monotonic", lambda: now[0])
+
+    def probe(n_rows, part):
+        now[0] += part * (1 + n_rows / 10_000)
+
+    assert affordable(WHOLE, Stopped(6 * 1.8 / 0.6 * 1.5), probe) == WHOLE
+    assert affordable(WHOLE, Stopped(4.0), probe).n_rows < WHOLE.n_rows
 
 
 def test_few_folds_stay_few(a_second_a_fit):
@@ -74,7 +95,7 @@ def test_networks_make_the_steps_that_fit_or_none(tasks):
 @pytest.mark.parametrize("counts, n_features", [((950, 50), 40), ((400, 6), 4), ((200, 60, 12), 6)])
 def test_no_time_still_gives_good_probabilities(counts, n_features, problem):
     X, y = problem(counts, n_features=n_features, apart=2.5)
-    with pytest.warns(UserWarning, match=r"allow \d+ rows, 2 folds and no networks.*Raise max_time"):
+    with pytest.warns(UserWarning, match=r"max_time\) allows .*2 folds and no networks.*Raise max_time"):
         model = AutoClassifier(max_time=0.01, random_state=0).fit(X, y)
     assert model.n_steps_ == [] and "networks" not in model.members_
     X_new, y_new = problem(counts, n_features=n_features, apart=2.5, seed=0)
@@ -109,6 +130,22 @@ def test_a_million_rows_in_little_time_are_a_sample():
     proba = model.predict_proba(X[:100_000])[:, 1]
     assert roc_auc_score(y[:100_000], proba) > 0.99
     assert proba.mean() == pytest.approx(y[:100_000].mean(), rel=0.5)
+
+
+def test_the_warning_names_what_differs_only():
+    with pytest.warns(LittleTimeWarning, match=r"32 s \(max_time\) allows 4,000 rows instead of 8,000 rows: the"):
+        warn_of_little_time(32.0, replace(WHOLE, n_rows=4000), WHOLE)
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_the_stages_of_a_fit_are_told(problem, monkeypatch):
+    X, y = problem()
+    told = []
+    monkeypatch.setattr(Tally, "tell", lambda tally, stage: told.append(stage))
+    with tallies(1, lambda made: None) as (tally,), counted_by(tally):
+        AutoClassifier(max_steps=5, random_state=0).fit(X, y)
+    assert told[:2] == [f"fold {number} of 3: trees, boosting, line" for number in (1, 2)]
+    assert "all rows: trees, boosting, line" in told and told[-1] == "networks: 30 of 30 steps"
 
 
 @pytest.mark.usefixtures("few_trees")

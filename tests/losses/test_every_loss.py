@@ -249,9 +249,9 @@ def test_counts_that_do_not_serve_are_refused(counted_case, batch):
 
 
 @pytest.mark.parametrize("kind", [LogitAdjustedLoss, VSLoss])
-@pytest.mark.parametrize("tau", ["1", None, float("nan"), float("inf")])
-def test_a_strength_that_is_no_number_is_refused(kind, tau):
-    with pytest.raises(ValueError, match=f"tau must be a finite number, but tau={tau!r}"):
+@pytest.mark.parametrize("tau", ["1", None, float("nan"), float("inf"), -1, -1e-9])
+def test_a_strength_that_is_negative_or_no_number_is_refused(kind, tau):
+    with pytest.raises(ValueError, match=f"tau must be a finite number, 0 or more, but tau={tau!r}"):
         kind([900, 100], tau=tau)
 
 

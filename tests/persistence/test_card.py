@@ -170,6 +170,12 @@ def test_names_stay_in_their_cells(table, tmp_path):
     )
 
 
+def test_a_sample_that_trained_is_told(model, tmp_path):
+    for trained, line in ((80, "- Rows: 90, of which a sample by class of 80 trained\n"), (90, "- Rows: 90\n")):
+        save(model, tmp_path / str(trained), about={"rows": 90, "trained_rows": trained})
+        assert line in card_of(tmp_path / str(trained))
+
+
 @pytest.mark.parametrize("counts", [5, {"a": "many"}, {"a": -1}, {"a": None}])
 def test_class_counts_must_be_counts(counts, model, tmp_path):
     with pytest.raises(ValueError, match=r"class_counts.*rows"):

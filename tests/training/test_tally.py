@@ -7,7 +7,7 @@ import pytest
 
 from equipoise.processes import side_by_side
 from equipoise.training import Settings, Table, Task, fit
-from equipoise.training.tally import Tally, counted_by, tallies
+from equipoise.training.tally import Tally, counted_by, tallies, tell
 
 
 def tasks(n=4, steps=30, **settings):
@@ -45,6 +45,17 @@ def test_steps_are_told_while_processes_train():
     done = [steps for steps, _ in told]
     assert done == sorted(done) and done[-1] == 2 * 10**7 and {total for _, total in told} == {2 * 10**7}
     assert any(0 < steps < 10**7 for steps in done)  # before any network is done
+
+
+def test_stages_are_told_to_the_tally_in_use(tmp_path):
+    tally = Tally(str(tmp_path / "steps"))
+    tell("to nobody")
+    assert tally.stage == ""
+    with counted_by(tally):
+        tell("fold 1 of 3")
+        tell("fold 2 of 3")
+    assert tally.stage == "fold 2 of 3" and tally.steps == 0
+    Tally(str(tmp_path / "elsewhere" / "steps")).tell("lost")
 
 
 def test_an_error_of_the_listener_is_raised_at_the_end():

@@ -29,6 +29,7 @@ from equipoise.dependence import Dependence
 from equipoise.losses.counts import by_class
 from equipoise.networks import MLPStack, ModuleStack
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions
+from equipoise.text import counted
 from equipoise.training import InnerTraining
 
 _WARM_UP, _WARM_UP_SHARE = 200, 0.4
@@ -185,7 +186,8 @@ class AutoBalance(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is not valid, or a class has no rows.
+            If a parameter is not valid, a class has no rows, or the model ends in a linear layer of another number of
+            outputs than classes.
         TypeError
             If the model is not a module.
         """
@@ -202,6 +204,7 @@ class AutoBalance(BaseEstimator):
         dtype = torch.promote_types(weights.dtype, torch.float32)
         counts = by_class(class_counts, "class_counts").detach().to(weights.device, dtype)
         grouped = self._has_groups(counts, lead)
+        _check_outputs(model, counts.shape[lead])
         parameters = LossParameters(
             counts if grouped else counts.unsqueeze(-1),
             searched=tuple(self.parameters),
@@ -287,3 +290,14 @@ class AutoBalance(BaseEstimator):
         if self.warm_up is not None:
             return self.warm_up
         return _WARM_UP if max_steps is None else int(_WARM_UP_SHARE * max_steps)
+
+
+def _check_outputs(model: nn.Module, n_classes: int) -> None:
+    """Compare classes with outputs where these are known; others show at the first loss."""
+    while isinstance(model, nn.Sequential) and len(model):
+        model = model[-1]
+    if isinstance(model, nn.Linear) and model.out_features != n_classes:
+        raise ValueError(
+            f"class_counts must hold one value for each of the model's {counted(model.out_features, 'output')}, but "
+            f"holds {n_classes:,}."
+        )

@@ -23,7 +23,7 @@ from equipoise.bilevel.vectors import Named, flat
 from equipoise.losses import ParametricCrossEntropy
 from equipoise.losses.parametric import adjusted_cross_entropy
 from equipoise.losses.reduction import Reduction, accept, check_range
-from equipoise.text import listed
+from equipoise.text import counted, listed
 
 _IGNORED = -100  # class index of ignored rows, as everywhere in torch
 
@@ -142,21 +142,21 @@ class LossSearch:
         """Return the augmentation found, the mean over the later half of the outer steps, to train a new network."""
         if self._augmentation is None:
             return None
-        return self._augmentation.with_values(_of_augmentation(self._history.later_means()))
+        return self._augmentation.with_values(_of_augmentation(self._means()))
 
     def retraining_loss(self, *, reduction: Reduction = "mean") -> ParametricCrossEntropy:
         """Return the result: a loss with the mean of the parameters over the later half of the outer steps.
 
         Use it to train a new network on all rows, including the validation rows.
         """
-        means = self._history.later_means()
+        means = self._means()
         w, offset, delta = (means[name].to(self._departures.values[name].device) for name in NAMES)
         n_groups = offset.shape[-1] if self._grouped else None
         return ParametricCrossEntropy(w=w, offset=offset, delta=delta, num_groups=n_groups, reduction=reduction)
 
     def found(self) -> list[FoundLoss]:
         """Return the parameters of `retraining_loss` and their history, for each replica of a stack."""
-        means, steps, history = self._history.later_means(), *self._history.arrays()
+        means, steps, history = self._means(), *self._history.arrays()
         return [
             FoundLoss(
                 {name: value[r].numpy() for name, value in means.items()},
@@ -165,6 +165,17 @@ class LossSearch:
             )
             for r in range(len(means["offset"]))
         ]
+
+    def _means(self) -> Named:
+        """Return the result, and say so if it is only the start."""
+        if not self.n_outer_steps:
+            warnings.warn(
+                f"The search made no outer step in {counted(self.n_steps, 'training step')}, so its result is the loss "
+                f"that it began with: train longer, or lower warm_up ({self._warm_up:,}); in a loop of your own, call "
+                "search.step(...) whenever search.due().",
+                stacklevel=3,
+            )
+        return self._history.later_means()
 
     # The outer step
 
@@ -229,7 +240,7 @@ class LossSearch:
         if missing := [code for code in range(self._n_classes) if code not in there]:
             self._told_missing = True
             warnings.warn(
-                f"The {self.n_batches} validation batches of this outer step hold no row of class "
+                f"The validation batches of this outer step ({self.n_batches:,}) hold no row of class "
                 f"{listed(missing, most=5)}, so the step cannot tell how to treat "
                 f"{'it' if len(missing) == 1 else 'them'}: give larger or stratified validation batches, or raise "
                 "n_batches.",

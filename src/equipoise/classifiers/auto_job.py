@@ -52,6 +52,7 @@ from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
+from equipoise.training.tally import tell
 
 if TYPE_CHECKING:
     from equipoise.classifiers.auto import AutoClassifier
@@ -123,6 +124,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         whole = self._whole(kept, dependence.groups)
         plan = affordable(whole, clock, lambda n, part: self._try(rows[kept], kept, n, part))
         kept = kept[sample_by_class(self.codes[kept], plan.n_rows, self._seed())]
+        plan = replace(plan, n_rows=len(kept))
         self._take_rows(rows, kept)
         draft.n_rows_ = len(kept)
         draft.encoder_ = fit_encoder(self.rows)
@@ -133,14 +135,14 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
         self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
         self._rounds, self._rate = first_rounds(len(draft.classes_), N_TREES)
-        of_folds = [self._cheap(train) for train, _ in folds]
+        of_folds = [self._cheap(train, f"fold {number} of {len(folds)}") for number, (train, _) in enumerate(folds, 1)]
         for members, (_, held_out) in zip(of_folds, folds, strict=True):
             for name, member in members.items():
                 self.answers[name][held_out] = self._answers(member, held_out)
         if draft.max_time is None and len(kept) >= _BOOSTED_ROWS:
             self._boost_on([members[BOOSTING] for members in of_folds], folds)
         relevance = [importances(members[TREES]) for members in of_folds]
-        self.members: dict[str, Any] = self._cheap(np.arange(len(kept)))
+        self.members: dict[str, Any] = self._cheap(np.arange(len(kept)), "all rows")
         draft.feature_importances_ = importances(self.members[TREES])
         self._used = slice(_KEPT_NETWORKS)
         if dependence.times is not None:  # networks that know the last rows, too
@@ -195,8 +197,9 @@ class AutoJob(FitJob["AutoClassifier"]):
         fit_trees(X, codes[few], None, 0, n_trees)
         fit_boosting(X, codes[few], None, 0, *first_rounds(len(self._draft.classes_), n_trees))
 
-    def _cheap(self, train: Codes) -> dict[str, Any]:
+    def _cheap(self, train: Codes, where: str) -> dict[str, Any]:
         """Fit the members other than networks."""
+        tell(f"{where}: trees, boosting, line")
         X, codes, seed = self.rows[train], self.codes[train], self._seed()
         weights = None if self.weights is None else self.weights[train]
         few = self._few(train, self._seed())
@@ -220,6 +223,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         while 2 * self._rounds * (1 if len(self._draft.classes_) == 2 else len(self._draft.classes_)) <= _MOST_TREES:
             found = np.empty_like(self.answers[BOOSTING])
             for number, (train, held_out) in enumerate(folds):
+                tell(f"fold {number + 1} of {len(folds)}: {2 * self._rounds} rounds of boosting")
                 weights = None if self.weights is None else self.weights[train]
                 boosters[number] = boosted_on(
                     boosters[number], self.rows[train], self.codes[train], weights, 2 * self._rounds
@@ -264,6 +268,10 @@ class AutoJob(FitJob["AutoClassifier"]):
         warn_of_little_time(draft.max_time, replace(plan, steps=steps), whole)
         if steps:
             self.tasks = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
+
+    def on_steps(self, done: int, total: int) -> None:
+        """Tell the steps of the networks."""
+        tell(f"networks: {done:,} of {total:,} steps")
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft, members = self._draft, self.members

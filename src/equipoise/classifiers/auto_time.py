@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from equipoise.text import count
+from equipoise.text import count, listed
+from equipoise.text import seconds as length
 from equipoise.training import Task, fit
 
 FEWEST_STEPS = 100
@@ -17,7 +18,8 @@ ENOUGH_STEPS = 300
 _CHEAP_SHARE = 0.6  # of the time, for trees, boosting and a line
 _NETWORK_SHARE = 0.7  # of the time left, for networks; the rest is for out-of-fold predictions and delays
 _PROBE_ROWS, _PROBE_PART, _PROBE_STEPS = 500, 0.2, 5
-_GROWTH = 0.8  # power of the number of rows that time grows by
+_PROBE_MORE, _PROBE_SHARE = 4, 0.05  # more rows of the next trial, if it takes so little of the time left
+_GROWTH = 0.8  # power of the number of rows that time grows by, at most
 _FEWEST_ROWS = 500
 
 
@@ -38,9 +40,29 @@ class Plan:
     n_folds: int
     steps: int
 
+    def words(self, other: "Plan") -> str:
+        """Say what of it differs from another plan."""
+        networks = f"{count(self.steps)} gradient steps of networks" if self.steps else "no networks"
+        said = {"n_rows": f"{count(self.n_rows)} rows", "n_folds": f"{self.n_folds} folds", "steps": networks}
+        return listed([words for name, words in said.items() if getattr(self, name) != getattr(other, name)])
+
+
+class LittleTimeWarning(UserWarning):
+    """A time limit that makes a model weaker.
+
+    Attributes
+    ----------
+    allowed : str
+        What it allows, instead of what.
+    """
+
+    def __init__(self, allowed: str, limit: str, remedy: str) -> None:
+        super().__init__(allowed, limit, remedy)
+        self.allowed = allowed
+
     def __str__(self) -> str:
-        networks = f"{self.steps} gradient steps of networks" if self.steps else "no networks"
-        return f"{count(self.n_rows)} rows, {self.n_folds} folds and {networks}"
+        allowed, limit, remedy = self.args
+        return f"{limit} allows {allowed}: the model is weaker. {remedy}, or give fewer rows or columns."
 
 
 class Clock:
@@ -74,24 +96,26 @@ def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -
     """
     if clock.max_time is None:
         return whole
-    n_rows, started = min(_PROBE_ROWS, whole.n_rows), time.monotonic()
-    probe(n_rows, _PROBE_PART)
-    one = (time.monotonic() - started) / _PROBE_PART
-    for plan in _smaller(whole):
-        seconds = (plan.n_folds + 1) * one * (plan.n_rows / n_rows) ** _GROWTH  # once more, on all rows
-        if seconds <= _CHEAP_SHARE * clock.left():
-            break
-    return plan
+    n_rows = min(_PROBE_ROWS, whole.n_rows)
+    while True:
+        started = time.monotonic()
+        probe(n_rows, _PROBE_PART)
+        one = (time.monotonic() - started) / _PROBE_PART
+        plan = _largest(whole, n_rows, _CHEAP_SHARE * clock.left() / one)
+        n_rows *= _PROBE_MORE
+        cost = _PROBE_PART * one * _PROBE_MORE**_GROWTH
+        if plan.n_rows < n_rows or plan == whole or cost > _PROBE_SHARE * clock.left():
+            return plan
 
 
-def _smaller(whole: Plan) -> Iterator[Plan]:
-    yield whole
-    for n_folds in (3, 2):
-        yield replace(whole, n_folds=min(n_folds, whole.n_folds))
-    n_rows = whole.n_rows // 2
-    while n_rows >= _FEWEST_ROWS:
-        yield replace(whole, n_folds=min(2, whole.n_folds), n_rows=n_rows)
-        n_rows //= 2
+def _largest(whole: Plan, n_rows: int, fits: float) -> Plan:
+    """Return the largest plan whose members can be fitted in the time of so many fits on a number of rows."""
+    for n_folds in (whole.n_folds, 3, 2):
+        plan = replace(whole, n_folds=min(n_folds, whole.n_folds))
+        allowed = n_rows * max(0.0, fits / (plan.n_folds + 1)) ** (1 / _GROWTH)  # once more, on all rows
+        if allowed >= whole.n_rows:
+            return plan
+    return replace(plan, n_rows=max(int(allowed), min(_FEWEST_ROWS, whole.n_rows)))
 
 
 def affordable_steps(steps: int, clock: Clock, tasks: Sequence[Task]) -> int:
@@ -111,9 +135,6 @@ def warn_of_little_time(max_time: float | None, plan: Plan, whole: Plan) -> None
     """Warn if a time limit reduces rows, folds or networks, or leaves few steps."""
     enough = min(whole.steps, ENOUGH_STEPS)
     if replace(plan, steps=whole.steps) != whole or plan.steps < enough:
-        warnings.warn(
-            f"max_time={max_time:.3g} seconds allow {plan} instead of {whole}: the model is weaker. Raise max_time, or "
-            "give fewer rows or columns.",
-            UserWarning,
-            stacklevel=6,
-        )
+        allowed = f"{plan.words(whole)} instead of {whole.words(plan)}"
+        limit = f"The time limit of {length(max_time or 0.0)} (max_time)"
+        warnings.warn(LittleTimeWarning(allowed, limit, "Raise max_time"), stacklevel=6)

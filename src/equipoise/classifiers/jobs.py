@@ -53,6 +53,9 @@ class FitJob(ABC, Generic[C]):
         self._take(networks)
         return self._classifier.become(self._draft)
 
+    def on_steps(self, done: int, total: int) -> None:
+        """Read the numbers of network steps done and in all, now and then."""
+
     @abstractmethod
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         """Set the fitted attributes of the draft."""
@@ -104,7 +107,7 @@ class JobClassifier(NetworkClassifier):
         started = time.monotonic()
         job = self.prepare(X, y, sample_weight, groups, dependence)
         left = None if self.max_time is None else max(0.0, self.max_time - (time.monotonic() - started))
-        return job.finish(fit(job.tasks, max_time=left))
+        return job.finish(fit(job.tasks, max_time=left, on_progress=job.on_steps))
 
     @fit_context(prefer_skip_nested_validation=True)
     def prepare(

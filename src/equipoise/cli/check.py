@@ -33,7 +33,7 @@ def check(
     Parameters
     ----------
     table
-        csv, tsv, parquet, feather, xlsx or arff file, or images, as of `compare`.
+        csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     against

@@ -1,6 +1,8 @@
 """``equipoise fit``: one recipe on all rows, saved as a model."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +19,7 @@ from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 from equipoise.text import called, counted
+from equipoise.text import seconds as length
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -82,8 +85,9 @@ def fit(
         import numpy as np
 
         from equipoise import CalibratedClassifier, persistence, recipes
+        from equipoise.classifiers.auto_job import MOST_ROWS
         from equipoise.experiments.arms import fit_parameters, without_random_rows
-        from equipoise.experiments.whole import fit_sampled
+        from equipoise.experiments.whole import draws_by_class, fit_sampled
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
@@ -123,27 +127,51 @@ def fit(
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
+    if recipe == recipes.AUTO and data.n_rows > MOST_ROWS:
+        limit = "" if deadline else " --budget 5 limits the time to 5 minutes."
+        say(f"Note: auto trains on a sample by class of about {MOST_ROWS:,} of {data.n_rows:,} rows.{limit}")
     to_score = score_unlabelled and check_unlabelled(data, out.parent)
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
         seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
         try:
-            model = fit_sampled(recipe, model, data, seconds=seconds, on_steps=partial(bars.advance, "fitting"))
+            with _in_minutes(deadline):
+                told = {"on_steps": partial(bars.advance, "fitting"), "on_stage": partial(bars.tell, "fitting")}
+                model = fit_sampled(recipe, model, data, seconds=seconds, **told)
         except TimeoutError as error:
             assert deadline is not None
             raise ValueError(
                 f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
             ) from error
-    if (n_trained := getattr(model[-1], "n_rows_", len(data.y))) < len(data.y):
-        say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(len(data.y), 'row')}, sampled by class.")
+    if (n_trained := getattr(model[-1], "n_rows_", data.n_rows)) < data.n_rows:
+        say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(data.n_rows, 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | terms_for_card(aim)
+    if data.class_counts is not None and draws_by_class(model[-1], data):
+        about["trained_rows"] = data.n_rows
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = tested
     persistence.save(model, out, about=about)
     say(f"Model: {out}")
     if to_score:
         write_unlabelled(out, table, out.parent)
+
+
+@contextmanager
+def _in_minutes(deadline: Deadline | None) -> Iterator[None]:
+    """Tell what a time limit costs in the terms of the command line, and how much of it was left for training."""
+    from equipoise.classifiers.auto_time import LittleTimeWarning
+
+    if deadline is None:
+        yield
+        return
+    limit = f"--budget of {deadline}, of which reading took {length(deadline.spent)},"
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for message in (warning.message for warning in caught):
+        if isinstance(message, LittleTimeWarning):
+            message = LittleTimeWarning(message.allowed, limit, deadline.remedy().rstrip("."))
+        warnings.warn(message, stacklevel=2)
 
 
 def about_model(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from equipoise.cli.images import predict_images
 from equipoise.cli.options import THIS_MACHINE, Count, Machines, Names
@@ -14,6 +15,7 @@ from equipoise.cli.scored import ENDINGS, check_replaceable, write
 from equipoise.cli.scorer import Scorer, check_threshold, positive_class
 from equipoise.files import IMAGE_ENDINGS, check_input, check_output, is_table_folder, table_files
 from equipoise.images.kinds import is_images, is_table
+from equipoise.progress import ProgressBars
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
@@ -112,17 +114,19 @@ def predict(
         return
     if machines != THIS_MACHINE:
         raise ValueError("--backend and --address are for a folder of files, and a folder to write (--out).")
-    if scorer.counts_alarms:
-        scorer.count_alarms(blocks_of(table, reading, target), table)
-    scored = (scorer.score(rows, table) for rows in blocks_of(table, reading, target))
-    first = next(scored, None)
-    if first is None:
-        raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
-    check_replaceable(out, list(scorer.names.values()))
-    parts: Iterable[pd.DataFrame] = chain([first], scored)
-    if top is not None:
-        parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
-    n_rows = write(parts, out, *scorer.style_of(next(iter(table_files(table)), table) if table.is_dir() else table))
+    with ProgressBars(Console(quiet=not table.is_dir())) as bars:
+        bars.advance("predicting")
+        if scorer.counts_alarms:
+            scorer.count_alarms(blocks_of(table, reading, target), table)
+        scored = (scorer.score(rows, table) for rows in _counted(blocks_of(table, reading, target), bars))
+        first = next(scored, None)
+        if first is None:
+            raise ValueError(f"{table} has no rows below its header: there is nothing to predict.")
+        check_replaceable(out, list(scorer.names.values()))
+        parts: Iterable[pd.DataFrame] = chain([first], scored)
+        if top is not None:
+            parts = [_most_probable(parts, scorer.names[scorer.sought], top)]
+        n_rows = write(parts, out, *scorer.style_of(next(iter(table_files(table)), table) if table.is_dir() else table))
     for note in [*scorer.notes, *scorer.notes_on_cells()]:
         say(f"Note: {note}")
     say(f"{counted(n_rows, 'row')}: {out}")
@@ -180,6 +184,14 @@ def blocks_of(table: Path, reading: dict[str, Any], target: str | None) -> "Iter
     if table.is_dir():
         return open_table(table, **reading).blocks(target=target)
     return table_batches(table, **reading, target=target)
+
+
+def _counted(blocks: "Iterator[pd.DataFrame]", bars: ProgressBars) -> "Iterator[pd.DataFrame]":
+    n_rows = 0
+    for block in blocks:
+        yield block
+        n_rows += len(block)
+        bars.tell("predicting", counted(n_rows, "row"))
 
 
 def _most_probable(parts: Iterable["pd.DataFrame"], column: str, number: int) -> "pd.DataFrame":

@@ -7,9 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from equipoise.cli.output import say
 from equipoise.cli.scored import ENDINGS, check_replaceable, write
 from equipoise.cli.scorer import Scorer
+from equipoise.progress import ProgressBars
 from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
@@ -32,14 +35,17 @@ def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str 
     out.mkdir(exist_ok=True)
     jobs = [(scorer, part, path, target) for part, path in zip(parts, paths, strict=True)]
     notes = dict[str, None]()
-    for _, done in side_by_side(score_part, jobs, 1):
-        if isinstance(done, Exception):
-            raise done
-        scorer.n_scored += done.n_scored
-        notes |= dict.fromkeys(done.notes)
-        scorer.clipped.update(done.clipped)
-        for name, counts in done.unseen.items():
-            scorer.unseen.setdefault(name, Counter()).update(counts)
+    with ProgressBars(Console()) as bars:
+        bars.advance("predicting", 0, len(jobs))
+        for number, (_, done) in enumerate(side_by_side(score_part, jobs, 1), 1):
+            if isinstance(done, Exception):
+                raise done
+            scorer.n_scored += done.n_scored
+            notes |= dict.fromkeys(done.notes)
+            scorer.clipped.update(done.clipped)
+            for name, counts in done.unseen.items():
+                scorer.unseen.setdefault(name, Counter()).update(counts)
+            bars.advance("predicting", number, len(jobs))
     if not scorer.n_scored:
         raise ValueError("The table has no rows: there is nothing to predict.")
     for note in [*notes, *scorer.notes_on_cells()]:

@@ -1,7 +1,7 @@
 """A recipe on all rows of a table, within a time limit."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
+from equipoise.classifiers.auto_time import LittleTimeWarning
 from equipoise.datasets import Dataset
 from equipoise.datasets.encoded import scratch, size_of
 from equipoise.deadline import Deadline
@@ -32,7 +33,12 @@ _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, 
 
 
 def fit_whole(
-    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+    model: Pipeline,
+    dataset: Dataset,
+    *,
+    seconds: float | None = None,
+    on_steps: OnSteps = lambda done, total: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
@@ -46,6 +52,8 @@ def fit_whole(
         warning.
     on_steps : callable, optional
         Called with the gradient steps done and in all, where their number is known: from a thread, and at the end.
+    on_stage : callable, optional
+        Called with what is being done, where the classifier tells it: from a thread.
 
     Returns
     -------
@@ -60,7 +68,7 @@ def fit_whole(
         If the rows have weights, which the classifier does not take.
     """
     given = fit_parameters(model[-1], dataset)
-    with _counted(model[-1], dataset, on_steps) as tally:
+    with _counted(model[-1], dataset, on_steps, on_stage) as tally:
         if seconds is None:
             to_classifier = {f"classifier__{name}": value for name, value in given.items()}
             with counted_by(tally):
@@ -69,7 +77,12 @@ def fit_whole(
 
 
 def fit_all_rows(
-    model: Pipeline, dataset: Dataset, *, seconds: float | None = None, on_steps: OnSteps = lambda done, total: None
+    model: Pipeline,
+    dataset: Dataset,
+    *,
+    seconds: float | None = None,
+    on_steps: OnSteps = lambda done, total: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
     """Fit networks on all rows of the table that a data set is a sample of.
 
@@ -88,7 +101,7 @@ def fit_all_rows(
     """
     model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
     n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
-    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps) as tally:
+    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps, on_stage) as tally:
         warnings.warn(
             f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
             "(another place: environment variable TMPDIR) and removed at the end.",
@@ -229,7 +242,7 @@ def _fit(
     deadline: Deadline | None,
     tally: Tally,
     folder: Path | None = None,
-) -> tuple[Pipeline, list[str]]:
+) -> tuple[Pipeline, list[Warning | str]]:
     """Fit a model, on all rows if there is a folder for them, and return what it warned of.
 
     The deadline runs from before this process began, which takes a while on a busy machine.
@@ -250,13 +263,14 @@ def _fit(
         with counted_by(tally):
             classifier.set_params(**limits).fit(numbers, labels, **given)
         classifier.set_params(**before)
-    return model, [*dict.fromkeys(str(warning.message) for warning in caught), *_fewer_steps(classifier, dataset)]
+    told: dict[str, Warning | str] = {str(warning.message): warning.message for warning in caught}
+    return model, [*told.values(), *_fewer_steps(classifier, dataset)]
 
 
-def _told(outcome: tuple[Pipeline, list[str]]) -> Pipeline:
-    fitted, sentences = outcome
-    for sentence in sentences:
-        warnings.warn(sentence, stacklevel=3)
+def _told(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
+    fitted, told = outcome
+    for each in told:
+        warnings.warn(each if isinstance(each, LittleTimeWarning) else str(each), stacklevel=3)
     return fitted
 
 
@@ -265,10 +279,17 @@ def _to_table(dataset: Dataset) -> dict[str, Any]:
 
 
 @contextmanager
-def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps) -> Iterator[Tally]:
-    """Tell the gradient steps of a fit that are counted by a tally, where their number in all is known."""
+def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps, on_stage: Callable[[str], None]) -> Iterator[Tally]:
+    """Tell the gradient steps of a fit that a tally counts, where their number in all is known, or else its stage."""
     total = _planned_steps(classifier, len(dataset.y))
-    with tallies(1, lambda done: on_steps(min(done[0], total), total) if total else None) as (tally,):
+
+    def look(made: list[Tally]) -> None:
+        if total:
+            on_steps(min(made[0].steps, total), total)
+        elif stage := made[0].stage:
+            on_stage(stage)
+
+    with tallies(1, look) as (tally,):
         yield tally
 
 

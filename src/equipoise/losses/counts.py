@@ -129,10 +129,12 @@ def log_priors(counts: Tensor, tau: float = 1.0) -> Tensor:
     Raises
     ------
     ValueError
-        If ``tau`` is no finite number.
+        If ``tau`` is negative or no finite number.
     """
-    if not isinstance(tau, Real) or not math.isfinite(tau):
-        raise ValueError(f"tau must be a finite number, but tau={tau!r}: 1 balances the classes, 0 has no effect.")
+    if not (isinstance(tau, Real) and 0 <= tau < math.inf):
+        raise ValueError(
+            f"tau must be a finite number, 0 or more, but tau={tau!r}: 1 balances the classes, 0 has no effect."
+        )
     return tau * derived(lambda n: (n / n.sum(-1, keepdim=True)).log(), counts)
 
 

@@ -41,7 +41,7 @@ class LogitAdjustedLoss(ParametricCrossEntropy):
     class_counts : array-like of shape (K,) or (R, K), or mapping
         Training rows of each class, in the order of class codes or keyed by labels.
     tau : float, default=1.0
-        Strength; 0 is plain cross-entropy.
+        Strength, 0 or more; 0 is plain cross-entropy.
     reduction : {"mean", "sum", "none"}, default="mean"
     ignore_index : int, default=-100
 

@@ -101,6 +101,8 @@ def _versions(versions: dict[str, str]) -> str:
 
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     facts = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
+    if (trained := about.get("trained_rows")) and trained < facts["Rows"]:
+        facts["Rows"] = f"{facts['Rows']:,}, of which a sample by class of {trained:,} trained"
     facts |= {f"Column of the {role}": name for role, name in about.get("roles", {}).items()}
     yield from _lines([f"{name}: {_cell(value)}" for name, value in facts.items() if value is not None])
     if schema["class_priors"]:

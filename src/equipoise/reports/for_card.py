@@ -8,6 +8,7 @@ from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.terms import InTerms
+from equipoise.persistence.walk import walk
 from equipoise.reports.at_best import at_its_best
 from equipoise.reports.split import measured
 from equipoise.reports.text import without_values
@@ -30,6 +31,7 @@ def facts_for_card(data: "Dataset", recipe: str, model: "Pipeline") -> dict[str,
         "data": data.name,
         "target": str(data.y.name),
         "rows": data.n_rows,
+        "trained_rows": min([part.n_rows_ for part in walk(model) if hasattr(part, "n_rows_")], default=len(data.y)),
         "class_counts": {str(label): int(n) for label, n in counts.items()},
         "left_out": [name for found in data.findings if found.kind in LEFT_OUT for name in found.columns],
         "roles": dict(data.roles),

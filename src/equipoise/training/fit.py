@@ -21,7 +21,7 @@ from equipoise.training.cautions import (
 from equipoise.training.loop import StackTraining
 from equipoise.training.results import TrainedNetwork
 from equipoise.training.stacks import build_stack, plan_stacks
-from equipoise.training.tally import tallies, tally_in_use
+from equipoise.training.tally import Tally, tallies, tally_in_use
 from equipoise.training.task import Task
 
 Networks = dict[int, TrainedNetwork]
@@ -176,9 +176,9 @@ def _side_by_side(
     in_turn = math.ceil(sum(steps) / (n_jobs * longest)) * longest  # steps of a process
     shares = [None if max_time is None else max_time * own / in_turn for own in steps]
 
-    def look(made: list[int]) -> None:
+    def look(made: list[Tally]) -> None:
         known = zip(steps, made, strict=True)
-        counter.look(sum(all_ if n in finished else min(all_, done) for n, (all_, done) in enumerate(known)))
+        counter.look(sum(all_ if n in finished else min(all_, each.steps) for n, (all_, each) in enumerate(known)))
 
     with tallies(len(stacks), look) as counts:
         jobs = [(*job, whole) for job in zip(stacks, shares, counts, strict=True)]

@@ -1,4 +1,4 @@
-"""Gradient steps counted across processes of this machine, by the size of a file."""
+"""Gradient steps counted, and the stage of a fit told, across processes of this machine: by files."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,6 +29,19 @@ class Tally:
             with open(self.file, "ab") as file:
                 file.write(bytes(steps))
 
+    def tell(self, stage: str) -> None:
+        """Say what is being done."""
+        if Path(self.file).parent.exists():
+            draft = Path(f"{self.file}.draft")
+            draft.write_text(stage, encoding="utf-8")
+            draft.replace(f"{self.file}.stage")
+
+    @property
+    def stage(self) -> str:
+        """What is being done; empty if nobody told."""
+        told = Path(f"{self.file}.stage")
+        return told.read_text(encoding="utf-8") if told.exists() else ""
+
     @property
     def steps(self) -> int:
         """Steps so far."""
@@ -36,8 +49,8 @@ class Tally:
 
 
 @contextmanager
-def tallies(number: int, look: Callable[[list[int]], None]) -> Iterator[list[Tally]]:
-    """Make tallies, and pass their steps to a function: every second from a thread, and at the end.
+def tallies(number: int, look: Callable[[list[Tally]], None]) -> Iterator[list[Tally]]:
+    """Make tallies, and pass them to a function: every second from a thread, and at the end.
 
     An error of the function is raised at the end.
     """
@@ -48,7 +61,7 @@ def tallies(number: int, look: Callable[[list[int]], None]) -> Iterator[list[Tal
         def watch() -> None:
             try:
                 while not ended.wait(_EVERY):
-                    look([tally.steps for tally in made])
+                    look(made)
             except BaseException as error:
                 failed.append(error)
 
@@ -61,7 +74,7 @@ def tallies(number: int, look: Callable[[list[int]], None]) -> Iterator[list[Tal
             thread.join()
         if failed:
             raise failed[0]
-        look([tally.steps for tally in made])
+        look(made)
 
 
 _listening: ContextVar[Tally | None] = ContextVar("tally", default=None)
@@ -80,3 +93,9 @@ def counted_by(tally: Tally | None) -> Iterator[None]:
 def tally_in_use() -> Tally | None:
     """Return the tally of the current context."""
     return _listening.get()
+
+
+def tell(stage: str) -> None:
+    """Say what is being done to the tally of the current context, if there is one."""
+    if (tally := tally_in_use()) is not None:
+        tally.tell(stage)
