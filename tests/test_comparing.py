@@ -41,7 +41,7 @@ def test_it_shows_itself(found):
     assert "at least 0.8 of" in page
     first, columns, *_, said = repr(found).splitlines()
     assert "best first by G-mean" in first
-    assert "at its best  as shipped" in columns and "G-mean" not in columns
+    assert "at its best  own decision" in columns and "G-mean" not in columns
     for shown in (said, page):
         assert "has the highest G-mean" in shown and "Recommended: " in shown
 

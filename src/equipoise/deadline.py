@@ -16,6 +16,8 @@ class Deadline:
         ``() -> seconds``.
     in_minutes : bool, default=False
         Whether the user gave it on the command line, in minutes, or in Python, in seconds.
+    since : float, optional
+        Reading of the clock at which it began; by default now.
 
     Examples
     --------
@@ -29,8 +31,16 @@ class Deadline:
     (3.0, 'Raise budget, to 140 seconds for instance.')
     """
 
-    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic, *, in_minutes: bool = False) -> None:
-        self.limit, self.clock, self.in_minutes, self._began = limit, clock, in_minutes, clock()
+    def __init__(
+        self,
+        limit: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        in_minutes: bool = False,
+        since: float | None = None,
+    ) -> None:
+        self.limit, self.clock, self.in_minutes = limit, clock, in_minutes
+        self._began = clock() if since is None else since
 
     @property
     def spent(self) -> float:

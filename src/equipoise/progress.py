@@ -34,6 +34,7 @@ _TITLES = {
     "predicting": "Predicting",
     "logging": "Logging to MLflow",
     "searching": "Searching rows",
+    "holding": "Boosting on folds",
     "sets": "Data sets",
     "tails": "Long tails",
     "splits": "Validation shares",

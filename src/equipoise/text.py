@@ -1,7 +1,8 @@
 """Words, sentences and numbers as reports, errors and notes write them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 _MISSING = "–"
 
@@ -28,6 +29,18 @@ def listed(words: Iterable[object], last: str = "and", most: int | None = None) 
     if most is not None and len(texts) > most + 1:
         texts = [*texts[:most], f"{len(texts) - most} more"]
     return f" {last} ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def near_names(wanted: str, names: Sequence[str]) -> list[str]:
+    """Return the names like one that is not there, however their letters are cased, the nearest first.
+
+    Examples
+    --------
+    >>> near_names("Vorschäden", ["Vorschaeden", "alter "]), near_names("Alter", ["Vorschaeden", "alter "])
+    (['Vorschaeden'], ['alter '])
+    """
+    folded = {name.strip().casefold(): name for name in names}
+    return [folded[found] for found in get_close_matches(wanted.strip().casefold(), folded)]
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:

@@ -3,7 +3,14 @@
 import re
 import signal
 import subprocess
+import sys
+from importlib import import_module
 
+import pytest
+
+from equipoise.experiments import costs
+
+compare = import_module("equipoise.experiments.compare")
 SMALL = ["--recipes", "none", "gbdt", "--folds", "2", "--repeats", "1", "--members", "1"]
 
 
@@ -22,6 +29,29 @@ def test_a_pipe_shows_each_stage_with_the_time_left_and_first_what_is_cut(here, 
     notes = [number for number, line in enumerate(told) if line.startswith("Note: ") and "during" not in line]
     fits = [number for number, line in enumerate(told) if re.match(r"\d\d:\d\d (Fitting alone|Resampling)", line)]
     assert not notes or max(notes) < min(fits)
+
+
+def test_a_limit_counts_from_the_start_of_the_process():
+    """Python, imports and all else before the command are in it; a call of `main` in Python begins then."""
+    code = (
+        "import time; time.sleep(1.5)\n"
+        "from equipoise.cli.began import begin_with_process, time_limit\n"
+        "print(time_limit(1).spent); begin_with_process(); print(time_limit(1).spent)"
+    )
+    called, typed = map(float, subprocess.check_output([sys.executable, "-c", code]).split())
+    assert called < 0.5 and 1.5 <= typed < 60
+
+
+def test_a_repeated_command_times_no_recipe_again(here, fraud_csv, tmp_path, monkeypatch):
+    """Stopped after the timing, before any result."""
+    out, timed = tmp_path / "report", []
+    rows_seconds = costs.rows_seconds
+    monkeypatch.setattr(costs, "rows_seconds", lambda name, *rest: (timed.append(name), rows_seconds(name, *rest))[1])
+    monkeypatch.setattr(compare, "run_in_time", lambda *_: sys.exit("stopped"))
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            here("compare", fraud_csv, "--target", "is_fraud", *SMALL, "--budget", "30", "--out", out)
+    assert timed == ["gbdt"]
 
 
 def test_too_short_a_time_is_one_sentence_and_leaves_nothing(here, fraud_csv, tmp_path):

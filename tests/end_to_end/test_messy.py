@@ -118,6 +118,28 @@ def test_open_cases(messy, command, tmp_path):
     assert "'region' are missing" in command(*arguments, "--allow-missing")
 
 
+def test_a_new_file_with_other_names_and_another_decimal_mark(command, tmp_path):
+    rng = np.random.default_rng(0)
+    yes = rng.random(200) < 0.3
+    amount = (2000 * rng.random(200) + 1000 * yes).round(2)
+    table = pd.DataFrame({"Alter": rng.integers(18, 90, 200), "Vorschäden": rng.integers(0, 9, 200), "Betrag": amount})
+    pointed, german, renamed = (tmp_path / f"{name}.csv" for name in ("pointed", "german", "renamed"))
+    table.to_csv(pointed, index=False)
+    texts = [f"{value:,.2f}".translate(str.maketrans(",.", ".,")) for value in amount]
+    table.assign(Betrag=texts, Betrug=np.where(yes, "ja", "nein")).to_csv(german, index=False, sep=";")
+    table.rename(columns={"Alter": "ALTER", "Vorschäden": "Vorschaeden"}).to_csv(renamed, index=False)
+    model, out = tmp_path / "model", tmp_path / "scored.csv"
+    command("fit", german, "--target", "Betrug", "--recipe", "logistic", "--out", model)
+    command("predict", model, german, "--out", out)
+    first = pd.read_csv(out, sep=";", decimal=",")["probability_ja"].to_numpy()
+
+    refused = command("predict", model, renamed, "--out", out, "--decimal", ".", refused=True)
+    assert "'Alter' (is it 'ALTER'?) and 'Vorschäden' (is it 'Vorschaeden'?)" in refused
+    assert "its option decimal" in command("predict", model, pointed, "--out", out, refused=True)
+    command("predict", model, pointed, "--out", out, "--decimal", ".")
+    np.testing.assert_allclose(pd.read_csv(out)["probability_ja"], first, rtol=1e-5)
+
+
 def test_rows_without_a_target_are_scored_on_request(messy, command, tmp_path):
     table = messy / "open_cases.csv"
     options = ("--target", "finding", "--recipe", "gbdt", "--id", "case", "--score-unlabelled")

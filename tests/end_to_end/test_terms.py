@@ -1,10 +1,13 @@
 """Costs, a capacity and floors on the command line: taken by `compare` and `fit`, used by `predict`."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from equipoise import load
+from equipoise.cli.terms import Stated
 from equipoise.persistence import read_card
 
 QUICK = ["--recipe", "gbdt"]
@@ -112,6 +115,34 @@ def test_costs_of_several_classes_come_from_a_csv_file(here, tmp_path):
     assert "a row is missing for 'c'" in sentence
 
 
+@pytest.mark.parametrize("text", ["true;a;b\na;0;2,5\nb;1.000,25;0\n", ",a,b\na,0,2.5\nb,1000.25,0\n"])
+def test_costs_are_read_as_excel_writes_them(tmp_path, text):
+    (tmp_path / "costs.csv").write_text(text, encoding="utf-8-sig")
+    terms = Stated(cost=str(tmp_path / "costs.csv")).terms()
+    assert terms.cost == {"a": {"a": 0, "b": 2.5}, "b": {"a": 1000.25, "b": 0}}
+
+
+def test_costs_of_labels_that_are_numbers_or_words_for_nothing(tmp_path):
+    (tmp_path / "costs.csv").write_text(",0,None\n0,0,1\nNone,20,0\n")
+    terms = Stated(cost=str(tmp_path / "costs.csv")).terms()
+    assert terms.cost == {"0": {"0": 0, "None": 1}, "None": {"0": 20, "None": 0}}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("true;a;b\na;0;2,5\nb;viel;0\n", "a semicolon between cells and a decimal comma: 'viel' is no number"),
+        ("true,a,b\na,0,2.5\nb,,0\n", "a comma between cells and a decimal point: '' is no number"),
+        ("true;a;b\na;0;20.000\nb;1;0\n", "'20.000' reads as a number in two ways"),
+        ("true\ta\tb\na\t0\n", "a tab between cells, and is no table of costs"),
+    ],
+)
+def test_messages_on_costs_say_how_the_file_was_read(tmp_path, text, sentence):
+    (tmp_path / "costs.csv").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        Stated(cost=str(tmp_path / "costs.csv")).terms()
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
@@ -122,7 +153,11 @@ def test_costs_of_several_classes_come_from_a_csv_file(here, tmp_path):
         (("--cost", "miss=0,alarm=1"), "'no' is the best decision for every row"),
         (("--capacity", "2.5"), "write a number of rows"),
         (("--capacity", "120%"), "write a number of rows"),
-        (("--capacity", "20", "--min-recall", ".5"), "cannot be combined with min_recall"),
+        (("--capacity", "20", "--min-recall", ".5"), "cannot be combined with --min-recall"),
+        (
+            ("--capacity", "20", "--cost", "miss=2,alarm=1"),
+            "a table, under “Alarms and costs”, of what fixed numbers of alarms",
+        ),
         (("--min-recall", "80"), "Must be above 0 and at most 1"),
         (("--positive", "maybe"), "There is no class 'maybe'"),
     ],

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from equipoise import GBO, ResampledClassifier, recipes
 from equipoise.datasets import Dataset, split_target
-from equipoise.decisions import correct_prior, decide, tune_offsets
+from equipoise.decisions import Terms, correct_prior, decide, tune_offsets
 from equipoise.decisions.calibration import fit_calibration
 from equipoise.experiments import Comparison, Store, compare, refit, rounds, shipped
 from equipoise.experiments.arms import Arm, make_recipe, recipe_arms
@@ -116,12 +116,42 @@ def test_a_finished_comparison_is_not_run_again(stored, dataset, quick):
 
 @pytest.mark.parametrize(
     ("change", "option"),
-    [({"n_folds": 4}, "folds"), ({"random_state": 1}, "seed"), ({"recipes": ["none"]}, "recipes"),
-     ({"metric": "brier"}, "metric")],
+    [({"n_folds": 4}, "folds"), ({"random_state": 1}, "seed"), ({"recipes": ["none", "over"]}, "recipes"),
+     ({"n_repeats": 3}, "repeats"), ({"metric": "brier"}, "metric")],
 )  # fmt: skip
 def test_another_comparison_in_the_same_folder_is_refused(stored, dataset, quick, change, option):
     with Store(stored[1]) as store, pytest.raises(ValueError, match=f"differs in {option}:"):
         compare(dataset, store, **{**quick, **change})
+
+
+def test_fewer_recipes_and_repeats_are_told_from_the_store(dataset, quick, tmp_path):
+    """With other terms, too, after a run that the time limit had cut; then all of them go on."""
+    few = {**quick, "recipes": ["gbdt", "logistic", "none"]}
+    with Store(tmp_path / "results.sqlite") as store:
+        whole = compare(dataset, store, **few)
+        cut = replace(whole.protocol, recipes=("gbdt", "logistic"), n_repeats=1, notes=("Left out: none.",))
+        store.put("protocol", cut.to_json())
+        part = compare(
+            dataset,
+            store,
+            terms=Terms(capacity=5),
+            on_progress=lambda *_: pytest.fail("something ran"),
+            **few | {"recipes": ["logistic", "gbdt"], "n_repeats": 1},
+        )
+        assert part.complete and sorted(part.recipes) == ["gbdt", "logistic"] and part.aim.capacity == 5
+        assert {c.repeat for c in part.cells} == {0} and not part.protocol.notes
+        again = compare(dataset, store, **few)
+        assert again.protocol == whole.protocol and again.complete
+
+
+def test_the_number_of_repeats_by_default_may_be_named(dataset, tmp_path):
+    named = {"recipes": ["logistic"], "n_folds": 3}
+    with Store(tmp_path / "results.sqlite") as store:
+        first = compare(dataset, store, **named)
+        again = compare(dataset, store, n_repeats=first.protocol.n_repeats, **named)
+        assert again.protocol == first.protocol
+        with pytest.raises(ValueError, match="differs in repeats:"):
+            compare(dataset, store, n_repeats=first.protocol.n_repeats + 1, **named)
 
 
 @pytest.mark.parametrize("again", [300, 600])
@@ -354,7 +384,7 @@ def test_a_recipe_that_is_left_out_during_the_run_has_no_results(dataset, tmp_pa
     def ends_remix(wanted, *arguments, **options):
         kept = [(arm, fold) for arm, fold in wanted if arm.name != "remix" or fold.number == 0]
         run(kept, *arguments, **options)
-        return {arm.name for arm, _ in wanted} & {"remix"}
+        return {arm.name: 1.0 for arm, _ in wanted if arm.name == "remix"}
 
     monkeypatch.setattr(rounds, "run_cells", ends_remix)
     options = {"recipes": ["none", "remix"], "n_folds": 3, "n_repeats": 1, "n_members": 1}
@@ -374,9 +404,9 @@ def test_cells_ended_at_a_limit_are_not_stored_and_can_run_again(dataset, tmp_pa
     wanted = [(arm, fold) for fold in protocol.splits.folds(dataset, codes, 0) for arm in recipe_arms(protocol.recipes)]
     prepare = partial(PreparedFold.of, dataset, codes)
     with Store(tmp_path / "r.sqlite") as store:
-        assert run_cells(wanted, prepare, protocol, store, seconds=0.3) <= {"none", "remix"}
+        assert run_cells(wanted, prepare, protocol, store, seconds=0.3).keys() <= {"none", "remix"}
         assert store.done() == set()
-        assert run_cells(wanted, prepare, replace(protocol, max_steps=20), store, seconds=600) == set()
+        assert run_cells(wanted, prepare, replace(protocol, max_steps=20), store, seconds=600) == {}
         assert len(store.done()) == 6 and not any(cell.error for cell in store.cells())
 
 

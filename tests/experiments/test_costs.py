@@ -92,3 +92,35 @@ def test_a_step_of_a_network_is_timed_or_bounded_below(table, monkeypatch):
     over = Deadline(0.0)
     seconds, watches = costs._network_step_seconds(fold, protocol, over)
     assert seconds <= over.spent / 100 and not watches
+
+
+def test_recipes_that_were_timed_before_are_not_timed_again(table, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    protocol = Protocol(("none", "gbdt", "logistic"), 3, 1, 4, 1000, random_state=0)
+    folds, timings = PreparedFolds(*table, protocol.splits, native=True), {"gbdt": 123.0}
+    found = costs.measured_costs(folds, protocol, Deadline(600), lambda kind, done, total: None, timings)
+    assert found.recipes["gbdt"].around == 123.0 and found.recipes["gbdt"].measured
+    assert timings == {"gbdt": 123.0, "logistic": found.recipes["logistic"].around}
+
+
+def test_no_recipe_is_begun_that_would_not_be_timed_before_the_end(monkeypatch):
+    """A first call takes 3 seconds: with less than that left, nothing larger begins."""
+    now, sizes = [100.0], []
+
+    def fit(name, protocol, X, y, n_rows):
+        sizes.append(n_rows)
+        now[0] += 3.0
+        return 3.0
+
+    monkeypatch.setattr(costs, "_seconds_of", fit)
+    for clock in ("time", "perf_counter", "process_time"):
+        monkeypatch.setattr(costs.time, clock, lambda: now[0])
+    y = np.zeros(1000, dtype=int)
+    for ends, begun in ((99.0, []), (105.0, [100]), (107.0, [100, 500])):
+        now[0], sizes[:] = 100.0, []
+        if len(begun) < 2:
+            with pytest.raises(TimeoutError):
+                costs.rows_seconds("gbdt", None, y[:, None], y, ends)
+        else:
+            costs.rows_seconds("gbdt", None, y[:, None], y, ends)
+        assert sizes == begun

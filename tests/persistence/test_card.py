@@ -83,7 +83,26 @@ def test_decisions_are_told(table, tmp_path):
     assert tuned["thresholds"]["rare"] == model.offsets_[1]
     assert corrected == {"from_priors": {"common": 0.5, "rare": 0.5}, "to_priors": {"common": 0.9, "rare": 0.1}}
     text = card_of(tmp_path / "model")
+    cut = 1 / (1 + np.exp(model.offsets_[1] - model.offsets_[0]))
+    assert f"The decision is rare from a probability of {cut:.3g} on." in text and "thresholds common" not in text
     assert "to priors common 0.9, rare 0.1" in text and "are too high" not in text and "Thresholds were tuned" in text
+
+
+def test_the_threshold_is_told_for_the_positive_class_and_figures_with_intervals(table, tmp_path):
+    model = TunedThresholdsClassifier(recipes.make("none", max_steps=3), cv=2).fit(*table)
+    figures = {"cost of 1,000 rows": {"value": 291.2, "low": 196.1, "high": 416.0}, "alarms": {"value": 12.5}}
+    about = {"positive": "common", "figures": figures, "figures_of_probabilities": {"Brier": {"value": 0.1}}}
+    save(model, tmp_path / "model", about=about | {"cuts": ["200 of 2,000 gradient steps."]})
+    text = card_of(tmp_path / "model")
+    assert f"The decision is common from a probability of {1 - model.threshold_:.3g} on." in text
+    for told in (
+        "| figure | value | 95% interval |",
+        "| cost of 1,000 rows | 291.2 | 196.1 to 416 |",
+        "| alarms | 12.5 |  |",
+        "| figure | value |\n| --- | --- |\n| Brier | 0.1 |",
+        "- 200 of 2,000 gradient steps.",
+    ):
+        assert told in text, told
 
 
 def test_pooled_networks_are_told(auto, tmp_path):

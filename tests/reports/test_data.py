@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from equipoise.experiments import METRICS
+from equipoise.decisions import Terms
+from equipoise.experiments import METRICS, Comparison, Store
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_data, write_report, write_summary
 from equipoise.reports.at_best import at_its_best
@@ -24,7 +26,7 @@ def test_the_data_are_the_comparison_s(stored, tmp_path):
     for row, (_, expected) in zip(found["leaderboard"], comparison.leaderboard.iterrows(), strict=True):
         assert row["recipe"] == expected["recipe"] and row["reading"] == expected["reading"]
         assert row["best_g_mean"] == pytest.approx(expected["best_g_mean"])
-    assert found["confusion"]["under"] == comparison.confusion("under").tolist()
+    assert found["confusion_of_own_decision"]["under"] == comparison.confusion("under").tolist()
     assert found["failures"] == [["gbdt", "ValueError: no <rows>", 1]]
     assert set(found["precision_recall"]["under" if "under" in found["precision_recall"] else "none"]) == {
         "recall",
@@ -106,7 +108,9 @@ def test_one_figure_everywhere(stored, tmp_path, metric):
     best = comparison.leaderboard.set_index("recipe")[f"best_{metric}"]
     card = for_card(comparison)
     title = METRICS[metric].title
-    assert card["figures"][title] == pytest.approx(best[comparison.winner])
+    figure = (card["figures"] | card["figures_of_probabilities"])[title]
+    first = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
+    assert figure == pytest.approx({"value": best[comparison.winner], "low": first["low"], "high": first["high"]})
     write_report(comparison, tmp_path / "report.html", command=COMMAND)
     write_data(comparison, tmp_path / "report.json", command=COMMAND)
     write_summary(comparison, tmp_path / "summary.md", command=COMMAND)
@@ -125,6 +129,25 @@ def test_one_figure_everywhere(stored, tmp_path, metric):
         readings = comparison.scores.loc[comparison.scores["recipe"] == name, "reading"]
         counts = [int(each.split(" in ")[1].split()[0]) if " in " in each else len(readings) for each in said]
         assert sorted(counts) == sorted(readings.value_counts()) and sum(counts) == 8
+
+
+@pytest.mark.parametrize(
+    ("terms", "title"),
+    [({"cost": {"miss": 20, "alarm": 1}}, "cost of 1,000 rows"), ({"capacity": 0.1}, "share caught (recall)")],
+)
+def test_the_card_tells_what_the_choice_by_terms_rests_on(stored, tmp_path, terms, title):
+    comparison = stored((240, 60), ("none", "gbdt"), notes=["200 of 2,000 gradient steps."], n_folds=4)
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare="1").as_dict())
+        comparison = Comparison(store)
+    card, found = for_card(comparison), InTerms(comparison).chosen()
+    told = {title: found["cost" if "cost" in terms else "recall"], "precision": found["precision"]}
+    told |= {"alarms of 1,000 rows": found["alarms"]}
+    for name, interval in told.items():
+        assert card["figures"][name] == pytest.approx(dict(zip(("value", "low", "high"), interval)))
+    assert next(iter(card["figures"])) == title or "capacity" in terms
+    assert "G-mean" not in card["figures"] and "Brier" in card["figures_of_probabilities"]
+    assert card["cuts"] == ["200 of 2,000 gradient steps."] and card["terms"] == InTerms(comparison).sentence()
 
 
 @pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])

@@ -22,7 +22,7 @@ def comparison(stored):
 
 
 def test_the_map_shows_each_share_of_the_largest_classes_first(comparison):
-    root = ET.fromstring(str(heat_map(comparison, "none")))
+    root = ET.fromstring(str(heat_map(comparison, "none", comparison.confusion("none"))))
     order = by_size(comparison)
     assert order[:4].tolist() == [0, 1, 2, 3] and order[-1] == 5
     labels = [text.text for text in root.iter("text")]
@@ -34,7 +34,8 @@ def test_the_map_shows_each_share_of_the_largest_classes_first(comparison):
 
 def test_long_names_of_classes_stay_different_on_the_map(stored):
     labels = [f"a very long name that all classes share, number {i}" for i in range(24)]
-    root = ET.fromstring(str(heat_map(stored(COUNTS, ("none",), labels=labels, n_repeats=1, images=True), "none")))
+    found = stored(COUNTS, ("none",), labels=labels, n_repeats=1, images=True)
+    root = ET.fromstring(str(heat_map(found, "none", found.confusion("none"))))
     shown = {text.text for text in root.iter("text")}
     assert len(shown) == 24 and max(map(len, shown)) == 22
 
@@ -52,7 +53,7 @@ def test_figures_of_the_test_part(comparison, tmp_path):
 
 
 def test_the_largest_confusions_in_words(comparison):
-    found = largest_confusions(comparison, "none")
+    found = largest_confusions(comparison, comparison.confusion("none"))
     counts = comparison.confusion("none")
     np.fill_diagonal(counts, 0)
     i, j = np.unravel_index(counts.argmax(), counts.shape)

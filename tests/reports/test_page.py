@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import confusion_matrix
 
 from equipoise.experiments import METRICS
+from equipoise.experiments.shipped import held_out
 from equipoise.reports import leaderboard_csv, write_report
 from equipoise.reports.verdict import verdict
 from equipoise.text import number as written
@@ -156,9 +158,12 @@ def test_each_recipe_is_read_in_three_ways(stored, report):
 def test_confusion_counts_are_means_over_repeats(stored, report):
     comparison = stored(recipes=("none",))
     _, html = report(comparison)
-    matrix = re.search(r'<table class="heat">(.*?)</table>', html, re.S)[1]
-    counts = [float(text) for text in re.findall(r"<td[^>]*>([\d.]+)<small>", matrix)]
-    assert counts == comparison.confusion("none").ravel().tolist()
+    matrices = re.findall(r'<table class="heat">(.*?)</table>', html, re.S)
+    counts, own = ([float(n) for n in re.findall(r"<td[^>]*>([\d.]+)<small>", matrix)] for matrix in matrices)
+    assert own == comparison.confusion("none").ravel().tolist()
+    folds = list(held_out(comparison, "none"))
+    found = sum(confusion_matrix(fold.codes, decided, labels=[0, 1]) for fold, decided in folds) / 2
+    assert counts == found.ravel().tolist() != own
     assert sum(counts) == comparison.problem["n_rows"]
 
 

@@ -1,5 +1,7 @@
 """The page of alarms and costs: its figures are those of the stored probabilities, counted again here."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.outcome import apply
 from equipoise.experiments.possible import possible
+from equipoise.experiments.shipped import confusion
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_report
@@ -115,7 +118,7 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
     assert comparison.winner in found.near_best
     said = verdict(comparison)
     assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
-    assert "Whatever the terms: under has the highest G-mean at its best: " in said.advice
+    assert "Your terms aside, under has the highest G-mean at its best: " in said.advice
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
     if "cost" in terms:
         reaches = found.value(found.best).high >= 1400
@@ -144,6 +147,17 @@ def test_of_several_classes_the_cheapest_single_answer_stands_beside_the_recipes
     assert f"; “b” for every row: {number(cost.mean, 1)}." in verdict(comparison).best
     assert written(comparison, tmp_path).count(">“b” for every row<") == 2  # outcomes, and recipes by these terms
     assert "“b” for every row" in terms_data(comparison)["outcomes"]
+    page = written(comparison, tmp_path)
+    table = re.search(r'id="costs">.*?<tbody>(.*?)</tbody>', page, re.S)[1]
+    given = np.array(re.findall(r"<td>([\d.]+)</td>", table), dtype=float).reshape(3, 3)
+    assert given.tolist() == [[0, 1, 1], [5, 0, 2], [30, 3, 0]]
+    matrix = re.search(r'<section id="confusion">.*?<table class="heat">(.*?)</table>', page, re.S)[1]
+    counts = np.array(re.findall(r"<td[^>]*>([\d.]+)<small>", matrix), dtype=float).reshape(3, 3)
+    total = float(re.search(r'id="total-cost">([\d.]+)<', page)[1])
+    assert total == pytest.approx((counts * given).sum(), abs=0.05 * given.sum())
+    assert total / 180 * 1000 == pytest.approx(
+        comparison.by_terms.read[comparison.winner].chosen()["cost"].mean, rel=0.05
+    )
 
 
 @pytest.mark.parametrize("terms", [{}, {"capacity": 0.05}, {"capacity": 15}])
@@ -243,6 +257,39 @@ def test_every_fold_lies_within_its_limits(folds, alarms, positives):
         assert (frame[name] <= high + 1e-6).all()
     assert (limits["precision"][1] <= 1).all()
     assert (limits["recall"][1] <= 1).all()
+
+
+@pytest.mark.parametrize("terms", [{}, {"cost": {"miss": 20, "alarm": 1}}, {"capacity": 12}])
+def test_confusions_are_of_the_decision_that_is_shipped(stored, tmp_path, terms):
+    """Each fold decided by the terms, or by the reading that the other folds choose; own decisions stand behind."""
+    comparison = with_terms(stored, tmp_path, **terms) if terms else stored((240, 60), ("none", "under"))
+    page = written(comparison, tmp_path)
+    section = page.split('<section id="confusion">')[1].split("</section>")[0]
+    name = comparison.winner
+    own = comparison.confusion(name).ravel()
+    if terms:
+        read = InTerms(comparison, name)
+        expected, repeats = np.zeros((2, 2)), {fold.repeat for fold in read.folds}
+        for fold, rule in zip(read.folds, read.rules):
+            for true, decided in zip(fold.codes, apply(rule, fold.proba)):
+                expected[true, decided] += 1 / len(repeats)
+        alarms = read.chosen()["recall"].mean
+        assert expected[1, 1] / expected[1].sum() == pytest.approx(alarms, abs=0.02)
+        assert "Confusion matrices, decided by your terms" in section
+    else:
+        expected = confusion(comparison, name)
+        recalls = np.diag(expected) / expected.sum(axis=1)
+        best = comparison.leaderboard.set_index("recipe")["best_g_mean"][name]
+        assert np.sqrt(recalls.prod()) == pytest.approx(best, abs=0.03)
+        assert "Confusion matrices, decided at its best" in section
+    told = [
+        [float(value.replace(",", "")) for value in re.findall(r"<td[^>]*>([\d.,]+)<small>", each)]
+        for each in re.findall(r'<table class="heat">(.*?)</table>', section, re.S)
+    ]
+    assert told[0] == pytest.approx(expected.ravel(), abs=0.06)
+    assert any(each == pytest.approx(own, abs=0.06) for each in told[len(comparison.recipes) :])
+    recall = page.split('<section id="classes">')[1].split("</section>")[0].split("<tbody>")[1]
+    assert f"<td>{number(expected[1, 1] / expected[1].sum())}</td>" in recall
 
 
 def test_costs_that_nobody_stated_are_not_shown_beside_other_terms(stored, tmp_path):

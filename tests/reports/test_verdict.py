@@ -102,8 +102,9 @@ def test_a_clear_winner(stored):
     assert found.best.startswith("under has the highest G-mean at its best: 1.000 (95% interval")
     assert found.tried.startswith("3 recipes were trained on 180 rows of 2 classes in the same 3 folds, 2 times over, ")
     assert found.tried.endswith(
-        "are made in the way that does best on the other folds (as shipped, class priors "
-        "corrected or thresholds tuned); its own rows have no part in that choice."
+        "are made in the way that does best on the other folds (own decision, class priors "
+        "corrected or thresholds tuned); its own rows have no part in that choice. Own decision: the most "
+        "probable class."
     )
     assert found.advice.startswith("Every other recipe is significantly worse. Recommended: under (0.50 s a fit, ")
     assert found.use.startswith(
@@ -124,7 +125,7 @@ def shifted(comparison, arm, factor):
             cell.__dict__.update(decided=cell.probabilities.argmax(axis=1))
 
 
-def test_a_recipe_counts_at_its_best_and_is_told_as_shipped(stored):
+def test_a_recipe_counts_at_its_best_and_is_told_by_its_own_decision(stored):
     """A skilled network that never says the last class: all of its skill shows once its threshold moves."""
     comparison = stored((60, 60), ("none", "under"), skill={"none": 6.0, "under": 0.5}, n_folds=5)
     shifted(comparison, "none", 1e-5)
@@ -132,7 +133,7 @@ def test_a_recipe_counts_at_its_best_and_is_told_as_shipped(stored):
     assert shipped.mean() < 0.2 < 0.9 < best.mean()
     found = verdict(comparison)
     assert found.best.startswith(f"'none' has the highest G-mean at its best: {number(best.mean())} (95% interval ")
-    assert found.best.endswith(f"; as shipped {number(shipped.mean())}.")
+    assert found.best.endswith(f"; deciding for the most probable class: {number(shipped.mean())}.")
     cuts = comparison.at_best.thresholds("none")
     middle, low, high = map(probability, (np.median(cuts), cuts.min(), cuts.max()))
     spread = f"{middle} on ({low} to {high} over folds)."
@@ -146,8 +147,8 @@ def test_what_reading_does_to_untreated_models_is_told(stored):
     shipped, best = (by_fold(comparison, "none", column).mean() for column in ("g_mean", "best_g_mean"))
     assert comparison.winner == "under"
     assert verdict(comparison).readings.startswith(
-        f"Reading alone matters: with the same training, 'none' goes from {number(shipped)} as shipped to "
-        f"{number(best)} at its best."
+        f"Reading alone matters: with the same training, 'none' goes from {number(shipped)}, "
+        f"deciding for the most probable class, to {number(best)} at its best."
     )
 
 

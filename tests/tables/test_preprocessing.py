@@ -550,7 +550,11 @@ def test_missing_and_unknown_columns_are_named():
     preprocessor = TablePreprocessor().fit(X)
     bad = X.drop(columns=["flag", "day"]).assign(surplus=1)
     message = error(lambda: preprocessor.transform(bad))
-    assert "Missing: 'flag' and 'day';" in message and "Unknown: 'surplus';" in message
+    assert "Missing: 'flag' and 'day';" in message and "Unknown: 'surplus'." in message
+    assert "rename 'Flag '?" in error(lambda: preprocessor.transform(X.rename(columns={"flag": "Flag "})))
+    with pytest.warns(UserWarning, match="does not know are not used: 'surplus'"):
+        rows = preprocessor.transform(X.assign(surplus=1))
+    assert_array_equal(rows, preprocessor.transform(X))
     with pytest.warns(UserWarning, match="feature names"):
         message = error(lambda: preprocessor.transform(X.to_numpy()[:, :2]))
     assert "X has 2 features" in message

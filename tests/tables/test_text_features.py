@@ -40,6 +40,20 @@ def test_prose_is_text_and_labels_of_several_words_are_categories(table):
     assert forced.kinds_["kind"] == "text" and "message" in forced.dropped_
 
 
+def test_sentences_that_repeat_are_prose_and_names_of_a_few_words_are_not():
+    rng = np.random.default_rng(0)
+    starts = [f"The {thing} was {how} in the {place}." for thing in ("car", "bike") for how in ("hit", "lost", "burnt")
+              for place in ("street", "yard", "garage")]  # fmt: skip
+    sentences = [first + ends for first in starts for ends in ("", " Nobody saw it.", " A neighbour called.")]
+    parts = ("fracture", "pain", "wound", "burn", "cyst", "rash", "gout")
+    kinds = ("acute", "chronic", "open", "old")
+    names = [f"{kind} {part} {side}" for kind in kinds for part in parts for side in ("left hand", "knee")]
+    frame = pd.DataFrame({"told": rng.choice(sentences, 2000), "diagnosis": rng.choice(names, 2000)})
+    assert frame["told"].nunique() == 54 and frame["diagnosis"].nunique() == 56
+    assert TablePreprocessor().fit(frame).kinds_ == {"told": "text", "diagnosis": "category"}
+    assert TablePreprocessor(kinds={"told": "category"}).fit(frame).kinds_["told"] == "category"
+
+
 def test_texts_tell_the_classes_apart(table):
     model = make_pipeline(TablePreprocessor(), LogisticRegression()).fit(table[["message"]][:160], table["y"][:160])
     assert model.score(table[["message"]][160:], table["y"][160:]) > 0.95

@@ -1,7 +1,9 @@
 """`fit` against a training loop written by hand, and what it tells while it runs."""
 
+import itertools
 import math
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
 from equipoise.classifiers.scores import SCORES
-from equipoise.training import Settings, Table, Task, fit
+from equipoise.training import Settings, Table, Task, fit, loop
 from equipoise.training.draws import DROPOUT, ROWS, DropoutMasks, RowDraws, block_lengths, stream
 from equipoise.training.stacks import build_stack
 
@@ -315,6 +317,19 @@ class TestTime:
         endless = settings(max_steps=10**7)
         networks = fit([Task(table(n_features=d), 0, endless) for d in (2, 40)], max_time=0.4)
         assert all(network.stopped_by == "max_time" and network.n_steps > 0 for network in networks)
+
+    def test_networks_of_which_only_whole_ones_serve_end_once_they_are_seen_to_be_too_slow(self, table, monkeypatch):
+        """By a clock that moves a second whenever it is asked."""
+        ticks = itertools.count()
+        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+
+        def steps(n_steps, max_time, **options):
+            network = fit([Task(table(), 0, settings(max_steps=n_steps))], max_time=max_time, **options)[0]
+            return network.n_steps, network.stopped_by
+
+        cut, early = steps(2000, 1000.0), steps(2000, 1000.0, whole=True)
+        assert cut[1] == early[1] == "max_time" and 0.3 * cut[0] < early[0] < 0.5 * cut[0]
+        assert steps(100, 1000.0, whole=True) == (100, "max_steps")
 
     def test_a_run_cut_short_keeps_the_best_weights(self, table):
         early = settings(max_steps=10**7, early_stopping=SCORES["log_loss"], patience=10**7, epoch_steps=5)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
+from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import (
     AS_FOUND,
@@ -118,7 +119,7 @@ def compare(
     report_by
         Columns whose values have lines of their own in the report: size, recall, precision, calibration.
     """
-    deadline, console = Deadline(60 * budget, in_minutes=True), Console()
+    deadline, console = time_limit(budget), Console()
     recipes = [name for given in recipes or () for name in given.split(",") if name] or None
     _check_source(table, target, demo, dataset, pictures)
     check_folder(out)

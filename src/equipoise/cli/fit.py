@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say, stoppable
@@ -77,9 +78,10 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
-    deadline, console = None if budget is None else Deadline(60 * budget, in_minutes=True), Console()
+    deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
+        terms = stated.terms()
 
         import numpy as np
 
@@ -91,7 +93,6 @@ def fit(
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
 
-        terms = stated.terms()
         if terms and decision is not None:
             raise ValueError("--decision and the options in your terms are two decisions: remove one of them.")
         calibrates = as_images and recipe == recipes.AUTO

@@ -1,5 +1,6 @@
 """``equipoise plan``: how many labelled rows an evaluation needs, before they are collected."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import announce, say
 from equipoise.cli.task import load_task
 from equipoise.files import check_input
+from equipoise.progress import OnSteps, ProgressBars
 from equipoise.text import counted
 
 if TYPE_CHECKING:
@@ -74,9 +76,13 @@ def plan(
     expected = {"prior": prior, "precision": precision, "average_precision": average_precision}
     if pilot is not None and target is not None:
         check_input(pilot)
-        data = load_task(pilot, target, reading, columns)
+        console = Console()
+        with ProgressBars(console) as bars:
+            bars.advance("reading")
+            data = load_task(pilot, target, reading, columns)
         announce(data)
-        measured = _measured(data, recall)
+        with ProgressBars(console) as bars:
+            measured = _measured(data, recall, partial(bars.advance, "holding"))
         say(f"  Boosting on held-out rows: {_in_words(measured, data, recall)}.")
         expected = {name: measured[name] if value is None else value for name, value in expected.items()}
 
@@ -103,7 +109,7 @@ def plan(
         )
 
 
-def _measured(data: "Dataset", recall: float) -> dict[str, float]:
+def _measured(data: "Dataset", recall: float, on_fold: OnSteps) -> dict[str, float]:
     """Return prior, precision at a recall, and average precision of boosting on held-out rows."""
     import warnings
 
@@ -122,7 +128,9 @@ def _measured(data: "Dataset", recall: float) -> dict[str, float]:
     held_out, scores = list[np.ndarray](), list[np.ndarray]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for fold in splits.folds(data, codes, 0):
+        folds = list(splits.folds(data, codes, 0))
+        for done, fold in enumerate(folds):
+            on_fold(done, len(folds))
             model = recipes.make("gbdt", preprocessor=data.table_preprocessor(), random_state=0, **options)
             model.fit(data.X.iloc[fold.train], rare[fold.train], classifier__sample_weight=weights[fold.train])
             held_out.append(fold.test)

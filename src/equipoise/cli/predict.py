@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -43,6 +43,7 @@ def predict(
     allow_missing: bool = False,
     trust: bool = False,
     text_encoder: Path | None = None,
+    decimal: Literal[".", ","] | None = None,
     machines: Machines = THIS_MACHINE,
 ) -> None:
     """Add a prediction and the probability of each class to the rows of a table, or of each table of a folder.
@@ -75,6 +76,9 @@ def predict(
         safe against crafted files.
     text_encoder
         Folder of the model's text encoder, if it has moved since the model was fitted.
+    decimal
+        Decimal mark of all numbers of the file, where they are written otherwise than those that the model was fitted
+        on.
     """
     as_images = is_images(table) or table.suffix.lower() in IMAGE_ENDINGS
     _check_places(table, out, as_images)
@@ -88,14 +92,17 @@ def predict(
     about = persistence.read_card(model)["about"]
     loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
     if image_reader(loaded) is not None:
-        if id or keep_columns or allow_missing:
+        if id or keep_columns or allow_missing or decimal:
             raise ValueError(
-                "--id, --keep-columns and --allow-missing are for tables, but the model reads images: remove them."
+                "--id, --keep-columns, --allow-missing and --decimal are for tables, but the model reads images: "
+                "remove them."
             )
         _predict_images(loaded, about, table, out, threshold, top)
         return
     if as_images and not is_table(table):
         raise ValueError(f"{table} is of images, but the model at {model} reads tables.")
+    if decimal is not None:
+        _read_by(loaded, decimal)
     scorer = Scorer(loaded, about, threshold, allow_missing, [*(id or ()), *(keep_columns or ())])
     target, reading = about.get("target"), {**(about.get("reading") or {}), "missing_values": ()}  # cells are kept
 
@@ -123,6 +130,15 @@ def predict(
     for note in [*scorer.notes, *scorer.notes_on_cells()]:
         say(f"Note: {note}")
     say(f"{counted(n_rows, 'row')}: {out}")
+
+
+def _read_by(model: Any, decimal: str) -> None:
+    from equipoise.tables import TablePreprocessor
+
+    first = model[0] if hasattr(model, "steps") else None
+    if not isinstance(first, TablePreprocessor):
+        raise ValueError("--decimal is for models that read the cells of a table, but this one reads numbers.")
+    first.read_by(decimal)
 
 
 def _predict_images(

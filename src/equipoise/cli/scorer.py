@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equipoise.text import counted, listed
+from equipoise.text import counted, listed, near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,8 +148,14 @@ class Scorer:
         unused = getattr(self.pipeline[0], "dropped_", {}) if hasattr(self.pipeline, "steps") else {}
         lacking = [name for name in wanted if name not in rows.columns and name not in unused]
         if lacking and not self.allow_missing:
+            spare = [name for name in rows.columns if name not in wanted]
+            named = [
+                f"{name!r}"
+                + (f" (is it {listed(map(repr, near[:2]), 'or')}?)" if (near := near_names(name, spare)) else "")
+                for name in lacking
+            ]
             raise ValueError(
-                f"{table} lacks columns that the model uses: {listed(map(repr, lacking))}. Add them, or use "
+                f"{table} lacks columns that the model uses: {listed(named)}. Rename or add them, or use "
                 "--allow-missing, at the cost of quality."
             )
         if lacking:

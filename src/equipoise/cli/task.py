@@ -4,12 +4,12 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.options import Columns, Reading
 from equipoise.files import TABLE_ENDINGS
+from equipoise.text import near_names
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
@@ -105,7 +105,7 @@ def _is_large(path: Path) -> bool:
 def _check_named(names: list[str], known: list[str], path: Path) -> None:
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known)
+            near = near_names(name, known)
             hint = f"its columns are {', '.join(known[:20])}."
             if set(name.split(",")) <= set(known):
                 hint = "separate names by blanks."

@@ -1,6 +1,5 @@
 """Options that state what decisions are for: costs, a capacity, floors of recall and precision."""
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from equipoise.files import check_input
+from equipoise.text import listed
 
 if TYPE_CHECKING:
     from equipoise.decisions import Terms
@@ -50,12 +50,27 @@ class Stated:
         ValueError
             If one is not.
         """
+        self._check_alone()
         costs, benefits = (_costs(self.cost, "--cost"), _costs(self.benefit, "--benefit"))
         capacity = None if self.capacity is None else _capacity(self.capacity)
 
         from equipoise.decisions import Terms  # after what needs no scikit-learn
 
         return Terms(costs, benefits, capacity, self.min_recall, self.min_precision, self.positive)
+
+    def _check_alone(self) -> None:
+        """Refuse a capacity beside terms that choose the number of alarms."""
+        others = [
+            f"--{name.replace('_', '-')}"
+            for name in ("cost", "benefit", "min_recall", "min_precision")
+            if getattr(self, name) is not None
+        ]
+        if self.capacity is not None and others:
+            raise ValueError(
+                f"--capacity decides alone, so it cannot be combined with {listed(others)}: choose one. The report of "
+                "a comparison with costs has a table, under “Alarms and costs”, of what fixed numbers of alarms catch "
+                "and cost."
+            )
 
     @property
     def decides(self) -> bool:
@@ -78,12 +93,13 @@ def _costs(text: str | None, option: str) -> dict[str, Any] | None:
     if not Path(text).suffix:
         raise ValueError(f"{option} is {text!r}: {_FORM}.")
     check_input(Path(text))
-    with Path(text).open(encoding="utf-8-sig", newline="") as file:
-        lines = [[cell.strip() for cell in line] for line in csv.reader(file) if any(line)]
-    if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
-        raise ValueError(f"{option}: {text} is no table of costs by label; {_FORM}.")
-    (_, *decided), *rows = lines
-    return {true: {d: _number(cell, f"{option} {text}") for d, cell in zip(decided, cells)} for true, *cells in rows}
+
+    from equipoise.tables.cost_table import read_costs  # costs pyarrow
+
+    try:
+        return read_costs(Path(text))
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}; {_FORM}.") from None
 
 
 def _number(text: str, option: str) -> float:

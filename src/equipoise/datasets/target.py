@@ -1,13 +1,12 @@
 """The target of a table: the column that holds the classes, and its cells as labels."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype
 
-from equipoise.text import counted, listed
+from equipoise.text import counted, listed, near_names
 
 TEXT = ("string", "mixed", "mixed-integer", "categorical")  # as pandas infers what a column holds
 
@@ -28,9 +27,7 @@ def target_column(columns: Sequence[str], target: str | int, name: str) -> str:
         if 1 <= abs(position) <= n_columns:
             return columns[position - 1 if position > 0 else position]
         raise ValueError(f"there is no column {wanted} in {name}: it has {n_columns} columns, counted from 1.")
-    folded = {column.casefold(): column for column in columns}
-    near = [folded[found] for found in get_close_matches(wanted.casefold(), folded)]
-    if near:
+    if near := near_names(wanted, columns):
         raise ValueError(f"there is no column {wanted!r} in {name}: did you mean {quoted(near, 'or')}?")
     raise ValueError(
         f"there is no column {wanted!r} in {name}: its {n_columns} columns are {quoted(columns)}. If "

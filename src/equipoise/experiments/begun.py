@@ -68,7 +68,8 @@ def versions() -> dict[str, str]:
 def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
     """Return what a folder with results runs from now on: all that is wished for, what was left out before, too.
 
-    Results compare at equal gradient steps only, so their number stays.
+    Results compare at equal gradient steps only, so their number stays. Fewer recipes or repeats are told from the
+    results that are there; the folder stays that of all of them.
     """
     _check_same(store, request)
     before = Protocol.from_json(store.get("protocol"))
@@ -85,30 +86,34 @@ def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
         share=before.share,
         notes=tuple(notes),
     )
-    store.put("request", request)
+    store.put("request", store.get("request") | {"budget": request["budget"]})
     store.put("protocol", protocol.to_json())
     return protocol
 
 
 def _check_same(store: Store, request: dict[str, Any]) -> None:
-    """Refuse another comparison than that of a store; its time limit may differ."""
+    """Refuse another comparison than that of a store, or a part of it; its time limit may differ."""
     stored = store.get("request")
     try:
         Protocol.from_json(store.get("protocol"))
         keys = dict.fromkeys([*request, *stored])
-        differing = [key for key in keys if key != "budget" and stored.get(key) != _as_json(request.get(key))]
+        differing = [key for key in keys if not _fits(key, stored.get(key), request.get(key))]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise store.damaged(error) from error
     if differing:
         options = [_OPTIONS.get(key, key) for key in differing]
         raise ValueError(
             f"{store.path.parent} holds another comparison, which differs in {listed(options)}: "
-            f"choose another folder (--out) or repeat the original command."
+            "choose another folder (--out) or repeat the original command, with fewer recipes or repeats if you like."
         )
 
 
-def _as_json(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _fits(key: str, stored: Any, asked: Any) -> bool:
+    if key == "recipes":
+        return set(asked) <= set(stored)
+    if key == "n_repeats":
+        return bool(asked <= stored)
+    return key == "budget" or bool(stored == asked)
 
 
 def fingerprint(dataset: Dataset) -> str:

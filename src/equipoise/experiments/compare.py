@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,8 @@ def compare(
     dataset : Dataset
         As `equipoise.datasets` makes it.
     store : Store
-        Where results go; what it holds already is not computed again.
+        Where results go; what it holds already is not computed again, also where fewer recipes or repeats are asked
+        for than before.
     recipes : sequence of str, optional
         Names as `equipoise.recipes.get` takes them, or "all" for every one that is not slow; by default those of
         `equipoise.recipes.shortlist`.
@@ -102,16 +104,6 @@ def compare(
         if not METRICS[metric].takes_weights:
             raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
         wanted, unweighted = (wanted, []) if sampled else _that_take_weights(wanted)
-    request = {
-        "data": fingerprint(dataset),
-        "recipes": wanted,
-        "n_folds": n_folds,
-        "n_repeats": n_repeats,
-        "n_members": n_members,
-        "metric": metric,
-        "budget": deadline.limit,
-        "random_state": random_state,
-    } | ({"gap": dataset.gap} if dataset.gap else {})
     before = store.get("seconds") or 0.0
     classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
@@ -131,16 +123,28 @@ def compare(
         dependent=dataset.dependence is not None,
         images=dataset.images,
     )
+    request = {
+        "data": fingerprint(dataset),
+        "recipes": wanted,
+        "n_folds": n_folds,
+        "n_repeats": wish.n_repeats,
+        "n_members": n_members,
+        "metric": metric,
+        "budget": deadline.limit,
+        "random_state": random_state,
+    } | ({"gap": dataset.gap} if dataset.gap else {})
     native = any(named.get(name).native for name in wanted)
     ready = PreparedFolds(dataset, codes, wish.splits, native=native)
+    timings = _timings(store, of := [request["data"], folds])
     if not store.done():  # without any result, another request may take the folder
-        costs = measured_costs(ready, wish, deadline, on_progress)
+        costs = measured_costs(ready, wish, deadline, on_progress, timings)
         schedule = Schedule(costs, deadline, folds, n_workers())
         begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
     else:
         protocol = going_on(store, request, wish)
-        costs = resumed_costs(store, ready, protocol, deadline, on_progress)
+        costs = resumed_costs(store, ready, protocol, deadline, on_progress, timings)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
+    store.put("timings", {"of": of, "seconds": timings})
     store.put("aim", aim.as_dict())
     for note in protocol.notes:
         on_note(note)
@@ -166,6 +170,12 @@ def check_names(recipes: Sequence[str], metric: str, *, images: bool = False) ->
             named.classifier(name)
     if metric not in METRICS:
         raise ValueError(f"There is no metric {metric!r}: choose from {', '.join(METRICS)}.")
+
+
+def _timings(store: Store, of: list[Any]) -> dict[str, float]:
+    """Return what recipes took when they were timed on the same rows."""
+    kept = store.get("timings")
+    return kept["seconds"] if kept and kept["of"] == of else {}
 
 
 def _default_repeats(codes: NDArray[np.int64]) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from equipoise import recipes
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.deadline import Deadline
-from equipoise.experiments.arms import make_recipe
+from equipoise.experiments.arms import make_recipe, recipe_parameters
 from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.protocol import Protocol
@@ -39,12 +39,14 @@ _FEWEST_ROWS = 500  # of the first sample; the next ones are twice as large
 _ENOUGH = 0.3  # seconds of computing on a sample that tell the time of all rows
 _TOO_LONG = 3.0  # seconds by the clock, after which no larger sample is timed
 _PROBE_STEPS = 15
-_PROBE_STEPS_OF_IMAGES = 3
+_PROBE_STEPS_OF_IMAGES = 2
+_PREDICTED_IMAGES = 100
 _PROBE_NETWORKS = 20  # a process
-_SHARE = 0.25  # of the time left, for these measurements
-_GRACE = 2.0  # times as much, after which processes are ended: then they have to start again
+_SHARE = 1 / 6  # of the time left, for these measurements
+_FOLDS_READY = 2  # before the run
+_FIRST_CALL = 1.0  # seconds of computing, to load packages
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
-_REPORT = 2.5  # seconds
+_REPORT = 4.0  # seconds of computing, as measured for one recipe with terms
 
 
 @dataclass
@@ -77,7 +79,13 @@ Timed = tuple[float, Watch]
 """Estimated seconds of computing, and what was timed for that."""
 
 
-def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress) -> Costs:
+def measured_costs(
+    folds: PreparedFolds,
+    protocol: Protocol,
+    deadline: Deadline,
+    on_progress: OnProgress,
+    timings: dict[str, float] | None = None,
+) -> Costs:
     """Measure the costs of the recipes of a protocol on its first fold.
 
     Parameters
@@ -87,39 +95,57 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
     protocol : Protocol
         As wished for.
     deadline : Deadline
-        Measuring takes a small part of it; what is not measured then is estimated by `Recipe.cost` and
-        `Recipe.growth`.
+        Measuring takes a sixth of it, the quickest recipes first; what is not measured then is estimated from a step
+        of a network by `Recipe.cost` and `Recipe.growth`.
     on_progress : callable
+    timings : dict of str to float, optional
+        Seconds of computing on the rows by recipe, as measured before: those are not timed again, others are added.
 
     Returns
     -------
     Costs
     """
+    of_rows = {} if timings is None else timings
     on_progress("planning", 0, 0)
-    with Watch() as preparing:
-        fold = folds.numbers(folds.of(0)[0])
-    start_processes(deadline.left / 2)
+    fold, of_driver = folds.numbers(folds.of(0)[0]), list[Watch]()
+    for another in folds.of(0)[1:_FOLDS_READY]:  # the first loads packages, too; the work is kept
+        with Watch() as preparing:
+            folds.numbers(another)
+        of_driver.append(preparing)
+    with Watch() as starting:
+        start_processes(deadline.left / 2)
     within = deadline.part(_SHARE)
     a_step, watches = _network_step_seconds(fold, protocol, within)
+    a_view = 0.0
+    if protocol.images:
+        a_view, watch = _view_seconds(fold, protocol)
+        a_step = a_step if watches else a_step / max(1.0, watch.slowness)  # a bound by the clock
+        watches.append(watch)
     timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
-    timed = sorted(timed, key=lambda name: recipes.get(name).cost)
+    timed = sorted((name for name in timed if name not in of_rows), key=lambda name: recipes.get(name).cost)
+    n, found = len(fold.y_train), dict[str, Cost]()
+    hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
     rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
-    ends = time.time() + within.left
-    jobs = [(name, protocol, *rows[recipes.get(name).native], ends) for name in timed]
-    of_rows: dict[str, float] = {}
-    outcomes = side_by_side(rows_seconds, jobs, n_workers(), _GRACE * within.left)
+    ends, slowness = time.time() + within.left, _together(watches).slowness if watches else 1.0
+    jobs = [
+        (name, protocol, *rows[recipes.get(name).native], ends - slowness * _of_sample(name, n, hinted))
+        for name in timed
+    ]
+    grace = max(0.0, within.left) + starting.wall  # to start processes again takes as long
+    outcomes = side_by_side(rows_seconds, jobs, n_workers(), grace)
     for done, (number, outcome) in enumerate(outcomes, start=1):
         on_progress("planning", done, len(jobs))
         if not isinstance(outcome, Exception):
             of_rows[timed[number]], watch = outcome
             watches.append(watch)
-    n, found = len(fold.y_train), dict[str, Cost]()
-    hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
     for name in protocol.recipes:
-        recipe = recipes.get(name)
-        hint = recipe.cost * hinted * (n / _HINT_ROWS) ** recipe.growth
+        recipe, hint = recipes.get(name), _hint(name, n, hinted)
         around, measured = of_rows.get(name, hint), name in of_rows
-        if recipes.is_neural(name):
+        if protocol.images:
+            found[name] = Cost(
+                _views(name, protocol) * a_view, recipe.cost * protocol.n_members * protocol.max_steps * a_step
+            )
+        elif recipes.is_neural(name):
             plain = protocol.n_members * protocol.max_steps * a_step
             made = protocol.n_members * around if measured else hint
             makes_rows = _has_rows(name, protocol)
@@ -131,11 +157,28 @@ def measured_costs(folds: PreparedFolds, protocol: Protocol, deadline: Deadline,
             found[name] = Cost(around, 0.0, measured)
     with Watch() as scoring:
         _score(fold, protocol)
-    watches.append(scoring)
-    watches.append(preparing)
-    together = Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
-    known = found, preparing.computing, scoring.computing, _REPORT, together.slowness
-    return Costs(*known, explained=not protocol.images)
+    of_driver.append(scoring)
+    pace = _together(watches or of_driver).slowness
+    by_clock = _together(of_driver).slowness / pace  # one process has more of a busy machine than each of several
+    of_fold, of_score, of_report = (by_clock * seconds for seconds in (preparing.computing, scoring.computing, _REPORT))
+    explained = not protocol.images
+    return Costs(found, of_fold, of_score, of_report, pace, explained=explained, ready=_FOLDS_READY)
+
+
+def _hint(name: str, n_rows: int, hinted: float) -> float:
+    """Seconds of computing for a recipe by its record, from those of `none` on the rows that records speak of."""
+    recipe = recipes.get(name)
+    return recipe.cost * hinted * (n_rows / _HINT_ROWS) ** recipe.growth
+
+
+def _of_sample(name: str, n_rows: int, hinted: float) -> float:
+    """Seconds of computing for the first sample of a recipe, by its record; networks are only begun."""
+    of_rows = 0.0 if recipes.is_neural(name) else _hint(name, min(_FEWEST_ROWS, n_rows), hinted)
+    return _FIRST_CALL + of_rows
+
+
+def _together(watches: Sequence[Watch]) -> Watch:
+    return Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
 
 
 def start_processes(seconds: float | None = None) -> None:
@@ -150,14 +193,19 @@ def loaded() -> None:
 
 
 def resumed_costs(
-    store: Store, folds: PreparedFolds, protocol: Protocol, deadline: Deadline, on_progress: OnProgress
+    store: Store,
+    folds: PreparedFolds,
+    protocol: Protocol,
+    deadline: Deadline,
+    on_progress: OnProgress,
+    timings: dict[str, float],
 ) -> Costs:
     """Measure the recipes that miss results; others cost what they took."""
     costs = Costs({})
     done = Counter(arm for arm, _, _ in store.done())
     missing = [name for name in protocol.recipes if done[name] < protocol.n_folds * protocol.n_repeats]
     if missing:
-        costs = measured_costs(folds, replace(protocol, recipes=tuple(missing)), deadline, on_progress)
+        costs = measured_costs(folds, replace(protocol, recipes=tuple(missing)), deadline, on_progress, timings)
     took = {
         name: Cost((store.mean_seconds(name) or 0.0) / costs.pace) for name in protocol.recipes if name not in missing
     }
@@ -178,18 +226,21 @@ def _sampler(name: str, protocol: Protocol) -> Any:
 def rows_seconds(name: str, protocol: Protocol, X: Any, y: NDArray[np.int64], ends: float = math.inf) -> Timed:
     """Estimate the seconds of computing that a recipe takes on rows, beside the steps that all networks make.
 
-    Nothing begins after the time ``ends`` of `time.time`.
+    Nothing begins after the time ``ends`` of `time.time`, nor what would take longer.
 
     Samples of 500, 1,000, 2,000, ... rows are timed until one takes long enough; its time grows by `Recipe.growth`.
     """
     if time.time() >= ends:
         raise late()
     n_rows, growth = min(_FEWEST_ROWS, len(y)), recipes.get(name).growth
-    _seconds_of(name, protocol, X, y, min(_WARM_ROWS, len(y)))
+    with Watch() as warming:
+        _seconds_of(name, protocol, X, y, min(_WARM_ROWS, len(y)))
+    if time.time() + warming.wall >= ends:
+        raise late()
     while True:
         with Watch() as watch:
             seconds = _seconds_of(name, protocol, X, y, n_rows)
-        if n_rows == len(y) or watch.computing > _ENOUGH or watch.wall > _TOO_LONG or time.time() >= ends:
+        if n_rows == len(y) or watch.computing > _ENOUGH or watch.wall > _TOO_LONG or time.time() + watch.wall >= ends:
             return seconds / watch.slowness * (len(y) / n_rows) ** growth, watch
         n_rows = min(len(y), 2 * n_rows)
 
@@ -228,15 +279,29 @@ def _network_step_seconds(fold: PreparedFold, protocol: Protocol, within: Deadli
     n_networks = 1 if protocol.images else max(1, min(_PROBE_NETWORKS, protocol.n_folds * protocol.n_members))
     began = within.spent
     job = replace(protocol, n_members=n_networks), fold.X_train, fold.y_train
-    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / 2)
+    jobs = side_by_side(step_seconds, [job] * n_workers(), n_workers(), within.left / (1 if protocol.images else 2))
     if found := [outcome for _, outcome in jobs if not isinstance(outcome, Exception)]:
         return float(np.mean([seconds for seconds, _ in found])), [watch for _, watch in found]
-    return (within.spent - began) / (2 * _PROBE_STEPS * n_networks), []
+    return (within.spent - began) / (2 * _steps_of_probe(protocol) * n_networks), []
+
+
+def _view_seconds(fold: PreparedFold, protocol: Protocol) -> Timed:
+    """Time predictions from images of the test side, and return the seconds of one view of all of them."""
+    job = make_recipe("none", protocol, 0).prepare(fold.X_train, fold.y_train)
+    model, X = job.finish(_probes(job.tasks, 1)), fold.X_test[:_PREDICTED_IMAGES]
+    with Watch() as watch:
+        model.predict_proba(X)
+    return watch.computing * len(fold.X_test) / len(X) / _views("none", protocol), watch
+
+
+def _views(name: str, protocol: Protocol) -> int:
+    """Views of an image from which the networks of a recipe predict."""
+    return protocol.n_members * int(recipe_parameters(name, protocol)["views"])
 
 
 def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> Timed:
     """Return the seconds of computing for a gradient step of one network."""
-    steps = _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
+    steps = _steps_of_probe(protocol)
     tasks = make_recipe("none", protocol, 0).prepare(X, y).tasks
     with Watch() as watch:
         networks = _probes(tasks, steps)
@@ -244,10 +309,14 @@ def step_seconds(protocol: Protocol, X: NDArray[Any], y: NDArray[np.int64]) -> T
 
 
 def _probes(tasks: Sequence[Task], steps: int = _PROBE_STEPS) -> list[TrainedNetwork]:
-    """Train a few steps of each task, twice: the first steps of a process are slow."""
-    short = [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
-    fit(short)
-    return fit(short)
+    """Train a few steps of each task, after half as many: the first steps of a process are slow."""
+    for n_steps in (steps // 2, steps):
+        networks = fit([replace(task, settings=replace(task.settings, max_steps=max(1, n_steps))) for task in tasks])
+    return networks
+
+
+def _steps_of_probe(protocol: Protocol) -> int:
+    return _PROBE_STEPS_OF_IMAGES if protocol.images else _PROBE_STEPS
 
 
 def _score(fold: PreparedFold, protocol: Protocol) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise import recipes
 from equipoise.experiments.readings import one_hot
 from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.store import StoredFold
@@ -55,7 +56,21 @@ def _guessing(comparison: "Comparison") -> str:
     return (
         f"No method is usable here: the best, {called(best)}, has a {metric.title} of {number(scores.mean())}, which "
         f"does not differ significantly from {number(blind.mean())}, that of a decision that looks at no feature."
+        f"{cuts(comparison, best)}"
     )
+
+
+def cuts(comparison: "Comparison", recipe: str) -> str:
+    """Say which cuts touch the score of a recipe."""
+    touching = [note for note in comparison.protocol.notes if _touches(note, recipe)]
+    return f" This score is after a cut: {' '.join(touching)}" if touching else ""
+
+
+def _touches(note: str, recipe: str) -> bool:
+    named, _, rest = note.partition(": ")
+    if rest and named in recipes.names():
+        return named == recipe
+    return "steps" in note and recipes.is_known(recipe) and recipes.is_neural(recipe)
 
 
 def guessing(metric: Metric, fold: StoredFold, rare: int) -> float:

@@ -40,7 +40,8 @@ def run_cells(
     stacked: bool = True,
     alone: Container[str] = (),
     seconds: float | None = None,
-) -> set[str]:
+    cut: bool = False,
+) -> dict[str, float]:
     """Run the cells that are not yet stored; every result is stored as it arrives.
 
     Parameters
@@ -60,11 +61,14 @@ def run_cells(
         Arms that are fitted in processes in any case.
     seconds : float, optional
         Time limit. Cells that had not begun are left for another call.
+    cut : bool, default=False
+        Whether cells whose networks were ended at the time limit are results, too.
 
     Returns
     -------
-    set of str
-        Arms with a cell that was ended at the time limit.
+    dict of str to float
+        Arms with a cell that was ended at the time limit, and the share of their gradient steps that its networks had
+        made; 1 where it is not known.
     """
     deadline = None if seconds is None else Deadline(seconds)
     done = store.done()
@@ -79,13 +83,13 @@ def run_cells(
     }
     work = store, on_progress, deadline
     ended = _run_in_processes([pair for pair in pairs if not in_stacks[pair[0].name]], protocol, *work)
-    return ended | _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, *work)
+    return ended | _run_in_stacks([pair for pair in pairs if in_stacks[pair[0].name]], protocol, *work, cut=cut)
 
 
 def _run_in_processes(
     pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress, deadline: Deadline | None
-) -> set[str]:
-    ended: set[str] = set()
+) -> dict[str, float]:
+    ended: dict[str, float] = {}
     if not pairs:
         return ended
     on_progress("alone", 0, len(pairs))
@@ -95,7 +99,7 @@ def _run_in_processes(
     for done, (number, cells) in enumerate(outcomes, start=1):
         arm, fold = pairs[number]
         if isinstance(cells, TimeoutError):
-            ended.add(arm.name)
+            ended[arm.name] = 1.0
         else:
             store.add([fold.failed(arm.name, cells)] if isinstance(cells, Exception) else cells)
         on_progress("alone", done, len(pairs))
@@ -137,6 +141,14 @@ class _PendingCell:
     def tasks(self) -> list[Task]:
         return self.job.tasks
 
+    @property
+    def reached(self) -> float:
+        """The share of their gradient steps that networks made which were ended at a time limit; 1 without any."""
+        networks = [self.networks[number] for number in sorted(self.networks)]
+        pairs = zip(networks, self.tasks, strict=True)
+        cut = [n.n_steps / task.settings.max_steps for n, task in pairs if n.stopped_by == "max_time"]
+        return sum(cut) / len(cut) if cut else 1.0
+
     def finish(self) -> list[Cell]:
         started = time.perf_counter()
         try:
@@ -148,11 +160,17 @@ class _PendingCell:
 
 
 def _run_in_stacks(
-    pairs: list[Pair], protocol: Protocol, store: Store, on_progress: OnProgress, deadline: Deadline | None
-) -> set[str]:
+    pairs: list[Pair],
+    protocol: Protocol,
+    store: Store,
+    on_progress: OnProgress,
+    deadline: Deadline | None,
+    *,
+    cut: bool,
+) -> dict[str, float]:
     """Train the networks of all cells in one call of the trainer, or in a few where their rows would fill memory."""
     cells: list[_PendingCell] = []
-    ended: set[str] = set()
+    ended: dict[str, float] = {}
     before = 0  # network steps of earlier calls
     for number, (arm, fold) in enumerate(pairs, start=1):
         if deadline is not None and deadline.left <= 0:
@@ -168,7 +186,7 @@ def _run_in_stacks(
             before += sum(task.planned_steps for cell in cells for task in cell.tasks)
             left = len(cells) + len(pairs) - number
             seconds = None if deadline is None else max(0.0, deadline.left) * len(cells) / left
-            ended |= _train(cells, store, of_all, seconds)
+            ended |= _train(cells, store, of_all, seconds, cut=cut)
             cells = []
     return ended
 
@@ -184,9 +202,11 @@ def _share_done(on_progress: OnProgress, before: int, share: float, done: int, t
     on_progress("training", before + done, round((before + total) / share))
 
 
-def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: float | None) -> set[str]:
+def _train(
+    cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: float | None, *, cut: bool
+) -> dict[str, float]:
     """Train the networks of cells; store a stack's finished cells at once, and return the arms that were ended."""
-    ended: set[str] = set()
+    ended: dict[str, float] = {}
     owners = [cell for cell in cells for _ in cell.tasks]
 
     def keep(networks: dict[int, TrainedNetwork]) -> None:
@@ -195,9 +215,10 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: 
             owners[number].seconds += network.seconds
         touched = dict.fromkeys(owners[number] for number in networks)
         finished = [cell for cell in touched if len(cell.networks) == len(cell.tasks)]
-        late = [cell for cell in finished if any(n.stopped_by == "max_time" for n in cell.networks.values())]
-        ended.update(cell.arm.name for cell in late)
-        if results := [result for cell in finished if cell not in late for result in cell.finish()]:
+        late = [cell for cell in finished if cell.reached < 1]
+        for cell in late:
+            ended[cell.arm.name] = min(cell.reached, ended.get(cell.arm.name, 1.0))
+        if results := [result for cell in finished if cut or cell not in late for result in cell.finish()]:
             store.add(results)
 
     def give_up(numbers: list[int], error: Exception) -> None:
@@ -210,7 +231,8 @@ def _train(cells: list[_PendingCell], store: Store, on_steps: OnSteps, seconds: 
     with warnings.catch_warnings():
         for repeated in (MissingClassWarning, TwiceCorrectedWarning):  # each cell has its own note of it
             warnings.simplefilter("ignore", repeated)
-        fit(tasks, n_jobs=n_workers(), max_time=seconds, on_progress=on_steps, on_stack=keep, on_failure=give_up)
+        calls: dict[str, Any] = {"on_progress": on_steps, "on_stack": keep, "on_failure": give_up}
+        fit(tasks, n_jobs=n_workers(), max_time=seconds, whole=not cut, **calls)
     return ended
 
 

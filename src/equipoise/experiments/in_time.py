@@ -22,8 +22,18 @@ class Machine(Interface):
         """Make the numbers of the folds of a repeat, and start the processes, as far as they are not there."""
         ...
 
-    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
-        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
+    def run(
+        self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float, *, cut: bool = False
+    ) -> dict[str, float]:
+        """Run recipes on the folds of a repeat; return those that were ended at the time limit.
+
+        With the share of their gradient steps that they had made; 1 where it is not known. With ``cut`` networks that
+        are ended give results, too.
+        """
+        ...
+
+    def forget(self, recipes: Sequence[str]) -> None:
+        """Drop the results of recipes."""
         ...
 
     def measured(self, recipe: str, repeat: int) -> float | None:
@@ -74,7 +84,7 @@ def run_in_time(
         while pending:
             part = schedule.part(pending, protocol.recipes, repeat + 1)
             began = schedule.deadline.spent
-            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else set()
+            ended = machine.run(protocol, part.recipes, repeat, part.seconds) if part.recipes else {}
             measured = {recipe: machine.measured(recipe, repeat) for recipe in part.recipes}
             known = {recipe: value for recipe, value in measured.items() if value is not None}
             as_planned = not ended and len(known) == len(part.recipes)
@@ -83,13 +93,21 @@ def run_in_time(
                 machine.prepare(repeat)
             if ended and not known:
                 schedule.learn_late(ended, schedule.deadline.spent - began)
-            if (gone := ended | set(part.left_out)) and repeat:
+            if (gone := {*ended, *part.left_out}) and repeat:
                 return _without_repeats(protocol, repeat, schedule, changed)
+            if gone and (shorter := _shortened(protocol, gone, schedule, machine)):
+                waiting += [recipe for recipe in protocol.recipes if recipe not in shorter[0].recipes]
+                protocol = shorter[0]
+                for note in shorter[1]:
+                    changed(protocol, note)
+                pending = machine.pending(protocol.recipes, repeat)
+                continue
             if gone >= {*protocol.recipes}:
-                tries = [recipe for recipe in [*protocol.recipes, *waiting] if recipe not in ended]
+                again = protocol.images  # whose networks then stop where they are
+                tries = [recipe for recipe in [*protocol.recipes, *waiting] if again or recipe not in ended]
                 return _cheapest_alone(protocol, tries or list(protocol.recipes), schedule, machine, changed)
             if gone:
-                protocol = _without_recipes(protocol, gone, ended, schedule, changed)
+                protocol = _without_recipes(protocol, gone, {*ended}, schedule, changed)
                 waiting += [recipe for recipe in part.left_out if recipe not in ended]
             pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
         if repeat == 0:
@@ -113,12 +131,24 @@ def _after_all(
         changed(protocol, note)
         machine.prepare(0)
         part = schedule.part([recipe], protocol.recipes, 1)
-        ended = machine.run(protocol, part.recipes, 0, part.seconds) if part.recipes else set()
+        ended = machine.run(protocol, part.recipes, 0, part.seconds) if part.recipes else {}
         if (seconds := machine.measured(recipe, 0)) is not None:
             schedule.learn({recipe: seconds})
         if machine.pending([recipe], 0):
-            protocol = _without_recipes(protocol, {recipe}, ended, schedule, changed)
+            protocol = _without_recipes(protocol, {recipe}, {*ended}, schedule, changed)
     return protocol
+
+
+def _shortened(
+    protocol: Protocol, gone: set[str], schedule: Schedule, machine: Machine
+) -> tuple[Protocol, list[str]] | None:
+    """Return a protocol of fewer gradient steps where networks came too late, as long as no other has all results."""
+    of_steps = [recipe for recipe in protocol.recipes if schedule.costs.recipes[recipe].steps]
+    if gone.isdisjoint(of_steps) or len(machine.pending(of_steps, 0)) < len(of_steps):
+        return None
+    if (shorter := schedule.shortened(protocol)) is not None:
+        machine.forget(of_steps)
+    return shorter
 
 
 def _cheapest_alone(
@@ -128,23 +158,39 @@ def _cheapest_alone(
     machine: Machine,
     changed: Callable[[Protocol, str], None],
 ) -> Protocol:
-    """Run the cheapest recipe that gives results in half of the time left; the other half is for scores and model."""
+    """Run the cheapest recipe that gives results in half of the time left; the other half is for scores and model.
+
+    Its networks make as many steps as they can in that time: there is none to compare them with.
+    """
     while recipes and schedule.deadline.left > _LEAST * schedule.deadline.limit:
         recipe, *recipes = schedule.order(recipes)
         alone = replace(protocol, recipes=(recipe,), n_repeats=1)
-        machine.run(alone, [recipe], 0, schedule.deadline.left / 2)
+        reached = machine.run(alone, [recipe], 0, schedule.deadline.left / 2, cut=True).get(recipe, 1.0)
         if not machine.pending([recipe], 0):
+            if reached < 1:
+                alone, note = _cut_at(alone, recipe, reached, schedule)
+                changed(alone, note)
             repeats = " and every repeat but one" if protocol.n_repeats > 1 else ""
             note = (
                 f"Left out during the run to meet the time limit of {schedule.deadline}: every recipe but "
                 f"{called(recipe)}, the cheapest that ended{repeats}; the work takes longer than estimated."
             )
-            changed(alone := replace(alone, notes=(*protocol.notes, note)), note)
+            changed(alone := replace(alone, notes=(*alone.notes, note)), note)
             return alone
     needed = schedule.deadline.spent + min(schedule.whole([recipe]) for recipe in protocol.recipes)
     raise TimeoutError(
         f"No recipe ended within the time limit of {schedule.deadline}. {schedule.deadline.remedy(needed)}"
     )
+
+
+def _cut_at(protocol: Protocol, recipe: str, reached: float, schedule: Schedule) -> tuple[Protocol, str]:
+    """Say at which step the networks of a recipe were ended, in place of the steps that were planned."""
+    steps, planned = max(1, round(reached * protocol.max_steps)), protocol.max_steps
+    note = (
+        f"{recipe}: its networks were ended after {steps:,} of {planned:,} planned gradient steps, or a few more, to "
+        f"meet the time limit of {schedule.deadline}."
+    )
+    return replace(protocol, notes=(*protocol.notes, note)), note
 
 
 def _without_repeats(

@@ -1,6 +1,6 @@
 """What a comparison can do within its time limit: what is cut before the run, what runs next, what must go."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -12,14 +12,20 @@ from equipoise.text import called, counted, listed, seconds
 LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
-_FIRST = (named.AUTO, "none", "gbdt")  # what the others are compared with
+_FIRST = (named.AUTO, "none", "gbdt", "la", named.AUTO_IMAGES)  # what the others are compared with
+_LEAST_STEPS_OF_IMAGES = 7  # the two get where the time carries no more
+_ENOUGH_OF_IMAGES = 0.5  # of their few gradient steps, which two recipes get before a third one is compared
 _WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
 _SCORED = 1.5  # times that a cell is scored: for the leaderboard, and in parts again for the report
 _MARGIN = 1.15  # of time for what the estimates do not know
+_MORE_OF_IMAGES = 1.3  # times the margin for the steps of images: further recipes get what is not needed
 _PARTS = 4  # a part of the work takes about this fraction of the time left; then the plan is looked at again
 _PATIENCE = 2.5  # times its estimate, after which a part is ended
+_FIRST_PATIENCE = 1.4  # as long as no network has a result, so that there is time to begin anew with fewer steps
 _MATTERS = 0.02  # of the time limit, from which on a fit of auto has one of its own
 _BLINK = 0.1  # seconds of a fit that tell nothing of the pace: what is around it takes longer
+_TRACE = 0.02  # share of its steps of a network that hardly began
+_SHORTER = 0.9  # times the steps, from which on networks that were ended begin anew
 _RECENT = 5  # recipes that tell how fast the machine is now
 
 
@@ -61,6 +67,8 @@ class Costs:
         Seconds by the clock for one of these, until recipes tell it by what they take.
     explained : bool
         Whether the winner is asked what it uses.
+    ready : int
+        Folds of the first repeat that are prepared.
     """
 
     recipes: Mapping[str, Cost]
@@ -69,6 +77,7 @@ class Costs:
     report: float = 0.0
     pace: float = 1.0
     explained: bool = True
+    ready: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,21 +104,25 @@ class Schedule:
     def __init__(self, costs: Costs, deadline: Deadline, n_folds: int, n_workers: int, share: float = 1.0) -> None:
         self.costs, self.deadline, self.n_folds, self.n_workers, self.share = costs, deadline, n_folds, n_workers, share
         self._factors: dict[str, float] = {}
+        self._wish: Protocol | None = None
+        self._knows_networks = False
 
     def learn(self, measured: Mapping[str, float], took: float | None = None) -> None:
         """Take note of the seconds of a process for recipes on a fold, and of the seconds that all of it took."""
         for recipe, value in measured.items():
+            self._knows_networks |= self.costs.recipes[recipe].steps > 0
             self._factors.pop(recipe, None)  # so that it counts among the recent ones
             self._factors[recipe] = value / max(1e-9, self.costs.recipes[recipe].at(self.share))
         if took is not None and took > (alone := self.work(list(measured))) > 0:
             for recipe in measured:  # predictions, and the start of processes
                 self._factors[recipe] *= took / alone
 
-    def learn_late(self, recipes: Iterable[str], took: float) -> None:
-        """Take note of recipes that were ended after some seconds without a result: the machine may be that slow."""
-        for recipe in recipes:
-            if took > (alone := self.work([recipe])) > 0:
-                self._factors[recipe] = self._factors.get(recipe, self.pace) * took / alone
+    def learn_late(self, ended: Mapping[str, float], took: float) -> None:
+        """Take note of recipes that were ended after some seconds at a share of their steps: all take so much more."""
+        pace, alone = self.pace, self.work(list(ended))
+        for recipe, reached in ended.items():
+            if (needed := took / max(_TRACE, reached)) > alone > 0:
+                self._factors[recipe] = self._factors.get(recipe, pace) * needed / alone
 
     @property
     def pace(self) -> float:
@@ -137,10 +150,11 @@ class Schedule:
         return (self.n_folds * sum(cells) + (self.n_workers - 1) * max(cells, default=0.0)) / self.n_workers
 
     def tail(self, recipes: Sequence[str], n_repeats: int, share: float | None = None) -> float:
-        """Seconds for scores, report, and the slowest recipe on all rows."""
+        """Seconds for scores, report, and the slowest recipe on all rows, which are made numbers, too."""
         refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
         scores = _SCORED * len(recipes) * self.n_folds * n_repeats * self.costs.score
-        return refit * self.n_folds / max(1, self.n_folds - 1) + max(1.0, self.pace) * (scores + self.costs.report)
+        refit = (refit + self.folds / self.n_folds) * self.n_folds / max(1, self.n_folds - 1)
+        return refit + max(1.0, self.pace) * (scores + self.costs.report)
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
         """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
@@ -152,8 +166,8 @@ class Schedule:
 
     def whole(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison from now on, with a margin."""
-        a_repeat = self.folds + self.work(recipes, share)
-        return _MARGIN * (n_repeats * a_repeat + self.tail(recipes, n_repeats, share))
+        folds = (n_repeats - self.costs.ready / self.n_folds) * self.folds
+        return _MARGIN * (folds + n_repeats * self.work(recipes, share) + self.tail(recipes, n_repeats, share))
 
     def explained(self, recipes: Sequence[str], n_repeats: int = 1, share: float | None = None) -> float:
         """Seconds for a comparison that also tells why; recipes do not make way for that, repeats and steps do."""
@@ -161,8 +175,12 @@ class Schedule:
 
     def order(self, recipes: Sequence[str]) -> list[str]:
         """Return recipes in the order in which they run: the cheapest first, with a lead for what tells most."""
-        lead = dict.fromkeys(_FIRST, _WORTH)
-        return sorted(recipes, key=lambda recipe: self.cell(recipe, LEAST_SHARE) / lead.get(recipe, 1.0))
+
+        def place(recipe: str) -> tuple[float, int]:
+            seconds = self.cell(recipe, LEAST_SHARE)
+            return (seconds / _WORTH, _FIRST.index(recipe)) if recipe in _FIRST else (seconds, len(_FIRST))
+
+        return sorted(recipes, key=place)
 
     def cut(self, wish: Protocol) -> Protocol:
         """Return the protocol that ends in time: fewer repeats first, then fewer steps, then fewer recipes.
@@ -173,39 +191,79 @@ class Schedule:
             If not even one recipe fits.
         """
         left, recipes, n_repeats = self.deadline.left, list(wish.recipes), wish.n_repeats
+        self._wish = wish
         while n_repeats > 1 and self.explained(recipes, n_repeats) > left:
             n_repeats -= 1
-        kept: list[str] = []
-        for recipe in self.order(recipes):
-            if self.whole([*kept, recipe], n_repeats, LEAST_SHARE) <= left:
-                kept.append(recipe)
-        kept = kept or self._tried(recipes)
+        kept = self._kept(recipes, n_repeats, images=wish.images)
         if not kept:
-            raise ValueError(self._too_short(recipes))
-        self.share = self._largest_share(kept, n_repeats, left)
+            wish = replace(wish, notes=(*wish.notes, self._try(quickest := self._quickest(recipes))))
+            kept = [quickest]
+        self._set_share(self._largest_share(kept, n_repeats), wish.max_steps)
         return self._told(wish, kept, n_repeats)
 
-    def _tried(self, recipes: Sequence[str]) -> list[str]:
-        """Return the quickest recipe if none was timed and there is time to try it: it is ended if it is too slow."""
-        timed = any(self.costs.recipes[recipe].measured for recipe in recipes)
-        if timed or self.deadline.left < 2 * self.costs.report:
-            return []
-        quickest = min(recipes, key=self.cell)
-        self._factors[quickest] = self.deadline.left / (2 * self.whole([quickest], 1, LEAST_SHARE))
-        return [quickest]
+    def _kept(self, recipes: Sequence[str], n_repeats: int, *, images: bool) -> list[str]:
+        kept: list[str] = []
+        for recipe in self.order(recipes):
+            further = images and len(kept) >= 2
+            share, margin = (_ENOUGH_OF_IMAGES, _MORE_OF_IMAGES) if further else (self._least, 1.0)
+            if margin * self.whole([*kept, recipe], n_repeats, share) <= self.deadline.left:
+                kept.append(recipe)
+        return kept
 
-    def _largest_share(self, recipes: Sequence[str], n_repeats: int, left: float) -> float:
+    @property
+    def _least(self) -> float:
+        """Share of their gradient steps that the first recipes make at least."""
+        if self._wish is None or not self._wish.images:
+            return LEAST_SHARE
+        return min(LEAST_SHARE, _LEAST_STEPS_OF_IMAGES / self._wish.max_steps)
+
+    def _set_share(self, share: float, whole_steps: int) -> None:
+        """Set the share of so many steps, as steps are whole."""
+        self.share = max(1, round(share * whole_steps)) / whole_steps if share < 1 else 1.0
+
+    def shortened(self, protocol: Protocol) -> tuple[Protocol, list[str]] | None:
+        """Return a protocol of fewer gradient steps that ends in time, now that fits take longer, and what to say.
+
+        None where that does not help. The results of networks that made more steps are no longer comparable.
+        """
+        if self._wish is None:
+            return None
+        kept = self._kept(protocol.recipes, 1, images=protocol.images)
+        share = self._largest_share(kept, 1)
+        if not any(self.costs.recipes[recipe].steps for recipe in kept) or share > _SHORTER * self.share:
+            return None
+        self._set_share(share, self._wish.max_steps)
+        before = (*self._wish.notes, "The work takes longer than estimated, so the plan was cut once more.")
+        shorter = self._told(replace(self._wish, notes=before), kept, protocol.n_repeats)
+        return shorter, list(shorter.notes[len(before) - 1 :])
+
+    def _quickest(self, recipes: Sequence[str]) -> str:
+        return min(recipes, key=lambda recipe: self.whole([recipe], 1, self._least))
+
+    def _try(self, recipe: str) -> str:
+        """Let the quickest recipe begin although it seems too slow, and say so: estimates err, and it can be ended."""
+        needed = self.whole([recipe], 1, self._least)
+        if self.deadline.left < 2 * self.costs.report:
+            raise ValueError(self._too_short(recipe, needed))
+        self._factors[recipe] = self.pace * self.deadline.left / (2 * needed)
+        return (
+            f"Even {called(recipe)}, the quickest, may need about {seconds(self.deadline.spent + needed)}, longer than "
+            f"the time limit of {self.deadline}: it is tried alone, and others where time is left."
+        )
+
+    def _largest_share(self, recipes: Sequence[str], n_repeats: int) -> float:
+        of_images = self._wish is not None and self._wish.images
+        left = self.deadline.left / (_MORE_OF_IMAGES if of_images else 1.0)
         if self.explained(recipes, n_repeats, 1.0) <= left:
             return 1.0
-        low, high = LEAST_SHARE, 1.0
+        low, high = self._least, 1.0
         for _ in range(20):
             middle = (low + high) / 2
             low, high = (middle, high) if self.explained(recipes, n_repeats, middle) <= left else (low, middle)
         return low
 
-    def _too_short(self, recipes: Sequence[str]) -> str:
-        quickest = min(recipes, key=lambda recipe: self.whole([recipe], 1, LEAST_SHARE))
-        least = self.deadline.spent + self.whole([quickest], 1, LEAST_SHARE)
+    def _too_short(self, quickest: str, needed: float) -> str:
+        least = self.deadline.spent + needed
         return (
             f"No recipe can be compared within the time limit of {self.deadline}: the quickest, {quickest!r}, needs "
             f"about {seconds(least)} with reading and report. {self.deadline.remedy(least)}"
@@ -259,10 +317,13 @@ class Schedule:
         while kept and (self.work(kept) > left or left <= 0):
             kept.pop()
             left = self.deadline.left - self.tail([*done, *kept], n_repeats)
-        run = kept[:1]
+        of_steps = [self.costs.recipes[recipe].steps > 0 for recipe in kept[:2]]
+        untried = not self._knows_networks and of_steps[:1] == [True]
+        run = kept[: 2 if untried and all(of_steps) else 1]  # networks of two recipes, so that both get equal steps
         while len(run) < len(kept) and self.work(kept[: len(run) + 1]) <= left / _PARTS:
             run.append(kept[len(run)])
-        enough = max(_PATIENCE * self.work(run), left / 2)
+        work = self.work(run)
+        enough = max(_FIRST_PATIENCE * work, left / _PARTS) if untried else max(_PATIENCE * work, left / 2)
         return Part(run, [recipe for recipe in pending if recipe not in kept], max(0.0, min(left, enough)))
 
     def affords_repeat(self, recipes: Sequence[str], n_repeats: int) -> bool:

@@ -14,6 +14,7 @@ from equipoise.experiments.splits import Fold, Splits
 from equipoise.experiments.store import Cell
 
 _TIMED_ROWS = 1000
+_TIMED_WELL = 0.1  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,7 @@ class PreparedFold:
         proba[:, model.classes_] = theirs
         decided = model.predict_from_proba(theirs) if hasattr(model, "predict_from_proba") else proba.argmax(axis=1)
         key = arm, self.fold.repeat, self.fold.number
-        few = len(self.X_test) < _TIMED_ROWS
+        few = len(self.X_test) < _TIMED_ROWS and took < _TIMED_WELL
         known["predicting"] = seconds_of_prediction(model, self.X_test) if few else took * 10_000 / len(self.X_test)
         return Cell(*key, seconds, proba, self._confusion(decided), decided=decided, **known)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
@@ -56,10 +57,12 @@ class Cells:
             self._folds.numbers(fold)
         start_processes()
 
-    def run(self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float) -> set[str]:
-        """Run recipes on the folds of a repeat; return those that were ended at the time limit."""
+    def run(
+        self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float, *, cut: bool = False
+    ) -> dict[str, float]:
+        """Run recipes on the folds of a repeat; return those that were ended, and the share of their steps made."""
         deadline = Deadline(seconds)
-        alone = {recipe for recipe in protocol.recipes if self._runs_alone(recipe)}
+        alone = {recipe for recipe in protocol.recipes if not protocol.images and self._runs_alone(recipe)}
         now = Counter(recipe in alone for recipe, _, _ in self._missing(recipes, repeat))
         self._handled += now
         later = (key for number in range(repeat, protocol.n_repeats) for key in self._missing(protocol.recipes, number))
@@ -76,9 +79,14 @@ class Cells:
 
         wanted = [(arm, fold) for fold in self._folds.of(repeat) for arm in recipe_arms(recipes)]
         wanted = sorted(wanted, key=lambda pair: recipes.index(pair[0].name))
-        ended = run_cells(wanted, self._folds.numbers, protocol, self._store, tell, alone=alone, seconds=deadline.left)
+        options: dict[str, Any] = {"alone": alone, "seconds": deadline.left, "cut": cut}
+        ended = run_cells(wanted, self._folds.numbers, protocol, self._store, tell, **options)
         self._before.update(told)
         return ended
+
+    def forget(self, recipes: Sequence[str]) -> None:
+        """Drop the results of recipes."""
+        self._store.remove(recipes)
 
     def _runs_alone(self, recipe: str) -> bool:
         return not named.is_neural(recipe) or self._costs.recipes[recipe].around > _LONG

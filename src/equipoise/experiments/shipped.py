@@ -99,7 +99,7 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
 
     How a fold is read or decided is chosen and learned on the other folds (`AtBest.of`); for the model, on all of them.
     """
-    terms = InTerms(comparison, recipe)
+    terms = comparison.by_terms.read[recipe] if comparison.aim.decides else InTerms(comparison, recipe)
     if comparison.aim.decides:
         yield from ((fold, apply(rule, fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
         return
@@ -120,6 +120,16 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
         elif reading == CALIBRATED:
             fold = replace(fold, proba=read)
         yield fold, decided
+
+
+def confusion(comparison: Comparison, recipe: str) -> Floats:
+    """Return the mean over repeats of the counts ``(K, K)``, or sums of weights, of the decisions of `held_out`."""
+    k, repeats = len(comparison.classes), set[int]()
+    counts = np.zeros((k, k))
+    for fold, decided in held_out(comparison, recipe):
+        np.add.at(counts, (fold.codes, decided), fold.weights)
+        repeats.add(fold.repeat)
+    return counts / len(repeats)
 
 
 def scores(comparison: Comparison, recipe: str) -> dict[str, float]:

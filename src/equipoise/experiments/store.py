@@ -170,6 +170,10 @@ class Store:
                 marks = ", ".join("?" * len(row))
                 self._db.execute(f"INSERT OR REPLACE INTO cells ({_CELL}) VALUES ({marks})", row)
 
+    def remove(self, arms: Iterable[str]) -> None:
+        """Drop the results of arms."""
+        self._db.executemany("DELETE FROM cells WHERE arm = ?", [(arm,) for arm in arms])
+
     def done(self) -> set[CellKey]:
         """Return what is finished, well or badly."""
         return set(self._db.execute("SELECT arm, repeat, fold FROM cells"))

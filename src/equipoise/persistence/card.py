@@ -37,7 +37,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
             *_columns(schema["columns"], bool(about.get("show_values"))),
             *_important(about.get("important")),
         ],
-        ["## Figures", "", *_figures(about.get("figures"), about.get("measured")), *_tested(about.get("tested"))],
+        ["## Figures", "", *_figures(about), *_tested(about.get("tested"))],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
         [
             "## Use",
@@ -60,13 +60,32 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
     yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
     for description in descriptions(model):
         yield from map(_escaped, description.nature)
-    if aim := card["about"].get("aim"):
+    terms = card["about"].get("terms")
+    if aim := terms or card["about"].get("aim"):
         yield f"The decision aims at {_escaped(aim)}."
     for decision in card["schema"].get("decision", ()):
         if "decision" in decision:
             yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision)}."
+        elif "probability_from_which_on" in decision:
+            if priors := decision.get("decides_for_priors"):
+                yield f"It decides for the class priors {_values(priors)}."
+            if not terms:
+                yield f"The decision is {_cut(decision['probability_from_which_on'], card)}."
+        elif "thresholds" in decision and len(decision["thresholds"]) > 2:
+            yield (
+                "The decision is the class with the highest sum of the natural logarithm of its probability and its "
+                f"offset, so that a higher offset means more rows: {_values(decision['thresholds'])}."
+            )
         else:
             yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
+
+
+def _cut(threshold: dict[str, float], card: dict[str, Any]) -> str:
+    """Say from which probability on rows are of the positive class, or else of the rarer one of two."""
+    ((stated, cut),) = threshold.items()
+    priors = card["schema"]["class_priors"] or {stated: 0.0}
+    wanted = card["about"].get("positive") or min(priors, key=priors.__getitem__)
+    return f"{_cell(wanted)} from a probability of {cut if wanted == stated else 1 - cut:.3g} on"
 
 
 def _terms(decision: dict[str, Any]) -> str:
@@ -115,13 +134,33 @@ def _important(columns: Sequence[str] | None) -> Iterable[str]:
         yield f"Most important on held-out rows: {'; '.join(map(_cell, columns))}."
 
 
-def _figures(figures: dict[str, Any] | None, measured: str | None) -> Iterable[str]:
-    if not figures:
+def _figures(about: dict[str, Any]) -> Iterable[str]:
+    figures, of_probabilities = about.get("figures"), about.get("figures_of_probabilities")
+    if not figures and not of_probabilities:
         yield "No metrics were recorded. (Metrics on training rows would be misleading.)"
         return
-    if measured:
+    if measured := about.get("measured"):
         yield from (f"Measured {_escaped(measured)}.", "")
-    yield from _table(("figure", "value"), [(name, _number(value)) for name, value in figures.items()])
+    if of_probabilities:
+        yield from (f"Of its decisions{', by the terms' if about.get('terms') else ''}:", "")
+    yield from _figures_table(figures or {})
+    if of_probabilities:
+        yield from ("", "Of its probabilities, whatever is decided:", "")
+        yield from _figures_table(of_probabilities)
+    if cuts := about.get("cuts"):
+        yield from ("", "Cuts and notes on these figures:", "", *_lines(map(_escaped, cuts)))
+
+
+def _figures_table(figures: dict[str, Any]) -> list[str]:
+    """Tell figures, each a number or a dict of ``value`` and, where they are known, ``low`` and ``high``."""
+    rows, known = [], False
+    for name, figure in figures.items():
+        parts = figure if isinstance(figure, dict) else {"value": figure}
+        ends = [_number(parts[end]) for end in ("low", "high") if parts.get(end) is not None]
+        rows.append((name, _number(parts["value"]), " to ".join(ends)))
+        known |= bool(ends)
+    width = 3 if known else 2
+    return _table(("figure", "value", "95% interval")[:width], [row[:width] for row in rows])
 
 
 def _tested(figures: dict[str, Any] | None) -> Iterable[str]:

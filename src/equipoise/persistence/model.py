@@ -44,7 +44,8 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
         Folder, or zip file if it ends in ``.zip``. An older model there is replaced; other files are kept.
     about : dict, optional
         Metadata for the model card, as json can hold: ``recipe``, ``data``, ``target``, ``rows``, ``class_counts``
-        (rows by label), ``figures`` (metrics by name), ``measured`` (protocol of the metrics), or any other keys.
+        (rows by label), ``figures`` (metrics by name; a number, or a dict of ``value``, ``low`` and ``high``),
+        ``measured`` (protocol of the metrics), or any other keys.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import at_best, class_sizes, curves, figures, split, tables
 from equipoise.reports.files import replace_file
@@ -49,6 +49,7 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
     """Return everything in the report, as numbers, texts, lists and dicts."""
     shown = figures.curves_of(comparison)
     rows = {name: figures.rare_rows(comparison, name) for name in shown}
+    counts = {name: shipped.confusion(comparison, name) for name in comparison.recipes}
     return {
         "generator": f"equipoise {comparison.versions['equipoise']}",
         "command": command,
@@ -64,8 +65,10 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
         "leaderboard": comparison.leaderboard.to_dict("records"),
         "at_its_best": {name: at_best.in_folds(comparison, name) for name in comparison.recipes},
         "thresholds": {name: comparison.at_best.thresholds(name) for name in comparison.recipes},
-        "by_class": {name: tables.by_class(comparison, name) for name in comparison.recipes},
-        "confusion": {name: comparison.confusion(name) for name in comparison.recipes},
+        "decision": at_best.decision(comparison) or at_best.own(comparison),
+        "by_class": {name: tables.by_class(comparison, name, counts[name]) for name in comparison.recipes},
+        "confusion": counts,
+        "confusion_of_own_decision": {name: comparison.confusion(name) for name in comparison.recipes},
         "by_class_size": class_sizes.by_group(comparison) if comparison.protocol.images else None,
         "precision_recall": {
             name: dict(zip(("recall", "precision"), curves.precision_recall(*rows[name]))) for name in shown
@@ -103,7 +106,8 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         f"<!-- equipoise {comparison.versions['equipoise']} -->",
         f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.readings))))}",
         "",
-        f"| recipe | {metric.title} at its best | 95% interval | as shipped | seconds a fit | per 10,000 |",
+        f"| recipe | {metric.title} at its best | 95% interval | {at_best.own(comparison)} | seconds a fit "
+        "| per 10,000 |",
         "| --- | --- | --- | --- | --- | --- |",
         *(
             f"| {_cell(row['recipe'])}{' =' if row['recipe'] in comparison.near_best else ''} "

@@ -78,7 +78,7 @@ def _readings(comparison: Comparison) -> _Found:
                 *(board[f"{kind}{metric}"].to_numpy() for kind in _READINGS),
                 label=METRICS[metric].title,
             ),
-            f"{METRICS[metric].title} by recipe: as shipped, prior-corrected, and with thresholds tuned.",
+            f"{METRICS[metric].title} by recipe: own decision, prior-corrected, and with thresholds tuned.",
         )
         for metric in TUNED_FOR
     }

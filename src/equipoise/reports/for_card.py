@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.decisions import Aim
 from equipoise.experiments import METRICS, Comparison, shipped
+from equipoise.experiments.by_terms import TITLES
+from equipoise.experiments.outcome import PER
+from equipoise.experiments.terms import InTerms
 from equipoise.persistence.walk import walk
 from equipoise.reports.at_best import at_its_best
 from equipoise.reports.split import measured
@@ -53,12 +56,39 @@ def findings_for_card(data: "Dataset", *, show_values: bool = False) -> dict[str
 
 
 def for_card(comparison: Comparison) -> dict[str, Any]:
-    """Return entries of ``about`` for `equipoise.persistence.save`: ``figures``, ``measured`` and ``important``."""
-    scores = shipped.scores(comparison, comparison.winner)
+    """Return entries of ``about`` for `equipoise.persistence.save`: figures, how they were measured, cuts, columns."""
+    found, decides = shipped.scores(comparison, comparison.winner), comparison.aim.decides
+    figures = {name: {"value": value} for name, value in found.items()}
+    if not decides:  # by terms, the model is not read as the interval of the metric asks for
+        _, low, high = comparison.interval(comparison.chosen, comparison.winner)
+        figures[comparison.metric] |= {"low": low, "high": high}
+    decisions, probabilities = (
+        {METRICS[name].title: figure for name, figure in figures.items() if METRICS[name].at_threshold is at_threshold}
+        for at_threshold in (True, False)
+    )
     return {
         "important": comparison.importance["columns"].head(_IMPORTANT).tolist(),
-        "figures": {METRICS[name].title: None if math.isnan(value) else value for name, value in scores.items()},
+        "figures": _known(_outcomes(comparison) if decides else decisions),
+        "figures_of_probabilities": _known(probabilities),
         "measured": f"{measured(comparison)}{_read(comparison)}",
+        "cuts": list(comparison.protocol.notes),
+    } | ({"terms": InTerms(comparison).sentence()} if decides else {})
+
+
+def _outcomes(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Return what the terms rank by, then the outcomes of the decision by the terms, with intervals."""
+    goal, read = comparison.by_terms.goal, comparison.by_terms.read[comparison.winner]
+    titles = {"alarms": f"alarms of {PER:,} rows", "recall": "share caught (recall)", "precision": "precision"}
+    found = {TITLES[goal]: comparison.by_terms.value(comparison.winner)} if goal != "recall" else {}
+    found |= {title: read.chosen()[name] for name, title in titles.items()}
+    return {title: {"value": mean, "low": low, "high": high} for title, (mean, low, high) in found.items()}
+
+
+def _known(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    """Return figures as json holds them."""
+    return {
+        title: {part: None if math.isnan(value) else value for part, value in figure.items()}
+        for title, figure in figures.items()
     }
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from equipoise.experiments import Comparison
+from equipoise.metrics import Floats
 from equipoise.reports.text import short_within
 from equipoise.text import count, percent
 
@@ -20,9 +21,8 @@ _LONGEST = 22  # letters of a label
 _SHADES = 8
 
 
-def heat_map(comparison: Comparison, recipe: str) -> Markup:
+def heat_map(comparison: Comparison, recipe: str, counts: Floats) -> Markup:
     """Draw the shares of each true class that are predicted as each class, the largest class first."""
-    counts = comparison.confusion(recipe)
     order = by_size(comparison)
     shares = _shares(counts)[np.ix_(order, order)]
     labels = [short_within(comparison.classes[code], _LONGEST) for code in order]
@@ -74,9 +74,8 @@ def _labels(labels: Sequence[str], margin: int) -> list[str]:
     return [*parts, "</g>"]
 
 
-def largest_confusions(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
+def largest_confusions(comparison: Comparison, counts: Floats) -> list[dict[str, Any]]:
     """Return the pairs of a true and another predicted class with the most rows."""
-    counts = comparison.confusion(recipe)
     shares, wrong = _shares(counts), counts * (1 - np.eye(len(counts)))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_LARGEST]
     pairs = [divmod(int(place), len(counts)) for place in order if wrong.flat[place] > 0]

@@ -10,12 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from equipoise.describing import python_lines
-from equipoise.experiments import METRICS, Comparison
+from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.files import first_bytes
 from equipoise.recipes import is_native
 from equipoise.reports import class_sizes, figures, heat, tables, text
-from equipoise.reports.at_best import read_as
+from equipoise.reports.at_best import decision, own, read_as
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
@@ -205,10 +205,12 @@ def _results(
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
+    counts = {name: shipped.confusion(comparison, name) for name in order}
     many = len(comparison.classes) > heat.MOST_IN_A_TABLE
     return {
         "verdict": verdict(comparison),
         "read_as": read_as(comparison, comparison.winner),
+        "own": own(comparison),
         "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),
@@ -220,10 +222,12 @@ def _results(
         "readings": tables.three_readings(comparison),
         "corrected_metrics": tables.corrected_metrics(),
         "corrected": tables.corrected_probabilities(comparison),
-        "by_class": {name: tables.by_class(comparison, name) for name in order},
-        "confusion": {} if many else {name: tables.confusion(comparison, name) for name in order},
-        "heat": {name: heat.heat_map(comparison, name) for name in order} if many else {},
-        "confused": {name: heat.largest_confusions(comparison, name) for name in order} if many else {},
+        "decision": decision(comparison),
+        "own_confusion": {name: tables.confusion(comparison, comparison.confusion(name)) for name in first if not many},
+        "by_class": {name: tables.by_class(comparison, name, counts[name]) for name in order},
+        "confusion": {} if many else {name: tables.confusion(comparison, counts[name]) for name in order},
+        "heat": {name: heat.heat_map(comparison, name, counts[name]) for name in order} if many else {},
+        "confused": {name: heat.largest_confusions(comparison, counts[name]) for name in order} if many else {},
         "sizes": class_sizes.by_group(comparison) if comparison.protocol.images else None,
         "made": tables.made_rows(comparison),
         "terms": in_terms(comparison, reviewed),

@@ -48,11 +48,11 @@ def intervals(
 
 
 def dumbbells(names: Sequence[str], decided: Floats, corrected: Floats, tuned: Floats, *, label: str) -> Figure:
-    """A recipe's score as shipped (hollow), prior-corrected (a bar) and with tuned thresholds (filled)."""
+    """A recipe's score by its own decision (hollow), prior-corrected (a bar) and with tuned thresholds (filled)."""
     figure, axes = by_name(names, label)
     rows = np.arange(len(names))
     axes.hlines(rows, decided, tuned, color=SERIES[0], linewidth=2, alpha=0.55)
-    axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3, label="as shipped")
+    axes.scatter(decided, rows, s=46, color=GROUND, edgecolor=SERIES[1], linewidth=1.6, zorder=3, label="own decision")
     axes.scatter(tuned, rows, s=46, color=SERIES[0], zorder=3, label="thresholds tuned")
     axes.scatter(corrected, rows, s=110, color=SERIES[1], marker="|", linewidth=2, zorder=4, label="prior-corrected")
     legend(figure, axes)

@@ -10,7 +10,7 @@ import numpy as np
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
-from equipoise.metrics import class_brier_scores, counts_summary
+from equipoise.metrics import Floats, class_brier_scores, counts_summary
 from equipoise.reports.at_best import in_folds
 from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import without_values
@@ -111,7 +111,7 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def three_readings(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row a recipe: each tunable score as shipped, prior-corrected, and with tuned thresholds."""
+    """One row a recipe: each tunable score by its own decision, prior-corrected, and with tuned thresholds."""
     return [
         {
             "recipe": row["recipe"],
@@ -129,9 +129,9 @@ def corrected_probabilities(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
-    """Precision, recall, F1, Brier score and rows of each class, as means over repeats."""
-    summary = counts_summary(comparison.confusion(recipe))
+def by_class(comparison: Comparison, recipe: str, counts: Floats) -> list[dict[str, Any]]:
+    """Precision, recall, F1, Brier score and rows of each class, of the confusion counts of some decision."""
+    summary = counts_summary(counts)
     repeats = sorted({c.repeat for c in comparison.cells if c.arm == recipe and c.error is None})
     labels = np.arange(len(comparison.classes))
     of_repeats = [(*comparison.out_of_fold(recipe, r), comparison.weights(recipe, r)) for r in repeats]
@@ -150,9 +150,8 @@ def by_class(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
     ]
 
 
-def confusion(comparison: Comparison, recipe: str) -> list[dict[str, Any]]:
+def confusion(comparison: Comparison, counts: Floats) -> list[dict[str, Any]]:
     """A row a true class: the mean count decided for each class, and its share of the row."""
-    counts = comparison.confusion(recipe)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return [
         {

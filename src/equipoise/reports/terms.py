@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from equipoise.experiments import Comparison
+from equipoise.experiments import Comparison, shipped
 from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.outcome import PER, apply
 from equipoise.experiments.statistics import Interval
@@ -48,7 +48,21 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "same": _at_same_capacity(comparison),
         "by_recipe": _by_recipe(comparison, shown) if stated else None,
         "plots": _plots(read, short(label)),
+        "costs": _table_of_costs(comparison, read),
         "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
+    }
+
+
+def _table_of_costs(comparison: Comparison, read: InTerms) -> dict[str, Any] | None:
+    """Return the stated costs of several classes, and the total of the confusion matrix by them, to be added up."""
+    if len(read.costs) == 2 or read.assumed:
+        return None
+    counts = shipped.confusion(comparison, read.recipe)
+    return {
+        "rows": [(label, [f"{value:g}" for value in row]) for label, row in zip(comparison.classes, read.costs)],
+        "total": float((counts * read.costs).sum()),
+        "of": float(counts.sum()),
+        "mean": read.chosen()["cost"].mean,
     }
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.by_terms import TITLES
+from equipoise.experiments.crown import cuts
 from equipoise.experiments.readings import DECIDED, TUNED
-from equipoise.reports.at_best import at_its_best, read_as
+from equipoise.reports.at_best import at_its_best, by_its_own, read_as
 from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
 
@@ -73,35 +74,22 @@ def _best(comparison: Comparison) -> str:
     at_best = " at its best" if at_its_best(comparison) else ""
     if len(comparison.recipes) == 1:
         start = f"{called(name)} reaches a {metric.title} of {score}{at_best}"
-        return f"{start}{_shipped(comparison, name)}; it is the only recipe with results.{_cuts(comparison, name)}"
+        return f"{start}{_own(comparison, name)}; it is the only recipe with results.{cuts(comparison, name)}"
     if _all_equal(comparison):
         return f"Every recipe has the same {metric.title}{at_best}, {score}: this metric cannot rank them here."
     most = "highest" if metric.greater_is_better else "lowest"
     return (
-        f"{called(name)} has the {most} {metric.title}{at_best}: {score}{_shipped(comparison, name)}."
-        f"{_cuts(comparison, name)}"
+        f"{called(name)} has the {most} {metric.title}{at_best}: {score}{_own(comparison, name)}."
+        f"{cuts(comparison, name)}"
     )
 
 
-def _shipped(comparison: Comparison, recipe: str) -> str:
-    """Say what a recipe scores as shipped, where any fold is read otherwise at its best."""
+def _own(comparison: Comparison, recipe: str) -> str:
+    """Say what a recipe scores by its own answers, where any fold is read otherwise at its best."""
     scores = comparison.scores
     if (scores.loc[scores["recipe"] == recipe, "reading"] == DECIDED).all():
         return ""
-    return f"; as shipped {number(_mean(comparison, recipe, comparison.metric))}"
-
-
-def _cuts(comparison: Comparison, recipe: str) -> str:
-    """Say which cuts touch the score of a recipe."""
-    touching = [note for note in comparison.protocol.notes if _touches(note, recipe)]
-    return f" This score is after a cut: {' '.join(touching)}" if touching else ""
-
-
-def _touches(note: str, recipe: str) -> bool:
-    named, _, rest = note.partition(": ")
-    if rest and named in recipes.names():
-        return named == recipe
-    return "steps" in note and recipes.is_known(recipe) and recipes.is_neural(recipe)
+    return f"; {by_its_own(comparison, recipe)}: {number(_mean(comparison, recipe, comparison.metric))}"
 
 
 def _advice(comparison: Comparison) -> str:
@@ -170,7 +158,18 @@ def _by_goal(comparison: Comparison, recipe: str) -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
     mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
-    return f"{TITLES[found.goal]}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
+    return f"{TITLES[found.goal]}{_of_batch(comparison)}: {mean}" + (
+        "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
+    )
+
+
+def _of_batch(comparison: Comparison) -> str:
+    """Name the batch, a test fold, where the capacity is a number of rows of one: other batches catch other shares."""
+    capacity, protocol = comparison.aim.capacity, comparison.protocol
+    if capacity is None or capacity < 1:
+        return ""
+    n_rows = comparison.problem["n_rows"] / protocol.n_folds
+    return f" by {count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
 
 
 def _advice_by_terms(comparison: Comparison) -> str:
@@ -181,7 +180,7 @@ def _advice_by_terms(comparison: Comparison) -> str:
         near, best = found.near_best, found.best
         said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
         said += "" if winner == best else f" Its {_by_goal(comparison, winner)}."
-    return f"{said} Whatever the terms: {_best(comparison)}".strip()
+    return f"{said} Your terms aside, {_best(comparison)}".strip()
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
@@ -194,10 +193,11 @@ def _price(comparison: Comparison, recipe: str) -> str:
     """Say what the recommended recipe scores, and what that may cost against the best."""
     metric, (mean, low, high) = METRICS[comparison.metric], loss(comparison)
     score = number(_mean(comparison, recipe, comparison.chosen))
-    way = "lower" if metric.greater_is_better else "higher"
+    way, at_best = "lower" if metric.greater_is_better else "higher", " at its best" if at_its_best(comparison) else ""
     said = (
-        f"Its {metric.title} is {score}{_shipped(comparison, recipe)}: {number(max(mean, 0.0))} {way} than that of "
-        f"{called(comparison.best)} (95% interval of the difference {between(low, high)}).{_cuts(comparison, recipe)}"
+        f"Its {metric.title}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
+        f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
+        f"{_own(comparison, recipe)}.{cuts(comparison, recipe)}"
     )
     if settled(comparison):
         return said
@@ -213,10 +213,10 @@ def _readings(comparison: Comparison) -> str:
         return f"Thresholds do not matter here: {metric.title} scores the order of probabilities."
     plain = [name for name in SIMPLE if name in comparison.recipes and name != comparison.winner]
     moved = [
-        f"{called(name)} goes from {number(shipped)} as shipped to {number(best)} at its best"
+        f"{called(name)} goes from {number(own)}, {by_its_own(comparison, name)}, to {number(best)} at its best"
         for name in plain
-        for shipped, best in [(_mean(comparison, name, c) for c in (comparison.metric, comparison.chosen))]
-        if abs(best - shipped) >= 0.005
+        for own, best in [(_mean(comparison, name, c) for c in (comparison.metric, comparison.chosen))]
+        if abs(best - own) >= 0.005
     ]
     said = f"Reading alone matters: with the same training, {listed(moved, most=3)}." if moved else ""
     return " ".join(filter(None, (said, threshold(comparison, comparison.winner))))

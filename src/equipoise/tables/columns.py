@@ -47,6 +47,7 @@ _MICROSECONDS_A_DAY = 86_400e6
 _LARGEST = float(np.finfo(np.float32).max)
 _FEW_NUMBERS = 10
 _MANY_TEXTS, _WORDS = 50, 3.0  # different ones, and words of each, from which on cells are prose
+_SENTENCE = 6.0  # words, from which on texts that repeat are prose, too: they are made of building blocks
 _ANY_STYLE = Style()
 
 
@@ -172,9 +173,12 @@ class TextColumn:
         return ""
 
     def _is_prose(self) -> bool:
-        """Tell whether the cells are many different texts of several words."""
-        many = len(self.levels) >= _MANY_TEXTS and len(self.levels) > 0.1 * self.counts.sum()
-        return many and float(np.mean([len(text.split()) for text in self.levels[:1000]])) >= _WORDS
+        """Tell whether the cells are many different texts, of several words, or of a sentence where they repeat."""
+        if len(self.levels) < _MANY_TEXTS:
+            return False
+        words = np.array([len(text.split()) for text in self.levels[:1000]])
+        repeat = len(self.levels) <= 0.1 * self.counts.sum()
+        return bool(np.median(words) >= _SENTENCE if repeat else np.mean(words) >= _WORDS)
 
     def _is_mostly_numbers(self) -> bool:
         is_number = ~np.isnan(read_numbers(self.cells, PLAIN))

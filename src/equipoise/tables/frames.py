@@ -1,5 +1,6 @@
 """Rows given to an estimator as a frame with the columns that it was fitted on."""
 
+import warnings
 from typing import Any
 
 import narwhals as nw
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from equipoise.text import listed
+from equipoise.text import listed, near_names
 
 
 def holds_pixels(X: Any) -> bool:
@@ -59,12 +60,16 @@ def _checked_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[
 
 def _match_columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
     given, wanted = set(frame.columns), set(names)
-    missing = listed((repr(name) for name in names if name not in given), most=10)
-    extra = listed((repr(name) for name in frame.columns if name not in wanted), most=10)
-    if missing or extra:
+    spare = [name for name in frame.columns if name not in wanted]
+    extra = listed(map(repr, spare), most=10)
+    missing = [name for name in names if name not in given]
+    if missing:
+        near = list(dict.fromkeys(like for name in missing for like in near_names(name, spare)[:1]))
         raise ValueError(
-            "The columns must be those of the table fitted on."
-            + (f" Missing: {missing}; add them, empty if need be." if missing else "")
-            + (f" Unknown: {extra}; drop them." if extra else "")
+            "The columns must be those of the table fitted on. "
+            f"Missing: {listed(map(repr, missing), most=10)}; add them, empty if need be."
+            + (f" Unknown: {extra}" + (f"; rename {listed(map(repr, near))}?" if near else ".") if extra else "")
         )
+    if extra:
+        warnings.warn(f"Columns that the model does not know are not used: {extra}.", UserWarning, stacklevel=4)
     return frame.select(names)

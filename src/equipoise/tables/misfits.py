@@ -26,7 +26,8 @@ def misfits(errors: Sequence[MisfitError], *, at_fit: bool = True) -> str:
     if not at_fit:
         return (
             f"{'; '.join(said)} (the first row is 0). Cells must be written as in the table fitted on, with the same "
-            "decimal mark and order of dates: mend them, and leave those empty that stand for missing values."
+            "decimal mark (the command predict takes another one by its option decimal) and order of dates: mend them, "
+            "and leave those empty that stand for missing values."
         )
     texts = list(dict.fromkeys(text for error in errors for text in _first_rows(error.strays)))[:_MOST]
     options = " ".join(shlex.quote(text) for text in texts)

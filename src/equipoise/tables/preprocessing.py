@@ -228,13 +228,19 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         found._find(X)
         return clone(self).set_params(kinds=dict(found.kinds_), formats=dict(found.formats_))
 
+    def read_by(self, decimal: str) -> None:
+        """Read numbers by another decimal mark from now on, for a table that is written so."""
+        written = "1.234,5" if decimal == "," else "1,234.5"
+        self.formats_ |= {name: written for name, kind in self.kinds_.items() if kind == "number"}
+
     def transform(self, X: Any) -> Any:
         """Turn rows into numbers.
 
         Parameters
         ----------
         X : frame or array-like of shape (n_samples, n_features)
-            The columns of the table fitted on. A frame's are matched by name, in any order.
+            The columns of the table fitted on. A frame's are matched by name, in any order; others are left out, with
+            a warning.
 
         Returns
         -------
@@ -244,7 +250,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If columns are missing or unknown, a number is infinite, or a cell does not read as the kind that
+            If columns are missing, a number is infinite, or a cell does not read as the kind that
             its column had at fit.
         """
         cells = self._cells(X)

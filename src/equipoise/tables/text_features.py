@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -92,8 +93,10 @@ class TextFeatures(TransformerMixin, BaseEstimator):
 
     @staticmethod
     def _counts(X: Sequence[str]) -> csr_matrix:
+        """Count the n-grams of texts; each different one is read once."""
         parts = [
             HashingVectorizer(analyzer=kind, ngram_range=lengths, n_features=_HASHES, alternate_sign=False, norm=None)
             for kind, lengths in _ANALYZERS
         ]
-        return csr_matrix(hstack([part.transform(X) for part in parts]))
+        place, different = pd.factorize(np.asarray(X, dtype=object))
+        return csr_matrix(hstack([part.transform(different) for part in parts]))[place]

@@ -1,5 +1,6 @@
 """`fit`: tasks in, trained networks out."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -32,6 +33,7 @@ def fit(
     *,
     n_jobs: int = 1,
     max_time: float | None = None,
+    whole: bool = False,
     on_progress: OnSteps | None = None,
     on_stack: Callable[[Networks], None] | None = None,
     on_failure: Callable[[list[int], Exception], None] | None = None,
@@ -50,6 +52,9 @@ def fit(
         each other at every step.
     max_time : float, optional
         Time limit in seconds for all tasks, divided among stacks by their gradient steps.
+    whole : bool, default=False
+        Whether networks that would not make all of their steps in this time are of no use: they end as soon as they
+        are seen to be too slow.
     on_progress : callable, optional
         Called with the numbers of network steps done and in all, now and then; with several processes from a thread.
     on_stack : callable, optional
@@ -92,7 +97,7 @@ def fit(
         warnings.warn(caution, TwiceCorrectedWarning, stacklevel=2)
     counter = _Counter(sum(task.planned_steps for task in tasks), on_progress)
     stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
-    work = stacks, max_time, counter
+    work = stacks, max_time, whole, counter
     trained = _one_by_one(*work) if n_jobs == 1 else _side_by_side(*work, n_jobs)
     results: Networks = {}
     with _closed(trained):
@@ -153,41 +158,44 @@ def _steps(stack: Stack) -> int:
 
 
 def _one_by_one(
-    stacks: Sequence[Stack], max_time: float | None, counter: _Counter
+    stacks: Sequence[Stack], max_time: float | None, whole: bool, counter: _Counter
 ) -> Generator[tuple[Stack, Networks | Exception], None, None]:
     deadline = None if max_time is None else time.monotonic() + max_time
     left = sum(map(_steps, stacks))
     for stack in stacks:
         seconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * _steps(stack) / left
         left -= _steps(stack)
-        yield stack, outcome_of(_train, stack, seconds, counter.advance)
+        yield stack, outcome_of(_train, stack, seconds, counter.advance, whole)
 
 
 def _side_by_side(
-    stacks: Sequence[Stack], max_time: float | None, counter: _Counter, n_jobs: int
+    stacks: Sequence[Stack], max_time: float | None, whole: bool, counter: _Counter, n_jobs: int
 ) -> Generator[tuple[Stack, Networks | Exception], None, None]:
     steps = list(map(_steps, stacks))
-    total, finished = sum(steps), set[int]()
-    shares = [None if max_time is None else max_time * min(1.0, n_jobs * own / total) for own in steps]
+    longest, finished = max(steps, default=1), set[int]()
+    in_turn = math.ceil(sum(steps) / (n_jobs * longest)) * longest  # steps of a process
+    shares = [None if max_time is None else max_time * own / in_turn for own in steps]
 
     def look(made: list[Tally]) -> None:
         known = zip(steps, made, strict=True)
         counter.look(sum(all_ if n in finished else min(all_, each.steps) for n, (all_, each) in enumerate(known)))
 
     with tallies(len(stacks), look) as counts:
-        jobs = list(zip(stacks, shares, counts, strict=True))
+        jobs = [(*job, whole) for job in zip(stacks, shares, counts, strict=True)]
         for number, networks in side_by_side(_train, jobs, n_jobs):
             finished.add(number)
             yield stacks[number], networks
 
 
-def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None] = lambda steps: None) -> Networks:
+def _train(stack: Stack, seconds: float | None, on_steps: Callable[[int], None], whole: bool) -> Networks:
     members = list(stack.values())
     with trainable(), _denormals_flushed():
         if members[0].inner is not None:
             seconds = seconds if seconds is None else seconds / 2
             members = _with_found(members, seconds, on_steps)
-        return dict(zip(stack, StackTraining(build_stack(members), members, seconds, on_steps).run(), strict=True))
+        return dict(
+            zip(stack, StackTraining(build_stack(members), members, seconds, on_steps, whole).run(), strict=True)
+        )
 
 
 def _with_found(tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]) -> list[Task]:

@@ -26,6 +26,8 @@ from equipoise.training.stopping import EarlyStopping, GradientTolerance, Rule, 
 from equipoise.training.task import Settings, Task
 
 _TELLS = 1.0  # seconds between reports of steps
+_SEEN = 0.35  # of the time limit, which tells whether all steps can be made
+_BEHIND = 0.07  # share of all steps that may be missing from those due by then
 
 
 class StackTraining:
@@ -42,10 +44,17 @@ class StackTraining:
         ends at a small rate.
     on_steps : callable
         Called with the number of network steps (replicas x steps) since its last call.
+    whole : bool, default=False
+        Whether networks without all steps are of no use: they end as soon as they are seen to be too slow.
     """
 
     def __init__(
-        self, stack: Stack, tasks: Sequence[Task], seconds: float | None, on_steps: Callable[[int], None]
+        self,
+        stack: Stack,
+        tasks: Sequence[Task],
+        seconds: float | None,
+        on_steps: Callable[[int], None],
+        whole: bool = False,
     ) -> None:
         self.stack, self.tasks, self.on_steps = stack, tasks, on_steps
         self.settings: Settings = tasks[0].settings
@@ -72,7 +81,7 @@ class StackTraining:
         self.training_pass = _training_pass(stack)
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
-        self.started, self.seconds = time.monotonic(), seconds
+        self.started, self.seconds, self.whole = time.monotonic(), seconds, whole
         self.done = 0
 
     def _set_losses(self) -> None:
@@ -202,7 +211,11 @@ class StackTraining:
     def _out_of_time(self) -> bool:
         if self.seconds is None or self.done < self.settings.min_steps:
             return False
-        return time.monotonic() - self.started >= self.seconds
+        passed = time.monotonic() - self.started
+        if passed >= self.seconds:
+            return True
+        seen = self.whole and passed > _SEEN * self.seconds
+        return seen and self.done / self.settings.max_steps < passed / self.seconds - _BEHIND
 
     def _evaluate(self) -> None:
         for rule in self.rules:
