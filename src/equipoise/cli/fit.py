@@ -16,6 +16,7 @@ from equipoise.cli.output import announce, announce_replaced, say, stoppable
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
+from equipoise.deadline import Deadline
 from equipoise.images.kinds import is_images
 from equipoise.progress import ProgressBars
 from equipoise.text import called, counted
