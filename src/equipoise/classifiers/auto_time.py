@@ -97,6 +97,7 @@ def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -
     if clock.max_time is None:
         return whole
     n_rows = min(_PROBE_ROWS, whole.n_rows)
+    probe(n_rows, 0.0)  # the first fit of a process waits for imports and threads
     while True:
         started = time.monotonic()
         probe(n_rows, _PROBE_PART)
