@@ -231,6 +231,18 @@ def test_a_run_that_goes_on_reuses_what_is_there_and_has_a_time_limit_of_its_own
     assert ran == set(again["first"].recipes) - {"none", "gbdt", "cost"} and again["spent"] < first["spent"]
 
 
+def test_results_that_are_there_are_told_where_no_time_is_left_for_the_numbers_of_the_folds():
+    clock = Clock()
+    costs = Costs({"none": Cost(1.0), "gbdt": Cost(2.0)}, fold=10.0, report=3.0)
+    protocol, said = Protocol(("none", "gbdt"), 5, 1, 1, STEPS, random_state=0), []
+    fake = FakeMachine(clock, costs, 1.0, protocol, done={("none", 0, fold) for fold in range(5)})
+    schedule = Schedule(costs, Deadline(40, clock), 5, 2)
+    found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), ["gbdt"])
+    assert found.recipes == ("none",) and not fake.prepared and not fake.ran and clock.now == 0
+    late = "gbdt; the work takes longer than estimated."
+    assert said == [f"Left out during the run to meet the time limit of 40 seconds: {late}"]
+
+
 def test_what_a_part_took_corrects_what_follows():
     clock = Clock()
     schedule = Schedule(costs_of(1.0), Deadline(600, clock), 5, 2, share=0.1)

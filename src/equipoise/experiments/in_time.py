@@ -79,6 +79,10 @@ def run_in_time(
         pending = machine.pending(protocol.recipes, repeat)
         if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
             return _without_repeats(protocol, repeat, schedule, changed)
+        done = [recipe for recipe in protocol.recipes if recipe not in pending]
+        if pending and done and schedule.folds + schedule.tail(done, repeat + 1) > schedule.deadline.left:
+            protocol = _without_recipes(protocol, {*pending}, set(), schedule, changed)
+            pending, waiting = [], []
         if pending:
             machine.prepare(repeat)
         while pending:
