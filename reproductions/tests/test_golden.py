@@ -262,6 +262,13 @@ def test_remix_text():
     same(again("remix-text", **facts, effort=protocol.FULL), kept("remix-text", "remix"))
 
 
+def test_remix_images():
+    from equipoise_reproductions.remix import protocol
+
+    facts = {"image_scores": csv("remix/image-scores.csv"), "missing": missing_on("remix/remix-images.html")}
+    same(again("remix-images", **facts, effort=protocol.FULL), kept("remix-images", "remix"))
+
+
 def without_intervals(rows: list[list[str]]) -> list[list[str]]:
     kept_places = [place for place, heading in enumerate(rows[0]) if heading != "95% interval"]
     return [[row[place] for place in kept_places] for row in rows]
