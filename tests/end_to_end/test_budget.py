@@ -35,8 +35,8 @@ def test_a_limit_counts_from_the_start_of_the_process():
     """Python, imports and all else before the command are in it; a call of `main` in Python begins then."""
     code = (
         "import time; time.sleep(1.5)\n"
-        "from equipoise.cli.began import begin_with_process, time_limit\n"
-        "print(time_limit(1).spent); begin_with_process(); print(time_limit(1).spent)"
+        "from equipoise.cli.began import begin, time_limit\n"
+        "print(time_limit(1).spent); begin(with_process=True); print(time_limit(1).spent)"
     )
     called, typed = map(float, subprocess.check_output([sys.executable, "-c", code]).split())
     assert called < 0.5 and 1.5 <= typed < 60

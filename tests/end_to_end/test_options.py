@@ -43,7 +43,7 @@ USES = {  # lines of each command, and the refusals that they must meet
     "predict": [
         (
             "model new.csv --out scored.xlsx --id case --keep-columns paid --threshold .4 --top 5 "
-            "--allow-missing --trust",
+            "--allow-missing --trust --decimal ,",
             "",
         ),
         ("model new.csv --out scored.csv --text-encoder nowhere", "text_encoder has no use"),

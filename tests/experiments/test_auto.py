@@ -88,7 +88,7 @@ def test_scores_at_a_threshold_count_what_was_decided(comparison):
         differing += np.sum(cell.decided != cell.probabilities.argmax(axis=1)) if cell.arm == "auto" else 0
     assert differing > 0  # else the argmax would pass this test
     decided = np.concatenate([cell.decided for cell in cells_of(comparison, "auto")])
-    shown = [[cell["count"] for cell in row["cells"]] for row in confusion(comparison, "auto")]
+    shown = [[cell["count"] for cell in row["cells"]] for row in confusion(comparison, comparison.confusion("auto"))]
     assert np.sum(shown, axis=0).tolist() == np.bincount(decided, minlength=2).tolist()
 
 

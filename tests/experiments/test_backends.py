@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from equipoise import machines
 from equipoise.cli import main
 from equipoise.datasets import open_table
 from equipoise.experiments import Store, compare, results_path
 from equipoise.machines import backend, cluster_in_use, n_workers
 from equipoise.processes import side_by_side
-from equipoise.training import Settings, Table, Task, fit, machines
+from equipoise.training import Settings, Table, Task, fit
 
 # Functions for the workers are made within tests: those of a test module cannot be imported there.
 

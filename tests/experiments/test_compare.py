@@ -350,7 +350,7 @@ def test_a_class_of_one_group_is_refused_before_the_work(tmp_path):
         compare(grouped, store, recipes=["none"], n_folds=3)
 
 
-def fits_of_a_minute(folds, protocol, deadline, on_progress):
+def fits_of_a_minute(folds, protocol, deadline, on_progress, timings):
     return Costs({"none": Cost(0.0, 60.0), "remix": Cost(0.0, 60.0), "svm-smote": Cost(1e6, 60.0)})
 
 

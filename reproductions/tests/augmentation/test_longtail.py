@@ -46,10 +46,10 @@ def test_a_tuned_strength_is_the_one_that_held_out_rows_prefer(training):
     shares = (ours.counts / ours.counts.max()).numpy()
     assert any(np.allclose(ours.loss.delta, shares**gamma, atol=1e-6) for gamma in longtail.GAMMAS)
 
-    rare_counts_for_nothing = training()
-    longtail.tuned(taus=(-30.0, 1.0))(rare_counts_for_nothing)  # the first one sees the frequent classes only
+    rare_counts_for_all = training()
+    longtail.tuned(taus=(30.0, 1.0))(rare_counts_for_all)  # the first one sees the rarest class only
     expected = torch.log(ours.counts / ours.counts.sum())
-    torch.testing.assert_close(rare_counts_for_nothing.loss.offset, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(rare_counts_for_all.loss.offset, expected, atol=1e-5, rtol=0)
 
 
 def test_what_each_arm_trains_with(training):

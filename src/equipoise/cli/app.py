@@ -14,7 +14,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 from equipoise import __version__
-from equipoise.cli.began import begin_with_process
+from equipoise.cli.began import begin
 from equipoise.cli.check import check
 from equipoise.cli.compare import compare
 from equipoise.cli.datasets import fetch, list_datasets
@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib begins another one
-    if arguments is None:
-        begin_with_process()
+    begin(with_process=arguments is None)
     typed = _with_hyphens(sys.argv[1:] if arguments is None else arguments)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _AS_IN_PYTHON:
         signal.signal(signal.SIGINT, _stop)

@@ -10,9 +10,9 @@ from equipoise.deadline import Deadline
 _began: ContextVar[float | None] = ContextVar("began", default=None)
 
 
-def begin_with_process() -> None:
-    """Let time limits begin with this process."""
-    _began.set(time.monotonic() - age_of_process())
+def begin(*, with_process: bool) -> None:
+    """Let time limits begin with this process, or when they are asked for."""
+    _began.set(time.monotonic() - age_of_process() if with_process else None)
 
 
 def time_limit(minutes: float) -> Deadline:
