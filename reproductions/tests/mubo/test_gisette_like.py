@@ -57,7 +57,7 @@ def test_probes_are_half_of_the_columns_and_say_nothing(data):
 
 
 def test_probes_are_distributed_as_products_are(data):
-    """A column that is dealt anew keeps its values, so probes look like real features one by one."""
+    """A permuted column keeps its values, so probes look like real features one by one."""
     probes = data.X.columns.str.startswith("probe")
     filled = (data.X > 0).mean()
     assert (filled[probes] >= 0.01 - 1e-9).all()
