@@ -1,14 +1,12 @@
 """Augmentation by class as outer parameters: its hypergradient, its guard against leaks, its search in any loop."""
 
-import multiprocessing
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from torch import distributed, nn
+from torch import nn
 from torch.func import grad, hessian
 from torch.nn.parallel import DistributedDataParallel
 
@@ -411,8 +409,7 @@ def test_the_classifier_searches_and_trains_again_with_what_was_found():
 # Several processes
 
 
-def _searched(rank, place):
-    distributed.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
+def _searched(rank):
     model = DistributedDataParallel(network())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     search = AutoBalance(augmentation=ClassAugmentation(OPS), warm_up=0, interval=1).begin(model, COUNTS)
@@ -423,16 +420,9 @@ def _searched(rank, place):
         optimizer.step()
         optimizer.zero_grad()
         search.step([(x, y)], [images(24, seed=100 + 10 * step + rank)])
-    both = [None, None]
-    distributed.all_gather_object(both, {name: value.tolist() for name, value in search.parameters.items()})
-    distributed.destroy_process_group()
-    return both
+    return {name: value.tolist() for name, value in search.parameters.items()}
 
 
-def test_two_processes_find_one_augmentation(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # where a new process finds this module
-    other = multiprocessing.get_context("spawn").Process(target=_searched, args=(1, tmp_path / "meet"))
-    other.start()
-    first, second = _searched(0, tmp_path / "meet")
-    other.join()
+def test_two_processes_find_one_augmentation(in_two_processes):
+    first, second = in_two_processes(_searched)
     assert first == second and first["strength_rotation"] != [0.3, 0.3]

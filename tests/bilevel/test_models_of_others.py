@@ -4,11 +4,10 @@ import copy
 import io
 import pickle
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.parallel import DistributedDataParallel
@@ -223,8 +222,7 @@ def test_autocast_changes_nothing():
         torch.testing.assert_close(inside, offsets(model, both, solver))
 
 
-def _searched(rank, place):
-    distributed.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
+def _searched(rank):
     found = {}
     for solver in SOLVERS:
         model = DistributedDataParallel(perceptron())
@@ -237,10 +235,7 @@ def _searched(rank, place):
             optimizer.zero_grad()
             search.step([(x, y)], [_part(step + 10, rank)])
         found[solver] = search.parameters["offset"].tolist(), search.outer_steps["objective"].tolist()
-    both = [None, None]
-    distributed.all_gather_object(both, found)
-    distributed.destroy_process_group()
-    return both
+    return found
 
 
 def _part(step, rank):
@@ -250,12 +245,8 @@ def _part(step, rank):
     return (x[:30], y[:30]) if rank == 0 else (x[30:], y[30:]) if rank == 1 else (x, y)
 
 
-def test_two_processes_find_what_one_finds_on_the_rows_of_both(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # where a new process finds this module
-    other = multiprocessing.get_context("spawn").Process(target=_searched, args=(1, tmp_path / "meet"))
-    other.start()
-    first, second = _searched(0, tmp_path / "meet")
-    other.join()
+def test_two_processes_find_what_one_finds_on_the_rows_of_both(in_two_processes):
+    first, second = in_two_processes(_searched)
     assert first == second
     for solver in SOLVERS:
         model = perceptron()
