@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
+from equipoise import forking
 from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import (
@@ -126,6 +127,7 @@ def compare(
     terms = stated.terms()
     with stoppable(lambda: "Stopped before any result."), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
+        forking.begin(*forking.OF_COMPARISONS)
 
         from equipoise import persistence
         from equipoise.cli.leaderboard import print_leaderboard
