@@ -5,6 +5,7 @@ again after each time limit at which workers are ended. The server does so once,
 meanwhile. It never computes and has no threads and no accelerator, so it can be forked.
 """
 
+import gc
 import io
 import os
 import signal
@@ -96,6 +97,7 @@ class _Worker(context.ForkServerProcess):
     def run(self) -> None:
         tracker._fd = self.tracked_by.detach()
         os.close(forkserver._forkserver._forkserver_alive_fd)  # so that the server ends with the driver
+        gc.freeze()  # what the server loaded is no garbage, and stays shared with it
         os.environ.update(self.env)
         n_threads = int(self.env[_THREADS[0]])
         threadpool_limits(n_threads)

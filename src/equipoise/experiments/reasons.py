@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
@@ -21,7 +22,7 @@ from equipoise.experiments.by_terms import goal_of
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.importance import CURVE_ROWS, CURVES, Answers, Asked, explain_fold
 from equipoise.experiments.outcome import Outcome
-from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.readings import at_most
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import t_interval
@@ -64,12 +65,12 @@ def explain(
     on_progress : callable, optional
         Called with "explaining", how many folds are done and how many there are.
     """
-    known = comparison.reasons
+    known, folds, comparison.prepared = comparison.reasons, comparison.prepared, None
     what = {"recipe": comparison.winner, "by": _by(comparison)}
     if comparison.obstacle or dataset.images or (known and what.items() <= known.items() and known["importance"]):
         return
     comparison.reasons = what | {"importance": [], "curves": [], "notes": []}
-    comparison.reasons |= _reasons(comparison, dataset, deadline, on_progress)
+    comparison.reasons |= _reasons(comparison, dataset, folds, deadline, on_progress)
     store.put("reasons", comparison.reasons)
 
 
@@ -78,7 +79,13 @@ def _by(comparison: Comparison) -> str:
     return str(comparison.aim) if comparison.aim.decides else comparison.metric
 
 
-def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_progress: OnProgress) -> dict[str, Any]:
+def _reasons(
+    comparison: Comparison,
+    dataset: Dataset,
+    folds: PreparedFolds | None,
+    deadline: Deadline,
+    on_progress: OnProgress,
+) -> dict[str, Any]:
     costs: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     a_fit, predicting = float(costs["seconds"]), float(np.nan_to_num(costs["predicting"])) / 10_000
     reserved = _RESERVED * a_fit + 0.02 * deadline.limit
@@ -95,10 +102,12 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
     [arm] = recipe_arms([comparison.winner])
     cells = {c.fold: c for c in comparison.readings.cells if (c.arm, c.repeat) == (comparison.winner, 0)}
     jobs = []
-    for fold in comparison.protocol.splits.folds(dataset, codes, 0):
+    folds = folds or PreparedFolds(dataset, codes, comparison.protocol.splits, native=arm.native)
+    for fold in folds.of(0):
         if fold.number in cells:
-            prepared = PreparedFold.of(dataset, codes, fold, native=arm.native)
-            asked = _asked(comparison, cells[fold.number], prepared, columns, n_permutations, of_a_class)
+            prepared = folds.numbers(fold)
+            sources = np.array(prepared.sources(native=arm.native), dtype=object)
+            asked = _asked(comparison, cells[fold.number], prepared, columns, sources, n_permutations, of_a_class)
             jobs.append((arm, comparison.protocol, prepared.seen(native=arm.native), asked))
         if deadline.left < reserved + a_fit:
             break
@@ -142,6 +151,7 @@ def _asked(
     cell: Cell,
     fold: PreparedFold,
     columns: AskedColumns,
+    sources: NDArray[Any],
     n_permutations: int,
     of_a_class: int,
 ) -> Asked:
@@ -152,7 +162,6 @@ def _asked(
         rows, weights = np.linspace(0, len(fold.y_test) - 1, min(len(fold.y_test), 2 * of_a_class)).astype(int), None
     if weights is not None and (weights == weights[0]).all():
         weights = None
-    sources = np.array(fold.table.sources(), dtype=object)
     return Asked(
         rows,
         weights,
