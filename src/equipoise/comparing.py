@@ -156,7 +156,7 @@ class ComparedRecipes:
         from equipoise.reports.verdict import verdict
 
         said, decides = verdict(self.comparison), self.comparison.aim.decides and not self.comparison.obstacle
-        decision = f"Decision: {InTerms(self.comparison).sentence()}." if decides else ""
+        decision = f"Decision: {InTerms.of(self.comparison).sentence()}." if decides else ""
         return " ".join(filter(None, (said.best, said.advice, decision)))
 
     def _shown(self) -> pd.DataFrame:

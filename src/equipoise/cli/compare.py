@@ -207,7 +207,7 @@ def compare(
             bars.advance("logging")
             log(comparison, out, command)
     if comparison.aim.decides and not comparison.obstacle:
-        say(f"Decision: {InTerms(comparison).sentence()}.")
+        say(f"Decision: {InTerms.of(comparison).sentence()}.")
     saved = not (comparison.obstacle or comparison.not_saved)
     model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
     say(f"Report: {out / 'report.html'}{model}")

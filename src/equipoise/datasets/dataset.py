@@ -120,15 +120,15 @@ class Dataset:
 
     @cached_property
     def whole_preprocessor(self) -> Any:
-        """The preprocessing fitted on all rows, with ``native``."""
-        return self.fitted_preprocessor(slice(None), native=True)
+        """The preprocessing fitted on all rows."""
+        return self.fitted_preprocessor(slice(None))
 
-    def fitted_preprocessor(self, rows: NDArray[np.int64] | slice, **parameters: Any) -> Any:
+    def fitted_preprocessor(self, rows: NDArray[np.int64] | slice) -> Any:
         """Fit the preprocessing on rows, without its warnings: those of the whole table are told once."""
         weights = None if self.weights is None else self.weights[rows]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.table_preprocessor().set_params(**parameters).fit(self.X.iloc[rows], sample_weight=weights)
+            return self.table_preprocessor().fit(self.X.iloc[rows], sample_weight=weights)
 
     def introduced(self) -> list[str]:
         """Say in lines what the table is: its size, its rare class, what was noted at reading, and the findings."""

@@ -78,6 +78,7 @@ class Comparison:
         self.reasons: dict[str, Any] = store.get("reasons") or {}
         self.prepared: PreparedFolds | None = None
         self.not_saved = ""
+        self.in_terms: dict[str, Any] = {}  # of `InTerms.of`
 
     @property
     def classes(self) -> list[str]:

@@ -178,7 +178,7 @@ def _asked(
 
 
 def _outcome(comparison: Comparison, cell: Cell, fold: PreparedFold) -> Outcome:
-    read = InTerms(comparison, cell.arm)
+    read = InTerms.of(comparison, cell.arm)
     [rule] = [r for f, r in zip(read.folds, read.rules) if (f.repeat, f.fold) == (cell.repeat, cell.fold)]
     return Outcome(goal_of(comparison.aim), rule, read.costs, read.positive, len(fold.y_test))
 
