@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from equipoise import forking
 from equipoise.datasets import Dataset, OpenTable, split_target
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
@@ -258,6 +259,7 @@ def compare(
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
     deadline = Deadline(budget)
+    forking.begin(*forking.OF_COMPARISONS)
     roles: dict[str, Any] = {"group": group, "time": time, "gap": gap, "weights": weights, "report_by": report_by}
     if isinstance(frame, OpenTable):
         task = frame.sample(target, random_state=random_state, **roles)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -134,6 +133,7 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.by_group import by_group
         from equipoise.experiments.compare import check_names
+        from equipoise.experiments.costs import Watch, seconds_to_report
         from equipoise.experiments.reasons import explain
         from equipoise.experiments.terms import InTerms
         from equipoise.machines import backend
@@ -178,19 +178,18 @@ def compare(
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
-        comparison.leaderboard  # noqa: B018 - derived once, and kept
-        explain(comparison, data, store, deadline, bars.advance)
+        with Watch() as scoring:
+            comparison.leaderboard  # noqa: B018 - derived once, and kept
+        to_report = seconds_to_report(scoring)
+        explain(comparison, data, store, deadline, bars.advance, to_report)
         groups = by_group(comparison, data.reported)
         for found in comparison.suspicions:
             say(f"Caution: {found}")
         print_leaderboard(console, comparison)
         say(f"Measured {measured(comparison)}.")
         if not comparison.obstacle:
-            bars.advance("refitting")
-            place, on_steps = out / "model", partial(bars.advance, "refitting")
-            comparison.not_saved = save_winner(
-                comparison, data, target, reading, columns, place, deadline, of_images, show_values, on_steps
-            )
+            how = deadline, of_images, show_values, to_report, bars
+            comparison.not_saved = save_winner(comparison, data, target, reading, columns, out / "model", *how)
         bars.advance("report")
         command = command_line()
         write_folder(

@@ -45,7 +45,7 @@ _PROBE_NETWORKS = 20  # a process
 _SHARE = 1 / 6  # of the time left, for these measurements
 _FOLDS_READY = 2  # before the run
 _GRACE = 1.0  # seconds at least, to end what is being timed
-_FIRST_CALL = 1.0  # seconds of computing, to load packages
+_FIRST_CALL = 0.2  # seconds of computing, the packages being loaded
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
 _REPORT = 4.0  # seconds of computing, as measured for one recipe with terms
 
@@ -178,6 +178,11 @@ def _of_sample(name: str, n_rows: int, hinted: float) -> float:
 
 def _together(watches: Sequence[Watch]) -> Watch:
     return Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
+
+
+def seconds_to_report(scoring: Watch) -> float:
+    """Seconds by the clock to write a report, at the pace of the scoring before."""
+    return _REPORT * max(1.0, scoring.slowness)
 
 
 def start_processes(seconds: float | None = None) -> None:

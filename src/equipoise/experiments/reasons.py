@@ -48,6 +48,7 @@ def explain(
     store: Store,
     deadline: Deadline,
     on_progress: OnProgress = lambda kind, done, total: None,
+    to_report: float = 0.0,
 ) -> None:
     """Find what the winner of a comparison uses, and keep it in `Comparison.reasons` and the store.
 
@@ -64,13 +65,15 @@ def explain(
         Of the comparison, with the model of all rows to come.
     on_progress : callable, optional
         Called with "explaining", how many folds are done and how many there are.
+    to_report : float, default=0.0
+        Seconds that are kept for the report, beside those for the model.
     """
     known, folds, comparison.prepared = comparison.reasons, comparison.prepared, None
     what = {"recipe": comparison.winner, "by": _by(comparison)}
     if comparison.obstacle or dataset.images or (known and what.items() <= known.items() and known["importance"]):
         return
     comparison.reasons = what | {"importance": [], "curves": [], "notes": []}
-    comparison.reasons |= _reasons(comparison, dataset, folds, deadline, on_progress)
+    comparison.reasons |= _reasons(comparison, dataset, folds, deadline, on_progress, to_report)
     store.put("reasons", comparison.reasons)
 
 
@@ -85,10 +88,11 @@ def _reasons(
     folds: PreparedFolds | None,
     deadline: Deadline,
     on_progress: OnProgress,
+    to_report: float,
 ) -> dict[str, Any]:
     costs: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     a_fit, predicting = float(costs["seconds"]), float(np.nan_to_num(costs["predicting"])) / 10_000
-    reserved = _RESERVED * a_fit + 0.02 * deadline.limit
+    reserved = _RESERVED * a_fit + 0.02 * deadline.limit + to_report
     late = {
         "notes": [f"There was no time for it within the limit of {deadline}: repeat the command; results are kept."]
     }
