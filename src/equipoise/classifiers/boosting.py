@@ -152,12 +152,7 @@ class BoostingClassifier(ClassifierMixin, BaseEstimator):
 def check_installed(library: str) -> str:
     """Return the name of a library that is there.
 
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message names the extra.
-    ValueError
-        If it is none of the three.
+    Raises ImportError, which names the extra, or ValueError for another library.
     """
     if library not in TITLES:
         raise ValueError(f"library must be one of {', '.join(TITLES)}, got {library!r}.")

@@ -25,14 +25,7 @@ def candidates(metric: Metric, n_classes: int) -> tuple[str, ...]:
 
 
 class AtBest:
-    """The best reading of each result of a comparison.
-
-    Parameters
-    ----------
-    readings : Readings
-    metric : Metric
-        The one that chooses the winner.
-    """
+    """The best reading of each result of a comparison."""
 
     def __init__(self, readings: Readings, metric: Metric) -> None:
         self.readings, self.metric = readings, metric

@@ -52,17 +52,8 @@ def explain(
 
     Nothing is done without a winner, for images, and where it is known already.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    dataset : Dataset
-        Of the comparison.
-    store : Store
-        Of the comparison.
-    deadline : Deadline
-        Of the comparison, with the model of all rows to come.
-    on_progress : callable, optional
-        Called with "explaining", how many folds are done and how many there are.
+    The deadline is that of the comparison, with the model of all rows to come; ``on_progress`` is called with
+    "explaining", the folds done and all of them.
     """
     known = comparison.reasons
     what = {"recipe": comparison.winner, "by": _by(comparison)}

@@ -31,43 +31,24 @@ CellKey = tuple[str, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The result of one arm on one fold.
-
-    Attributes
-    ----------
-    arm : str
-    repeat, fold : int
-    seconds : float
-        Wall time of training; for networks trained in a stack, their share of its time.
-    probabilities : ndarray of shape (n_test, K), float32, or None
-        None if the cell failed.
-    confusion : ndarray of shape (K, K) or None
-        Rows are true classes, columns those decided for; sums of weights where test rows have weights.
-    notes : list of str
-        Warnings raised on the way.
-    error : str or None
-        Why the cell failed.
-    made : list of dict
-        Figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes.
-    decided : ndarray of shape (n_test,), int, or None
-        Code of the class decided for; the most probable one if none is given. None if the cell failed.
-    priors : list of float or None
-        The class priors that the probabilities stand for; None where they are not known.
-    predicting : float or None
-        Seconds that the probabilities of 10,000 rows take; None where they were not measured.
-    """
+    """The result of one arm on one fold."""
 
     arm: str
     repeat: int
     fold: int
-    seconds: float
-    probabilities: NDArray[np.float32] | None
+    seconds: float  # wall time of training; for networks trained in a stack, their share of its time
+    probabilities: NDArray[np.float32] | None  # (n_test, K), float32: None if the cell failed
+    # (K, K): rows are true classes, columns those decided for; sums of weights where test rows have weights
     confusion: NDArray[Any] | None
-    notes: list[str] = field(default_factory=list)
-    error: str | None = None
+    notes: list[str] = field(default_factory=list)  # warnings raised on the way
+    error: str | None = None  # why the cell failed
+    # figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes
     made: list[dict[str, Any]] = field(default_factory=list)
+    # (n_test,), int: code of the class decided for; the most probable one if none is given. None if the cell failed
     decided: NDArray[np.int64] | None = None
+    # the class priors that the probabilities stand for; None where they are not known
     priors: list[float] | None = None
+    # seconds that the probabilities of 10,000 rows take; None where they were not measured
     predicting: float | None = None
 
     def __post_init__(self) -> None:
@@ -101,15 +82,7 @@ class StoredFold:
 class Store:
     """A comparison's results on disk.
 
-    Parameters
-    ----------
-    path : Path
-        Created if it does not exist; its folder must.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a store.
+    The file is created if need be; its folder must exist. Raises ValueError if it is no store.
     """
 
     def __init__(self, path: Path) -> None:

@@ -29,12 +29,7 @@ class FollowsProgress(Protocol):
 class StackLoss:
     """Losses of the rows of a stack: ``(logits, target) -> losses``.
 
-    Parameters
-    ----------
-    losses : callable
-        ``(R, B, K)`` logits and ``(R, B[, K])`` targets to ``(R, B)`` losses.
-    modules : sequence of nn.Module
-        Those that `FollowsProgress` describes receive the progress of the run.
+    Modules that `FollowsProgress` describes receive the progress of the run.
     """
 
     def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:

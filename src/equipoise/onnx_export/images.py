@@ -66,14 +66,7 @@ def _shares(graph: Graph, length: str, size: int) -> str:
 def networks_on_images(graph: Graph, model: NeuralClassifier, images: str, shape: tuple[int, ...]) -> str:
     """Add the mean probability of a classifier's networks and its views of each image.
 
-    Parameters
-    ----------
-    graph : Graph
-    model : fitted NeuralClassifier
-    images : str
-        Bytes (n, channels, height, width).
-    shape : tuple of int
-        Channels, height and width.
+    ``images`` are bytes; ``shape`` is their channels, height and width.
     """
     ensemble, dtype, found = model.ensemble_, np.dtype(model.dtype), []
     assert ensemble.pattern_ is not None

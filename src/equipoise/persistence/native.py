@@ -19,18 +19,7 @@ _GENERATOR_WORDS = 624  # of a Mersenne twister
 
 
 def check_native(model: Any) -> None:
-    """Refuse objects that could make compiled code access memory out of bounds.
-
-    Parameters
-    ----------
-    model : object
-        All objects in it are checked, in any container.
-
-    Raises
-    ------
-    ValueError
-        If there is such an object, or one with replaced methods, which could skip its own checks.
-    """
+    """Refuse objects that could make compiled code access memory out of bounds."""
     trees: list[Any] = []
     sound: list[Any] = []
     for part in walk(model):

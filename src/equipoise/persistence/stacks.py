@@ -27,12 +27,7 @@ _OURS = ("equipoise.", "sklearn.", "imblearn.")
 def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None = None) -> Any:
     """Copy the objects of a model; arrays and settings are shared.
 
-    Parameters
-    ----------
-    value : object
-        Estimators of equipoise, scikit-learn and imbalanced-learn, and lists, tuples and dicts of them.
-    swap : callable
-        Called with each object; returns its replacement, or None to keep it.
+    ``swap`` is called with each object and returns its replacement, or None to keep it.
     """
     seen = {} if seen is None else seen
     if id(value) in seen:
@@ -61,10 +56,7 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
 def take_out(model: Any) -> tuple[Any, Tensors]:
     """Return a model with the number of each ensemble in place of its weights, and the tensors by number.
 
-    Raises
-    ------
-    ValueError
-        If there is a custom network, which would need its code.
+    Raises ValueError if there is a custom network, which would need its code.
     """
     tensors: Tensors = {}
     stacks: list[FittedEnsemble] = []
@@ -134,10 +126,7 @@ def _is_savable(part: Any) -> bool:
 def put_in(model: Any, tensors: Tensors) -> Any:
     """Return a model with the weights that `take_out` extracted, validated.
 
-    Raises
-    ------
-    ValueError
-        If tensors are missing, left over, or not those of perceptrons with one output a class.
+    Raises ValueError if tensors are missing, left over, or do not fit together.
     """
     by_stack: dict[str, Tensors] = {}
     for key, array in tensors.items():

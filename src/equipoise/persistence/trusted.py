@@ -109,10 +109,7 @@ _REMEDY = (
 def write_objects(model: Any) -> bytes:
     """Return the skops file of a model without weights of networks.
 
-    Raises
-    ------
-    ValueError
-        If it holds types that would not be loaded again.
+    Raises ValueError if it holds types that would not be loaded again.
     """
     import skops.io  # slow to import, and needed here only
 
@@ -133,10 +130,7 @@ def write_objects(model: Any) -> bytes:
 def read_objects(data: bytes) -> Any:
     """Load the object of a skops file.
 
-    Raises
-    ------
-    ValueError
-        If it holds untrusted types.
+    Raises ValueError if it holds untrusted types.
     """
     import skops.io
 

@@ -31,17 +31,7 @@ _TERMS = {"--cost", "--benefit", "--capacity", "--min-recall", "--min-precision"
 def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> None:
     """Write the page, one file that needs no network, with a script that only its hash allows.
 
-    Parameters
-    ----------
-    comparison, path
-        As in `write_report`.
-    command : str
-        The ``equipoise compare`` command of the comparison. The page completes it to one that fits the setting.
-
-    Raises
-    ------
-    OSError
-        If the page cannot be written; nothing is left behind then.
+    The page completes ``command``, that of the comparison, to one that fits the setting.
     """
     script, style = (files("equipoise.reports").joinpath("templates", name).read_text("utf-8") for name in _PARTS)
     page = _template().render(
@@ -101,11 +91,8 @@ def _mode(aim: Aim, has_threshold: bool) -> str:
 def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
     """Return counts of held-out rows with a score above each of some thresholds, as means over repeats.
 
-    Returns
-    -------
-    dict
-        ``thresholds`` falling from 1 to 0; ``caught`` and ``false``, rows above it of the positive class and of
-        others; ``positives`` and ``negatives``, all of them.
+    ``thresholds`` fall from 1 to 0; ``caught`` and ``false`` are the rows above of the positive class and of others, of
+    ``positives`` and ``negatives``.
     """
     read = InTerms(comparison, recipe)
     codes, proba, weights = read.joined(read.folds)

@@ -41,13 +41,7 @@ _MARKS = {
 
 
 def check_places(folder: Path) -> None:
-    """Refuse a folder where the report or the leaderboard would replace a file of another origin.
-
-    Raises
-    ------
-    FileExistsError
-        If it would.
-    """
+    """Refuse a folder where the report or the leaderboard would replace a file of another origin."""
     for name, mark in _MARKS.items():
         path = folder / name
         if path.is_dir() or (path.exists() and mark not in first_bytes(path, 1000)):
@@ -72,33 +66,12 @@ def write_report(
     that a GAN made, and the protocol. The same comparison gives the same bytes. A report that is there already is
     replaced only by a whole new one.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        With a result or more.
-    path : Path
-        Of the page; its folder must exist.
-    command : str
-        What to type to run the comparison again, shown as it is.
-    reviewed : DataFrame, optional
-        Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
-    reading : mapping, default=None
-        Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
-    groups : mapping, optional
-        Records of `equipoise.experiments.by_group.by_group`.
-    show_values : bool, default=False
-        Whether the page may name the levels of categories and show other cells.
+    ``command`` is what to type to run the comparison again. ``reviewed`` are rows of `rows_to_review`, ``groups`` the
+    records of `by_group`, ``reading`` the options of `read_table`, None where the table came from no file. With
+    ``show_values`` the page may name the levels of categories and show other cells. Raises OSError if it cannot be
+    written; nothing is left behind then.
 
-    Raises
-    ------
-    OSError
-        If the page cannot be written; nothing is left behind then.
-
-    Examples
-    --------
-    >>> from pathlib import Path
     >>> from equipoise.experiments import Comparison, Store
-    >>> from equipoise.reports import write_report
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
@@ -112,18 +85,7 @@ def write_report(
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     """Write the leaderboard as csv, one row a recipe, best first; columns as in `Comparison.leaderboard`.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    path : Path
-        Of the file; its folder must exist.
-
-    Raises
-    ------
-    ValueError
-        If no recipe has a result.
-    OSError
-        If the file cannot be written; nothing is left behind then.
+    Raises ValueError if no recipe has a result.
     """
     if not comparison.recipes:
         raise ValueError("A leaderboard needs at least one recipe with a result, but every cell is missing or failed.")

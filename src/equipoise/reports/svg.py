@@ -36,14 +36,7 @@ def drawing() -> Iterator[None]:
 def inline(figure: Figure, name: str, label: str) -> Markup:
     """Render a figure as an ``<svg>`` element, the same bytes each time.
 
-    Parameters
-    ----------
-    figure : Figure
-        Drawn in the colours of this module.
-    name : str
-        Prefix of the element's ids, unique on the page.
-    label : str
-        Description for screen readers.
+    ``name`` is the prefix of the element's ids, unique on the page; ``label`` is for screen readers.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -29,8 +29,6 @@ _REPLACEMENTS = dict.fromkeys(_UNPRINTABLE, "\ufffd")
 def clean(text: str) -> str:
     r"""Replace what cannot be printed; tabs and line ends stay.
 
-    Examples
-    --------
     >>> clean("a\x00b")
     'a\ufffdb'
     """
@@ -40,8 +38,6 @@ def clean(text: str) -> str:
 def without_values(text: str, names: Collection[str]) -> str:
     """Replace what is quoted in a sentence on a table, but for names: cells are not for every report.
 
-    Examples
-    --------
     >>> without_values("Column 'ward' holds '?' (2) as categories: use --missing-values '?'.", {"ward"})
     "Column 'ward' holds … (2) as categories: use --missing-values …."
     """
@@ -52,8 +48,6 @@ def without_values(text: str, names: Collection[str]) -> str:
 def short(text: str, limit: int = 28) -> str:
     """Put a label on one line of at most ``limit`` characters.
 
-    Examples
-    --------
     >>> short("no shorter than it has to be", 12)
     'no shorter …'
     """
@@ -64,8 +58,6 @@ def short(text: str, limit: int = 28) -> str:
 def short_within(text: str, limit: int = 28) -> str:
     """Put a label on one line of at most ``limit`` characters, cut in the middle: long names differ at their ends.
 
-    Examples
-    --------
     >>> short_within("carcinoma, left lower lobe", 12)
     'carcin… lobe'
     """
@@ -76,8 +68,6 @@ def short_within(text: str, limit: int = 28) -> str:
 def marked(text: str) -> Markup:
     """Mark text between backticks, and options of commands, as code, and escape everything.
 
-    Examples
-    --------
     >>> marked("a < b: `c`, or --d-e")
     Markup('a &lt; b: <code>c</code>, or <code class="option">--d-e</code>')
     """

@@ -96,10 +96,7 @@ def run(
 def request(parameters: Mapping[str, Any], inner_steps: int | None, restarts: Sequence[Restart]) -> str:
     """Say what is searched and how, as far as the steps of the search depend on it.
 
-    Raises
-    ------
-    ValueError
-        If the random state is no integer.
+    Raises ValueError if the random state is no integer.
     """
     if not isinstance(random_state := parameters["random_state"], Integral):
         raise ValueError(

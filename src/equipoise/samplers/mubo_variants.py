@@ -34,28 +34,15 @@ class DoubleSoftmaxLoss(nn.Module):
 
 @dataclass(frozen=True)
 class Variant:
-    """What a variant fixes beside the search itself.
-
-    Attributes
-    ----------
-    search : RowSearch
-    network : callable
-        ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
-    bootstrap : bool
-        Rare rows drawn with replacement.
-    holds_out : bool
-        Whether the objective wants rows that do not train before the search has ended.
-    standardize : bool
-    returns_best : bool
-        Whether the network is that of the last accepted step; else that of the last step.
-    """
+    """What a variant fixes beside the search itself."""
 
     search: RowSearch
+    # ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes
     network: Callable[[tuple[int, ...], int], Network] = lambda hidden, _: hidden
-    bootstrap: bool = False
-    holds_out: bool = False
+    bootstrap: bool = False  # rare rows drawn with replacement
+    holds_out: bool = False  # whether the objective wants rows that do not train before the search has ended
     standardize: bool = True
-    returns_best: bool = True
+    returns_best: bool = True  # whether the network is that of the last accepted step; else that of the last step
 
 
 def _printed_network(hidden: tuple[int, ...], n_classes: int) -> Network:

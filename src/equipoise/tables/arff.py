@@ -13,10 +13,7 @@ _ATTRIBUTE = re.compile(r"""(?i)^@attribute\s+('(?:[^'\\]|\\.)*'|"[^"]*"|\S+)\s+
 def read_arff(text: str, path: str) -> pd.DataFrame:
     """Read a table; nominal attributes become categories, numeric ones numbers, all others text.
 
-    Raises
-    ------
-    ValueError
-        If the file has no attributes or no data, or is sparse.
+    Raises ValueError if the file has no attributes or no data, or is sparse.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("%")]
     start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)

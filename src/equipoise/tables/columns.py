@@ -55,12 +55,8 @@ _ANY_STYLE = Style()
 class NumericColumn:
     """A column whose type says that each cell is a number, a truth value or a date.
 
-    Parameters
-    ----------
-    name : str
-    kind : {"number", "boolean", "date"}
-    values : ndarray of shape (n_rows,), float64
-        NaN where missing; truth values as 0 and 1, dates as days since 1970-01-01 (UTC), durations in days.
+    ``values`` are NaN where missing, 0 and 1 for truth values, days since 1970-01-01 (UTC) for dates, days for
+    durations.
     """
 
     name: str
@@ -102,15 +98,8 @@ class NumericColumn:
 class TextColumn:
     """A column of strings, of declared categories or of mixed objects, each cell as text.
 
-    Parameters
-    ----------
-    name : str
-    declared : bool
-        Whether the frame's own type declares categories; their spelling is not looked into then.
-    codes : ndarray of shape (n_rows,), int
-        Position of each cell's text in `levels`, -1 where missing.
-    levels : ndarray of shape (n_levels,), object
-        The distinct texts, in order of appearance.
+    ``codes`` are the positions of the cells' texts in ``levels``, the distinct texts in order of appearance; -1 where
+    missing. ``declared`` categories are those of the frame's own type, whose spelling is not looked into.
     """
 
     name: str
@@ -139,10 +128,7 @@ class TextColumn:
         A column most of whose cells are numbers, and many different ones, counts as numbers too:
         `as_numbers` then names the stray texts, which is better than a thousand meaningless categories.
 
-        Raises
-        ------
-        Ambiguous
-            If the cells read as numbers or dates in two ways that disagree.
+        Raises Ambiguous if the cells read as numbers or dates in two ways that disagree.
         """
         if self.declared or not len(self.levels):
             return "category", ""
@@ -161,10 +147,7 @@ class TextColumn:
     def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
         """Return the format that reads most cells as a kind that is known.
 
-        Raises
-        ------
-        Ambiguous
-            If two formats read equally many, and some differently.
+        Raises Ambiguous if two formats read equally many, and some differently.
         """
         if kind == "number":
             return find_number_format(self.cells, self.counts, style.number_choices, 0.0) or style.number_choices[0]
@@ -212,18 +195,7 @@ Column = NumericColumn | TextColumn
 def read_column(name: str, series: nw.Series[Any]) -> Column:
     """Read one column of a frame.
 
-    Parameters
-    ----------
-    name : str
-        What messages call the column.
-    series : narwhals.Series
-
-    Raises
-    ------
-    TypeError
-        If a cell holds a collection instead of a single value.
-    ValueError
-        If a cell holds a complex number.
+    Raises TypeError if a cell holds a collection, ValueError if it holds a complex number.
     """
     dtype = series.dtype
     if dtype == nw.Boolean:

@@ -24,27 +24,14 @@ Opener = Callable[[], BinaryIO]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written.
-
-    Attributes
-    ----------
-    encoding : str
-    delimiter : str
-    names : list of str
-        Of the columns.
-    skipped : int
-        Lines before the header, or before the data where there is none.
-    header : bool
-    padded : bool
-        Whether blanks follow delimiters, before quotes too.
-    """
+    """How a text file is written."""
 
     encoding: str
     delimiter: str
-    names: list[str]
-    skipped: int
+    names: list[str]  # of the columns
+    skipped: int  # lines before the header, or before the data where there is none
     header: bool
-    padded: bool
+    padded: bool  # whether blanks follow delimiters, before quotes too
 
 
 def find_dialect(
@@ -52,12 +39,8 @@ def find_dialect(
 ) -> Dialect:
     """Look at the beginning of a file; what is guessed and unusual is said in a warning.
 
-    Raises
-    ------
-    ValueError
-        If the file is empty, column names repeat, or delimiter or encoding are none.
-    UnicodeError
-        If the bytes are not of a named encoding.
+    Raises ValueError if the file is empty, column names repeat, or delimiter or encoding are none; UnicodeError if the
+    bytes are not of a named encoding.
     """
     _check_options(delimiter, encoding)
     encoding = _as_python_reads(encoding) if encoding else _find_encoding(open_file, path)

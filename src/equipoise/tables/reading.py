@@ -189,8 +189,6 @@ def delimiter_of(path: Path, *, header: bool = True, delimiter: str | None = Non
 def table_name(path: Path) -> str:
     """Return the name of a table's file, without the endings of its format and its packing.
 
-    Examples
-    --------
     >>> table_name(Path("data/fraud.csv.gz")), table_name(Path("fraud.2024.parquet"))
     ('fraud', 'fraud.2024')
     """
