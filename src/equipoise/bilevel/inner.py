@@ -13,16 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from equipoise.bilevel.vectors import (
-    Named,
-    difference,
-    flat,
-    forward_product,
-    gradients,
-    leaves,
-    slope_product,
-    unflat,
-)
+from equipoise.bilevel.vectors import Named, difference, flat, forward_product, gradients, leaves, slope_product, unflat
 
 T = TypeVar("T")
 

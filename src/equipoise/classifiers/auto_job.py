@@ -33,14 +33,7 @@ from equipoise.classifiers.auto_members import (
     scales,
     some_rows,
 )
-from equipoise.classifiers.auto_time import (
-    FEWEST_STEPS,
-    Clock,
-    Plan,
-    affordable,
-    affordable_steps,
-    warn_of_little_time,
-)
+from equipoise.classifiers.auto_time import FEWEST_STEPS, Clock, Plan, affordable, affordable_steps, warn_of_little_time
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array

@@ -220,11 +220,7 @@ def _catboost_frame(X: pd.DataFrame) -> pd.DataFrame:
     return X.assign(**coded) if coded else X
 
 
-_FITS: dict[str, Callable[..., bytes]] = {
-    "lightgbm": _fit_lightgbm,
-    "xgboost": _fit_xgboost,
-    "catboost": _fit_catboost,
-}
+_FITS: dict[str, Callable[..., bytes]] = {"lightgbm": _fit_lightgbm, "xgboost": _fit_xgboost, "catboost": _fit_catboost}
 _READERS: dict[str, Callable[[bytes], Callable[[pd.DataFrame], Any]]] = {
     "lightgbm": _read_lightgbm,
     "xgboost": _read_xgboost,

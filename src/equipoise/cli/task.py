@@ -57,10 +57,7 @@ def load_task(
     from equipoise.tables.reading import table_name
 
     preprocessor = TablePreprocessor(
-        decimal=columns.decimal,
-        thousands=columns.thousands,
-        dates=columns.dates,
-        text_encoder=columns.text_encoder,
+        decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates, text_encoder=columns.text_encoder
     )
     keep = [*(columns.keep or ())]
     given: dict[str, Any] = {

@@ -129,12 +129,7 @@ def _effort(seconds_of_a_row: float, seconds: float) -> tuple[int, int]:
 
 
 def _asked(
-    comparison: Comparison,
-    cell: Cell,
-    fold: PreparedFold,
-    columns: AskedColumns,
-    n_permutations: int,
-    of_a_class: int,
+    comparison: Comparison, cell: Cell, fold: PreparedFold, columns: AskedColumns, n_permutations: int, of_a_class: int
 ) -> Asked:
     metric, reading = METRICS[comparison.metric], comparison.at_best.of(cell)[0]
     if metric.takes_weights or comparison.aim.decides:

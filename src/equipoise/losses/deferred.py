@@ -74,12 +74,7 @@ class DeferredReweighting(nn.Module):
     weights: Tensor
 
     def __init__(
-        self,
-        loss: Callable[..., WeightedLoss],
-        class_counts: ByClass,
-        *,
-        start: float = 0.8,
-        beta: float = 0.9999,
+        self, loss: Callable[..., WeightedLoss], class_counts: ByClass, *, start: float = 0.8, beta: float = 0.9999
     ) -> None:
         super().__init__()
         if not 0 <= start <= 1:

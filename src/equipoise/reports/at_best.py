@@ -14,11 +14,7 @@ _READ = {
     TUNED: "with tuned thresholds",
     CALIBRATED: "with calibrated probabilities",
 }
-_SHORT = {
-    CORRECTED: "class priors corrected",
-    TUNED: "thresholds tuned",
-    CALIBRATED: "calibrated",
-}
+_SHORT = {CORRECTED: "class priors corrected", TUNED: "thresholds tuned", CALIBRATED: "calibrated"}
 
 
 def own(comparison: Comparison) -> str:

@@ -107,15 +107,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats: list[Callable[..., str]] = [
-        text.short,
-        text.marked,
-        number,
-        between,
-        count,
-        percent,
-        seconds,
-    ]
+    formats: list[Callable[..., str]] = [text.short, text.marked, number, between, count, percent, seconds]
     environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template("page.html.j2")
 

@@ -17,13 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import check_labelled
 from equipoise.sklearn_private import check_sample_weight
-from equipoise.tables.columns import (
-    KINDS,
-    Kind,
-    NumericColumn,
-    TextColumn,
-    read_column,
-)
+from equipoise.tables.columns import KINDS, Kind, NumericColumn, TextColumn, read_column
 from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
 from equipoise.tables.frames import as_frame, input_names
