@@ -94,3 +94,9 @@ def replacing(path: Path) -> Iterator[Path]:
         draft = Path(folder) / path.name
         yield draft
         os.replace(draft, path)
+
+
+def replace_file(path: Path, content: str) -> None:
+    """Write a text file; nothing is left behind if that fails."""
+    with replacing(path) as draft:
+        draft.write_text(content, encoding="utf-8", newline="\n")

@@ -50,12 +50,8 @@ def threshold_sweep(rare: Mask, proba: Floats, weights: Floats | None = None) ->
     confusions = np.array([[sizes[k] - called[k], called[k]] for k in (0, 1)]).transpose(2, 0, 1)
     confusions = np.maximum(confusions, 0)  # sums of weights are not exact
     summary: dict[str, Any] = counts_summary(confusions)
-    return {
-        "g_mean": summary["g_mean"],
-        "macro_f1": summary["macro_f1"],
-        "recall": summary["recall"][:, 1],
-        "precision": summary["precision"][:, 1],
-    }
+    of_rare = {name: summary[name][:, 1] for name in ("recall", "precision")}
+    return {"g_mean": summary["g_mean"], "macro_f1": summary["macro_f1"], **of_rare}
 
 
 def reliability(rare: Mask, proba: Floats, weights: Floats | None = None, *, n_bins: int = 10) -> Bins:

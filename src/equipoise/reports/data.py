@@ -11,8 +11,8 @@ import numpy as np
 
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.terms import InTerms
+from equipoise.files import replace_file
 from equipoise.reports import at_best, class_sizes, curves, figures, split, tables
-from equipoise.reports.files import replace_file
 from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
 from equipoise.reports.why import Groups, groups_of, reasons_of

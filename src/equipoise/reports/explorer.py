@@ -5,22 +5,21 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from equipoise.decisions import Aim
 from equipoise.experiments import Comparison
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.terms import InTerms
+from equipoise.files import replace_file
 from equipoise.reports.curves import weight_above
-from equipoise.reports.files import replace_file
+from equipoise.reports.page import template
 from equipoise.reports.terms import capacity_share
 from equipoise.reports.text import clean, short
 
@@ -33,29 +32,21 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
 
     The page completes ``command``, that of the comparison, to one that fits the setting.
     """
-    script, style = (files("equipoise.reports").joinpath("templates", name).read_text("utf-8") for name in _PARTS)
-    page = _template().render(
+    folder = files("equipoise.reports") / "templates"
+    script, style = ((folder / name).read_text("utf-8") for name in ("explore.js", "explore.css"))
+    # Data in which no text can end the element that holds it.
+    data = json.dumps(explorer_data(comparison, command), ensure_ascii=False).replace("<", "\\u003c")
+    page = template("explore.html.j2").render(
         name=clean(short(comparison.problem["name"], 60)),
         made_by=comparison.versions["equipoise"],
         script=Markup(script),
         style=Markup(style),
         script_hash=_hash(script),
         style_hash=_hash(style),
-        data=Markup(_json(explorer_data(comparison, command))),
+        data=Markup(data.replace("\u2028", " ").replace("\u2029", " ")),
         per=PER,
     )
     replace_file(path, page)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("explore.html.j2")
-
-
-_PARTS = ("explore.js", "explore.css")
 
 
 def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
@@ -141,11 +132,6 @@ def _without(tokens: Sequence[str], options: set[str]) -> list[str]:
         if not dropping:
             kept.append(token)
     return kept
-
-
-def _json(data: dict[str, Any]) -> str:
-    """Write data that no text in it can end the element of."""
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")
 
 
 def _hash(text: str) -> str:

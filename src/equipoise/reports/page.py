@@ -12,12 +12,10 @@ from markupsafe import Markup
 from equipoise.describing import python_lines
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.readings import TUNED_FOR
-from equipoise.files import first_bytes
+from equipoise.files import first_bytes, replace_file
 from equipoise.recipes import is_native
 from equipoise.reports import class_sizes, figures, heat, tables, text
 from equipoise.reports.at_best import decision, own, read_as
-from equipoise.reports.definitions import MADE_ROWS
-from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
 from equipoise.reports.split import division, on_test_part, question, weighed
 from equipoise.reports.terms import in_terms
@@ -94,11 +92,12 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
 
 def render(context: dict[str, Any]) -> str:
     """Return the page's HTML."""
-    return _template().render(context)
+    return template("page.html.j2").render(context)
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a template of the reports."""
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
         autoescape=True,
@@ -109,7 +108,7 @@ def _template() -> Template:
     )
     formats: list[Callable[..., str]] = [text.short, text.marked, number, between, count, percent, seconds]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def _clean(value: object) -> object:
@@ -143,7 +142,7 @@ def _context(
         },
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
-        "made_definitions": MADE_ROWS,
+        "made_definitions": tables.MADE_ROWS,
         "failures": tables.failures(comparison, show_values),
         "warnings": tables.warnings(comparison, show_values),
         "command": command,
@@ -159,6 +158,7 @@ def _results(
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
+    rare = {name: figures.rare_rows(comparison, name) for name in figures.curves_of(comparison)}
     counts = {name: shipped.confusion(comparison, name) for name in order}
     many = len(comparison.classes) > heat.MOST_IN_A_TABLE
     return {
@@ -168,7 +168,7 @@ def _results(
         "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),
-        "expected": {name: _expected(comparison, name) for name in figures.curves_of(comparison)},
+        "expected": {name: np.average(proba, weights=w) for name, (_, proba, w) in rare.items()},
         "decided": [name for name in columns if METRICS[name].at_threshold and name != comparison.metric],
         "threshold_free": [name for name in columns if not METRICS[name].at_threshold and name != comparison.metric],
         "leaderboard": tables.leaderboard(comparison),
@@ -187,9 +187,3 @@ def _results(
         "terms": in_terms(comparison, reviewed),
         "why": why(comparison, groups, show_values),
     }
-
-
-def _expected(comparison: Comparison, recipe: str) -> float:
-    """Mean probability of the rare class over out-of-fold rows."""
-    _, proba, weights = figures.rare_rows(comparison, recipe)
-    return float(np.average(proba, weights=weights))
