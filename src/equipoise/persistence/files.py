@@ -64,7 +64,9 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as workshop:
         draft = Path(workshop) / "draft"
         if path.suffix.lower() == ".zip":
-            _write_zip(draft, files)
+            with ZipFile(draft, "w", ZIP_STORED) as archive:  # the large files do not pack
+                for name, content in files.items():
+                    archive.writestr(name, content)
             os.replace(draft, path)
         else:
             draft.mkdir()
@@ -89,12 +91,6 @@ def _move_in(draft: Path, folder: Path, former: Path) -> None:
         if made:
             folder.rmdir()
         raise
-
-
-def _write_zip(path: Path, files: dict[str, bytes]) -> None:
-    with ZipFile(path, "w", ZIP_STORED) as archive:  # the large files do not pack
-        for name, content in files.items():
-            archive.writestr(name, content)
 
 
 def _names(path: Path) -> list[str]:

@@ -144,6 +144,8 @@ def put_in(model: Any, tensors: Tensors) -> Any:
         else:
             twin.pattern_ = _named(twin.pattern_, len(twin.classes_))
             _check_module(twin, twin.pattern_)
+        if not all(np.isfinite(array).all() for array in twin.weights_.values()):
+            raise ValueError("the tensors of a network must be finite")
         return twin
 
     whole = rebuild(model, swap)
@@ -176,8 +178,6 @@ def _check_module(stack: FittedEnsemble, module: nn.Module) -> None:
         raise ValueError(f"the tensors of a network are not those of {type(module).__name__}")
     if len({len(array) for array in stack.weights_.values()}) != 1 or not stack.n_members:
         raise ValueError("the tensors of a network have different numbers of members")
-    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
-        raise ValueError("the tensors of a network must be finite")
 
 
 def _check(stack: FittedEnsemble) -> None:
@@ -197,5 +197,3 @@ def _check(stack: FittedEnsemble) -> None:
     kinds = {array.dtype for array in stack.weights_.values()}
     if len(kinds) > 1 or not kinds <= {np.dtype("float32"), np.dtype("float64")}:
         raise ValueError(f"the tensors of a network must be float32 or float64, got {sorted(map(str, kinds))}")
-    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
-        raise ValueError("the tensors of a network must be finite")

@@ -50,10 +50,6 @@ def _printed_network(hidden: tuple[int, ...], n_classes: int) -> Network:
     return hidden if n_classes > 2 else lambda shape, _: ScalarHead(shape[0], hidden)
 
 
-def _authors_network(hidden: tuple[int, ...], n_classes: int) -> Network:
-    return lambda shape, k: factored_perceptron(shape[0], hidden, k)
-
-
 _INNER = Settings(
     batch_size=32,
     learning_rate=1e-4,
@@ -85,7 +81,7 @@ VARIANTS = {
             restore=False,
             burn_in=(0.15, 0.07),
         ),
-        _authors_network,
+        lambda hidden, _: lambda shape, k: factored_perceptron(shape[0], hidden, k),
         bootstrap=True,
         standardize=False,
         returns_best=False,

@@ -206,7 +206,8 @@ def read_column(name: str, series: nw.Series[Any]) -> Column:
         days = series.dt.total_microseconds().cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
         return NumericColumn(name, "number", days)
     if isinstance(dtype, nw.Date | nw.Datetime):
-        return NumericColumn(name, "date", _days_since_epoch(series))
+        days = series.dt.timestamp("us").cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
+        return NumericColumn(name, "date", days)
     if dtype == nw.String:
         return _read_texts(name, series)
     return _read_objects(name, series.to_numpy().astype(object), isinstance(dtype, nw.Categorical | nw.Enum))
@@ -233,7 +234,7 @@ def _read_objects(name: str, cells: NDArray[np.object_], declared: bool) -> Nume
         return NumericColumn(name, "number", values)
     if set(examples) != {str}:
         cells[known] = [spelling(cell) for cell in cells[known]]
-    return TextColumn(name, declared, *_distinct_texts(cells))
+    return TextColumn(name, declared, *_known_texts(*pd.factorize(cells)))
 
 
 def _read_texts(name: str, series: nw.Series[Any]) -> TextColumn:
@@ -241,10 +242,6 @@ def _read_texts(name: str, series: nw.Series[Any]) -> TextColumn:
     encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return TextColumn(name, False, *_known_texts(codes, encoded.dictionary.drop_null().to_pylist()))
-
-
-def _distinct_texts(cells: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    return _known_texts(*pd.factorize(cells))
 
 
 def _known_texts(codes: NDArray[np.intp], levels: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
@@ -262,10 +259,6 @@ def spelling(cell: object) -> str:
 def _parse_booleans(levels: Iterable[str]) -> NDArray[np.float64]:
     truth = {"true": 1.0, "false": 0.0}
     return np.array([truth.get(level.strip().lower(), np.nan) for level in levels], dtype=np.float64)
-
-
-def _days_since_epoch(dates: nw.Series[Any]) -> NDArray[np.float64]:
-    return dates.dt.timestamp("us").cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
 
 
 def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:

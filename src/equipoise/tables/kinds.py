@@ -119,7 +119,8 @@ def unread(columns: Sequence[Column], kinds: Mapping[str, Kind], style: Style) -
             kind, written = column.find_kind()
         except Ambiguous as doubt:
             kind, written = ("date" if doubt.formats[0] in DATES else "number"), listed(doubt.formats, "or")
-        if options := _given(style, kind):
+        names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
+        if options := [f"--{name} {value}" for name in names if (value := getattr(style, name)) is not None]:
             how = "with the year first or the month by name" if written == DATES[0] else f"written {written}"
             notes.append(
                 f"Column {column.name!r} holds {kind}s {how}, not as {listed(options)} would have them, so it counts "
@@ -144,11 +145,6 @@ def otherwise(columns: Sequence[Column], kinds: Mapping[str, Kind], formats: Map
         if names
         else ""
     )
-
-
-def _given(style: Style, kind: Kind) -> list[str]:
-    names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
-    return [f"--{name} {getattr(style, name)}" for name in names if getattr(style, name) is not None]
 
 
 def unmet(kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style) -> list[str]:
