@@ -62,15 +62,8 @@ def _held_out_rows(comparison: Comparison) -> pd.DataFrame:
     """Return held-out rows of the winner: row, repeat, weight, whether positive, probability, whether it alarms."""
     positive, parts = comparison.aim.positive, []
     for fold, decided in held_out(comparison, comparison.winner):
-        columns = {
-            "row": fold.rows,
-            "repeat": fold.repeat,
-            "weight": fold.weights,
-            "positive": fold.codes == positive,
-            "proba": fold.proba[:, positive],
-            "alarm": decided == positive,
-        }
-        parts.append(pd.DataFrame(columns))
+        columns = {"row": fold.rows, "repeat": fold.repeat, "weight": fold.weights, "positive": fold.codes == positive}
+        parts.append(pd.DataFrame(columns | {"proba": fold.proba[:, positive], "alarm": decided == positive}))
     return pd.concat(parts, ignore_index=True)
 
 

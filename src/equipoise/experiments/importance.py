@@ -83,15 +83,10 @@ def explain_fold(arm: Arm, protocol: Protocol, fold: PreparedFold, asked: Asked)
 
         sign = 1 if (asked.outcome or asked.metric).greater_is_better else -1
         before = score(X)
-        losses = np.array(
-            [
-                [
-                    sign * (before - score(replaced(X, block, X, elsewhere()))) if len(block) else 0.0
-                    for _ in range(asked.n_permutations)
-                ]
-                for block in asked.blocks
-            ]
-        )
+        losses = np.zeros((len(asked.blocks), asked.n_permutations))
+        for place in np.ndindex(losses.shape):
+            if len(block := asked.blocks[place[0]]):
+                losses[place] = sign * (before - score(replaced(X, block, X, elsewhere())))
         some = taken(X, rng.choice(len(X), min(len(X), CURVE_ROWS), replace=False, p=shares))
         first = np.argsort(-losses.mean(axis=1), kind="stable")[:CURVES]
         curves = {

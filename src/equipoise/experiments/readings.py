@@ -161,13 +161,11 @@ def results(
 
 def figures(folder: Path) -> pd.DataFrame:
     """Read what arms keep beside their results, see `Arm.figures`: a row a record, with the keys of `results`."""
-    return pd.DataFrame(
-        [
-            {"set": problem["name"], "family": problem["family"] or problem["name"]} | record
-            for problem, store in stores(folder)
-            for record in records(store.cells())
-        ]
-    )
+    rows = []
+    for problem, store in stores(folder):
+        of_set = {"set": problem["name"], "family": problem["family"] or problem["name"]}
+        rows += [of_set | record for record in records(store.cells())]
+    return pd.DataFrame(rows)
 
 
 def records(cells: Iterable[Cell]) -> list[dict[str, Any]]:

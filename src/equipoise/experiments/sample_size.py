@@ -8,8 +8,10 @@ McNemar's test of the positive rows on which they differ, its sample size by Con
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,18 +70,13 @@ def counted_for(interval: Callable[[float, float, float], tuple[float, float]], 
     >>> counted_for(wilson, 0.8, 0.05)
     245
     """
-    few, many = 0, 1
-    while _half(interval, value, many) > margin:
-        few, many = many, 2 * many
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if _half(interval, value, middle) <= margin else (middle, many)
-    return many
 
+    def suffices(n: int) -> bool:
+        low, high = interval(value, n, 0.95)
+        return (high - low) / 2 <= margin
 
-def _half(interval: Callable[[float, float, float], tuple[float, float]], value: float, n: int) -> float:
-    low, high = interval(value, n, 0.95)
-    return (high - low) / 2
+    most = next(most for most in (2**power for power in count()) if suffices(most))
+    return bisect_left(range(most), True, lo=most // 2 + 1, key=suffices) if most > 1 else 1
 
 
 def rows_with(counted: int, share: float) -> int:
@@ -132,19 +129,12 @@ def needs(
     other = min(recall + difference, 1.0) if recall + difference <= 1 else recall - difference
     unlike = recall * (1 - other) + other * (1 - recall)
     alike = max(unlike / 3, difference)
-    return [
-        Need(f"recall {recall:g} ± {margin:g}", by_recall, rows_with(by_recall, prior)),
-        Need(
-            f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms",
-            by_precision,
-            rows_with(by_precision, alarms),
-        ),
-        Need(f"average precision {average_precision:.3g} ± {margin:g}", by_score, rows_with(by_score, prior)),
-        *(
-            Need(f"recalls {difference:g} apart, {title}", counted, rows_with(counted, prior))
-            for title, counted in (
-                ("similar methods", paired_positives(recall, difference, alike)),
-                ("independent methods", paired_positives(recall, difference, unlike)),
-            )
-        ),
+    apart = f"recalls {difference:g} apart"
+    goals = [
+        (f"recall {recall:g} ± {margin:g}", by_recall, prior),
+        (f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms", by_precision, alarms),
+        (f"average precision {average_precision:.3g} ± {margin:g}", by_score, prior),
+        (f"{apart}, similar methods", paired_positives(recall, difference, alike), prior),
+        (f"{apart}, independent methods", paired_positives(recall, difference, unlike), prior),
     ]
+    return [Need(goal, counted, rows_with(counted, share)) for goal, counted, share in goals]

@@ -31,6 +31,10 @@ class Splits(Protocol):
         ...
 
 
+def _seed(random_state: int, repeat: int) -> int:
+    return int(np.random.SeedSequence([random_state, repeat]).generate_state(1)[0] >> 1)
+
+
 @dataclass(frozen=True)
 class StratifiedFolds:
     """Folds that keep the class shares, and rows of one group on one side."""
@@ -41,10 +45,9 @@ class StratifiedFolds:
 
     def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
         """See `Splits`; each repeat shuffles the rows again."""
-        seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
+        seed = _seed(self.random_state, repeat)
         parts = Dependence(dataset.groups if self.grouped else None).folds(codes, self.n_folds, seed)
-        for number, (train, test) in enumerate(parts):
-            yield Fold(repeat, number, train, test, seed + number)
+        return (Fold(repeat, number, *rows, seed + number) for number, rows in enumerate(parts))
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,9 @@ class ForwardFolds:
 
     def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
         """See `Splits`; each repeat has the same rows and other seeds."""
-        seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
         assert dataset.dependence is not None
-        parts = dataset.dependence.folds(codes, self.n_folds, every_class=True)
-        for number, (train, test) in enumerate(parts):
-            yield Fold(repeat, number, train, test, seed + number)
+        seed, parts = _seed(self.random_state, repeat), dataset.dependence.folds(codes, self.n_folds, every_class=True)
+        return (Fold(repeat, number, *rows, seed + number) for number, rows in enumerate(parts))
 
 
 def feasible_folds(

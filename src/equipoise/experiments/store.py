@@ -153,21 +153,13 @@ class Store:
 
     def folds(self) -> list[StoredFold]:
         """Read every fold, in order."""
-        rows = self._db.execute("SELECT * FROM folds ORDER BY repeat, fold")
-        return [
-            StoredFold(
-                repeat,
-                fold,
-                seed,
-                np.frombuffer(test, "<i8"),
-                np.frombuffer(codes, "<i4").astype(np.int64),
-                json.loads(train_counts),
-                json.loads(test_counts),
-                json.loads(train_mass),
-                None if weights is None else np.frombuffer(weights, "<f8"),
-            )
-            for repeat, fold, seed, test, codes, train_counts, test_counts, train_mass, weights in rows
-        ]
+        found = []
+        for row in self._db.execute("SELECT * FROM folds ORDER BY repeat, fold"):
+            repeat, fold, seed, test, codes, *counts, weights = row
+            rows, classes = np.frombuffer(test, "<i8"), np.frombuffer(codes, "<i4").astype(np.int64)
+            test_weights = None if weights is None else np.frombuffer(weights, "<f8")
+            found.append(StoredFold(repeat, fold, seed, rows, classes, *map(json.loads, counts), test_weights))
+        return found
 
     def mean_seconds(self, arm: str, repeat: int | None = None) -> float | None:
         """Return the mean of the seconds that an arm took, in one repeat or in all; None without a result."""
@@ -177,7 +169,7 @@ class Store:
 
     def cells(self) -> list[Cell]:
         """Read every result, in the order of arm, repeat and fold."""
-        return [_cell(*row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]
+        return [_cell(row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -217,38 +209,16 @@ def _row(cell: Cell) -> tuple[Any, ...]:
     probabilities = None if cell.probabilities is None else cell.probabilities.astype("<f4").tobytes()
     decided = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
     notes, made, priors = (json.dumps(value) for value in (cell.notes, cell.made, cell.priors))
-    return (
-        *cell.key,
-        cell.seconds,
-        probabilities,
-        confusion,
-        notes,
-        cell.error,
-        made,
-        decided,
-        priors,
-        cell.predicting,
-    )
+    results = cell.seconds, probabilities, confusion, notes, cell.error, made, decided, priors, cell.predicting
+    return *cell.key, *results
 
 
-def _cell(
-    arm: str,
-    repeat: int,
-    fold: int,
-    seconds: float,
-    proba: bytes | None,
-    confusion: str | None,
-    notes: str,
-    error: str | None,
-    made: str,
-    codes: bytes | None,
-    priors: str,
-    predicting: float | None,
-) -> Cell:
+def _cell(row: tuple[Any, ...]) -> Cell:
+    *key, seconds, proba, confusion, notes, error, made, codes, priors, predicting = row
     counts = None if confusion is None else np.array(json.loads(confusion))
     decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
     texts = json.loads(notes), error, json.loads(made)
-    return Cell(arm, repeat, fold, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)
+    return Cell(*key, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)

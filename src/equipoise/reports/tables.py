@@ -109,15 +109,10 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     board, near = comparison.leaderboard, comparison.near_best
     rounded = board[list(METRICS)].round(3)
     best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
+    same = ("recipe", "description", "low", "high", "rank", "seconds", "predicting")
     return [
         {
-            "recipe": row["recipe"],
-            "description": row["description"],
-            "low": row["low"],
-            "high": row["high"],
-            "rank": row["rank"],
-            "seconds": row["seconds"],
-            "predicting": row["predicting"],
+            **{name: row[name] for name in same},
             "in_folds": in_folds(comparison, row["recipe"]),
             "at_best": Score(number(row[comparison.chosen]), place == 0),
             "winner": row["recipe"] == comparison.winner and not comparison.obstacle,
