@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from equipoise import recipes
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import correct_prior
@@ -54,32 +54,17 @@ def explain(
 
     Nothing is done without a winner, for images, and where it is known already.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    dataset : Dataset
-        Of the comparison.
-    store : Store
-        Of the comparison.
-    deadline : Deadline
-        Of the comparison, with the model of all rows to come.
-    on_progress : callable, optional
-        Called with "explaining", how many folds are done and how many there are.
-    to_report : float, default=0.0
-        Seconds that are kept for the report, beside those for the model.
+    The deadline is that of the comparison, with the model of all rows to come, and then a report of ``to_report``
+    seconds; ``on_progress`` is called with "explaining", the folds done and all of them.
     """
-    known, folds, comparison.prepared = comparison.reasons, comparison.prepared, None
-    what = {"recipe": comparison.winner, "by": _by(comparison)}
+    known, aim = comparison.reasons, comparison.aim
+    folds, comparison.prepared = comparison.prepared, None
+    what = {"recipe": comparison.winner, "by": str(aim) if aim.decides else comparison.metric}
     if comparison.obstacle or dataset.images or (known and what.items() <= known.items() and known["importance"]):
         return
     comparison.reasons = what | {"importance": [], "curves": [], "notes": []}
     comparison.reasons |= _reasons(comparison, dataset, folds, deadline, on_progress, to_report)
     store.put("reasons", comparison.reasons)
-
-
-def _by(comparison: Comparison) -> str:
-    """Return what the winner was chosen by: the metric, or the user's terms."""
-    return str(comparison.aim) if comparison.aim.decides else comparison.metric
 
 
 def _reasons(
@@ -110,8 +95,7 @@ def _reasons(
     for fold in folds.of(0):
         if fold.number in cells:
             prepared = folds.numbers(fold)
-            sources = np.array(prepared.sources(native=arm.native), dtype=object)
-            asked = _asked(comparison, cells[fold.number], prepared, columns, sources, n_permutations, of_a_class)
+            asked = _asked(comparison, cells[fold.number], prepared, columns, n_permutations, of_a_class)
             jobs.append((arm, comparison.protocol, prepared.seen(native=arm.native), asked))
         if deadline.left < reserved + a_fit:
             break
@@ -151,13 +135,7 @@ def _effort(seconds_of_a_row: float, seconds: float) -> tuple[int, int]:
 
 
 def _asked(
-    comparison: Comparison,
-    cell: Cell,
-    fold: PreparedFold,
-    columns: AskedColumns,
-    sources: NDArray[Any],
-    n_permutations: int,
-    of_a_class: int,
+    comparison: Comparison, cell: Cell, fold: PreparedFold, columns: AskedColumns, n_permutations: int, of_a_class: int
 ) -> Asked:
     metric, reading = METRICS[comparison.metric], comparison.at_best.of(cell)[0]
     if metric.takes_weights or comparison.aim.decides:
@@ -166,13 +144,18 @@ def _asked(
         rows, weights = np.linspace(0, len(fold.y_test) - 1, min(len(fold.y_test), 2 * of_a_class)).astype(int), None
     if weights is not None and (weights == weights[0]).all():
         weights = None
+    sources = np.array(fold.sources(native=recipes.get(cell.arm).native), dtype=object)
+    natural = np.asarray
+    if cell.priors is not None:
+        to_priors = fold.mass / fold.mass.sum()
+        natural = partial(correct_prior, from_priors=np.asarray(cell.priors), to_priors=to_priors)
     return Asked(
         rows,
         weights,
         [np.flatnonzero(np.isin(sources, np.array(group, dtype=object))) for group in columns.groups],
         columns.donors(fold.fold),
         comparison.readings.reader(cell, metric, reading),
-        _natural(cell, fold),
+        natural,
         metric,
         comparison.rare,
         comparison.aim.positive,
@@ -185,12 +168,6 @@ def _outcome(comparison: Comparison, cell: Cell, fold: PreparedFold) -> Outcome:
     read = InTerms.of(comparison, cell.arm)
     [rule] = [r for f, r in zip(read.folds, read.rules) if (f.repeat, f.fold) == (cell.repeat, cell.fold)]
     return Outcome(goal_of(comparison.aim), rule, read.costs, read.positive, len(fold.y_test))
-
-
-def _natural(cell: Cell, fold: PreparedFold) -> Any:
-    if cell.priors is None:
-        return np.asarray
-    return partial(correct_prior, from_priors=np.asarray(cell.priors), to_priors=fold.mass / fold.mass.sum())
 
 
 def _joined(comparison: Comparison, columns: AskedColumns, answers: list[Answers]) -> dict[str, Any]:
