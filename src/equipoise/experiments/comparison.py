@@ -251,7 +251,8 @@ class Comparison:
                 "description": recipes.describe(recipe),
                 "reading": self.at_best.overall(recipe),
             }
-            row |= {**means.loc[recipe].to_dict(), "low": low, "high": high, "rank": ranks[recipe]}
+            row |= {str(name): mean for name, mean in means.loc[recipe].items()}
+            row |= {"low": low, "high": high, "rank": ranks[recipe]}
             rows.append(row | {"difference_low": d_low, "difference_high": d_high})
         return pd.DataFrame(rows)
 
