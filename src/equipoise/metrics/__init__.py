@@ -20,7 +20,6 @@ Bad input raises ``ValueError``, hard labels passed as scores ``TypeError``.
 from equipoise.metrics.confusion import (
     MARGIN_METRICS,
     MarginMetric,
-    at_prevalence,
     balanced_accuracy,
     counts_summary,
     g_mean,
@@ -44,7 +43,6 @@ __all__ = [
     "Indices",
     "MarginMetric",
     "as_columns",
-    "at_prevalence",
     "average_precision",
     "balanced_accuracy",
     "balanced_brier_score",
