@@ -94,6 +94,22 @@ def test_g_mean_of_three_recalls():
     assert metrics.g_mean(*rows_of(confusion)) == pytest.approx(0.71138, abs=5e-6)
 
 
+def test_printed_values_at_prevalence():
+    even, rare = (metrics.at_prevalence(0.89, 0.83, p) for p in (0.5, 0.201))
+    assert even["precision"] == pytest.approx([0.883, 0.840], abs=5e-4)
+    assert rare["precision"] == pytest.approx([0.968, 0.568], abs=5e-4)
+    assert even["macro_f1"] == pytest.approx(0.860, abs=5e-4)
+    assert rare["macro_f1"] == pytest.approx(0.794, abs=5e-4)
+
+
+def test_at_prevalence_keeps_what_does_not_depend_on_it_and_broadcasts():
+    shares = np.array([0.01, 0.2, 0.5])
+    moved = metrics.at_prevalence(0.7, 0.9, shares)
+    assert moved["recall"] == pytest.approx(np.tile([0.9, 0.7], (3, 1)))
+    assert moved["balanced_accuracy"] == pytest.approx([0.8] * 3)
+    assert moved["precision"][:, 1] == pytest.approx(shares * 0.7 / (shares * 0.7 + (1 - shares) * 0.1))
+
+
 BRIER_TABLE = [
     ([0, 1], [[1, 0], [0, 1]], 0.0),
     ([0, 0, 1], [0.5, 0.5, 0.5], 0.25),
@@ -409,6 +425,7 @@ def test_single_precision_rounding_is_accepted_and_removed():
         (lambda: metrics.counts_summary([[1, 2, 3], [4, 5, 6]]), r"got \(2, 3\)"),
         (lambda: metrics.counts_summary([[1, -2], [3, 4]]), "not negative"),
         (lambda: metrics.counts_summary(np.zeros((2, 2))), "not all 0"),
+        (lambda: metrics.at_prevalence(0.5, 0.5, 1.5), "p=1.5"),
         (lambda: metrics.deo([0, 1], [0, 1], ["a", None]), "groups must not have missing values, got 1"),
         (lambda: metrics.g_mean([0.0, np.nan], [0, 1]), "y_true must not have missing values, got 1"),
         (lambda: metrics.macro_f1_score(["a", "b"], ["a", None]), "y_pred must not have missing values"),

@@ -20,6 +20,7 @@ Bad input raises ``ValueError``, hard labels passed as scores ``TypeError``.
 from equipoise.metrics.confusion import (
     MARGIN_METRICS,
     MarginMetric,
+    at_prevalence,
     balanced_accuracy,
     counts_summary,
     g_mean,
@@ -43,6 +44,7 @@ __all__ = [
     "Indices",
     "MarginMetric",
     "as_columns",
+    "at_prevalence",
     "average_precision",
     "balanced_accuracy",
     "balanced_brier_score",

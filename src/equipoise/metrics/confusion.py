@@ -198,3 +198,31 @@ def counts_summary(confusion: ArrayLike) -> dict[str, NDArray[Any]]:
         **{name: metric(hits, true, predicted) for name, metric in MARGIN_METRICS.items()},
         "undefined": (predicted == 0).sum(-1) + (true + predicted == 0).sum(-1) + no_correlation,
     }
+
+
+def at_prevalence(R_m: ArrayLike, R_M: ArrayLike, p: ArrayLike) -> dict[str, NDArray[Any]]:
+    """Two-class scores at another prevalence: recalls stay; precision, F1 and their like change.
+
+    Parameters
+    ----------
+    R_m, R_M : array-like
+        Recall of the minority and of the majority class, in [0, 1].
+    p : array-like
+        Share of the minority class in [0, 1]. The three are broadcast against each other.
+
+    Returns
+    -------
+    dict
+        As `counts_summary`, for the classes (majority, minority) in this order.
+
+    Examples
+    --------
+    >>> at_prevalence(0.89, 0.83, 0.201)["precision"].round(3)
+    array([0.968, 0.568])
+    """
+    rare, common, share = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (R_m, R_M, p)))
+    if not all(((v >= 0) & (v <= 1)).all() for v in (rare, common, share)):
+        raise ValueError(f"R_m, R_M and p must be within [0, 1], got R_m={R_m!r}, R_M={R_M!r}, p={p!r}")
+    rows = [[common, 1 - common], [1 - rare, rare]]
+    counts = np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+    return counts_summary(counts * np.stack([1 - share, share], axis=-1)[..., None])
