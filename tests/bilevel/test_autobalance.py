@@ -11,13 +11,13 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from equipoise import AutoBalance, CDTLoss, LogitAdjustedLoss, ReMix
+from equipoise import AutoBalance, ReMix
 from equipoise.bilevel.loss_gradient import searched_weights
 from equipoise.bilevel.loss_parameters import clusters, dictionary
 from equipoise.bilevel.networks import head_parameters
 from equipoise.bilevel.outer_objectives import OBJECTIVES, Blend, balanced
 from equipoise.bilevel.solvers import ConjugateGradient
-from equipoise.losses import parametric_cross_entropy
+from equipoise.losses import cdt_loss, logit_adjusted_loss, parametric_cross_entropy
 from equipoise.networks import MLPStack, ModuleStack
 
 COUNTS = [160, 30, 10]
@@ -98,8 +98,8 @@ def test_it_starts_from_the_loss_that_is_named(data, network):
     logits = network(x).detach()
     expected = {
         "ce": parametric_cross_entropy(logits, y),
-        "la": LogitAdjustedLoss(COUNTS, tau=1.3)(logits, y),
-        "cdt": CDTLoss(COUNTS, gamma=0.3)(logits, y),
+        "la": logit_adjusted_loss(logits, y, COUNTS, tau=1.3),
+        "cdt": cdt_loss(logits, y, COUNTS, gamma=0.3),
     }
     for start, value in expected.items():
         search = AutoBalance(start=start, tau=1.3, gamma=0.3).begin(network, COUNTS)

@@ -18,6 +18,7 @@ from equipoise import (
     ParametricCrossEntropy,
     VSLoss,
 )
+from equipoise import losses as package
 
 COUNTS = [50, 900, 7, 43]  # not by rank
 WEIGHTS, OFFSETS, MULTIPLIERS = [1.0, 0.5, 3.0, 0.0], [0.2, -1.0, 0.0, 2.0], [1.0, 0.3, 0.8, 2.0]
@@ -70,10 +71,11 @@ def parametric(z, y, n, **parameters):
 
 @dataclass(frozen=True)
 class Case:
-    """A loss, what it is set to, and its derivation ``(z, y, counts) -> loss of the row``."""
+    """A loss, its functional twin, what it is set to, and its derivation ``(z, y, counts) -> loss of the row``."""
 
     name: str
     module: Callable[..., nn.Module]
+    twin: Callable[..., torch.Tensor]
     plain: Callable[..., float]
     parameters: dict[str, Any] = field(default_factory=dict)
     counted: bool = True
@@ -82,31 +84,37 @@ class Case:
         counts = ([COUNTS] if counts is None else [counts]) if self.counted else []
         return self.module(*counts, **self.parameters, **options)
 
+    def call(self, logits, target, **options):
+        """Call the twin."""
+        tensors = {k: torch.tensor(v) if isinstance(v, list) else v for k, v in self.parameters.items()}
+        return self.twin(logits, target, *([COUNTS] if self.counted else []), **tensors, **options)
+
     def row(self, z, y, counts=None):
         return self.plain(z, y, COUNTS if counts is None else counts, **self.parameters)
 
 
 CASES = [
-    Case("cross-entropy", ParametricCrossEntropy, parametric, {}, False),
+    Case("cross-entropy", ParametricCrossEntropy, package.parametric_cross_entropy, parametric, {}, False),
     Case(
         "parametric",
         ParametricCrossEntropy,
+        package.parametric_cross_entropy,
         parametric,
         {"w": WEIGHTS, "offset": OFFSETS, "delta": MULTIPLIERS},
         False,
     ),
-    Case("la", LogitAdjustedLoss, la),
-    Case("la-1.7", LogitAdjustedLoss, la, {"tau": 1.7}),
-    Case("cdt", CDTLoss, cdt),
-    Case("cdt-0.4", CDTLoss, cdt, {"gamma": 0.4}),
-    Case("vs", VSLoss, vs),
-    Case("vs-1.2-0.3", VSLoss, vs, {"tau": 1.2, "gamma": 0.3}),
-    Case("class-balanced", ClassBalancedLoss, class_balanced),
-    Case("class-balanced-0.9", ClassBalancedLoss, class_balanced, {"beta": 0.9}),
-    Case("focal", FocalLoss, focal, {}, False),
-    Case("focal-0.5-w", FocalLoss, focal, {"gamma": 0.5, "w": WEIGHTS}, False),
-    Case("ldam", LDAMLoss, ldam),
-    Case("ldam-w", LDAMLoss, ldam, {"max_m": 2.0, "s": 1.0, "w": WEIGHTS}),
+    Case("la", LogitAdjustedLoss, package.logit_adjusted_loss, la),
+    Case("la-1.7", LogitAdjustedLoss, package.logit_adjusted_loss, la, {"tau": 1.7}),
+    Case("cdt", CDTLoss, package.cdt_loss, cdt),
+    Case("cdt-0.4", CDTLoss, package.cdt_loss, cdt, {"gamma": 0.4}),
+    Case("vs", VSLoss, package.vs_loss, vs),
+    Case("vs-1.2-0.3", VSLoss, package.vs_loss, vs, {"tau": 1.2, "gamma": 0.3}),
+    Case("class-balanced", ClassBalancedLoss, package.class_balanced_loss, class_balanced),
+    Case("class-balanced-0.9", ClassBalancedLoss, package.class_balanced_loss, class_balanced, {"beta": 0.9}),
+    Case("focal", FocalLoss, package.focal_loss, focal, {}, False),
+    Case("focal-0.5-w", FocalLoss, package.focal_loss, focal, {"gamma": 0.5, "w": WEIGHTS}, False),
+    Case("ldam", LDAMLoss, package.ldam_loss, ldam),
+    Case("ldam-w", LDAMLoss, package.ldam_loss, ldam, {"max_m": 2.0, "s": 1.0, "w": WEIGHTS}),
 ]
 
 

@@ -23,8 +23,13 @@ from equipoise import (
     VSLoss,
 )
 from equipoise.losses import (
+    cdt_loss,
+    class_balanced_loss,
     class_balanced_weights,
+    ldam_loss,
+    logit_adjusted_loss,
     parametric_cross_entropy,
+    vs_loss,
 )
 from equipoise.losses.counts import by_class
 
@@ -103,6 +108,10 @@ LOSSES = {
     "LogitAdjustedLoss": LogitAdjustedLoss,
     "VSLoss": VSLoss,
     "ParametricCrossEntropy": lambda counts: ParametricCrossEntropy(w=counts, offset=counts, delta=counts),
+    **{
+        twin.__name__: (lambda counts, twin=twin: lambda z, y: twin(z, y, counts))
+        for twin in (cdt_loss, class_balanced_loss, ldam_loss, logit_adjusted_loss, vs_loss)
+    },
     "parametric_cross_entropy": lambda counts: lambda z, y: parametric_cross_entropy(z, y, w=counts, offset=counts),
 }
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from equipoise import CDTLoss, FocalLoss, LDAMLoss, LogitAdjustedLoss, VSLoss
-from equipoise.losses import class_balanced_weights, parametric_cross_entropy
+from equipoise.losses import class_balanced_weights, focal_loss, ldam_loss, parametric_cross_entropy
 from equipoise.losses.counts import log_priors, shares_of_largest
 
 COUNTS = torch.tensor([50, 900, 7, 43], dtype=torch.float64)
@@ -41,15 +41,15 @@ def test_focal_loss_is_cross_entropy_times_its_factor(batch):
     surprise = functional.cross_entropy(logits, target, reduction="none")
     for gamma in (0.0, 0.5, 1.0, 2.0, 5.0):
         factor = (1 - (-surprise).exp()) ** gamma
-        torch.testing.assert_close(FocalLoss(gamma=gamma, reduction="none")(logits, target), factor * surprise)
+        torch.testing.assert_close(focal_loss(logits, target, gamma=gamma, reduction="none"), factor * surprise)
 
 
 def test_weights_do_not_enter_the_focal_factor(batch):
     """In the code of LDAM-DRW they do, and its p is no probability."""
     logits, target = batch(n_rows=20)
     w = torch.tensor([1.0, 0.5, 3.0, 7.0], dtype=torch.float64)
-    plain = FocalLoss(reduction="none")(logits, target)
-    torch.testing.assert_close(FocalLoss(w=w, reduction="none")(logits, target), w[target] * plain)
+    plain = focal_loss(logits, target, reduction="none")
+    torch.testing.assert_close(focal_loss(logits, target, w=w, reduction="none"), w[target] * plain)
 
 
 def test_focal_gradients_are_finite_where_a_row_is_sure():
@@ -57,7 +57,7 @@ def test_focal_gradients_are_finite_where_a_row_is_sure():
         for dtype in (torch.float32, torch.float64):
             z = torch.tensor([[200.0, 0.0], [0.0, 200.0]], dtype=dtype, requires_grad=True)
             for target in (torch.tensor([0, 0]), torch.tensor([[1.0, 0.0], [0.5, 0.5]])):
-                (slope,) = torch.autograd.grad(FocalLoss(gamma=gamma)(z, target).sum(), z)
+                (slope,) = torch.autograd.grad(focal_loss(z, target, gamma=gamma).sum(), z)
                 assert slope.isfinite().all()
 
 
@@ -75,24 +75,26 @@ def test_ldam_lowers_the_true_logit_only(batch):
     lowered = logits.clone()
     margins = 0.5 * (COUNTS.min() / COUNTS) ** 0.25
     lowered[torch.arange(20), target] -= margins[target]
-    torch.testing.assert_close(LDAMLoss(COUNTS)(logits, target), functional.cross_entropy(30 * lowered, target))
+    torch.testing.assert_close(ldam_loss(logits, target, COUNTS), functional.cross_entropy(30 * lowered, target))
     assert margins.argmax() == 2  # the rarest class
 
 
 def test_ldam_limits(batch):
     logits, target = batch()
-    torch.testing.assert_close(LDAMLoss(COUNTS, max_m=0, s=1)(logits, target), functional.cross_entropy(logits, target))
+    torch.testing.assert_close(
+        ldam_loss(logits, target, COUNTS, max_m=0, s=1), functional.cross_entropy(logits, target)
+    )
     even = torch.full((4,), 9.0, dtype=torch.float64)
     shifted = logits - 0.5 * functional.one_hot(target, 4)
-    torch.testing.assert_close(LDAMLoss(even, s=2.0)(logits, target), functional.cross_entropy(2 * shifted, target))
+    torch.testing.assert_close(ldam_loss(logits, target, even, s=2.0), functional.cross_entropy(2 * shifted, target))
 
 
 def test_a_scale_in_the_network_is_a_scale_in_the_loss(batch):
     """What recipe ldam does: 30 times cosines, margins in that unit."""
     cosines, target = batch(size=0.3)
     torch.testing.assert_close(
-        LDAMLoss(COUNTS, max_m=15.0, s=1.0)(30 * cosines, target),
-        LDAMLoss(COUNTS, max_m=0.5, s=30.0)(cosines, target),
+        ldam_loss(30 * cosines, target, COUNTS, max_m=15.0, s=1.0),
+        ldam_loss(cosines, target, COUNTS, max_m=0.5, s=30.0),
     )
 
 

@@ -6,9 +6,28 @@ Ye, Chen, Zhan and Chao, "Identifying and Compensating for Feature Deviation in 
 
 from typing import Unpack
 
+from torch import Tensor
+
 from equipoise.losses.counts import ByClass, checked_counts, shares_of_largest
 from equipoise.losses.parametric import ParametricCrossEntropy
 from equipoise.losses.reduction import Reducing
+
+
+def cdt_loss(
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, gamma: float = 0.2, **reducing: Unpack[Reducing]
+) -> Tensor:
+    """Cross-entropy of ``z (n / n_max) ** gamma``; the functional twin of `CDTLoss`.
+
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import cdt_loss
+    >>> cdt_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), [900, 100])
+    tensor(1.8210)
+    """
+    return CDTLoss(class_counts, gamma=gamma, **reducing)(logits, target)
 
 
 class CDTLoss(ParametricCrossEntropy):
@@ -20,10 +39,12 @@ class CDTLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     gamma : float, default=0.2
         Strength, 0 or more; 0 is plain cross-entropy.
-    class_counts, reduction, ignore_index
-        As in `LogitAdjustedLoss`.
+    reduction : {"mean", "sum", "none"}, default="mean"
+    ignore_index : int, default=-100
 
     Notes
     -----

@@ -51,6 +51,23 @@ def class_balanced_weights(class_counts: ByClass, *, beta: float = 0.9999) -> Te
     return derived(weights, checked_counts(class_counts))
 
 
+def class_balanced_loss(
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, beta: float = 0.9999, **reducing: Unpack[Reducing]
+) -> Tensor:
+    """Cross-entropy weighted by `class_balanced_weights`; the functional twin of `ClassBalancedLoss`.
+
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import class_balanced_loss
+    >>> class_balanced_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
+    tensor(1.2426)
+    """
+    return ClassBalancedLoss(class_counts, beta=beta, **reducing)(logits, target)
+
+
 class ClassBalancedLoss(ParametricCrossEntropy):
     """Cross-entropy weighted by one over the effective number of rows of each class.
 
@@ -59,12 +76,13 @@ class ClassBalancedLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts, ignore_index
-        As in `LogitAdjustedLoss`.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     beta : float, default=0.9999
         In [0, 1). 0 is plain cross-entropy; near 1 the weights approach those of recipe ``cost``, ``1 / n_k``.
     reduction : {"mean", "sum", "none"}, default="mean"
         A mean divides by the number of rows, not by their weights.
+    ignore_index : int, default=-100
 
     See Also
     --------

@@ -15,11 +15,28 @@ from equipoise.losses.counts import ByClass
 from equipoise.losses.reduction import Reducing, accept, expected, reduced
 
 
+def focal_loss(
+    logits: Tensor, target: Tensor, *, gamma: float = 2.0, w: ByClass | None = None, **reducing: Unpack[Reducing]
+) -> Tensor:
+    """Cross-entropy times ``(1 - p_y) ** gamma``; the functional twin of `FocalLoss`.
+
+    The loss of a row of probabilities Y is ``-sum_k Y_k w_k (1 - p_k) ** gamma log p_k``. Shapes, errors,
+    ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import focal_loss
+    >>> focal_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), gamma=2.0)
+    tensor(1.6501)
+    """
+    return FocalLoss(gamma=gamma, w=w, **reducing)(logits, target)
+
+
 class FocalLoss(WeightedLoss):
     """Cross-entropy times ``(1 - p_y) ** gamma``, which reduces the loss of confident rows.
 
-    The loss emphasises hard rows, which are not always rows of minority classes. That of a row of probabilities Y is
-    ``-sum_k Y_k w_k (1 - p_k) ** gamma log p_k``.
+    The loss emphasises hard rows, which are not always rows of minority classes.
 
     Parameters
     ----------

@@ -13,6 +13,31 @@ from equipoise.losses.counts import ByClass, checked_counts, derived
 from equipoise.losses.reduction import Reducing, accept, by_row, cross_entropy
 
 
+def ldam_loss(
+    logits: Tensor,
+    target: Tensor,
+    class_counts: ByClass,
+    *,
+    max_m: float = 0.5,
+    s: float = 30.0,
+    w: ByClass | None = None,
+    **reducing: Unpack[Reducing],
+) -> Tensor:
+    """Cross-entropy of ``s (z - m_y [k = y])``; the functional twin of `LDAMLoss`.
+
+    For a row of probabilities Y the margin ``m_k Y_k`` is subtracted from each logit. Shapes, errors, ``reduction``
+    and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import ldam_loss
+    >>> ldam_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), [900, 100])
+    tensor(75.)
+    """
+    return LDAMLoss(class_counts, max_m=max_m, s=s, w=w, **reducing)(logits, target)
+
+
 class LDAMLoss(WeightedLoss):
     """Cross-entropy of scaled logits, the true one reduced by a margin that is larger for minority classes.
 
@@ -26,8 +51,8 @@ class LDAMLoss(WeightedLoss):
 
     Parameters
     ----------
-    class_counts, ignore_index
-        As in `LogitAdjustedLoss`.
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     max_m : float, default=0.5
         Margin of the smallest class, 0 or more, in units of the logits.
     s : float, default=30.0
@@ -36,6 +61,7 @@ class LDAMLoss(WeightedLoss):
         Weights; 1 by default.
     reduction : {"mean", "sum", "none"}, default="mean"
         Over rows only. A mean divides by the number of rows, not by their weights.
+    ignore_index : int, default=-100
 
     Raises
     ------

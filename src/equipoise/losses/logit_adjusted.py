@@ -6,9 +6,28 @@ arXiv 2007.07314), equation 10. With ``tau=1`` it is the balanced softmax of Ren
 
 from typing import Unpack
 
+from torch import Tensor
+
 from equipoise.losses.counts import ByClass, checked_counts, log_priors
 from equipoise.losses.parametric import ParametricCrossEntropy
 from equipoise.losses.reduction import Reducing
+
+
+def logit_adjusted_loss(
+    logits: Tensor, target: Tensor, class_counts: ByClass, *, tau: float = 1.0, **reducing: Unpack[Reducing]
+) -> Tensor:
+    """Cross-entropy of ``z + tau log pi``; the functional twin of `LogitAdjustedLoss`.
+
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import logit_adjusted_loss
+    >>> logit_adjusted_loss(torch.zeros(1, 2), torch.tensor([1]), [900, 100])
+    tensor(2.3026)
+    """
+    return LogitAdjustedLoss(class_counts, tau=tau, **reducing)(logits, target)
 
 
 class LogitAdjustedLoss(ParametricCrossEntropy):

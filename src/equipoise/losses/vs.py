@@ -6,9 +6,34 @@ Overparameterization" (NeurIPS 2021, arXiv 2103.01550).
 
 from typing import Unpack
 
+from torch import Tensor
+
 from equipoise.losses.counts import ByClass, checked_counts, log_priors, shares_of_largest
 from equipoise.losses.parametric import ParametricCrossEntropy
 from equipoise.losses.reduction import Reducing
+
+
+def vs_loss(
+    logits: Tensor,
+    target: Tensor,
+    class_counts: ByClass,
+    *,
+    tau: float = 1.0,
+    gamma: float = 0.2,
+    **reducing: Unpack[Reducing],
+) -> Tensor:
+    """Cross-entropy of ``z (n / n_max) ** gamma + tau log pi``; the functional twin of `VSLoss`.
+
+    Shapes, errors, ``reduction`` and ``ignore_index`` are those of `parametric_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from equipoise.losses import vs_loss
+    >>> vs_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([1]), [900, 100], tau=1.2)
+    tensor(4.2948)
+    """
+    return VSLoss(class_counts, tau=tau, gamma=gamma, **reducing)(logits, target)
 
 
 class VSLoss(ParametricCrossEntropy):
@@ -19,12 +44,14 @@ class VSLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
+    class_counts : array-like of shape (K,) or (R, K), or mapping
+        Training rows of each class, in the order of class codes or keyed by labels.
     tau : float, default=1.0
         Strength of the offset, 0 or more; with 0 the loss is `CDTLoss`.
     gamma : float, default=0.2
         Strength of the multiplier, 0 or more; with 0 the loss is `LogitAdjustedLoss`.
-    class_counts, reduction, ignore_index
-        As in `LogitAdjustedLoss`.
+    reduction : {"mean", "sum", "none"}, default="mean"
+    ignore_index : int, default=-100
 
     Notes
     -----
