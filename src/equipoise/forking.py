@@ -24,7 +24,7 @@ OF_COMPARISONS = ("equipoise.experiments", "torch.fx.experimental.symbolic_shape
 
 _METHOD = "equipoise"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_server = forkserver.ForkServer()
+_server: Any = forkserver.ForkServer()  # of its own, and of no program that has one
 
 
 def begin(*modules: str) -> None:
@@ -65,6 +65,8 @@ def forked() -> Iterator[int]:
 class _Popen(popen_forkserver.Popen):
     """As its base, without the main program: what workers need of it is pickled, and a script may have no guard."""
 
+    _fds: list[int]
+
     def _launch(self, process_obj: Any) -> None:
         known = spawn.get_preparation_data(process_obj.name)
         content = io.BytesIO()
@@ -83,6 +85,8 @@ class _Popen(popen_forkserver.Popen):
 class _Worker(context.ForkServerProcess):
     """A worker with the resource tracker of joblib, and the numbers of threads that it names."""
 
+    tracked_by: Any
+
     def __init__(self, env: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)
         self.env = dict(env)
@@ -96,7 +100,8 @@ class _Worker(context.ForkServerProcess):
 
     def run(self) -> None:
         tracker._fd = self.tracked_by.detach()
-        os.close(forkserver._forkserver._forkserver_alive_fd)  # so that the server ends with the driver
+        own: Any = forkserver._forkserver
+        os.close(own._forkserver_alive_fd)  # so that the server ends with the driver
         gc.freeze()  # what the server loaded is no garbage, and stays shared with it
         os.environ.update(self.env)
         n_threads = int(self.env[_THREADS[0]])
@@ -113,5 +118,5 @@ class _Context(loky.LokyContext):
     Process = _Worker
 
 
-context._concrete_contexts[_METHOD] = _Context()
+vars(context)["_concrete_contexts"][_METHOD] = _Context()
 loky.START_METHODS.append(_METHOD)

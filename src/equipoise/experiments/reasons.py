@@ -6,6 +6,7 @@ permutations, then fewer rows are taken for slow models. What was found is kept 
 on does not do it again.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -145,7 +146,7 @@ def _asked(
     if weights is not None and (weights == weights[0]).all():
         weights = None
     sources = np.array(fold.sources(native=recipes.get(cell.arm).native), dtype=object)
-    natural = np.asarray
+    natural: Callable[[Any], Any] = np.asarray
     if cell.priors is not None:
         to_priors = fold.mass / fold.mass.sum()
         natural = partial(correct_prior, from_priors=np.asarray(cell.priors), to_priors=to_priors)
