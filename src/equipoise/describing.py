@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -40,6 +41,8 @@ class Description:
 class Rule:
     """How a classifier decides: by offsets, by costs, by alarms, or for the most probable class.
 
+    With a positive class, offsets say which rows may have an alarm, and decide among the other classes.
+
     Attributes
     ----------
     offsets : ndarray of shape (K,) or None
@@ -51,7 +54,7 @@ class Rule:
     threshold : float or None
         Probability of the positive class above which there is an alarm.
     capacity : int or None
-        Or else, rows of a batch with an alarm: those where the positive class is most probable.
+        Or else, rows of a batch with an alarm, at most: those where the positive class is most probable.
     """
 
     offsets: NDArray[Any] | None = None
@@ -59,6 +62,13 @@ class Rule:
     positive: int | None = None
     threshold: float | None = None
     capacity: int | None = None
+
+    def cut(self, positive: int) -> float | None:
+        """Return the probability above which a class may be decided for; None where no single one says it."""
+        cuts = [] if self.threshold is None else [self.threshold]
+        if self.offsets is not None and len(self.offsets) == 2:
+            cuts.append(float(1 / (1 + np.exp(self.offsets[positive] - self.offsets[1 - positive]))))
+        return max(cuts, default=None)
 
 
 @runtime_checkable

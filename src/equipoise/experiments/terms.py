@@ -152,24 +152,15 @@ class InTerms:
             others = [other for other in others if other.fold < fold.fold]
         return others or [fold]
 
-    def threshold(self, rule: Rule) -> float | None:
-        """Return the probability of the positive class from which a rule decides for it; None where there is none."""
-        if rule.threshold is not None:
-            return rule.threshold
-        if rule.offsets is None or len(rule.offsets) != 2:
-            return None
-        b = rule.offsets[self.positive] - rule.offsets[1 - self.positive]
-        return float(1 / (1 + np.exp(b)))
-
     def range_of_threshold(self) -> tuple[float, float, float] | None:
         """Return the threshold, and the lowest and the highest of those that folds are decided by; None where none is.
 
         It is tuned on the rows of all folds, so it may lie outside the range of those that are tuned without one.
         """
-        chosen = self.threshold(self.rule)
+        chosen = self.rule.cut(self.positive)
         if chosen is None:
             return None
-        others = [t for t in map(self.threshold, self.rules) if t is not None]
+        others = [cut for rule in self.rules if (cut := rule.cut(self.positive)) is not None]
         return chosen, min(others), max(others)
 
     def sentence(self) -> str:
