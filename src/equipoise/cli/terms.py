@@ -64,8 +64,8 @@ class Stated:
         given = [option for option, floor in floors.items() if floor is not None]
         if self.capacity is not None and given:
             raise ValueError(
-                f"--capacity cannot be combined with {listed(given)}, which may ask for more alarms: choose one. "
-                "The report has a table, under “Alarms and costs”, of what fixed numbers of alarms catch."
+                f"--capacity goes with --cost and --benefit, not with {listed(given)}, which may ask for more alarms: "
+                "choose one. The report has a table, under “Alarms and costs”, of what fixed numbers of alarms catch."
             )
 
     @property

@@ -73,7 +73,7 @@ def decide_by_alarms(proba: Floats, rule: Rule) -> Indices:
 
 def decide_without_alarms(proba: Floats, rule: Rule) -> Indices:
     """Class indices ``(n,)``: the most probable of the other classes, or that of the largest sum with its offset."""
-    others: Indices = np.delete(np.arange(proba.shape[1]), rule.positive)
+    others: Indices = np.delete(np.arange(proba.shape[1]), rule.positive or 0)
     return others[decide(proba[:, others], np.zeros(len(others)) if rule.offsets is None else rule.offsets[others])]
 
 

@@ -82,7 +82,7 @@ class Terms:
                 f"capacity must be a number of rows, 1 or more, or a share within 0 and 1, got {self.capacity!r}."
             )
         if floors := [name for name in FLOORS if getattr(self, name) is not None]:
-            raise ValueError(f"A capacity cannot be combined with {listed(floors)}, which may ask for more: choose one.")
+            raise ValueError(f"A capacity goes with costs, not with {listed(floors)}: choose one.")
 
     def __bool__(self) -> bool:
         """Whether there are any, beside the positive class."""
@@ -152,9 +152,7 @@ class Aim:
         """Return an unfitted classifier that decides so; further parameters are ``cv`` and ``n_jobs``."""
         label = self.labels.tolist()[self.positive]
         if self.capacity is not None:
-            return CapacityClassifier(
-                estimator, capacity=self.capacity, positive=label, costs=self.costs, **parameters
-            )
+            return CapacityClassifier(estimator, capacity=self.capacity, positive=label, costs=self.costs, **parameters)
         floors = (None if floor is None else {label: floor} for floor in (self.min_recall, self.min_precision))
         parameters |= dict(zip(("min_recall", "min_precision"), floors))
         return TunedThresholdsClassifier(estimator, metric=self.tuned_costs(), **parameters)

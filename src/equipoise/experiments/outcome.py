@@ -15,7 +15,9 @@ PER = 1000
 
 def apply(rule: Rule, proba: Floats) -> Indices:
     """Return class indices ``(n,)`` by a rule of an aim."""
-    return decide(proba, rule.offsets) if rule.positive is None else decide_by_alarms(proba, rule)
+    if rule.offsets is not None and rule.positive is None:
+        return decide(proba, rule.offsets)
+    return decide_by_alarms(proba, rule)
 
 
 def most_probable(scores: Floats, weights: Floats, share: float) -> Floats:
@@ -62,8 +64,8 @@ class Outcome:
         is_positive = codes == self.positive
         alarm, others = self._decided(proba, weights)
         if self.goal == "cost":
-            costs = self.costs[codes]
-            return PER * _mean(alarm * costs[:, self.positive] + (1 - alarm) * costs[range(len(codes)), others], weights)
+            costs = alarm * self.costs[codes, self.positive] + (1 - alarm) * self.costs[codes, others]
+            return PER * _mean(costs, weights)
         if self.goal == "recall":
             return _mean(alarm[is_positive], weights[is_positive])
         return PER * _mean(alarm * ~is_positive, weights)

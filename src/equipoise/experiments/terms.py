@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
 OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
-BLIND = {"never an alarm": 0, "an alarm for every row": PER}
-"""Decisions that look at no feature, by alarms of `PER` rows."""
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
@@ -155,7 +153,7 @@ class InTerms:
     def range_of_threshold(self) -> tuple[float, float, float] | None:
         """Return the threshold, and the lowest and the highest of those that folds are decided by; None where none is.
 
-        It is tuned on the rows of all folds, so it may lie outside the range of those that are tuned without one.
+        It is tuned on the rows of all folds, so it may lie outside the range of the others, see `range_in_words`.
         """
         chosen = self.rule.cut(self.positive)
         if chosen is None:
@@ -163,15 +161,24 @@ class InTerms:
         others = [cut for rule in self.rules if (cut := rule.cut(self.positive)) is not None]
         return chosen, min(others), max(others)
 
+    def range_in_words(self) -> str:
+        """Say which rows the threshold is tuned on, and which ones other rows would give; empty where there is none."""
+        found = self.range_of_threshold()
+        if found is None:
+            return ""
+        chosen, low, high = (f"{value:.3g}" for value in found)
+        others = "on the folds before one alone" if self.comparison.protocol.by_time else "without one fold"
+        said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
+        is_outside = not float(low) <= float(chosen) <= float(high)
+        return f"{said}, so a few rows decide where it lies" if is_outside else said
+
     def sentence(self) -> str:
         """Return the decision in words, with its threshold, and the range of those that the folds are decided by."""
         found = self.range_of_threshold()
         if found is None:
             return str(self.aim)
-        chosen, low, high = (f"{value:.3g}" for value in found)
         label = self.aim.labels.tolist()[self.positive]
-        spread = f"tuned on all held-out rows; {low} to {high} if tuned without one fold"
-        return f"{self.aim}; {label!r} from a probability of {chosen} ({spread})"
+        return f"{self.aim}; {label!r} from a probability of {found[0]:.3g} ({self.range_in_words()})"
 
     @cached_property
     def by_fold(self) -> pd.DataFrame:
@@ -192,22 +199,42 @@ class InTerms:
         return self._intervals(self.by_fold)
 
     def blind(self) -> dict[str, dict[str, Interval]]:
-        """Return the outcomes of decisions that look at no feature: of two classes, never an alarm and always one.
+        """Return the outcomes of `blind_by_fold` with intervals over folds."""
+        return {name: self._intervals(frame) for name, frame in self.blind_by_fold().items()}
 
-        Of more classes, where costs are stated, that of the one class for all rows that costs the least in training.
+    def blind_by_fold(self) -> dict[str, pd.DataFrame]:
+        """Return the outcomes, as `by_fold`, of decisions that look at no feature.
+
+        Of two classes: never an alarm, and one for every row or, with a capacity, for as many random rows. Of more
+        classes, where costs are stated: the one class for all rows that costs the least in training; with a capacity,
+        of those without an alarm.
         """
         if len(self.costs) == 2:
-            return {name: self.at_capacity(alarms) for name, alarms in BLIND.items()}
+            most = "an alarm for every row" if self.aim.capacity is None else "random alarms up to the capacity"
+            return {"never an alarm": self._at_random(0.0), most: self._at_random(1.0)}
         if self.comparison.aim.costs is None:
             return {}
-        tables, labels = [], []
+        tables, labels = {}, []
         for fold in self.folds:
             mass = np.asarray(self.comparison.folds[fold.repeat, fold.fold].train_mass, dtype=np.float64)
-            code = int((mass @ self.costs).argmin())
+            costs = mass @ self.costs
+            costs[self.positive] += 0 if self.aim.capacity is None else np.inf
+            code = int(costs.argmin())
             alarm = np.full(len(fold.codes), float(code == self.positive))
-            tables.append(self._outcomes(fold, alarm, self.costs[fold.codes, code]))
+            tables[fold.repeat, fold.fold] = self._outcomes(fold, alarm, self.costs[fold.codes, code])
             labels.append(f"“{self.comparison.classes[code]}”")
-        return {f"{listed(dict.fromkeys(labels), 'or')} for every row": self._intervals(pd.DataFrame(tables))}
+        frame = pd.DataFrame.from_dict(tables, orient="index")
+        return {f"{listed(dict.fromkeys(labels), 'or')} for every row": frame}
+
+    def _at_random(self, share: float) -> pd.DataFrame:
+        """Outcomes by fold of alarms for random rows, a share of all that the capacity allows."""
+        tables = {}
+        for fold in self.folds:
+            n, capacity = len(fold.codes), self.aim.capacity
+            most = 1.0 if capacity is None else min(1.0, capacity / n if capacity >= 1 else capacity)
+            alarm = np.full(n, share * most)
+            tables[fold.repeat, fold.fold] = self._outcomes(fold, alarm, self._alarm_costs(fold, alarm))
+        return pd.DataFrame.from_dict(tables, orient="index")
 
     def at_capacity(self, alarms: float) -> dict[str, Interval]:
         """Return the outcomes per `PER` rows where the most probable ``alarms`` of them get an alarm.

@@ -147,20 +147,27 @@ def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
     most = "this" if len(found.read) == 1 else f"the {'highest' if found.greater_is_better else 'lowest'}"
-    blind = found.blind()
-    told = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in blind.items())
-    equal = [name for name, cost in blind.items() if found.value(found.best).high >= cost.mean]
-    doubt = f" Its interval reaches that of {listed(equal, 'or')}: it is not shown to pay." if equal else ""
+    told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
+    doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
+    if not found.room:
+        doubt = (
+            " The capacity holds every row of a test fold, so it cannot rank recipes here: give it as a share of the "
+            "rows of your batches, such as `--capacity 2%`."
+        )
     return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{told}.{doubt}"
 
 
 def _by_goal(comparison: Comparison, recipe: str) -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
-    mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
+    mean, low, high = (_figure(found.goal, value) for value in found.value(recipe))
     return f"{TITLES[found.goal]}{_of_batch(comparison)}: {mean}" + (
         "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
     )
+
+
+def _figure(goal: str, value: float) -> str:
+    return number(value, 3 if goal == "recall" else 1)
 
 
 def _of_batch(comparison: Comparison) -> str:
@@ -169,7 +176,8 @@ def _of_batch(comparison: Comparison) -> str:
     if capacity is None or capacity < 1:
         return ""
     n_rows = comparison.problem["n_rows"] / protocol.n_folds
-    return f" by {count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
+    most = "" if comparison.aim.costs is None else "at most "
+    return f" by {most}{count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
 
 
 def _advice_by_terms(comparison: Comparison) -> str:
