@@ -40,9 +40,12 @@ def facts_for_card(data: "Dataset", recipe: str, model: "Pipeline") -> dict[str,
 
 
 def terms_for_card(aim: Aim) -> dict[str, Any]:
-    """Return entries of ``about``: the class of alarms, and the terms of the decision."""
-    positive = {"positive": str(aim.labels[aim.positive])}
-    return positive | ({"aim": str(aim)} if aim.decides else {})
+    """Return entries of ``about``: the class of alarms, the terms of the decision, and costs that are a table."""
+    names = list(map(str, aim.labels))
+    found: dict[str, Any] = {"positive": names[aim.positive]} | ({"aim": str(aim)} if aim.decides else {})
+    if aim.costs is not None and len(names) > 2:
+        found["costs"] = {true: dict(zip(names, row)) for true, row in zip(names, aim.costs.tolist())}
+    return found
 
 
 def findings_for_card(data: "Dataset", *, show_values: bool = False) -> dict[str, Any]:
