@@ -118,7 +118,14 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
     assert {n: found.value(n).mean for n in means} == pytest.approx({n: scale * v for n, v in means.items()})
     assert comparison.winner in found.near_best
     said = verdict(comparison)
-    assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
+    most = {"cost": "lowest cost", "min_recall": "fewest false alarms"}.get(next(iter(terms)), "highest share caught")
+    assert said.best.startswith(f"By your terms, {called(found.best)} has the {most}")
+    for floor, outcome_of in (("min_recall", "recall"), ("min_precision", "precision")):
+        if floor in terms:
+            reached = found.read[found.best].chosen()[outcome_of].mean
+            asked = "less than the " if reached < terms[floor] else ""
+            told = rf" On held-out rows, {number(reached)} of [^(]* \(95% interval [^;]*; {asked}{terms[floor]} "
+            assert re.search(told, said.best)
     assert "Your terms aside, under has the highest G-mean at its best: " in said.advice
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
     assert "not shown to be better" not in said.best
@@ -196,7 +203,7 @@ def test_costs_and_a_capacity_are_counted_together(stored, tmp_path, labels, cap
     assert found.best == min(means, key=means.get)
     assert capacity < 1 or max(n_alarms[found.best]) == 9
     said, page = verdict(comparison), written(comparison, tmp_path)
-    assert "random alarms up to the capacity: " in said.best and "random alarms up to the capacity" in page
+    assert "the capacity at random: " in said.best and ">the capacity at random<" in page
     never = 9 * 60 / 300 * 1000
     share = capacity if capacity < 1 else 9 / 75
     guess = share * (1000 - 200) + (1 - share) * never
@@ -233,7 +240,7 @@ NOTHING_LEARNED = {"skill": dict.fromkeys(("none", "under"), 0.0)}
     ("counts", "terms", "said"),
     [
         ((240, 60), {"cost": {"miss": 9, "alarm": 1}}, "cost of 1,000 rows is .* that of an alarm for every row"),
-        ((240, 60), {"cost": {"miss": 9, "alarm": 1}, "capacity": 15}, ".* that of random alarms up to the capacity"),
+        ((240, 60), {"cost": {"miss": 9, "alarm": 1}, "capacity": 15}, ".* that of the capacity at random"),
         ((240, 60), {"capacity": 0.2}, "share caught is 0.* that of as many random alarms"),
         ((240, 60), {"min_recall": 0.7}, "false alarms of 1,000 rows is .* that of random alarms that find as many"),
         (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from equipoise.decisions import Aim
 from equipoise.experiments.outcome import PER
-from equipoise.experiments.statistics import Interval, within
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ByTerms:
         """The recipes in the user's terms, best first."""
         found = {name: InTerms(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
         means = self._table(found).mean()
-        order = means.sort_values(ascending=not self.greater_is_better, kind="stable").index
+        order = means.round(9).sort_values(ascending=not self.greater_is_better, kind="stable").index
         return {name: found[name] for name in order}
 
     def _table(self, found: dict[str, InTerms]) -> pd.DataFrame:
@@ -69,8 +69,6 @@ class ByTerms:
 
     def value(self, recipe: str) -> Interval:
         """Return the outcome of a recipe, with its interval over folds."""
-        if self.goal == "false":
-            return within(self._comparison.interval_of(self.read[recipe].by_fold["false"]), 0.0, PER)
         return self.read[recipe].chosen()[self.goal]
 
     def against_best(self, recipe: str) -> Interval:

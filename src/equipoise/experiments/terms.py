@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
-OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
+OUTCOMES = ("alarms", "caught", "false", "missed", "recall", "precision", "lift", "cost")
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
@@ -177,22 +177,24 @@ class InTerms:
         found = self.range_of_threshold()
         if found is None:
             return str(self.aim)
-        label = self.aim.labels.tolist()[self.positive]
-        return f"{self.aim}; {label!r} from a probability of {found[0]:.3g} ({self.range_in_words()})"
+        label = repr(self.aim.labels.tolist()[self.positive])
+        cut = f"{label} from a probability of {found[0]:.3g}"
+        if self.rule.capacity is not None:
+            cut = f"no {label} below a probability of {found[0]:.3g}"
+        return f"{self.aim}; {cut} ({self.range_in_words()})"
 
     @cached_property
     def by_fold(self) -> pd.DataFrame:
         """The outcomes of the decision per `PER` rows, each fold decided as the other folds tell; a row a fold.
 
-        Columns: `OUTCOMES`, and ``false``, alarms that are wrong.
+        Columns: `OUTCOMES`, and the least and the most that any decisions on the rows cost.
         """
         tables = {}
         for fold, rule in zip(self.folds, self.rules):
             decided = apply(rule, fold.proba)
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
-        frame = pd.DataFrame.from_dict(tables, orient="index")
-        return frame.assign(false=frame["alarms"] - frame["caught"])
+        return pd.DataFrame.from_dict(tables, orient="index")
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of `by_fold` with intervals over folds."""
@@ -210,7 +212,7 @@ class InTerms:
         of those without an alarm.
         """
         if len(self.costs) == 2:
-            most = "an alarm for every row" if self.aim.capacity is None else "random alarms up to the capacity"
+            most = "an alarm for every row" if self.aim.capacity is None else "the capacity at random"
             return {"never an alarm": self._at_random(0.0), most: self._at_random(1.0)}
         if self.comparison.aim.costs is None:
             return {}
@@ -261,6 +263,7 @@ class InTerms:
         values = (
             PER * alarms / n,
             PER * caught / n,
+            PER * (alarms - caught) / n,
             PER * (all_positive - caught) / n,
             caught / all_positive if all_positive else np.nan,
             precision,

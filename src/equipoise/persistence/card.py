@@ -77,7 +77,8 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
                 f"offset, so that a higher offset means more rows: {_values(decision['thresholds'])}."
             )
         else:
-            yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
+            told = "; ".join(f"{name.replace('_', ' ')}: {_values(values)}" for name, values in decision.items())
+            yield f"{told[:1].upper()}{told[1:]}."
 
 
 def _costs(costs: dict[str, dict[str, float]]) -> Iterable[str]:
@@ -165,7 +166,8 @@ def _figures_table(figures: dict[str, Any]) -> list[str]:
     rows, known = [], False
     for name, figure in figures.items():
         parts = figure if isinstance(figure, dict) else {"value": figure}
-        ends = [_number(parts[end]) for end in ("low", "high") if parts.get(end) is not None]
+        low, high = (None if parts.get(end) is None else _number(parts[end]) for end in ("low", "high"))
+        ends = [low, high] if low is not None and high is not None and low != high else []
         rows.append((name, _number(parts["value"]), " to ".join(ends)))
         known |= bool(ends)
     width = 3 if known else 2

@@ -98,6 +98,7 @@ def _known(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float | 
 def _read(comparison: Comparison) -> str:
     """Return how the held-out rows of the figures are decided or read."""
     if comparison.aim.decides:
-        return ", each fold decided as the other folds tell"
+        others = "the folds before it" if comparison.protocol.by_time else "the other folds"
+        return f", each fold decided as {others} tell"
     meaning = at_its_best(comparison).rstrip(".")
     return f", at its best. {meaning}" if meaning else ""

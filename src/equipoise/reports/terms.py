@@ -21,7 +21,7 @@ from equipoise.text import count, number, percent
 SHOWN_ROWS = 10
 """Rows of `reviewed`."""
 
-_TITLES = {name: name for name in OUTCOMES} | {"caught": "caught", "recall": "share caught"}
+_TITLES = {name: name for name in OUTCOMES} | {"false": "false alarms", "recall": "share caught"}
 
 
 def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
 
 _LISTED = 5  # names in a sentence
+_MOST = {"cost": "the lowest", "false": "the fewest", "recall": "the highest"}
 _TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 
 
@@ -146,7 +147,7 @@ def _is_quickest(comparison: Comparison, near: list[str]) -> bool:
 def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
-    most = "this" if len(found.read) == 1 else f"the {'highest' if found.greater_is_better else 'lowest'}"
+    most = "this" if len(found.read) == 1 else _MOST[found.goal]
     told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
     doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
     if not found.room:
@@ -154,14 +155,30 @@ def _best_by_terms(comparison: Comparison) -> str:
             " The capacity holds every row of a test fold, so it cannot rank recipes here: give it as a share of the "
             "rows of your batches, such as `--capacity 2%`."
         )
-    return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{told}.{doubt}"
+    value = _by_goal(comparison, found.best, _of_batch(comparison))
+    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{_floors(comparison, found.best)}"
 
 
-def _by_goal(comparison: Comparison, recipe: str) -> str:
+def _floors(comparison: Comparison, recipe: str) -> str:
+    """Say what a recipe reaches, on held-out rows, of the floors that were stated."""
+    aim, read, said = comparison.aim, comparison.by_terms.read[recipe], []
+    found, label = read.chosen(), repr(comparison.classes[read.positive])
+    for floor, name, what in (
+        (aim.min_recall, "recall", f"of {label} is found"),
+        (aim.min_precision, "precision", "of the alarms are right"),
+    ):
+        if floor is not None:
+            asked = f"less than the {floor:g} asked for" if found[name].mean < floor else f"{floor:g} was asked for"
+            interval = _interval(found[name].low, found[name].high, "{}; ")
+            said.append(f"{number(found[name].mean)} {what} ({interval}{asked})")
+    return f" On held-out rows, {listed(said)}." if said else ""
+
+
+def _by_goal(comparison: Comparison, recipe: str, of_batch: str = "") -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
     mean, low, high = (_figure(found.goal, value) for value in found.value(recipe))
-    return f"{TITLES[found.goal]}{_of_batch(comparison)}: {mean}" + (
+    return f"{TITLES[found.goal]}{of_batch}: {mean}" + (
         "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
     )
 
