@@ -77,8 +77,7 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
                 f"offset, so that a higher offset means more rows: {_values(decision['thresholds'])}."
             )
         else:
-            told = "; ".join(f"{name.replace('_', ' ')}: {_values(values)}" for name, values in decision.items())
-            yield f"{told[:1].upper()}{told[1:]}."
+            yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
 
 
 def _costs(costs: dict[str, dict[str, float]]) -> Iterable[str]:
