@@ -161,13 +161,18 @@ class InTerms:
         others = [cut for rule in self.rules if (cut := rule.cut(self.positive)) is not None]
         return chosen, min(others), max(others)
 
+    @property
+    def cut_is_least(self) -> bool:
+        """Whether rows above the threshold may have no alarm: it is of costs, beside a capacity."""
+        return self.rule.offsets is not None and self.rule.positive is not None
+
     def range_in_words(self) -> str:
         """Say which rows the threshold is tuned on, and which ones other rows would give; empty where there is none."""
         found = self.range_of_threshold()
         if found is None:
             return ""
         chosen, low, high = (f"{value:.3g}" for value in found)
-        others = "on the folds before one alone" if self.comparison.protocol.by_time else "without one fold"
+        others = "on earlier folds only" if self.comparison.protocol.by_time else "without one fold"
         said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
         is_outside = not float(low) <= float(chosen) <= float(high)
         return f"{said}, so a few rows decide where it lies" if is_outside else said
@@ -179,7 +184,7 @@ class InTerms:
             return str(self.aim)
         label = repr(self.aim.labels.tolist()[self.positive])
         cut = f"{label} from a probability of {found[0]:.3g}"
-        if self.rule.capacity is not None:
+        if self.cut_is_least:
             cut = f"no {label} below a probability of {found[0]:.3g}"
         return f"{self.aim}; {cut} ({self.range_in_words()})"
 

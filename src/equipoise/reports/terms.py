@@ -39,6 +39,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "stated": stated,
         "aim": str(read.aim),
         "threshold": found,
+        "cut_is_least": read.cut_is_least,
         "range": read.range_in_words(),
         "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
