@@ -158,7 +158,7 @@ def _cell(name: str, value: Interval) -> tuple[str, str]:
         texts = [percent(part) for part in value]
     else:
         texts = [number(part, 1) for part in value]
-    return texts[0], f"{texts[1]} to {texts[2]}" if value.low < value.high else ""
+    return texts[0], f"{texts[1]} to {texts[2]}" if texts[1] != texts[2] else ""
 
 
 def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataFrame:
