@@ -386,6 +386,7 @@ def test_every_fold_lies_within_its_limits(folds, alarms, positives):
     caught = least + folds[:, 1] * (most - least)
     frame = pd.DataFrame({"alarms": raised, "caught": caught, "missed": positives - caught})
     frame["recall"], frame["precision"] = caught / positives, caught / raised
+    frame["false"] = raised - caught
     frame["lift"] = frame["precision"] * 1000 / positives
     limits = possible(frame, Interval(raised.mean(), raised.mean(), raised.mean()), 1000)
     for name, (low, high) in limits.items():

@@ -76,7 +76,7 @@ def _guessing_by_metric(comparison: "Comparison") -> str:
     blind = np.array([guessing(metric, fold, comparison.rare) for fold in folds])
     gain = comparison.interval_of((scores - blind) * (1 if metric.greater_is_better else -1))
     perfect = metric.bounds[int(metric.greater_is_better)]
-    if _is_usable(gain, abs(perfect - blind.mean())):
+    if not folds or _is_usable(gain, abs(perfect - blind.mean())):
         return ""
     return (
         f"No method is usable here: the best, {called(best)}, has a {metric.title} of {number(scores.mean())}, which "
