@@ -17,7 +17,7 @@ QUICK = ["--recipe", "gbdt"]
 def frame():
     rng = np.random.default_rng(0)
     fraud = rng.random(210) < 0.2
-    amount = rng.normal(size=210).round(3) + 1.0 * fraud
+    amount = rng.normal(size=210).round(3) + 3.0 * fraud
     return pd.DataFrame({"amount": amount, "age": rng.normal(size=210), "is_fraud": np.where(fraud, "yes", "no")})
 
 
@@ -52,8 +52,12 @@ def test_compare_ships_the_winner_with_the_decision(compared, here, fraud_csv, t
     np.testing.assert_array_equal(table["prediction"], by_threshold)
     assert "The decision aims at the lowest total cost" in (folder / "model" / "README.md").read_text(encoding="utf-8")
 
-    here(*compared, "--cost", "miss=1,alarm=20")  # the same comparison: nothing runs again
+    here(*compared, "--cost", "miss=1,alarm=2")  # the same comparison: nothing runs again
     assert load(folder / "model")[-1].threshold_ > model[-1].threshold_
+
+    said = here(*compared, "--cost", "miss=1,alarm=100000")  # never an alarm costs the least
+    assert "No winner is crowned. No method is usable by your terms" in " ".join(said.split())
+    assert f"{folder / 'model'} is of an earlier command, and does not decide by this one." in said
 
 
 def test_a_capacity_counts_the_rows_of_the_file(compared, here, fraud_csv, frame, tmp_path, monkeypatch):

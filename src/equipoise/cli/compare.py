@@ -213,6 +213,8 @@ def compare(
         write_unlabelled(out / "model", table, out)
     if comparison.obstacle:
         say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+        if (out / "model").exists():
+            say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
     elif comparison.not_saved:
         say(f"No model was saved: {comparison.not_saved}")
         sys.exit(1)

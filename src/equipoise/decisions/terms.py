@@ -40,8 +40,8 @@ class Terms:
     benefit : dict, DataFrame or array-like of shape (K, K), optional
         The same with gains, which count as negative costs.
     capacity : int or float, optional
-        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of all rows. With costs, the most
-        alarms; without, their number.
+        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of all rows. With costs, alarms
+        are at most as many.
     min_recall, min_precision : float, optional
         Floors in (0, 1], for the positive class.
     positive : label, optional
