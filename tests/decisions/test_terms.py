@@ -249,7 +249,7 @@ def test_an_aim_survives_json():
         ({"capacity": 0}, "capacity must be a number of rows"),
         ({"capacity": 2.5}, "capacity must be a number of rows"),
         ({"capacity": float("nan")}, "capacity must be a number of rows"),
-        ({"capacity": 5, "min_recall": 0.5}, "cannot be combined with min_recall"),
+        ({"capacity": 5, "min_recall": 0.5}, "A capacity goes with costs, not with min_recall"),
     ],
 )
 def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):
