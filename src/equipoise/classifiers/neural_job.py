@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils.validation import validate_data
 from torch import nn
 
 from equipoise.batches.transform import MixingTransform
@@ -75,6 +76,26 @@ class NeuralJob(FitJob["NeuralClassifier"]):
             table = table if draft.reads_integers_ else replace(table, X=table.X.astype(draft.dtype))
         _refuse_changed_codes(draft)
         self.tasks = [_task(draft, table, weights, dependence, settings, int(seed)) for seed in seeds]
+
+    def inputs(self, X: ArrayLike) -> NDArray[Any]:
+        """Return further rows as the networks read them."""
+        rows: Any = validate_data(self._draft, X, reset=False, dtype=list(self._draft._dtypes))
+        return self._draft.inputs(rows)
+
+    def draw_from(self, X: NDArray[Any], codes: Codes) -> None:
+        """Train on all rows of the table that the rows given are a sample by class of.
+
+        Each time that a row comes up, another row of its class is drawn in its place. Epochs, class counts and class
+        weights stay those of the sample.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_inputs)
+            Of `inputs`.
+        codes : ndarray of shape (n,)
+        """
+        table = Table(X, codes, len(self._draft.classes_))
+        self.tasks = [replace(task, table=table, rows=None, classes=task.labels()) for task in self.tasks]
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
