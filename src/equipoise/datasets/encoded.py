@@ -87,14 +87,15 @@ class WholeTable:
         code_of = {cell: np.searchsorted(classes, label) for cell, label in self.labels.items()}
         before = 0
         for block in self.table.blocks([*columns, self.target], self.target):
-            codes = block[self.target].map(code_of)
-            known = codes.notna().to_numpy()
+            codes, cells = pd.factorize(block[self.target])
+            of_rows = np.array([*(code_of.get(cell, -1) for cell in cells.tolist()), -1])[codes]
+            known = of_rows >= 0
             if known.any():
                 try:
                     rows = encode(block.loc[known, list(columns)])
                 except ValueError as error:
                     raise ValueError(f"{error} Rows are counted from row {before:,} of {self.table.name}.") from None
-                yield np.ascontiguousarray(rows), codes[known].to_numpy(dtype=np.int64)
+                yield np.ascontiguousarray(rows), of_rows[known]
             before += len(block)
 
 
