@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from torch import nn
 
 from equipoise import AutoBalance, BalancedBatchSampler, MixUp, MUBOClassifier, NeuralClassifier, VSLoss
 from equipoise.datasets import map_parquet, open_table
@@ -89,6 +90,26 @@ def test_networks_are_those_of_the_same_rows_in_memory_from_every_kind_of_storag
 def test_treatments_are_those_of_rows_in_memory(table, parts):
     expected = NeuralClassifier(**LOOSE, **parts).fit(table[FEATURES], table["y"])
     assert weights_of(fitted(table, **LOOSE, **parts)) == weights_of(expected)
+
+
+class Words(nn.Module):
+    """Reads integers only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.last = nn.Embedding(50, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.embed(x).mean(-2))
+
+
+def test_integers_stay_integers_for_a_network_that_reads_them(table):
+    words = pd.DataFrame(np.random.default_rng(0).integers(0, 50, (N, 3)), columns=FEATURES).assign(y=table["y"])
+    parameters = LOOSE | {"network": lambda shape, n_classes: Words(), "n_members": 1}
+    one, two = (parameters | {"random_state": np.random.RandomState(0)} for _ in range(2))
+    found, expected = fitted(words, **one), NeuralClassifier(**two).fit(words[FEATURES], words["y"])
+    assert found.reads_integers_ and weights_of(found) == weights_of(expected)
+    np.testing.assert_array_equal(found.predict_proba(open_table(words)), expected.predict_proba(words[FEATURES]))
 
 
 def test_scales_and_codes_are_those_of_the_sample_weighted_as_the_table(table):

@@ -42,6 +42,7 @@ def fit_open_table(classifier: "NeuralClassifier", table: OpenTable, target: str
             "leave it out (batch_sampler=BalancedBatchSampler balances the batches of all rows), or fit on the rows "
             "of open_table(...).sample(...)."
         )
+    unscaled = clone(classifier).set_params(standardize=False, n_bins=None)
     job = classifier.prepare(sample.X, sample.y, sample.weights)
     inputs = job.tasks[0].table.X
     with scratch(sample.n_rows, inputs.itemsize * inputs.shape[1]) as folder:
@@ -52,7 +53,6 @@ def fit_open_table(classifier: "NeuralClassifier", table: OpenTable, target: str
             sample.n_rows,
             folder,
         )
-        on_all = clone(classifier).set_params(standardize=False, n_bins=None).prepare(X, y)
-        job.tasks = on_all.tasks
+        job.tasks = unscaled.prepare(X, y).tasks
         left = None if classifier.max_time is None else max(0.0, classifier.max_time - (time.monotonic() - started))
         return job.train(left)

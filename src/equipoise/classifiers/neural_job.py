@@ -80,7 +80,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
     def inputs(self, X: ArrayLike) -> NDArray[Any]:
         """Return further rows as the networks read them."""
         rows: Any = validate_data(self._draft, X, reset=False, dtype=list(self._draft._dtypes))
-        return self._draft.inputs(rows)
+        return rows.astype(np.int64) if self._draft.reads_integers_ else self._draft.inputs(rows)
 
     def draw_from(self, X: NDArray[Any], codes: Codes) -> None:
         """Train on all rows of the table that the rows given are a sample by class of.
@@ -124,7 +124,7 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     own_network = not _is_perceptron(draft)
     as_given = own_network and not draft.standardize and draft.n_bins is None
     if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
-        return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
+        return Table(rows.astype(np.int64, copy=False), codes, len(draft.classes_), group)
     if holds_bytes(rows) and own_network and (draft.sampler is None or only_repeats(draft.sampler)):
         return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
