@@ -9,17 +9,9 @@ from torch import Tensor
 
 
 class RowsByClass:
-    """The rows of each class, of which any can be drawn.
+    """The rows of each class, of which any can be drawn; ``start`` is the position of the first row.
 
     Beside the labels, only the positions of the rows of all classes but the largest are kept.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    classes, counts : ndarray of shape (K,)
-        The classes, sorted, and the rows of each.
-    start : int, default=0
-        Position of the first row.
 
     Examples
     --------

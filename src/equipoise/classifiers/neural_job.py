@@ -85,14 +85,8 @@ class NeuralJob(FitJob["NeuralClassifier"]):
     def draw_from(self, X: NDArray[Any], codes: Codes) -> None:
         """Train on all rows of the table that the rows given are a sample by class of.
 
-        Each time that a row comes up, another row of its class is drawn in its place. Epochs, class counts and class
-        weights stay those of the sample.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, n_inputs)
-            Of `inputs`.
-        codes : ndarray of shape (n,)
+        Each time that a row comes up, another row of its class is drawn in its place; epochs, class counts and class
+        weights stay those of the sample. ``X`` are `inputs` of all rows, ``codes`` their classes.
         """
         table = Table(X, codes, len(self._draft.classes_))
         self.tasks = [replace(task, table=table, rows=None, classes=task.labels()) for task in self.tasks]

@@ -166,16 +166,7 @@ class OpenTable:
         )
 
     def typed(self, frame: pd.DataFrame, target: str = "", thousands: str | None = None) -> pd.DataFrame:
-        """Turn text of a block into numbers and truth values where `read_table` would.
-
-        Parameters
-        ----------
-        frame : DataFrame
-        target : str, optional
-            Column that is read as in `blocks`.
-        thousands : str, optional
-            The mark between thousands, if known.
-        """
+        """Turn text of a block into numbers and truth values where `read_table` would, but for the target."""
         return typed(frame, target, thousands) if self.as_text else frame
 
 
@@ -285,8 +276,6 @@ def open_table(
 def sizes_by_class(counts: dict[Any, int], most: int) -> dict[Any, int]:
     """Return how many rows of each class make a sample: all of small classes, equally many of the others.
 
-    Examples
-    --------
     >>> sizes_by_class({"a": 10_000, "b": 500, "c": 30}, 1000)
     {'c': 30, 'b': 485, 'a': 485}
     """
