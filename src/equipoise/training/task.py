@@ -299,6 +299,6 @@ class Task:
         if self.classes is not None:
             return self.classes
         labels = self.table.labels()
-        if self.made is not None:
-            labels = np.concatenate([labels, self.made.labels()])
-        return labels if self.rows is None else labels[self.rows]
+        if self.rows is None:
+            return labels
+        return (labels if self.made is None else np.concatenate([labels, self.made.labels()]))[self.rows]
