@@ -78,7 +78,7 @@ class StackTraining:
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
                 self.optimizer.load(replica, task.start.optimizer)
-        self.training_pass = _training_pass(stack)
+        self.training_pass = _training_pass(stack, self.settings)
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds, self.whole = time.monotonic(), seconds, whole
@@ -245,7 +245,7 @@ class StackTraining:
         if positions:
             self._set_losses()
             keep_replicas(self.stack, positions)
-            self.training_pass = _training_pass(self.stack)
+            self.training_pass = _training_pass(self.stack, self.settings)
             self.optimizer.keep_replicas(positions)
             if self.average is not None:
                 self.average.keep_replicas(positions)
@@ -274,5 +274,5 @@ def _optimizer(stack: Stack, settings: Settings) -> Optimizer:
     return Adam(stack, settings.optimizer, eps=settings.eps, **common)
 
 
-def _training_pass(stack: Stack) -> TrainingPass | None:
-    return TrainingPass(stack) if type(stack) is MLPStack else None
+def _training_pass(stack: Stack, settings: Settings) -> TrainingPass | None:
+    return TrainingPass(stack, settings.dropout_rates) if type(stack) is MLPStack else None

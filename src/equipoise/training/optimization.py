@@ -54,21 +54,21 @@ class Adam:
     @torch.no_grad()
     def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
         """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
-        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        lists: list[list[Any]] = [
-            [values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)
-        ]
-        lists[1] = clipped(lists[1], self._max_norm)
+        lists: list[list[Any]] = [self.parameters, [*gradients], self._first, self._second]
+        if any(gradient is None for gradient in gradients):
+            used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+            lists = [[values[i] for i in used] for values in lists]
+        lists[1] = clipped(lists[1], lists[0], self._max_norm)
         self._steps += 1
         if len(set(rates)) == 1 and self._in_step:
-            self._move(lists, [self._steps[0]] * len(used), rates[0])
+            self._move(lists, [self._steps[0]] * len(lists[0]), rates[0])
             return
         views = [[value.unbind() for value in values] for values in lists]  # one view a replica
         steps, rates = self._steps.unbind(), [*rates] * (len(self._steps) // len(rates))
         for rate in set(rates):
             replicas = [r for r, of_replica in enumerate(rates) if of_replica == rate]
             parts = [[view[r] for view in values for r in replicas] for values in views]
-            self._move(parts, [steps[r] for _ in used for r in replicas], rate)
+            self._move(parts, [steps[r] for _ in lists[0] for r in replicas], rate)
 
     def _move(self, lists: Sequence[list[Any]], steps: list[Tensor], rate: float) -> None:
         parameters, gradients, first, second = lists
@@ -132,7 +132,7 @@ class SGD:
     def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
         """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
         used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        found = clipped([g for g in gradients if g is not None], self._max_norm)
+        found = clipped([g for g in gradients if g is not None], [self.parameters[i] for i in used], self._max_norm)
         for i, gradient in zip(used, found, strict=True):
             parameter, velocity = self.parameters[i], self._velocity[i]
             gradient = gradient.add(parameter, alpha=self._weight_decay)
@@ -163,9 +163,12 @@ class SGD:
 Optimizer = Adam | SGD
 
 
-def clipped(gradients: Sequence[Tensor], max_norm: float | None) -> list[Tensor]:
-    """Return gradients, contiguous as the fused kernel needs them, long ones scaled to a norm by replica."""
-    dense = [gradient.contiguous() for gradient in gradients]
+def clipped(gradients: Sequence[Tensor], parameters: Sequence[Tensor], max_norm: float | None) -> list[Tensor]:
+    """Return gradients that lie in memory as their parameters do, for the fused kernel, long ones scaled by replica."""
+    dense = [
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        for gradient, parameter in zip(gradients, parameters, strict=True)
+    ]
     if max_norm is None or not dense:
         return dense
     squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in dense]).sum(dim=0)
