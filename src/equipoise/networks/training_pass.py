@@ -7,6 +7,8 @@ from torch import Tensor
 
 from equipoise.networks.mlp import MLPStack
 
+_where_positive = torch.ops.aten.threshold_backward.grad_input
+
 
 class TrainingPass:
     """Forward and backward pass of a stack of perceptrons, written out.
@@ -30,16 +32,19 @@ class TrainingPass:
 
     def __init__(self, stack: MLPStack, rates: Sequence[float] = ()) -> None:
         self._weights, self._biases = ([p.detach() for p in values] for values in (stack.weights, stack.biases))
-        self._turned = [weight.mT for weight in self._weights]
+        self._turned, self._last_bias = [weight.mT for weight in self._weights], self._biases[-1].mT
         self._scales = [1.0 / (1.0 - rate) for rate in rates] or [1.0] * len(self._weights[1:])
-        self.gradients = [torch.empty_like(p) for p in (*self._weights, *self._biases)]
-        self._of_weights, self._of_biases = self.gradients[: len(self._weights)], self.gradients[len(self._weights) :]
+        of_weights, of_biases = ([torch.empty_like(p) for p in values] for values in (self._weights, self._biases))
+        self.gradients = [*of_weights, *of_biases]
+        self._of_weights, self._of_biases, self._of_last = of_weights, of_biases, of_weights[-1].mT
         self._reserve(0)
 
     def _reserve(self, n_rows: int) -> None:
         self._n_rows = n_rows
         *hidden, last = (bias.new_empty(len(bias), n_rows, bias.shape[2]) for bias in self._biases)
-        self._outputs, self._slopes, self._logits = hidden, [torch.empty_like(o) for o in hidden], last.mT.contiguous()
+        self._outputs, self._turned_outputs = hidden, [output.mT for output in hidden]
+        self._slopes, self._turned_logits = [torch.empty_like(output) for output in hidden], last.mT.contiguous()
+        self._logits = self._turned_logits.mT
 
     def logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Compute the logits of `MLPStack.forward`, of the same arguments."""
@@ -50,20 +55,19 @@ class TrainingPass:
             x = torch.baddbmm(self._biases[layer], x, self._weights[layer], out=output).relu_()
             if masks and (mask := masks[layer]) is not None:
                 x.mul_(mask)
-        return torch.baddbmm(self._biases[-1].mT, self._turned[-1], x.mT, out=self._logits).mT
+        turned = self._turned_outputs[-1] if self._outputs else x.mT
+        torch.baddbmm(self._last_bias, self._turned[-1], turned, out=self._turned_logits)
+        return self._logits
 
     def backward(self, slope: Tensor) -> list[Tensor]:
         """Compute the gradients of the parameters from that of the logits of the last pass, ``(R, B, K)``."""
-        *hidden, last = zip([self._x, *self._outputs], self._of_weights, self._of_biases, strict=True)
-        rows, of_weight, of_bias = last
-        torch.bmm(slope.mT, rows, out=of_weight.mT)
-        torch.sum(slope, dim=1, keepdim=True, out=of_bias)
-        for layer in reversed(range(len(hidden))):
-            of_rows, turned, scale = self._slopes[layer], self._turned[layer + 1], self._scales[layer]
-            slope = torch.baddbmm(of_rows, slope, turned, beta=0, alpha=scale, out=of_rows)
-            # Zero are the rows where a mask drops them, too.
-            torch.ops.aten.threshold_backward.grad_input(slope, rows, 0, grad_input=slope)
-            rows, of_weight, of_bias = hidden[layer]
-            torch.bmm(rows.mT, slope, out=of_weight)
-            torch.sum(slope, dim=1, keepdim=True, out=of_bias)
+        torch.bmm(slope.mT, self._outputs[-1] if self._outputs else self._x, out=self._of_last)
+        torch.sum(slope, dim=1, keepdim=True, out=self._of_biases[-1])
+        for layer in reversed(range(len(self._outputs))):
+            rows, of_rows, scale = self._outputs[layer], self._slopes[layer], self._scales[layer]
+            slope = torch.baddbmm(of_rows, slope, self._turned[layer + 1], beta=0, alpha=scale, out=of_rows)
+            _where_positive(slope, rows, 0, grad_input=slope)  # what a mask drops is zero, too
+            turned = self._turned_outputs[layer - 1] if layer else self._x.mT
+            torch.bmm(turned, slope, out=self._of_weights[layer])
+            torch.sum(slope, dim=1, keepdim=True, out=self._of_biases[layer])
         return self.gradients

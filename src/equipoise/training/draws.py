@@ -263,6 +263,6 @@ class DropoutMasks:
         return ((uniform >= rate).to(self._like) / (1.0 - rate)).to(self._like.device)
 
     def _view(self, pool: Tensor, shape: tuple[int, int], uniform: float) -> Tensor:
-        size = shape[0] * shape[1]
-        start = int(uniform * (self._size - size + 1))
-        return pool[:, start : start + size].view(-1, *shape)
+        n_rows, width = shape
+        start = int(uniform * (self._size - n_rows * width + 1))
+        return pool.as_strided((len(pool), n_rows, width), (self._size, width, 1), start)

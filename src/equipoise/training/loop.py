@@ -13,7 +13,7 @@ from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.networks.training_pass import TrainingPass
 from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
-from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, keep_replicas
+from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, as_laid, keep_replicas
 from equipoise.training.outer import ChangesRows, InnerTraining, OuterProblem, OuterSearch
 from equipoise.training.pool import Pool
 from equipoise.training.precision import in_bfloat16
@@ -188,7 +188,8 @@ class StackTraining:
 
     def _gradients(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> Sequence[Tensor | None]:
         if self.training_pass is None:
-            return self.step_losses.gradients(self._logits(x, masks), self.optimizer.parameters, target, weights)
+            parameters = self.optimizer.parameters
+            return as_laid(self.step_losses.gradients(self._logits(x, masks), parameters, target, weights), parameters)
         logits = self.training_pass.logits(x, masks)
         if self.step_losses.written_out:
             return self.training_pass.backward(self.step_losses.slope(logits, target, weights))

@@ -46,22 +46,30 @@ class Adam:
         like = self.parameters[0] if self.parameters else torch.zeros(1)
         self._steps = torch.zeros(len(like), device=like.device)  # of each replica
         self._in_step = True
+        self._look()
+
+    def _look(self) -> None:
+        """Hold what every step needs: the values of the parameters, beside autograd, and the steps of the first."""
+        self._values = [parameter.detach() for parameter in self.parameters]
+        self._steps_of_first = self._steps[0]
 
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
         """Make one step along the gradient of a loss."""
-        self.apply(torch.autograd.grad(loss, self.parameters, allow_unused=True), rates)
+        self.apply(as_laid(torch.autograd.grad(loss, self.parameters, allow_unused=True), self.parameters), rates)
 
-    @torch.no_grad()
     def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
-        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
-        lists: list[list[Any]] = [self.parameters, [*gradients], self._first, self._second]
+        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica.
+
+        The fused kernel reads gradients as they lie in memory: see `as_laid`.
+        """
+        lists: list[Any] = [self._values, gradients, self._first, self._second]
         if any(gradient is None for gradient in gradients):
             used = [i for i, gradient in enumerate(gradients) if gradient is not None]
             lists = [[values[i] for i in used] for values in lists]
-        lists[1] = clipped(lists[1], lists[0], self._max_norm)
-        self._steps += 1
-        if len(set(rates)) == 1 and self._in_step:
-            self._move(lists, [self._steps[0]] * len(lists[0]), rates[0])
+        lists[1] = clipped(lists[1], self._max_norm)
+        self._steps.add_(1)
+        if len(rates) == 1 and self._in_step:
+            self._move(lists, [self._steps_of_first] * len(lists[0]), rates[0])
             return
         views = [[value.unbind() for value in values] for values in lists]  # one view a replica
         steps, rates = self._steps.unbind(), [*rates] * (len(self._steps) // len(rates))
@@ -93,6 +101,7 @@ class Adam:
         for moments in (self._first, self._second):
             moments[:] = [moment[list(positions)] for moment in moments]
         self._steps = self._steps[list(positions)]
+        self._look()
 
     def state(self, position: int) -> AdamState:
         """Copy the state of one replica, besides its weights."""
@@ -132,7 +141,7 @@ class SGD:
     def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
         """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
         used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        found = clipped([g for g in gradients if g is not None], [self.parameters[i] for i in used], self._max_norm)
+        found = clipped([g for g in gradients if g is not None], self._max_norm)
         for i, gradient in zip(used, found, strict=True):
             parameter, velocity = self.parameters[i], self._velocity[i]
             gradient = gradient.add(parameter, alpha=self._weight_decay)
@@ -163,19 +172,23 @@ class SGD:
 Optimizer = Adam | SGD
 
 
-def clipped(gradients: Sequence[Tensor], parameters: Sequence[Tensor], max_norm: float | None) -> list[Tensor]:
-    """Return gradients that lie in memory as their parameters do, for the fused kernel, long ones scaled by replica."""
-    dense = [
-        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+def as_laid(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """Return gradients that lie in memory as their parameters do."""
+    return [
+        gradient
+        if gradient is None or gradient.stride() == parameter.stride()
+        else torch.empty_like(parameter).copy_(gradient)
         for gradient, parameter in zip(gradients, parameters, strict=True)
     ]
-    if max_norm is None or not dense:
-        return dense
-    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in dense]).sum(dim=0)
+
+
+def clipped(gradients: Sequence[Tensor], max_norm: float | None) -> Sequence[Tensor]:
+    """Return gradients, long ones scaled to a norm by replica."""
+    if max_norm is None or not gradients:
+        return gradients
+    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0)
     factor = (max_norm / squares.sqrt().clamp(min=max_norm)).to(squares)
-    for gradient in dense:
-        gradient.mul_(factor.view(-1, *(1,) * (gradient.ndim - 1)))
-    return dense
+    return [gradient * factor.view(-1, *(1,) * (gradient.ndim - 1)) for gradient in gradients]
 
 
 class WeightAverage:
