@@ -98,7 +98,7 @@ class StackTraining:
             self.priors,
             self.settings.label_smoothing,
             watch=self.schedule.watch if isinstance(self.schedule, PlateauRate) else None,
-            plain=self.settings.loss == "cross_entropy" and self.settings.outer is None,
+            offset=self.inner_losses.offset if self.settings.outer is None else None,
         )
 
     def _outer_losses(self, outer: OuterProblem) -> RowLosses:

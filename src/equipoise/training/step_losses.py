@@ -23,13 +23,14 @@ class StepLosses:
         Weight of the priors in the target of each row.
     watch : callable or None
         Reads the mean loss of each replica, of shape (R,), at every step.
-    plain : bool
-        Whether the losses are plain cross-entropy.
+    offset : Tensor or None
+        What the losses add to the logits before a plain cross-entropy, if they do no more; see
+        `equipoise.losses.rows.StackLoss`.
 
     Attributes
     ----------
     written_out : bool
-        Whether `slope` gives the gradient: for plain cross-entropy that is not watched.
+        Whether `slope` gives the gradient: for cross-entropy, with an offset or without, that is not watched.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class StepLosses:
         smoothing: float,
         *,
         watch: Callable[[Tensor], None] | None,
-        plain: bool,
+        offset: Tensor | None,
     ) -> None:
         self._losses, self._class_mask, self._priors, self._smoothing = losses, class_mask, priors, smoothing
-        self._watch, self.written_out = watch, plain and watch is None
+        self._watch, self.written_out = watch, offset is not None and watch is None
+        both = [values for values in (class_mask, offset) if values is not None and values.any()]
+        self._shift = sum(both[1:], start=both[0]) if both else None
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
@@ -64,8 +67,8 @@ class StepLosses:
         return torch.autograd.grad([losses], inputs, [shares], allow_unused=True)
 
     def slope(self, logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-        """Return the gradient of plain cross-entropy by the logits, written out."""
-        logits = logits if self._class_mask is None else logits + self._class_mask
+        """Return the gradient of cross-entropy by the logits, written out."""
+        logits = logits if self._shift is None else logits + self._shift
         turned = logits.mT.softmax(dim=-2)  # as the logits lie: over neighbours it takes ten times as long
         slope = turned.mT
         if self._priors is not None:
