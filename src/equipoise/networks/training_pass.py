@@ -17,17 +17,8 @@ class TrainingPass:
     from step to step: what a pass returns is valid until the next one. Logits lie class by class in memory, as the last
     weights do: products with few columns, and a softmax over few neighbours, take up to seven times as long.
 
-    Parameters
-    ----------
-    stack : MLPStack
-        Its parameters must stay the same tensors; their values may change.
-    rates : sequence of float, optional
-        Dropout rates of the hidden layers, from which the scales of their masks follow; without, there are no masks.
-
-    Attributes
-    ----------
-    gradients : list of Tensor
-        Gradients of the parameters of the stack, in their order.
+    The stack's parameters must stay the same tensors; their values may change. ``gradients`` are in their order. The
+    scales of dropout masks follow from ``rates``, those of the hidden layers; without rates there are no masks.
     """
 
     def __init__(self, stack: MLPStack, rates: Sequence[float] = ()) -> None:

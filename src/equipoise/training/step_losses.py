@@ -11,26 +11,11 @@ from equipoise.losses.rows import RowLosses
 class StepLosses:
     """Losses of the rows of a stack, with absent classes excluded and labels smoothed.
 
-    Parameters
-    ----------
-    losses : callable
-        Logits ``(R, B, K)`` and targets ``(R, B[, K])`` to losses ``(R, B)``.
-    class_mask : Tensor of shape (R, 1, K) or None
-        Logit offsets that exclude absent classes of narrower replicas from their softmax.
-    priors : Tensor of shape (R, 1, K) or None
-        Towards which labels are smoothed.
-    smoothing : float
-        Weight of the priors in the target of each row.
-    watch : callable or None
-        Reads the mean loss of each replica, of shape (R,), at every step.
-    offset : Tensor or None
-        What the losses add to the logits before a plain cross-entropy, if they do no more; see
-        `equipoise.losses.rows.StackLoss`.
-
-    Attributes
-    ----------
-    written_out : bool
-        Whether `slope` gives the gradient: for cross-entropy, with an offset or without, that is not watched.
+    ``losses`` turns logits (R, B, K) and targets (R, B[, K]) into losses (R, B); ``class_mask`` (R, 1, K) are logit
+    offsets that exclude absent classes of narrower replicas from their softmax. Labels are smoothed towards ``priors``
+    (R, 1, K), which have the weight ``smoothing`` in each target. ``watch`` reads the mean loss of each replica at
+    every step. ``offset`` is that of `equipoise.losses.rows.StackLoss`. `slope` gives the gradient if `written_out`:
+    for cross-entropy, with an offset or without, that is not watched.
     """
 
     def __init__(
