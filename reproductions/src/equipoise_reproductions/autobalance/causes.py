@@ -1,0 +1,226 @@
+"""Why a search does not beat logit adjustment with a tuned tau: its causes taken away, one after another.
+
+Li et al., "AutoBalance" (NeurIPS 2021), section 2: validation rows choose well where parameters are few against them.
+Tables are cut to long tails; the rows cut off are spare, so that the validation rows of the rarer classes can be more
+than a split has, and the search need not give up any of its training rows.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+from equipoise import AutoBalance, ParametricCrossEntropy, datasets
+from equipoise.bilevel.cell_draws import CellDraws
+from equipoise.bilevel.inner import Batch
+from equipoise.experiments.splits import Fold
+from equipoise.losses.counts import log_priors
+from equipoise.progress import OnProgress
+from equipoise.reports.files import replace_file
+from equipoise_reproductions.autobalance.arms import TAUS
+from equipoise_reproductions.autobalance.splits import Networks, Rows
+from equipoise_reproductions.autobalance.tails import SETS, long_tailed
+
+SOURCES = {**SETS, "satimage": "satimage_multiclass", "segment": "segment_multiclass"}
+MULTIPLES, MANY, FOLDS = (1, 2, 5, 10), 8, 3
+_BATCH, _FRESH, _LARGEST = 64, 100, 4000
+
+Part = NDArray[np.int64]
+Parts = Sequence[Part]
+Found = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Seeds of each source, and steps of each training."""
+
+    n_seeds: int = 6
+    n_steps: int = 500
+
+
+FULL, QUICK = Effort(), Effort(n_seeds=2, n_steps=40)
+
+
+def rows_of(name: str) -> Rows:
+    """Return a source in two halves: rows to be cut, and rows to test on."""
+    dataset = datasets.load(SOURCES[name])
+    codes = np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
+    halves = train_test_split(np.arange(len(codes)), test_size=0.5, stratify=codes, random_state=0)
+    train, test = halves[0], halves[1][:_LARGEST]
+    return Rows(dataset, Fold(0, 0, train, test, seed=0))
+
+
+class Tails:
+    """Long tails of one source, one a seed: the rows that train and judge, and spare ones of the same classes."""
+
+    def __init__(self, rows: Rows, effort: Effort) -> None:
+        self.rows, self.effort, self.seeds = rows, effort, list(range(effort.n_seeds))
+        whole = np.arange(len(rows.y))
+        self.parts = [next(long_tailed([Fold(0, 0, whole, whole[:0], seed)], rows.y)).train for seed in self.seeds]
+        self.spare = [np.setdiff1d(whole, part) for part in self.parts]
+        split = AutoBalance().split
+        drawn = [split(rows.y[part], seed) for part, seed in zip(self.parts, self.seeds)]
+        self.trains = [part[train] for part, (train, _) in zip(self.parts, drawn)]
+        self.judges = [part[judges] for part, (_, judges) in zip(self.parts, drawn)]
+
+    def counts(self, parts: Parts) -> Tensor:
+        """Rows of each class, (R, K)."""
+        return torch.from_numpy(np.stack([self.rows.counts(part) for part in parts]))
+
+    def more(self, multiple: int, of_split: bool = True) -> list[Part]:
+        """Validation rows, those of the rarer half of the classes ``multiple`` times as many; or only spare ones."""
+        return [self._more(seed, multiple, of_split) for seed in self.seeds]
+
+    def _more(self, seed: int, multiple: int, of_split: bool) -> Part:
+        rng, y, judges = np.random.default_rng([seed, 1]), self.rows.y, self.judges[seed]
+        sizes = np.bincount(y[judges], minlength=self.rows.n_classes)
+        rare = np.argsort(np.argsort(-self.rows.counts(self.parts[seed]), kind="stable")) >= len(sizes) // 2
+        parts = [judges] if of_split else []
+        for code, size in enumerate(sizes):
+            of_class = rng.permutation(self.spare[seed][y[self.spare[seed]] == code])
+            wanted = max(1, size) * (multiple if rare[code] else 1)
+            parts.append(of_class[: wanted - size if of_split else wanted])
+        return np.concatenate(parts)
+
+    def fold(self, number: int) -> tuple[list[Part], list[Part]]:
+        """Training and validation rows of one of `FOLDS` folds; the only row of a class trains."""
+        trains, judges = [], []
+        for seed, part in zip(self.seeds, self.parts):
+            rng, held = np.random.default_rng([seed, 2]), np.zeros(len(part), dtype=bool)
+            for code in range(self.rows.n_classes):
+                of_class = rng.permutation(np.flatnonzero(self.rows.y[part] == code))
+                held[of_class[number::FOLDS] if len(of_class) > 1 else of_class[:0]] = True
+            trains.append(part[~held])
+            judges.append(part[held])
+        return trains, judges
+
+    def networks(self, shift: int = 0) -> Networks:
+        """Return untrained networks, one a seed."""
+        return Networks(self.rows, [seed + shift for seed in self.seeds], self.effort.n_steps)
+
+    def trained(self, loss: Callable[..., Tensor], parts: Parts) -> Networks:
+        """Return networks that trained with a loss."""
+        networks = self.networks()
+        for _ in networks.train(loss, parts):
+            pass
+        return networks
+
+    def errors(self, networks: Networks, parts: Parts | None = None) -> list[float]:
+        """Balanced error of each seed at test, or on parts."""
+        if parts is None:
+            return [self.rows.unfairness(decided, None) for decided in networks.decide(self.rows.X_test)]
+        found = networks.decide(self.rows.X)
+        return [self.rows.unfairness(decided[part], part) for decided, part in zip(found, parts)]
+
+
+def searched(tails: Tails, trains: Parts, judges: Parts, n_batches: int = 1, shift: int = 0) -> tuple[Found, Networks]:
+    """Search from LA; return what was found for each seed, and the networks of the search."""
+    networks, rows = tails.networks(shift), tails.rows
+    settings = AutoBalance(n_batches=n_batches)
+    search = settings.begin(networks.stack, tails.counts(trains), max_steps=tails.effort.n_steps)
+    draws = [
+        CellDraws(torch.from_numpy(part), rows.y[part], _BATCH, torch.Generator().manual_seed(seed + shift))
+        for seed, part in zip(tails.seeds, judges)
+    ]
+    seen: deque[Any] = deque(maxlen=n_batches)
+    for _, batch in networks.train(search.loss, trains):
+        seen.append(batch)
+        if search.due() and len(seen) == n_batches:
+            search.step(list(seen), _drawn(rows, draws))
+    loss = search.retraining_loss()
+    return {"offset": loss.offset, "delta": loss.delta}, networks
+
+
+def _drawn(rows: Rows, draws: Sequence[CellDraws]) -> Iterator[Batch]:
+    for own in repeat(draws):
+        drawn, weights = map(torch.stack, zip(*(each.draw() for each in own)))
+        yield Batch(*rows.batch(drawn))._replace(weight=weights)
+
+
+def la(counts: Tensor, tau: float = 1.0) -> Found:
+    """Return what LA is as parameters."""
+    return {"offset": log_priors(counts.double(), tau).float()}
+
+
+def _moved(found: Found, start: Tensor, end: Tensor, share: float = 1.0) -> Found:
+    """Apply a share of the departure from one LA to another."""
+    offset = la(end)["offset"] + share * (found["offset"] - la(start)["offset"])
+    return {"offset": offset, "delta": 1 + share * (found["delta"] - 1)}
+
+
+def scores(name: str, effort: Effort) -> pd.DataFrame:
+    """Run every arm on a source: a row an ``arm`` and ``seed``, ``error`` at test, and the trainings that it ``took``.
+
+    Searches also have the errors of the network that searched, on its training, validation and test rows.
+    """
+    tails = Tails(rows_of(name), effort)
+    whole, counts, of_split = tails.parts, tails.counts(tails.parts), tails.counts(tails.trains)
+    frames: list[pd.DataFrame] = []
+
+    def add(arm: str, errors: Sequence[float], took: float, **others: Sequence[float]) -> None:
+        frames.append(pd.DataFrame({"arm": arm, "seed": tails.seeds, "error": errors, "took": took, **others}))
+
+    def retrained(found: Found) -> list[float]:
+        return tails.errors(tails.trained(ParametricCrossEntropy(**found), whole))
+
+    add("none", tails.errors(tails.trained(ParametricCrossEntropy(), whole)), 1)
+    by_tau = {tau: retrained(la(counts, tau)) for tau in TAUS}
+    trials = {tau: tails.trained(ParametricCrossEntropy(**la(of_split, tau)), tails.trains) for tau in TAUS}
+    add("la", by_tau[1.0], 1)
+    judged = {f"la-tuned-{m}": tails.more(m) for m in MULTIPLES}
+    for arm, judges in judged.items():
+        worth = {tau: tails.errors(trials[tau], judges) for tau in sorted(TAUS, key=lambda tau: abs(tau - 1))}
+        best = [min(worth, key=lambda tau: worth[tau][seed]) for seed in tails.seeds]
+        add(arm, [by_tau[tau][seed] for seed, tau in enumerate(best)], len(TAUS) + 1)
+    add("la-best", np.min(list(by_tau.values()), axis=0).tolist(), len(TAUS))
+
+    searches = {f"search-{m}": (tails.trains, tails.more(m), 1) for m in MULTIPLES}
+    searches |= {
+        "search-1-smooth": (tails.trains, tails.more(1), MANY),
+        "search-10-smooth": (tails.trains, tails.more(10), MANY),
+        "search-spare": (whole, tails.more(10, of_split=False), MANY),
+    }
+    for arm, (trains, judges, n_batches) in searches.items():
+        found, networks = searched(tails, trains, judges, n_batches)
+        sides = {side: tails.errors(networks, part) for side, part in (("training", trains), ("validation", judges))}
+        add(arm, retrained(found), _took(n_batches), **sides, test=tails.errors(networks))
+        if arm == "search-1":
+            add("search-moved", retrained(_moved(found, of_split, counts)), _took(1))
+            add("search-half", retrained(_moved(found, of_split, counts, share=0.5)), _took(1))
+    folds = [tails.fold(number) for number in range(FOLDS)]
+    each = [
+        _moved(searched(tails, *fold, shift=_FRESH * (number + 1))[0], tails.counts(fold[0]), counts)
+        for number, fold in enumerate(folds)
+    ]
+    mean = {part: torch.stack([found[part] for found in each]).mean(0) for part in each[0]}
+    add("search-folds", retrained(mean), FOLDS * (_took(1) - 1) + 1)
+    return pd.concat(frames, ignore_index=True).assign(set=name)
+
+
+def _took(n_batches: int) -> float:
+    """Trainings of a search and a retraining: an outer step a batch is two steps, every fifth after two fifths."""
+    return 2 + 0.6 / 5 * 2 * n_batches
+
+
+def causes(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
+    """Run every source that has no file yet."""
+    folder, frames, effort = out / "causes", [], QUICK if quick else FULL
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = list(SOURCES)[: 1 if quick else None]
+    for done, name in enumerate(sources, start=1):
+        path = folder / f"{name}.csv"
+        if not path.exists():
+            replace_file(path, scores(name, effort).round(6).to_csv(index=False, lineterminator="\n"))
+        frames.append(pd.read_csv(path))
+        on_progress("sources", done, len(sources))
+    yield {"cause_scores": pd.concat(frames, ignore_index=True), "quick": quick, "effort": effort}
