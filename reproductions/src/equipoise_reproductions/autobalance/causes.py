@@ -44,8 +44,8 @@ Found = dict[str, Tensor]
 class Effort:
     """Seeds of each source, and steps of each training."""
 
-    n_seeds: int = 6
-    n_steps: int = 500
+    n_seeds: int = 4
+    n_steps: int = 300
 
 
 FULL, QUICK = Effort(), Effort(n_seeds=2, n_steps=40)
@@ -187,7 +187,6 @@ def scores(name: str, effort: Effort) -> pd.DataFrame:
     searches = {f"search-{m}": (tails.trains, tails.more(m), 1) for m in MULTIPLES}
     searches |= {
         "search-1-smooth": (tails.trains, tails.more(1), MANY),
-        "search-10-smooth": (tails.trains, tails.more(10), MANY),
         "search-spare": (whole, tails.more(10, of_split=False), MANY),
     }
     for arm, (trains, judges, n_batches) in searches.items():
