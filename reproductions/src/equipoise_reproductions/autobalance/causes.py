@@ -8,7 +8,6 @@ than a split has, and the search need not give up any of its training rows.
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,44 @@ from equipoise import AutoBalance, ParametricCrossEntropy, datasets
 from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.inner import Batch
 from equipoise.experiments.splits import Fold
+from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.losses.counts import log_priors
 from equipoise.progress import OnProgress
 from equipoise.reports.files import replace_file
+from equipoise.text import listed, number
 from equipoise_reproductions.autobalance.arms import TAUS
 from equipoise_reproductions.autobalance.splits import Networks, Rows
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
+from equipoise_reproductions.claims import in_words
 
 SOURCES = {**SETS, "satimage": "satimage_multiclass", "segment": "segment_multiclass"}
 MULTIPLES, MANY, FOLDS = (1, 2, 5, 10), 8, 3
 _BATCH, _FRESH, _LARGEST = 64, 100, 4000
+_SEARCH, _TUNED = "search-1", "la-tuned-1"
+
+ARMS = {
+    "none": "cross-entropy",
+    "la": "LA, tau 1",
+    **{f"la-tuned-{m}": f"LA, tau tuned, {m} times the validation rows" for m in MULTIPLES},
+    "la-best": "LA, tau of least test error (a bound)",
+    **{f"search-{m}": f"search, {m} times the validation rows" for m in MULTIPLES},
+    "search-1-smooth": f"search, {MANY} batches an outer step",
+    "search-spare": f"search on all rows, judged by spare ones, {MANY} batches",
+    "search-moved": "search, its departures applied to LA of all rows",
+    "search-half": "the same, half of each departure",
+    "search-folds": f"search in {FOLDS} folds, mean departure",
+}
+"""Arms, and their titles; all train their last network on all rows of the tail."""
+
+CAUSES = {
+    "noise of the hypergradient": (_SEARCH, "search-1-smooth"),
+    "few validation rows": (_SEARCH, f"search-{MULTIPLES[-1]}"),
+    "few validation rows, for a tuned tau": (_TUNED, f"la-tuned-{MULTIPLES[-1]}"),
+    "rows lost to the split, and both above": (_SEARCH, "search-spare"),
+    "priors of the split": (_SEARCH, "search-moved"),
+    "what the best tau could gain": ("la", "la-best"),
+}
+"""What each cause comes to: the arm with it, and the one without."""
 
 Part = NDArray[np.int64]
 Parts = Sequence[Part]
@@ -221,5 +248,74 @@ def causes(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str
         if not path.exists():
             replace_file(path, scores(name, effort).round(6).to_csv(index=False, lineterminator="\n"))
         frames.append(pd.read_csv(path))
-        on_progress("sources", done, len(sources))
+        on_progress("splits", done, len(sources))
     yield {"cause_scores": pd.concat(frames, ignore_index=True), "quick": quick, "effort": effort}
+
+
+def _by_source(found: pd.DataFrame, column: str = "error") -> pd.DataFrame:
+    return found.pivot_table(index="set", columns="arm", values=column)
+
+
+def gain(found: pd.DataFrame, rival: str, ours: str) -> Interval:
+    """Balanced error of a rival less ours, over sources (Student's t)."""
+    wide = _by_source(found)
+    return t_interval((wide[rival] - wide[ours]).to_numpy())
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Means over sources, a row an arm."""
+    wide, took = _by_source(found), found.groupby("arm")["took"].first()
+    rows = {}
+    for arm, title in ARMS.items():
+        own = wide[_TUNED] - wide[arm]
+        rows[title] = {
+            "balanced error": number(wide[arm].mean()),
+            "gain over tuned LA": "" if arm == _TUNED else in_words(gain(found, _TUNED, arm)),
+            "sources won": "" if arm == _TUNED else f"{int((own > 0).sum())} of {len(own)}",
+            "cost in trainings": number(took[arm], 1),
+        }
+    return pd.DataFrame(rows).T.rename_axis("method")
+
+
+def causes_table(found: pd.DataFrame) -> pd.DataFrame:
+    """What the search gains where a cause is taken away."""
+    rows = {cause: {"gain without it": in_words(gain(found, *arms))} for cause, arms in CAUSES.items()}
+    return pd.DataFrame(rows).T.rename_axis("cause")
+
+
+def sides_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Balanced error of the networks that searched, on either side of the split and at test."""
+    searches = [arm for arm in ARMS if found.loc[found["arm"] == arm, "test"].notna().all()]
+    columns = ("training", "validation", "test")
+    rows = {
+        ARMS[arm]: {column: number(_by_source(found, column)[arm].mean()) for column in columns} for arm in searches
+    }
+    return pd.DataFrame(rows).T.rename_axis("network of the search")
+
+
+def sources_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Balanced error by source."""
+    return _by_source(found)[list(ARMS)].T.map(number).rename(index=ARMS).rename_axis("method")
+
+
+def verdict(found: pd.DataFrame) -> str:
+    """Say which arms beat LA with a tuned tau."""
+    ours = [arm for arm in ARMS if arm.startswith("search")]
+    winners = [ARMS[arm] for arm in ours if gain(found, _TUNED, arm).low > 0]
+    told = listed(winners, most=len(winners)) if winners else "No search"
+    return f"{told} beats LA with a tuned tau, over {found['set'].nunique()} sources."
+
+
+def causes_page(cause_scores: pd.DataFrame, effort: Effort, **facts: Any) -> dict[str, Any]:
+    """Return what the page speaks of, beside its facts."""
+    found = cause_scores
+    return {
+        "verdict": verdict(found),
+        "methods": table(found),
+        "causes": causes_table(found),
+        "sides": sides_table(found),
+        "sources": sources_table(found),
+        "names": ", ".join(found["set"].unique()),
+        "taus": ", ".join(f"{tau:g}" for tau in TAUS),
+        "n_folds": FOLDS,
+    }
