@@ -92,12 +92,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def describe(self) -> Description:
-        """Describe the trained networks and the treatments of the imbalance.
-
-        Returns
-        -------
-        Description
-        """
+        """Describe the trained networks and the treatments of the imbalance."""
         ensemble = getattr(self, "ensemble_", None)
         if ensemble is None:
             return Description(balancing=self._balancing())
@@ -160,15 +155,7 @@ def _plain(labels: Any) -> Any:
 def training_device(name: str) -> str:
     """Return the torch device of a parameter ``device``, checked.
 
-    Parameters
-    ----------
-    name : str
-        ``"auto"`` uses CUDA if available, else the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the device is unknown or not available here.
+    ``"auto"`` is CUDA if available, else the CPU. Raises ValueError if the device is unknown or not here.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

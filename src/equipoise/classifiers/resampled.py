@@ -87,10 +87,7 @@ class ResampledClassifier(ClassifierWrapper):
     fit_only: ClassVar = ("sampler",)
     _keeps_rows = False
     _wrapped = "classifier"
-    _parameter_constraints = {
-        "sampler": [HasMethods(["fit_resample"])],
-        "classifier": [HasMethods(["fit", "predict"])],
-    }
+    _parameter_constraints = {"sampler": [HasMethods(["fit_resample"])], "classifier": [HasMethods(["fit", "predict"])]}
 
     def __init__(self, sampler: BaseEstimator, classifier: BaseEstimator) -> None:
         self.sampler = sampler
@@ -143,12 +140,7 @@ class ResampledClassifier(ClassifierWrapper):
         return routed
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of the metadata given to `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-        """
+        """Routes of the metadata given to `fit`."""
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 
