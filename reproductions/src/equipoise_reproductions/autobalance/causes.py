@@ -26,7 +26,7 @@ from equipoise.experiments.splits import Fold
 from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.losses.counts import log_priors
 from equipoise.progress import OnProgress
-from equipoise.reports.files import replace_file
+from equipoise.files import replace_file
 from equipoise.text import listed, number
 from equipoise_reproductions.autobalance.arms import TAUS
 from equipoise_reproductions.autobalance.splits import Networks, Rows
@@ -176,7 +176,12 @@ def _drawn(rows: Rows, draws: Sequence[CellDraws]) -> Iterator[Batch]:
 
 def la(counts: Tensor, tau: float = 1.0) -> Found:
     """Return what LA is as parameters."""
-    return {"offset": log_priors(counts.double(), tau).float()}
+    offset = log_priors(counts.double(), tau).float()
+    return {"offset": offset, "delta": torch.ones_like(offset)}
+
+
+def _loss(found: Found) -> ParametricCrossEntropy:
+    return ParametricCrossEntropy(offset=found["offset"], delta=found["delta"])
 
 
 def _moved(found: Found, start: Tensor, end: Tensor, share: float = 1.0) -> Found:
@@ -198,11 +203,11 @@ def scores(name: str, effort: Effort) -> pd.DataFrame:
         frames.append(pd.DataFrame({"arm": arm, "seed": tails.seeds, "error": errors, "took": took, **others}))
 
     def retrained(found: Found) -> list[float]:
-        return tails.errors(tails.trained(ParametricCrossEntropy(**found), whole))
+        return tails.errors(tails.trained(_loss(found), whole))
 
     add("none", tails.errors(tails.trained(ParametricCrossEntropy(), whole)), 1)
     by_tau = {tau: retrained(la(counts, tau)) for tau in TAUS}
-    trials = {tau: tails.trained(ParametricCrossEntropy(**la(of_split, tau)), tails.trains) for tau in TAUS}
+    trials = {tau: tails.trained(_loss(la(of_split, tau)), tails.trains) for tau in TAUS}
     add("la", by_tau[1.0], 1)
     judged = {f"la-tuned-{m}": tails.more(m) for m in MULTIPLES}
     for arm, judges in judged.items():
