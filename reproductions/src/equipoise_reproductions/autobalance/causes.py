@@ -24,16 +24,16 @@ from equipoise.bilevel.cell_draws import CellDraws
 from equipoise.bilevel.inner import Batch
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.statistics import Interval, t_interval
+from equipoise.files import replace_file
 from equipoise.losses.counts import log_priors
 from equipoise.progress import OnProgress
-from equipoise.files import replace_file
 from equipoise.text import listed, number
 from equipoise_reproductions.autobalance.arms import TAUS
 from equipoise_reproductions.autobalance.splits import Networks, Rows
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
 from equipoise_reproductions.claims import in_words
 
-SOURCES = {**SETS, "satimage": "satimage_multiclass", "segment": "segment_multiclass"}
+SOURCES = {"optdigits": SETS["optdigits"], "satimage": "satimage_multiclass", "segment": "segment_multiclass"}
 MULTIPLES, MANY, FOLDS = (1, 2, 5, 10), 8, 3
 _BATCH, _FRESH, _LARGEST = 64, 100, 4000
 _SEARCH, _TUNED = "search-1", "la-tuned-1"
