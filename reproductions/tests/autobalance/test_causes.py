@@ -7,7 +7,7 @@ import torch
 
 from equipoise.losses.counts import log_priors
 from equipoise_reproductions.autobalance import causes
-from equipoise_reproductions.autobalance.causes import Effort, Tails
+from equipoise_reproductions.autobalance.spare import FOLDS, Effort, Tails
 from equipoise_reproductions.autobalance.splits import Rows
 
 from .conftest import digits, fold
@@ -33,7 +33,7 @@ def test_more_validation_rows_of_rare_classes_come_from_spare_ones(tails):
 
 
 def test_folds_share_the_rows(tails):
-    folds = [tails.fold(number) for number in range(causes.FOLDS)]
+    folds = [tails.fold(number) for number in range(FOLDS)]
     for seed, part in enumerate(tails.parts):
         judges = np.concatenate([judges[seed] for _, judges in folds])
         lonely = np.bincount(tails.rows.y[part], minlength=10) == 1
