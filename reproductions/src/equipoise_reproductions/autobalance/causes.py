@@ -90,8 +90,8 @@ def searched(tails: Tails, trains: Parts, judges: Parts, n_batches: int = 1, shi
         seen.append(batch)
         if search.due() and len(seen) == n_batches:
             search.step(list(seen), _drawn(rows, draws))
-    loss = search.retraining_loss()
-    return {"offset": loss.offset, "delta": loss.delta}, networks
+    found = [each.parameters for each in search.found()]
+    return {part: torch.from_numpy(np.stack([f[part] for f in found])) for part in ("offset", "delta")}, networks
 
 
 def _drawn(rows: Rows, draws: Sequence[CellDraws]) -> Iterator[Batch]:
