@@ -12,7 +12,8 @@ from equipoise.text import called, counted, listed, seconds
 LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
-_FIRST = (named.AUTO, "none", "gbdt", "la", named.AUTO_IMAGES)  # what the others are compared with
+_FIRST = (named.AUTO, "none", "gbdt", "la")  # what the others are compared with
+_PAIR_OF_IMAGES = ("none", named.AUTO_IMAGES)  # first at any cost: the treatment that leads where steps are few
 _LEAST_STEPS_OF_IMAGES = 7  # the two get where the time carries no more
 _ENOUGH_OF_IMAGES = 0.5  # of their few gradient steps, which two recipes get before a third one is compared
 _WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
@@ -177,8 +178,11 @@ class Schedule:
 
     def order(self, recipes: Sequence[str]) -> list[str]:
         """Return recipes in the order in which they run: the cheapest first, with a lead for what tells most."""
+        pair = _PAIR_OF_IMAGES if named.AUTO_IMAGES in recipes else ()
 
         def place(recipe: str) -> tuple[float, int]:
+            if recipe in pair:
+                return 0.0, pair.index(recipe)
             seconds = self.cell(recipe, LEAST_SHARE)
             return (seconds / _WORTH, _FIRST.index(recipe)) if recipe in _FIRST else (seconds, len(_FIRST))
 

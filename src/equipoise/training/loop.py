@@ -27,7 +27,7 @@ from equipoise.training.task import Settings, Task
 
 _TELLS = 1.0  # seconds between reports of steps
 _SEEN = 0.35  # of the time limit, which tells whether all steps can be made
-_BEHIND = 0.07  # share of all steps that may be missing from those due by then, also at the end
+_BEHIND = 0.1  # share of all steps that may be missing from those due by then, also at the end
 _MOMENT = 1e-9  # seconds
 
 
