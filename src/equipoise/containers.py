@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 def as_array(values: Any) -> Any:
     """Return a torch tensor as an array, from any device and with gradients or not; anything else as it is.
 
-    Raises
-    ------
-    TypeError
-        For a lazy frame of polars.
+    Raises TypeError for a lazy frame of polars.
 
-    Examples
-    --------
     >>> import torch
-    >>> from equipoise.containers import as_array
     >>> as_array(torch.tensor([1.5, 2.5]))
     array([1.5, 2.5], dtype=float32)
     """
@@ -34,26 +28,10 @@ def as_array(values: Any) -> Any:
 def readable(values: Any) -> Any:
     """Return rows or labels in a container that scikit-learn and imbalanced-learn read.
 
-    Parameters
-    ----------
-    values : array-like, sparse matrix, torch tensor, or data frame or series of any library
-        Rows or labels.
+    Data frames come as pandas', tensors and series as arrays, numbers among objects or in foreign byte order as numbers
+    of the machine; other containers as they are. Raises TypeError for a lazy frame.
 
-    Returns
-    -------
-    object
-        Data frames of pandas; tensors and series as arrays; numbers among objects or in foreign byte order as numbers
-        of the machine. Other containers come back as they are.
-
-    Raises
-    ------
-    TypeError
-        For a lazy frame.
-
-    Examples
-    --------
     >>> import polars as pl
-    >>> from equipoise.containers import readable
     >>> readable(pl.DataFrame({"a": [1.5, 2.5]})).mean().to_dict()
     {'a': 2.0}
     """
@@ -113,10 +91,7 @@ def check_one_kind(labels: NDArray[Any]) -> None:
 def restored(values: Any, given: Any) -> Any:
     """Return rows or labels that came from `readable` in the container that was given.
 
-    Examples
-    --------
     >>> import polars as pl
-    >>> from equipoise.containers import readable, restored
     >>> given = pl.Series("y", [1, 0])
     >>> restored(readable(given)[:1], given).to_list()
     [1]

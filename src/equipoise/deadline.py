@@ -8,20 +8,6 @@ from collections.abc import Callable
 class Deadline:
     """A time limit that begins when it is made.
 
-    Parameters
-    ----------
-    limit : float
-        Seconds.
-    clock : callable, default=time.monotonic
-        ``() -> seconds``.
-    in_minutes : bool, default=False
-        Whether the user gave it on the command line, in minutes, or in Python, in seconds.
-    since : float, optional
-        Reading of the clock at which it began; by default now.
-
-    Examples
-    --------
-    >>> from equipoise.deadline import Deadline
     >>> now = 100.0
     >>> deadline = Deadline(60.0, clock=lambda: now)
     >>> now += 45.0

@@ -13,51 +13,28 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Description:
-    """A fitted classifier in words and numbers.
+    """A fitted classifier in words and numbers."""
 
-    Attributes
-    ----------
-    nature : tuple of str
-        Sentences on what the classifier consists of.
-    balancing : tuple of str
-        Names of treatments under which it sees its classes as more even than they are.
-    decision : dict or None
-        How it draws the line between classes, as json holds it; of interest where no classifier around it decides.
-    correction : dict or None
-        Class priors that its probabilities are corrected from and to, by label.
-    priors : dict or None
-        Class priors under which its probabilities hold, by label.
-    """
-
-    nature: tuple[str, ...] = ()
-    balancing: tuple[str, ...] = ()
+    nature: tuple[str, ...] = ()  # sentences on what the classifier consists of
+    balancing: tuple[str, ...] = ()  # names of treatments under which it sees its classes as more even than they are
+    # how it draws the line between classes, as json holds it; of interest where no classifier around it decides
     decision: dict[str, Any] | None = None
+    # class priors that its probabilities are corrected from and to, by label
     correction: dict[str, dict[str, float]] | None = None
-    priors: dict[str, float] | None = None
+    priors: dict[str, float] | None = None  # class priors under which its probabilities hold, by label
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """How a classifier decides: by offsets, by costs, by alarms, or for the most probable class.
+    """How a classifier decides: by offsets, by costs, by alarms, or for the most probable class."""
 
-    Attributes
-    ----------
-    offsets : ndarray of shape (K,) or None
-        Added to log probabilities; the largest sum decides.
-    costs : ndarray of shape (K, K) or None
-        A row a true class, a column a decided class; the lowest expected cost decides.
-    positive : int or None
-        Position of the class to raise an alarm for; the most probable of the others where there is none.
-    threshold : float or None
-        Probability of the positive class above which there is an alarm.
-    capacity : int or None
-        Or else, rows of a batch with an alarm: those where the positive class is most probable.
-    """
-
-    offsets: NDArray[Any] | None = None
+    offsets: NDArray[Any] | None = None  # (K,): added to log probabilities; the largest sum decides
+    # (K, K): a row a true class, a column a decided class; the lowest expected cost decides
     costs: NDArray[Any] | None = None
+    # position of the class to raise an alarm for; the most probable of the others where there is none
     positive: int | None = None
-    threshold: float | None = None
+    threshold: float | None = None  # probability of the positive class above which there is an alarm
+    # or else, rows of a batch with an alarm: those where the positive class is most probable
     capacity: int | None = None
 
 
@@ -80,8 +57,6 @@ class Describes(Protocol):
 def by_label(classes: NDArray[Any], values: NDArray[Any]) -> dict[str, Any]:
     """Return values by the labels that they are of, as text.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> by_label(np.array([0, 1]), np.array([0.9, 0.1]))
     {'0': 0.9, '1': 0.1}
@@ -92,8 +67,6 @@ def by_label(classes: NDArray[Any], values: NDArray[Any]) -> dict[str, Any]:
 def name_of(part: Any) -> str:
     """Return the name of a part, of a class, or of what a partial call makes.
 
-    Examples
-    --------
     >>> name_of(partial(dict, a=1)), name_of(dict), name_of({})
     ('dict', 'dict', 'dict')
     """
@@ -119,8 +92,6 @@ def python_lines(
     The file is read like the one fitted on, by options of `read_table`, each cell as it stands: the model knows the
     formats. Without options, nothing is known of a file. ``trusted`` is whether `load` asks for trust.
 
-    Examples
-    --------
     >>> print(*python_lines("model", "new.csv", {"delimiter": ";", "encoding": None}), sep="\n")
     from equipoise import load
     from equipoise.tables import read_table

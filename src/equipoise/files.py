@@ -13,13 +13,7 @@ TABLE_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 
 def check_input(path: Path) -> None:
-    """Refuse a path that is no file.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError
-        The message names files like it.
-    """
+    """Refuse a path that is no file."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file in it.")
     if path.exists():
@@ -33,12 +27,7 @@ def check_input(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder to write to that is a file, or would lie in one.
-
-    Raises
-    ------
-    NotADirectoryError
-    """
+    """Refuse a folder to write to that is a file, or would lie in one."""
     taken = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not taken.is_dir():
         raise NotADirectoryError(f"{taken} is a file: choose another folder (--out).")
@@ -47,10 +36,7 @@ def check_folder(path: Path) -> None:
 def table_files(folder: Path) -> list[Path]:
     """Return the text or parquet files of a folder without folders or images, by name; none where it is no such table.
 
-    Raises
-    ------
-    ValueError
-        If the files are of several formats.
+    Raises ValueError if the files are of several formats.
     """
     found = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))]
     if any(path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS for path in found):
@@ -72,12 +58,7 @@ def is_mapped(folder: Path) -> bool:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a path where no file can be written.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError, PermissionError
-    """
+    """Refuse a path where no file can be written."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file in it.")
     if not path.parent.is_dir():
@@ -100,13 +81,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
     If it ends in an error, the file stays as it was, and the draft is removed.
 
-    Parameters
-    ----------
-    path : Path
-        File to write or replace; the draft lies in a folder of its own beside it.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "notes.txt"
@@ -120,3 +94,9 @@ def replacing(path: Path) -> Iterator[Path]:
         draft = Path(folder) / path.name
         yield draft
         os.replace(draft, path)
+
+
+def replace_file(path: Path, content: str) -> None:
+    """Write a text file; nothing is left behind if that fails."""
+    with replacing(path) as draft:
+        draft.write_text(content, encoding="utf-8", newline="\n")

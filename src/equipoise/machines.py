@@ -30,21 +30,11 @@ _SECONDS = 15.0  # for a cluster to answer
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a `backend`.
+    """The workers of a `backend`."""
 
-    Attributes
-    ----------
-    send : callable
-        ``(pickled call) -> future``.
-    n_workers : callable
-        ``() -> int``, the current number.
-    killed : tuple of exception types
-        Errors of a task whose workers died again and again.
-    """
-
-    send: Callable[[bytes], Future[Any]]
-    n_workers: Callable[[], int]
-    killed: tuple[type[Exception], ...]
+    send: Callable[[bytes], Future[Any]]  # ``(pickled call) -> future``
+    n_workers: Callable[[], int]  # ``() -> int``, the current number
+    killed: tuple[type[Exception], ...]  # errors of a task whose workers died again and again
 
     def run(
         self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], ends: float = math.inf
@@ -53,10 +43,7 @@ class Cluster:
 
         At the time ``ends`` of `time.monotonic`, what still runs is given up, as a `TimeoutError`.
 
-        Raises
-        ------
-        ConnectionError
-            If the cluster cannot be reached any more.
+        Raises ConnectionError if the cluster cannot be reached any more.
         """
         waiting, sent = iter(enumerate(jobs)), dict[Future[Any], int]()
 

@@ -7,8 +7,6 @@ from typing import Any, Self
 class Parametrized:
     """Base of parts whose constructor stores its arguments: `sklearn.base.clone` and ``set_params`` work on them.
 
-    Examples
-    --------
     >>> from equipoise import ReMix
     >>> ReMix(alpha=0.2).set_params(alpha=0.4)
     ReMix(alpha=0.4)
@@ -21,10 +19,7 @@ class Parametrized:
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name.
 
-        Raises
-        ------
-        ValueError
-            If a name is not a parameter.
+        Raises ValueError if a name is not a parameter.
         """
         names = self.get_params()
         for name, value in params.items():

@@ -36,22 +36,10 @@ def side_by_side(
     process. Unfinished jobs go to a new pool; if that dies as well, to one process after the other, where each has more
     memory and a death has a known cause.
 
-    Parameters
-    ----------
-    function : callable
-    jobs : sequence of tuple
-        Arguments, a tuple a job.
-    n_jobs : int
-        Number of processes of this machine; 1 calls the function in this process.
-    seconds : float, optional
-        Time limit, after which processes are ended and no job begins. A job in this process is not ended.
-
-    Yields
-    ------
-    number : int
-        Number of the job, in the order of completion; without those that had not begun at the time limit.
-    outcome : object or Exception
-        `ChildProcessError` if the process of the job died again when it ran alone, `TimeoutError` if it was ended.
+    Jobs are tuples of arguments; ``n_jobs=1`` calls the function in this process, and does not end it. After
+    ``seconds`` processes are ended and no job begins. Yields number and outcome of each job that had begun, in the
+    order of completion: `ChildProcessError` if its process died again when it ran alone, `TimeoutError` if it was
+    ended.
     """
     ends = math.inf if seconds is None else time.monotonic() + seconds
     if (cluster := cluster_in_use()) is not None:
@@ -70,10 +58,7 @@ def side_by_side(
 def in_time(function: Callable[..., T], *arguments: Any, seconds: float) -> T:
     """Call a function in a process of this machine that is ended at a time limit.
 
-    Raises
-    ------
-    TimeoutError
-        If it took longer; also errors of the function.
+    Raises TimeoutError if it took longer, and errors of the function.
     """
     ends = time.monotonic() + seconds
     with _workers_ended(ends):

@@ -45,14 +45,7 @@ _STALLED = 2.0  # times the mean time of a step without one, after which the pac
 
 
 class ProgressBars:
-    """What is being done and the time that it still needs: a bar a kind of work, or lines where there is no terminal.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-    deadline : Deadline, optional
-        Its time left is shown, too.
-    """
+    """What is being done and the time that it still needs: a bar a kind of work, or lines without a terminal."""
 
     def __init__(self, console: "Console", deadline: Deadline | None = None) -> None:
         self._console, self._deadline = console, deadline

@@ -20,13 +20,8 @@ T = TypeVar("T", bound=Named)
 class Registry(Mapping[str, T], Generic[T]):
     """Mapping from names to records, in the order in which they came.
 
-    Parameters
-    ----------
-    kind : str
-        A word for the records in errors, such as "recipe".
-    records : iterable
-    group : str
-        Group of entry points, each of which is a record; loaded when the mapping is first read.
+    ``kind`` is a word for the records in errors, such as "recipe"; each entry point of ``group`` is a record, loaded
+    when the mapping is first read.
     """
 
     def __init__(self, kind: str, records: Iterable[T], group: str) -> None:
@@ -37,10 +32,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def register(self, record: T) -> T:
         """Add a record.
 
-        Raises
-        ------
-        ValueError
-            If the name is taken or not plain.
+        Raises ValueError if the name is taken or not plain.
         """
         if record.name in self._records:
             raise ValueError(f"There is a {self._kind} {record.name!r} already: choose another name.")

@@ -10,16 +10,8 @@ _MISSING = "–"
 def listed(words: Iterable[object], last: str = "and", most: int | None = None) -> str:
     """Join words as in a sentence.
 
-    Parameters
-    ----------
-    words : iterable
-    last : str, default="and"
-        Word before the last one.
-    most : int, optional
-        Words to show; of the others, their number. None shows all.
+    Of more than ``most`` words the number of the others is told.
 
-    Examples
-    --------
     >>> listed(["smote", "under", "remix"])
     'smote, under and remix'
     >>> listed([1, 2], last="or"), listed(range(9), most=3)
@@ -34,8 +26,6 @@ def listed(words: Iterable[object], last: str = "and", most: int | None = None) 
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:
     """Return the names like one that is not there, however their letters are cased, the nearest first.
 
-    Examples
-    --------
     >>> near_names("Vorschäden", ["Vorschaeden", "alter "]), near_names("Alter", ["Vorschaeden", "alter "])
     (['Vorschaeden'], ['alter '])
     """
@@ -46,8 +36,6 @@ def near_names(wanted: str, names: Sequence[str]) -> list[str]:
 def counted(n: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun.
 
-    Examples
-    --------
     >>> counted(1, "repeat"), counted(1200, "row"), counted(0, "class", "classes")
     ('1 repeat', '1,200 rows', '0 classes')
     """
@@ -57,8 +45,6 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
 def called(recipe: str) -> str:
     """Return the name of a recipe for a sentence, in which a bare "none" would read as no recipe at all.
 
-    Examples
-    --------
     >>> called("none"), called("smote")
     ("'none'", 'smote')
     """
@@ -68,8 +54,6 @@ def called(recipe: str) -> str:
 def number(value: float, digits: int = 3) -> str:
     """Write a number to so many decimals, with a true minus sign; a dash where there is none.
 
-    Examples
-    --------
     >>> number(-0.12345), number(float("nan"))
     ('−0.123', '–')
     """
@@ -81,8 +65,6 @@ def number(value: float, digits: int = 3) -> str:
 def probability(value: float) -> str:
     """Write a probability to three decimals, or as many as show two digits of its distance to 0 or 1.
 
-    Examples
-    --------
     >>> probability(0.5), probability(0.0064086), probability(0.99998)
     ('0.500', '0.0064', '0.999980')
     """
@@ -93,8 +75,6 @@ def probability(value: float) -> str:
 def p_value(value: float) -> str:
     """Write a p-value, to three decimals; what is below the least of them as such.
 
-    Examples
-    --------
     >>> p_value(0.0132), p_value(0.00001)
     ('0.013', '<0.001')
     """
@@ -115,8 +95,6 @@ def between(low: float, high: float) -> str:
 def count(value: float) -> str:
     """Write a count with separators, and a mean of counts to one decimal.
 
-    Examples
-    --------
     >>> count(12345.0), count(2.5)
     ('12,345', '2.5')
     """
@@ -126,8 +104,6 @@ def count(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share to about two digits, so that a rare class is never 0%.
 
-    Examples
-    --------
     >>> percent(0.104), percent(0.00172), percent(1.0)
     ('10%', '0.17%', '100%')
     """
@@ -140,8 +116,6 @@ def percent(share: float) -> str:
 def seconds(value: float) -> str:
     """Write a length of time.
 
-    Examples
-    --------
     >>> seconds(0.2), seconds(75), seconds(4000), seconds(0.0001)
     ('0.20 s', '1 min 15 s', '1 h 6 min', '<0.01 s')
     """

@@ -117,10 +117,8 @@ class MLflowTracker:
 
 def _parameters(comparison: Comparison) -> dict[str, object]:
     protocol = comparison.protocol
-    named = {
-        name: getattr(protocol, name)
-        for name in ("n_folds", "n_repeats", "n_members", "max_steps", "random_state", "decision")
-    }
+    names = ("n_folds", "n_repeats", "n_members", "max_steps", "random_state", "decision")
+    named = {name: getattr(protocol, name) for name in names}
     problem = {name: comparison.problem[name] for name in ("n_rows", "classes", "counts")}
     versions = {f"version.{name}": version for name, version in comparison.versions.items()}
     return {

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import replace_file
 from equipoise.progress import OnProgress
-from equipoise.reports.files import replace_file
 from equipoise_reproductions.claims import as_markdown
 from equipoise_reproductions.data import write_frames
 from equipoise_reproductions.page import write_page

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise.reports.files import replace_file
+from equipoise.files import replace_file
 from equipoise_reproductions.claims import Claim, Statement
 
 

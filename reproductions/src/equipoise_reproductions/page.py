@@ -17,7 +17,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from equipoise import __version__
-from equipoise.reports.files import replace_file
+from equipoise.files import replace_file
 from equipoise.reports.svg import drawing, inline
 from equipoise.reports.text import clean
 from equipoise.text import number

@@ -138,20 +138,8 @@ def _drawn_from_pool(classes: ClassRows, generator: torch.Generator | None) -> t
 def with_neighbours(x: Tensor, labels: Tensor, mixture: Mixture, depth: int | None = None) -> Mixture:
     """Replace ranks of neighbours by positions in the batch.
 
-    Parameters
-    ----------
-    x : Tensor of shape (..., B, *features), floating
-    labels : Tensor of shape (..., B), integer
-        Labels of the draw.
-    mixture : Mixture of tensors of shape (..., B)
-        Output of `BatchSMOTE.draw`, or of several.
-    depth : int, optional
-        Largest possible rank; by default that of the mixture.
-
-    Returns
-    -------
-    Mixture
-        The same, with ``second`` the position of the neighbour of that rank, ties broken arbitrarily.
+    Ranks are those of `BatchSMOTE.draw`, at most ``depth`` (by default the largest of the mixture); ties are broken
+    arbitrarily. x is (..., B, *features), labels and mixture are (..., B).
     """
     if depth is None:
         depth = int(mixture.second.max()) if labels.numel() else 0

@@ -9,18 +9,8 @@ from equipoise.batches.chance import uniform
 class ClassRows:
     """The rows of each class of each batch: ``order[start[k] : start[k] + count[k]]``.
 
-    Parameters
-    ----------
-    labels : Tensor of shape (..., B), integer
-        Class of each row of each batch.
-    num_classes : int, optional
-        K; by default one more than the largest label.
-
-    Attributes
-    ----------
-    order : Tensor of shape (..., B), int64
-        Positions within the batch, class after class.
-    count, start : Tensor of shape (..., K), int64
+    Labels and ``order``, which holds positions class after class, are (..., B); ``count`` and ``start`` are (..., K), K
+    by default one more than the largest label.
     """
 
     def __init__(self, labels: Tensor, num_classes: int | None = None) -> None:

@@ -61,18 +61,7 @@ def weighted(mixture: Mixture, weight: Tensor) -> tuple[Mixture, Tensor]:
     The loss of a mixed row is ``s w_i l(y_i) + (1 - s) w_j l(y_j)`` with s the share of labels. For a loss that is
     linear in the labels this is ``W l(t y_i + (1 - t) y_j)`` with ``W = s w_i + (1 - s) w_j`` and ``t = s w_i / W``.
 
-    Parameters
-    ----------
-    mixture : Mixture of tensors of shape (..., B)
-    weight : Tensor of shape (..., B)
-        Weight of each row of the batch.
-
-    Returns
-    -------
-    mixture : Mixture
-        With t as its share of labels.
-    weight : Tensor of shape (..., B)
-        W, the weight of each mixed row.
+    Returns the mixture with t as its share of labels, and W, of shape (..., B).
     """
     share = mixture.of_labels
     of_first = share * take_rows(weight, mixture.first)

@@ -234,10 +234,7 @@ class Augmentation(Protocol):
 def augmented(between: Between, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
     """Call an augmentation, ours or any function of rows.
 
-    Raises
-    ------
-    TypeError
-        If it does not return as many floating rows.
+    Raises TypeError if it does not return as many floating rows.
     """
     rows = between.rows(x, y, generator=generator) if isinstance(between, Augmentation) else between(x)
     if not isinstance(rows, Tensor) or not rows.is_floating_point() or len(rows) != len(x):
@@ -264,17 +261,7 @@ def transformed(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Call any transform of a batch whose rows may have weights.
 
-    Parameters
-    ----------
-    transform : BatchTransform
-    x : Tensor of shape (B, *features)
-    y : Tensor of shape (B,), integer, or (B, K), floating
-    weight : Tensor of shape (B,), optional
-
-    Raises
-    ------
-    ValueError
-        If rows have weights, and the transform changes labels but has no parameter ``weight``.
+    Raises ValueError if rows have weights, and the transform changes labels but has no parameter ``weight``.
     """
     if weight is None:
         return (*_parts(transform, transform(x, y), 2), None)

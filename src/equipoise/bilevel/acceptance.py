@@ -20,17 +20,10 @@ class NotAbove:
     """Accept a step unless its objective exceeds that of the last accepted step, with a tolerance.
 
     Algorithm 1, lines 6 to 8, with a tolerance of 0: ties are accepted.
-
-    Attributes
-    ----------
-    tolerance : float
-        Largest rise, as a share of the last objective.
-    start : float
-        Objective before the first step: 10 as printed.
     """
 
-    tolerance: float = 0.0
-    start: float = np.inf
+    tolerance: float = 0.0  # largest rise, as a share of the last objective
+    start: float = np.inf  # objective before the first step: 10 as printed
 
     def accepts(self, value: float, restart: Restart) -> bool:
         """See `Acceptance`."""

@@ -21,13 +21,6 @@ def as_batch(batch: Any) -> Batch:
     keyword arguments of the network.
 
     Class indices may be of any integer type; those of rows that do not count, -100, get weight 0.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    TypeError
-        If its parts are no tensors.
     """
     if isinstance(batch, Mapping):
         rest = dict(batch)
@@ -66,12 +59,7 @@ def _counted(batch: Batch) -> Batch:
 class BatchSource:
     """Training or validation batches of outer steps; a pass over a loader continues from step to step.
 
-    Parameters
-    ----------
-    name : str
-        Name of the argument, for errors.
-    n_batches : int
-        Number of batches of an outer step.
+    ``name`` is that of the argument, for errors.
     """
 
     def __init__(self, name: str, n_batches: int) -> None:
@@ -82,10 +70,7 @@ class BatchSource:
     def take(self, batches: Iterable[Any]) -> list[Batch]:
         """Take the next batches; at the end of a pass over a list or loader, the next pass begins.
 
-        Raises
-        ------
-        ValueError
-            If there are too few batches.
+        Raises ValueError if there are too few.
         """
         if batches is not self._of:
             self._of, self._going = batches, iter(batches)

@@ -23,15 +23,7 @@ _PLAIN_OF_NETWORK = ("vectorized", "seconds", "n_steps", "stopped_by", "history"
 def save_search(path: Path, request: str, restarts: Sequence[Restart], records: Sequence[Record]) -> None:
     """Write the state of a search; an existing file is replaced atomically.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder must exist.
-    request : str
-        Description of the search, compared by `load_search`.
-    restarts : sequence of Restart
-    records : sequence of dict
-        Records of the steps.
+    ``request`` says what is searched; `load_search` compares it.
     """
     arrays: dict[str, Any] = {}
     states = []
@@ -54,20 +46,8 @@ def save_search(path: Path, request: str, restarts: Sequence[Restart], records: 
 def load_search(path: Path, request: str, restarts: Sequence[Restart], pattern: nn.Module | None) -> list[Record]:
     """Set restarts to the state of a search, and return the records of its steps.
 
-    Parameters
-    ----------
-    path : Path
-        File of `save_search`.
-    request : str
-    restarts : sequence of Restart
-        New restarts of the same problems, from `equipoise.bilevel.row_search.new_restart`.
-    pattern : nn.Module or None
-        The module of the networks' weights; None for the multi-layer perceptron.
-
-    Raises
-    ------
-    ValueError
-        If the file holds another search, or no search.
+    The restarts are new ones of the same problems; ``pattern`` is the module of the weights, None for the perceptron.
+    Raises ValueError for the file of another search, or of none.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -102,15 +82,7 @@ def resumed(
 ) -> tuple[list[Record], Callable[[int, int], None]]:
     """Go on where a file ends, if there is one: return the records of its steps, and what keeps each step to come.
 
-    Parameters
-    ----------
-    path : Path or None
-        None keeps nothing.
-    request, pattern : callable
-        Return what `save_search` and `load_search` take; called if needed.
-    restarts : sequence of Restart
-    on_step : callable
-        Called with the numbers of steps done and at most, before a step is kept.
+    Without a path nothing is kept. ``on_step`` is called with the steps done and at most, before a step is kept.
     """
     said, records = "", list[Record]()
     if path is not None:

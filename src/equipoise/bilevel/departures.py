@@ -15,19 +15,8 @@ _MOMENTUM = 0.9
 class Departures:
     """Departures from the start, and the parameters that they give.
 
-    Parameters
-    ----------
-    parameters : LossParameters
-    learning_rate : float
-        Largest length of a step of each kind of parameter.
-    grouped : bool
-        Whether there are groups; else parameters have no axis for them.
-
-    Attributes
-    ----------
-    now : dict of Tensor
-    values : dict of Tensor
-        The parameters now.
+    ``learning_rate`` is the largest length of a step of each kind of parameter. ``now`` holds the departures,
+    ``values`` the parameters.
     """
 
     def __init__(self, parameters: LossParameters, learning_rate: float, grouped: bool) -> None:

@@ -24,18 +24,7 @@ def losses_on(
 ) -> list[NDArray[np.float64]]:
     """Loss of each network on each of its rows.
 
-    Parameters
-    ----------
-    networks : sequence of TrainedNetwork
-        R networks of one architecture.
-    tables : sequence of ndarray of shape (n_r, *features)
-    codes : sequence of ndarray of shape (n_r,)
-    n_classes : int
-    loss : as `equipoise.losses.row_losses` takes it
-
-    Returns
-    -------
-    list of ndarray of shape (n_r,)
+    R networks of one architecture have R tables (n_r, *features) and codes (n_r,).
     """
     stack = FittedEnsemble(networks, np.arange(n_classes)).to_module()
     dtype = next(stack.parameters()).dtype

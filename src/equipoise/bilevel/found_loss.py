@@ -37,15 +37,7 @@ class FoundLoss:
 
 
 class FoundTreatment:
-    """Losses and rows of a stack whose replicas each train with their own result.
-
-    Parameters
-    ----------
-    found : sequence of FoundLoss
-        One a replica.
-    training : InnerTraining
-    augmentation : SearchedAugmentation or None
-    """
+    """Losses and rows of a stack whose replicas each train with their own result."""
 
     def __init__(
         self, found: Sequence[FoundLoss], training: InnerTraining, augmentation: SearchedAugmentation | None

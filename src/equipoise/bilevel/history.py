@@ -19,17 +19,8 @@ class History:
 
     A search of very many steps and parameters keeps every second, fourth, ... step, and the last.
 
-    Parameters
-    ----------
-    values : callable
-        Departures to the parameters of the loss.
-    steps : sequence of int
-        Training steps made before each entry.
-    departures : sequence of dict of Tensor
-    measured : sequence of dict of Tensor
-        `MEASURES` of each outer step; the start has none.
-    n_outer_steps, every : int
-        Outer steps so far, and outer steps between kept entries.
+    ``values`` turns departures into parameters; ``measured`` holds the `MEASURES` of each outer step, none of the
+    start.
     """
 
     def __init__(

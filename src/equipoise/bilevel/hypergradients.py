@@ -22,21 +22,11 @@ from equipoise.bilevel.vectors import Named, flat, gradients, leaves
 
 
 class Hypergradient(NamedTuple):
-    """Derivative of an outer objective, and how it was found.
+    """Derivative of an outer objective, and how it was found."""
 
-    Attributes
-    ----------
-    alpha : dict of Tensor
-        Derivative of the outer objective by each outer parameter.
-    residual : Tensor of shape (...)
-        ``|H p - v| / |v|``, one a replica; NaN if unknown.
-    n_products : int
-        Products with the curvature in the solver.
-    """
-
-    alpha: Named
-    residual: Tensor
-    n_products: int
+    alpha: Named  # derivative of the outer objective by each outer parameter
+    residual: Tensor  # (...): ``|H p - v| / |v|``, one a replica; NaN if unknown
+    n_products: int  # products with the curvature in the solver
 
 
 def hypergradient(
@@ -52,38 +42,14 @@ def hypergradient(
 ) -> Hypergradient:
     """Differentiate an outer objective by outer parameters, through the weights that solve an inner problem.
 
-    Parameters
-    ----------
-    problem : InnerProblem
-        Any network and loss.
-    theta : dict of Tensor
-        Weights, near a minimiser of the inner loss; with a leading replica axis each if ``lead=1``.
-    alpha : dict of Tensor
-        Outer parameters, of any shapes.
-    batches : sequence of Batch
-        Training rows of the inner loss, taken together.
-    v : Tensor of shape (..., n)
-        Gradient of the outer objective by theta, its tensors end to end; see `outer_gradient`.
-    solver : Solver
-        Such as ``ConjugateGradient()``.
-    lead : {0, 1}, default=0
-        Number of replica axes.
-    summed : callable, optional
-        Sums a tensor over processes with different batches.
+    The weights theta are near a minimiser of the inner loss of all batches together; v is the gradient of the outer
+    objective by theta, its tensors end to end (`outer_gradient`). With ``lead=1``, theta, alpha and v have a leading
+    replica axis. ``summed`` sums a tensor over processes with different batches. The result is without any direct
+    derivative of the outer objective by alpha.
 
-    Returns
-    -------
-    Hypergradient
-        Without any direct derivative of the outer objective by alpha.
-
-    Examples
-    --------
     The best ridge penalty of a mean: theta minimises ``(theta - 3)^2 / 2 + alpha theta^2 / 2``, so it is
     ``3 / (1 + alpha)``; the outer objective is ``(theta - 2)^2 / 2``.
 
-    >>> import torch
-    >>> from equipoise.bilevel.hypergradients import hypergradient
-    >>> from equipoise.bilevel.inner import Batch, InnerProblem
     >>> from equipoise.bilevel.solvers import ConjugateGradient
     >>> problem = InnerProblem(
     ...     outputs=lambda theta, alpha, batch: theta["theta"].expand(1, 1),
@@ -115,24 +81,8 @@ def outer_gradient(
     Losses are summed by cell (class and group) over all batches first, so that the objective is that of all rows, not a
     mean over batches. A row of weight w counts as w rows.
 
-    Parameters
-    ----------
-    losses : callable
-        ``(theta, batch) -> losses`` of rows, ``(..., B)``.
-    objective : OuterObjective
-    theta : dict of Tensor
-    batches : sequence of Batch
-        Validation rows, with class indices as targets.
-    shape : (int, int)
-        Numbers K of classes and G of groups, 1 without groups.
-    lead, summed
-        As in `hypergradient`.
-
-    Returns
-    -------
-    gradient : Tensor of shape (..., n)
-    value : Tensor of shape (...)
-        Of the objective, one a replica.
+    Targets of the batches are class indices; ``shape`` is (K classes, G groups), G = 1 without groups; ``lead`` and
+    ``summed`` as in `hypergradient`. Returns the gradient (..., n) and the value of the objective, one a replica.
     """
     *others, last = batches
     with torch.no_grad():

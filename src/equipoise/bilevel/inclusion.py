@@ -18,16 +18,9 @@ _ROWS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Inclusion:
-    """Probability of a row as a function of its score alone: ``min(1, base + scale * score)``.
+    """Probability of a row as a function of its score alone: ``min(1, base + scale * score)``."""
 
-    Attributes
-    ----------
-    base : float
-        Least probability.
-    scale : float
-    """
-
-    base: float
+    base: float  # least probability
     scale: float
 
     def of(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -38,19 +31,9 @@ class Inclusion:
 def inclusion_for(scores: NDArray[np.floating], size: int, floor: float) -> Inclusion:
     """Return the probabilities of which the sum is a number of rows.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-        Positive.
-    size : int
-        From 1 to n.
-    floor : float
-        Share of the size that is drawn uniformly, from 0 to 1: weights of rows are at most ``n / (floor * size)``.
+    Scores (n,) are positive. ``floor`` is the share of the size that is drawn uniformly, so that weights of rows are at
+    most ``n / (floor * size)``.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.bilevel.inclusion import inclusion_for
     >>> inclusion_for(np.array([1.0, 1.0, 2.0, 40.0]), 2, floor=0.5).of([1.0, 1.0, 2.0, 40.0])
     array([0.3125, 0.3125, 0.375 , 1.    ])
     """

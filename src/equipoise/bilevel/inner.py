@@ -13,16 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from equipoise.bilevel.vectors import (
-    Named,
-    difference,
-    flat,
-    forward_product,
-    gradients,
-    leaves,
-    slope_product,
-    unflat,
-)
+from equipoise.bilevel.vectors import Named, difference, flat, forward_product, gradients, leaves, slope_product, unflat
 
 T = TypeVar("T")
 
@@ -30,66 +21,36 @@ _COLUMNS_AT_ONCE = 256
 
 
 class Batch(NamedTuple):
-    """Rows of a batch.
+    """Rows of a batch."""
 
-    Attributes
-    ----------
-    x : Tensor of shape (..., B, *features)
-        Or any other input of the network.
-    target : Tensor of shape (..., B), integer, or (..., B, K), floating
-    group : Tensor of shape (..., B), integer, or None
-    weight : Tensor of shape (..., B), or None
-    """
-
-    x: Any
-    target: Tensor
-    group: Tensor | None = None
-    weight: Tensor | None = None
+    x: Any  # (..., B, *features): or any other input of the network
+    target: Tensor  # (..., B), integer, or (..., B, K), floating
+    group: Tensor | None = None  # (..., B), integer
+    weight: Tensor | None = None  # (..., B)
 
 
 @dataclass(frozen=True)
 class InnerProblem:
-    """A network and its training loss, as functions of weights theta and outer parameters alpha.
+    """A network and its training loss, as functions of weights theta and outer parameters alpha."""
 
-    Attributes
-    ----------
-    outputs : callable
-        ``(theta, alpha, batch) -> z``, outputs ``(..., B, K)`` of the network. Leading axes, if any, are replicas.
-    losses : callable
-        ``(z, alpha, batch) -> losses`` of rows, ``(..., B)``; convex in z for Gauss-Newton products.
-    mixed : callable, optional
-        ``(z, dz, alpha, batch) -> derivative`` by alpha of the sum over rows of ``<d losses / dz, dz>``, in closed
-        form, for outer parameters of the loss only. By default automatic differentiation.
-    inputs : callable, optional
-        ``(alpha, batch, number) -> batch`` as the network reads it, the same at each call for a batch of a number and
-        differentiable in alpha. `outputs` and `losses` then read such batches. The mixed derivative by alpha through
-        the rows is a central difference along the weights: two passes for all of alpha together.
-    input_names : tuple of str
-        Those of alpha that `inputs` reads, and nothing else does.
-    """
-
+    # ``(theta, alpha, batch) -> z``, outputs ``(..., B, K)`` of the network. Leading axes, if any, are replicas
     outputs: Callable[[Named, Named, Batch], Tensor]
+    # ``(z, alpha, batch) -> losses`` of rows, ``(..., B)``; convex in z for Gauss-Newton products
     losses: Callable[[Tensor, Named, Batch], Tensor]
+    # ``(z, dz, alpha, batch) -> derivative`` by alpha of the sum over rows of ``<d losses / dz, dz>``, in closed
+    # form, for outer parameters of the loss only. By default automatic differentiation
     mixed: Callable[[Tensor, Tensor, Named, Batch], Named] | None = None
+    # ``(alpha, batch, number) -> batch`` as the network reads it, the same at each call for a batch of a number and
+    # differentiable in alpha. `outputs` and `losses` then read such batches. The mixed derivative by alpha through
+    # the rows is a central difference along the weights: two passes for all of alpha together
     inputs: Callable[[Named, Batch, int], Batch] | None = None
-    input_names: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()  # those of alpha that `inputs` reads, and nothing else does
 
 
 class InnerPoint:
     """An inner problem at weights and outer parameters, with a sample of its rows.
 
-    Parameters
-    ----------
-    problem : InnerProblem
-    theta : dict of Tensor
-        Weights, with a leading replica axis each if ``lead=1``.
-    alpha : dict of Tensor
-        Outer parameters.
-    batches : sequence of Batch
-    lead : {0, 1}, default=0
-        Number of replica axes.
-    summed : callable, optional
-        Sums a tensor over processes with different batches.
+    ``lead`` is the number of replica axes, 0 or 1; ``summed`` sums a tensor over processes with different batches.
     """
 
     def __init__(

@@ -26,16 +26,9 @@ Landmarks = tuple[NDArray[np.float32], ...]
 
 @dataclass(frozen=True, eq=False)
 class LearnedScore:
-    """Odds of a small network.
+    """Odds of a small network."""
 
-    Attributes
-    ----------
-    pilot, scorer : FittedEnsemble
-        Of one network each.
-    landmarks : tuple of ndarray
-    """
-
-    pilot: FittedEnsemble
+    pilot: FittedEnsemble  # each of one network
     scorer: FittedEnsemble
     landmarks: Landmarks
 
@@ -47,18 +40,10 @@ class LearnedScore:
 
 @dataclass(frozen=True)
 class LearnedScoring:
-    """A score network learns from the influences of some of the rows of each accepted step.
+    """A score network learns from the influences of some of the rows of each accepted step."""
 
-    Attributes
-    ----------
-    most_influences : int
-        Rows of a draw, and rows held out, that hypergradients are taken of in a step.
-    n_landmarks : int
-        Rows that distances are taken to, of the minority and of the majority each.
-    """
-
-    most_influences: int = 2048
-    n_landmarks: int = 64
+    most_influences: int = 2048  # rows of a draw, and rows held out, that hypergradients are taken of in a step
+    n_landmarks: int = 64  # rows that distances are taken to, of the minority and of the majority each
 
     def learn(self, restart: Restart, rows: Rows, weights: NDArray[np.float64]) -> dict[str, Any]:
         """Return ``scorer``, a network, and the landmarks ``minority`` and ``majority``."""
@@ -107,12 +92,6 @@ def learn_score(inputs: NDArray[np.float32], influences: NDArray[np.float64], se
 
     Of the root r it learns the share ``r / (r + c)``, c the median: a bounded target, whose odds are ``r / c``. The
     root, since an influence is measured on a pilot of few rows, and the largest are so by its chance.
-
-    Parameters
-    ----------
-    inputs : ndarray of shape (n, d)
-    influences : ndarray of shape (n,)
-    seed : int
     """
     roots = np.sqrt(influences)
     share = roots / (roots + max(float(np.median(roots)), LEAST))

@@ -28,26 +28,9 @@ def loss_gradient(
 ) -> tuple[Named, Tensor, Tensor]:
     """Differentiate an objective on validation rows by the parameters of a search, through the weights of a network.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Runs in evaluation mode, and stays unchanged.
-    values : dict of Tensor of shape (..., K), or (..., K, G) with groups
-        Current ``w``, ``offset`` and ``delta``, and those that `inputs` reads.
-    train, validation : sequence of Batch
-    objective : OuterObjective
-    solver : Solver
-    lead : {0, 1}
-        Number of replica axes.
-    inputs : callable, optional
-        Augmentation of the training batches, see `InnerProblem`.
-
-    Returns
-    -------
-    slopes : dict of Tensor
-        Derivative by each parameter.
-    value, residual : Tensor of shape (...)
-        Objective, and residual of the solver, one a replica.
+    The model runs in evaluation mode and stays unchanged. ``values`` are w, offset and delta, (..., K), or (..., K, G)
+    with groups, and what ``inputs``, the augmentation of the training batches, reads. Returns the derivative by each
+    parameter, and the objective and the residual of the solver, one a replica.
     """
     *_, K, G = values["offset"].shape if validation[0].group is not None else (*values["offset"].shape, 1)
     bare, group = unwrapped(model)

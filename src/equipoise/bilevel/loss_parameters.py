@@ -29,26 +29,10 @@ _OWN_UP_TO = 10  # classes that each have parameters of their own under sharing=
 class LossParameters:
     """Maps departures to w, offset and delta, and to the parameters of an augmentation.
 
-    Parameters
-    ----------
-    class_counts : Tensor of shape (..., K, G)
-        Training rows of each class and group, G = 1 without groups. A cell without rows counts as one row; a class
-        must have rows.
-    searched : sequence of str
-        Those of ``"w"``, ``"offset"`` and ``"delta"`` to search for; the others keep their start.
-    start : {"ce", "la", "cdt"}
-        Plain cross-entropy; ``offset = tau log pi``; or ``delta = (n / n_max)^gamma``; by group if there are groups.
-    tau, gamma : float
-    sharing : "auto", None, int or "dictionary"
-        How parameters are tied across classes; see `shared_basis`.
-    augmentation : SearchedAugmentation or None
-
-    Attributes
-    ----------
-    start : dict of Tensor of shape (..., K, G)
-        Initial values.
-    settings : dict
-        Parameters of the start and of sharing.
+    ``class_counts`` (..., K, G) are the training rows of each class and group, G = 1 without groups; a cell without
+    rows counts as one row. ``searched`` names those of w, offset and delta to search for. The start is plain
+    cross-entropy ("ce"), ``offset = tau log pi`` ("la") or ``delta = (n / n_max)^gamma`` ("cdt"), by group if there are
+    groups.
     """
 
     def __init__(
@@ -105,13 +89,7 @@ class LossParameters:
         return {"settings": dict(self.settings), "class_counts": self.class_counts.clone()}
 
     def check_saved(self, state: dict[str, Any]) -> None:
-        """Refuse the state of another search with a `ValueError`.
-
-        Parameters
-        ----------
-        state : dict
-            Output of `state`, with the saved ``departures``.
-        """
+        """Refuse the state of another search with a `ValueError`."""
         shapes = [{name: tuple(d.shape) for name, d in each.items()} for each in (self.zeros(), state["departures"])]
         pairs = {"parameters": shapes} | {n: [value, state["settings"][n]] for n, value in self.settings.items()}
         if shapes[0] == shapes[1]:
@@ -161,13 +139,8 @@ def _centred(offset: Tensor) -> Tensor:
 def shared_basis(class_counts: Tensor, sharing: str | int | None) -> Tensor | None:
     """Return D, ``(..., K, K')``, that maps K' parameters to K classes; None if each class has its own.
 
-    Parameters
-    ----------
-    class_counts : Tensor of shape (..., K)
-        In any order.
-    sharing : "auto", None, int or "dictionary"
-        None: one parameter per class. int n: `clusters` of n classes. ``"dictionary"``: `dictionary`. ``"auto"``:
-        None up to 10 classes, else the dictionary.
+    ``sharing`` is None for one parameter a class, n for `clusters` of n classes, "dictionary", or "auto": None up to 10
+    classes, else the `dictionary`.
     """
     if sharing == "auto":
         sharing = "dictionary" if class_counts.shape[-1] > _OWN_UP_TO else None
@@ -179,10 +152,6 @@ def shared_basis(class_counts: Tensor, sharing: str | int | None) -> Tensor | No
 def clusters(class_counts: Tensor, size: int) -> Tensor:
     """Runs of ``size`` classes in order of frequency, each with one parameter; the last run may be shorter.
 
-    Examples
-    --------
-    >>> import torch
-    >>> from equipoise.bilevel.loss_parameters import clusters
     >>> clusters(torch.tensor([5.0, 90.0, 40.0]), 2)
     tensor([[0., 1.],
             [1., 0.],

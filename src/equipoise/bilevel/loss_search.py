@@ -305,11 +305,7 @@ class LossSearch:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state and the history of the search, for ``torch.save``."""
-        return {
-            "n_steps": self.n_steps,
-            **self._departures.state(),
-            "history": self._history.state(),
-        }
+        return {"n_steps": self.n_steps, **self._departures.state(), "history": self._history.state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from the state of a search with the same parameters and class counts.

@@ -21,13 +21,7 @@ class Keywords(dict[str, Any]):
 
 
 def head_parameters(model: nn.Module) -> list[str]:
-    """Names of the weights of a network's last linear layer.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Names of the weights of a network's last linear layer."""
     if isinstance(model, MLPStack):
         last = len(model.weights) - 1
         return [name for name, _ in model.named_parameters() if name.endswith(f".{last}")]

@@ -19,17 +19,10 @@ from equipoise.training import TrainedNetwork
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Objective and losses of the network of a step.
-
-    Attributes
-    ----------
-    objective : float
-    majority, minority : float
-        Mean loss of the training rows of the majority classes and of the others.
-    """
+    """Objective and losses of the network of a step."""
 
     objective: float
-    majority: float
+    majority: float  # mean loss of the training rows of the majority classes; `minority` of the others
     minority: float
 
 

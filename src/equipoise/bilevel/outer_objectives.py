@@ -19,10 +19,6 @@ value ``(...)``, differentiable by the sums. Without groups G is 1."""
 def balanced(sums: Tensor, counts: Tensor) -> Tensor:
     """Mean over classes of their mean loss; groups have no effect.
 
-    Examples
-    --------
-    >>> import torch
-    >>> from equipoise.bilevel.outer_objectives import balanced
     >>> balanced(torch.tensor([[9.0], [4.0]]), torch.tensor([[90.0], [10.0]]))
     tensor(0.2500)
     """
@@ -58,24 +54,13 @@ def deo(sums: Tensor, counts: Tensor) -> Tensor:
 class Blend:
     """``(1 - weight) first + weight second``: accuracy and fairness in one objective.
 
-    Attributes
-    ----------
-    first, second : str
-        Names of objectives.
-    weight : float
-        Lambda, 0 to 1.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from equipoise.bilevel.outer_objectives import Blend
     >>> Blend("balanced", "deo", weight=0.5)(torch.tensor([[1.0, 3.0], [2.0, 2.0]]), torch.ones(2, 2))
     tensor(2.)
     """
 
-    first: str
+    first: str  # names of objectives
     second: str
-    weight: float
+    weight: float  # Lambda, 0 to 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
@@ -96,13 +81,7 @@ OF_GROUPS = ("group_balanced", "worst_group", "deo")
 
 
 def outer_objective(objective: str | OuterObjective) -> OuterObjective:
-    """Return an objective by its name; a callable stays unchanged.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    """
+    """Return an objective by its name; a callable stays unchanged."""
     if callable(objective):
         return objective
     if objective not in OBJECTIVES:

@@ -29,17 +29,7 @@ def mixed_derivative(z: Tensor, dz: Tensor, alpha: Named, batch: Batch) -> Named
         delta_k : W dq_k z_k + dz_k (W q_k - w_k Y_k)
         w_k     : Y_k (<q, u> - u_k)
 
-    Parameters
-    ----------
-    z, dz : Tensor of shape (..., B, K)
-        Logits, and their derivative along a direction of the weights.
-    alpha : dict of Tensor of shape (..., K), or (..., K, G) with groups
-        ``w``, ``offset`` and ``delta``.
-    batch : Batch
-
-    Returns
-    -------
-    dict of Tensor of the shapes of `alpha`
+    z and dz are (..., B, K), w, offset and delta (..., K), or (..., K, G) with groups.
     """
     z, dz = z.to(alpha["offset"]), dz.to(alpha["offset"])  # half precision is widened
     w, offset, delta = (by_row(alpha[name], z, name, batch.group) for name in ("w", "offset", "delta"))

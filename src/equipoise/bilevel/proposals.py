@@ -31,18 +31,11 @@ class MicroSampleSize:
 
     Algorithm 1 takes ceil(m / 10), and ceil(m / 100) after a step before which the sample had more than 7/4 m
     rows, of all classes: the change comes one step late.
-
-    Attributes
-    ----------
-    first, then : float
-        Shares of m.
-    until : float
-        Size of the sample, in units of m, up to which the first share is taken.
     """
 
-    first: float = 0.1
+    first: float = 0.1  # shares of m
     then: float = 0.01
-    until: float = 1.75
+    until: float = 1.75  # size of the sample, in units of m, up to which the first share is taken
 
     def of(self, restart: Restart) -> int:
         """Return the rows to propose of each majority class, one or more."""
@@ -96,16 +89,9 @@ class RandomRows:
 
 @dataclass(frozen=True)
 class RowsByLoss:
-    """New rows with a chance in proportion to their loss under the restart's network; at random before it has one.
+    """New rows with a chance in proportion to their loss under the restart's network; at random before it has one."""
 
-    Attributes
-    ----------
-    n_candidates : int
-        Rows looked at for each row that is proposed.
-    loss : as `equipoise.losses.row_losses` takes it
-    """
-
-    n_candidates: int = 10
+    n_candidates: int = 10  # rows looked at for each row that is proposed
     loss: Loss = "cross_entropy"
 
     def propose(self, restarts: Sequence[Restart], sizes: Sequence[int]) -> list[Rows]:

@@ -35,24 +35,8 @@ def row_influences(
 ) -> NDArray[np.float64]:
     """Root mean square hypergradient of sums of held-out losses with random signs, by the weight of each row.
 
-    Parameters
-    ----------
-    network : TrainedNetwork
-        Near a minimiser of the weighted training loss.
-    train, held_out : Batch
-        ``x`` of shape (n, *features), class indices as targets, weights.
-    n_classes : int
-    rng : numpy.random.Generator
-        Of the signs.
-    n_directions : int, default=4
-        Sums of held-out losses, all solved at once.
-    solver : Solver, optional
-        ``ConjugateGradient()`` by default.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        By one more row like each, whatever its weight in training.
+    The network is near a minimiser of the weighted training loss; targets are class indices. The influence is that of
+    one more row like each, whatever its weight in training. All ``n_directions`` sums are solved at once.
     """
     stack = FittedEnsemble([network] * n_directions, np.arange(n_classes)).to_module()
     theta = {name: parameter.detach() for name, parameter in stack.named_parameters()}

@@ -49,18 +49,10 @@ class EvenScore:
 
 @dataclass(frozen=True, eq=False)
 class LossScore:
-    """Loss of a row under a pilot.
+    """Loss of a row under a pilot."""
 
-    Attributes
-    ----------
-    pilot : FittedEnsemble
-        Of one network, trained with equal weights of classes.
-    priors : ndarray of shape (K,)
-        Of the table, to which its probabilities are corrected.
-    """
-
-    pilot: FittedEnsemble
-    priors: NDArray[np.float64]
+    pilot: FittedEnsemble  # of one network, trained with equal weights of classes
+    priors: NDArray[np.float64]  # (K,): of the table, to which its probabilities are corrected
 
     def of(self, X: NDArray[np.float32], code: int) -> NDArray[np.float32]:
         """Loss of rows, as if they were of a class."""
@@ -97,19 +89,11 @@ def alone(network: TrainedNetwork, n_classes: int) -> FittedEnsemble:
 
 @dataclass(frozen=True, eq=False)
 class RowDraw:
-    """Probability with which each row is drawn.
-
-    Attributes
-    ----------
-    n_classes : int
-    score : Score
-    inclusion : dict of int to Inclusion
-        By the class of the rows; rows of other classes are all drawn.
-    """
+    """Probability with which each row is drawn."""
 
     n_classes: int
     score: Score
-    inclusion: Mapping[int, Inclusion]
+    inclusion: Mapping[int, Inclusion]  # by the class of the rows; rows of other classes are all drawn
 
     def probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probability of rows to be drawn, as if they were of each class, ``(n, K)``."""
@@ -124,11 +108,7 @@ def draw(
 ) -> tuple[RowDraw, Rows, NDArray[np.float64]]:
     """Draw a share of the rows of each majority class by their scores, of which a share uniformly.
 
-    Returns
-    -------
-    law : RowDraw
-    rows : ndarray of int
-    probabilities : ndarray of shape (len(rows),)
+    Returns the law, the rows, and their probabilities.
     """
     laws, rows, found = dict[int, Inclusion](), [], []
     for code, candidates in problem.candidates.items():

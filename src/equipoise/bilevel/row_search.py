@@ -25,45 +25,24 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowSearch:
-    """Parameters of a row search.
+    """Parameters of a row search."""
 
-    Attributes
-    ----------
-    settings : Settings
-        Settings of the inner loop; numbers of steps follow from the epochs and rows of each outer step.
-    max_epochs : int
-        Epochs of the inner loop in an outer step.
-    evaluation_epochs : int
-        Epochs between evaluations of the gradient.
-    inner_steps : int or None
-        Gradient steps of the inner loop in an outer step, instead of epochs.
-    balanced : bool
-        Whether classes have equal weight in the inner loop, so that a growing sample does not shift its decisions.
-    proposal, objective, acceptance, size
-        The parts; see `equipoise.bilevel.proposals`, ``objectives`` and ``acceptance``.
-    max_iter : int
-        Outer steps.
-    n_iter_no_change : int or None
-        Number of steps without acceptance that ends a restart.
-    restore : bool
-        Whether a rejection also undoes the training on the rejected rows.
-    burn_in : (float, float) or None
-        Shares of m of majority and of minority rows, drawn with replacement, to train on before the first step; the
-        former stay in the sample.
-    """
-
+    # settings of the inner loop; numbers of steps follow from the epochs and rows of each outer step
     settings: Settings
-    max_epochs: int
-    evaluation_epochs: int
-    proposal: Proposal
+    max_epochs: int  # epochs of the inner loop in an outer step
+    evaluation_epochs: int  # epochs between evaluations of the gradient
+    proposal: Proposal  # the parts; see `equipoise.bilevel.proposals`, ``objectives`` and ``acceptance``
     objective: Objective
     acceptance: Acceptance
     size: Size = field(default_factory=MicroSampleSize)
-    inner_steps: int | None = None
+    inner_steps: int | None = None  # gradient steps of the inner loop in an outer step, instead of epochs
+    # whether classes have equal weight in the inner loop, so that a growing sample does not shift its decisions
     balanced: bool = False
-    max_iter: int = 100
-    n_iter_no_change: int | None = None
-    restore: bool = True
+    max_iter: int = 100  # outer steps
+    n_iter_no_change: int | None = None  # number of steps without acceptance that ends a restart
+    restore: bool = True  # whether a rejection also undoes the training on the rejected rows
+    # shares of m of majority and of minority rows, drawn with replacement, to train on before the first step; the
+    # former stay in the sample
     burn_in: tuple[float, float] | None = None
 
 
@@ -77,24 +56,8 @@ def search_rows(
 ) -> list[Record]:
     """Run a search; the restarts then hold the accepted rows.
 
-    Parameters
-    ----------
-    search : RowSearch
-    restarts : sequence of Restart
-        From `new_restart`, for problems with equal numbers of classes.
-    records : list of dict, optional
-        Records of earlier steps of the restarts, extended by new ones.
-    max_time : float, optional
-        Time limit in seconds, checked before each step.
-    on_step : callable, optional
-        Called with the numbers of outer steps done and at most.
-
-    Returns
-    -------
-    list of dict
-        One for each step of each restart: ``step``, ``restart``, ``proposed`` rows, ``accepted``, ``objective``, the
-        mean losses ``majority_loss`` and ``minority_loss`` on the sample, ``gradient_norm``, ``epochs``, ``size``
-        (accepted rows of the majority classes after the step) and ``seconds``.
+    Records are the rows of `MUBO.history_`; those of earlier steps are extended. ``max_time``, in seconds, is looked at
+    before each step; ``on_step`` is called with the outer steps done and at most.
     """
     started = time.monotonic()
     records = [] if records is None else records

@@ -16,31 +16,16 @@ _LABELS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class RowProblem:
-    """A table with majority classes to under-sample.
+    """A table with majority classes to under-sample."""
 
-    Attributes
-    ----------
-    X : array of shape (n, *features)
-        Only requested rows are read, so that a memory-mapped table stays on disk.
-    codes : ndarray of shape (n,)
-        Class of each row, 0 to ``n_classes - 1``.
-    n_classes : int
-    kept : ndarray of int
-        Fixed training rows: those of the classes that are not under-sampled.
-    candidates : dict of int to ndarray of int
-        Rows of each under-sampled class, in ascending order.
-    held_out : ndarray of int
-        Rows for objectives only, possibly candidates among them; may be empty.
-    weights : ndarray of shape (n,), or None
-        Weights of the rows in the inner loop and in objectives; equal by default.
-    """
-
-    X: Any
-    codes: NDArray[np.integer[Any]]
+    X: Any  # (n, *features): only requested rows are read, so that a memory-mapped table stays on disk
+    codes: NDArray[np.integer[Any]]  # (n,): class of each row, 0 to ``n_classes - 1``
     n_classes: int
-    kept: Rows
-    candidates: Mapping[int, NDArray[np.integer[Any]]]
+    kept: Rows  # fixed training rows: those of the classes that are not under-sampled
+    candidates: Mapping[int, NDArray[np.integer[Any]]]  # rows of each under-sampled class, in ascending order
+    # rows for objectives only, possibly candidates among them; may be empty
     held_out: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # (n,): weights of the rows in the inner loop and in objectives; equal by default
     weights: NDArray[np.float64] | None = None
 
     def gather(self, rows: Rows) -> NDArray[np.float32]:
@@ -61,48 +46,22 @@ class RowProblem:
 
 @dataclass(eq=False)
 class Restart:
-    """State of one search.
+    """State of one search."""
 
-    Attributes
-    ----------
-    problem : RowProblem
-        Restarts of different problems run side by side if their networks can train as one stack.
-    rng : numpy.random.Generator
-    kept : ndarray of int
-        Fixed training rows of this restart.
-    accepted : ndarray of int
-        Accepted rows of the majority classes, possibly with repetitions.
-    size_before : int
-        Rows of all classes before the last step.
-    objective : float
-        Objective of the last accepted step; infinite before the first.
-    network : TrainedNetwork or None
-        Start of the next step.
-    best : TrainedNetwork or None
-        Network of the last accepted step.
-    values : list of float
-        Objectives of the accepted steps.
-    n_steps : int
-        Steps made.
-    unchanged : int
-        Steps since the last accepted one.
-    done : bool
-    learned : dict of str to TrainedNetwork or ndarray
-        What a search by scores has learned at the last accepted step.
-    """
-
-    problem: RowProblem
+    problem: RowProblem  # restarts of different problems run side by side if their networks can train as one stack
     rng: np.random.Generator
-    kept: Rows
-    size_before: int
+    kept: Rows  # fixed training rows of this restart
+    size_before: int  # rows of all classes before the last step
+    # accepted rows of the majority classes, possibly with repetitions
     accepted: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    objective: float = np.inf
-    network: TrainedNetwork | None = None
-    best: TrainedNetwork | None = None
-    values: list[float] = field(default_factory=list)
-    n_steps: int = 0
-    unchanged: int = 0
+    objective: float = np.inf  # objective of the last accepted step; infinite before the first
+    network: TrainedNetwork | None = None  # start of the next step
+    best: TrainedNetwork | None = None  # network of the last accepted step
+    values: list[float] = field(default_factory=list)  # objectives of the accepted steps
+    n_steps: int = 0  # steps made
+    unchanged: int = 0  # steps since the last accepted one
     done: bool = False
+    # what a search by scores has learned at the last accepted step
     learned: dict[str, Any] = field(default_factory=dict)
 
     def new_rows(self, size: int) -> list[Rows]:

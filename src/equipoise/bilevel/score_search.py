@@ -24,29 +24,15 @@ from equipoise.training import Settings, Table, Task, TrainedNetwork, fit
 
 @dataclass(frozen=True)
 class ScoreSearch:
-    """Parameters of an amortised search.
+    """Parameters of an amortised search."""
 
-    Attributes
-    ----------
-    settings : Settings
-        Of the pilot.
-    fraction : float
-        Share of the rows of each majority class that is drawn.
-    floor : float
-        Share of a draw that is uniform.
-    max_iter : int
-        Outer steps.
-    scoring : Scoring
-        What rows score after an accepted step, see `equipoise.bilevel.row_score`.
-    objective, acceptance
-        See `equipoise.bilevel.objectives` and ``acceptance``.
-    """
-
-    settings: Settings
-    fraction: float = 0.05
-    floor: float = 0.3
-    max_iter: int = 2
+    settings: Settings  # of the pilot
+    fraction: float = 0.05  # share of the rows of each majority class that is drawn
+    floor: float = 0.3  # share of a draw that is uniform
+    max_iter: int = 2  # outer steps
+    # what rows score after an accepted step, see `equipoise.bilevel.row_score`
     scoring: Scoring = field(default_factory=LearnedScoring)
+    # see `equipoise.bilevel.objectives` and ``acceptance``
     objective: Objective = field(default_factory=BalancedHeldOut)
     acceptance: Acceptance = field(default_factory=NotAbove)
 
@@ -66,16 +52,7 @@ def search_scores(
 ) -> None:
     """Run the outer steps that are left; the restart then holds the rows and the score of the last accepted one.
 
-    Parameters
-    ----------
-    search : ScoreSearch
-    restart : Restart
-    records : list of dict
-        Records of the steps, extended by new ones.
-    max_time : float, optional
-        Time limit in seconds, checked before each step but the first.
-    on_step : callable, optional
-        Called with the numbers of outer steps done and at most.
+    Records are extended. ``max_time``, in seconds, is looked at before each step but the first.
     """
     started = time.monotonic()
     while restart.n_steps < search.max_iter:

@@ -10,22 +10,14 @@ from equipoise.bilevel.vectors import Named
 
 
 class SearchedAugmentation(Protocol):
-    """Random changes of rows, differentiable in parameters by class or group.
+    """Random changes of rows, differentiable in parameters by class or group."""
 
-    Attributes
-    ----------
-    by : {"class", "group", "one"}
-        What has parameters of its own: each class, each class and group, or all rows together.
-    bounds : mapping of str to (float, float)
-        Least and largest value of a search, by the kind of a parameter: its name up to the first underscore.
-        Parameters of one kind share the length of an outer step.
-    generator : torch.Generator or None
-        Random generator on the CPU; None is torch's global one.
-    """
-
+    # what has parameters of its own: each class, each class and group, or all rows together
     by: Literal["class", "group", "one"]
+    # least and largest value of a search, by the kind of a parameter: its name up to the first underscore. Parameters
+    # of one kind share the length of an outer step
     bounds: Mapping[str, tuple[float, float]]
-    generator: torch.Generator | None
+    generator: torch.Generator | None  # random generator on the CPU; None is torch's global one
 
     def __call__(self, x: Tensor, y: Tensor, group: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Change the rows of a batch."""

@@ -16,20 +16,11 @@ _MOST_UNKNOWNS = 5000
 
 
 class Solution(NamedTuple):
-    """An answer to ``H p = v``.
+    """An answer to ``H p = v``."""
 
-    Attributes
-    ----------
-    p : Tensor of shape (..., n)
-    residual : Tensor of shape (...)
-        ``|H p - v| / |v|``, one a replica; NaN if unknown.
-    n_products : int
-        Products with the curvature.
-    """
-
-    p: Tensor
-    residual: Tensor
-    n_products: int
+    p: Tensor  # (..., n)
+    residual: Tensor  # (...): ``|H p - v| / |v|``, one a replica; NaN if unknown
+    n_products: int  # products with the curvature
 
 
 class Solver(Protocol):
@@ -41,12 +32,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Identity:
-    """``p = step v``, from one gradient step of the inner problem; without products or residual.
-
-    Attributes
-    ----------
-    step : float, default=1.0
-    """
+    """``p = step v``, from one gradient step of the inner problem; without products or residual."""
 
     step: float = 1.0
 
@@ -62,31 +48,17 @@ class Neumann:
 
     The series converges if and only if all curvatures along v lie between 0 and ``2 / step``. It ends early where it
     would diverge, as along negative curvature.
-
-    Attributes
-    ----------
-    n_terms : int, default=5
-        Terms of the series, and products.
-    step : float, optional
-        Step size; by default one over the largest curvature.
-    n_power : int, default=5
-        Products of the power iteration for the largest curvature, which starts at v.
-    damping : float, default=0.0
-        Added to the curvature, such as the weight decay of the inner problem.
     """
 
-    n_terms: int = 5
-    step: float | None = None
-    n_power: int = 5
-    damping: float = 0.0
+    n_terms: int = 5  # terms of the series, and products
+    step: float | None = None  # step size; by default one over the largest curvature
+    n_power: int = 5  # products of the power iteration for the largest curvature, which starts at v
+    damping: float = 0.0  # added to the curvature, such as the weight decay of the inner problem
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`.
 
-        Raises
-        ------
-        ValueError
-            If the series would diverge.
+        Raises ValueError if the series would diverge.
         """
         step = self._step(self._largest_curvature(point, v))
         total, rest = step * v, v - step * self._product(point, v)
@@ -121,20 +93,11 @@ class Neumann:
 
 @dataclass(frozen=True)
 class ConjugateGradient:
-    """Conjugate gradients on ``(J' G J + damping) p = v``, the Gauss-Newton curvature, which is never negative.
+    """Conjugate gradients on ``(J' G J + damping) p = v``, the Gauss-Newton curvature, which is never negative."""
 
-    Attributes
-    ----------
-    max_iter : int, default=6
-        Largest number of products.
-    tol : float, default=1e-3
-        Residual at which a replica stops.
-    damping : float, default=0.1
-        Added to the curvature, such as the weight decay of the inner problem. With less, more products are needed.
-    """
-
-    max_iter: int = 6
-    tol: float = 1e-3
+    max_iter: int = 6  # largest number of products
+    tol: float = 1e-3  # residual at which a replica stops
+    # added to the curvature, such as the weight decay of the inner problem. With less, more products are needed
     damping: float = 0.1
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
@@ -158,22 +121,14 @@ class Exact:
 
     For a linear head the Gauss-Newton curvature is the Hessian. `AutoBalance` takes that of the last linear layer, with
     the layers below fixed.
-
-    Attributes
-    ----------
-    damping : float, default=0.01
-        Added to the curvature, such as the weight decay of the inner problem.
     """
 
-    damping: float = 0.01
+    damping: float = 0.01  # added to the curvature, such as the weight decay of the inner problem
 
     def solve(self, point: InnerPoint, v: Tensor) -> Solution:
         """See `Solver`.
 
-        Raises
-        ------
-        ValueError
-            If there are more than 5,000 unknowns.
+        Raises ValueError for more than 5,000 unknowns.
         """
         self.check_size(v.shape[-1])
         matrix = point.gauss_newton_matrix()

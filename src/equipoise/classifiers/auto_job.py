@@ -33,14 +33,7 @@ from equipoise.classifiers.auto_members import (
     scales,
     some_rows,
 )
-from equipoise.classifiers.auto_time import (
-    FEWEST_STEPS,
-    Clock,
-    Plan,
-    affordable,
-    affordable_steps,
-    warn_of_little_time,
-)
+from equipoise.classifiers.auto_time import FEWEST_STEPS, Clock, Plan, affordable, affordable_steps, warn_of_little_time
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array
@@ -79,18 +72,8 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     Trees, boosting and the line are fitted here, on each fold and on all rows; networks are the tasks.
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n, n_features)
-        Standardised rows that are trained on.
-    codes : ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-    held_out : list of ndarray of int
-        Held-out rows of each fold.
-    answers : dict of str to ndarray of shape (n, n_classes)
-        Out-of-fold probabilities of each member; networks are added by `finish`.
-    members : dict of str to fitted model
-        Members fitted on all rows, those without weight included; networks are added by `finish`.
+    ``answers`` holds the out-of-fold probabilities (n, n_classes) of each member, ``members`` the models of all rows,
+    those without weight included; `finish` adds the networks.
     """
 
     def __init__(

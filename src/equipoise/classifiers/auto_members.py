@@ -37,21 +37,11 @@ _FEWEST_BINS = 3
 
 @dataclass(frozen=True)
 class Kind:
-    """Inputs and training of networks.
-
-    Attributes
-    ----------
-    name : str
-    codes : bool
-        Whether piecewise-linear codes are among the inputs.
-    sharpness : float
-        Power of the feature importance that scales features and codes.
-    dropout : float, in [0, 1)
-    """
+    """Inputs and training of networks."""
 
     name: str
-    codes: bool
-    sharpness: float
+    codes: bool  # whether piecewise-linear codes are among the inputs
+    sharpness: float  # power of the feature importance that scales features and codes
     dropout: float
 
 
@@ -140,11 +130,7 @@ def merged(networks: Sequence[TrainedNetwork], inputs: Sequence[Rows], n_classes
 def answers(member: Member, coded: Rows, n_features: int, n_classes: int) -> NDArray[np.float64]:
     """Probabilities (n, n_classes) of rows by a member.
 
-    Parameters
-    ----------
-    member : Member
-        Trees read the features, a line and networks the features alone or with codes.
-    coded : ndarray of shape (n, n_features + n_codes)
+    Trees read the features; a line and networks the features alone or with codes.
     """
     if isinstance(member, FittedEnsemble):
         return member.predict_proba(coded[:, : member.weights_["weights.0"].shape[1]])
@@ -159,10 +145,6 @@ def sample_by_class(codes: Codes, most: int, seed: int) -> Codes:
 
     Each class has its share of them, or up to half the rows divided by the number of classes.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.classifiers.auto_members import sample_by_class
     >>> codes = np.repeat([0, 1], [9900, 100])
     >>> np.bincount(codes[sample_by_class(codes, 1000, seed=0)])
     array([990, 100])

@@ -25,20 +25,11 @@ _FEWEST_ROWS = 500
 
 @dataclass(frozen=True)
 class Plan:
-    """Size of a fit.
+    """Size of a fit."""
 
-    Attributes
-    ----------
-    n_rows : int
-        Rows that are trained on.
-    n_folds : int
-    steps : int
-        Gradient steps of the networks; 0 without networks.
-    """
-
-    n_rows: int
+    n_rows: int  # rows that are trained on
     n_folds: int
-    steps: int
+    steps: int  # gradient steps of the networks; 0 without networks
 
     def words(self, other: "Plan") -> str:
         """Say what of it differs from another plan."""
@@ -50,10 +41,7 @@ class Plan:
 class LittleTimeWarning(UserWarning):
     """A time limit that makes a model weaker.
 
-    Attributes
-    ----------
-    allowed : str
-        What it allows, instead of what.
+    ``allowed`` says what it allows, instead of what.
     """
 
     def __init__(self, allowed: str, limit: str, remedy: str) -> None:
@@ -66,13 +54,7 @@ class LittleTimeWarning(UserWarning):
 
 
 class Clock:
-    """Time left of a limit.
-
-    Parameters
-    ----------
-    max_time : float or None
-        Seconds from now; None without a limit.
-    """
+    """Time left of a limit."""
 
     def __init__(self, max_time: float | None) -> None:
         self.max_time, self._started = max_time, time.monotonic()
@@ -86,13 +68,7 @@ class Clock:
 def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -> Plan:
     """Return the most rows and folds whose members other than networks fit in a limit, else the fewest.
 
-    Parameters
-    ----------
-    whole : Plan
-        The plan without a limit.
-    clock : Clock
-    probe : callable
-        Fits the members on a number of rows, with a part of their trees; called if there is a limit.
+    ``probe`` fits the members on a number of rows with a part of their trees; it is called if there is a limit.
     """
     if clock.max_time is None:
         return whole

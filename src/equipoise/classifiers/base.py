@@ -160,15 +160,7 @@ def _plain(labels: Any) -> Any:
 def training_device(name: str) -> str:
     """Return the torch device of a parameter ``device``, checked.
 
-    Parameters
-    ----------
-    name : str
-        ``"auto"`` uses CUDA if available, else the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the device is unknown or not available here.
+    ``"auto"`` is CUDA if available, else the CPU. Raises ValueError if the device is unknown or not here.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -152,12 +152,7 @@ class BoostingClassifier(ClassifierMixin, BaseEstimator):
 def check_installed(library: str) -> str:
     """Return the name of a library that is there.
 
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message names the extra.
-    ValueError
-        If it is none of the three.
+    Raises ImportError, which names the extra, or ValueError for another library.
     """
     if library not in TITLES:
         raise ValueError(f"library must be one of {', '.join(TITLES)}, got {library!r}.")
@@ -225,11 +220,7 @@ def _catboost_frame(X: pd.DataFrame) -> pd.DataFrame:
     return X.assign(**coded) if coded else X
 
 
-_FITS: dict[str, Callable[..., bytes]] = {
-    "lightgbm": _fit_lightgbm,
-    "xgboost": _fit_xgboost,
-    "catboost": _fit_catboost,
-}
+_FITS: dict[str, Callable[..., bytes]] = {"lightgbm": _fit_lightgbm, "xgboost": _fit_xgboost, "catboost": _fit_catboost}
 _READERS: dict[str, Callable[[bytes], Callable[[pd.DataFrame], Any]]] = {
     "lightgbm": _read_lightgbm,
     "xgboost": _read_xgboost,

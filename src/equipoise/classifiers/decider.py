@@ -11,20 +11,8 @@ from equipoise.classifiers.resampled import ResampledClassifier
 def decider(model: Any) -> Any:
     """Return the classifier that decides; pipelines, frozen and resampled classifiers delegate to their inner one.
 
-    Parameters
-    ----------
-    model : fitted classifier
-
-    Returns
-    -------
-    classifier
-        The model itself unless it delegates.
-
-    Examples
-    --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
-    >>> from equipoise.classifiers.decider import decider
     >>> decider(make_pipeline(LogisticRegression()))
     LogisticRegression()
     """

@@ -21,10 +21,7 @@ class FitJob(ABC, Generic[C]):
     The tasks of many jobs may train in one call of `equipoise.training.fit`. The classifier is unchanged until
     `finish`.
 
-    Attributes
-    ----------
-    tasks : list of Task
-        One a network.
+    ``tasks`` has one a network.
     """
 
     def __init__(self, classifier: C, draft: C, tasks: list[Task]) -> None:
@@ -33,20 +30,7 @@ class FitJob(ABC, Generic[C]):
     def finish(self, networks: Sequence[TrainedNetwork]) -> C:
         """Fit the classifier with the trained networks.
 
-        Parameters
-        ----------
-        networks : sequence of TrainedNetwork
-            One a task, in the order of `tasks`.
-
-        Returns
-        -------
-        NeuralClassifier or AutoClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If training diverged.
+        There is one a task, in their order. Raises ValueError if training diverged.
         """
         if not all(network.is_finite() for network in networks):
             raise ValueError(self._diverged())

@@ -112,11 +112,7 @@ class MUBOClassifier(NetworkClassifier):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        dependence: Dependence | None = None,
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, dependence: Dependence | None = None
     ) -> Self:
         """Search for rows and train on them.
 

@@ -87,10 +87,7 @@ class ResampledClassifier(ClassifierWrapper):
     fit_only: ClassVar = ("sampler",)
     _keeps_rows = False
     _wrapped = "classifier"
-    _parameter_constraints = {
-        "sampler": [HasMethods(["fit_resample"])],
-        "classifier": [HasMethods(["fit", "predict"])],
-    }
+    _parameter_constraints = {"sampler": [HasMethods(["fit_resample"])], "classifier": [HasMethods(["fit", "predict"])]}
 
     def __init__(self, sampler: BaseEstimator, classifier: BaseEstimator) -> None:
         self.sampler = sampler

@@ -25,12 +25,6 @@ def placed_views(height: int, width: int, number: int) -> Iterator[View]:
 
     Shifted views have half of the weight, so that the images as they are count most. Pixels beyond the border are those
     of the reflected image.
-
-    Parameters
-    ----------
-    height, width : int
-    number : int
-        One of `VIEWS`.
     """
     shifts = {0: 0.25, -1: 0.125, 1: 0.125} if number == VIEWS[-1] else {0: 1 / number}
     for mirrored in (False, True)[:number]:
@@ -49,10 +43,7 @@ def views(rows: NDArray[Any], number: int) -> Iterator[tuple[float, NDArray[Any]
 
     A single view is of rows of any shape.
 
-    Raises
-    ------
-    ValueError
-        If several views are asked for of rows that are no images.
+    Raises ValueError if several views are asked for of rows that are no images.
     """
     if number == 1:
         yield 1.0, rows

@@ -72,13 +72,7 @@ class ImageTask:
 def load_images(
     path: Path, target: str | None, reading: Reading, columns: Columns, pictures: Pictures, *, unlabelled: bool = False
 ) -> ImageTask:
-    """Read the images of a path as a task.
-
-    Raises
-    ------
-    ValueError
-        If there are no images, no classes, or classes of the test part that the others lack; or for options of tables.
-    """
+    """Read the images of a path as a task."""
     options = [*_given(reading, AS_IN_A_FILE), *_given(columns, AS_FOUND)]
     options += [name for name, there in (("--target", target is not None), ("--score-unlabelled", unlabelled)) if there]
     allowed = ("--target", "--group") if is_table(path) else ()
@@ -106,12 +100,7 @@ def load_images(
 
 
 def check_table_source(path: Path, target: str | None, pictures: Pictures) -> None:
-    """Refuse what is neither a table with a target nor images, before anything slow.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-    """
+    """Refuse what is neither a table with a target nor images, before anything slow."""
     if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
         raise ValueError(f"{path} is a single image: name a folder with a folder for each class, or an archive of it.")
     if not is_table_folder(path):

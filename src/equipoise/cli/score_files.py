@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def score_files(scorer: Scorer, parts: "Sequence[Part]", out: Path, target: str | None) -> None:
-    """Score each part of a table to a file of its name in a folder; a cluster in use scores several at once.
-
-    Raises
-    ------
-    ValueError
-        If two parts would be written to one file, or a part cannot be read or scored; files of other parts stay.
-    """
+    """Score each part of a table to a file of its name in a folder; a cluster in use scores several at once."""
     from equipoise.processes import side_by_side
 
     paths = [_path(part, out) for part in parts]

@@ -32,12 +32,6 @@ def load_task(
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
     Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn.
-
-    Raises
-    ------
-    ValueError
-        If options contradict each other, one names a column that the table does not have, or a column does not read as
-        its kind.
     """
     from equipoise.tables.text_encoder import check_encoder
 
@@ -57,10 +51,7 @@ def load_task(
     from equipoise.tables.reading import table_name
 
     preprocessor = TablePreprocessor(
-        decimal=columns.decimal,
-        thousands=columns.thousands,
-        dates=columns.dates,
-        text_encoder=columns.text_encoder,
+        decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates, text_encoder=columns.text_encoder
     )
     keep = [*(columns.keep or ())]
     given: dict[str, Any] = {

@@ -43,13 +43,7 @@ class Stated:
     """Class to raise an alarm for; the rarest by default."""
 
     def terms(self) -> "Terms":
-        """Return the terms, once their forms are right.
-
-        Raises
-        ------
-        ValueError
-            If one is not.
-        """
+        """Return the terms, once their forms are right."""
         self._check_alone()
         costs, benefits = (_costs(self.cost, "--cost"), _costs(self.benefit, "--benefit"))
         capacity = None if self.capacity is None else _capacity(self.capacity)

@@ -29,28 +29,9 @@ def checked(
 ) -> Dataset:
     """Check the table of a task, leave its useless columns out, and find how the others are read.
 
-    Parameters
-    ----------
-    data : Dataset
-        As `split_target` makes it.
-    drop : collection of str
-        Columns to leave out.
-    keep : sequence of str
-        Columns to use, however they look.
-    kinds : mapping of str to str, optional
-        Kinds of columns that are known.
-    deadline : Deadline, optional
-        Of the whole work, of which the check takes a small part.
-
-    Returns
-    -------
-    Dataset
-        With findings, notes on how columns were read, and equal rows in one group where it has no other groups.
-
-    Raises
-    ------
-    ValueError
-        If no column is left, a column does not read as its kind, or no column is written as an option says.
+    Columns in ``keep`` are used however they look. The result has findings, notes on how columns were read, and equal
+    rows in one group where it has no other groups. Raises ValueError if no column is left, or one does not read as its
+    kind or as an option says.
     """
     known = dict(kinds or {})
     with warnings.catch_warnings(record=True) as caught:

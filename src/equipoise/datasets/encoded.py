@@ -20,47 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class WholeTable:
-    """The labelled rows of the table that a sample by class comes from.
-
-    Attributes
-    ----------
-    table : OpenTable
-    target : str
-        Its column of labels.
-    labels : mapping of cell to label
-        What each cell of this column stands for.
-    """
+    """The labelled rows of the table that a sample by class comes from."""
 
     table: "OpenTable"
-    target: str
-    labels: Mapping[Any, Any]
+    target: str  # its column of labels
+    labels: Mapping[Any, Any]  # what each cell of this column stands for
 
     def write(
         self, preprocessor: TablePreprocessor, classes: NDArray[Any], n_rows: int, folder: Path
     ) -> tuple[NDArray[np.float32], pd.Categorical]:
         """Write the rows to a file, block by block, as a fitted preprocessing turns them into numbers.
 
-        Parameters
-        ----------
-        preprocessor : TablePreprocessor
-            Fitted.
-        classes : ndarray of shape (K,)
-            Labels, sorted.
-        n_rows : int
-            Labelled rows of the table.
-        folder : Path
-            Where the file is written.
-
-        Returns
-        -------
-        X : memmap of shape (n_rows, n_features_out), float32
-            Changes to it stay in memory.
-        y : Categorical of length n_rows
-
-        Raises
-        ------
-        ValueError
-            If a file is damaged, or a cell does not read as the kind of its column; the message names its block.
+        Returns X, a memmap (n_rows, n_features_out) whose changes stay in memory, and y. Raises ValueError if a file is
+        damaged, or a cell does not read as the kind of its column; the message names its block.
         """
         width, start = len(preprocessor.get_feature_names_out()), 0
         codes = np.empty(n_rows, dtype=np.min_scalar_type(-len(classes)))
@@ -100,10 +72,7 @@ class WholeTable:
 def scratch(n_bytes: int) -> Iterator[Path]:
     """Give a private folder for a file of a size, and remove it.
 
-    Raises
-    ------
-    OSError
-        If there is no such room.
+    Raises OSError if there is no such room.
     """
     with tempfile.TemporaryDirectory(prefix="equipoise-") as folder:
         if (free := shutil.disk_usage(folder).free) < n_bytes:
@@ -117,8 +86,6 @@ def scratch(n_bytes: int) -> Iterator[Path]:
 def size_of(n_bytes: int) -> str:
     """Return a number of bytes in words.
 
-    Examples
-    --------
     >>> size_of(2_400_000_000), size_of(64_000_000)
     ('2.4 GB', '64 MB')
     """

@@ -17,10 +17,7 @@ _MOST_AXES = 4
 def read_array(path: Path) -> NDArray[np.uint8]:
     """Read an idx file of bytes, as it is or packed by gzip.
 
-    Raises
-    ------
-    ValueError
-        If it is damaged, or of another type.
+    Raises ValueError if it is damaged, or of another type.
     """
     try:
         packed = first_bytes(path, 2) == b"\x1f\x8b"

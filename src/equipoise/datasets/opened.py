@@ -274,8 +274,6 @@ def open_table(
 def sizes_by_class(counts: dict[Any, int], most: int) -> dict[Any, int]:
     """Return how many rows of each class make a sample: all of small classes, equally many of the others.
 
-    Examples
-    --------
     >>> sizes_by_class({"a": 10_000, "b": 500, "c": 30}, 1000)
     {'c': 30, 'b': 485, 'a': 485}
     """

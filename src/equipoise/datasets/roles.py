@@ -81,18 +81,8 @@ def group_codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
 def times_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, bool, list[str]]:
     """Return the times of rows, in days for dates, whether they are dates, and notes on how they are read.
 
-    Parameters
-    ----------
-    column : Series of shape (n,)
-    rows : ndarray of int, of shape (n,)
-        Position of each in the file, for messages.
-    style : Style
-        What is known of how dates and numbers are written.
-
-    Raises
-    ------
-    ValueError
-        If cells are missing, or no dates or numbers.
+    ``rows`` are their positions in the file, for messages. Raises ValueError if cells are missing, or no dates or
+    numbers.
     """
     cells = _read(column)
     kinds, formats, notes = find_kinds([cells], {}, {}, style)
@@ -117,10 +107,7 @@ def _span(name: str, values: Floats, dates: bool) -> str:
 def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tuple[Floats, list[str]]:
     """Return the weights of rows, 0 or more, and notes on how they are read.
 
-    Raises
-    ------
-    ValueError
-        If cells are missing, negative or no numbers.
+    Raises ValueError if cells are missing, negative or no numbers.
     """
     cells = _read(column)
     _, formats, notes = find_kinds([cells], {cells.name: "number"}, {}, style)
@@ -132,13 +119,7 @@ def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tupl
 
 
 def gap_of(gap: str | float, time: str, dates: bool) -> float:
-    """Return a gap in the unit of the times, which is days for dates.
-
-    Raises
-    ------
-    ValueError
-        If it reads neither as a number nor, for dates, as a number and a unit.
-    """
+    """Return a gap in the unit of the times, which is days for dates."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|d|w)?", str(gap).strip())
     unit = found[2] if found else None
     if found is None or (unit is not None and not dates) or (unit is None and dates and isinstance(gap, str)):

@@ -21,17 +21,10 @@ Names = Sequence[str] | None
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a table that one process reads: a file, or a partition.
+    """A part of a table that one process reads: a file, or a partition."""
 
-    Attributes
-    ----------
-    name : str
-        For messages.
-    read : callable
-        ``(columns or None, target or None) -> iterator of data frames``; can be pickled.
-    """
-
-    name: str
+    name: str  # for messages
+    # ``(columns or None, target or None) -> iterator of data frames``; can be pickled
     read: Callable[[Names, str | None], Iterator[pd.DataFrame]]
 
 

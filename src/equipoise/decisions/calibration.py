@@ -28,8 +28,6 @@ class Calibration(NamedTuple):
     def apply(self, y_proba: ArrayLike) -> Floats:
         """Return the calibrated probabilities, of the shape (..., K) of those given.
 
-        Examples
-        --------
         >>> Calibration(0.5, np.zeros(2)).apply([0.9, 0.1])
         array([0.75, 0.25])
         """
@@ -42,15 +40,6 @@ def fit_calibration(codes: ArrayLike, y_proba: ArrayLike, *, sample_weight: Arra
     Exponents far from 1 and intercepts far from 0 cost a little, as under a normal prior of standard deviation 1 and
     5, so that a handful of rows does not decide.
 
-    Parameters
-    ----------
-    codes : array-like of int, of shape (n,)
-        Class of each row, 0 to K - 1.
-    y_proba : array-like of shape (n, K)
-    sample_weight : array-like of shape (n,), default=None
-
-    Examples
-    --------
     >>> codes = np.arange(1000) % 2
     >>> bold = np.where(codes[:, None] == [0, 1], 0.99, 0.01)
     >>> bold[::5] = bold[::5, ::-1]  # every fifth row is wrong

@@ -19,20 +19,8 @@ from equipoise.sklearn_private import HasMethods, Interval
 def alarm_threshold(proba: ArrayLike, share: float, sample_weight: ArrayLike | None = None) -> float:
     """Probability that at most a share of rows exceeds.
 
-    Parameters
-    ----------
-    proba : array-like of shape (n,)
-        Probabilities of the positive class, of rows that the model was not fitted to.
-    share : float in (0, 1)
-    sample_weight : array-like of shape (n,), optional
+    The model was not fitted to these rows; the threshold is in the middle between two neighbouring probabilities.
 
-    Returns
-    -------
-    float
-        In the middle between two neighbouring probabilities.
-
-    Examples
-    --------
     >>> alarm_threshold([0.1, 0.2, 0.4, 0.8], 0.25)
     0.6000000000000001
     """

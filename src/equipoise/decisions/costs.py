@@ -15,27 +15,11 @@ Costs = ArrayLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 def cost_matrix(costs: Costs, labels: NDArray[Any]) -> NDArray[np.float64]:
     """Return costs as a matrix, rows = true class, columns = decided class.
 
-    Parameters
-    ----------
-    costs : array-like of shape (K, K), DataFrame, or dict of dict
-        An array has the order of ``labels``. A data frame has true labels as its index and decided labels as its
-        columns, a dict maps true labels to dicts of decided labels, both in any order; in a dict a right decision
-        may be left out and costs 0.
-    labels : ndarray of shape (K,)
-        Classes, sorted as `classes_` of a classifier.
+    ``labels`` are sorted, as `classes_`. An array has their order; a data frame has true labels as its index and
+    decided labels as its columns, a dict maps true labels to dicts of decided labels, both in any order; in a dict a
+    right decision may be left out and costs 0. Raises ValueError if labels or shape do not fit the classes, or a cost
+    is not a finite number, or all are 0.
 
-    Returns
-    -------
-    ndarray of shape (K, K)
-
-    Raises
-    ------
-    ValueError
-        If the labels or the shape do not fit the classes, or a cost is not a finite number, or all are 0.
-
-    Examples
-    --------
-    >>> from equipoise.decisions.costs import cost_matrix
     >>> cost_matrix({"ok": {"fraud": 1}, "fraud": {"ok": 20}}, np.array(["fraud", "ok"]))
     array([[ 0., 20.],
            [ 1.,  0.]])

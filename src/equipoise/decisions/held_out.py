@@ -27,26 +27,15 @@ _MOST_NAMED = 5
 class HeldOutRows:
     """Rows of the folds of a cross-validation, one fold after the other or in any order.
 
-    Attributes
-    ----------
-    codes : ndarray of int, of shape (n,)
-        Class of each row, 0 to K - 1.
-    folds : ndarray of int, of shape (n,)
-        Fold that each row is held out in.
-    trained : ndarray of bool, of shape (n_folds, K)
-        Classes among the training rows of each fold.
-
-    Examples
-    --------
     >>> trained = np.array([[True, True, True], [True, True, False]])  # the second fold trains without class 2
     >>> rows = HeldOutRows(np.array([0, 1, 2, 0, 1, 2]), np.array([0, 0, 0, 1, 1, 1]), trained)
     >>> rows.comparable()
     (array([ True,  True,  True, False, False, False]), array([ True,  True,  True]))
     """
 
-    codes: Indices
-    folds: Indices
-    trained: Flags
+    codes: Indices  # (n,): class of each row, 0 to K - 1
+    folds: Indices  # (n,): fold that each row is held out in
+    trained: Flags  # (n_folds, K): classes among the training rows of each fold
 
     def comparable(self) -> tuple[Flags, Flags]:
         """Rows ``(n,)`` and classes ``(K,)`` whose probabilities can be compared.
@@ -139,18 +128,11 @@ class HeldOutAnswers:
     """Probabilities of training rows by models that were fitted without them.
 
     A copy or a saved one holds the tuned offsets only, without the rows.
-
-    Attributes
-    ----------
-    rows : HeldOutRows
-        Classes and folds of the rows.
-    proba : ndarray of shape (n, K)
-    weights : ndarray of shape (n,) or None
     """
 
-    rows: HeldOutRows
-    proba: Floats
-    weights: Floats | None
+    rows: HeldOutRows  # classes and folds of the rows
+    proba: Floats  # (n, K)
+    weights: Floats | None  # (n,)
 
     @cached_property
     def macro_f1_offsets(self) -> Floats:

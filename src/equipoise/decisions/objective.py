@@ -17,21 +17,11 @@ _SAME = 1e-12  # gaps below this are none
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A value to be made as large as possible, in [-1, 1] where the floors are met and below -2 where not.
+    """A value to be made as large as possible, in [-1, 1] where the floors are met and below -2 where not."""
 
-    Attributes
-    ----------
-    metric : MarginMetric or None
-        None where costs decide.
-    costs : ndarray of shape (K, K) or None
-        Rows = true class, columns = decided class; scaled to at most 1.
-    min_recall, min_precision : ndarray of shape (K,)
-        Floors, 0 where there is none.
-    """
-
-    metric: MarginMetric | None
-    costs: Floats | None
-    min_recall: Floats
+    metric: MarginMetric | None  # None where costs decide
+    costs: Floats | None  # (K, K): rows = true class, columns = decided class; scaled to at most 1
+    min_recall: Floats  # (K,): floors, 0 where there is none
     min_precision: Floats
 
     @classmethod

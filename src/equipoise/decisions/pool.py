@@ -34,24 +34,13 @@ class LogPool:
 
     One model alone is calibrated by its exponent and the intercepts.
 
-    Attributes
-    ----------
-    weights : ndarray of shape (M,)
-        Exponents of M models, 0 or more.
-    intercepts : ndarray of shape (K,)
-        Added to the log probabilities of the classes; they sum to 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.decisions.pool import LogPool
     >>> pool = LogPool(np.array([0.5, 0.5]), np.zeros(2))
     >>> pool.proba(np.array([[0.9, 0.1], [0.5, 0.5]])).round(2)
     array([0.75, 0.25])
     """
 
-    weights: NDArray[np.float64]
-    intercepts: NDArray[np.float64]
+    weights: NDArray[np.float64]  # (M,): exponents of M models, 0 or more
+    intercepts: NDArray[np.float64]  # (K,): added to the log probabilities of the classes; they sum to 0
 
     @classmethod
     def fit(
@@ -63,18 +52,8 @@ class LogPool:
         plus the squared intercepts, so that a handful of rows does not choose between models or move a base rate.
         Where no such pool is better than the class priors on these rows, the pool is the class priors: all weights 0.
 
-        Parameters
-        ----------
-        probas : ndarray of shape (M, n, K)
-            Of M models, for rows that they were not trained on.
-        codes : ndarray of shape (n,)
-            Class of each row, 0 to K - 1.
-        sample_weight : ndarray of shape (n,), optional
+        ``probas`` (M, n, K) are of M models, for rows that they were not trained on.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from equipoise.decisions.pool import LogPool
         >>> codes = np.arange(200) % 2
         >>> knows, guesses = np.eye(2)[codes] * 0.8 + 0.1, np.full((200, 2), 0.5)
         >>> pool = LogPool.fit(np.stack([knows, guesses]), codes)

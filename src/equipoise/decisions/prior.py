@@ -136,10 +136,8 @@ def _ratios(y_proba: ArrayLike, from_priors: ArrayLike) -> NDArray[np.float64]:
 def checked_priors(priors: ArrayLike, name: str, n_classes: int, *, positive: bool = False) -> NDArray[np.float64]:
     """Return class priors as an array.
 
-    Raises
-    ------
-    ValueError
-        If they are a dict, not one a class, negative (or 0, if they must be positive), or do not sum to 1.
+    Raises ValueError if they are a dict, not one a class, negative (or 0, if they must be positive), or do not sum to
+    1.
     """
     if isinstance(priors, Mapping):
         raise ValueError(f"{name} must be in the order of the classes, got the dict {priors!r}; give a list")

@@ -24,41 +24,24 @@ Priors = Callable[[ArrayLike], NDArray[np.float64] | None]
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to train that is compared with others.
+    """A way to train that is compared with others."""
 
-    Attributes
-    ----------
-    name, title : str
-        As it is stored, and as it is shown.
-    make : callable
-        ``(fold, protocol) -> unfitted classifier`` of numbers, with the seed of the fold. A classifier whose
-        fit has a first half, ``prepare``, trains in stacks with others' networks, any other in a process of its own.
-    priors : callable
-        ``counts -> priors``, of shape (K,) each: the class priors that its probabilities stand for when it is trained
-        on so many rows a class; None where they are not known.
-    figures : callable
-        ``fitted classifier -> records`` stored beside its results: diagnostics of synthetic rows.
-    by_group : bool
-        Whether its `fit` takes the groups of the training rows.
-    native : bool
-        Whether it reads categories and gaps as they are, see `TablePreprocessor`'s ``native``.
-    takes : tuple of str
-        What its `fit` takes beside: ``"sample_weight"``, ``"dependence"``.
-    decisions : tuple of str
-        Decisions of its ``predict_from_proba`` that are kept beside its own, each as an arm ``<name>-<decision>``.
-    most_rows, most_cells, most_repeats : int or None
-        Rows, and rows times columns, of a set that it is run on, and repeats there; where its cost forbids more.
-    """
-
-    name: str
+    name: str  # as it is stored; the title is shown
     title: str
+    # ``(fold, protocol) -> unfitted classifier`` of numbers, with the seed of the fold. A classifier whose fit has a
+    # first half, ``prepare``, trains in stacks with others' networks, any other in a process of its own
     make: Make
+    # ``counts -> priors``, of shape (K,) each: the class priors that its probabilities stand for when it is trained
+    # on so many rows a class; None where they are not known
     priors: Priors = lambda counts: None
+    # ``fitted classifier -> records`` stored beside its results: diagnostics of synthetic rows
     figures: Callable[[Any], list[dict[str, Any]]] = lambda model: getattr(model, "sampler_diagnostics_", [])
-    by_group: bool = False
-    native: bool = False
-    takes: tuple[str, ...] = ()
+    by_group: bool = False  # whether its `fit` takes the groups of the training rows
+    native: bool = False  # whether it reads categories and gaps as they are, see `TablePreprocessor`'s ``native``
+    takes: tuple[str, ...] = ()  # what its `fit` takes beside: ``"sample_weight"``, ``"dependence"``
+    # decisions of its ``predict_from_proba`` that are kept beside its own, each as an arm ``<name>-<decision>``
     decisions: tuple[str, ...] = ()
+    # rows, and rows times columns, of a set that it is run on, and repeats there; where its cost forbids more
     most_rows: int | None = None
     most_cells: int | None = None
     most_repeats: int | None = None
@@ -78,12 +61,7 @@ class Arm:
 def weighted_priors(priors: ArrayLike, counts: ArrayLike, mass: ArrayLike) -> NDArray[np.float64]:
     """Return the class priors that probabilities stand for where the rows of a class have weights.
 
-    Parameters
-    ----------
-    priors : array-like of shape (K,)
-        Those without weights.
-    counts, mass : array-like of shape (K,)
-        Rows of each class, and the sum of their weights.
+    ``counts`` are the rows of each class, ``mass`` the sums of their weights.
     """
     weighted = np.asarray(priors) * np.asarray(mass) / np.asarray(counts)
     return weighted / weighted.sum()
@@ -121,10 +99,7 @@ def taken_by(classifier: ClassifierMixin) -> tuple[str, ...]:
 def fit_parameters(classifier: ClassifierMixin, dataset: Dataset) -> dict[str, Any]:
     """Return what the fit of a classifier on all rows takes beside rows and labels.
 
-    Raises
-    ------
-    ValueError
-        If the rows have weights, which the classifier does not take.
+    Raises ValueError if the rows have weights, which the classifier does not take.
     """
     taken = taken_by(classifier)
     weights = None if dataset.class_counts is not None else dataset.weights

@@ -24,24 +24,12 @@ _MOST_COLUMNS = 200
 
 @dataclass(frozen=True, eq=False)
 class AskedColumns:
-    """Columns in groups, and values of the first of each group.
+    """Columns in groups, and values of the first of each group."""
 
-    Attributes
-    ----------
-    groups : list of list of str
-        Columns that are moved together.
-    kinds : list of str
-        Kind of the first column of each.
-    grids : list of list
-        Values of its response curve: floats, or the cells of a category; none of a text.
-    notes : list of str
-        Columns that were left out.
-    """
-
-    groups: list[list[str]]
-    kinds: list[str]
-    grids: list[list[Any]]
-    notes: list[str]
+    groups: list[list[str]]  # columns that are moved together
+    kinds: list[str]  # kind of the first column of each
+    grids: list[list[Any]]  # values of its response curve: floats, or the cells of a category; none of a text
+    notes: list[str]  # columns that were left out
     _rows: NDArray[np.int64]
     _cells: dict[str, NDArray[Any]]
 

@@ -25,14 +25,7 @@ def candidates(metric: Metric, n_classes: int) -> tuple[str, ...]:
 
 
 class AtBest:
-    """The best reading of each result of a comparison.
-
-    Parameters
-    ----------
-    readings : Readings
-    metric : Metric
-        The one that chooses the winner.
-    """
+    """The best reading of each result of a comparison."""
 
     def __init__(self, readings: Readings, metric: Metric) -> None:
         self.readings, self.metric = readings, metric
@@ -62,27 +55,23 @@ class AtBest:
         if len(self.readings.folds[cells[0].repeat, cells[0].fold].train_counts) != 2 or not self.metric.at_threshold:
             return None
         if reading == TUNED:
+            learned = [self._observed(cell) if cell.priors is None else np.asarray(cell.priors) for cell in cells]
             offsets = [
-                self.readings.offsets(cell, str(self.metric.tuned_metric)) + self._to_natural(cell) for cell in cells
+                self.readings.offsets(cell, str(self.metric.tuned_metric)) + np.log(own / self._observed(cell))
+                for cell, own in zip(cells, learned, strict=True)
             ]
         elif reading == CORRECTED:
-            offsets = [np.log(self._wanted(cell) / self._observed(cell)) for cell in cells]
+            observed = [self._observed(cell) for cell in cells]
+            wanted = observed if self.metric.priors == "observed" else [np.full(2, 0.5)] * len(cells)
+            offsets = [np.log(asked / own) for asked, own in zip(wanted, observed, strict=True)]
         else:
             return None
         rare = self.readings.rare
         return np.array([expit(b[1 - rare] - b[rare]) for b in offsets])
 
-    def _wanted(self, cell: Cell) -> NDArray[np.float64]:
-        observed = self._observed(cell)
-        return observed if self.metric.priors == "observed" else np.full(len(observed), 1 / len(observed))
-
     def _observed(self, cell: Cell) -> NDArray[np.float64]:
         mass = np.asarray(self.readings.folds[cell.repeat, cell.fold].train_mass, dtype=np.float64)
         return mass / mass.sum()
-
-    def _to_natural(self, cell: Cell) -> NDArray[np.float64]:
-        """Return what is added to offsets of a model's own probabilities, for those of the training rows' priors."""
-        return np.log((self._observed(cell) if cell.priors is None else np.asarray(cell.priors)) / self._observed(cell))
 
     def _names(self, cell: Cell) -> tuple[str, ...]:
         return candidates(self.metric, np.asarray(cell.probabilities).shape[1])

@@ -21,35 +21,19 @@ _PARTS = 4  # of a column of numbers
 
 @dataclass(frozen=True)
 class Group:
-    """Held-out rows of one value of a column, as means over repeats; shares and means are weighted as the rows are.
-
-    Attributes
-    ----------
-    value : str
-    is_cell : bool
-        Whether the value is a cell of the table, and no range or pool of them.
-    rows : int
-        Their number.
-    share : float
-        Their weight, as a share of that of all held-out rows.
-    prior : float
-        Share of the positive class, with the ends of its 95% interval in ``prior_low`` and ``prior_high``: Wilson's, of
-        as many equal rows as tell as much (Kish).
-    predicted : float
-        Mean probability of it, under the observed class priors: near ``prior`` where it is calibrated.
-    recall, precision : float
-        Of the positive class by the decision that the winner is shipped with, with their 95% intervals.
-    """
+    """Held-out rows of one value of a column, as means over repeats; shares and means are weighted as the rows are."""
 
     value: str
-    is_cell: bool
-    rows: int
-    share: float
+    is_cell: bool  # whether the value is a cell of the table, and no range or pool of them
+    rows: int  # their number
+    share: float  # their weight, as a share of that of all held-out rows
+    # share of the positive class, with the ends of its 95% interval in ``prior_low`` and ``prior_high``: Wilson's, of
+    # as many equal rows as tell as much (Kish)
     prior: float
     prior_low: float
     prior_high: float
-    predicted: float
-    recall: float
+    predicted: float  # mean probability of it, under the observed class priors: near ``prior`` where it is calibrated
+    recall: float  # and precision: of the positive class, by the decision that the winner is shipped with
     recall_low: float
     recall_high: float
     precision: float
@@ -62,12 +46,6 @@ def by_group(comparison: Comparison, columns: pd.DataFrame | None) -> dict[str, 
 
     Numbers of many values are cut at their quartiles. Values in fewer than 10 rows, and those beyond the 12 most
     frequent, are pooled.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    columns : DataFrame of shape (n_rows, n_columns) or None
-        Of all rows of the table, in its order.
     """
     if columns is None or comparison.obstacle:
         return {}
@@ -84,15 +62,8 @@ def _held_out_rows(comparison: Comparison) -> pd.DataFrame:
     """Return held-out rows of the winner: row, repeat, weight, whether positive, probability, whether it alarms."""
     positive, parts = comparison.aim.positive, []
     for fold, decided in held_out(comparison, comparison.winner):
-        columns = {
-            "row": fold.rows,
-            "repeat": fold.repeat,
-            "weight": fold.weights,
-            "positive": fold.codes == positive,
-            "proba": fold.proba[:, positive],
-            "alarm": decided == positive,
-        }
-        parts.append(pd.DataFrame(columns))
+        columns = {"row": fold.rows, "repeat": fold.repeat, "weight": fold.weights, "positive": fold.codes == positive}
+        parts.append(pd.DataFrame(columns | {"proba": fold.proba[:, positive], "alarm": decided == positive}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -26,15 +26,7 @@ def goal_of(aim: Aim) -> str:
 class ByTerms:
     """How well the recipes of a comparison do by its terms.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        With terms.
-
-    Attributes
-    ----------
-    goal : str
-        The outcome that they are ranked by, see `goal_of`.
+    The comparison has terms; `goal` is the outcome that recipes are ranked by, see `goal_of`.
     """
 
     def __init__(self, comparison: "Comparison") -> None:

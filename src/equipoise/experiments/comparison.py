@@ -249,19 +249,9 @@ class Comparison:
         for recipe in map(str, means.index):
             _, low, high = self.interval(self.chosen, recipe)
             _, d_low, d_high = self.interval(self.chosen, recipe, against=first)
-            rows.append(
-                {
-                    "recipe": recipe,
-                    "description": recipes.describe(recipe),
-                    "reading": self.at_best.overall(recipe),
-                    **means.loc[recipe].to_dict(),
-                    "low": low,
-                    "high": high,
-                    "rank": ranks[recipe],
-                    "difference_low": d_low,
-                    "difference_high": d_high,
-                }
-            )
+            row = {"recipe": recipe, "description": recipes.describe(recipe), "reading": self.at_best.overall(recipe)}
+            row |= {**means.loc[recipe].to_dict(), "low": low, "high": high, "rank": ranks[recipe]}
+            rows.append(row | {"difference_low": d_low, "difference_high": d_high})
         return pd.DataFrame(rows)
 
     @property

@@ -51,12 +51,7 @@ _REPORT = 4.0  # seconds of computing, as measured for one recipe with terms
 
 @dataclass
 class Watch:
-    """Seconds by the clock, and of computing by all threads of this process, of a work within the context.
-
-    Attributes
-    ----------
-    wall, computing : float
-    """
+    """Seconds by the clock, and of computing by all threads of this process, of a work within the context."""
 
     wall: float = 0.0
     computing: float = 0.0
@@ -88,22 +83,9 @@ def measured_costs(
 ) -> Costs:
     """Measure the costs of the recipes of a protocol on its first fold.
 
-    Parameters
-    ----------
-    folds : PreparedFolds
-        The first fold is made ready.
-    protocol : Protocol
-        As wished for.
-    deadline : Deadline
-        Measuring takes a sixth of it, the quickest recipes first; what is not measured then is estimated from a step
-        of a network by `Recipe.cost` and `Recipe.growth`.
-    on_progress : callable
-    timings : dict of str to float, optional
-        Seconds of computing on the rows by recipe, as measured before: those are not timed again, others are added.
-
-    Returns
-    -------
-    Costs
+    Measuring takes a sixth of the deadline, the quickest recipes first; what is not measured then is estimated from a
+    step of a network by `Recipe.cost` and `Recipe.growth`. ``timings`` are seconds of computing on the rows by recipe,
+    as measured before: those are not timed again, others are added.
     """
     of_rows = {} if timings is None else timings
     on_progress("planning", 0, 0)

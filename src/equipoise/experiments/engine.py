@@ -44,31 +44,12 @@ def run_cells(
 ) -> dict[str, float]:
     """Run the cells that are not yet stored; every result is stored as it arrives.
 
-    Parameters
-    ----------
-    wanted : iterable of (Arm, Fold)
-    prepare : callable
-        Makes the numbers of a fold; called once a fold, for folds with something left to run.
-    protocol : Protocol
-        Members, gradient steps and decision, for `Arm.make`.
-    store : Store
-    on_progress : callable, optional
-        Called with a kind of work ("alone" in processes, "resampling", "training"), how much is done and how much
-        there is.
-    stacked : bool, default=True
-        False fits every cell in a process of its own, so that the time that it takes is known.
-    alone : container of str
-        Arms that are fitted in processes in any case.
-    seconds : float, optional
-        Time limit. Cells that had not begun are left for another call.
-    cut : bool, default=False
-        Whether cells whose networks were ended at the time limit are results, too.
-
-    Returns
-    -------
-    dict of str to float
-        Arms with a cell that was ended at the time limit, and the share of their gradient steps that its networks had
-        made; 1 where it is not known.
+    ``prepare`` is called once a fold with something left to run. ``on_progress`` is called with a kind of work ("alone"
+    in processes, "resampling", "training"), how much is done and how much there is. ``stacked=False`` fits every cell
+    in a process of its own, so that its time is known; arms in ``alone`` are so in any case. After ``seconds``, cells
+    that had not begun are left for another call; with ``cut``, cells whose networks were ended then are results, too.
+    Returns arms with a cell that was ended at the time limit, and the share of their gradient steps that its networks
+    had made; 1 where it is not known.
     """
     deadline = None if seconds is None else Deadline(seconds)
     done = store.done()

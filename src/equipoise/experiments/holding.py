@@ -19,14 +19,7 @@ def held(folder: Path) -> Iterator[None]:
     The lock lies in a folder of the user's own among the machine's temporary files, so it keeps apart runs on one
     machine. It is removed when the context ends.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Raises
-    ------
-    BlockingIOError
-        If another run holds the folder; the message names it.
+    Raises BlockingIOError, which names the folder, if another run holds it.
     """
     place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
     path = _lock_folder() / f"{place}.lock"

@@ -35,41 +35,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What is asked of the model of a fold.
+    """What is asked of the model of a fold."""
 
-    Attributes
-    ----------
-    rows : ndarray of int of shape (n,)
-        Test rows, by their place on the test side.
-    weights : ndarray of shape (n,) or None
-        By which they stand for all test rows.
-    blocks : sequence of ndarray of int
-        Features of each group of columns, by their place.
-    donors : sequence of ndarray of int
-        For each group, training rows that hold the values of its response curve; -1 where there is none.
-    reader : callable or None
-        Turns probabilities into what is scored; None for the decision of the model itself.
-    natural : callable
-        Corrects probabilities to the observed class priors.
-    metric : Metric
-    rare, positive : int
-        Codes of the rarest class, and of the class of the response curves.
-    n_permutations : int
-    outcome : Outcome or None
-        What is scored in place of the metric, where the user's terms rank.
-    """
-
-    rows: NDArray[np.int64]
-    weights: Floats | None
-    blocks: Sequence[NDArray[np.int64]]
+    rows: NDArray[np.int64]  # (n,): test rows, by their place on the test side
+    weights: Floats | None  # (n,): by which they stand for all test rows
+    blocks: Sequence[NDArray[np.int64]]  # features of each group of columns, by their place
+    # for each group, training rows that hold the values of its response curve; -1 where there is none
     donors: Sequence[NDArray[np.int64]]
-    reader: Reader | None
-    natural: Callable[[NDArray[Any]], NDArray[Any]]
+    reader: Reader | None  # turns probabilities into what is scored; None for the decision of the model itself
+    natural: Callable[[NDArray[Any]], NDArray[Any]]  # corrects probabilities to the observed class priors
     metric: Metric
-    rare: int
+    rare: int  # code of the rarest class; `positive` is the class of the response curves
     positive: int
     n_permutations: int
-    outcome: Outcome | None = None
+    outcome: Outcome | None = None  # what is scored in place of the metric, where the user's terms rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +62,7 @@ class Answers:
 def explain_fold(arm: Arm, protocol: Protocol, fold: PreparedFold, asked: Asked) -> Answers:
     """Fit the classifier of an arm on the training side of a fold, as for its scores, and ask what it uses.
 
-    Returns
-    -------
-    Answers
-        Curves hold the mean probability of the positive class and the `BAND` of rows, NaN where a value has no donor.
+    Curves hold the mean probability of the positive class and the `BAND` of rows, NaN where a value has no donor.
     """
     rng = np.random.default_rng(fold.fold.seed)
     with warnings.catch_warnings():
@@ -107,15 +83,10 @@ def explain_fold(arm: Arm, protocol: Protocol, fold: PreparedFold, asked: Asked)
 
         sign = 1 if (asked.outcome or asked.metric).greater_is_better else -1
         before = score(X)
-        losses = np.array(
-            [
-                [
-                    sign * (before - score(replaced(X, block, X, elsewhere()))) if len(block) else 0.0
-                    for _ in range(asked.n_permutations)
-                ]
-                for block in asked.blocks
-            ]
-        )
+        losses = np.zeros((len(asked.blocks), asked.n_permutations))
+        for place in np.ndindex(losses.shape):
+            if len(block := asked.blocks[place[0]]):
+                losses[place] = sign * (before - score(replaced(X, block, X, elsewhere())))
         some = taken(X, rng.choice(len(X), min(len(X), CURVE_ROWS), replace=False, p=shares))
         first = np.argsort(-losses.mean(axis=1), kind="stable")[:CURVES]
         curves = {
@@ -156,17 +127,7 @@ def taken(X: Any, rows: NDArray[np.int64]) -> Any:
 
 
 def replaced(X: Any, block: NDArray[np.int64], source: Any, rows: NDArray[np.int64]) -> Any:
-    """Return rows whose features of a block are those of other rows.
-
-    Parameters
-    ----------
-    X : ndarray or data frame of shape (n, d)
-    block : ndarray of int
-        Places of features.
-    source : like X, of shape (m, d)
-    rows : ndarray of int of shape (n,)
-        Rows of the source.
-    """
+    """Return rows whose features of a block are those of other rows."""
     changed = X.copy()
     if not hasattr(X, "iloc"):
         changed[:, block] = source[rows[:, None], block]

@@ -54,26 +54,9 @@ def run_in_time(
     the others have their first results. Where all would be left out, the cheapest are tried alone in the time that is
     left.
 
-    Parameters
-    ----------
-    protocol : Protocol
-        As cut before.
-    schedule : Schedule
-    machine : Machine
-    changed : callable
-        Called at each further change with the protocol from now on and the sentence that says so.
-    left_out : sequence of str, optional
-        Recipes that were left out before, since they were estimated to take too long.
-
-    Returns
-    -------
-    Protocol
-        As it was run.
-
-    Raises
-    ------
-    TimeoutError
-        If no recipe ended in time.
+    ``changed`` is called at each further change with the protocol from now on and the sentence that says so;
+    ``left_out`` are recipes that were estimated to take too long. Returns the protocol as it was run. Raises
+    TimeoutError if no recipe ended in time.
     """
     waiting = list(left_out)  # in the first repeat, after which there is no time for any
     for repeat in range(protocol.n_repeats):

@@ -18,12 +18,6 @@ def one_answer(model: Pipeline, dataset: Dataset) -> str:
     It is asked on some training rows, as many of each class; a tenth of those of the other classes must have another
     answer.
 
-    Parameters
-    ----------
-    model : Pipeline
-        Fitted on the rows.
-    dataset : Dataset
-
     Examples
     --------
     >>> import pandas as pd

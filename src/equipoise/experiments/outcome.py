@@ -32,25 +32,13 @@ def most_probable(scores: Floats, weights: Floats, share: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The figure of a rule's decisions that recipes are ranked by.
+    """The figure of a rule's decisions that recipes are ranked by."""
 
-    Attributes
-    ----------
-    goal : str
-        "cost", "false" (alarms) or "recall", see `equipoise.experiments.by_terms.goal_of`.
-    rule : Rule
-    costs : ndarray of shape (K, K)
-    positive : int
-        Class of the alarms.
-    batch : int
-        Rows of which a capacity in rows is a part.
-    """
-
-    goal: str
+    goal: str  # "cost", "false" (alarms) or "recall", see `equipoise.experiments.by_terms.goal_of`
     rule: Rule
-    costs: Floats
-    positive: int
-    batch: int
+    costs: Floats  # (K, K)
+    positive: int  # class of the alarms
+    batch: int  # rows of which a capacity in rows is a part
 
     @property
     def greater_is_better(self) -> bool:

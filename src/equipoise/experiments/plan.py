@@ -32,19 +32,11 @@ _RECENT = 5  # recipes that tell how fast the machine is now
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a process for a recipe on a fold.
+    """Seconds of a process for a recipe on a fold."""
 
-    Attributes
-    ----------
-    around, steps : float
-        Whatever the number of steps, and for all gradient steps.
-    measured : bool
-        Or guessed from the record of the recipe.
-    """
-
-    around: float
+    around: float  # whatever the number of steps, and for all gradient steps
     steps: float = 0.0
-    measured: bool = True
+    measured: bool = True  # or guessed from the record of the recipe
 
     def at(self, share: float, rows: float = 1.0) -> float:
         """Return the seconds with a share of the steps, on so many times the rows: there are no more steps on them."""
@@ -53,32 +45,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """Estimated seconds.
-
-    Attributes
-    ----------
-    recipes : mapping of str to Cost
-    fold : float
-        To prepare the numbers of a fold.
-    score : float
-        To score a recipe on a fold.
-    report : float
-        To write the report and save the model.
-    pace : float
-        Seconds by the clock for one of these, until recipes tell it by what they take.
-    explained : bool
-        Whether the winner is asked what it uses.
-    ready : int
-        Folds of the first repeat that are prepared.
-    """
+    """Estimated seconds."""
 
     recipes: Mapping[str, Cost]
-    fold: float = 0.0
-    score: float = 0.0
-    report: float = 0.0
-    pace: float = 1.0
-    explained: bool = True
-    ready: int = 0
+    fold: float = 0.0  # to prepare the numbers of a fold
+    score: float = 0.0  # to score a recipe on a fold
+    report: float = 0.0  # to write the report and save the model
+    pace: float = 1.0  # seconds by the clock for one of these, until recipes tell it by what they take
+    explained: bool = True  # whether the winner is asked what it uses
+    ready: int = 0  # folds of the first repeat that are prepared
 
 
 @dataclass(frozen=True)
@@ -93,13 +68,7 @@ class Part:
 class Schedule:
     """Decides what fits into the time left; costs are corrected by what fits take.
 
-    Parameters
-    ----------
-    costs : Costs
-    deadline : Deadline
-    n_folds, n_workers : int
-    share : float
-        Share of their gradient steps that networks make.
+    Networks make ``share`` of their gradient steps.
     """
 
     def __init__(self, costs: Costs, deadline: Deadline, n_folds: int, n_workers: int, share: float = 1.0) -> None:
@@ -191,10 +160,7 @@ class Schedule:
     def cut(self, wish: Protocol) -> Protocol:
         """Return the protocol that ends in time: fewer repeats first, then fewer steps, then fewer recipes.
 
-        Raises
-        ------
-        ValueError
-            If not even one recipe fits.
+        Raises ValueError if not even one recipe fits.
         """
         left, recipes, n_repeats = self.deadline.left, list(wish.recipes), wish.n_repeats
         self._wish = wish
@@ -308,14 +274,7 @@ class Schedule:
     def part(self, pending: Mapping[str, int], recipes: Sequence[str], n_repeats: int) -> Part:
         """Return what to run next.
 
-        Parameters
-        ----------
-        pending : mapping of str to int
-            Folds of this repeat that recipes miss.
-        recipes : sequence of str
-            All that are compared.
-        n_repeats : int
-            With this one.
+        ``pending`` recipes miss folds of this repeat, the last of ``n_repeats``.
         """
         kept = self.order([*pending])
         done = [recipe for recipe in recipes if recipe not in kept]

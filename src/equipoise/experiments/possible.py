@@ -12,14 +12,8 @@ _TINY = 1e-12
 def possible(frame: pd.DataFrame, alarms: Interval, per: float) -> dict[str, tuple[Floats, Floats]]:
     """Return the least and the most of each outcome on each fold.
 
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_folds, n_outcomes)
-        ``alarms``, ``caught`` and ``missed``, for ``per`` rows.
-    alarms : Interval
-        Over the folds: a single number of them at a fixed capacity.
-    per : float
-        Rows that outcomes are told for.
+    The frame has columns ``alarms``, ``caught`` and ``missed`` for ``per`` rows, one row a fold; ``alarms`` is the
+    interval over the folds, a single number at a fixed capacity.
     """
     raised = frame["alarms"].to_numpy()
     positives = (frame["caught"] + frame["missed"]).to_numpy()

@@ -19,41 +19,21 @@ _TIMED_WELL = 0.1  # seconds
 
 @dataclass(frozen=True, eq=False)
 class PreparedFold:
-    """A fold as numbers, the preprocessing fitted on its training side alone.
-
-    Attributes
-    ----------
-    fold : Fold
-    X_train, X_test : ndarray of shape (n, *features), or data frame
-    y_train, y_test : ndarray of int of shape (n,)
-        Class codes from 0.
-    n_classes : int
-    groups : ndarray of shape (n_train,) or None
-        Of the training rows.
-    native : pair of data frames, or None
-        Both sides with categories and gaps as they are.
-    dependence : Dependence or None
-        Groups and times of the training rows.
-    weights, weights_test : ndarray of shape (n,) or None
-    sampled : bool
-        Whether the weights are those of a sample by class, which do not count in training.
-    table : transformer or None
-        The preprocessing.
-    """
+    """A fold as numbers, the preprocessing fitted on its training side alone."""
 
     fold: Fold
-    X_train: Any
+    X_train: Any  # (n, *features)
     X_test: Any
-    y_train: NDArray[np.int64]
+    y_train: NDArray[np.int64]  # (n,): class codes from 0
     y_test: NDArray[np.int64]
     n_classes: int
-    groups: NDArray[Any] | None = None
-    native: tuple[Any, Any] | None = None
-    dependence: Dependence | None = None
-    weights: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None  # (n_train,): of the training rows
+    native: tuple[Any, Any] | None = None  # both sides with categories and gaps as they are
+    dependence: Dependence | None = None  # groups and times of the training rows
+    weights: NDArray[np.float64] | None = None  # (n,)
     weights_test: NDArray[np.float64] | None = None
-    sampled: bool = False
-    table: Any = None
+    sampled: bool = False  # whether the weights are those of a sample by class, which do not count in training
+    table: Any = None  # the preprocessing
 
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64], fold: Fold, *, native: bool = False) -> "PreparedFold":
@@ -142,16 +122,7 @@ class PreparedFold:
 
 
 class PreparedFolds:
-    """The folds of a table, each as numbers that are made once; those of one repeat are kept.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    codes : ndarray of shape (n,)
-    splits : Splits
-    native : bool
-        Whether an arm reads categories and gaps as they are.
-    """
+    """The folds of a table, each as numbers that are made once; those of one repeat are kept."""
 
     def __init__(self, dataset: Dataset, codes: NDArray[np.int64], splits: Splits, *, native: bool) -> None:
         self._dataset, self._codes, self._splits, self._native = dataset, codes, splits, native

@@ -16,21 +16,8 @@ from equipoise.samplers import resampled_counts
 def learned_priors(recipe: str, counts: ArrayLike) -> NDArray[np.float64] | None:
     """Class priors that a recipe learns under, when trained on classes of such counts.
 
-    Parameters
-    ----------
-    recipe : str
-        A name as `equipoise.recipes.get` takes it.
-    counts : array-like of shape (K,)
-        Training rows of each class, one or more.
+    None if they are not known: of losses with margins, of parts that follow no such rule, and of models of others.
 
-    Returns
-    -------
-    ndarray of shape (K,) or None
-        None if they are not known: for losses with margins, other parts that follow no such rule, and models of
-        others.
-
-    Examples
-    --------
     >>> learned_priors("none", [95, 5])
     array([0.95, 0.05])
     >>> learned_priors("under", [95, 5])

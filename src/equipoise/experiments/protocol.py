@@ -9,46 +9,22 @@ from equipoise.experiments.splits import ForwardFolds, Splits, StratifiedFolds
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a comparison runs.
-
-    Attributes
-    ----------
-    recipes : tuple of str
-    n_folds, n_repeats : int
-        Of the division into training and test rows.
-    n_members : int
-        Networks a neural recipe averages over.
-    max_steps : int
-        Gradient steps of each network, the same for all neural recipes.
-    random_state : int
-    notes : tuple of str
-        Sentences on what was cut or changed, and why.
-    decision : str
-        What the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural".
-    auto_seconds : float or None
-        Time limit of a fit of the recipe ``auto``, which has a schedule of its own.
-    by_time : bool
-        Whether folds test on later rows, and the first of them only serves to tune thresholds of the next.
-    dependent : bool
-        Whether rows have groups or times, so that no recipe may hold out rows at random.
-    images : bool
-        Whether the rows are images, which all recipes augment and read by a convolutional network.
-    share : float
-        Share of the gradient steps, and of the time of ``auto``, that the time limit left; 1 where nothing was cut.
-    """
+    """What a comparison runs."""
 
     recipes: tuple[str, ...]
-    n_folds: int
+    n_folds: int  # of the division into training and test rows
     n_repeats: int
-    n_members: int
-    max_steps: int
+    n_members: int  # networks a neural recipe averages over
+    max_steps: int  # gradient steps of each network, the same for all neural recipes
     random_state: int
-    notes: tuple[str, ...] = ()
-    decision: str = "balanced"
-    auto_seconds: float | None = None
+    notes: tuple[str, ...] = ()  # sentences on what was cut or changed, and why
+    decision: str = "balanced"  # what the recipe ``auto`` decides for: "balanced", "macro_f1" or "natural"
+    auto_seconds: float | None = None  # time limit of a fit of the recipe ``auto``, which has a schedule of its own
+    # whether folds test on later rows, and the first of them only serves to tune thresholds of the next
     by_time: bool = False
-    dependent: bool = False
-    images: bool = False
+    dependent: bool = False  # whether rows have groups or times, so that no recipe may hold out rows at random
+    images: bool = False  # whether the rows are images, which all recipes augment and read by a convolutional network
+    # share of the gradient steps, and of the time of ``auto``, that the time limit left; 1 where nothing was cut
     share: float = 1.0
 
     @property

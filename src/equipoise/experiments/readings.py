@@ -33,15 +33,8 @@ _MOST_OF_A_CLASS = 20_000  # rows of a class that thresholds and calibrations ar
 class Readings:
     """Scores of the cells of one data set in every reading.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Those that failed are left out.
-    folds : sequence of StoredFold
-    rare : int
-        Code of the rarest class.
-    by_time : bool, default=False
-        Whether folds follow each other in time: thresholds are tuned on earlier folds, and the first is not scored.
+    Cells that failed are left out. Where folds follow each other in time (``by_time``), thresholds are tuned on earlier
+    folds, and the first is not scored.
     """
 
     def __init__(self, cells: Iterable[Cell], folds: Iterable[StoredFold], rare: int, *, by_time: bool = False) -> None:
@@ -69,13 +62,7 @@ class Readings:
         test rows of the repeat's *other* folds, or of earlier ones where folds follow each other in
         time; ``calibrated`` calibrates the probabilities on them.
 
-        Parameters
-        ----------
-        cell : Cell
-        metric : Metric
-        reading : str
-        without : int, optional
-            Another fold of the repeat to learn nothing from.
+        Nothing is learned from the fold ``without`` either.
         """
         fold, proba = self.folds[cell.repeat, cell.fold], np.asarray(cell.probabilities)
         if reading == DECIDED:
@@ -156,26 +143,9 @@ def results(
 ) -> pd.DataFrame:
     """Read the stores of a folder as one tidy frame.
 
-    Parameters
-    ----------
-    folder : Path
-        Of a comparison, or with one store a data set.
-    metrics : sequence of Metric, optional
-        All of `METRICS` by default.
-    readings : sequence of str
-        Of `READINGS`; see `Readings.score`.
-
-    Returns
-    -------
-    DataFrame
-        A row a result and reading: ``set``, ``family``, ``arm``, ``reading``, ``repeat``, ``fold``, ``seconds``, and
-        a column a metric; NaN where a reading does not change a metric or is not known. Sets with the fewest rows
-        come first.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
+    A row a result and reading: ``set``, ``family``, ``arm``, ``reading``, ``repeat``, ``fold``, ``seconds``, and a
+    column a metric; NaN where a reading does not change a metric or is not known. Sets with the fewest rows come first.
+    Raises FileNotFoundError if there are none.
     """
     frames, scored = [], list(METRICS.values()) if metrics is None else metrics
     for problem, store in stores(folder):
@@ -191,13 +161,11 @@ def results(
 
 def figures(folder: Path) -> pd.DataFrame:
     """Read what arms keep beside their results, see `Arm.figures`: a row a record, with the keys of `results`."""
-    return pd.DataFrame(
-        [
-            {"set": problem["name"], "family": problem["family"] or problem["name"]} | record
-            for problem, store in stores(folder)
-            for record in records(store.cells())
-        ]
-    )
+    rows = []
+    for problem, store in stores(folder):
+        of_set = {"set": problem["name"], "family": problem["family"] or problem["name"]}
+        rows += [of_set | record for record in records(store.cells())]
+    return pd.DataFrame(rows)
 
 
 def records(cells: Iterable[Cell]) -> list[dict[str, Any]]:

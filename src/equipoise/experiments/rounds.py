@@ -19,15 +19,7 @@ _LONG = 0.5  # seconds of making rows, from which on it is done in other process
 
 
 class Cells:
-    """The cells of a comparison's store.
-
-    Parameters
-    ----------
-    store : Store
-    folds : PreparedFolds
-    costs : Costs
-    on_progress : callable
-    """
+    """The cells of a comparison's store."""
 
     def __init__(
         self,

@@ -8,8 +8,10 @@ McNemar's test of the positive rows on which they differ, its sample size by Con
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +24,16 @@ CHANCE = 0.9
 
 @dataclass(frozen=True)
 class Need:
-    """Rows that a goal needs.
+    """Rows that a goal needs."""
 
-    Attributes
-    ----------
-    goal : str
-        What is to be measured, in words.
-    counted : int
-        Rows that the interval counts: positive ones, or alarms.
-    rows : int
-        Labelled rows in all.
-    """
-
-    goal: str
-    counted: int
-    rows: int
+    goal: str  # what is to be measured, in words
+    counted: int  # rows that the interval counts: positive ones, or alarms
+    rows: int  # labelled rows in all
 
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return Wilson's interval of a share of n rows.
 
-    Examples
-    --------
     >>> [round(end, 3) for end in wilson(0.8, 100)]
     [0.711, 0.867]
     """
@@ -56,8 +46,6 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, flo
 def as_equal_rows(weights: NDArray[np.float64]) -> float:
     """Return how many equal rows tell as much as rows of some weights do (Kish).
 
-    Examples
-    --------
     >>> as_equal_rows(np.array([1.0, 1.0, 2.0]))
     2.6666666666666665
     """
@@ -67,8 +55,6 @@ def as_equal_rows(weights: NDArray[np.float64]) -> float:
 def logit_interval(score: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of an average precision by n positive rows, within (0, 1).
 
-    Examples
-    --------
     >>> [round(end, 3) for end in logit_interval(0.6, 100)]
     [0.501, 0.691]
     """
@@ -79,39 +65,23 @@ def logit_interval(score: float, n: float, confidence: float = 0.95) -> tuple[fl
 def counted_for(interval: Callable[[float, float, float], tuple[float, float]], value: float, margin: float) -> int:
     """Return the fewest rows whose 95% interval of a value reaches no further than a margin on average of its sides.
 
-    Parameters
-    ----------
-    interval : callable
-        ``(value, n, confidence) -> (low, high)``, narrower for more rows.
-    value : float in (0, 1)
-        Value that is expected.
-    margin : float in (0, 1)
-        Half of the interval's width.
+    ``interval`` is ``(value, n, confidence) -> (low, high)``, narrower for more rows.
 
-    Examples
-    --------
     >>> counted_for(wilson, 0.8, 0.05)
     245
     """
-    few, many = 0, 1
-    while _half(interval, value, many) > margin:
-        few, many = many, 2 * many
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if _half(interval, value, middle) <= margin else (middle, many)
-    return many
 
+    def suffices(n: int) -> bool:
+        low, high = interval(value, n, 0.95)
+        return (high - low) / 2 <= margin
 
-def _half(interval: Callable[[float, float, float], tuple[float, float]], value: float, n: int) -> float:
-    low, high = interval(value, n, 0.95)
-    return (high - low) / 2
+    most = next(most for most in (2**power for power in count()) if suffices(most))
+    return bisect_left(range(most), True, lo=most // 2 + 1, key=suffices) if most > 1 else 1
 
 
 def rows_with(counted: int, share: float) -> int:
     """Return how many rows hold so many of a share of all, with a chance of `CHANCE`.
 
-    Examples
-    --------
     >>> rows_with(244, 0.01)
     26412
     """
@@ -121,15 +91,8 @@ def rows_with(counted: int, share: float) -> int:
 def paired_positives(recall: float, difference: float, discordant: float) -> int:
     """Return the positive rows on which McNemar's test settles a difference of two recalls, with a power of `CHANCE`.
 
-    Parameters
-    ----------
-    recall, difference : float
-        Recall of one method, and by how much the other's differs.
-    discordant : float
-        Share of positive rows that only one of the two finds, at least the difference.
+    ``discordant`` is the share of positive rows that only one of the two finds, at least the difference.
 
-    Examples
-    --------
     >>> paired_positives(0.8, 0.05, 0.15)
     627
     """
@@ -144,28 +107,9 @@ def needs(
 ) -> list[Need]:
     """Return the labelled rows for 95% intervals of a half-width, and for a comparison of two methods.
 
-    Parameters
-    ----------
-    prior : float
-        Share of the positive class.
-    recall, precision, average_precision : float
-        Values that are expected. Alarms are then raised for ``prior * recall / precision`` of all rows.
-    margin : float
-        Half of the width of an interval.
-    difference : float
-        Difference of two methods' recalls that is to be told from none.
+    ``margin`` is half of an interval's width; alarms are raised for ``prior * recall / precision`` of all rows. Raises
+    ValueError if a number is not within (0, 1), or more alarms would be needed than there are rows.
 
-    Returns
-    -------
-    list of Need
-
-    Raises
-    ------
-    ValueError
-        If a number is not within (0, 1), or more alarms would be needed than there are rows.
-
-    Examples
-    --------
     >>> found = needs(0.01, recall=0.8, precision=0.3, average_precision=0.5, margin=0.05, difference=0.05)
     >>> [(need.counted, need.rows) for need in found[:2]]
     [(245, 26516), (320, 12856)]
@@ -185,19 +129,12 @@ def needs(
     other = min(recall + difference, 1.0) if recall + difference <= 1 else recall - difference
     unlike = recall * (1 - other) + other * (1 - recall)
     alike = max(unlike / 3, difference)
-    return [
-        Need(f"recall {recall:g} ± {margin:g}", by_recall, rows_with(by_recall, prior)),
-        Need(
-            f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms",
-            by_precision,
-            rows_with(by_precision, alarms),
-        ),
-        Need(f"average precision {average_precision:.3g} ± {margin:g}", by_score, rows_with(by_score, prior)),
-        *(
-            Need(f"recalls {difference:g} apart, {title}", counted, rows_with(counted, prior))
-            for title, counted in (
-                ("similar methods", paired_positives(recall, difference, alike)),
-                ("independent methods", paired_positives(recall, difference, unlike)),
-            )
-        ),
+    apart = f"recalls {difference:g} apart"
+    goals = [
+        (f"recall {recall:g} ± {margin:g}", by_recall, prior),
+        (f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms", by_precision, alarms),
+        (f"average precision {average_precision:.3g} ± {margin:g}", by_score, prior),
+        (f"{apart}, similar methods", paired_positives(recall, difference, alike), prior),
+        (f"{apart}, independent methods", paired_positives(recall, difference, unlike), prior),
     ]
+    return [Need(goal, counted, rows_with(counted, share)) for goal, counted, share in goals]

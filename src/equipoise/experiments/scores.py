@@ -77,21 +77,21 @@ class Metric:
         return "macro_f1" if self.at_threshold else "natural"
 
 
-def _decided(score: Callable[..., float]) -> Score:
+def _of_decisions(
+    name: str,
+    title: str,
+    score: Callable[..., float],
+    priors: Literal["equal", "observed"],
+    tuned_for: Literal["g_mean", "macro_f1"],
+    lowest: float = 0.0,
+) -> Metric:
     def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
         return score(codes, proba.argmax(axis=1), labels=np.arange(proba.shape[1]), sample_weight=weights)
 
-    return of
+    return Metric(name, title, True, True, of, priors, _DEFINITIONS[name], tuned_for, (lowest, 1.0))
 
 
-def _proper(score: Callable[..., float]) -> Score:
-    def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
-        return score(codes, proba, labels=np.arange(proba.shape[1]), sample_weight=weights)
-
-    return of
-
-
-def _ranking(score: Callable[..., float]) -> Score:
+def _of_ranks(name: str, title: str, score: Callable[..., float]) -> Metric:
     """Two classes: how the rare one is ranked; more: the mean over classes, each against the rest."""
 
     def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
@@ -100,117 +100,46 @@ def _ranking(score: Callable[..., float]) -> Score:
         rows = (codes == rare).astype(int), proba[:, rare].astype(float)
         return score(*rows, labels=[0, 1], sample_weight=weights)
 
-    return of
+    return Metric(name, title, True, False, of, None, _DEFINITIONS[name], bounds=(0.0, 1.0))
 
 
+def _of_probabilities(
+    name: str, title: str, score: Callable[..., float], priors: Literal["equal", "observed"], highest: float = 1.0
+) -> Metric:
+    def of(codes: Codes, proba: Probabilities, rare: int, weights: Weights = None) -> float:
+        return score(codes, proba, labels=np.arange(proba.shape[1]), sample_weight=weights)
+
+    return Metric(name, title, False, False, of, priors, _DEFINITIONS[name], bounds=(0.0, highest))
+
+
+_DEFINITIONS = {
+    "g_mean": "geometric mean of the classes' recalls; 0 when a class is never found",
+    "macro_f1": "mean of the classes' F1, each 2 TP / (2 TP + FP + FN)",
+    "balanced_accuracy": "mean of the classes' recalls",
+    "matthews_corrcoef": "correlation of true and predicted class, from −1 to 1; 0 is guessing",
+    "average_precision": "area under the precision–recall curve, of the rare class for two classes, else the mean over "
+    "classes; guessing scores the share of the class",
+    "roc_auc": "probability that a row of the class ranks above a row of another; for more than two classes, the mean",
+    "balanced_brier": "mean over classes of the squared error of the probabilities on that class's rows, halved",
+    "brier": "mean over rows of the squared error of the probabilities, halved",
+    "log_loss": "mean over rows of −log of the probability of the true class, in nats",
+    "calibration_error": "mean gap between confidence and accuracy, over 15 bins of confidence",
+}
 METRICS: Registry[Metric] = Registry(
     "metric",
     [
-        Metric(
-            "g_mean",
-            "G-mean",
-            True,
-            True,
-            _decided(metrics.g_mean),
-            "equal",
-            "geometric mean of the classes' recalls; 0 when a class is never found",
-            "g_mean",
-            bounds=(0, 1),
+        _of_decisions("g_mean", "G-mean", metrics.g_mean, "equal", "g_mean"),
+        _of_decisions("macro_f1", "macro F1", metrics.macro_f1_score, "observed", "macro_f1"),
+        _of_decisions("balanced_accuracy", "balanced accuracy", metrics.balanced_accuracy, "equal", "g_mean"),
+        _of_decisions(
+            "matthews_corrcoef", "Matthews correlation", metrics.matthews_corrcoef, "observed", "macro_f1", -1.0
         ),
-        Metric(
-            "macro_f1",
-            "macro F1",
-            True,
-            True,
-            _decided(metrics.macro_f1_score),
-            "observed",
-            "mean of the classes' F1, each 2 TP / (2 TP + FP + FN)",
-            "macro_f1",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "balanced_accuracy",
-            "balanced accuracy",
-            True,
-            True,
-            _decided(metrics.balanced_accuracy),
-            "equal",
-            "mean of the classes' recalls",
-            "g_mean",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "matthews_corrcoef",
-            "Matthews correlation",
-            True,
-            True,
-            _decided(metrics.matthews_corrcoef),
-            "observed",
-            "correlation of true and predicted class, from −1 to 1; 0 is guessing",
-            "macro_f1",
-            bounds=(-1, 1),
-        ),
-        Metric(
-            "average_precision",
-            "average precision",
-            True,
-            False,
-            _ranking(metrics.average_precision),
-            None,
-            "area under the precision–recall curve, of the rare class for two classes, else the mean over classes; "
-            "guessing scores the share of the class",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "roc_auc",
-            "ROC AUC",
-            True,
-            False,
-            _ranking(metrics.roc_auc),
-            None,
-            "probability that a row of the class ranks above a row of another; for more than two classes, the mean",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "balanced_brier",
-            "balanced Brier",
-            False,
-            False,
-            _proper(metrics.balanced_brier_score),
-            "equal",
-            "mean over classes of the squared error of the probabilities on that class's rows, halved",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "brier",
-            "Brier",
-            False,
-            False,
-            _proper(metrics.brier_score),
-            "observed",
-            "mean over rows of the squared error of the probabilities, halved",
-            bounds=(0, 1),
-        ),
-        Metric(
-            "log_loss",
-            "log loss",
-            False,
-            False,
-            _proper(metrics.log_loss),
-            "observed",
-            "mean over rows of −log of the probability of the true class, in nats",
-            bounds=(0, np.inf),
-        ),
-        Metric(
-            "calibration_error",
-            "calibration error",
-            False,
-            False,
-            _proper(metrics.expected_calibration_error),
-            "observed",
-            "mean gap between confidence and accuracy, over 15 bins of confidence",
-            bounds=(0, 1),
-        ),
+        _of_ranks("average_precision", "average precision", metrics.average_precision),
+        _of_ranks("roc_auc", "ROC AUC", metrics.roc_auc),
+        _of_probabilities("balanced_brier", "balanced Brier", metrics.balanced_brier_score, "equal"),
+        _of_probabilities("brier", "Brier", metrics.brier_score, "observed"),
+        _of_probabilities("log_loss", "log loss", metrics.log_loss, "observed", np.inf),
+        _of_probabilities("calibration_error", "calibration error", metrics.expected_calibration_error, "observed"),
     ],
     "equipoise.metrics",
 )

@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 
 from equipoise.classifiers import AutoClassifier
-from equipoise.decisions import (
-    CalibratedClassifier,
-    PriorCorrectedClassifier,
-    TunedThresholdsClassifier,
-    correct_prior,
-)
+from equipoise.decisions import CalibratedClassifier, PriorCorrectedClassifier, TunedThresholdsClassifier, correct_prior
 from equipoise.describing import Decides
 from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison

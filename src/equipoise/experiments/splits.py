@@ -14,23 +14,13 @@ from equipoise.text import counted
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split into training and test rows.
+    """One split into training and test rows."""
 
-    Attributes
-    ----------
-    repeat, number : int
-        Which repeat, and which fold of it, from 0.
-    train, test : ndarray of int
-        Row numbers.
-    seed : int
-        Seed of every classifier trained on this fold, whatever its arm.
-    """
-
-    repeat: int
+    repeat: int  # which repeat, and which fold of it, from 0
     number: int
-    train: NDArray[np.int64]
+    train: NDArray[np.int64]  # row numbers
     test: NDArray[np.int64]
-    seed: int
+    seed: int  # seed of every classifier trained on this fold, whatever its arm
 
 
 class Splits(Protocol):
@@ -41,28 +31,23 @@ class Splits(Protocol):
         ...
 
 
+def _seed(random_state: int, repeat: int) -> int:
+    return int(np.random.SeedSequence([random_state, repeat]).generate_state(1)[0] >> 1)
+
+
 @dataclass(frozen=True)
 class StratifiedFolds:
-    """Folds that keep the class shares, and rows of one group on one side.
-
-    Attributes
-    ----------
-    n_folds : int
-    random_state : int
-    grouped : bool
-        Whether the groups of a data set are kept together; False where they mean something else.
-    """
+    """Folds that keep the class shares, and rows of one group on one side."""
 
     n_folds: int
     random_state: int = 0
-    grouped: bool = True
+    grouped: bool = True  # whether the groups of a data set are kept together; False where they mean something else
 
     def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
         """See `Splits`; each repeat shuffles the rows again."""
-        seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
+        seed = _seed(self.random_state, repeat)
         parts = Dependence(dataset.groups if self.grouped else None).folds(codes, self.n_folds, seed)
-        for number, (train, test) in enumerate(parts):
-            yield Fold(repeat, number, train, test, seed + number)
+        return (Fold(repeat, number, *rows, seed + number) for number, rows in enumerate(parts))
 
 
 @dataclass(frozen=True)
@@ -70,24 +55,16 @@ class ForwardFolds:
     """Folds that test on the next part of the rows in time, and train on those before; see `Dependence.folds`.
 
     Thresholds of a fold are tuned on the folds before it. So the first fold only serves that, and is not scored.
-
-    Attributes
-    ----------
-    n_folds : int
-    random_state : int
-        Of the seeds of the classifiers.
     """
 
     n_folds: int
-    random_state: int = 0
+    random_state: int = 0  # of the seeds of the classifiers
 
     def folds(self, dataset: Dataset, codes: NDArray[np.int64], repeat: int) -> Iterator[Fold]:
         """See `Splits`; each repeat has the same rows and other seeds."""
-        seed = int(np.random.SeedSequence([self.random_state, repeat]).generate_state(1)[0] >> 1)
         assert dataset.dependence is not None
-        parts = dataset.dependence.folds(codes, self.n_folds, every_class=True)
-        for number, (train, test) in enumerate(parts):
-            yield Fold(repeat, number, train, test, seed + number)
+        seed, parts = _seed(self.random_state, repeat), dataset.dependence.folds(codes, self.n_folds, every_class=True)
+        return (Fold(repeat, number, *rows, seed + number) for number, rows in enumerate(parts))
 
 
 def feasible_folds(
@@ -95,18 +72,8 @@ def feasible_folds(
 ) -> tuple[int, list[str]]:
     """Return how many folds can each test on a row of every class, and what to say of it.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n,)
-        Classes of the rows, from 0.
-    wanted : int
-    dependence : Dependence, optional
-        Groups and times of the rows.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer than two rows, all its rows are of one group, or time leaves fewer than two parts.
+    Raises ValueError if a class has fewer than two rows, all its rows are of one group, or time leaves fewer than two
+    parts.
     """
     rarest = int(np.bincount(codes).min())
     if rarest < 2:

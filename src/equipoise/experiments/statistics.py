@@ -19,13 +19,8 @@ class Interval(NamedTuple):
 def t_interval(values: ArrayLike) -> Interval:
     """95% confidence interval of a mean of independent values, by Student's t.
 
-    Parameters
-    ----------
-    values : array-like of shape (n,)
-        One value a data set, say. A single one has a mean, but no interval: NaN.
+    A single value has a mean, but no interval: NaN.
 
-    Examples
-    --------
     >>> mean, low, high = t_interval([0.1, 0.2, 0.3])
     >>> print(f"{mean:.2f} [{low:.3f}, {high:.3f}]")
     0.20 [-0.048, 0.448]
@@ -46,21 +41,9 @@ def corrected_interval(values: ArrayLike, *, test_share: float, confidence: floa
     Learning 52, equation 8; for repeated k-fold, Bouckaert and Frank 2004). The usual 1/J alone takes the
     results for independent, which they are not.
 
-    Parameters
-    ----------
-    values : array-like of shape (J,)
-        A score, or the difference of two methods' scores, on each fold of each repeat; J >= 2.
-    test_share : float in (0, 1)
-        Share of the rows that a fold tests on: 1/k for k folds.
-    confidence : float in (0, 1), default=0.95
+    ``test_share`` is the share of the rows that a fold tests on, 1/k for k folds. Raises ValueError for fewer than two
+    values, values that are not finite, or shares outside (0, 1).
 
-    Raises
-    ------
-    ValueError
-        For fewer than two values, values that are not finite, or shares outside (0, 1).
-
-    Examples
-    --------
     >>> mean, low, high = corrected_interval([0.80, 0.84, 0.82, 0.86, 0.78], test_share=0.2)
     >>> print(f"{mean:.2f} [{low:.3f}, {high:.3f}]")
     0.82 [0.761, 0.879]
@@ -81,8 +64,6 @@ def within(interval: Interval, low: float, high: float) -> Interval:
     The scale is the logit between two bounds and the logarithm above one; the half width on it is the one given times
     the slope there (delta method). Without bounds, or at one, the interval stays as it is but for what is beyond them.
 
-    Examples
-    --------
     >>> [round(value, 2) for value in within(Interval(0.95, 0.87, 1.03), 0, 1)]
     [0.95, 0.78, 0.99]
     """

@@ -31,43 +31,24 @@ CellKey = tuple[str, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The result of one arm on one fold.
-
-    Attributes
-    ----------
-    arm : str
-    repeat, fold : int
-    seconds : float
-        Wall time of training; for networks trained in a stack, their share of its time.
-    probabilities : ndarray of shape (n_test, K), float32, or None
-        None if the cell failed.
-    confusion : ndarray of shape (K, K) or None
-        Rows are true classes, columns those decided for; sums of weights where test rows have weights.
-    notes : list of str
-        Warnings raised on the way.
-    error : str or None
-        Why the cell failed.
-    made : list of dict
-        Figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes.
-    decided : ndarray of shape (n_test,), int, or None
-        Code of the class decided for; the most probable one if none is given. None if the cell failed.
-    priors : list of float or None
-        The class priors that the probabilities stand for; None where they are not known.
-    predicting : float or None
-        Seconds that the probabilities of 10,000 rows take; None where they were not measured.
-    """
+    """The result of one arm on one fold."""
 
     arm: str
     repeat: int
     fold: int
-    seconds: float
-    probabilities: NDArray[np.float32] | None
+    seconds: float  # wall time of training; for networks trained in a stack, their share of its time
+    probabilities: NDArray[np.float32] | None  # (n_test, K), float32: None if the cell failed
+    # (K, K): rows are true classes, columns those decided for; sums of weights where test rows have weights
     confusion: NDArray[Any] | None
-    notes: list[str] = field(default_factory=list)
-    error: str | None = None
+    notes: list[str] = field(default_factory=list)  # warnings raised on the way
+    error: str | None = None  # why the cell failed
+    # figures of the rows that a sampler made, as `NeuralClassifier.sampler_diagnostics_`, classes as codes
     made: list[dict[str, Any]] = field(default_factory=list)
+    # (n_test,), int: code of the class decided for; the most probable one if none is given. None if the cell failed
     decided: NDArray[np.int64] | None = None
+    # the class priors that the probabilities stand for; None where they are not known
     priors: list[float] | None = None
+    # seconds that the probabilities of 10,000 rows take; None where they were not measured
     predicting: float | None = None
 
     def __post_init__(self) -> None:
@@ -101,15 +82,7 @@ class StoredFold:
 class Store:
     """A comparison's results on disk.
 
-    Parameters
-    ----------
-    path : Path
-        Created if it does not exist; its folder must.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a store.
+    The file is created if need be; its folder must exist. Raises ValueError if it is no store.
     """
 
     def __init__(self, path: Path) -> None:
@@ -180,21 +153,13 @@ class Store:
 
     def folds(self) -> list[StoredFold]:
         """Read every fold, in order."""
-        rows = self._db.execute("SELECT * FROM folds ORDER BY repeat, fold")
-        return [
-            StoredFold(
-                repeat,
-                fold,
-                seed,
-                np.frombuffer(test, "<i8"),
-                np.frombuffer(codes, "<i4").astype(np.int64),
-                json.loads(train_counts),
-                json.loads(test_counts),
-                json.loads(train_mass),
-                None if weights is None else np.frombuffer(weights, "<f8"),
-            )
-            for repeat, fold, seed, test, codes, train_counts, test_counts, train_mass, weights in rows
-        ]
+        found = []
+        for row in self._db.execute("SELECT * FROM folds ORDER BY repeat, fold"):
+            repeat, fold, seed, test, codes, *counts, weights = row
+            rows, classes = np.frombuffer(test, "<i8"), np.frombuffer(codes, "<i4").astype(np.int64)
+            test_weights = None if weights is None else np.frombuffer(weights, "<f8")
+            found.append(StoredFold(repeat, fold, seed, rows, classes, *map(json.loads, counts), test_weights))
+        return found
 
     def mean_seconds(self, arm: str, repeat: int | None = None) -> float | None:
         """Return the mean of the seconds that an arm took, in one repeat or in all; None without a result."""
@@ -204,7 +169,7 @@ class Store:
 
     def cells(self) -> list[Cell]:
         """Read every result, in the order of arm, repeat and fold."""
-        return [_cell(*row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]
+        return [_cell(row) for row in self._db.execute(f"SELECT {_CELL} FROM cells ORDER BY arm, repeat, fold")]
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -244,38 +209,16 @@ def _row(cell: Cell) -> tuple[Any, ...]:
     probabilities = None if cell.probabilities is None else cell.probabilities.astype("<f4").tobytes()
     decided = None if cell.decided is None else cell.decided.astype("<u2").tobytes()
     notes, made, priors = (json.dumps(value) for value in (cell.notes, cell.made, cell.priors))
-    return (
-        *cell.key,
-        cell.seconds,
-        probabilities,
-        confusion,
-        notes,
-        cell.error,
-        made,
-        decided,
-        priors,
-        cell.predicting,
-    )
+    results = cell.seconds, probabilities, confusion, notes, cell.error, made, decided, priors, cell.predicting
+    return *cell.key, *results
 
 
-def _cell(
-    arm: str,
-    repeat: int,
-    fold: int,
-    seconds: float,
-    proba: bytes | None,
-    confusion: str | None,
-    notes: str,
-    error: str | None,
-    made: str,
-    codes: bytes | None,
-    priors: str,
-    predicting: float | None,
-) -> Cell:
+def _cell(row: tuple[Any, ...]) -> Cell:
+    *key, seconds, proba, confusion, notes, error, made, codes, priors, predicting = row
     counts = None if confusion is None else np.array(json.loads(confusion))
     decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
     texts = json.loads(notes), error, json.loads(made)
-    return Cell(arm, repeat, fold, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)
+    return Cell(*key, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)

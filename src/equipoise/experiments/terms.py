@@ -37,14 +37,8 @@ def natural(
 ) -> ClassifierMixin:
     """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known.
 
-    Parameters
-    ----------
-    recipe : str
-    classifier : classifier
-    counts, mass : array-like of shape (K,)
-        Rows of each class, and the sum of their weights.
-    sampled : bool
-        Whether the weights are those of a sample by class, which do not count in training.
+    ``counts`` and ``mass`` are the rows of each class and the sums of their weights; ``sampled`` tells that these are
+    those of a sample by class, which do not count in training.
     """
     learned, rows = learned_priors(recipe, counts), np.asarray(mass, dtype=np.float64)
     learned = None if learned is None else weighted_priors(learned, counts, counts if sampled else mass)
@@ -69,19 +63,9 @@ class HeldOutFold:
 class InTerms:
     """What a recipe of a comparison yields in a user's terms.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    recipe : str, optional
-        The winner by default.
-
-    Attributes
-    ----------
-    aim : Aim
-        Of the comparison; without terms, of costs by which a miss costs as many false alarms as there are other rows to
-        a positive one.
-    assumed : bool
-        Whether the costs are this default: without costs of the user, whatever other terms there are.
+    `aim` is that of the comparison; without terms, of costs by which a miss costs as many false alarms as there are
+    other rows to a positive one. `assumed` tells that the costs are this default: without costs of the user, whatever
+    other terms there are.
     """
 
     def __init__(self, comparison: "Comparison", recipe: str | None = None) -> None:

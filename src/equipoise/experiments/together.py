@@ -22,17 +22,8 @@ STRONG = 0.8
 def associations(columns: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Return the association of each pair of columns, 0 to 1.
 
-    Parameters
-    ----------
-    columns : mapping of str to Series of shape (n,)
-        Numbers, or categories where the type is categorical; missing numbers count as the middle one.
+    Categories are of a categorical type; missing numbers count as the middle one.
 
-    Returns
-    -------
-    DataFrame of shape (n_columns, n_columns)
-
-    Examples
-    --------
     >>> a = pd.Series([1.0, 2.0, 3.0, 4.0])
     >>> b = pd.Series(["x", "x", "y", "y"], dtype="category")
     >>> associations({"a": a, "cubes": a**3, "b": b}).round(2).loc["a"].tolist()

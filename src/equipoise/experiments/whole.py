@@ -47,30 +47,10 @@ def fit_whole(
 ) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
-    Parameters
-    ----------
-    model : Pipeline
-        Of `equipoise.recipes.make`.
-    dataset : Dataset
-    seconds : float, optional
-        Time limit. The fit then runs in a process of its own; networks make fewer steps where needed, and say so in a
-        warning.
-    on_steps : callable, optional
-        Called with the gradient steps done and in all, where their number is known: from a thread, and at the end.
-    on_stage : callable, optional
-        Called with what is being done, where the classifier tells it: from a thread.
-
-    Returns
-    -------
-    Pipeline
-        Fitted.
-
-    Raises
-    ------
-    TimeoutError
-        If the time is too short for an honest fit.
-    ValueError
-        If the rows have weights, which the classifier does not take.
+    With ``seconds``, a time limit, the fit runs in a process of its own; networks make fewer steps where needed, and
+    say so in a warning. From a thread ``on_steps`` is called with the gradient steps done and in all, where their
+    number is known, and ``on_stage`` with what is being done, where the classifier tells it. Raises TimeoutError if the
+    time is too short for an honest fit, ValueError if the rows have weights, which the classifier does not take.
     """
     given = fit_parameters(model[-1], dataset)
     with _counted(model[-1], dataset, on_steps, on_stage) as tally:
@@ -94,15 +74,7 @@ def fit_all_rows(
     The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file, from which
     batches are drawn. There are as many gradient steps as on the sample. Parameters and errors as of `fit_whole`.
 
-    Warns
-    -----
-    UserWarning
-        Before the file is written, of its size.
-
-    Raises
-    ------
-    OSError
-        If there is no room for the file.
+    A warning tells the size of the file before it is written. Raises OSError if there is no room for it.
     """
     model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
     n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
@@ -203,24 +175,8 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
     terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    dataset : Dataset
-    recipe : str, optional
-    **options
-        As of `fit_whole`: a time limit in ``seconds``, and ``on_steps``.
-
-    Raises
-    ------
-    TimeoutError
-        If the limit is too short.
-
-    Warns
-    -----
-    UserWarning
-        If networks made fewer steps than those of the folds, or the model gives nearly all rows one answer; the
-        comparison keeps these sentences in `refitted`.
+    Options are those of `fit_whole`. A warning tells if networks made fewer steps than those of the folds, or if the
+    model gives nearly all rows one answer; the comparison keeps these sentences in ``refitted``.
     """
     name = recipe or comparison.winner
     protocol = comparison.protocol

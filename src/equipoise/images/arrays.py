@@ -20,10 +20,7 @@ Part = tuple[str | None, NDArray[np.uint8], NDArray[Any]]
 def npz_parts(path: Path) -> list[Part]:
     """Read ``{part}_images`` and ``{part}_labels``, or ``images`` and ``labels``, of a file of arrays.
 
-    Raises
-    ------
-    ValueError
-        If the arrays are no images and labels.
+    Raises ValueError if the arrays are no images and labels.
     """
     try:
         with _opened(path) as arrays:
@@ -88,12 +85,7 @@ def _is_idx(file: Path) -> bool:
 def idx_parts(files: list[Path]) -> Iterator[Part]:
     """Read idx files of images, each with the file of labels beside it.
 
-    Raises
-    ------
-    ValueError
-        If a file is damaged, or labels and images do not fit.
-    FileNotFoundError
-        If the labels are not there.
+    Raises ValueError if a file is damaged, or labels and images do not fit; FileNotFoundError without labels.
     """
     for file in files:
         beside = file.with_name(file.name.replace("-images-idx3", "-labels-idx1"))

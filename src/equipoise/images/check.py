@@ -24,14 +24,7 @@ def check_images(images: ImageSet) -> list[Finding]:
 
     Each fact is judged by the balanced accuracy of a tree of three levels on images that it was not fitted on.
 
-    Parameters
-    ----------
-    images : ImageSet
-        With labels; a sample of the first images of each class is looked at.
-
-    Returns
-    -------
-    list of Finding
+    A sample of the first images of each class is looked at.
     """
     assert images.labels is not None
     _, codes, counts = np.unique(images.labels, return_inverse=True, return_counts=True)

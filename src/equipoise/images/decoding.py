@@ -31,32 +31,19 @@ class BrokenImageError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file states.
+    """What the header of an image file states."""
 
-    Attributes
-    ----------
-    height, width : int
-        Upright, as the camera's orientation says.
-    grey : bool
-    deep : bool
-        Whether pixels have 16 bits.
-    transparent : bool
-        Whether a pixel is.
-    """
-
-    height: int
+    height: int  # upright, as the camera's orientation says
     width: int
     grey: bool
-    deep: bool
-    transparent: bool
+    deep: bool  # whether pixels have 16 bits
+    transparent: bool  # whether a pixel is
 
 
 def header(file: Path) -> Header:
     """Read the header of an image file, without its pixels, unless they may be transparent.
 
-    Raises
-    ------
-    BrokenImageError
+    Raises BrokenImageError.
     """
     with _opened(file) as image:
         width, height = image.size
@@ -71,20 +58,7 @@ def header(file: Path) -> Header:
 def decode(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
     """Read an image file: upright, in one or three channels, cropped and scaled to a size.
 
-    Parameters
-    ----------
-    file : Path
-    size : tuple of int, or None
-        Height and width; None leaves the image as it is.
-    channels : {1, 3}
-
-    Returns
-    -------
-    ndarray of shape (channels, height, width)
-
-    Raises
-    ------
-    BrokenImageError
+    The size None leaves the image as it is; raises BrokenImageError.
     """
     with _opened(file) as image:
         if _orientation(image):

@@ -16,14 +16,7 @@ _MOST_NAMED = 3
 
 
 def joined(images: ImageSet, digests: Sequence[str]) -> ImageSet:
-    """Return images of which those with equal pixels belong together, and findings of them.
-
-    Parameters
-    ----------
-    images : ImageSet
-    digests : sequence of str
-        Digest of the pixels of each image.
-    """
+    """Return images of which those with equal pixels belong together, and findings of them."""
     _, codes = np.unique(np.array(digests), return_inverse=True)
     if codes.max() + 1 == len(codes):
         return images

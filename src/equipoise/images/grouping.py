@@ -11,15 +11,7 @@ from equipoise.text import counted, listed
 
 
 def grouped(images: ImageSet, items: Sequence[ImageFile], column: str) -> ImageSet:
-    """Return images with the name of the column of their groups, a note on it, and findings.
-
-    Parameters
-    ----------
-    images : ImageSet
-    items : sequence of ImageFile
-        Files of the table, perhaps with groups.
-    column : str
-    """
+    """Return images with the name of the column of their groups, a note on it, and findings."""
     parts = defaultdict(set)
     for item in items:
         if item.group is not None:

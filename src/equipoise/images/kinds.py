@@ -13,8 +13,6 @@ PATH_COLUMNS = ("path", "file", "filename", "image")
 def is_images(path: Path) -> bool:
     """Whether a path is of images rather than of a table: a folder, an archive, arrays, or a csv file of image paths.
 
-    Examples
-    --------
     >>> is_images(Path("photos.tar.gz")), is_images(Path("fraud.csv"))
     (True, False)
     """

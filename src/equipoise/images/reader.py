@@ -22,16 +22,10 @@ COLUMN = "image"
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image that was read already, as a cell of a table.
-
-    Attributes
-    ----------
-    name : str
-    pixels : ndarray of shape (channels, height, width), uint8
-    """
+    """An image that was read already, as a cell of a table."""
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]  # (channels, height, width), uint8
 
     def __str__(self) -> str:
         return digest(self.pixels)  # by which a comparison knows its data again

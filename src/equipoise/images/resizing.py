@@ -35,15 +35,6 @@ def weights(side: int, wanted: int) -> NDArray[np.float64]:
 def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Crop and scale one image of bytes.
 
-    Parameters
-    ----------
-    pixels : ndarray of shape (channels, height, width)
-    size : tuple of int
-        Height and width wanted.
-
-    Examples
-    --------
-    >>> import numpy as np
     >>> resized(np.array([[[0, 100], [200, 100]]], dtype=np.uint8), (1, 1)).tolist()
     [[[100]]]
     """

@@ -29,20 +29,11 @@ _MEMBER_BYTES, _ARCHIVE_BYTES, _PACKED = 1 << 28, 1 << 36, 200
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file and what is known of it.
+    """An image file and what is known of it."""
 
-    Attributes
-    ----------
-    name : str
-        Path within the source.
-    file : Path
-    label, group, part : str or None
-        Part is "train", "val" or "test".
-    """
-
-    name: str
+    name: str  # path within the source
     file: Path
-    label: str | None = None
+    label: str | None = None  # part is "train", "val" or "test"
     group: str | None = None
     part: str | None = None
 
@@ -50,8 +41,6 @@ class ImageFile:
 def shown(name: object) -> str:
     r"""Return a name as it can be printed on a line, whatever bytes it has.
 
-    Examples
-    --------
     >>> shown("caf\udce9.png")
     'caf�.png'
     """
@@ -89,10 +78,7 @@ def in_folder(root: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
 def unpacked(archive: Path, into: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
     """Write the files of an archive under numbers into a folder, so that no name in it can do harm.
 
-    Raises
-    ------
-    ValueError
-        If it is no archive, or would unpack to too much.
+    Raises ValueError if it is no archive, or would unpack to too much.
     """
     found, refused, total = list[tuple[PurePosixPath, Path]](), list[str](), 0
     try:
@@ -146,10 +132,7 @@ def by_folder(
 ) -> tuple[list[ImageFile], list[str]]:
     """Give each file the class of its folder, and the part of the folder above it if there are parts.
 
-    Raises
-    ------
-    ValueError
-        If there are no folders of classes.
+    Raises ValueError if there are no folders of classes.
     """
     entries = list(files)
     if not labelled:
@@ -216,10 +199,7 @@ def _named_as_image(within: PurePosixPath) -> bool:
 def in_table(path: Path, target: str | None, group: str | None, *, labelled: bool = True) -> list[ImageFile]:
     """List the images that a table names: a column of paths, of labels, and perhaps of groups and of parts.
 
-    Raises
-    ------
-    ValueError
-        If a column is missing, or a part has another name.
+    Raises ValueError if a column is missing, or a part has another name.
     """
     from equipoise.tables import read_table  # slow to import, and needed for tables only
 

@@ -43,21 +43,11 @@ def _tried(function: Callable[..., T], *arguments: object) -> T | str:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Decoded files.
+    """Decoded files."""
 
-    Attributes
-    ----------
-    pixels : memmap of shape (n, channels, height, width)
-        Of the files that could be read.
-    broken : dict of int to str
-        Position of each other file, and the reason.
-    digests : list of str
-        Digest of the pixels of each image.
-    """
-
-    pixels: NDArray[np.uint8]
-    broken: dict[int, str]
-    digests: list[str]
+    pixels: NDArray[np.uint8]  # (n, channels, height, width): of the files that could be read
+    broken: dict[int, str]  # position of each other file, and the reason
+    digests: list[str]  # digest of the pixels of each image
 
 
 def decoded(files: Sequence[Path], channels: int, size: tuple[int, int], cache: Path, n_jobs: int | None) -> Decoded:

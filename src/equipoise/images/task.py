@@ -12,21 +12,8 @@ from equipoise.text import listed
 def image_task(images: ImageSet, *, source: str) -> Dataset:
     """Return labelled images as a task.
 
-    Parameters
-    ----------
-    images : ImageSet
-    source : str
-        Where they come from.
-
-    Returns
-    -------
-    Dataset
-        Its rows are the images; its preprocessing reads them.
-
-    Raises
-    ------
-    ValueError
-        If there are no labels, a single class, or a class with a single image.
+    Its rows are the images; its preprocessing reads them; ``source`` says where they come from. Raises ValueError if
+    there are no labels, a single class, or a class with a single image.
     """
     if images.labels is None:
         raise ValueError(f"{source} has no labels: put the images of each class into a folder of its own.")

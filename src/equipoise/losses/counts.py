@@ -18,24 +18,11 @@ ByClass: TypeAlias = ArrayLike | Tensor | Mapping[Any, float]
 def by_class(values: ByClass, name: str) -> Tensor:
     """Return values by class as a tensor, in the order of class codes.
 
-    Parameters
-    ----------
-    values : array-like, tensor, mapping, series or data frame
-        Mappings, and series and frames of pandas, are keyed by class labels, as ``value_counts()`` returns them, and
-        are sorted by label into the order of class codes; likewise polars' frame of two columns, label and ``count``,
-        ``len`` or ``proportion``. Other values are in the order of class codes.
-    name : str
-        Name of the values for error messages.
+    Mappings, and series and frames of pandas, are keyed by class labels, as ``value_counts()`` returns them, and are
+    sorted by label; likewise polars' frame of two columns, label and ``count``, ``len`` or ``proportion``. Raises
+    ValueError if labels are missing, repeated or cannot be ordered, or values are not numbers.
 
-    Raises
-    ------
-    ValueError
-        If labels are missing, repeated or cannot be ordered, or values are not numbers.
-
-    Examples
-    --------
     >>> import pandas as pd
-    >>> from equipoise.losses.counts import by_class
     >>> by_class(pd.Series(["yes", "no", "yes"]).value_counts(), "class_counts")
     tensor([1, 2])
     """
@@ -90,10 +77,7 @@ def _numbers(values: Any, name: str) -> np.ndarray:
 def checked_counts(class_counts: ByClass) -> Tensor:
     """Return class counts as a tensor of shape (K,), or (R, K) with a row a replica; see `by_class`.
 
-    Raises
-    ------
-    ValueError
-        If a class has no rows, or the keys of a mapping count from 0 and leave a number out.
+    Raises ValueError if a class has no rows, or the keys of a mapping count from 0 and leave a number out.
     """
     counts = by_class(class_counts, "class_counts")
     given: Any = class_counts
@@ -124,13 +108,7 @@ def derived(formula: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
 
 
 def log_priors(counts: Tensor, tau: float = 1.0) -> Tensor:
-    """Logarithm of the class priors times a strength, ``tau log pi_k``.
-
-    Raises
-    ------
-    ValueError
-        If ``tau`` is negative or no finite number.
-    """
+    """Logarithm of the class priors times a strength, ``tau log pi_k``."""
     if not (isinstance(tau, Real) and 0 <= tau < math.inf):
         raise ValueError(
             f"tau must be a finite number, 0 or more, but tau={tau!r}: 1 balances the classes, 0 has no effect."
@@ -139,13 +117,7 @@ def log_priors(counts: Tensor, tau: float = 1.0) -> Tensor:
 
 
 def shares_of_largest(counts: Tensor, gamma: float) -> Tensor:
-    """``(n_k / n_max) ** gamma``: 1 for the largest class, less for the others.
-
-    Raises
-    ------
-    ValueError
-        If ``gamma`` is negative.
-    """
+    """``(n_k / n_max) ** gamma``: 1 for the largest class, less for the others."""
     if not gamma >= 0:
         raise ValueError(f"gamma must be 0 or more, but gamma={gamma!r}: 0 has no effect.")
     return derived(lambda n: (n / n.amax(-1, keepdim=True)) ** gamma, counts)

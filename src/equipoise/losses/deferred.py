@@ -74,12 +74,7 @@ class DeferredReweighting(nn.Module):
     weights: Tensor
 
     def __init__(
-        self,
-        loss: Callable[..., WeightedLoss],
-        class_counts: ByClass,
-        *,
-        start: float = 0.8,
-        beta: float = 0.9999,
+        self, loss: Callable[..., WeightedLoss], class_counts: ByClass, *, start: float = 0.8, beta: float = 0.9999
     ) -> None:
         super().__init__()
         if not 0 <= start <= 1:
@@ -92,7 +87,8 @@ class DeferredReweighting(nn.Module):
                 f"{type(self.loss).__name__}."
             )
         weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w
-        self.register_buffer("weights", _of_mean_one(weights, counts))
+        rows = counts.to(weights)  # scaled to a mean of 1 over training rows
+        self.register_buffer("weights", weights * (rows.sum(-1, keepdim=True) / (rows * weights).sum(-1, keepdim=True)))
         self.start = start
         self.set_progress(0.0)
 
@@ -122,9 +118,3 @@ class DeferredReweighting(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
         return self.loss(logits, target)
-
-
-def _of_mean_one(weights: Tensor, counts: Tensor) -> Tensor:
-    """Scale weights of classes to a mean of 1 over training rows."""
-    rows = counts.to(weights)
-    return weights * (rows.sum(-1, keepdim=True) / (rows * weights).sum(-1, keepdim=True))

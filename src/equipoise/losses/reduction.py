@@ -19,32 +19,18 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 class Reducing(TypedDict, total=False):
-    """Keyword arguments of all losses.
-
-    Attributes
-    ----------
-    reduction : {"mean", "sum", "none"}, default="mean"
-    ignore_index : int, default=-100
-    """
+    """Keyword arguments of all losses."""
 
     reduction: Reduction
     ignore_index: int
 
 
 class Rows(NamedTuple):
-    """A batch that passed the checks.
+    """A batch that passed the checks."""
 
-    Attributes
-    ----------
-    logits : Tensor of shape (..., B, K), float32 or wider
-    target : Tensor of shape (..., B), int64, or (..., B, K), of the logits' dtype
-    ignore_index : int
-        Class index of ignored rows.
-    """
-
-    logits: Tensor
-    target: Tensor
-    ignore_index: int
+    logits: Tensor  # (..., B, K), float32 or wider
+    target: Tensor  # (..., B), int64, or (..., B, K), of the logits' dtype
+    ignore_index: int  # class index of ignored rows
 
     @property
     def soft(self) -> bool:
@@ -63,12 +49,8 @@ class Rows(NamedTuple):
 def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
     """Check a batch and widen half precision.
 
-    Raises
-    ------
-    TypeError
-        If logits or target are no tensor, or the logits not floating.
-    ValueError
-        If the target is neither class indices ``(..., B)`` nor probabilities ``(..., B, K)``.
+    The target is class indices ``(..., B)`` or probabilities ``(..., B, K)``; else a TypeError or ValueError says what
+    is wrong.
     """
     for name, value in (("Logits", logits), ("The target", target)):
         if not isinstance(value, Tensor):
@@ -90,19 +72,7 @@ def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
 def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
     """Return values by class in a shape that broadcasts with logits ``(..., B, K)``.
 
-    Parameters
-    ----------
-    values : Tensor of shape (K,) or (..., K); with groups (K, G) or (..., K, G)
-        Any other input of `by_class` is allowed.
-    logits : Tensor of shape (..., B, K)
-    name : str
-        Name of the values for error messages.
-    group : Tensor of shape (..., B), integer, optional
-
-    Raises
-    ------
-    ValueError
-        If the values do not fit the classes and replicas of the logits, or the groups do not fit its rows.
+    Values are (K,) or (..., K), with groups (K, G) or (..., K, G). Raises ValueError if they do not fit the logits.
     """
     values = by_class(values, name)
     check_classes(values, logits, name, grouped=group is not None)

@@ -29,12 +29,7 @@ class FollowsProgress(Protocol):
 class StackLoss:
     """Losses of the rows of a stack: ``(logits, target) -> losses``.
 
-    Parameters
-    ----------
-    losses : callable
-        ``(R, B, K)`` logits and ``(R, B[, K])`` targets to ``(R, B)`` losses.
-    modules : sequence of nn.Module
-        Those that `FollowsProgress` describes receive the progress of the run.
+    Modules that `FollowsProgress` describes receive the progress of the run.
     """
 
     def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:
@@ -87,7 +82,10 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     def ready(module: nn.Module) -> nn.Module:
         if not isinstance(module, nn.Module):
             raise ValueError(f"loss={loss!r} must return an nn.Module when called with class counts, got {module!r}.")
-        return _unreduced(module).to(class_counts.device, dtype)
+        module = copy.deepcopy(module)
+        if hasattr(module, "reduction"):
+            setattr(module, "reduction", "none")  # noqa: B010 - torch does not declare it on nn.Module
+        return module.to(class_counts.device, dtype)
 
     if isinstance(loss, nn.Module):
         module = ready(loss)
@@ -104,13 +102,6 @@ def _takes_replicas(loss: object) -> bool:
         made_of = (loss.func, *loss.args, *loss.keywords.values())
         return all(_takes_replicas(part) for part in made_of if callable(part))
     return bool(getattr(loss, "takes_replicas", False))
-
-
-def _unreduced(module: nn.Module) -> nn.Module:
-    module = copy.deepcopy(module)
-    if hasattr(module, "reduction"):
-        setattr(module, "reduction", "none")  # noqa: B010 - torch does not declare it on nn.Module
-    return module
 
 
 def _flat(loss: RowLosses) -> RowLosses:

@@ -62,9 +62,4 @@ def group_errors(
     """
     cells = cell_errors(y_true, y_pred, groups, sample_weight=sample_weight)
     errors = cells.to_numpy()[cells.notna().to_numpy()]
-    return {
-        "balanced": float(errors.mean()),
-        "worst": float(errors.max()),
-        "deo": _deo(cells),
-        "n_cells": errors.size,
-    }
+    return {"balanced": float(errors.mean()), "worst": float(errors.max()), "deo": _deo(cells), "n_cells": errors.size}

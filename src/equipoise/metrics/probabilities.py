@@ -78,12 +78,7 @@ def log_loss(y_true: ArrayLike, y_proba: ArrayLike, *, labels: Labels = None, sa
 
 
 def expected_calibration_error(
-    y_true: ArrayLike,
-    y_proba: ArrayLike,
-    *,
-    n_bins: int = 15,
-    labels: Labels = None,
-    sample_weight: Weights = None,
+    y_true: ArrayLike, y_proba: ArrayLike, *, n_bins: int = 15, labels: Labels = None, sample_weight: Weights = None
 ) -> float:
     """Confidence calibration error: mean ``|accuracy - confidence|`` over bins of confidence, in [0, 1].
 

@@ -13,11 +13,7 @@ from equipoise.metrics.inputs import Labels, Weights, check_scores
 
 
 def _one_against_rest(
-    score: Callable[..., float],
-    y_true: ArrayLike,
-    y_score: ArrayLike,
-    labels: Labels,
-    sample_weight: Weights,
+    score: Callable[..., float], y_true: ArrayLike, y_score: ArrayLike, labels: Labels, sample_weight: Weights
 ) -> float:
     """Score the second of two classes, or average over all classes that some but not all rows have."""
     y_score = np.asarray(as_array(y_score))

@@ -15,20 +15,9 @@ class SmallCNN(nn.Sequential):
 
     The convolutions have stride 2; pooling instead makes a step on a CPU three times as long.
 
-    Parameters
-    ----------
-    shape, n_classes, head
-        As in `ResNet`, which has the same input and output.
+    Arguments, input and output are those of `ResNet`.
 
-    Raises
-    ------
-    ValueError
-        If a row has other axes.
-
-    Examples
-    --------
     >>> import torch
-    >>> from equipoise.networks.cnn import SmallCNN
     >>> SmallCNN((1, 28, 28), 10)(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5, 10])
 

@@ -17,20 +17,9 @@ class Generator(nn.Sequential):
 
     Each hidden layer is linear, batch-normalised and rectified; the last is linear with a sigmoid.
 
-    Parameters
-    ----------
-    n_features : int
-        d, also the width of the latent rows.
+    Batch normalisation needs 2 rows or more in training.
 
-    **Shape**
-
-    - input ``(B, d)``, with ``B`` of 2 or more in training mode (batch normalisation)
-    - output ``(B, d)``
-
-    Examples
-    --------
     >>> import torch
-    >>> from equipoise.networks.gan import Generator
     >>> Generator(7)(torch.randn(5, 7)).shape
     torch.Size([5, 7])
     """
@@ -44,20 +33,7 @@ class Generator(nn.Sequential):
 class Discriminator(nn.Sequential):
     """Classify real (logits above 0) and synthetic rows: d - 512 - 256 - 128 - 1, leaky rectifiers of slope 0.2.
 
-    Parameters
-    ----------
-    n_features : int
-        d.
-
-    **Shape**
-
-    - input ``(B, d)``
-    - output, logits ``(B, 1)``
-
-    Examples
-    --------
     >>> import torch
-    >>> from equipoise.networks.gan import Discriminator
     >>> Discriminator(7)(torch.zeros(5, 7)).shape
     torch.Size([5, 1])
     """

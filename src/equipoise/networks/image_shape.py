@@ -2,12 +2,7 @@
 
 
 def check_image(name: str, shape: tuple[int, ...], least: int = 1) -> None:
-    """Refuse rows that are no images of channels, height and width, or are too small.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse rows that are no images of channels, height and width, or are too small."""
     if len(shape) != 3:
         raise ValueError(
             f"{name} reads images of channels, height and width, but a row has shape {tuple(shape)}: give X of shape "

@@ -14,15 +14,7 @@ class TrainingPass:
     Autograd takes longer than the products of a small network. Activations and gradients lie in buffers that are kept
     from step to step: what a pass returns is valid until the next one.
 
-    Parameters
-    ----------
-    stack : MLPStack
-        Its parameters must stay the same tensors; their values may change.
-
-    Attributes
-    ----------
-    gradients : list of Tensor
-        Gradients of the parameters of the stack, in their order.
+    The stack's parameters must stay the same tensors; their values may change. ``gradients`` are in their order.
     """
 
     def __init__(self, stack: MLPStack) -> None:

@@ -42,22 +42,8 @@ class HasGraph(Protocol):
 def probabilities(model: Any, graph: Graph, rows: str | None) -> str:
     """Add a classifier to a graph.
 
-    Parameters
-    ----------
-    model : fitted classifier
-    graph : Graph
-    rows : str or None
-        Value of shape (n, n_features), or None for the input of the graph.
-
-    Returns
-    -------
-    str
-        Value of shape (n, n_classes), double.
-
-    Raises
-    ------
-    ValueError
-        If the model has no graph.
+    Returns a double value of shape (n, n_classes); ``rows`` are (n, n_features), or None for the input of the graph.
+    Raises ValueError if the model has no graph.
     """
     if isinstance(model, HasGraph):
         return model.onnx_graph(graph, rows)

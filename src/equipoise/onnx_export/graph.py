@@ -21,15 +21,9 @@ _ELEMENTS = {
 class Graph:
     """Collects inputs, nodes and constants; values are referred to by name.
 
-    Attributes
-    ----------
-    inputs : dict of str to (kind, width)
-        Kinds are those of `TablePreprocessor`, or ``"matrix"``, or ``"image"``, of so many channels; of pixels as an
-        array, ``"matrix"`` or ``"bytes"``, and the width is the shape of a row.
-    formats : dict of str to str
-        Formats of numbers and dates in columns of text.
-    image_shape : tuple of int or None
-        Channels, height and width that images are brought to.
+    ``inputs`` are kind and width by name: a kind of `TablePreprocessor`, "matrix", or "image", of so many channels; of
+    pixels as an array "matrix" or "bytes", and the width is the shape of a row. ``formats`` are those of numbers and
+    dates in columns of text.
     """
 
     def __init__(self) -> None:
@@ -77,10 +71,7 @@ class Graph:
     def finish(self, outputs: dict[str, tuple[str, int, list[Any]]], metadata: dict[str, str]) -> onnx.ModelProto:
         """Return the model.
 
-        Parameters
-        ----------
-        outputs : dict of str to (value, element type, shape)
-        metadata : dict of str to str
+        Outputs are (value, element type, shape) by name.
         """
         nodes = [*self._nodes, *(helper.make_node("Identity", [value], [n]) for n, (value, _, _) in outputs.items())]
         inputs = []

@@ -1,7 +1,6 @@
 """Images in a graph: bytes of any size, cropped and scaled as `equipoise.images.resizing` does, and their networks."""
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from equipoise.classifiers import NeuralClassifier
 from equipoise.classifiers.views import placed_views
@@ -9,7 +8,7 @@ from equipoise.images import ImageReader
 from equipoise.images.resizing import ROUNDING
 from equipoise.onnx_export.graph import Graph
 from equipoise.onnx_export.modules import ModuleGraph
-from equipoise.training.scaling import Standardizer
+from equipoise.onnx_export.perceptrons import clipped
 
 _HEIGHT, _WIDTH = 1, 2  # axes of images (n, height, width, channels)
 
@@ -18,7 +17,8 @@ def image_graph(graph: Graph, reader: ImageReader) -> str:
     """Add images as input ``image``; return them in the size of the reader, as bytes (n, channels, height, width)."""
     image = graph.input("image", "image", reader.channels)
     graph.image_shape = reader.channels, reader.height, reader.width
-    sides = [_length(graph, image, axis) for axis in (_HEIGHT, _WIDTH)]
+    lengths = (graph.add("Shape", image, start=axis, end=axis + 1) for axis in (_HEIGHT, _WIDTH))
+    sides = [graph.cast(length, np.float64) for length in lengths]  # each of shape (1,)
     wanted = (reader.height, reader.width)
     scales = [graph.add("Div", side, graph.constant([float(size)])) for side, size in zip(sides, wanted)]
     scale = graph.add("Min", *scales)
@@ -28,11 +28,6 @@ def image_graph(graph: Graph, reader: ImageReader) -> str:
     rows, columns = (_shares(graph, length, size) for length, size in zip(kept, wanted))
     scaled = graph.add("MatMul", graph.add("MatMul", rows, planes), graph.add("Transpose", columns, perm=[1, 0]))
     return graph.cast(graph.add("Floor", graph.add("Add", scaled, graph.constant(ROUNDING))), np.uint8)
-
-
-def _length(graph: Graph, image: str, axis: int) -> str:
-    """Return a side of the images, of shape (1,), double."""
-    return graph.cast(graph.add("Shape", image, start=axis, end=axis + 1), np.float64)
 
 
 def _kept(graph: Graph, side: str, scale: str, size: int) -> str:
@@ -66,14 +61,7 @@ def _shares(graph: Graph, length: str, size: int) -> str:
 def networks_on_images(graph: Graph, model: NeuralClassifier, images: str, shape: tuple[int, ...]) -> str:
     """Add the mean probability of a classifier's networks and its views of each image.
 
-    Parameters
-    ----------
-    graph : Graph
-    model : fitted NeuralClassifier
-    images : str
-        Bytes (n, channels, height, width).
-    shape : tuple of int
-        Channels, height and width.
+    ``images`` are bytes; ``shape`` is their channels, height and width.
     """
     ensemble, dtype, found = model.ensemble_, np.dtype(model.dtype), []
     assert ensemble.pattern_ is not None
@@ -83,19 +71,9 @@ def networks_on_images(graph: Graph, model: NeuralClassifier, images: str, shape
     for weight, rows, columns in placed_views(height, width, model.views):
         shown = graph.add("Gather", images, graph.constant(rows, np.int64), axis=2)
         shown = graph.add("Gather", shown, graph.constant(columns, np.int64), axis=3)
-        pixels = _standardised(graph, graph.cast(shown, dtype), model.scaler_, dtype)
+        pixels = clipped(graph, graph.cast(shown, dtype), model.scaler_, dtype)
         logits = (module.add(graph, weights, pixels) for weights in members)
         proba = (graph.add("Softmax", graph.cast(each, np.float64), axis=-1) for each in logits)
         share = graph.constant(weight / len(members), np.float64)
         found += [graph.add("Mul", each, share) for each in proba]
     return graph.add("Sum", *found)
-
-
-def _standardised(graph: Graph, pixels: str, scaler: Standardizer | None, dtype: DTypeLike) -> str:
-    if scaler is None:
-        return pixels
-    mean, scale = (graph.constant(moments, dtype) for moments in (scaler.mean_, scaler.scale_))
-    pixels = graph.add("Div", graph.add("Sub", pixels, mean), scale)
-    if scaler.clip_ is None:
-        return pixels
-    return graph.add("Clip", pixels, *(graph.constant(bound, dtype) for bound in (-scaler.clip_, scaler.clip_)))

@@ -16,18 +16,7 @@ from equipoise.samplers.mubo_rows import RowInclusion
 def inclusion_graph(model: ResampledClassifier, graph: Graph, rows: str | None) -> dict[int, str]:
     """Add the probabilities (n, 1) with which a sampler draws rows, by the class that they are taken for.
 
-    Parameters
-    ----------
-    model : ResampledClassifier
-        With ``inclusion_``; classes that are all kept are left out.
-    graph : Graph
-    rows : str or None
-        Value of shape (n, n_features), or None for the input of the graph.
-
-    Raises
-    ------
-    ValueError
-        If they have no graph.
+    Classes that are all kept are left out. Raises ValueError if the probabilities have no graph.
     """
     inclusion = model.inclusion_
     if not isinstance(inclusion, RowInclusion) or any(isinstance(width, tuple) for _, width in graph.inputs.values()):

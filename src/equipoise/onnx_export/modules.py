@@ -20,17 +20,7 @@ _BATCH = 2  # rows of the example; their number is free in the graph
 class ModuleGraph:
     """The operations of a module, to be added to a graph for the weights of any member.
 
-    Parameters
-    ----------
-    module : nn.Module
-        Maps ``(B, *shape)`` to logits.
-    shape : tuple of int
-        Of a row.
-
-    Raises
-    ------
-    ValueError
-        If the module cannot be traced.
+    The module maps ``(B, *shape)`` to logits. Raises ValueError if torch cannot trace it.
     """
 
     def __init__(self, module: nn.Module, shape: tuple[int, ...]) -> None:

@@ -50,10 +50,6 @@ def _same(graph: Graph, node: Any, x: str, *_: Any, **__: Any) -> str:
     return x
 
 
-def _cast(graph: Graph, node: Any, x: str, *_: Any, **__: Any) -> str:
-    return graph.cast(x, _dtype(node))
-
-
 def _convolution(
     graph: Graph,
     node: Any,
@@ -83,37 +79,9 @@ def _batch_norm(
     return [graph.add("BatchNormalization", x, scale, shift, mean, var, epsilon=eps)]
 
 
-def _max_pool(
-    graph: Graph,
-    node: Any,
-    x: str,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil: bool = False,
-) -> list[str]:
-    window = _window(kernel, stride, padding, ceil)
-    return [graph.add("MaxPool", x, **window, dilations=_pair(dilation))]
-
-
-def _average_pool(
-    graph: Graph,
-    node: Any,
-    x: str,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    ceil: bool = False,
-    pad: bool = True,
-) -> str:
-    return graph.add("AveragePool", x, **_window(kernel, stride, padding, ceil), count_include_pad=int(pad))
-
-
-def _window(kernel: Any, stride: Any, padding: Any, ceil: bool) -> dict[str, Any]:
-    """Return the attributes of a pool's window."""
-    sides = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": _pair(padding) * 2}
-    return {**sides, "ceil_mode": int(ceil)}
+def _pool(name: str, graph: Graph, x: str, kernel: Any, stride: Any, padding: Any, ceil: bool, **more: Any) -> str:
+    window = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": _pair(padding) * 2}
+    return graph.add(name, x, **window, ceil_mode=int(ceil), **more)
 
 
 def _pair(value: Any) -> list[int]:
@@ -146,10 +114,6 @@ def _pad(graph: Graph, node: Any, x: str, pads: list[int], value: float = 0.0) -
     return graph.add("Pad", x, graph.constant(around, np.int64), graph.constant(value, _dtype(node)))
 
 
-def _add_product(graph: Graph, node: Any, bias: str, x: str, y: str) -> str:
-    return graph.add("Add", graph.add("MatMul", x, y), bias)
-
-
 def _full(graph: Graph, node: Any, like: Any, value: float, *_: Any, **__: Any) -> str:
     shape = [int(side) for side in node.meta["val"].shape]  # raises where it depends on the number of rows
     return graph.constant(np.full(shape, value), _dtype(node))
@@ -168,33 +132,26 @@ def _norm(graph: Graph, node: Any, x: str, order: float = 2, axes: Any = None, k
     return _over("ReduceL2")(graph, node, x, axes, keepdim)
 
 
+_PLAIN = {
+    "Relu": "relu.default", "Sigmoid": "sigmoid.default", "Tanh": "tanh.default", "Exp": "exp.default",
+    "Log": "log.default", "Sqrt": "sqrt.default", "Abs": "abs.default", "Neg": "neg.default",
+    "Max": "maximum.default", "Min": "minimum.default", "Mul": "mul.Tensor mul.Scalar",
+    "Div": "div.Tensor div.Scalar", "Pow": "pow.Tensor_Scalar", "MatMul": "mm.default bmm.default",
+}  # fmt: skip
 OPERATIONS: dict[str, Emit] = {
+    **{operation: _plain(name) for name, operations in _PLAIN.items() for operation in operations.split()},
     "_assert_tensor_metadata.default": lambda graph, node, *_, **__: None,
     "getitem": lambda graph, node, values, place: values[place],
     "sym_size.int": lambda graph, node, x, axis: None,  # of rows, which `_view` leaves free
     "convolution.default": _convolution,
     "_native_batch_norm_legit_no_training.default": _batch_norm,
-    "max_pool2d_with_indices.default": _max_pool,
-    "avg_pool2d.default": _average_pool,
-    "relu.default": _plain("Relu"),
-    "sigmoid.default": _plain("Sigmoid"),
-    "tanh.default": _plain("Tanh"),
-    "exp.default": _plain("Exp"),
-    "log.default": _plain("Log"),
-    "sqrt.default": _plain("Sqrt"),
-    "abs.default": _plain("Abs"),
-    "neg.default": _plain("Neg"),
-    "maximum.default": _plain("Max"),
-    "minimum.default": _plain("Min"),
-    "mul.Tensor": _plain("Mul"),
-    "mul.Scalar": _plain("Mul"),
-    "div.Tensor": _plain("Div"),
-    "div.Scalar": _plain("Div"),
-    "add.Tensor": _scaled("Add"),
-    "add.Scalar": _scaled("Add"),
-    "sub.Tensor": _scaled("Sub"),
-    "sub.Scalar": _scaled("Sub"),
-    "pow.Tensor_Scalar": _plain("Pow"),
+    "max_pool2d_with_indices.default": lambda graph, node, x, kernel, stride=(), padding=0, dilation=1, ceil=False: [
+        _pool("MaxPool", graph, x, kernel, stride, padding, ceil, dilations=_pair(dilation))
+    ],
+    "avg_pool2d.default": lambda graph, node, x, kernel, stride=(), padding=0, ceil=False, pad=True: _pool(
+        "AveragePool", graph, x, kernel, stride, padding, ceil, count_include_pad=int(pad)
+    ),
+    **{f"{name}.{kind}": _scaled(name.capitalize()) for name in ("add", "sub") for kind in ("Tensor", "Scalar")},
     "gelu.default": lambda graph, node, x, approximate="none": graph.add("Gelu", x, approximate=approximate),
     "leaky_relu.default": lambda graph, node, x, slope=0.01: graph.add("LeakyRelu", x, alpha=slope),
     "elu.default": lambda graph, node, x, alpha=1.0: graph.add("Elu", x, alpha=alpha),
@@ -204,9 +161,7 @@ OPERATIONS: dict[str, Emit] = {
     "amax.default": _over("ReduceMax"),
     "sum.dim_IntList": _over("ReduceSum"),
     "linalg_vector_norm.default": _norm,
-    "mm.default": _plain("MatMul"),
-    "bmm.default": _plain("MatMul"),
-    "addmm.default": _add_product,
+    "addmm.default": lambda graph, node, bias, x, y: graph.add("Add", graph.add("MatMul", x, y), bias),
     "permute.default": lambda graph, node, x, order: graph.add("Transpose", x, perm=order),
     "view.default": _view,
     "squeeze.dims": _axes("Squeeze"),
@@ -218,6 +173,6 @@ OPERATIONS: dict[str, Emit] = {
     "full.default": _full,
     "clone.default": _same,
     "alias.default": _same,
-    "_to_copy.default": _cast,
+    "_to_copy.default": lambda graph, node, x, *_, **__: graph.cast(x, _dtype(node)),
 }
 """What writes an operation of torch's core set: ``(graph, node, *arguments) -> value``."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.networks.cosine import LEAST_NORM
@@ -17,24 +18,23 @@ def matrix(graph: Graph, model: Any, rows: str | None) -> str:
     return graph.input("X", "matrix", model.n_features_in_) if rows is None else graph.cast(rows, np.float64)
 
 
-def standardized(graph: Graph, value: str, scaler: StandardScaler | Standardizer) -> str:
+def standardized(graph: Graph, value: str, scaler: StandardScaler | Standardizer, dtype: DTypeLike = np.float64) -> str:
     """Return rows of mean 0 and deviation 1."""
     if scaler.mean_ is not None and getattr(scaler, "with_mean", True):
-        value = graph.add("Sub", value, graph.constant(scaler.mean_, np.float64))
+        value = graph.add("Sub", value, graph.constant(scaler.mean_, dtype))
     if scaler.scale_ is not None:
-        value = graph.add("Div", value, graph.constant(scaler.scale_, np.float64))
+        value = graph.add("Div", value, graph.constant(scaler.scale_, dtype))
     return value
 
 
-def clipped(graph: Graph, value: str, scaler: Standardizer | None) -> str:
+def clipped(graph: Graph, value: str, scaler: Standardizer | None, dtype: DTypeLike = np.float64) -> str:
     """Return standardised rows, within the bounds of the scaler."""
     if scaler is None:
         return value
-    value = standardized(graph, value, scaler)
+    value = standardized(graph, value, scaler, dtype)
     if scaler.clip_ is None:
         return value
-    bounds = graph.constant(-scaler.clip_, np.float64), graph.constant(scaler.clip_, np.float64)
-    return graph.add("Clip", value, *bounds)
+    return graph.add("Clip", value, *(graph.constant(bound, dtype) for bound in (-scaler.clip_, scaler.clip_)))
 
 
 def networks(graph: Graph, weights: Weights, rows: str) -> str:

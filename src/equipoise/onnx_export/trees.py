@@ -13,35 +13,21 @@ from equipoise.onnx_export.graph import Graph
 
 @dataclass(frozen=True)
 class _Tree:
-    """Nodes of a tree, the root first.
+    """Nodes of a tree, the root first."""
 
-    Attributes
-    ----------
-    left, right, feature : ndarray of int, of shape (n_nodes,)
-    threshold : ndarray of shape (n_nodes,)
-        Rows of at most this go left.
-    is_leaf : ndarray of bool, of shape (n_nodes,)
-    values : ndarray of shape (n_nodes, n_targets)
-        What a leaf adds to each target.
-    first_target : int
-    """
-
-    left: NDArray[Any]
+    left: NDArray[Any]  # (n_nodes,)
     right: NDArray[Any]
     feature: NDArray[Any]
-    threshold: NDArray[np.float64]
-    is_leaf: NDArray[np.bool_]
-    values: NDArray[np.float64]
+    threshold: NDArray[np.float64]  # (n_nodes,): rows of at most this go left
+    is_leaf: NDArray[np.bool_]  # (n_nodes,)
+    values: NDArray[np.float64]  # (n_nodes, n_targets): what a leaf adds to each target
     first_target: int = 0
 
 
 def tree_probabilities(graph: Graph, model: Any, rows: str) -> str:
     """Add probabilities (n, n_classes), double, of float rows (n, n_features) without missing cells.
 
-    Raises
-    ------
-    ValueError
-        If the model is no such ensemble, or has categorical splits.
+    Raises ValueError if the model is no such ensemble, or has categorical splits.
     """
     if isinstance(model, ExtraTreesClassifier):
         return graph.cast(_ensemble(graph, _of_forest(model), rows, len(model.classes_)), np.float64)

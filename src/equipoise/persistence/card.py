@@ -31,13 +31,8 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
         ["## What it is", "", *_lines(_nature(model, card))],
         ["## What it was trained on", "", *_origin(about, schema)],
         *([["## What the check found", "", *_lines(map(_escaped, found))]] if (found := about.get("findings")) else []),
-        [
-            "## Columns",
-            "",
-            *_columns(schema["columns"], bool(about.get("show_values"))),
-            *_important(about.get("important")),
-        ],
-        ["## Figures", "", *_figures(about), *_tested(about.get("tested"))],
+        ["## Columns", "", *_columns(schema["columns"], about)],
+        ["## Figures", "", *_figures(about)],
         ["## Limits", "", *_lines(_limits(model, about, schema))],
         [
             "## Use",
@@ -57,7 +52,8 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
 
 
 def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
-    yield f"Saved by equipoise {card['versions']['equipoise']}, with {_versions(card['versions'])}."
+    versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items() if name != "equipoise")
+    yield f"Saved by equipoise {card['versions']['equipoise']}, with {versions}."
     for description in descriptions(model):
         yield from map(_escaped, description.nature)
     terms = card["about"].get("terms")
@@ -95,10 +91,6 @@ def _terms(decision: dict[str, Any]) -> str:
     return "".join(f"; costs of decisions where the class is {_cell(true)}: {_values(row)}" for true, row in costs)
 
 
-def _versions(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in versions.items() if name != "equipoise")
-
-
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
     facts = {"Data": about.get("data"), "Target": about.get("target"), "Rows": about.get("rows")}
     if (trained := about.get("trained_rows")) and trained < facts["Rows"]:
@@ -114,36 +106,38 @@ def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:
         yield "Not recorded."
 
 
-def _columns(columns: Sequence[dict[str, Any]], show_values: bool) -> Iterable[str]:
-    """Tell the columns; their categories by name only where values may be shown."""
+def _columns(columns: Sequence[dict[str, Any]], about: dict[str, Any]) -> Iterable[str]:
+    """Tell the columns, their categories by name only where values may be shown, and those that mattered most."""
     rows = []
     for each in columns:
         levels, note = each.get("categories", []), each.get("note") or ""
         named = listed(levels, most=_MOST)
-        if not show_values:
+        if not about.get("show_values"):
             named, note = (counted(len(levels), "category", "categories") if levels else ""), without_levels(note)
         missing = f"{each['missing']:.1%}" if "missing" in each else ""
         rows.append((each["name"], each["kind"], missing, "; ".join(filter(None, [named, note]))))
-    return _table(("column", "kind", "missing", "categories and notes"), rows)
-
-
-def _important(columns: Sequence[str] | None) -> Iterable[str]:
-    """Name the columns that mattered most on held-out rows."""
-    if columns:
-        yield ""
-        yield f"Most important on held-out rows: {'; '.join(map(_cell, columns))}."
+    yield from _table(("column", "kind", "missing", "categories and notes"), rows)
+    if important := about.get("important"):
+        yield from ("", f"Most important on held-out rows: {'; '.join(map(_cell, important))}.")
 
 
 def _figures(about: dict[str, Any]) -> Iterable[str]:
     figures, of_probabilities = about.get("figures"), about.get("figures_of_probabilities")
     if not figures and not of_probabilities:
         yield "No metrics were recorded. (Metrics on training rows would be misleading.)"
-        return
+    else:
+        yield from _measured(about, figures or {}, of_probabilities)
+    if tested := about.get("tested"):
+        yield from ("", "On the test part, which chose nothing:", "")
+        yield from _table(("figure", "value"), [(name, _number(value)) for name, value in tested.items()])
+
+
+def _measured(about: dict[str, Any], figures: dict[str, Any], of_probabilities: dict[str, Any] | None) -> Iterable[str]:
     if measured := about.get("measured"):
         yield from (f"Measured {_escaped(measured)}.", "")
     if of_probabilities:
         yield from (f"Of its decisions{', by the terms' if about.get('terms') else ''}:", "")
-    yield from _figures_table(figures or {})
+    yield from _figures_table(figures)
     if of_probabilities:
         yield from ("", "Of its probabilities, whatever is decided:", "")
         yield from _figures_table(of_probabilities)
@@ -161,12 +155,6 @@ def _figures_table(figures: dict[str, Any]) -> list[str]:
         known |= bool(ends)
     width = 3 if known else 2
     return _table(("figure", "value", "95% interval")[:width], [row[:width] for row in rows])
-
-
-def _tested(figures: dict[str, Any] | None) -> Iterable[str]:
-    if figures:
-        yield from ("", "On the test part, which chose nothing:", "")
-        yield from _table(("figure", "value"), [(name, _number(value)) for name, value in figures.items()])
 
 
 def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:

@@ -24,15 +24,6 @@ def check_place(path: str | Path) -> None:
 
     An older model there would be replaced; other files in its folder are kept.
 
-    Raises
-    ------
-    ValueError
-        If the path is taken by something else, or is not writable.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from equipoise.persistence import check_place
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     check_place(f"{folder}/model")
     """
@@ -63,10 +54,7 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
 
     An older model is replaced; other files of the folder are kept. If writing fails, nothing changes.
 
-    Raises
-    ------
-    ValueError
-        If the path is taken by something else, or a file exceeds its limit.
+    Raises ValueError if the path is taken by something else, or a file exceeds its limit.
     """
     for name, content in files.items():
         if len(content) > LIMITS[name]:
@@ -76,7 +64,9 @@ def write_files(path: Path, files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as workshop:
         draft = Path(workshop) / "draft"
         if path.suffix.lower() == ".zip":
-            _write_zip(draft, files)
+            with ZipFile(draft, "w", ZIP_STORED) as archive:  # the large files do not pack
+                for name, content in files.items():
+                    archive.writestr(name, content)
             os.replace(draft, path)
         else:
             draft.mkdir()
@@ -103,12 +93,6 @@ def _move_in(draft: Path, folder: Path, former: Path) -> None:
         raise
 
 
-def _write_zip(path: Path, files: dict[str, bytes]) -> None:
-    with ZipFile(path, "w", ZIP_STORED) as archive:  # the large files do not pack
-        for name, content in files.items():
-            archive.writestr(name, content)
-
-
 def _names(path: Path) -> list[str]:
     try:
         with ZipFile(path) as archive:
@@ -120,12 +104,8 @@ def _names(path: Path) -> list[str]:
 def read_file(path: Path, name: str) -> bytes:
     """Read one of a model's files.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no model.
-    ValueError
-        If the file is missing, is not a regular file, or exceeds its limit, or the zip file holds other files.
+    Raises FileNotFoundError if there is no model, ValueError if the file is missing, no regular file or too large, or
+    the zip file holds other files.
     """
     if path.is_file():
         with ZipFile(path) as archive:

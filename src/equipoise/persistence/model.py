@@ -199,11 +199,7 @@ class UntrustedModelError(ValueError):
 
 
 def _restore(
-    files: dict[str, bytes],
-    expected: list[float] | None,
-    *,
-    trusted: bool,
-    text_encoder: str | Path | None = None,
+    files: dict[str, bytes], expected: list[float] | None, *, trusted: bool, text_encoder: str | Path | None = None
 ) -> Any:
     _check_packed(files[ESTIMATOR])
     tensors = safetensors.numpy.load(files[WEIGHTS])

@@ -19,18 +19,7 @@ _GENERATOR_WORDS = 624  # of a Mersenne twister
 
 
 def check_native(model: Any) -> None:
-    """Refuse objects that could make compiled code access memory out of bounds.
-
-    Parameters
-    ----------
-    model : object
-        All objects in it are checked, in any container.
-
-    Raises
-    ------
-    ValueError
-        If there is such an object, or one with replaced methods, which could skip its own checks.
-    """
+    """Refuse objects that could make compiled code access memory out of bounds."""
     trees: list[Any] = []
     sound: list[Any] = []
     for part in walk(model):
@@ -143,14 +132,10 @@ def _fits(levels: NDArray[Any], width: Any, dropped: Any, mapping: Any, rare: An
         or (mapping is None) != (rare is None)
     ):
         return False
-    if dropped is not None and not (_is_whole(dropped) and 0 <= dropped <= width):
+    if dropped is not None and not (isinstance(dropped, int | np.integer) and 0 <= dropped <= width):
         return False
     inside = (places >= 0) & (places < width + (dropped is not None))
     return places.dtype.kind in "iu" and places.shape == (len(levels),) and bool(inside.all())
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int | np.integer)
 
 
 def _check_function(part: FunctionTransformer) -> None:

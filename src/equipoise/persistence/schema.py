@@ -21,7 +21,9 @@ def schema_of(model: Any, about: dict[str, Any]) -> dict[str, Any]:
     """
     classes = [label if isinstance(label, int | float) else str(label) for label in model.classes_.tolist()]
     counts = about.get("class_counts") or {}
-    rows = sum(_checked(counts).values())
+    if not isinstance(counts, dict) or not all(isinstance(n, int | float) and n >= 0 for n in counts.values()):
+        raise ValueError(f"about['class_counts'] must map labels to numbers of rows, got {counts!r:.200}")
+    rows = sum(counts.values())
     schema = {
         "columns": _columns(model),
         "classes": classes,
@@ -38,12 +40,6 @@ def descriptions(model: Any) -> list[Description]:
     """Return the descriptions of a model's parts, the outermost first."""
     parts = [part for part in walk(model) if isinstance(part, BaseEstimator)]  # a data frame has a `describe`, too
     return [part.describe() for part in parts if isinstance(part, Describes)]
-
-
-def _checked(counts: Any) -> dict[str, float]:
-    if not isinstance(counts, dict) or not all(isinstance(n, int | float) and n >= 0 for n in counts.values()):
-        raise ValueError(f"about['class_counts'] must map labels to numbers of rows, got {counts!r:.200}")
-    return counts
 
 
 def _columns(model: Any) -> list[dict[str, Any]]:

@@ -27,12 +27,7 @@ _OURS = ("equipoise.", "sklearn.", "imblearn.")
 def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None = None) -> Any:
     """Copy the objects of a model; arrays and settings are shared.
 
-    Parameters
-    ----------
-    value : object
-        Estimators of equipoise, scikit-learn and imbalanced-learn, and lists, tuples and dicts of them.
-    swap : callable
-        Called with each object; returns its replacement, or None to keep it.
+    ``swap`` is called with each object and returns its replacement, or None to keep it.
     """
     seen = {} if seen is None else seen
     if id(value) in seen:
@@ -61,10 +56,7 @@ def rebuild(value: Any, swap: Callable[[Any], Any], seen: dict[int, Any] | None 
 def take_out(model: Any) -> tuple[Any, Tensors]:
     """Return a model with the number of each ensemble in place of its weights, and the tensors by number.
 
-    Raises
-    ------
-    ValueError
-        If there is a custom network, which would need its code.
+    Raises ValueError if there is a custom network, which would need its code.
     """
     tensors: Tensors = {}
     stacks: list[FittedEnsemble] = []
@@ -134,10 +126,7 @@ def _is_savable(part: Any) -> bool:
 def put_in(model: Any, tensors: Tensors) -> Any:
     """Return a model with the weights that `take_out` extracted, validated.
 
-    Raises
-    ------
-    ValueError
-        If tensors are missing, left over, or not those of perceptrons with one output a class.
+    Raises ValueError if tensors are missing, left over, or do not fit together.
     """
     by_stack: dict[str, Tensors] = {}
     for key, array in tensors.items():
@@ -155,6 +144,8 @@ def put_in(model: Any, tensors: Tensors) -> Any:
         else:
             twin.pattern_ = _named(twin.pattern_, len(twin.classes_))
             _check_module(twin, twin.pattern_)
+        if not all(np.isfinite(array).all() for array in twin.weights_.values()):
+            raise ValueError("the tensors of a network must be finite")
         return twin
 
     whole = rebuild(model, swap)
@@ -187,8 +178,6 @@ def _check_module(stack: FittedEnsemble, module: nn.Module) -> None:
         raise ValueError(f"the tensors of a network are not those of {type(module).__name__}")
     if len({len(array) for array in stack.weights_.values()}) != 1 or not stack.n_members:
         raise ValueError("the tensors of a network have different numbers of members")
-    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
-        raise ValueError("the tensors of a network must be finite")
 
 
 def _check(stack: FittedEnsemble) -> None:
@@ -208,5 +197,3 @@ def _check(stack: FittedEnsemble) -> None:
     kinds = {array.dtype for array in stack.weights_.values()}
     if len(kinds) > 1 or not kinds <= {np.dtype("float32"), np.dtype("float64")}:
         raise ValueError(f"the tensors of a network must be float32 or float64, got {sorted(map(str, kinds))}")
-    if not all(np.isfinite(array).all() for array in stack.weights_.values()):
-        raise ValueError("the tensors of a network must be finite")

@@ -18,86 +18,37 @@ _PLAIN = {"DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "NdArrayN
 _VALUES = ("builtins.", "numpy.", "collections.")
 _LOOKED_AT_BY_SKOPS = {"JsonNode", "FunctionNode", "LossNode"}  # text, numbers, ufuncs, losses of scikit-learn
 _OBJECTS = {
-    "ObjectNode",
-    "PartialNode",
-    "RandomGeneratorNode",
-    "RandomStateNode",
-    "TreeNode",
-    "ConstructorFromReduceNode",
-}
+    "ObjectNode", "PartialNode", "RandomGeneratorNode", "RandomStateNode", "TreeNode", "ConstructorFromReduceNode",
+}  # fmt: skip
 
-_OURS = tuple(
-    f"equipoise.{package}."
-    for package in (
-        "batches",
-        "bilevel",
-        "classifiers",
-        "decisions",
-        "images",
-        "losses",
-        "samplers",
-        "tables",
-        "training",
-    )
-)
+_OURS = (
+    "equipoise.batches.", "equipoise.bilevel.", "equipoise.classifiers.", "equipoise.decisions.",
+    "equipoise.images.", "equipoise.losses.", "equipoise.samplers.", "equipoise.tables.", "equipoise.training.",
+)  # fmt: skip
 _IMBLEARN = (
-    "imblearn.over_sampling.",
-    "imblearn.under_sampling.",
-    "imblearn.combine.",
-    "imblearn.ensemble.",
+    "imblearn.over_sampling.", "imblearn.under_sampling.", "imblearn.combine.", "imblearn.ensemble.",
     "imblearn.pipeline.",
-)
+)  # fmt: skip
 _SKLEARN = (
-    "sklearn._loss.",
-    "sklearn.calibration.",
-    "sklearn.compose._column_transformer.",
-    "sklearn.decomposition._pca.",
-    "sklearn.decomposition._truncated_svd.",
-    "sklearn.discriminant_analysis.",
-    "sklearn.dummy.",
-    "sklearn.ensemble._bagging.",
-    "sklearn.ensemble._forest.ExtraTrees",
-    "sklearn.ensemble._forest.RandomForest",
-    "sklearn.ensemble._hist_gradient_boosting.",
-    "sklearn.ensemble._stacking.",
-    "sklearn.ensemble._voting.",
-    "sklearn.ensemble._weight_boosting.",
-    "sklearn.feature_selection._from_model.",
-    "sklearn.feature_selection._variance_threshold.",
-    "sklearn.frozen.",
-    "sklearn.impute.",
-    "sklearn.isotonic.",
-    "sklearn.linear_model.",
-    "sklearn.model_selection.",
-    "sklearn.multiclass.",
-    "sklearn.naive_bayes.",
-    "sklearn.neighbors._nearest_centroid.",
-    "sklearn.neural_network._multilayer_perceptron.MLP",
-    "sklearn.pipeline.",
-    "sklearn.preprocessing._data.",
-    "sklearn.preprocessing._discretization.",
-    "sklearn.preprocessing._encoders.",
-    "sklearn.preprocessing._function_transformer.",
-    "sklearn.preprocessing._label.Label",
-    "sklearn.preprocessing._polynomial.PolynomialFeatures",
-    "sklearn.preprocessing._target_encoder.",
-    "sklearn.svm._classes.Linear",
-    "sklearn.tree._classes.",
-)
-_BEYOND_SKOPS = frozenset(
-    {
-        "functools.partial",
-        "numpy.dtype",
-        "numpy.random._generator.Generator",
-        "numpy.random.mtrand.RandomState",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.calibration._TemperatureScaling",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.tree._tree.Tree",
-        "sklearn.utils._bunch.Bunch",
-    }
-)
+    "sklearn._loss.", "sklearn.calibration.", "sklearn.compose._column_transformer.", "sklearn.decomposition._pca.",
+    "sklearn.decomposition._truncated_svd.", "sklearn.discriminant_analysis.", "sklearn.dummy.",
+    "sklearn.ensemble._bagging.", "sklearn.ensemble._forest.ExtraTrees", "sklearn.ensemble._forest.RandomForest",
+    "sklearn.ensemble._hist_gradient_boosting.", "sklearn.ensemble._stacking.", "sklearn.ensemble._voting.",
+    "sklearn.ensemble._weight_boosting.", "sklearn.feature_selection._from_model.",
+    "sklearn.feature_selection._variance_threshold.", "sklearn.frozen.", "sklearn.impute.", "sklearn.isotonic.",
+    "sklearn.linear_model.", "sklearn.model_selection.", "sklearn.multiclass.", "sklearn.naive_bayes.",
+    "sklearn.neighbors._nearest_centroid.", "sklearn.neural_network._multilayer_perceptron.MLP",
+    "sklearn.pipeline.", "sklearn.preprocessing._data.", "sklearn.preprocessing._discretization.",
+    "sklearn.preprocessing._encoders.", "sklearn.preprocessing._function_transformer.",
+    "sklearn.preprocessing._label.Label", "sklearn.preprocessing._polynomial.PolynomialFeatures",
+    "sklearn.preprocessing._target_encoder.", "sklearn.svm._classes.Linear", "sklearn.tree._classes.",
+)  # fmt: skip
+_BEYOND_SKOPS = frozenset((
+    "functools.partial", "numpy.dtype", "numpy.random._generator.Generator", "numpy.random.mtrand.RandomState",
+    "sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree", "sklearn.utils._bunch.Bunch",
+))  # fmt: skip
 
 _REMEDY = (
     "Use equipoise, or linear models, naive Bayes, perceptrons, forests, histogram boosting, preprocessing, pipelines "
@@ -109,10 +60,7 @@ _REMEDY = (
 def write_objects(model: Any) -> bytes:
     """Return the skops file of a model without weights of networks.
 
-    Raises
-    ------
-    ValueError
-        If it holds types that would not be loaded again.
+    Raises ValueError if it holds types that would not be loaded again.
     """
     import skops.io  # slow to import, and needed here only
 
@@ -133,10 +81,7 @@ def write_objects(model: Any) -> bytes:
 def read_objects(data: bytes) -> Any:
     """Load the object of a skops file.
 
-    Raises
-    ------
-    ValueError
-        If it holds untrusted types.
+    Raises ValueError if it holds untrusted types.
     """
     import skops.io
 

@@ -10,11 +10,8 @@ import numpy as np
 def walk(model: Any) -> Iterator[Any]:
     """Yield every object of a model once, the outermost first.
 
-    Parameters
-    ----------
-    model : object
-        Attributes, lists, tuples, sets, dicts, arrays of objects and partial calls are searched: all containers of a
-        model file (see `equipoise.persistence.trusted`).
+    Attributes, lists, tuples, sets, dicts, arrays of objects and partial calls are searched: all containers of a model
+    file (see `equipoise.persistence.trusted`).
     """
     waiting, seen = [model], {}
     while waiting:

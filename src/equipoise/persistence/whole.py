@@ -17,13 +17,7 @@ from equipoise.training import FittedEnsemble
 
 
 def check_whole(model: Any) -> None:
-    """Refuse a model with inconsistent fitted parts.
-
-    Raises
-    ------
-    ValueError
-        If there are some.
-    """
+    """Refuse a model with inconsistent fitted parts."""
     for part in walk(model):
         _check(part)
 

@@ -14,11 +14,7 @@ _READ = {
     TUNED: "with tuned thresholds",
     CALIBRATED: "with calibrated probabilities",
 }
-_SHORT = {
-    CORRECTED: "class priors corrected",
-    TUNED: "thresholds tuned",
-    CALIBRATED: "calibrated",
-}
+_SHORT = {CORRECTED: "class priors corrected", TUNED: "thresholds tuned", CALIBRATED: "calibrated"}
 
 
 def own(comparison: Comparison) -> str:
@@ -48,15 +44,12 @@ def at_its_best(comparison: Comparison) -> str:
     decides = METRICS[comparison.metric].at_threshold
     what = "decisions on each test fold are made" if decides else "probabilities of each test fold are read"
     ways = listed((_short(comparison, name) for name in names), last="or")
-    return (
-        f"“At its best” means: the {what} in the way that does best on {others} ({ways}); its "
-        f"own rows have no part in that choice.{_meaning_of_own(comparison) if decides else ''}"
-    )
-
-
-def _meaning_of_own(comparison: Comparison) -> str:
+    said = f"“At its best” means: the {what} in the way that does best on {others} ({ways}); its own rows have no part"
+    if not decides:
+        return f"{said} in that choice."
     ruled = [called(recipe) for recipe in comparison.recipes if _has_rule(comparison, recipe)]
-    return f" Own decision: the most probable class{f'; of {listed(ruled)}, its own rule' if ruled else ''}."
+    rules = f"; of {listed(ruled)}, its own rule" if ruled else ""
+    return f"{said} in that choice. Own decision: the most probable class{rules}."
 
 
 def decision(comparison: Comparison) -> str:

@@ -30,18 +30,7 @@ class Bins(NamedTuple):
 def precision_recall(
     rare: Mask, proba: Floats, weights: Floats | None = None, *, n_points: int = 301
 ) -> tuple[Floats, Floats]:
-    """Recall, falling from 1 to 0, and precision, at no more than ``n_points`` of the thresholds there are.
-
-    Parameters
-    ----------
-    rare : ndarray of bool of shape (n,)
-        Which rows are of the rare class.
-    proba : ndarray of shape (n,)
-        Probability of the rare class.
-    weights : ndarray of shape (n,), optional
-        Of the rows; equal by default.
-    n_points : int, default=301
-    """
+    """Recall, falling from 1 to 0, and precision, at no more than ``n_points`` of the thresholds there are."""
     precision, recall, _ = precision_recall_curve(rare, proba, sample_weight=weights)
     # The last point of each recall has its best precision, which is the one that average precision counts.
     last = np.searchsorted(-recall, -np.linspace(1, 0, n_points), side="right") - 1
@@ -52,16 +41,7 @@ def precision_recall(
 def threshold_sweep(rare: Mask, proba: Floats, weights: Floats | None = None) -> dict[str, Floats]:
     """G-mean, macro F1, recall and precision of two classes when rows from a threshold on are called rare.
 
-    Parameters
-    ----------
-    rare : ndarray of bool of shape (n,)
-    proba : ndarray of shape (n,)
-    weights : ndarray of shape (n,), optional
-
-    Returns
-    -------
-    dict of str to ndarray of shape (201,)
-        ``g_mean``, ``macro_f1``, ``recall`` and ``precision`` (of the rare class) at `THRESHOLDS`.
+    Each is an array over `THRESHOLDS`.
     """
     weights = np.ones(len(rare)) if weights is None else weights
     below = np.nextafter(THRESHOLDS, 0)  # a row at a threshold is called rare
@@ -70,25 +50,15 @@ def threshold_sweep(rare: Mask, proba: Floats, weights: Floats | None = None) ->
     confusions = np.array([[sizes[k] - called[k], called[k]] for k in (0, 1)]).transpose(2, 0, 1)
     confusions = np.maximum(confusions, 0)  # sums of weights are not exact
     summary: dict[str, Any] = counts_summary(confusions)
-    return {
-        "g_mean": summary["g_mean"],
-        "macro_f1": summary["macro_f1"],
-        "recall": summary["recall"][:, 1],
-        "precision": summary["precision"][:, 1],
-    }
+    of_rare = {name: summary[name][:, 1] for name in ("recall", "precision")}
+    return {"g_mean": summary["g_mean"], "macro_f1": summary["macro_f1"], **of_rare}
 
 
 def reliability(rare: Mask, proba: Floats, weights: Floats | None = None, *, n_bins: int = 10) -> Bins:
     """How often rows were of the rare class, by predicted probability, with Wilson's 95% intervals.
 
-    Parameters
-    ----------
-    rare : ndarray of bool of shape (n,)
-    proba : ndarray of shape (n,)
-    weights : ndarray of shape (n,), optional
-        Intervals are then those of as many equal rows as tell as much (Kish).
-    n_bins : int, default=10
-        Of equal width; bins without rows are left out.
+    Bins have equal width, and those without rows are left out. With weights, intervals are those of as many equal rows
+    as tell as much (Kish).
     """
     numbers = np.minimum((proba * n_bins).astype(int), n_bins - 1)
     weights = np.ones(len(rare)) if weights is None else weights
@@ -106,8 +76,6 @@ def reliability(rare: Mask, proba: Floats, weights: Floats | None = None, *, n_b
 def weight_above(scores: Floats, weights: Floats, cuts: Floats) -> Floats:
     """Sum of the weights of rows whose score is greater than each of some cuts.
 
-    Examples
-    --------
     >>> weight_above(np.array([0.2, 0.5, 0.9]), np.ones(3), np.array([0.1, 0.5]))
     array([3., 1.])
     """

@@ -11,8 +11,8 @@ import numpy as np
 
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.terms import InTerms
+from equipoise.files import replace_file
 from equipoise.reports import at_best, class_sizes, curves, figures, split, tables
-from equipoise.reports.files import replace_file
 from equipoise.reports.terms import terms_data
 from equipoise.reports.verdict import threshold, verdict
 from equipoise.reports.why import Groups, groups_of, reasons_of
@@ -27,19 +27,8 @@ def write_data(
 ) -> None:
     """Write what the report holds as json; a number that is not finite is null.
 
-    Parameters
-    ----------
-    comparison, path, command
-        As in `write_report`.
-    groups : mapping, optional
-        Records of `equipoise.experiments.by_group.by_group`.
-    show_values : bool, default=False
-        Whether values of cells and names of categories may be in it.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; nothing is left behind then.
+    ``groups`` are the records of `by_group`. With ``show_values``, values of cells and names of categories may be in
+    it.
     """
     found = _plain(report_data(comparison, command, groups or {}, show_values))
     replace_file(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -87,18 +76,7 @@ def report_data(comparison: Comparison, command: str, groups: Groups, show_value
 
 
 def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
-    """Write the verdict and the leaderboard as Markdown of at most 20 lines, for a pull request or an e-mail.
-
-    Parameters
-    ----------
-    comparison, path, command
-        As in `write_report`.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; nothing is left behind then.
-    """
+    """Write the verdict and the leaderboard as Markdown of at most 20 lines, for a pull request or an e-mail."""
     said, metric = verdict(comparison), METRICS[comparison.metric]
     kind = "images" if comparison.protocol.images else "rows"
     board = comparison.leaderboard.head(_ROWS).to_dict("records")

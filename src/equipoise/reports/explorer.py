@@ -5,22 +5,21 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from equipoise.decisions import Aim
 from equipoise.experiments import Comparison
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.terms import InTerms
+from equipoise.files import replace_file
 from equipoise.reports.curves import weight_above
-from equipoise.reports.files import replace_file
+from equipoise.reports.page import template
 from equipoise.reports.terms import capacity_share
 from equipoise.reports.text import clean, short
 
@@ -31,41 +30,23 @@ _TERMS = {"--cost", "--benefit", "--capacity", "--min-recall", "--min-precision"
 def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> None:
     """Write the page, one file that needs no network, with a script that only its hash allows.
 
-    Parameters
-    ----------
-    comparison, path
-        As in `write_report`.
-    command : str
-        The ``equipoise compare`` command of the comparison. The page completes it to one that fits the setting.
-
-    Raises
-    ------
-    OSError
-        If the page cannot be written; nothing is left behind then.
+    The page completes ``command``, that of the comparison, to one that fits the setting.
     """
-    script, style = (files("equipoise.reports").joinpath("templates", name).read_text("utf-8") for name in _PARTS)
-    page = _template().render(
+    folder = files("equipoise.reports") / "templates"
+    script, style = ((folder / name).read_text("utf-8") for name in ("explore.js", "explore.css"))
+    # Data in which no text can end the element that holds it.
+    data = json.dumps(explorer_data(comparison, command), ensure_ascii=False).replace("<", "\\u003c")
+    page = template("explore.html.j2").render(
         name=clean(short(comparison.problem["name"], 60)),
         made_by=comparison.versions["equipoise"],
         script=Markup(script),
         style=Markup(style),
         script_hash=_hash(script),
         style_hash=_hash(style),
-        data=Markup(_json(explorer_data(comparison, command))),
+        data=Markup(data.replace("\u2028", " ").replace("\u2029", " ")),
         per=PER,
     )
     replace_file(path, page)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("equipoise.reports", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("explore.html.j2")
-
-
-_PARTS = ("explore.js", "explore.css")
 
 
 def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
@@ -101,11 +82,8 @@ def _mode(aim: Aim, has_threshold: bool) -> str:
 def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
     """Return counts of held-out rows with a score above each of some thresholds, as means over repeats.
 
-    Returns
-    -------
-    dict
-        ``thresholds`` falling from 1 to 0; ``caught`` and ``false``, rows above it of the positive class and of
-        others; ``positives`` and ``negatives``, all of them.
+    ``thresholds`` fall from 1 to 0; ``caught`` and ``false`` are the rows above of the positive class and of others, of
+    ``positives`` and ``negatives``.
     """
     read = InTerms(comparison, recipe)
     codes, proba, weights = read.joined(read.folds)
@@ -154,11 +132,6 @@ def _without(tokens: Sequence[str], options: set[str]) -> list[str]:
         if not dropping:
             kept.append(token)
     return kept
-
-
-def _json(data: dict[str, Any]) -> str:
-    """Write data that no text in it can end the element of."""
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")
 
 
 def _hash(text: str) -> str:

@@ -29,19 +29,8 @@ def write_folder(
 ) -> None:
     """Write the files of a comparison; those of an earlier one are replaced.
 
-    Parameters
-    ----------
-    folder : Path
-        Must exist.
-    typed : bool, default=True
-        Whether it is a command of the command line, which the explorer completes.
-    comparison, command, reviewed, pictures, reading, groups, show_values
-        As in `write_report`.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written; no half of it is left.
+    The folder must exist. ``typed`` is whether the command is one of the command line, which the explorer completes;
+    the rest is as in `write_report`.
     """
     write_report(
         comparison,

@@ -12,12 +12,10 @@ from markupsafe import Markup
 from equipoise.describing import python_lines
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.readings import TUNED_FOR
-from equipoise.files import first_bytes
+from equipoise.files import first_bytes, replace_file
 from equipoise.recipes import is_native
 from equipoise.reports import class_sizes, figures, heat, tables, text
 from equipoise.reports.at_best import decision, own, read_as
-from equipoise.reports.definitions import MADE_ROWS
-from equipoise.reports.files import replace_file
 from equipoise.reports.pictures import Pictures
 from equipoise.reports.split import division, on_test_part, question, weighed
 from equipoise.reports.terms import in_terms
@@ -41,13 +39,7 @@ _MARKS = {
 
 
 def check_places(folder: Path) -> None:
-    """Refuse a folder where the report or the leaderboard would replace a file of another origin.
-
-    Raises
-    ------
-    FileExistsError
-        If it would.
-    """
+    """Refuse a folder where the report or the leaderboard would replace a file of another origin."""
     for name, mark in _MARKS.items():
         path = folder / name
         if path.is_dir() or (path.exists() and mark not in first_bytes(path, 1000)):
@@ -72,33 +64,12 @@ def write_report(
     that a GAN made, and the protocol. The same comparison gives the same bytes. A report that is there already is
     replaced only by a whole new one.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        With a result or more.
-    path : Path
-        Of the page; its folder must exist.
-    command : str
-        What to type to run the comparison again, shown as it is.
-    reviewed : DataFrame, optional
-        Rows of `equipoise.reports.terms.rows_to_review`, where the page may show them.
-    reading : mapping, default=None
-        Options of `equipoise.tables.read_table` by which the table was read; None where it came from no file.
-    groups : mapping, optional
-        Records of `equipoise.experiments.by_group.by_group`.
-    show_values : bool, default=False
-        Whether the page may name the levels of categories and show other cells.
+    ``command`` is what to type to run the comparison again. ``reviewed`` are rows of `rows_to_review`, ``groups`` the
+    records of `by_group`, ``reading`` the options of `read_table`, None where the table came from no file. With
+    ``show_values`` the page may name the levels of categories and show other cells. Raises OSError if it cannot be
+    written; nothing is left behind then.
 
-    Raises
-    ------
-    OSError
-        If the page cannot be written; nothing is left behind then.
-
-    Examples
-    --------
-    >>> from pathlib import Path
     >>> from equipoise.experiments import Comparison, Store
-    >>> from equipoise.reports import write_report
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
     ...     write_report(Comparison(store), Path("demo/report.html"), command="equipoise compare --demo")
     """
@@ -112,18 +83,7 @@ def write_report(
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:
     """Write the leaderboard as csv, one row a recipe, best first; columns as in `Comparison.leaderboard`.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    path : Path
-        Of the file; its folder must exist.
-
-    Raises
-    ------
-    ValueError
-        If no recipe has a result.
-    OSError
-        If the file cannot be written; nothing is left behind then.
+    Raises ValueError if no recipe has a result.
     """
     if not comparison.recipes:
         raise ValueError("A leaderboard needs at least one recipe with a result, but every cell is missing or failed.")
@@ -132,11 +92,12 @@ def leaderboard_csv(comparison: Comparison, path: Path) -> None:
 
 def render(context: dict[str, Any]) -> str:
     """Return the page's HTML."""
-    return _template().render(context)
+    return template("page.html.j2").render(context)
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a template of the reports."""
     environment = Environment(
         loader=PackageLoader("equipoise.reports", "templates"),
         autoescape=True,
@@ -145,17 +106,9 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats: list[Callable[..., str]] = [
-        text.short,
-        text.marked,
-        number,
-        between,
-        count,
-        percent,
-        seconds,
-    ]
+    formats: list[Callable[..., str]] = [text.short, text.marked, number, between, count, percent, seconds]
     environment.filters |= {function.__name__: function for function in formats}
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def _clean(value: object) -> object:
@@ -189,7 +142,7 @@ def _context(
         },
         "classes": tables.class_counts(comparison),
         "metrics": METRICS,
-        "made_definitions": MADE_ROWS,
+        "made_definitions": tables.MADE_ROWS,
         "failures": tables.failures(comparison, show_values),
         "warnings": tables.warnings(comparison, show_values),
         "command": command,
@@ -205,6 +158,7 @@ def _results(
     first = figures.shown_first(comparison)
     order = [*first, *(name for name in comparison.leaderboard["recipe"] if name not in first)]
     columns = tables.ordered_metrics(comparison)
+    rare = {name: figures.rare_rows(comparison, name) for name in figures.curves_of(comparison)}
     counts = {name: shipped.confusion(comparison, name) for name in order}
     many = len(comparison.classes) > heat.MOST_IN_A_TABLE
     return {
@@ -214,7 +168,7 @@ def _results(
         "trusted": is_native(comparison.winner),
         "first": first,
         "plots": figures.figures(comparison),
-        "expected": {name: _expected(comparison, name) for name in figures.curves_of(comparison)},
+        "expected": {name: np.average(proba, weights=w) for name, (_, proba, w) in rare.items()},
         "decided": [name for name in columns if METRICS[name].at_threshold and name != comparison.metric],
         "threshold_free": [name for name in columns if not METRICS[name].at_threshold and name != comparison.metric],
         "leaderboard": tables.leaderboard(comparison),
@@ -233,9 +187,3 @@ def _results(
         "terms": in_terms(comparison, reviewed),
         "why": why(comparison, groups, show_values),
     }
-
-
-def _expected(comparison: Comparison, recipe: str) -> float:
-    """Mean probability of the rare class over out-of-fold rows."""
-    _, proba, weights = figures.rare_rows(comparison, recipe)
-    return float(np.average(proba, weights=weights))

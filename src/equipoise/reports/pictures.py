@@ -26,15 +26,9 @@ class Thumbnail:
 
 @dataclass
 class Pictures:
-    """The images of a comparison, by the rows of its table.
+    """The images of a comparison, by the rows of its table."""
 
-    Attributes
-    ----------
-    pixels : ndarray of shape (n, channels, height, width), uint8
-    names : sequence of str
-    """
-
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]  # (n, channels, height, width), uint8
     names: Sequence[str]
     _spent: int = field(default=0, init=False)
 

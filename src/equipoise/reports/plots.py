@@ -114,14 +114,11 @@ def reliability(bins: Bins, colour: str, *, label: str) -> Figure:
     bottom.set_yticks([])
     bottom.set_yticks([], minor=True)
     for x, rows in zip(bins.predicted, bins.rows):
-        bottom.text(x, rows * 1.25, _brief(rows), ha="center", va="bottom", fontsize=9.5, color=MUTED)
+        brief = count(rows) if rows < 1000 else f"{rows / 1000:.{int(rows < 10_000)}f}k"
+        bottom.text(x, rows * 1.25, brief, ha="center", va="bottom", fontsize=9.5, color=MUTED)
     bottom.set_ylabel("rows", color=MUTED)
     bottom.set_xlabel(label, color=MUTED, parse_math=False)
     return figure
-
-
-def _brief(rows: int) -> str:
-    return count(rows) if rows < 1000 else f"{rows / 1000:.1f}k" if rows < 10_000 else f"{rows / 1000:.0f}k"
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:

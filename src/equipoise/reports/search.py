@@ -33,9 +33,8 @@ def search_chart(history: pd.DataFrame) -> Figure:
     Parameters
     ----------
     history : DataFrame
-        History as in `equipoise.MUBO.history_`: one row per step of each restart, with columns
-        ``restart``, ``step``, ``accepted``,
-        ``objective`` and ``size``.
+        As `equipoise.MUBO.history_`: one row per step of each restart, with columns ``restart``, ``step``,
+        ``accepted``, ``objective`` and ``size``.
 
     Returns
     -------
@@ -111,16 +110,11 @@ def _objective(panel: Axes, steps: pd.DataFrame, *, first: bool) -> None:
 def _size(panel: Axes, steps: pd.DataFrame) -> None:
     """The size stands after a step, so it changes there; restarts that end early end with a dot."""
     x, y = steps["step"].to_numpy(), steps["size"].to_numpy()
-    panel.step(
-        np.r_[x[0] - 1, x], np.r_[y[0] - _first_rows(steps), y], where="post", color=SERIES[0], linewidth=1.4, alpha=0.8
-    )
-    panel.plot(x[-1:], y[-1:], "o", color=SERIES[0], markersize=4)
-
-
-def _first_rows(steps: pd.DataFrame) -> int:
-    """Rows that the first step brought."""
     first = steps.iloc[0]
-    return int(first["proposed"]) if first["accepted"] and "proposed" in steps else 0
+    brought = first["proposed"] if first["accepted"] and "proposed" in steps else 0
+    before = np.r_[x[0] - 1, x], np.r_[y[0] - brought, y]
+    panel.step(*before, where="post", color=SERIES[0], linewidth=1.4, alpha=0.8)
+    panel.plot(x[-1:], y[-1:], "o", color=SERIES[0], markersize=4)
 
 
 def _paint(artist: Any) -> None:

@@ -36,14 +36,7 @@ def drawing() -> Iterator[None]:
 def inline(figure: Figure, name: str, label: str) -> Markup:
     """Render a figure as an ``<svg>`` element, the same bytes each time.
 
-    Parameters
-    ----------
-    figure : Figure
-        Drawn in the colours of this module.
-    name : str
-        Prefix of the element's ids, unique on the page.
-    label : str
-        Description for screen readers.
+    ``name`` is the prefix of the element's ids, unique on the page; ``label`` is for screen readers.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -52,7 +45,8 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     _rename_ids(root, name)
     for element in root.iter():
         if "style" in element.attrib:
-            element.set("style", _themed(element.attrib["style"]))
+            rules = re.sub(r"font-family:[^;]*;?\s*", "", element.attrib["style"])
+            element.set("style", re.sub(r"#0000\d\d", lambda match: f"var({_VARIABLES[match[0]]})", rules))
     width = root.get("viewBox", "").split()[2]
     root.attrib.update({"role": "img", "aria-label": label, "style": f"max-width: {float(width) * 1.2:.0f}px"})
     del root.attrib["width"], root.attrib["height"]
@@ -83,8 +77,3 @@ def _rename_ids(root: ET.Element, name: str) -> None:
                 element.set(key, _REFERENCE.sub(lambda match: names[match[0]], value))
         if _HREF in element.attrib:
             element.set("href", element.attrib.pop(_HREF))
-
-
-def _themed(rules: str) -> str:
-    rules = re.sub(r"font-family:[^;]*;?\s*", "", rules)
-    return re.sub(r"#0000\d\d", lambda match: f"var({_VARIABLES[match[0]]})", rules)

@@ -12,10 +12,28 @@ from equipoise.experiments.readings import TUNED_FOR
 from equipoise.experiments.store import Cell
 from equipoise.metrics import Floats, class_brier_scores, counts_summary
 from equipoise.reports.at_best import in_folds
-from equipoise.reports.definitions import MADE_ROWS
 from equipoise.reports.text import without_values
 from equipoise.tables.levels import without_levels
 from equipoise.text import number
+
+MADE_ROWS = {
+    "n_made": ("synthetic rows", "number of synthetic rows for one network"),
+    "real_accuracy": ("discriminator on real rows", "share of real rows classified as real by the discriminator"),
+    "made_accuracy": (
+        "discriminator on synthetic rows",
+        "share of synthetic rows classified as synthetic by the discriminator",
+    ),
+    "two_sample_accuracy": (
+        "two-sample accuracy",
+        "share of rows (synthetic and as many real ones) whose nearest neighbour is of the same kind",
+    ),
+    "spread_ratio": (
+        "spread ratio",
+        "mean standard deviation of the features of synthetic rows, divided by that of real rows",
+    ),
+    "out_of_range": ("out of range", "share of synthetic values outside the range of the class's real values"),
+}
+"""Headings and definitions of the diagnostics of a GAN's synthetic rows by name."""
 
 
 def corrected_metrics() -> list[str]:
@@ -91,15 +109,10 @@ def leaderboard(comparison: Comparison) -> list[dict[str, Any]]:
     board, near = comparison.leaderboard, comparison.near_best
     rounded = board[list(METRICS)].round(3)
     best = {name: getattr(rounded[name], "max" if m.greater_is_better else "min")() for name, m in METRICS.items()}
+    same = ("recipe", "description", "low", "high", "rank", "seconds", "predicting")
     return [
         {
-            "recipe": row["recipe"],
-            "description": row["description"],
-            "low": row["low"],
-            "high": row["high"],
-            "rank": row["rank"],
-            "seconds": row["seconds"],
-            "predicting": row["predicting"],
+            **{name: row[name] for name in same},
             "in_folds": in_folds(comparison, row["recipe"]),
             "at_best": Score(number(row[comparison.chosen]), place == 0),
             "winner": row["recipe"] == comparison.winner and not comparison.obstacle,

@@ -161,11 +161,7 @@ def _cell(name: str, value: Interval) -> tuple[str, str]:
 def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataFrame:
     """Return the rows of the first held-out fold that a reviewer would see first.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    ids : DataFrame or None
-        Columns that name the rows; the number of the row without any.
+    ``ids`` are columns that name the rows; without them it is the number of the row.
     """
     read = InTerms(comparison)
     fold = read.folds[0]

@@ -14,6 +14,7 @@ from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
 
 _LISTED = 5  # names in a sentence
+_GO_ON = "To continue, repeat the command at the end of this page."
 _TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 
 
@@ -32,7 +33,9 @@ def verdict(comparison: Comparison) -> Verdict:
     """Summarise a comparison that has at least one result."""
     tried = _tried(comparison)
     if comparison.obstacle:
-        return Verdict(tried, f"No winner is crowned. {comparison.obstacle}", "", "", _go_on(comparison))
+        return Verdict(
+            tried, f"No winner is crowned. {comparison.obstacle}", "", "", "" if comparison.complete else _GO_ON
+        )
     best, advice = (_best_by_terms, _advice_by_terms) if comparison.aim.decides else (_best, _advice)
     return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
 
@@ -70,7 +73,8 @@ def _failed(comparison: Comparison) -> str:
 def _best(comparison: Comparison) -> str:
     first = comparison.leaderboard.iloc[0]
     name, metric = str(first["recipe"]), METRICS[comparison.metric]
-    score = f"{number(first[comparison.chosen])}{_interval(first['low'], first['high'], ' ({})')}"
+    interval = "" if np.isnan(first["low"]) else f" (95% interval {between(first['low'], first['high'])})"
+    score = f"{number(first[comparison.chosen])}{interval}"
     at_best = " at its best" if at_its_best(comparison) else ""
     if len(comparison.recipes) == 1:
         start = f"{called(name)} reaches a {metric.title} of {score}{at_best}"
@@ -131,16 +135,13 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
         strength = f"Nothing beats {called(winner)} by more than {most} (end of the 95% interval): keep it simple. "
     else:
         strength = ""
-    which = "the quickest of them" if _is_quickest(comparison, near) else "the best of the quick ones"
+    board = comparison.leaderboard.set_index("recipe").loc[near]
+    quickest = (board["seconds"] + board["predicting"].fillna(0)).idxmin()
+    which = "the quickest of them" if winner == quickest else "the best of the quick ones"
     return (
         f"{strength}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
         f"{called(best)}: {_times(comparison, best)})."
     )
-
-
-def _is_quickest(comparison: Comparison, near: list[str]) -> bool:
-    board = comparison.leaderboard.set_index("recipe").loc[near]
-    return bool((board["seconds"] + board["predicting"].fillna(0)).idxmin() == comparison.winner)
 
 
 def _best_by_terms(comparison: Comparison) -> str:
@@ -237,13 +238,9 @@ def threshold(comparison: Comparison, recipe: str) -> str:
     return f"{how}, {called(recipe)} decides for “{rare}” {where}."
 
 
-def _go_on(comparison: Comparison) -> str:
-    return "" if comparison.complete else "To continue, repeat the command at the end of this page."
-
-
 def _use(comparison: Comparison) -> str:
     if not comparison.complete:
-        return _go_on(comparison)
+        return _GO_ON
     if comparison.not_saved:
         return f"The model was not saved: {comparison.not_saved}"
     winner = comparison.winner
@@ -268,7 +265,3 @@ def _mean(comparison: Comparison, recipe: str, column: str) -> float:
 def _all_equal(comparison: Comparison) -> bool:
     """Whether all recipes have the same score, for example a G-mean of 0 because no recipe finds some class."""
     return bool(comparison.leaderboard[comparison.chosen].round(6).nunique() == 1)
-
-
-def _interval(low: float, high: float, around: str) -> str:
-    return "" if np.isnan(low) else around.format(f"95% interval {between(low, high)}")

@@ -102,7 +102,9 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
 def _plots(comparison: Comparison, reasons: Mapping[str, Any]) -> dict[str, Markup]:
     label, curves = short(comparison.classes[comparison.aim.positive], 16), reasons["curves"]
     with drawing():
-        found = {"importance": inline(_importance(comparison, reasons["importance"]), "importance", _said(reasons))}
+        first = reasons["importance"][0]
+        said = f"Importance of columns, with 95% intervals; first: {_name(first['columns'])}, {number(first['mean'])}."
+        found = {"importance": inline(_importance(comparison, reasons["importance"]), "importance", said)}
         top = max((max(curve["high"]) for curve in curves), default=1.0)
         for place, curve in enumerate(curves):
             name = _name(curve["columns"])
@@ -110,11 +112,6 @@ def _plots(comparison: Comparison, reasons: Mapping[str, Any]) -> dict[str, Mark
             figure = draw(curve, min(1.0, 1.05 * top), f"probability of “{label}”", name)
             found[f"response-{place}"] = inline(figure, f"response-{place}", f"Probability of {label} by {name}")
         return found
-
-
-def _said(reasons: Mapping[str, Any]) -> str:
-    first = reasons["importance"][0]
-    return f"Importance of columns, with 95% intervals; first: {_name(first['columns'])}, {number(first['mean'])}."
 
 
 def _name(columns: Sequence[str], limit: int = 24) -> str:

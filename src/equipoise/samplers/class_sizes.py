@@ -29,19 +29,8 @@ def fit_resample(
 ) -> tuple[BaseEstimator, Any, NDArray[Any]]:
     """Return the sampler that was used, fitted, and the rows and labels that it leaves.
 
-    Parameters
-    ----------
-    sampler : imbalanced-learn sampler
-        It is fitted itself, unless another one takes its place.
-    X : array, data frame or sparse matrix of shape (n, n_features)
-    y : ndarray of shape (n,)
-    params : dict
-        Passed on to ``sampler.fit_resample``.
-
-    Raises
-    ------
-    ValueError
-        If a class has too few rows, or the sampler refuses the rows.
+    The sampler is fitted itself, unless another takes its place. Raises ValueError if a class has too few rows, or the
+    sampler refuses the rows.
     """
     used = _fitting(sampler, y)
     try:

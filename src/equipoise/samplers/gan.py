@@ -133,7 +133,10 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
             made[c.label] = rows if self._as_published else scale.from_unit(rows)
             records[c.label] = _figures(c.inputs, rows, of_class)
         self.diagnostics_ = self._diagnostics(X, y, made, records, scale)
-        self.sample_weight_ = None if sample_weight is None else _weights(sample_weight, y, made)
+        self.sample_weight_ = sample_weight
+        if sample_weight is not None:
+            means = [np.full(len(rows), sample_weight[y == label].mean()) for label, rows in made.items()]
+            self.sample_weight_ = np.concatenate([sample_weight, *means])
         return self._joined(X, y, made)
 
     def _minority_class(
@@ -180,15 +183,8 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
         for label in sorted(made, key=list(self.sampling_strategy_).index):
             real, new = (rng.permutation(scale.to_unit(part))[:_LOOKED_AT] for part in (X[y == label], made[label]))
             compared = {measure.__name__: measure(real, new) for measure in _COMPARISONS}
-            rows.append(
-                {
-                    "class": plain(label),
-                    "n_real": int((y == label).sum()),
-                    "n_made": len(made[label]),
-                    **compared,
-                    **records[label],
-                }
-            )
+            sizes = {"class": plain(label), "n_real": int((y == label).sum()), "n_made": len(made[label])}
+            rows.append({**sizes, **compared, **records[label]})
             if rows[-1]["made_by"] == "GAN" and (text := caution(rows[-1])):
                 warnings.warn(text, GANDiagnosticsWarning, stacklevel=8)
         return pd.DataFrame(rows, columns=_COLUMNS)
@@ -203,25 +199,9 @@ class GANOverSampler(AnyContainer, BaseOverSampler):
 
 _COMPARISONS = (two_sample_accuracy, spread_ratio, out_of_range)
 _COLUMNS = [
-    "class",
-    "n_real",
-    "n_made",
-    "made_by",
-    "real_accuracy",
-    "made_accuracy",
-    "two_sample_accuracy",
-    "spread_ratio",
-    "out_of_range",
-    "unreachable",
-    "n_steps",
-    "stopped_by",
-]
-
-
-def _weights(sample_weight: Rows, y: Rows, made: Mapping[Any, Rows]) -> Rows:
-    """Weights of the given rows, then of the synthetic ones: the mean weight of their class."""
-    means = [np.full(len(rows), sample_weight[y == label].mean()) for label, rows in made.items()]
-    return np.concatenate([sample_weight, *means])
+    "class", "n_real", "n_made", "made_by", "real_accuracy", "made_accuracy", "two_sample_accuracy", "spread_ratio",
+    "out_of_range", "unreachable", "n_steps", "stopped_by",
+]  # fmt: skip
 
 
 def _figures(inputs: Rows, made: Rows, gans: list[TrainedGAN]) -> dict[str, Any]:

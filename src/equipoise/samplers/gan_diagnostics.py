@@ -26,25 +26,13 @@ class GANDiagnosticsWarning(UserWarning):
 def two_sample_accuracy(real: Rows, synthetic: Rows) -> float:
     """Share of rows whose nearest other row is of their own kind, among as many real rows as synthetic ones.
 
-    Parameters
-    ----------
-    real, synthetic : ndarray of shape (n, d), (m, d)
-        In random order; at most 512 of each are compared at once, and the mean over parts of the larger sample is
-        taken.
+    It is 0.5 where the two are indistinguishable; below, synthetic rows are copies of real ones or lie between them;
+    near 1 they lie off the data or on one spot. Rows are in random order: at most 512 of each are compared at once, and
+    the mean over parts is taken. Where several rows are nearest, each counts for a part.
 
-    Returns
-    -------
-    float, 0 to 1
-        0.5 where the two are indistinguishable; below, synthetic rows are copies of real ones or lie between them;
-        near 1 they lie off the data or on one spot. Where several rows are nearest, each counts for a part.
-
-    References
-    ----------
     Lopez-Paz and Oquab, "Revisiting Classifier Two-Sample Tests" (2017), section 3, with a 1-nearest-neighbour
     classifier left one out.
 
-    Examples
-    --------
     >>> two_sample_accuracy(np.array([[0.0], [1.0]]), np.array([[7.0], [8.0]]))
     1.0
     """
@@ -69,12 +57,8 @@ def energy_distance(real: Rows, synthetic: Rows) -> float:
 
     It falls smoothly as synthetic rows become like real ones, where `two_sample_accuracy` stays near 1 for long.
 
-    References
-    ----------
     Székely and Rizzo, "Energy statistics: A class of statistics based on distances" (2013), equation 2.
 
-    Examples
-    --------
     >>> energy_distance(np.array([[0.0], [2.0]]), np.array([[1.0], [1.0]]))
     1.0
     """
@@ -86,8 +70,6 @@ def spread_ratio(real: Rows, synthetic: Rows) -> float:
 
     Well below 1 the synthetic rows have collapsed.
 
-    Examples
-    --------
     >>> spread_ratio(np.array([[0.0], [4.0]]), np.array([[1.0], [2.0]]))
     0.25
     """
@@ -100,8 +82,6 @@ def out_of_range(real: Rows, synthetic: Rows) -> float:
 
     Of rows like the real ones it is about ``2 / (n + 1)`` for n real rows.
 
-    Examples
-    --------
     >>> out_of_range(np.array([[0.0], [4.0]]), np.array([[1.0], [5.0]]))
     0.5
     """
@@ -111,8 +91,6 @@ def out_of_range(real: Rows, synthetic: Rows) -> float:
 def unreachable(inputs: Rows) -> float:
     """Share of the values that a sigmoid cannot give, outside 0 and 1.
 
-    Examples
-    --------
     >>> unreachable(np.array([[0.5, 3.0]]))
     0.5
     """
@@ -122,14 +100,7 @@ def unreachable(inputs: Rows) -> float:
 def caution(figures: Mapping[str, Any]) -> str | None:
     """Describe the faults of the synthetic rows of a class, if there are any.
 
-    Parameters
-    ----------
-    figures : mapping
-        ``class``, ``two_sample_accuracy``, ``spread_ratio``, ``unreachable``; NaN where unknown.
-
-    Returns
-    -------
-    str or None
+    The figures are those of a row of `diagnostics_`, NaN where unknown.
     """
     faults = []
     if figures["spread_ratio"] < _COLLAPSED:

@@ -84,13 +84,7 @@ def _part(rows: NDArray[Any], fraction: float, most: int, rng: np.random.Generat
 
 
 class RowInclusion:
-    """Probability with which rows of any container are drawn, as if they were of each class.
-
-    Parameters
-    ----------
-    draw : RowDraw
-    scaler : Standardizer or None
-    """
+    """Probability with which rows of any container are drawn, as if they were of each class."""
 
     def __init__(self, draw: RowDraw, scaler: Standardizer | None) -> None:
         self.draw, self.scaler = draw, scaler

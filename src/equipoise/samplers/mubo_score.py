@@ -41,33 +41,17 @@ _OF_SEARCH = {
 
 
 class Chosen(NamedTuple):
-    """Rows that a score drew.
+    """Rows that a score drew."""
 
-    Attributes
-    ----------
-    rows : ndarray of int
-        Ascending, with those of the minority.
-    probabilities : ndarray of shape (len(rows),)
-    draw : RowDraw
-    pilot : TrainedNetwork
-    records : list of dict
-    """
-
-    rows: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
+    rows: NDArray[np.int64]  # ascending, with those of the minority
+    probabilities: NDArray[np.float64]  # (len(rows),)
     draw: RowDraw
     pilot: TrainedNetwork
     records: list[Record]
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters of the search by row.
-
-    Raises
-    ------
-    ValueError
-        If one is set.
-    """
+    """Refuse parameters of the search by row."""
     for name, default in _OF_SEARCH.items():
         if (value := parameters[name]) != default:
             raise ValueError(
@@ -121,20 +105,9 @@ def choose(
 ) -> Chosen:
     """Search for a score, and draw rows of the whole table by it.
 
-    Parameters
-    ----------
-    search : ScoreSearch
-    whole, problem : RowProblem
-        All rows, and the same with some held out for the objective.
-    seed : int
-    checkpoint : Path or None
-        Keeps the search after each outer step, to go on from.
-    request : callable
-        Says what is searched, for the checkpoint.
-    max_time : float or None
-        In seconds, for the outer steps.
-    on_step : callable
-        Called with the numbers of outer steps done and at most.
+    ``problem`` is ``whole`` with some rows held out for the objective. The checkpoint keeps the search after each outer
+    step; ``request`` says what is searched. ``max_time`` is in seconds; ``on_step`` is called with the outer steps done
+    and at most.
     """
     fewest = min(max(1, int(search.fraction * len(rows))) for rows in whole.candidates.values())
     if fewest < _FEWEST * len(whole.kept):

@@ -96,24 +96,21 @@ def run(
 def request(parameters: Mapping[str, Any], inner_steps: int | None, restarts: Sequence[Restart]) -> str:
     """Say what is searched and how, as far as the steps of the search depend on it.
 
-    Raises
-    ------
-    ValueError
-        If the random state is no integer.
+    Raises ValueError if the random state is no integer.
     """
     if not isinstance(random_state := parameters["random_state"], Integral):
         raise ValueError(
             f"A search can only go on with the same draws, but random_state={random_state!r}: give an integer."
         )
-    settings = {name: _said(value) for name, value in parameters.items() if name not in _MAY_DIFFER}
+    # An object is known by what it holds: where it lies in memory differs from run to run.
+    settings = {
+        name: f"{type(value).__qualname__}{vars(value)}" if hasattr(value, "__dict__") else repr(value)
+        for name, value in parameters.items()
+        if name not in _MAY_DIFFER
+    }
     problem = restarts[0].problem
     rows = [problem.gather(np.unique(np.concatenate([c.kept, c.problem.held_out]))) for c in restarts]
     return json.dumps([settings, inner_steps, joblib.hash([problem.codes, problem.weights, rows])])
-
-
-def _said(value: Any) -> str:
-    """Say what a parameter is, an object by what it holds: where it lies in memory differs from run to run."""
-    return f"{type(value).__qualname__}{vars(value)}" if hasattr(value, "__dict__") else repr(value)
 
 
 def rows_kept(whole: RowProblem, restart: Restart) -> NDArray[np.int64]:

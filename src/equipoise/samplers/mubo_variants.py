@@ -34,37 +34,20 @@ class DoubleSoftmaxLoss(nn.Module):
 
 @dataclass(frozen=True)
 class Variant:
-    """What a variant fixes beside the search itself.
-
-    Attributes
-    ----------
-    search : RowSearch
-    network : callable
-        ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes.
-    bootstrap : bool
-        Rare rows drawn with replacement.
-    holds_out : bool
-        Whether the objective wants rows that do not train before the search has ended.
-    standardize : bool
-    returns_best : bool
-        Whether the network is that of the last accepted step; else that of the last step.
-    """
+    """What a variant fixes beside the search itself."""
 
     search: RowSearch
+    # ``(hidden_layer_sizes, n_classes) ->`` what `Settings.network` takes
     network: Callable[[tuple[int, ...], int], Network] = lambda hidden, _: hidden
-    bootstrap: bool = False
-    holds_out: bool = False
+    bootstrap: bool = False  # rare rows drawn with replacement
+    holds_out: bool = False  # whether the objective wants rows that do not train before the search has ended
     standardize: bool = True
-    returns_best: bool = True
+    returns_best: bool = True  # whether the network is that of the last accepted step; else that of the last step
 
 
 def _printed_network(hidden: tuple[int, ...], n_classes: int) -> Network:
     """One output for two classes, by Definition 1; the paper has no more."""
     return hidden if n_classes > 2 else lambda shape, _: ScalarHead(shape[0], hidden)
-
-
-def _authors_network(hidden: tuple[int, ...], n_classes: int) -> Network:
-    return lambda shape, k: factored_perceptron(shape[0], hidden, k)
 
 
 _INNER = Settings(
@@ -98,7 +81,7 @@ VARIANTS = {
             restore=False,
             burn_in=(0.15, 0.07),
         ),
-        _authors_network,
+        lambda hidden, _: lambda shape, k: factored_perceptron(shape[0], hidden, k),
         bootstrap=True,
         standardize=False,
         returns_best=False,

@@ -18,48 +18,24 @@ from equipoise.sklearn_private import safe_indexing
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Rows that a sampler returns.
+    """Rows that a sampler returns."""
 
-    Attributes
-    ----------
-    X : ndarray of shape (n_new, *features), data frame or sparse matrix
-    y : ndarray of shape (n_new,)
-    synthetic : ndarray of bool, of shape (n_new,)
-        Whether a row is synthetic, so none of the given rows.
-    sources : ndarray of int, of shape (n_new,)
-        Position of the given row that the row repeats, or that the sampler started from; -1 where it is unknown.
-    sample_weight : ndarray of shape (n_new,) or None
-        The sampler's own weights of the rows.
-    diagnostics : list of dict
-        Diagnostics of the synthetic rows, one entry a class; empty if the sampler has none.
-    sampler : object or None
-        The fitted sampler.
-    """
-
-    X: Any
-    y: NDArray[Any]
-    synthetic: NDArray[np.bool_]
+    X: Any  # (n_new, *features)
+    y: NDArray[Any]  # (n_new,)
+    synthetic: NDArray[np.bool_]  # (n_new,): whether a row is synthetic, so none of the given rows
+    # (n_new,): position of the given row that the row repeats, or that the sampler started from; -1 where it is
+    # unknown
     sources: NDArray[np.int64]
-    sample_weight: NDArray[np.float64] | None = None
+    sample_weight: NDArray[np.float64] | None = None  # (n_new,): the sampler's own weights of the rows
+    # diagnostics of the synthetic rows, one entry a class; empty if the sampler has none
     diagnostics: list[dict[str, Any]] = field(default_factory=list)
-    sampler: Any = None
+    sampler: Any = None  # the fitted sampler
 
     def weights(self, sample_weight: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """Weights of the resampled rows.
 
         A given row keeps its weight. A synthetic row gets the sampler's weight (the mean of its parents, where the
         sampler knows them), the weight of the row that it started from, or else the mean weight of its class.
-
-        Parameters
-        ----------
-        sample_weight : ndarray of shape (n,)
-            Weights of the given rows.
-        y : ndarray of shape (n,)
-            Their labels.
-
-        Returns
-        -------
-        ndarray of shape (n_new,)
         """
         if self.sample_weight is not None:
             return self.sample_weight
@@ -87,26 +63,8 @@ def resample(
 ) -> Resampled:
     """Resample rows with a clone of a sampler that has `fit_resample`.
 
-    Parameters
-    ----------
-    sampler : imbalanced-learn sampler
-    X : ndarray of shape (n, *features), or data frame or sparse matrix of shape (n, n_features)
-    y : ndarray of shape (n,)
-    random_state : int, default=None
-        Random seed in place of the sampler's own.
-    **params : dict
-        Passed on to `fit_resample`.
-
-    Returns
-    -------
-    Resampled
-
-    Raises
-    ------
-    TypeError
-        If the sampler has no ``fit_resample``.
-    ValueError
-        If a class has too few rows for the sampler, or the sampler refuses the rows.
+    ``random_state`` takes the place of the sampler's own. Raises TypeError if it has no ``fit_resample``, ValueError if
+    a class has too few rows or the sampler refuses them.
     """
     if not hasattr(sampler, "fit_resample"):
         raise TypeError(f"sampler must have fit_resample, as imbalanced-learn's do, but sampler={sampler!r}.")

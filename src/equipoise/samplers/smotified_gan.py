@@ -94,10 +94,7 @@ class SMOTifiedGAN(GANOverSampler):
     (True, True)
     """
 
-    _parameter_constraints = {
-        **GANOverSampler._parameter_constraints,
-        "variant": [StrOptions({"default", "authors"})],
-    }
+    _parameter_constraints = {**GANOverSampler._parameter_constraints, "variant": [StrOptions({"default", "authors"})]}
     published = "authors"
     _published_batch_size = 128
 

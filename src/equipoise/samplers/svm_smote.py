@@ -21,8 +21,6 @@ MOST_OTHERS = 10_000
 def rows_to_fit(y: NDArray[Any], label: Any, seed: int) -> NDArray[np.intp]:
     """Return the places of all rows of a class and of at most `MOST_OTHERS` drawn from the others, in order.
 
-    Examples
-    --------
     >>> y = np.repeat(["common", "rare"], [60_000, 20])
     >>> rows = rows_to_fit(y, "rare", seed=0)
     >>> len(rows), int((y[rows] == "rare").sum())
@@ -39,13 +37,6 @@ class BoundedSVC(SVC):
 
     Its `support_` are places among all rows, so that SVM-SMOTE looks for their neighbours among all rows, too: whether
     a support vector counts as noise does not depend on the draw.
-
-    Parameters
-    ----------
-    label : object
-        Class to over-sample.
-    seed : int
-        Random seed of the draw.
     """
 
     support_: NDArray[np.int32]
@@ -56,13 +47,7 @@ class BoundedSVC(SVC):
         self.seed = seed
 
     def fit(self, X: Rows, y: NDArray[Any]) -> "BoundedSVC":
-        """Fit on all rows (n, d) of the class and a draw of the others.
-
-        Returns
-        -------
-        BoundedSVC
-            Itself.
-        """
+        """Fit on all rows (n, d) of the class and a draw of the others."""
         rows = rows_to_fit(y, self.label, self.seed)
         super().fit(X[rows], y[rows])
         self.support_ = rows[self.support_].astype(np.int32)

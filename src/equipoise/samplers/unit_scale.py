@@ -13,20 +13,6 @@ class UnitScale:
     columns their value, and of neighbouring columns that encode one category (in each row one of them is at its
     upper value, the others at their lower) the largest wins.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Rows that the ranges are taken from.
-
-    Attributes
-    ----------
-    low, high : ndarray of shape (d,)
-    integral, binary : ndarray of bool, of shape (d,)
-    categories : list of slice
-        The columns of each category.
-
-    Examples
-    --------
     >>> scale = UnitScale(np.array([[1.0, 0, 1, 0.5], [4.0, 0, 1, 0.6], [9.0, 1, 0, 1.5]]))
     >>> scale.to_unit([[5, 1, 0, 1]])
     array([[0.5, 1. , 0. , 0.5]])

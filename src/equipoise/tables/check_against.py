@@ -13,22 +13,9 @@ from equipoise.text import counted, listed
 def check_against(X: pd.DataFrame, other: pd.DataFrame, categories: Collection[str]) -> list[Finding]:
     """Find what sets the rows of another table apart from those that a model learns from, or does not.
 
-    Parameters
-    ----------
-    X, other : DataFrame
-        Features of the rows learned from, and other rows with the same columns in any order, all cells as text.
-    categories : collection of str
-        Columns of categories.
+    All cells are text. Found are columns that the other table lacks, rows of both, and categories that `X` does not
+    have.
 
-    Returns
-    -------
-    list of Finding
-        Columns that the other table lacks, rows that stand in both tables, categories that `X` does not have.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from equipoise.tables.check_against import check_against
     >>> X = pd.DataFrame({"a": ["1", "2", "3"], "b": ["u", "v", "u"]})
     >>> [found.kind for found in check_against(X, pd.DataFrame({"b": ["u", "w"], "a": ["1", "9"]}), ["b"])]
     ['rows of both', 'unseen']

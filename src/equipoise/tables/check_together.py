@@ -66,7 +66,9 @@ def _sets(sample: Sample, weak: list[str], rows: Codes, target: Codes) -> Iterat
     """Find sets of columns that tell the classes apart, their AUC, and what does so by them."""
     sample.check_time()
     X = np.column_stack([_numbers(sample, name, rows, target) for name in weak])
-    for how, model in (("a line", _line()), ("a small tree", _tree())):
+    line = LogisticRegression(C=100.0, class_weight="balanced", max_iter=300)
+    tree = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)
+    for how, model in (("a line", line), ("a small tree", tree)):
         sample.check_time()
         chosen = _chosen(model, X, target)
         if chosen is not None:
@@ -152,11 +154,3 @@ def _numbers(sample: Sample, name: str, rows: Codes, target: Codes) -> NDArray[n
     known = values[~np.isnan(values)]
     spread = known.std() if known.size else 0.0
     return np.nan_to_num((values - known.mean()) / spread) if spread > 0 else np.zeros(len(values))
-
-
-def _line() -> LogisticRegression:
-    return LogisticRegression(C=100.0, class_weight="balanced", max_iter=300)
-
-
-def _tree() -> DecisionTreeClassifier:
-    return DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)

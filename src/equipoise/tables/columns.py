@@ -55,12 +55,8 @@ _ANY_STYLE = Style()
 class NumericColumn:
     """A column whose type says that each cell is a number, a truth value or a date.
 
-    Parameters
-    ----------
-    name : str
-    kind : {"number", "boolean", "date"}
-    values : ndarray of shape (n_rows,), float64
-        NaN where missing; truth values as 0 and 1, dates as days since 1970-01-01 (UTC), durations in days.
+    ``values`` are NaN where missing, 0 and 1 for truth values, days since 1970-01-01 (UTC) for dates, days for
+    durations.
     """
 
     name: str
@@ -102,15 +98,8 @@ class NumericColumn:
 class TextColumn:
     """A column of strings, of declared categories or of mixed objects, each cell as text.
 
-    Parameters
-    ----------
-    name : str
-    declared : bool
-        Whether the frame's own type declares categories; their spelling is not looked into then.
-    codes : ndarray of shape (n_rows,), int
-        Position of each cell's text in `levels`, -1 where missing.
-    levels : ndarray of shape (n_levels,), object
-        The distinct texts, in order of appearance.
+    ``codes`` are the positions of the cells' texts in ``levels``, the distinct texts in order of appearance; -1 where
+    missing. ``declared`` categories are those of the frame's own type, whose spelling is not looked into.
     """
 
     name: str
@@ -139,10 +128,7 @@ class TextColumn:
         A column most of whose cells are numbers, and many different ones, counts as numbers too:
         `as_numbers` then names the stray texts, which is better than a thousand meaningless categories.
 
-        Raises
-        ------
-        Ambiguous
-            If the cells read as numbers or dates in two ways that disagree.
+        Raises Ambiguous if the cells read as numbers or dates in two ways that disagree.
         """
         if self.declared or not len(self.levels):
             return "category", ""
@@ -161,10 +147,7 @@ class TextColumn:
     def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
         """Return the format that reads most cells as a kind that is known.
 
-        Raises
-        ------
-        Ambiguous
-            If two formats read equally many, and some differently.
+        Raises Ambiguous if two formats read equally many, and some differently.
         """
         if kind == "number":
             return find_number_format(self.cells, self.counts, style.number_choices, 0.0) or style.number_choices[0]
@@ -212,18 +195,7 @@ Column = NumericColumn | TextColumn
 def read_column(name: str, series: nw.Series[Any]) -> Column:
     """Read one column of a frame.
 
-    Parameters
-    ----------
-    name : str
-        What messages call the column.
-    series : narwhals.Series
-
-    Raises
-    ------
-    TypeError
-        If a cell holds a collection instead of a single value.
-    ValueError
-        If a cell holds a complex number.
+    Raises TypeError if a cell holds a collection, ValueError if it holds a complex number.
     """
     dtype = series.dtype
     if dtype == nw.Boolean:
@@ -234,7 +206,8 @@ def read_column(name: str, series: nw.Series[Any]) -> Column:
         days = series.dt.total_microseconds().cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
         return NumericColumn(name, "number", days)
     if isinstance(dtype, nw.Date | nw.Datetime):
-        return NumericColumn(name, "date", _days_since_epoch(series))
+        days = series.dt.timestamp("us").cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
+        return NumericColumn(name, "date", days)
     if dtype == nw.String:
         return _read_texts(name, series)
     return _read_objects(name, series.to_numpy().astype(object), isinstance(dtype, nw.Categorical | nw.Enum))
@@ -261,7 +234,7 @@ def _read_objects(name: str, cells: NDArray[np.object_], declared: bool) -> Nume
         return NumericColumn(name, "number", values)
     if set(examples) != {str}:
         cells[known] = [spelling(cell) for cell in cells[known]]
-    return TextColumn(name, declared, *_distinct_texts(cells))
+    return TextColumn(name, declared, *_known_texts(*pd.factorize(cells)))
 
 
 def _read_texts(name: str, series: nw.Series[Any]) -> TextColumn:
@@ -269,10 +242,6 @@ def _read_texts(name: str, series: nw.Series[Any]) -> TextColumn:
     encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return TextColumn(name, False, *_known_texts(codes, encoded.dictionary.drop_null().to_pylist()))
-
-
-def _distinct_texts(cells: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    return _known_texts(*pd.factorize(cells))
 
 
 def _known_texts(codes: NDArray[np.intp], levels: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
@@ -290,10 +259,6 @@ def spelling(cell: object) -> str:
 def _parse_booleans(levels: Iterable[str]) -> NDArray[np.float64]:
     truth = {"true": 1.0, "false": 0.0}
     return np.array([truth.get(level.strip().lower(), np.nan) for level in levels], dtype=np.float64)
-
-
-def _days_since_epoch(dates: nw.Series[Any]) -> NDArray[np.float64]:
-    return dates.dt.timestamp("us").cast(nw.Float64).to_numpy() / _MICROSECONDS_A_DAY
 
 
 def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,20 +15,10 @@ _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 def read_costs(path: Path) -> dict[str, dict[str, float]]:
     r"""Return the costs by true class, then by decided class.
 
-    Parameters
-    ----------
-    path : Path
-        A text file with a row a true and a column a decided class; what stands in the corner does not matter.
+    The file has a row a true and a column a decided class; what stands in the corner does not matter. Raises ValueError
+    if rows differ in length, or a cell is no number; the message says how the file was read.
 
-    Raises
-    ------
-    ValueError
-        If rows differ in length, or a cell is no number; the message says how the file was read.
-
-    Examples
-    --------
     >>> import pathlib, tempfile
-    >>> from equipoise.tables.cost_table import read_costs
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "kosten.csv"
     ...     _ = path.write_text("wahr;Betrug;ok\nBetrug;0;1.200,50\nok;2,5;0\n")

@@ -24,27 +24,14 @@ Opener = Callable[[], BinaryIO]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written.
-
-    Attributes
-    ----------
-    encoding : str
-    delimiter : str
-    names : list of str
-        Of the columns.
-    skipped : int
-        Lines before the header, or before the data where there is none.
-    header : bool
-    padded : bool
-        Whether blanks follow delimiters, before quotes too.
-    """
+    """How a text file is written."""
 
     encoding: str
     delimiter: str
-    names: list[str]
-    skipped: int
+    names: list[str]  # of the columns
+    skipped: int  # lines before the header, or before the data where there is none
     header: bool
-    padded: bool
+    padded: bool  # whether blanks follow delimiters, before quotes too
 
 
 def find_dialect(
@@ -52,28 +39,24 @@ def find_dialect(
 ) -> Dialect:
     """Look at the beginning of a file; what is guessed and unusual is said in a warning.
 
-    Raises
-    ------
-    ValueError
-        If the file is empty, column names repeat, or delimiter or encoding are none.
-    UnicodeError
-        If the bytes are not of a named encoding.
+    Raises ValueError if the file is empty, column names repeat, or delimiter or encoding are none; UnicodeError if the
+    bytes are not of a named encoding.
     """
     _check_options(delimiter, encoding)
-    encoding = _as_python_reads(encoding) if encoding else _find_encoding(open_file, path)
+    if not encoding:
+        encoding = _find_encoding(open_file, path)
+    elif codecs.lookup(encoding).name == "utf-8":
+        encoding = "utf-8-sig"
     lines = _first_lines(open_file, encoding)
-    skipped = 0
-    while skipped < len(lines) and not lines[skipped].strip():
-        skipped += 1
+    skipped = _blank(lines)
     if skipped < len(lines) and (named := re.match(r"(?i)^sep=(.)\s*$", lines[skipped])):
         delimiter, skipped = delimiter or named[1], skipped + 1
     n_comments = _leading_comments(lines[skipped:], delimiter)
     if n_comments:
         comments = counted(n_comments, "comment line")
-        warnings.warn(f"{path} begins with {comments}, left out: {lines[skipped]:.60}", stacklevel=4)
+        warnings.warn(f"{path} begins with {comments}, left out: {lines[skipped]:.60}", stacklevel=5)
     skipped += n_comments
-    while skipped < len(lines) and not lines[skipped].strip():
-        skipped += 1
+    skipped += _blank(lines[skipped:])
     delimiter = delimiter or ("\t" if tabs else _find_delimiter(lines[skipped:]))
     first = next(_records(lines[skipped:], delimiter), [])
     if not any(cell.strip() for cell in first):
@@ -85,6 +68,11 @@ def find_dialect(
     return Dialect(encoding, delimiter, names, skipped, header, blank)
 
 
+def _blank(lines: Sequence[str]) -> int:
+    """Count the blank lines at the beginning."""
+    return next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+
+
 def _check_options(delimiter: str | None, encoding: str | None) -> None:
     if delimiter is not None and len(delimiter) != 1:
         raise ValueError(f"delimiter must be a single character, got {delimiter!r}.")
@@ -92,10 +80,6 @@ def _check_options(delimiter: str | None, encoding: str | None) -> None:
         codecs.lookup(encoding or "utf-8")
     except LookupError:
         raise ValueError(f"encoding must be one that Python knows, such as 'utf-8', got {encoding!r}.") from None
-
-
-def _as_python_reads(encoding: str) -> str:
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 def _find_encoding(open_file: Opener, path: str) -> str:
@@ -113,8 +97,11 @@ def _find_encoding(open_file: Opener, path: str) -> str:
                 return "utf-8-sig"
         except UnicodeDecodeError:
             pass
-    encoding = encoding or _one_byte_encoding(open_file)
-    warnings.warn(f"{path} is not UTF-8 text; it was read as {encoding}. To name another: --encoding.", stacklevel=5)
+    if encoding is None:
+        with open_file() as file:
+            holes = b"\x81\x8d\x8f\x90\x9d"  # that cp1252 does not have
+            encoding = "latin-1" if any(byte in file.read(_GLANCE) for byte in holes) else "cp1252"
+    warnings.warn(f"{path} is not UTF-8 text; it was read as {encoding}. To name another: --encoding.", stacklevel=6)
     return encoding
 
 
@@ -125,12 +112,6 @@ def _wide_encoding(start: bytes) -> str | None:
     if max(even, odd) > len(start) / 5:
         return "utf-16-le" if odd > even else "utf-16-be"
     return None
-
-
-def _one_byte_encoding(open_file: Opener) -> str:
-    with open_file() as file:
-        holes = b"\x81\x8d\x8f\x90\x9d"  # that cp1252 does not have
-        return "latin-1" if any(byte in file.read(_GLANCE) for byte in holes) else "cp1252"
 
 
 def _first_lines(open_file: Opener, encoding: str) -> list[str]:
@@ -192,7 +173,7 @@ def _names(first: Sequence[str], header: bool, path: str) -> list[str]:
             warnings.warn(
                 f"The names in the first line of {path} are all numbers ({', '.join(first[:5])}): if that line is "
                 "data, read the file with header=False (on the command line --no-header).",
-                stacklevel=5,
+                stacklevel=6,
             )
     check_names(names, path, "; or, if its first line is data, read it with header=False (--no-header)")
     return names

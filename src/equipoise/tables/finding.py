@@ -18,8 +18,6 @@ LEFT_OUT = ("identifier", "constant", "empty")
 def option(name: str, *values: str) -> str:
     """Write an option of the command line as it is to be typed.
 
-    Examples
-    --------
     >>> option("--keep", "No."), option("--missing-values", "-999"), option("--drop", "-x")
     ("--keep 'No.'", '--missing-values -999', '--drop=-x')
     """

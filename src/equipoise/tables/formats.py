@@ -98,9 +98,6 @@ def is_mark(cells: Cells) -> NDArray[np.bool_]:
 def unstated(labels: Iterable[Any]) -> list[str]:
     """Return the classes that stand for missing elsewhere, where two others remain; none where others are signs.
 
-    Examples
-    --------
-    >>> from equipoise.tables.formats import unstated
     >>> unstated(["no", "yes", "k.A."]), unstated(["fraud", "none"]), unstated(["+", "-", "0"])
     (['k.A.'], [], [])
     """
@@ -115,9 +112,6 @@ def unstated(labels: Iterable[Any]) -> list[str]:
 def read_numbers(cells: Cells, written: str) -> Numbers:
     """Read cells (n,) by a format; NaN where it does not read one.
 
-    Examples
-    --------
-    >>> from equipoise.tables.formats import as_cells, read_numbers
     >>> read_numbers(as_cells(["1.234,50 €", "(3,5)", "12 %", "x"]), "1.234,5").tolist()
     [1234.5, -3.5, 0.12, nan]
     """
@@ -157,9 +151,6 @@ def _number_pattern(written: str) -> str:
 def read_dates(cells: Cells, written: str) -> Numbers:
     """Read cells (n,) by a format, as days since 1970-01-01 (UTC where a zone is named); NaN where it reads none.
 
-    Examples
-    --------
-    >>> from equipoise.tables.formats import as_cells, read_dates
     >>> read_dates(as_cells(["02.01.1970", "3 Jan 1970 12:00", "1970-01-01"]), "dayfirst").tolist()
     [1.0, 2.5, 0.0]
     """
@@ -222,20 +213,8 @@ def find_number_format(
 ) -> str | None:
     """Return the format in which most cells, and a share of `agreement` or more, are numbers.
 
-    Parameters
-    ----------
-    cells : arrow array of shape (n_levels,)
-        Distinct texts.
-    counts : ndarray of shape (n_levels,)
-        How often each stands in the column.
-    choices : sequence of str, default=NUMBERS
-        Formats to think of.
-    agreement : float, default=AGREEMENT
-
-    Raises
-    ------
-    Ambiguous
-        If two formats read equally many cells, and some of them differently.
+    ``counts`` says how often each of the distinct texts stands in the column. Raises Ambiguous if two formats read
+    equally many cells, and some of them differently.
     """
     return _find(cells, counts, choices, read_numbers, agreement)
 
@@ -288,19 +267,11 @@ def plain_numbers(cells: Cells) -> Numbers | None:
 
 @dataclass(frozen=True)
 class Style:
-    """What is known of how a table writes numbers and dates; None where nothing is.
-
-    Attributes
-    ----------
-    decimal : {".", ","} or None
-    thousands : {",", ".", "'", " ", ""} or None
-    dates : str or None
-        A format of dates.
-    """
+    """What is known of how a table writes numbers and dates; None where nothing is."""
 
     decimal: str | None = None
     thousands: str | None = None
-    dates: str | None = None
+    dates: str | None = None  # their format
 
     def __post_init__(self) -> None:
         for name, value, allowed in (("decimal", self.decimal, ".,"), ("thousands", self.thousands, ",.' ")):

@@ -23,20 +23,8 @@ def find_kinds(
 ) -> tuple[dict[str, Kind], dict[str, str], list[str]]:
     """Find kinds and formats of columns.
 
-    Parameters
-    ----------
-    columns : sequence of NumericColumn or TextColumn
-    kinds, formats : mapping of str to str
-        Those of columns that are known, by name.
-    style : Style
-        What is known of all.
-
-    Returns
-    -------
-    kinds, formats : dict of str to str
-        By name; formats only of columns of text that have one.
-    notes : list of str
-        Columns whose format is not plain, texts taken for missing, and columns that stay in doubt.
+    Those of known columns are given by name. Returns kinds, formats of columns of text that have one, and notes on
+    formats that are not plain, texts taken for missing, and columns that stay in doubt.
     """
     asked, found = style, dict[str, Found]()
     doubtful: dict[str, tuple[Callable[[Style], Found], Ambiguous]] = {}
@@ -131,7 +119,8 @@ def unread(columns: Sequence[Column], kinds: Mapping[str, Kind], style: Style) -
             kind, written = column.find_kind()
         except Ambiguous as doubt:
             kind, written = ("date" if doubt.formats[0] in DATES else "number"), listed(doubt.formats, "or")
-        if options := _given(style, kind):
+        names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
+        if options := [f"--{name} {value}" for name in names if (value := getattr(style, name)) is not None]:
             how = "with the year first or the month by name" if written == DATES[0] else f"written {written}"
             notes.append(
                 f"Column {column.name!r} holds {kind}s {how}, not as {listed(options)} would have them, so it counts "
@@ -158,20 +147,8 @@ def otherwise(columns: Sequence[Column], kinds: Mapping[str, Kind], formats: Map
     )
 
 
-def _given(style: Style, kind: Kind) -> list[str]:
-    names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())
-    return [f"--{name} {getattr(style, name)}" for name in names if getattr(style, name) is not None]
-
-
 def unmet(kinds: Mapping[str, Kind], formats: Mapping[str, str], style: Style) -> list[str]:
-    """Return the options on how cells are written that fit no column, as they are typed on the command line.
-
-    Parameters
-    ----------
-    kinds, formats : mapping of str to str
-        As `find_kinds` found them with the style.
-    style : Style
-    """
+    """Return the options on how cells are written that fit no column, as they are typed on the command line."""
     written = [formats.get(name) or PLAIN for name, kind in kinds.items() if kind == "number"]
     met = {
         "decimal": any(how[-2] == style.decimal for how in written),

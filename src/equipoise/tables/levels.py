@@ -22,8 +22,6 @@ def prose(levels: NDArray[np.object_]) -> list[str]:
 def without_levels(note: str) -> str:
     """Return a note on a column without the names of pooled levels.
 
-    Examples
-    --------
     >>> without_levels("pooled: ward 7, ward 9")
     'rare levels are pooled'
     """

@@ -16,19 +16,8 @@ def reach(X: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.floa
     Fewer than half of the numbers, beyond a gap, stand apart: the nearest of them is 10 times as far from the median
     as any other, and 20 times the spread of the column (between quartiles; between outer quantiles where those agree).
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        NaN where missing.
+    X is (n, d), NaN where missing.
 
-    Returns
-    -------
-    low, high : ndarray of shape (d,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.tables.outliers import reach
     >>> low, high = reach(np.array([[1.0, 2.0, 3.0, 4.0, 1e9], [1.0, 2.0, 4.0, 8.0, 16.0]]).T)
     >>> high.tolist()
     [5.0, inf]

@@ -12,10 +12,7 @@ ROWS_AT_ONCE = 1 << 16
 def open_parquet(path: Path) -> ParquetFile:
     """Open a file without reading its rows.
 
-    Raises
-    ------
-    ValueError
-        If it is no parquet file, or cut short.
+    Raises ValueError if it is no parquet file, or cut short.
     """
     try:
         return ParquetFile(path, memory_map=True)  # else whole columns of a row group come to lie in memory
@@ -28,10 +25,7 @@ def open_parquet(path: Path) -> ParquetFile:
 def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Read a file in parts of its row groups.
 
-    Raises
-    ------
-    ValueError
-        If a row group is damaged.
+    Raises ValueError if a row group is damaged.
     """
     file = open_parquet(path)
     for group in range(file.num_row_groups):

@@ -17,13 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import check_labelled
 from equipoise.sklearn_private import check_sample_weight
-from equipoise.tables.columns import (
-    KINDS,
-    Kind,
-    NumericColumn,
-    TextColumn,
-    read_column,
-)
+from equipoise.tables.columns import KINDS, Kind, NumericColumn, TextColumn, read_column
 from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
 from equipoise.tables.frames import as_frame, input_names
@@ -190,7 +184,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         values = self._find(X, weight)
         self._fit_parts(values, None if weight is None else weight[weight > 0])
-        self.texts_ = self._fit_texts(values)
+        names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
+        self.texts_ = {name: TextFeatures(encoder=self.text_encoder).fit(prose(values[name])) for name in names}
         return self
 
     def _find(self, X: Any, weight: NDArray[np.float64] | None = None) -> dict[str, NDArray[Any]]:
@@ -359,10 +354,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if not names:
             return {}
         columns = self._read(as_frame(self, X, reset=False), set(self.kinds_) - set(names))
-        found = {}
-        for column, seen in zip(columns, self._levels(names), strict=True):
+        levels, found = dict(zip(names, self.parts_["category"].categories_, strict=True)), {}
+        for column in columns:
             cells = pd.Series(column.as_levels())
-            if len(new := cells[~cells.isin(seen)]):
+            if len(new := cells[~cells.isin(levels[column.name])]):
                 found[column.name] = Counter(new)
         return found
 
@@ -374,11 +369,6 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         columns = self._read(as_frame(self, X, reset=False), set(self.kinds_) - set(names))
         block = self.parts_["number"].transform(side_by_side(self._values(columns, at_fit=False), names))
         return dict(zip(names, np.sum(np.abs(block) > self.clip, axis=0).tolist(), strict=True))
-
-    def _levels(self, names: list[str]) -> list[NDArray[np.object_]]:
-        """Levels of category columns at fit, pooled ones too, in the order of the table."""
-        levels = dict(zip(self.layout_["category"], self.parts_["category"].categories_, strict=True))
-        return [levels[name] for name in input_names(self) if name in names]
 
     def periods(self) -> list[tuple[int, float]]:
         """Return the periods of date columns, as the column's place among those and the length in days."""
@@ -443,10 +433,6 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             part: fit_part(part, side_by_side(values, columns), weight, levels).set_output(transform="default")
             for part, columns in self.layout_.items()
         }
-
-    def _fit_texts(self, values: dict[str, NDArray[Any]]) -> dict[str, TextFeatures]:
-        names = [name for name in values if self.kinds_[name] == "text" and name not in self.dropped_]
-        return {name: TextFeatures(encoder=self.text_encoder).fit(prose(values[name])) for name in names}
 
     def _transform_part(self, part: str, values: dict[str, NDArray[Any]]) -> NDArray[Any]:
         block = self.parts_[part].transform(side_by_side(values, self.layout_[part]))

@@ -14,7 +14,7 @@ from pyarrow.parquet import read_schema
 
 from equipoise.files import check_input
 from equipoise.tables.arff import read_arff
-from equipoise.tables.dialects import Opener, check_names, find_dialect
+from equipoise.tables.dialects import Dialect, Opener, check_names, find_dialect
 from equipoise.tables.parquet import ROWS_AT_ONCE, open_parquet, parquet_batches
 from equipoise.tables.text_cells import typed_frame, without_marks
 from equipoise.tables.text_files import check_quotes, read_texts, text_batches
@@ -95,10 +95,7 @@ def read_table(
     path, ending = _checked(path, missing_values)
     try:
         if ending in TEXT:
-            open_file = _opener(path)
-            dialect = find_dialect(
-                open_file, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
-            )
+            open_file, dialect = _opened(path, ending, header, delimiter, encoding)
             check_quotes(open_file, dialect, str(path))
             table = read_texts(open_file, dialect, str(path), literal=_literal(target, dialect.names))
             frame = typed_frame(table, missing_values, _literal(target, dialect.names), as_text, thousands == ".")
@@ -134,10 +131,7 @@ def table_batches(
     """
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
-        open_file = _opener(path)
-        dialect = find_dialect(
-            open_file, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
-        )
+        open_file, dialect = _opened(path, ending, header, delimiter, encoding)
         check_quotes(open_file, dialect, str(path))
         literal = _literal(target, dialect.names)
         for table in text_batches(open_file, dialect, str(path), literal=literal):
@@ -165,9 +159,7 @@ def file_columns(
     """Return the names of a table's columns, of text and parquet files without reading their rows."""
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
-        return find_dialect(
-            _opener(path), str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
-        ).names
+        return _opened(path, ending, header, delimiter, encoding)[1].names
     if ending == ".parquet":
         empty = open_parquet(path).schema_arrow.empty_table().to_pandas()
         return list(_with_plain_names(empty, path).columns)
@@ -181,16 +173,12 @@ def delimiter_of(path: Path, *, header: bool = True, delimiter: str | None = Non
         return ","
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as reading says
-        return find_dialect(
-            _opener(path), str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=ending == ".tsv"
-        ).delimiter
+        return _opened(path, ending, header, delimiter, encoding)[1].delimiter
 
 
 def table_name(path: Path) -> str:
     """Return the name of a table's file, without the endings of its format and its packing.
 
-    Examples
-    --------
     >>> table_name(Path("data/fraud.csv.gz")), table_name(Path("fraud.2024.parquet"))
     ('fraud', 'fraud.2024')
     """
@@ -214,6 +202,14 @@ def _checked(path: str | Path, missing_values: Sequence[str]) -> tuple[Path, str
             "(csv, tsv and txt may be gzipped, or alone in a zip file)."
         )
     return path, ending
+
+
+def _opened(
+    path: Path, ending: str, header: bool, delimiter: str | None, encoding: str | None
+) -> tuple[Opener, Dialect]:
+    """Return what opens a text file, and how it is written."""
+    opener, tabs = _opener(path), ending == ".tsv"
+    return opener, find_dialect(opener, str(path), header=header, delimiter=delimiter, encoding=encoding, tabs=tabs)
 
 
 def _opener(path: Path) -> Opener:

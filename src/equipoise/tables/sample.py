@@ -35,33 +35,16 @@ class OutOfTimeError(Exception):
 
 @dataclass(eq=False)
 class Sample:
-    """The table, and the rows of it that the slower checks look at.
+    """The table, and the rows of it that the slower checks look at."""
 
-    Attributes
-    ----------
-    X : DataFrame of shape (n, d)
-    y : Series of shape (n,)
-    codes : ndarray of shape (n,)
-        Class of each row, from 0.
-    rows : ndarray of int, of shape (m,)
-    columns : mapping of str to NumericColumn or TextColumn
-        Of the rows looked at.
-    preprocessor : TablePreprocessor
-        Unfitted, with what is known of the columns.
-    keep : frozenset of str
-        Columns that are no identifiers and no leaks.
-    until : Deadline or None
-        Of the checks that take quick models.
-    """
-
-    X: pd.DataFrame
-    y: pd.Series
-    codes: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    columns: Mapping[str, Column]
-    preprocessor: Any
-    keep: frozenset[str]
-    until: Deadline | None = None
+    X: pd.DataFrame  # (n, d)
+    y: pd.Series  # (n,)
+    codes: NDArray[np.int64]  # (n,): class of each row, from 0
+    rows: NDArray[np.int64]  # (m,)
+    columns: Mapping[str, Column]  # of the rows looked at
+    preprocessor: Any  # unfitted, with what is known of the columns
+    keep: frozenset[str]  # columns that are no identifiers and no leaks
+    until: Deadline | None = None  # of the checks that take quick models
 
     def check_time(self) -> None:
         """End a check that takes quick models once their time is spent."""
@@ -294,14 +277,7 @@ def binned(values: NDArray[Any], train: NDArray[np.bool_], n_bins: int) -> NDArr
 def binned_auc(train: NDArray[np.float64], test: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the held-out AUC of the class shares of bins, one class against the rest.
 
-    Parameters
-    ----------
-    train, test : ndarray of shape (m, n_bins, K)
-        Rows by bin and class, of m ways to bin them.
-
-    Returns
-    -------
-    ndarray of shape (m,)
+    Arrays are of rows by bin and class, (m, n_bins, K), of m ways to bin them.
     """
     prior = train.sum(axis=1, keepdims=True) / train.sum(axis=(1, 2), keepdims=True)
     shares = (train + prior) / (train.sum(axis=2, keepdims=True) + 1)

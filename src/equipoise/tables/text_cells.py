@@ -82,8 +82,6 @@ def typed(frame: pd.DataFrame, target: str, thousands: str | None = None) -> pd.
 def without_marks(frame: pd.DataFrame, missing_values: Sequence[str]) -> pd.DataFrame:
     """Return a table with texts trimmed, and named cells missing: texts as they stand, numbers however written.
 
-    Examples
-    --------
     >>> without_marks(pd.DataFrame({"a": [1.5, -999.0], "b": [" u", "-999.0"]}), ["-999"]).isna().sum().tolist()
     [1, 1]
     """

@@ -26,23 +26,8 @@ _vectors: WeakKeyDictionary[Any, dict[bytes, NDArray[np.float32]]] = WeakKeyDict
 class SentenceEncoder:
     """Sentence embeddings by a model of sentence-transformers in a folder.
 
-    Parameters
-    ----------
-    path : str or Path
-        Folder of the model.
-
-    Attributes
-    ----------
-    path : str
-    fingerprint : str
-        SHA-256 of the names and contents of the model's files.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no such model.
-    ImportError
-        If sentence-transformers is not installed.
+    ``fingerprint`` is the SHA-256 of the names and contents of the model's files. Raises FileNotFoundError if the
+    folder holds no such model, ImportError if sentence-transformers is not installed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -57,12 +42,8 @@ class SentenceEncoder:
     def model(self) -> Any:
         """Return the model, loaded on first use.
 
-        Raises
-        ------
-        FileNotFoundError
-            If the folder is not there.
-        ValueError
-            If its files are not those that the encoder was made with.
+        Raises FileNotFoundError if the folder is not there, ValueError if its files are not those that the encoder was
+        made with.
         """
         try:
             check_encoder(self.path)
@@ -92,20 +73,7 @@ def check_encoder(path: str | Path) -> None:
 def encode(encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
     """Return the vectors of texts, each different text encoded once in the life of the encoder.
 
-    Parameters
-    ----------
-    encoder : callable
-        ``list of n str -> array-like of shape (n, k)``, the same vector for the same text each time.
-    texts : list of str
-
-    Returns
-    -------
-    ndarray of shape (n, k), float32
-
-    Raises
-    ------
-    ValueError
-        If the encoder returns another shape, or numbers that are not finite.
+    Raises ValueError if the encoder returns another shape than (n, k), or numbers that are not finite.
     """
     known = _known(encoder.model() if isinstance(encoder, SentenceEncoder) else encoder)
     keys = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]

@@ -48,25 +48,10 @@ def train_gans(
 ) -> list[TrainedGAN]:
     """Train GANs; those with batches of the same shape train as a stack.
 
-    Parameters
-    ----------
-    tasks : sequence of GANTask
-        Tasks of the same number of features.
-    settings : GANSettings
-    max_time : float, optional
-        Time limit in seconds for all tasks.
-    on_progress : callable, optional
-        Called with the numbers of steps done and in all; early stopping counts the remaining steps as done.
+    Tasks have the same number of features; each result is as if it were trained alone, to rounding. ``max_time``, in
+    seconds, is for all tasks. ``on_progress`` is called with the numbers of steps done and in all; early stopping
+    counts the remaining steps as done.
 
-    Returns
-    -------
-    list of TrainedGAN
-        In the order of the tasks; each as if it were trained alone, to rounding.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.training.adversarial import GANSettings, GANTask, train_gans
     >>> rows = np.random.default_rng(0).random((20, 3))
     >>> [gan] = train_gans([GANTask(rows, None, seed=0)], GANSettings(max_steps=2))
     >>> gan.generate(np.zeros((5, 3))).shape

@@ -53,17 +53,7 @@ def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
 class RowDraws:
     """The batches of one replica: an endless shuffle of its rows, cut into batches of one size.
 
-    Parameters
-    ----------
-    rows : Tensor of shape (m,)
-        Position of each training row in the row store.
-    labels : Tensor of shape (m,)
-    weights : Tensor of shape (m,) or None
-    batch_size : int
-    transform : MixingTransform or None
-    generator : torch.Generator
-    batch_sampler : BatchSampler or None
-        Draws the batches instead of the shuffle.
+    ``rows`` are positions in the row store; a batch sampler draws the batches instead of the shuffle.
     """
 
     def __init__(
@@ -129,27 +119,15 @@ class RowDraws:
 
 @dataclass(frozen=True)
 class Block:
-    """Batches of one replica (S steps, B rows), or of a stack (S steps, R replicas, B rows).
+    """Batches of one replica (S steps, B rows), or of a stack (S steps, R replicas, B rows)."""
 
-    Attributes
-    ----------
-    rows : Tensor, int64
-        Position of each row in the row store.
-    mixture : Mixture or None
-        Mixture of rows of the store, in place of `rows`.
-    weights : Tensor or None
-        Weights of the training rows: those of `equipoise.batches.mixture.weighted`, or of the first row.
-    within : Mixture or None
-        Mixture of rows within the batch that depends on features: ``second`` holds ranks of neighbours.
-    labels : Tensor or None
-        Class of each row, for the search of neighbours.
-    """
-
-    rows: Tensor
-    mixture: Mixture | None = None
+    rows: Tensor  # position of each row in the row store
+    mixture: Mixture | None = None  # mixture of rows of the store, in place of `rows`
+    # weights of the training rows: those of `equipoise.batches.mixture.weighted`, or of the first row
     weights: Tensor | None = None
+    # mixture of rows within the batch that depends on features: ``second`` holds ranks of neighbours
     within: Mixture | None = None
-    labels: Tensor | None = None
+    labels: Tensor | None = None  # class of each row, for the search of neighbours
 
     @staticmethod
     def stacked(blocks: Sequence["Block"]) -> "Block":
@@ -213,17 +191,7 @@ class DropoutMasks:
     The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. Nothing is
     drawn or copied in a step.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        Widths of the hidden layers.
-    batch_size : int
-    rates : sequence of float, in [0, 1)
-        Rate of each hidden layer; a layer of rate 0 has no mask.
-    generators : sequence of torch.Generator
-        One a replica.
-    like : Tensor
-        Gives dtype and device.
+    ``rates`` are of each hidden layer; one of rate 0 has no mask. There is a generator a replica.
     """
 
     def __init__(

@@ -17,17 +17,8 @@ Seed = np.random.SeedSequence
 def gan_batches(task: GANTask, settings: GANSettings, seed: Seed) -> Iterator[tuple[Tensor, Tensor]]:
     """Endlessly draw the real and the latent rows of a step.
 
-    Parameters
-    ----------
-    task : GANTask
-    settings : GANSettings
-    seed : SeedSequence
-
-    Yields
-    ------
-    Tensor of shape (B, d), Tensor of shape (L, d)
-        B is ``batch_size`` and L equals B; with ``whole_latent``, B may be smaller at the end of an epoch, and L is
-        all latent rows or as much noise as B.
+    They are (B, d) and (L, d): B is ``batch_size`` and L equals B; with ``whole_latent``, B may be smaller at the end
+    of an epoch, and L is all latent rows or as much noise as B.
     """
     of_real, of_latent = (torch.Generator().manual_seed(number(part)) for part in seed.spawn(2))
     dtype = getattr(torch, settings.dtype)

@@ -14,21 +14,12 @@ _CHUNK = 1 << 14  # rows sent through a network at once
 
 @dataclass(frozen=True, eq=False)
 class GANTask:
-    """One GAN to train.
+    """One GAN to train."""
 
-    Attributes
-    ----------
-    real : ndarray of shape (n, d)
-        Real rows, 2 or more.
-    latent : ndarray of shape (m, d) or None
-        Input rows of the generator, 2 or more; None for standard normal noise, new at each step.
-    seed : int
-        Seed of initial weights, the order of rows and the noise.
-    """
-
-    real: NDArray[np.floating]
+    real: NDArray[np.floating]  # (n, d): real rows, 2 or more
+    # (m, d): input rows of the generator, 2 or more; None for standard normal noise, new at each step
     latent: NDArray[np.floating] | None
-    seed: int
+    seed: int  # seed of initial weights, the order of rows and the noise
 
     def __post_init__(self) -> None:
         for name, rows in (("real", self.real), ("latent", self.latent)):
@@ -38,45 +29,27 @@ class GANTask:
 
 @dataclass(frozen=True)
 class GANSettings:
-    """How GANs are trained.
+    """How GANs are trained."""
 
-    Attributes
-    ----------
-    learning_rate : float
-        Of both networks' Adam.
-    batch_size : int
-        Real rows a step, at most.
-    max_epochs : int or None
-        Passes over the real rows.
-    max_steps : int
-        Steps, if ``max_epochs`` is None.
-    whole_latent : bool
-        Whether all latent rows go through the generator at each step, and the last batch of an epoch may be
-        smaller, as in the authors' code. Else a step takes as many latent rows as real ones, always
-        ``batch_size``, so that GANs of any numbers of rows share a stack.
-    averaging : float or None
-        Share that the moving average of a generator's weights keeps at each step; a GAN ends with the average, since
-        a generator circles around where it should be (Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN
-        Training", 2019). None ends with the last weights.
-    score : callable or None
-        ``(real rows, made rows) -> score``, greater is better, looked at during training: a GAN ends with the weights
-        of its best evaluation.
-    evaluation_steps, n_iter_no_change : int
-        Steps between evaluations, and evaluations without a better score after which a GAN ends.
-    dtype : str
-        As torch names it.
-    """
-
-    learning_rate: float = 1e-5
-    batch_size: int = 128
-    max_epochs: int | None = None
-    max_steps: int = 3000
+    learning_rate: float = 1e-5  # of both networks' Adam
+    batch_size: int = 128  # real rows a step, at most
+    max_epochs: int | None = None  # passes over the real rows
+    max_steps: int = 3000  # steps, if ``max_epochs`` is None
+    # whether all latent rows go through the generator at each step, and the last batch of an epoch may be smaller, as
+    # in the authors' code. Else a step takes as many latent rows as real ones, always ``batch_size``, so that GANs of
+    # any numbers of rows share a stack
     whole_latent: bool = False
+    # share that the moving average of a generator's weights keeps at each step; a GAN ends with the average, since a
+    # generator circles around where it should be (Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN
+    # Training", 2019). None ends with the last weights
     averaging: float | None = None
+    # ``(real rows, made rows) -> score``, greater is better, looked at during training: a GAN ends with the weights
+    # of its best evaluation
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], float] | None = None
+    # steps between evaluations, and evaluations without a better score after which a GAN ends
     evaluation_steps: int = 100
     n_iter_no_change: int = 10
-    dtype: str = "float32"
+    dtype: str = "float32"  # as torch names it
 
     def n_steps(self, task: GANTask) -> int:
         """Return the steps that a task may make at most."""
@@ -88,38 +61,20 @@ class GANSettings:
 
 @dataclass(frozen=True, eq=False)
 class TrainedGAN:
-    """A generator and its discriminator.
-
-    Attributes
-    ----------
-    generator, discriminator : nn.Module
-    n_steps : int
-        Steps made.
-    stopped_by : {"max_epochs", "max_time", "early_stopping"}
-    history : list of (int, float)
-        Step and score of each evaluation.
-    """
+    """A generator and its discriminator."""
 
     generator: nn.Module
     discriminator: nn.Module
-    n_steps: int
+    n_steps: int  # steps made
     stopped_by: str
-    history: list[tuple[int, float]] = field(default_factory=list)
+    history: list[tuple[int, float]] = field(default_factory=list)  # step and score of each evaluation
 
     @torch.no_grad()
     def generate(self, latent: NDArray[np.floating], *, batch_statistics: bool = False) -> NDArray[np.float64]:
         """Make a row from each latent row.
 
-        Parameters
-        ----------
-        latent : ndarray of shape (m, d)
-        batch_statistics : bool, default=False
-            Let batch-norm take mean and variance of these rows, as in training, instead of what it saw in training.
-            A row then depends on the others.
-
-        Returns
-        -------
-        ndarray of shape (m, d), within 0 and 1
+        ``batch_statistics`` lets batch-norm take mean and variance of these rows, as in training, instead of what it
+        saw in training; a row then depends on the others. Rows (m, d) are within 0 and 1.
         """
         rows = torch.from_numpy(np.asarray(latent)).to(next(self.generator.parameters()))
         self.generator.train(batch_statistics)

@@ -34,19 +34,10 @@ _MOMENT = 1e-9  # seconds
 class StackTraining:
     """Trains the networks of one stack, each on its own rows, until each has stopped.
 
-    Parameters
-    ----------
-    stack : MLPStack or ModuleStack
-        R networks with their initial weights, on the device of the settings.
-    tasks : sequence of Task
-        R tasks of the same `Settings.shared`.
-    seconds : float or None
-        Time limit in seconds. The learning rate then follows the time passed, so that a run that is cut short still
-        ends at a small rate.
-    on_steps : callable
-        Called with the number of network steps (replicas x steps) since its last call.
-    whole : bool, default=False
-        Whether networks without all steps are of no use: they end as soon as they are seen to be too slow.
+    The stack has R networks with their initial weights, on the device of the settings; the R tasks have the same
+    `Settings.shared`. With ``seconds`` the learning rate follows the time passed, so that a run that is cut short still
+    ends at a small rate. ``on_steps`` is called with the number of network steps (replicas x steps) since its last
+    call. With ``whole``, networks without all steps are of no use: they end as soon as they are seen to be too slow.
     """
 
     def __init__(

@@ -17,15 +17,7 @@ class Adam:
 
     The kernel of ``torch.optim.AdamW(fused=True)``, whose other work takes a fifth of a small step.
 
-    Parameters
-    ----------
-    stack : nn.Module
-        Trainable parameters with a leading replica axis.
-    kind : {"adam", "adamw"}
-    weight_decay, eps : float
-        Weight decay, and number added to the root of the second moment.
-    max_norm : float, optional
-        Norm of the gradient of a replica beyond which it is scaled down.
+    Beyond ``max_norm`` the gradient of a replica is scaled down; ``eps`` is added to the root of the second moment.
     """
 
     def __init__(
@@ -109,16 +101,7 @@ class Adam:
 
 
 class SGD:
-    """Gradient steps with Nesterov's momentum, as ``torch.optim.SGD(nesterov=True)`` makes them.
-
-    Parameters
-    ----------
-    stack : nn.Module
-        Trainable parameters with a leading replica axis.
-    momentum, weight_decay : float
-    max_norm : float, optional
-        As of `Adam`.
-    """
+    """Gradient steps with Nesterov's momentum, as ``torch.optim.SGD(nesterov=True)`` makes them."""
 
     def __init__(
         self, stack: nn.Module, *, momentum: float = 0.9, weight_decay: float = 0.0, max_norm: float | None = None
@@ -180,11 +163,7 @@ class WeightAverage:
 
     Early averages reach back over a tenth of the steps made, so that the random start is soon forgotten.
 
-    Parameters
-    ----------
-    stack : nn.Module
-    n_steps : float
-        Steps over which the average reaches back.
+    It reaches back over ``n_steps``.
     """
 
     def __init__(self, stack: nn.Module, n_steps: float) -> None:

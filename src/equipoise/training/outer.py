@@ -21,35 +21,18 @@ from equipoise.networks import Stack
 
 @dataclass(frozen=True, eq=False)
 class InnerTraining:
-    """State of the training of R networks, readable by an outer problem.
+    """State of the training of R networks, readable by an outer problem."""
 
-    Attributes
-    ----------
-    stack : Stack
-        The networks, with their current weights.
-    losses : callable
-        Loss of the settings: logits ``(R, B, K)`` and targets to losses ``(R, B)``.
-    gather : callable
-        Row numbers ``(R, B)`` to rows ``(R, B, *features)`` and targets, ``(R, B)`` class codes (or `Table.cells` with
-        groups) or ``(R, B, K)`` probabilities.
-    rows, validation_rows : sequence of Tensor
-        Numbers of the training rows of each replica, and of its rows for the outer objective.
-    class_counts : Tensor of shape (R, K), or (R, K, G) with groups
-        Training rows of each class, or class and group.
-    generators : sequence of torch.Generator
-        Random generator of the outer problem, one a replica.
-    batch_size, max_steps : int
-        Rows a gradient step, and steps of the whole run.
-    """
-
-    stack: Stack
-    losses: RowLosses
+    stack: Stack  # the networks, with their current weights
+    losses: RowLosses  # loss of the settings: logits ``(R, B, K)`` and targets to losses ``(R, B)``
+    # row numbers ``(R, B)`` to rows ``(R, B, *features)`` and targets, ``(R, B)`` class codes (or `Table.cells` with
+    # groups) or ``(R, B, K)`` probabilities
     gather: Callable[[Tensor], tuple[Tensor, Tensor]]
-    rows: Sequence[Tensor]
+    rows: Sequence[Tensor]  # numbers of the training rows of each replica, and of its rows for the outer objective
     validation_rows: Sequence[Tensor]
-    class_counts: Tensor
-    generators: Sequence[torch.Generator]
-    batch_size: int
+    class_counts: Tensor  # (R, K), or (R, K, G) with groups: training rows of each class, or class and group
+    generators: Sequence[torch.Generator]  # random generator of the outer problem, one a replica
+    batch_size: int  # rows a gradient step, and steps of the whole run
     max_steps: int
 
     @property
@@ -75,13 +58,8 @@ class OuterSearch(Protocol):
     def after_step(self, x: Tensor, target: Tensor, weights: Tensor | None) -> None:
         """Read the state after a step on a batch, and change the loss of the next steps.
 
-        Parameters
-        ----------
-        x : Tensor of shape (R, B, *features)
-            As they were drawn, whatever `ChangesRows` made of them.
-        target : Tensor of shape (R, B) or (R, B, K)
-            Input of the loss.
-        weights : Tensor of shape (R, B) or None
+        Rows x are (R, B, *features), as they were drawn, whatever `ChangesRows` made of them; the target (R, B) or (R,
+        B, K) is the input of the loss; weights are (R, B).
         """
 
     def found(self) -> Sequence[Any]:

@@ -19,13 +19,6 @@ class CompactRows:
     """Rows of bytes or integers, with the methods of a tensor that the trainer uses.
 
     Bytes become numbers, standardised by the scaler of their table, as they are gathered; integers stay integers.
-
-    Attributes
-    ----------
-    dtype : torch.dtype
-        Type of the networks' input.
-    device : torch.device
-    shape : tuple of int
     """
 
     def __init__(self, values: Tensor, like: Tensor, tables: Sequence[Table]) -> None:
@@ -73,13 +66,7 @@ class ClassCodes:
 
     They become integers as they are gathered, or rows of 0 and 1 if they are to be mixed.
 
-    Parameters
-    ----------
-    values : Tensor of shape (N,)
-    n_classes : int or None
-        Length of the rows of 0 and 1; None for integers.
-    dtype : torch.dtype
-        Type of these.
+    ``n_classes`` is the length of the rows of 0 and 1, of type ``dtype``; None is for integers.
     """
 
     def __init__(self, values: Tensor, n_classes: int | None, dtype: torch.dtype) -> None:
@@ -108,14 +95,7 @@ class AugmentedRows:
     Each replica has its own augmentation and generators; those of the two rows of a mixed pair are apart, so that what
     a replica draws does not depend on how many steps are gathered at once.
 
-    Parameters
-    ----------
-    rows : Tensor or CompactRows
-    labels : Tensor or ClassCodes of shape (N,) or (N, K)
-    augmentations : sequence of callable
-        One a replica.
-    generators : sequence of (torch.Generator, torch.Generator)
-        One pair a replica.
+    There is an augmentation, and a pair of generators, a replica.
     """
 
     def __init__(
@@ -167,14 +147,6 @@ class Pool:
 
     The rows of a single table stay where they are, in memory or in a file. Several tables are padded with zero columns
     to the widest. These have no effect: their weights have no gradient.
-
-    Attributes
-    ----------
-    X : Tensor or CompactRows of shape (N, *features)
-        Bytes become numbers when they are gathered; integers for networks that read them stay integers.
-    target : Tensor or ClassCodes of shape (N,), int64, or (N, K), floating
-        Probabilities if any table has them or ``soft`` is true, else class codes, or `Table.cells` for tables with
-        groups.
     """
 
     def __init__(self, tasks: Sequence[Task], *, soft: bool, dtype: torch.dtype, device: torch.device) -> None:

@@ -25,10 +25,7 @@ def has_convolutions(module: nn.Module) -> bool:
 def in_bfloat16(module: nn.Module, settings: Settings, device: torch.device) -> bool:
     """Whether the products of a module are in bfloat16 in training.
 
-    Raises
-    ------
-    ValueError
-        If bfloat16 is asked for beside float64.
+    Raises ValueError if bfloat16 is asked for beside float64.
     """
     if settings.precision == "bfloat16" and settings.dtype != "float32":
         raise ValueError(f"precision='bfloat16' needs dtype='float32', but dtype={settings.dtype!r}.")

@@ -21,37 +21,18 @@ class AdamState(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """One trained network, as numpy arrays.
-
-    Attributes
-    ----------
-    weights : dict of str to ndarray
-    pattern : nn.Module or None
-        The module of the weights; None for the multi-layer perceptron.
-    vectorized : bool
-        Whether ``torch.func.vmap`` can run the pattern.
-    seconds : float
-        Its share of the time of its stack.
-    n_steps : int
-        Gradient steps made.
-    stopped_by : {"max_steps", "max_time", "early_stopping", "gradient_tolerance"}
-    history : list of (int, float)
-        Step and value of each evaluation of the first stopping rule: held-out score, or norm of the gradient.
-    optimizer : AdamState or None
-        Last state of the optimiser, if `Settings.keep_optimizer`.
-    found : object or None
-        Result of the outer problem, if there is one: plain data for `OuterProblem.losses`.
-    """
+    """One trained network, as numpy arrays."""
 
     weights: dict[str, NDArray[Any]]
-    pattern: nn.Module | None
-    vectorized: bool
-    seconds: float
-    n_steps: int
+    pattern: nn.Module | None  # the module of the weights; None for the multi-layer perceptron
+    vectorized: bool  # whether ``torch.func.vmap`` can run the pattern
+    seconds: float  # its share of the time of its stack
+    n_steps: int  # gradient steps made
     stopped_by: str
+    # step and value of each evaluation of the first stopping rule: held-out score, or norm of the gradient
     history: list[tuple[int, float]] = field(default_factory=list)
-    optimizer: AdamState | None = None
-    found: Any = None
+    optimizer: AdamState | None = None  # last state of the optimiser, if `Settings.keep_optimizer`
+    found: Any = None  # result of the outer problem, if there is one: plain data for `OuterProblem.losses`
 
     def is_finite(self) -> bool:
         """Whether all weights are finite; too high a learning rate ends in infinities."""

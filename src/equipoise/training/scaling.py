@@ -19,22 +19,9 @@ class Standardizer:
     clipped (`equipoise.tables.outliers`). Unlike there, ``transform`` always returns arrays, whatever
     ``sklearn.set_config(transform_output=...)`` is.
 
-    Parameters
-    ----------
-    mean, scale : ndarray
-        Of shape (n_features,) for vectors, (n_channels, 1, ...) for images, else the shape of a row.
-    clip : float, optional
-        Bound of the standardised values, in deviations.
+    Mean and scale are of shape (n_features,) for vectors, (n_channels, 1, ...) for images, else the shape of a row;
+    ``clip`` bounds the standardised values, in deviations.
 
-    Attributes
-    ----------
-    mean_, scale_ : ndarray
-    clip_ : float or None
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.training.scaling import Standardizer
     >>> X = np.array([[0.0, 5.0], [2.0, 5.0]])
     >>> Standardizer.of(X).transform(X)
     array([[-1.,  0.],
@@ -46,14 +33,7 @@ class Standardizer:
 
     @classmethod
     def of(cls, X: NDArray[Any], weights: NDArray[np.float64] | None = None, clip: float | None = None) -> Self:
-        """Take the moments of rows ``(n, *features)``; images ``(n, n_channels, height, width)`` have one a channel.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, *features)
-        weights : ndarray of shape (n,), optional
-        clip : float, optional
-        """
+        """Take the moments of rows ``(n, *features)``; images ``(n, n_channels, height, width)`` have one a channel."""
         is_image = X.ndim > 3
         shape = (X.shape[1], *(1,) * (X.ndim - 2)) if is_image else X.shape[1:]
         if X.ndim == 2 and X.dtype.kind == "f":

@@ -104,11 +104,6 @@ class PlateauRate:
     The rule of Keras's ``ReduceLROnPlateau`` with the ReMix authors' parameters: a lower loss is below the least so far
     by more than 1e-4, and the rate is 1e-5 or more. The loss of an epoch is the mean over its training batches:
     weighted, mixed, with dropout.
-
-    Parameters
-    ----------
-    settings : Settings
-    n_replicas : int
     """
 
     def __init__(self, settings: Settings, n_replicas: int) -> None:

@@ -22,21 +22,8 @@ Masks = Sequence[Tensor | None]
 class StackBatches:
     """Draws the batches and dropout masks of a stack.
 
-    Parameters
-    ----------
-    stack : Stack
-    tasks : sequence of Task
-        One a replica.
-    pool : Pool
-
-    Attributes
-    ----------
-    rows : list of Tensor
-        Positions of the training rows of each task in the pool.
-    weights : list of Tensor or None
-        Weights of these rows, if any task has weights.
-    seeded : bool
-        Whether transforms draw from torch's global generator at each step.
+    `rows` are the positions of the training rows of each task in the pool; `weights` theirs, if any task has weights;
+    `seeded` tells that transforms draw from torch's global generator at each step.
     """
 
     def __init__(self, stack: Stack, tasks: Sequence[Task], pool: Pool) -> None:

@@ -11,25 +11,10 @@ from equipoise.losses.rows import RowLosses
 class StepLosses:
     """Losses of the rows of a stack, with absent classes excluded and labels smoothed.
 
-    Parameters
-    ----------
-    losses : callable
-        Logits ``(R, B, K)`` and targets ``(R, B[, K])`` to losses ``(R, B)``.
-    class_mask : Tensor of shape (R, 1, K) or None
-        Logit offsets that exclude absent classes of narrower replicas from their softmax.
-    priors : Tensor of shape (R, 1, K) or None
-        Towards which labels are smoothed.
-    smoothing : float
-        Weight of the priors in the target of each row.
-    watch : callable or None
-        Reads the mean loss of each replica, of shape (R,), at every step.
-    plain : bool
-        Whether the losses are plain cross-entropy.
-
-    Attributes
-    ----------
-    written_out : bool
-        Whether `slope` gives the gradient: for plain cross-entropy that is not watched.
+    ``losses`` turns logits (R, B, K) and targets (R, B[, K]) into losses (R, B); ``class_mask`` (R, 1, K) are logit
+    offsets that exclude absent classes of narrower replicas from their softmax. Labels are smoothed towards ``priors``
+    (R, 1, K), which have the weight ``smoothing`` in each target. ``watch`` reads the mean loss of each replica at
+    every step. `slope` gives the gradient if `written_out`: for ``plain`` cross-entropy that is not watched.
     """
 
     def __init__(

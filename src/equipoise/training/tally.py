@@ -14,12 +14,7 @@ _EVERY = 1.0  # seconds between looks
 
 @dataclass(frozen=True)
 class Tally:
-    """Steps as bytes of a file: processes add to it without waiting for each other. Other machines count nothing.
-
-    Attributes
-    ----------
-    file : str
-    """
+    """Steps as bytes of a file: processes add to it without waiting for each other. Other machines count nothing."""
 
     file: str
 

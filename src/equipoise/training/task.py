@@ -22,25 +22,15 @@ NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows and targets shared by any number of tasks; one object is placed in memory once.
+    """Rows and targets shared by any number of tasks; one object is placed in memory once."""
 
-    Attributes
-    ----------
-    X : ndarray of shape (n, *features)
-        A user's network reads int64 as it is; bytes (uint8) are stored as bytes and become numbers batch by batch.
-    y : ndarray of shape (n,), int class codes, or (n, n_classes), probabilities
-    n_classes : int
-    groups : ndarray of shape (n,), int group codes, or None
-        For losses by group.
-    scaler : Standardizer or None
-        Standardisation of bytes when they become numbers.
-    """
-
+    # (n, *features): a user's network reads int64 as it is; bytes (uint8) are stored as bytes and become numbers
+    # batch by batch
     X: NDArray[Any]
-    y: NDArray[Any]
+    y: NDArray[Any]  # (n,), int class codes, or (n, n_classes), probabilities
     n_classes: int
-    groups: NDArray[Any] | None = None
-    scaler: Standardizer | None = None
+    groups: NDArray[Any] | None = None  # (n,), int group codes: for losses by group
+    scaler: Standardizer | None = None  # standardisation of bytes when they become numbers
 
     def __len__(self) -> int:
         return len(self.X)
@@ -217,60 +207,35 @@ _CHOICES = {name: get_args(kind) for name, kind in get_type_hints(Settings).item
 
 @dataclass(frozen=True, eq=False)
 class InnerRows:
-    """Rows of the inner problem of a search, before the network of the task trains with the result.
+    """Rows of the inner problem of a search, before the network of the task trains with the result."""
 
-    Attributes
-    ----------
-    validation_rows : ndarray of int
-        Rows of the task's table for the outer objective; not among the training rows of the search.
-    rows, made, weights
-        Training rows of the search, as in `Task`.
-    """
-
+    # rows of the task's table for the outer objective; not among the training rows of the search
     validation_rows: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64]  # training rows of the search, as in `Task`
     made: Table | None = None
     weights: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One network to train.
-
-    Attributes
-    ----------
-    table : Table
-    seed : int
-        Seed of the initial weights, the order of rows, mixing and dropout.
-    settings : Settings
-    rows : ndarray of int or None
-        Training rows; ``len(table) + i`` is row i of ``made``. All of the table by default.
-    made : Table or None
-        Synthetic rows.
-    weights : ndarray of shape (len(rows),) or None
-        Weight of each training row. The loss of a batch is the sum of weighted losses divided by its number of rows.
-    validation_rows : ndarray of int or None
-        Rows of ``table`` for early stopping or, without it, for the outer objective.
-    start : TrainedNetwork or None
-        Initial weights, and moments of the optimiser if it has them.
-    inner : InnerRows or None
-        With `Settings.outer`: rows of a network of the same seed and number of steps that trains during the search;
-        the network of the task then trains with the result. By default the network of the task trains during the
-        search.
-    found : object or None
-        Result of a search, to train with.
-    """
+    """One network to train."""
 
     table: Table
-    seed: int
+    seed: int  # seed of the initial weights, the order of rows, mixing and dropout
     settings: Settings = field(default_factory=Settings)
+    # training rows; ``len(table) + i`` is row i of ``made``. All of the table by default
     rows: NDArray[np.int64] | None = None
-    made: Table | None = None
+    made: Table | None = None  # synthetic rows
+    # (len(rows),): weight of each training row. The loss of a batch is the sum of weighted losses divided by its
+    # number of rows
     weights: NDArray[Any] | None = None
+    # rows of ``table`` for early stopping or, without it, for the outer objective
     validation_rows: NDArray[np.int64] | None = None
-    start: TrainedNetwork | None = None
+    start: TrainedNetwork | None = None  # initial weights, and moments of the optimiser if it has them
+    # with `Settings.outer`: rows of a network of the same seed and number of steps that trains during the search; the
+    # network of the task then trains with the result. By default the network of the task trains during the search
     inner: InnerRows | None = None
-    found: Any = None
+    found: Any = None  # result of a search, to train with
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))

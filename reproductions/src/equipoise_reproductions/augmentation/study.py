@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from equipoise.datasets import make_long_tail
 from equipoise.experiments.statistics import t_interval
+from equipoise.files import replace_file
 from equipoise.progress import OnProgress
-from equipoise.reports.files import replace_file
 from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import FIXED, LONGER, OPS, POLICIES, Policy
 from equipoise_reproductions.augmentation.training import BATCH, Rows, Training, recalls

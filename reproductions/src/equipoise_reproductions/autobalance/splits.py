@@ -23,9 +23,9 @@ from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import Dataset
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
+from equipoise.files import replace_file
 from equipoise.networks import MLPStack
 from equipoise.progress import OnProgress
-from equipoise.reports.files import replace_file
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.tails import SETS, long_tailed
 

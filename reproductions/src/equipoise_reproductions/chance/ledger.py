@@ -18,8 +18,8 @@ from equipoise import datasets
 from equipoise.bilevel.objectives import BalancedHeldOut, MajorityShare, Measured
 from equipoise.bilevel.row_search import RowSearch, new_restart, search_rows, train_restarts
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
+from equipoise.files import replace_file
 from equipoise.losses import Loss
-from equipoise.reports.files import replace_file
 from equipoise.samplers.mubo_variants import VARIANTS
 from equipoise.tables import TablePreprocessor
 from equipoise.training import TrainedNetwork
