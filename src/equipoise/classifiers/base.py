@@ -92,12 +92,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def describe(self) -> Description:
-        """Describe the trained networks and the treatments of the imbalance.
-
-        Returns
-        -------
-        Description
-        """
+        """Describe the trained networks and the treatments of the imbalance."""
         ensemble = getattr(self, "ensemble_", None)
         if ensemble is None:
             return Description(balancing=self._balancing())

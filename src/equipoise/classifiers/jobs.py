@@ -106,10 +106,6 @@ class JobClassifier(NetworkClassifier):
 
         Parameters are those of `fit`. The tasks of many jobs may train in one call of `equipoise.training.fit`.
 
-        Returns
-        -------
-        FitJob
-
         Examples
         --------
         >>> from sklearn.datasets import make_classification

@@ -140,12 +140,7 @@ class ResampledClassifier(ClassifierWrapper):
         return routed
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of the metadata given to `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-        """
+        """Routes of the metadata given to `fit`."""
         to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
         return super().get_metadata_routing().add(sampler=self.sampler, method_mapping=to_sampler)
 

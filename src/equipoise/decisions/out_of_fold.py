@@ -154,12 +154,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
         return Bunch(splitter=splitter, **super()._routed(sample_weight, others))
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of the metadata given to `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-        """
+        """Routes of the metadata given to `fit`."""
         to_split = MethodMapping().add(caller="fit", callee="split")
         return super().get_metadata_routing().add(splitter=self.cv, method_mapping=to_split)
 

@@ -144,12 +144,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return codes
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of the metadata given to `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-        """
+        """Routes of the metadata given to `fit`."""
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         wrapped = {self._wrapped: getattr(self, self._wrapped)}
         return MetadataRouter(owner=self).add_self_request(self).add(**wrapped, method_mapping=to_fit)

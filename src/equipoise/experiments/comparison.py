@@ -249,8 +249,13 @@ class Comparison:
         for recipe in map(str, means.index):
             _, low, high = self.interval(self.chosen, recipe)
             _, d_low, d_high = self.interval(self.chosen, recipe, against=first)
-            row = {"recipe": recipe, "description": recipes.describe(recipe), "reading": self.at_best.overall(recipe)}
-            row |= {**means.loc[recipe].to_dict(), "low": low, "high": high, "rank": ranks[recipe]}
+            row: dict[str, Any] = {
+                "recipe": recipe,
+                "description": recipes.describe(recipe),
+                "reading": self.at_best.overall(recipe),
+            }
+            row |= {str(name): mean for name, mean in means.loc[recipe].items()}
+            row |= {"low": low, "high": high, "rank": ranks[recipe]}
             rows.append(row | {"difference_low": d_low, "difference_high": d_high})
         return pd.DataFrame(rows)
 

@@ -6,6 +6,7 @@ permutations, then fewer rows are taken for slow models. What was found is kept 
 on does not do it again.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -133,7 +134,8 @@ def _asked(
         rows, weights = np.linspace(0, len(fold.y_test) - 1, min(len(fold.y_test), 2 * of_a_class)).astype(int), None
     if weights is not None and (weights == weights[0]).all():
         weights = None
-    sources, natural = np.array(fold.table.sources(), dtype=object), np.asarray
+    sources = np.array(fold.table.sources(), dtype=object)
+    natural: Callable[[Any], Any] = np.asarray
     if cell.priors is not None:
         to_priors = fold.mass / fold.mass.sum()
         natural = partial(correct_prior, from_priors=np.asarray(cell.priors), to_priors=to_priors)

@@ -155,10 +155,11 @@ class Store:
         """Read every fold, in order."""
         found = []
         for row in self._db.execute("SELECT * FROM folds ORDER BY repeat, fold"):
-            repeat, fold, seed, test, codes, *counts, weights = row
+            repeat, fold, seed, test, codes, train, held_out, mass, weights = row
             rows, classes = np.frombuffer(test, "<i8"), np.frombuffer(codes, "<i4").astype(np.int64)
             test_weights = None if weights is None else np.frombuffer(weights, "<f8")
-            found.append(StoredFold(repeat, fold, seed, rows, classes, *map(json.loads, counts), test_weights))
+            counts = json.loads(train), json.loads(held_out), json.loads(mass)
+            found.append(StoredFold(repeat, fold, seed, rows, classes, *counts, test_weights))
         return found
 
     def mean_seconds(self, arm: str, repeat: int | None = None) -> float | None:
@@ -214,11 +215,11 @@ def _row(cell: Cell) -> tuple[Any, ...]:
 
 
 def _cell(row: tuple[Any, ...]) -> Cell:
-    *key, seconds, proba, confusion, notes, error, made, codes, priors, predicting = row
+    arm, repeat, fold, seconds, proba, confusion, notes, error, made, codes, priors, predicting = row
     counts = None if confusion is None else np.array(json.loads(confusion))
     decided = None if codes is None else np.frombuffer(codes, "<u2").astype(np.int64)
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
-    texts = json.loads(notes), error, json.loads(made)
-    return Cell(*key, seconds, probabilities, counts, *texts, decided, json.loads(priors), predicting)
+    told = json.loads(notes), error, json.loads(made), decided, json.loads(priors), predicting
+    return Cell(arm, repeat, fold, seconds, probabilities, counts, *told)

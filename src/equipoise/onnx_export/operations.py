@@ -80,7 +80,11 @@ def _batch_norm(
 
 
 def _pool(name: str, graph: Graph, x: str, kernel: Any, stride: Any, padding: Any, ceil: bool, **more: Any) -> str:
-    window = {"kernel_shape": _pair(kernel), "strides": _pair(stride or kernel), "pads": _pair(padding) * 2}
+    window: dict[str, Any] = {
+        "kernel_shape": _pair(kernel),
+        "strides": _pair(stride or kernel),
+        "pads": _pair(padding) * 2,
+    }
     return graph.add(name, x, **window, ceil_mode=int(ceil), **more)
 
 

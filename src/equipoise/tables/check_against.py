@@ -36,12 +36,15 @@ def _rows_of_both(X: pd.DataFrame, other: pd.DataFrame) -> Iterator[Finding]:
     own, others = (pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy() for frame in (X, other))
     n_equal = int(np.isin(others, own).sum())
     if n_equal:
+        evidence = (
+            f"{n_equal:,} of {counted(len(other), 'row')} of the other table have the features of a row to learn from: "
+            "scores on them say nothing about new rows."
+        )
         yield Finding(
             "serious" if n_equal > 0.01 * len(other) else "caution",
             "rows of both",
             (),
-            f"{n_equal:,} of {counted(len(other), 'row')} of the other table have the features of a row to learn from: "
-            "scores on them say nothing about new rows.",
+            evidence,
             "Leave them out of one of the tables.",
         )
 

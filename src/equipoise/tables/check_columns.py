@@ -25,13 +25,9 @@ _KEY_NAME = re.compile(r"^(id|key|code)\b|(\b(id|key|no|num|number|code|ref|uuid
 def identifiers(sample: Sample) -> Iterator[Finding]:
     """Find row numbers and columns that name a row."""
     for name, reason in sample.identifiers.items():
-        yield Finding(
-            "caution",
-            "identifier",
-            (name,),
-            f"Column {name!r} {reason}.",
-            f"It is left out; if it does describe the rows, use {option('--keep', name)}.",
-        )
+        evidence = f"Column {name!r} {reason}."
+        remedy = f"It is left out; if it does describe the rows, use {option('--keep', name)}."
+        yield Finding("caution", "identifier", (name,), evidence, remedy)
 
 
 def keys(sample: Sample) -> Iterator[Finding]:
@@ -45,16 +41,16 @@ def keys(sample: Sample) -> Iterator[Finding]:
         whole, looks = cells.dtype.kind in "iuf", bool(_KEY_NAME.search(_in_words(name)))
         if (whole and looks) or (kind == "category" and not whole and (looks or _are_written_as_keys(cells))):
             used = "a number" if kind == "number" else "categories"
-            yield Finding(
-                "note",
-                "key",
-                (name,),
+            evidence = (
                 f"Column {name!r} looks like a key, but its values come back: {n_values:,} in {len(cells):,} rows. It "
-                f"is used as {used}.",
+                f"is used as {used}."
+            )
+            remedy = (
                 f"If new rows come from other values, hold these out together: {option('--group', name)}; if it only "
                 f"names rows, use {option('--id', name)} or {option('--drop', name)}"
-                + (f"; if its values are kinds, {option('--category', name)}." if kind == "number" else "."),
+                + (f"; if its values are kinds, {option('--category', name)}." if kind == "number" else ".")
             )
+            yield Finding("note", "key", (name,), evidence, remedy)
 
 
 def _in_words(name: str) -> str:
@@ -109,13 +105,9 @@ def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
     if (kind == "category" and not column.declared and len(column.levels) > 20) or name in sample.misfits:
         share = column.counts[~np.isnan(read_numbers(column.cells, PLAIN))].sum() / max(1, column.counts.sum())
         if 0.05 < share < 0.95:
-            yield Finding(
-                "caution",
-                "mixed",
-                (name,),
-                f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts.",
-                f"Name the texts that stand for missing (--missing-values), or say {option('--category', name)}.",
-            )
+            evidence = f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts."
+            remedy = f"Name the texts that stand for missing (--missing-values), or say {option('--category', name)}."
+            yield Finding("caution", "mixed", (name,), evidence, remedy)
 
 
 def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) -> Iterator[Finding]:
@@ -129,14 +121,12 @@ def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) 
     if found:
         texts = {f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}": n for value, n in sorted(found.items())}
         said = listed((f"{text!r} in {counted(n, 'row')}" for text, n in texts.items()), most=5)
-        yield Finding(
-            "caution",
-            "sentinel",
-            (name,),
+        evidence = (
             f"Column {name!r} holds {said}, apart from all others ('{others.min():g}' to '{others.max():g}'): this "
-            "may stand for a missing value.",
-            f"If so, use {option('--missing-values', *list(texts)[:5])}.",
+            "may stand for a missing value."
         )
+        remedy = f"If so, use {option('--missing-values', *list(texts)[:5])}."
+        yield Finding("caution", "sentinel", (name,), evidence, remedy)
 
 
 def categories(sample: Sample) -> Iterator[Finding]:
@@ -148,25 +138,17 @@ def categories(sample: Sample) -> Iterator[Finding]:
         if len(column.levels) > 5000:
             continue
         if alike := _spelt_alike(column.levels):
-            yield Finding(
-                "caution",
-                "spelling",
-                (name,),
+            evidence = (
                 f"Column {name!r} has {counted(len(alike), 'category', 'categories')} in several spellings, such as "
-                f"{listed(map(repr, alike[0]), most=4)}.",
-                "Write them alike.",
+                f"{listed(map(repr, alike[0]), most=4)}."
             )
+            yield Finding("caution", "spelling", (name,), evidence, "Write them alike.")
         single = int((column.counts == 1).sum())
         if sample.distinct.get(name, 0.0) > NEARLY_ALL:
             continue  # names the rows: left out, not pooled
         if len(column.levels) > 10 and single > len(column.levels) / 2:
-            yield Finding(
-                "note",
-                "rare categories",
-                (name,),
-                f"Column {name!r} has {len(column.levels):,} categories, {single:,} of them in one row only.",
-                "They are pooled.",
-            )
+            evidence = f"Column {name!r} has {len(column.levels):,} categories, {single:,} of them in one row only."
+            yield Finding("note", "rare categories", (name,), evidence, "They are pooled.")
 
 
 def labels(sample: Sample) -> Iterator[Finding]:
@@ -174,22 +156,16 @@ def labels(sample: Sample) -> Iterator[Finding]:
     if absent := unstated(sample.labels):
         counts = np.bincount(sample.codes)
         said = listed(f"{label!r} ({counted(int(counts[sample.labels.index(label)]), 'row')})" for label in absent)
-        yield Finding(
-            "caution",
-            "unstated",
-            (),
+        evidence = (
             f"{'Class' if len(absent) == 1 else 'Classes'} {said} {'looks' if len(absent) == 1 else 'look'} like "
-            "a missing label.",
-            f"If so, leave these rows out, or use {option('--missing-values', *absent)}, which does.",
+            "a missing label."
         )
+        remedy = f"If so, leave these rows out, or use {option('--missing-values', *absent)}, which does."
+        yield Finding("caution", "unstated", (), evidence, remedy)
     for alike in _spelt_alike(sample.labels):
-        yield Finding(
-            "caution",
-            "spelling",
-            (),
-            f"Classes {listed(map(repr, alike))} differ in spelling alone, and are told apart.",
-            "Write them alike if they are one class.",
-        )
+        evidence = f"Classes {listed(map(repr, alike))} differ in spelling alone, and are told apart."
+        remedy = "Write them alike if they are one class."
+        yield Finding("caution", "spelling", (), evidence, remedy)
 
 
 def _spelt_alike(levels: Iterable[Any]) -> list[list[Any]]:
@@ -203,10 +179,6 @@ def _question_marks(name: str, column: TextColumn) -> Iterator[Finding]:
     marks = [mark for mark in column.marks if re.match(r"\?|#|n\.a", mark.lower())]
     if marks:
         counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in marks}
-        yield Finding(
-            "note",
-            "marks",
-            (name,),
-            f"Column {name!r} holds {listed(f'{mark!r} ({n:,})' for mark, n in counts.items())} as categories.",
-            f"If they stand for missing cells, use {option('--missing-values', *marks)}.",
-        )
+        evidence = f"Column {name!r} holds {listed(f'{mark!r} ({n:,})' for mark, n in counts.items())} as categories."
+        remedy = f"If they stand for missing cells, use {option('--missing-values', *marks)}."
+        yield Finding("note", "marks", (name,), evidence, remedy)

@@ -23,13 +23,9 @@ def leaks(sample: Sample) -> Iterator[Finding]:
             yield from _absent(name, values, codes, sample)
             continue
         how = _likeness(values, codes) if len(np.unique(values[_known(values)])) <= 20 else ""
-        yield Finding(
-            sample.severity_of(name),
-            "leak",
-            (name,),
-            f"Column {name!r} alone tells the classes apart: ROC AUC {score:.3f} on held-out rows{how}.",
-            drop_or_keep(name),
-        )
+        evidence = f"Column {name!r} alone tells the classes apart: ROC AUC {score:.3f} on held-out rows{how}."
+        remedy = drop_or_keep(name)
+        yield Finding(sample.severity_of(name), "leak", (name,), evidence, remedy)
 
 
 def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -56,14 +52,12 @@ def _absent(name: str, values: NDArray[Any], codes: NDArray[np.int64], sample: S
     k = int(np.abs(own - others).argmax())
     low, high = sorted((own[k], others[k]))
     if high >= _ABSENT and low <= 1 - _ABSENT and counts.min() >= LEAST:
-        yield Finding(
-            sample.severity_of(name),
-            "leak",
-            (name,),
+        evidence = (
             f"Column {name!r} is empty or zero in {own[k]:.1%} of the rows of class {sample.labels[k]!r} and in "
-            f"{others[k]:.1%} of all others.",
-            drop_or_keep(name),
+            f"{others[k]:.1%} of all others."
         )
+        remedy = drop_or_keep(name)
+        yield Finding(sample.severity_of(name), "leak", (name,), evidence, remedy)
 
 
 def row_order(sample: Sample) -> Iterator[Finding]:
@@ -73,10 +67,6 @@ def row_order(sample: Sample) -> Iterator[Finding]:
         return
     score = column_auc(sample.rows[sample.first].astype(np.float64), codes, category=False)
     if score > 0.9:
-        yield Finding(
-            "caution",
-            "row order",
-            (),
-            f"The order of the rows tells the classes apart: ROC AUC {score:.3f}. The table is sorted by class.",
-            "Anything that counts rows, such as an index, gives the target away; folds are shuffled.",
-        )
+        evidence = f"The order of the rows tells the classes apart: ROC AUC {score:.3f}. The table is sorted by class."
+        remedy = "Anything that counts rows, such as an index, gives the target away; folds are shuffled."
+        yield Finding("caution", "row order", (), evidence, remedy)

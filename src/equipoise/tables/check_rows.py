@@ -65,20 +65,15 @@ def duplicates(sample: Sample) -> Iterator[Finding]:
     n_wrong = int(len(groups) - most)
     by_group = table.groupby("group")["code"].nunique()
     n_conflicts = int((by_group > 1).sum())
-    yield Finding(
-        "caution" if n_repeats > 0.01 * len(groups) else "note",
-        "duplicates",
-        (),
+    evidence = (
         f"{counted(n_repeats, 'row')} of {len(groups):,} {'repeats' if n_repeats == 1 else 'repeat'} the features of "
-        "an earlier one.",
-        "They are held out together; if they are copies of one case, remove them.",
+        "an earlier one."
     )
+    remedy = "They are held out together; if they are copies of one case, remove them."
+    yield Finding("caution" if n_repeats > 0.01 * len(groups) else "note", "duplicates", (), evidence, remedy)
     if n_conflicts:
-        yield Finding(
-            "caution",
-            "contradictions",
-            (),
+        evidence = (
             f"{counted(n_conflicts, 'set')} of equal rows have different labels: no model can be right in more than "
-            f"{1 - n_wrong / len(groups):.2%} of the rows.",
-            "Look at these rows.",
+            f"{1 - n_wrong / len(groups):.2%} of the rows."
         )
+        yield Finding("caution", "contradictions", (), evidence, "Look at these rows.")

@@ -42,15 +42,13 @@ def groups(sample: Sample) -> Iterator[Finding]:
     flattered = random - held > _FLATTERED
     if not flattered and part.kinds[name] == "number":
         return  # such a number measures as often as it names
-    yield Finding(
-        "caution" if flattered else "note",
-        "groups",
-        (name,),
+    evidence = (
         f"Column {name!r} has {sample.X[name].nunique():,} values in {len(sample.X):,} rows, and rows of one value are "
         f"alike. A quick model scores ROC AUC {random:.3f} on random rows, and {held:.3f} on values held out"
-        + (": a random split is optimistic." if flattered else "."),
-        f"If new rows come from other values, hold these out together: {option('--group', name)}.",
+        + (": a random split is optimistic." if flattered else ".")
     )
+    remedy = f"If new rows come from other values, hold these out together: {option('--group', name)}."
+    yield Finding("caution" if flattered else "note", "groups", (name,), evidence, remedy)
 
 
 def _candidates(sample: Sample) -> list[str]:
@@ -148,15 +146,13 @@ def _drifts(sample: Sample, name: str, score: float, most: int, shares: list[NDA
         f" A quick model scores ROC AUC {random:.3f} on random rows, and {forward:.3f} on rows later than those it was "
         "fitted on"
     )
-    return Finding(
-        "caution",
-        "time",
-        (name,),
+    evidence = (
         f"By {name!r} the table drifts: a classifier tells its first quarter from its last by ROC AUC {score:.3f}, and "
         f"the share of class {sample.labels[most]!r} goes from {shares[0][most]:.1%} to {shares[1][most]:.1%}."
-        + (quick + (": a random split is optimistic." if flattered else ".") if scored else ""),
-        f"If the model is to judge later rows, test on later rows: {option('--time', name)}.",
+        + (quick + (": a random split is optimistic." if flattered else ".") if scored else "")
     )
+    remedy = f"If the model is to judge later rows, test on later rows: {option('--time', name)}."
+    return Finding("caution", "time", (name,), evidence, remedy)
 
 
 def _two_splits(sample: Sample, days: NDArray[np.float64]) -> tuple[float, float]:

@@ -51,17 +51,17 @@ def missing_labels(unlabelled: pd.DataFrame | None, y: pd.Series) -> Iterator[Fi
     if not n:
         return
     like_a_class = infer_dtype(y) == "string" and n > 1 and n >= _LIKE_A_CLASS * y.value_counts().min()
-    yield Finding(
-        "caution" if like_a_class else "note",
-        "unlabelled",
-        (str(y.name),),
+    evidence = (
         f"{counted(n, 'row')} of {n + len(y):,} {'has' if n == 1 else 'have'} no label in {y.name!r} and "
-        f"{'is' if n == 1 else 'are'} left out.",
+        f"{'is' if n == 1 else 'are'} left out."
+    )
+    remedy = (
         "If they are a class, such as None or NA, which pandas takes for missing, read the file with "
         "keep_default_na=False."
         if like_a_class
-        else "",
+        else ""
     )
+    yield Finding("caution" if like_a_class else "note", "unlabelled", (str(y.name),), evidence, remedy)
 
 
 def check_features(

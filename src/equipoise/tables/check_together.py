@@ -40,13 +40,17 @@ def together(sample: Sample) -> Iterator[Finding]:
     found = next(_sets(sample, weak, rows, target), None)
     if found is not None:
         columns, score, how = found
+        evidence = (
+            f"Columns {listed(map(repr, columns))} together tell the classes apart, though "
+            f"{'neither' if len(columns) == 2 else 'none'} does alone: ROC AUC {score:.3f} of {how} on held-out rows."
+        )
+        remedy = drop_or_keep(*columns)
         yield Finding(
             sample.severity_of(*columns) if score >= _RULE else "caution",
             "leak together",
             tuple(columns),
-            f"Columns {listed(map(repr, columns))} together tell the classes apart, though "
-            f"{'neither' if len(columns) == 2 else 'none'} does alone: ROC AUC {score:.3f} of {how} on held-out rows.",
-            drop_or_keep(*columns),
+            evidence,
+            remedy,
         )
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from equipoise import AutoBalance
-from equipoise.images import ClassAugmentation, CurriculumAugmentation
+from equipoise.images import ClassAugmentation
+from equipoise_reproductions.augmentation.curriculum import CurriculumAugmentation
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Rows, Training, held_out, plain
 
 OPS = ("rotation", "scale", "shift", "contrast", "cut_out")

@@ -20,30 +20,10 @@ class CurriculumAugmentation(Parametrized):
     Call it on batches, and `end_epoch` after each epoch. A class moves up by a level if the network is right on more
     than ``threshold`` of its augmented draws at every level up to its own, else down by one.
 
-    Parameters
-    ----------
-    ops : sequence of str, or mapping of str to float
-        As in `ClassAugmentation`.
-    n_levels : int, default=10
-        Level of full strength, and the largest.
-    threshold : float, default=0.6
-        Share of right draws above which a level counts as known (the paper's gamma).
-    n_draws : int, default=10
-        Draws at level 0 (the paper's T); level l has l + 1 times as many.
-    probability : float, default=0.5
-        Probability that an image is augmented at all, the same for all classes.
-    generator : torch.Generator, optional
-        Random generator on the CPU; torch's global one by default.
+    ``ops`` are as in `ClassAugmentation`, at full strength at the level ``n_levels``. ``threshold`` and ``n_draws`` are
+    the paper's gamma and T: level l has l + 1 times as many draws as level 0. ``probability`` is that of an image to be
+    augmented at all. `levels_` are the current ones (K,), all 0 until the first `end_epoch`.
 
-    Attributes
-    ----------
-    levels_ : Tensor of shape (K,), int
-        Current levels; all 0 until the first `end_epoch`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from equipoise.images import CurriculumAugmentation
     >>> augment = CurriculumAugmentation(("rotation", "contrast"))
     >>> x, y = torch.rand(8, 3, 6, 6), torch.arange(8) % 2
     >>> for epoch in range(3):
@@ -87,14 +67,9 @@ class CurriculumAugmentation(Parametrized):
         return self._at(self._level_of(y), x, self.probability, generator)
 
     def end_epoch(self, predict: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> None:
-        """Move each class up or down by one level.
+        """Move each class up or down by one level, by what a network predicts of training images, in evaluation mode.
 
-        Parameters
-        ----------
-        predict : callable
-            ``images -> classes`` of the network, of shape (n,), in evaluation mode.
-        x, y : Tensor of shape (N, channels, height, width) and (N,)
-            Training images, of which draws are taken with replacement. Classes without any stay at their level.
+        Draws of images are taken with replacement; classes without any stay at their level.
         """
         old = self._level_of(torch.arange(max(len(self.levels_), int(y.max()) + 1)))
         moves = [

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from equipoise.images import CurriculumAugmentation
+from equipoise_reproductions.augmentation.curriculum import CurriculumAugmentation
 
 
 def images(n=30):
