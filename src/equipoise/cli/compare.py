@@ -209,6 +209,8 @@ def compare(
     saved = not (comparison.obstacle or comparison.not_saved)
     model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
     say(f"Report: {out / 'report.html'}{model}")
+    for sentence in comparison.refitted if saved else ():
+        say(f"Caution: {sentence}")
     if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
     if comparison.obstacle:

@@ -89,6 +89,7 @@ def fit(
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.classifiers.auto_job import MOST_ROWS
         from equipoise.experiments.arms import fit_parameters, without_random_rows
+        from equipoise.experiments.one_answer import one_answer
         from equipoise.experiments.whole import fit_sampled, trains_on_all_rows
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
@@ -147,6 +148,8 @@ def fit(
             raise ValueError(
                 f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
             ) from error
+    if not terms and (caution := one_answer(model, data)):
+        say(f"Caution: {caution}")
     if (n_trained := getattr(model[-1], "n_rows_", data.n_rows)) < data.n_rows:
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(data.n_rows, 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | terms_for_card(aim)

@@ -1,5 +1,6 @@
 """The winner's model, fitted on all rows and saved beside the report."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,9 @@ def save_winner(
     saving = _TO_SAVE * deadline.limit
     to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
     try:
-        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving), on_steps=on_steps)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `compare` says at its end what is to be said of the model
+            model = refit(comparison, data, seconds=max(deadline.left - to_come, saving), on_steps=on_steps)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "

@@ -55,6 +55,8 @@ class Comparison:
         records of groups of columns, and ``notes``; empty before.
     not_saved : str
         Why the winner's model could not be saved beside the report; empty where it was.
+    refitted : list of str
+        What is to be said of the model that was fitted on all rows: a cut, or that it gives nearly all rows one answer.
     """
 
     def __init__(self, store: Store) -> None:
@@ -74,6 +76,7 @@ class Comparison:
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
         self.reasons: dict[str, Any] = store.get("reasons") or {}
         self.not_saved = ""
+        self.refitted: list[str] = []
 
     @property
     def classes(self) -> list[str]:

@@ -74,7 +74,7 @@ def for_card(comparison: Comparison) -> dict[str, Any]:
         "figures": _known(_outcomes(comparison) if decides else decisions),
         "figures_of_probabilities": _known(probabilities),
         "measured": f"{measured(comparison)}{_read(comparison)}",
-        "cuts": list(comparison.protocol.notes),
+        "cuts": [*comparison.protocol.notes, *comparison.refitted],
     } | ({"terms": InTerms(comparison).sentence()} if decides else {})
 
 

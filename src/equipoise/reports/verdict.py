@@ -277,6 +277,7 @@ def _use(comparison: Comparison) -> str:
         f"Next step: `model/` beside this page is {name}, trained on all rows; "
         f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
+    model = " ".join([model, *comparison.refitted])
     if len(comparison.recipes) > 1 and not comparison.aim.decides and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"
