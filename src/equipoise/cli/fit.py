@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise import forking
 from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
@@ -81,6 +82,8 @@ def fit(
         check_table_source(table, target, pictures)
     deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
+        if deadline is not None:  # the fit then has a process of its own
+            forking.begin(*forking.OF_COMPARISONS)
         bars.advance("reading")
         terms = stated.terms()
 

@@ -41,7 +41,7 @@ class ByTerms:
     @cached_property
     def read(self) -> dict[str, InTerms]:
         """The recipes in the user's terms, best first."""
-        found = {name: InTerms(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
+        found = {name: InTerms.of(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
         means = self._table(found).mean()
         order = means.round(9).sort_values(ascending=not self.greater_is_better, kind="stable").index
         return {name: found[name] for name in order}

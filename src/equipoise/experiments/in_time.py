@@ -19,7 +19,7 @@ class Machine(Interface):
         ...
 
     def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat, and start the processes, as far as they are not there."""
+        """Make the numbers of the folds of a repeat, as far as they are not there."""
         ...
 
     def run(
@@ -77,8 +77,6 @@ def run_in_time(
             known = {recipe: value for recipe, value in measured.items() if value is not None}
             as_planned = not ended and len(known) == len(part.recipes)
             schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
-            if ended:
-                machine.prepare(repeat)
             if ended and not known:
                 schedule.learn_late(ended, schedule.deadline.spent - began)
             if (gone := {*ended, *part.left_out}) and repeat:

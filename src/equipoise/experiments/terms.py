@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -72,6 +72,11 @@ class InTerms:
         self.aim, self.assumed = comparison.aim, comparison.aim.costs is None
         if not self.aim.decides:
             self.aim = replace(self.aim, costs=self.costs)
+
+    @classmethod
+    def of(cls, comparison: "Comparison", recipe: str | None = None) -> Self:
+        """Return that of a recipe, by default the winner, which is made once a comparison: its rules take time."""
+        return comparison.in_terms.setdefault(recipe := recipe or comparison.winner, cls(comparison, recipe))
 
     @property
     def positive(self) -> int:
@@ -288,6 +293,6 @@ def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floa
 
 def with_decision(comparison: "Comparison", recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
     """Return a fitted pipeline whose last step decides by the comparison's aim, tuned on its held-out rows."""
-    codes, proba, weights = InTerms(comparison, recipe).joined()
+    codes, proba, weights = InTerms.of(comparison, recipe).joined()
     (name, inner), aim = fitted.steps[-1], replace(comparison.aim, labels=labels)
     return Pipeline([*fitted.steps[:-1], (name, aim.classifier(inner).tune_on(inner, labels[codes], proba, weights))])

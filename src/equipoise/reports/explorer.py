@@ -51,7 +51,7 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
 
 def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
     """Return what the page holds: for each recipe, counts of held-out rows by score, and a command to complete."""
-    winner = InTerms(comparison)
+    winner = InTerms.of(comparison)
     p, costs = winner.positive, winner.costs
     binary = len(comparison.classes) == 2
     shown = winner.range_of_threshold()
@@ -93,7 +93,7 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
     ``thresholds`` fall from 1 to 0; ``caught`` and ``false`` are the rows above of the positive class and of others, of
     ``positives`` and ``negatives``.
     """
-    read = InTerms(comparison, recipe)
+    read = InTerms.of(comparison, recipe)
     codes, proba, weights = read.joined(read.folds)
     scores, is_positive = proba[:, read.positive], codes == read.positive
     repeats = len({fold.repeat for fold in read.folds})

@@ -75,7 +75,7 @@ def for_card(comparison: Comparison) -> dict[str, Any]:
         "figures_of_probabilities": _known(probabilities),
         "measured": f"{measured(comparison)}{_read(comparison)}",
         "cuts": [*comparison.protocol.notes, *comparison.refitted],
-    } | ({"terms": InTerms(comparison).sentence()} if decides else {})
+    } | ({"terms": InTerms.of(comparison).sentence()} if decides else {})
 
 
 def _outcomes(comparison: Comparison) -> dict[str, dict[str, float]]:

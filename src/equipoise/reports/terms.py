@@ -26,7 +26,7 @@ _TITLES = {name: name for name in OUTCOMES} | {"false": "false alarms", "recall"
 
 def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:
     """Return what the section shows of the winner; ``reviewed`` are rows of `rows_to_review`, if wanted."""
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     label, found = comparison.classes[read.positive], read.range_of_threshold()
     stated = comparison.aim.decides
     shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
@@ -87,7 +87,7 @@ def _at_same_capacity(comparison: Comparison) -> dict[str, Any]:
         shown = {"your capacity": PER * own} | shown
     rows = []
     for name, part in side_by_side(comparison).items():
-        read = InTerms(comparison, name)
+        read = InTerms.of(comparison, name)
         found = [read.at_capacity(alarms) for alarms in shown.values()]
         cells = [(*_cell("recall", each["recall"]), percent(each["precision"].mean)) for each in found]
         rows.append((name, part, cells))
@@ -104,11 +104,11 @@ def capacity_share(comparison: Comparison) -> float | None:
 
 def terms_data(comparison: Comparison) -> dict[str, Any]:
     """Return the numbers of the section: decision, outcomes with intervals, gain and cost curves by fold."""
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     grid = np.linspace(0, 1, 101)
     outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
     outcomes |= read.blind()
-    side = {name: InTerms(comparison, name) for name in side_by_side(comparison)}
+    side = {name: InTerms.of(comparison, name) for name in side_by_side(comparison)}
     found = read.range_of_threshold()
     data: dict[str, Any] = {
         "recipe": read.recipe,
@@ -166,7 +166,7 @@ def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataF
 
     ``ids`` are columns that name the rows; without them it is the number of the row.
     """
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     fold = read.folds[0]
     first = np.argsort(-fold.proba[:, read.positive], kind="stable")[:SHOWN_ROWS]
     numbers = fold.rows[first]
