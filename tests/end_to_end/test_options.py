@@ -131,7 +131,7 @@ def test_each_use(here, model, name, line, refusal):
 def test_each_command_as_a_process(equipoise, model, name):
     """Its last use, the shortest; `test_compare` has more."""
     line, refusal = USES[name][-1]
-    assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).stderr
+    assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).errors
 
 
 def test_names_of_recipes_may_have_commas_between_them_and_columns_are_told_to_have_none(here, fraud_csv, tmp_path):
