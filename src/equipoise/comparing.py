@@ -128,6 +128,8 @@ class ComparedRecipes:
         check_places(folder)
         persistence.check_place(folder / "model")
         groups = by_group(self.comparison, self.dataset.reported)
+        if not self.comparison.obstacle:
+            self.best  # noqa: B018 - what is to be said of the model stands in the report
         write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
             persistence.save(self.best, folder / "model", about=self._about(show_values))

@@ -74,25 +74,25 @@ def test_fit_has_a_time_limit_too(here, fraud_csv, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_ctrl_c_is_answered_at_once_and_tells_what_there_is(equipoise, fraud_csv, tmp_path):
+def test_ctrl_c_is_answered_at_once_and_tells_what_there_is(begun, fraud_csv, tmp_path):
     """With 2,000,000 networks to fit there is time to press it."""
     out = tmp_path / "model"
     command = "fit", fraud_csv, "--target", "is_fraud", "--recipe", "none", "--members", "2000000", "--out", out
-    process = equipoise(*command, start=True, output=subprocess.PIPE)
-    assert "Reading" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    said, errors = process.communicate()
-    assert process.returncode == 130 and said.strip() == "Stopped: no model was written." and not out.exists()
-    assert errors.strip() == "Stopping ..."
+    process = begun(*command)
+    assert "Reading" in process.first_line()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130, process.errors
+    assert process.said.partition("\n")[2].strip() == "Stopped: no model was written." and not out.exists()
+    assert process.errors.strip() == "Stopping ..."
 
 
-def test_ctrl_c_before_any_result_says_so(equipoise, fraud_csv, tmp_path):
+def test_ctrl_c_before_any_result_says_so(begun, fraud_csv, tmp_path):
     out = tmp_path / "report"
-    process = equipoise("compare", fraud_csv, "--target", "is_fraud", "--out", out, start=True, output=subprocess.PIPE)
-    assert "Reading" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate()
-    assert process.returncode == 130 and said.strip() == "Stopped before any result." and not out.exists()
+    process = begun("compare", fraud_csv, "--target", "is_fraud", "--out", out)
+    assert "Reading" in process.first_line()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130, process.errors
+    assert process.said.partition("\n")[2].strip() == "Stopped before any result." and not out.exists()
 
 
 def test_a_limit_that_makes_auto_weaker_is_told_in_minutes_as_it_was_typed():

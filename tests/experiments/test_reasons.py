@@ -106,6 +106,10 @@ def test_importance_is_the_loss_by_permuted_cells(comparison, fold_models):
     ("terms", "lowers"),
     [
         ({"cost": {"miss": 9, "alarm": 1}}, lambda alarm, y: -1000 * np.mean(np.where(y == 1, 9 * ~alarm, alarm))),
+        (
+            {"cost": {"miss": 9, "alarm": 1}, "capacity": 20},
+            lambda alarm, y: -1000 * np.mean(np.where(y == 1, 9 * ~alarm, alarm)),
+        ),
         ({"capacity": 20}, lambda alarm, y: alarm[y == 1].mean()),
         ({"min_recall": 0.8}, lambda alarm, y: -1000 * np.mean(alarm & (y == 0))),
     ],

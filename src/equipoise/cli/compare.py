@@ -210,10 +210,14 @@ def compare(
     saved = not (comparison.obstacle or comparison.not_saved)
     model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
     say(f"Report: {out / 'report.html'}{model}")
+    for sentence in comparison.refitted if saved else ():
+        say(f"Caution: {sentence}")
     if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
     if comparison.obstacle:
         say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+        if (out / "model").exists():
+            say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
     elif comparison.not_saved:
         say(f"No model was saved: {comparison.not_saved}")
         sys.exit(1)

@@ -1,5 +1,6 @@
 """The winner's model, fitted on all rows and saved beside the report."""
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,9 @@ def save_winner(
     told = {"on_steps": partial(bars.advance, "refitting"), "on_stage": partial(bars.tell, "refitting")}
     seconds = max(deadline.left - to_report - _TO_SAVE * deadline.limit, _LEAST * deadline.limit)
     try:
-        model = refit(comparison, data, seconds=seconds, **told)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `compare` says at its end what is to be said of the model
+            model = refit(comparison, data, seconds=seconds, **told)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "

@@ -58,6 +58,8 @@ class Comparison:
         The folds as numbers, as long as `equipoise.experiments.compare` has just made them.
     not_saved : str
         Why the winner's model could not be saved beside the report; empty where it was.
+    refitted : list of str
+        What is to be said of the model that was fitted on all rows: a cut, or that it gives nearly all rows one answer.
     """
 
     def __init__(self, store: Store) -> None:
@@ -78,6 +80,7 @@ class Comparison:
         self.reasons: dict[str, Any] = store.get("reasons") or {}
         self.prepared: PreparedFolds | None = None
         self.not_saved = ""
+        self.refitted: list[str] = []
         self.in_terms: dict[str, Any] = {}  # of `InTerms.of`
 
     @property

@@ -36,9 +36,9 @@ class Cells:
         done = self._store.done()
         return [key for key in keys if key not in done]
 
-    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
-        """Return the recipes that miss results of a repeat."""
-        return list(dict.fromkeys(recipe for recipe, _, _ in self._missing(recipes, repeat)))
+    def pending(self, recipes: Sequence[str], repeat: int) -> dict[str, int]:
+        """Return the recipes that miss results of a repeat, and of how many folds."""
+        return dict(Counter(recipe for recipe, _, _ in self._missing(recipes, repeat)))
 
     def prepare(self, repeat: int) -> None:
         """Make the numbers of the folds of a repeat, in place of those of another one."""

@@ -21,7 +21,7 @@ from equipoise.text import count, number, percent
 SHOWN_ROWS = 10
 """Rows of `reviewed`."""
 
-_TITLES = {name: name for name in OUTCOMES} | {"caught": "caught", "recall": "share caught"}
+_TITLES = {name: name for name in OUTCOMES} | {"false": "false alarms", "recall": "share caught"}
 
 
 def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:
@@ -39,8 +39,11 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "stated": stated,
         "aim": str(read.aim),
         "threshold": found,
+        "cut_is_least": read.cut_is_least,
+        "range": read.range_in_words(),
         "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
+        "folds": "the folds before" if comparison.protocol.by_time else "the other folds",
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
@@ -155,7 +158,7 @@ def _cell(name: str, value: Interval) -> tuple[str, str]:
         texts = [percent(part) for part in value]
     else:
         texts = [number(part, 1) for part in value]
-    return texts[0], f"{texts[1]} to {texts[2]}" if value.low < value.high else ""
+    return texts[0], f"{texts[1]} to {texts[2]}" if texts[1] != texts[2] else ""
 
 
 def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from equipoise.batches.balanced import BatchSampler, FollowsEpochs
 from equipoise.batches.batch_smote import with_neighbours
+from equipoise.batches.by_class import RowsByClass
 from equipoise.batches.mixture import Mixture, weighted
 from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
@@ -40,11 +41,12 @@ def stream(task: Task, purpose: int) -> torch.Generator:
 
 
 def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
-    """Cut a run into blocks of draws: length of each, and whether an epoch ends with it."""
+    """Cut a run into blocks of draws: length of each, and whether an epoch that something looks at ends with it."""
     longest = max(1, min(_AHEAD, _ROWS_AHEAD // settings.batch_size))
+    epoch_steps = settings.epoch_steps if settings.looks_at_epochs else settings.max_steps
     done = 0
     while done < settings.max_steps:
-        epoch_end = min((done // settings.epoch_steps + 1) * settings.epoch_steps, settings.max_steps)
+        epoch_end = min((done // epoch_steps + 1) * epoch_steps, settings.max_steps)
         length = min(longest, epoch_end - done)
         done += length
         yield length, done == epoch_end
@@ -53,12 +55,13 @@ def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
 class RowDraws:
     """The batches of one replica: an endless shuffle of its rows, cut into batches of one size.
 
-    ``rows`` are positions in the row store; a batch sampler draws the batches instead of the shuffle.
+    ``rows`` are positions in the row store, or those of each class, of which one is drawn each time that a training row
+    of the class comes up; a batch sampler draws the batches instead of the shuffle.
     """
 
     def __init__(
         self,
-        rows: Tensor,
+        rows: Tensor | RowsByClass,
         labels: Tensor,
         weights: Tensor | None,
         batch_size: int,
@@ -69,7 +72,7 @@ class RowDraws:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.batch_size, self.generator = batch_size, generator
         self.transform = None if transform is None else transform.bound(torch.bincount(labels))
-        self._left = torch.empty(0, dtype=torch.int32 if len(rows) < 1 << 31 else torch.int64)
+        self._left = torch.empty(0, dtype=torch.int32 if len(labels) < 1 << 31 else torch.int64)
         self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
 
     def _epochs(self, batch_sampler: BatchSampler) -> Iterator[Tensor]:
@@ -93,28 +96,36 @@ class RowDraws:
     def _shuffled(self, count: int) -> Tensor:
         parts, have = [self._left], len(self._left)
         while have < count:
-            parts.append(torch.randperm(len(self.rows), generator=self.generator, dtype=self._left.dtype))
-            have += len(self.rows)
+            parts.append(torch.randperm(len(self.labels), generator=self.generator, dtype=self._left.dtype))
+            have += len(self.labels)
         stream = torch.cat(parts) if len(parts) > 1 else self._left
         self._left = stream[count:]
         return stream[:count]
 
+    def _placed(self, order: Tensor) -> Tensor:
+        """Return the position in the row store of each row of the batches."""
+        if isinstance(self.rows, Tensor):
+            return self.rows[order]
+        chance = torch.rand(order.shape, dtype=torch.float64, generator=self.generator)
+        return self.rows.drawn(self.labels[order].long(), chance)
+
     def block(self, n_steps: int) -> "Block":
         """Draw the batches of the next steps."""
         order = self._order(n_steps).long()
+        rows = self._placed(order)
         weights = None if self.weights is None else self.weights[order]
         if self.transform is None:
-            return Block(self.rows[order], weights=weights)
+            return Block(rows, weights=weights)
         labels = self.labels[order].long()
         mixture = self.transform.draw(labels, self.generator)
         mixture = mixture._replace(label_share=mixture.of_labels)
         if self.transform.looks_at_features:
             weights = None if weights is None else weights.gather(1, mixture.first)
-            return Block(self.rows[order], weights=weights, within=mixture, labels=labels)
+            return Block(rows, weights=weights, within=mixture, labels=labels)
         if weights is not None:
             mixture, weights = weighted(mixture, weights)
-        first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
-        return Block(self.rows[first], mixture._replace(first=self.rows[first], second=self.rows[second]), weights)
+        first, second = rows.gather(1, mixture.first), rows.gather(1, mixture.second)
+        return Block(first, mixture._replace(first=first, second=second), weights)
 
 
 @dataclass(frozen=True)
@@ -188,8 +199,8 @@ def _rows(values: "Rows | ClassCodes", index: Tensor, role: int = 0) -> Tensor:
 class DropoutMasks:
     """Dropout masks of a stack, as views of a long mask of each replica at offsets common to all.
 
-    The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. Nothing is
-    drawn or copied in a step.
+    The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. The long mask
+    lasts for many steps, in which nothing is drawn or copied.
 
     ``rates`` are of each hidden layer; one of rate 0 has no mask. There is a generator a replica.
     """
@@ -202,25 +213,34 @@ class DropoutMasks:
         generators: Sequence[torch.Generator],
         like: Tensor,
     ) -> None:
-        self.generators = list(generators)
+        self._generators = list(generators)
         self._shapes = [(batch_size, width) for width in widths]
         self._size = _MASK_REUSE * batch_size * max(widths)
         self._rates, self._like = list(rates), like
         self._offsets = torch.Generator().manual_seed(0)
+        self._pools: dict[float, Tensor] = {}
+        self._done = 0
 
     def block(self, n_steps: int) -> Iterator[list[Tensor | None]]:
         """Draw the masks ``(R, B, width)`` of each layer for the next steps."""
-        uniform = torch.stack([torch.rand(self._size, generator=g) for g in self.generators])
-        pools = {rate: self._pool(uniform, rate) for rate in set(self._rates)}
         starts = torch.rand(n_steps, len(self._shapes), generator=self._offsets, dtype=torch.float64).tolist()
         for step in starts:
+            if self._done % _AHEAD == 0:
+                uniform = torch.stack([torch.rand(self._size, generator=g) for g in self._generators])
+                self._pools = {rate: self._pool(uniform, rate) for rate in set(self._rates)}
+            self._done += 1
             layers = zip(self._shapes, self._rates, step, strict=True)
-            yield [self._view(pools[rate], shape, u) if rate else None for shape, rate, u in layers]
+            yield [self._view(self._pools[rate], shape, u) if rate else None for shape, rate, u in layers]
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop all but some replicas."""
+        self._generators = [self._generators[p] for p in positions]
+        self._pools = {rate: pool[list(positions)] for rate, pool in self._pools.items()}
 
     def _pool(self, uniform: Tensor, rate: float) -> Tensor:
         return ((uniform >= rate).to(self._like) / (1.0 - rate)).to(self._like.device)
 
     def _view(self, pool: Tensor, shape: tuple[int, int], uniform: float) -> Tensor:
-        size = shape[0] * shape[1]
-        start = int(uniform * (self._size - size + 1))
-        return pool[:, start : start + size].view(-1, *shape)
+        n_rows, width = shape
+        start = int(uniform * (self._size - n_rows * width + 1))
+        return pool.as_strided((len(pool), n_rows, width), (self._size, width, 1), start)
