@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import context, forkserver, popen_forkserver, reduction, spawn
 from typing import Any
 
@@ -30,7 +30,8 @@ _server: Any = forkserver.ForkServer()  # of its own, and of no program that has
 def begin(*modules: str) -> None:
     """Let the server begin to load modules, if it does not run, and return at once.
 
-    Without effect where a process cannot be forked safely; there each worker loads what it needs.
+    Without effect where a process cannot be forked safely, or the path of the folder for temporary files is too long
+    for a socket; there each worker loads what it needs.
     """
     if sys.platform != "linux":
         return
@@ -39,7 +40,8 @@ def begin(*modules: str) -> None:
     before, mask = dict(os.environ), signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # also while it loads
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # a fork would have libraries, but not their threads
     try:
-        _server.ensure_running()
+        with suppress(OSError):
+            _server.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name in _THREADS:
@@ -50,10 +52,10 @@ def begin(*modules: str) -> None:
 @contextmanager
 def forked() -> Iterator[int]:
     """Let joblib take forks of the server for the workers that it begins; yields the process that workers end with."""
-    if sys.platform != "linux":
+    begin()
+    if _server._forkserver_pid is None:
         yield os.getpid()
         return
-    begin()
     before = loky.get_start_method()
     loky.set_start_method(_METHOD, force=True)
     try:

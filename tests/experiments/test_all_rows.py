@@ -72,7 +72,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 def in_memory(recipe, table, data) -> NeuralClassifier:
     """Train on the rows of the table, drawn by the classes of the sample, without any file."""
-    preprocessor = data.fitted_preprocessor()
+    preprocessor = data.whole_preprocessor
     known = table[table["label"].notna()]
     job = recipes.classifier(recipe, **QUICK).prepare(preprocessor.transform(data.X), data.y)
     rows, codes = preprocessor.transform(known[data.X.columns]), (known["label"] == "rare").to_numpy(dtype=np.int8)

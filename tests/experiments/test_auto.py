@@ -7,7 +7,6 @@ import pytest
 
 from equipoise import metrics, recipes
 from equipoise.classifiers import AutoClassifier, auto_job
-from equipoise.datasets import Dataset
 from equipoise.experiments import METRICS, Store, compare, engine, refit
 from equipoise.experiments.arms import make_recipe
 from equipoise.experiments.prepared import PreparedFold
@@ -17,7 +16,7 @@ from equipoise.reports.tables import confusion
 
 @pytest.fixture(scope="module")
 def grouped(dataset):
-    return Dataset(**{**vars(dataset), "groups": np.arange(150) // 3})
+    return replace(dataset, groups=np.arange(150) // 3)
 
 
 @pytest.fixture(scope="module", autouse=True)

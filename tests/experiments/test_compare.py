@@ -61,7 +61,7 @@ def test_nothing_is_learned_from_test_rows(dataset, comparison):
     poisoned = dataset.X.copy()
     poisoned.iloc[fold.test, poisoned.columns.get_loc("size")] = 1e6
     poisoned.iloc[fold.test, poisoned.columns.get_loc("kind")] = "new"
-    altered = Dataset(**{**vars(dataset), "X": poisoned})
+    altered = replace(dataset, X=poisoned)
     clean, dirty = (PreparedFold.of(data, codes, fold) for data in (dataset, altered))
     np.testing.assert_array_equal(clean.X_train, dirty.X_train)
     assert (clean.X_test != dirty.X_test).any()
@@ -172,7 +172,7 @@ def test_a_repeated_comparison_takes_up_what_was_left_out(dataset, quick, tmp_pa
 
 
 def test_other_data_in_the_same_folder_are_refused(stored, dataset, quick):
-    other = Dataset(**{**vars(dataset), "X": dataset.X.assign(noise=0.0)})
+    other = replace(dataset, X=dataset.X.assign(noise=0.0))
     with Store(stored[1]) as store, pytest.raises(ValueError, match="differs in data"):
         compare(other, store, **quick)
 
@@ -180,7 +180,7 @@ def test_other_data_in_the_same_folder_are_refused(stored, dataset, quick):
 def test_the_fingerprint_sees_cells_labels_and_column_names(dataset):
     X, y = dataset.X, dataset.y
     changed = [{"X": X.rename(columns={"size": "length"})}, {"X": X.fillna(0)}, {"y": y[::-1].reset_index(drop=True)}]
-    prints = {fingerprint(Dataset(**{**vars(dataset), **change})) for change in [{}, *changed]}
+    prints = {fingerprint(replace(dataset, **change)) for change in [{}, *changed]}
     assert len(prints) == 4
     assert fingerprint(dataset) in prints
 
@@ -385,8 +385,12 @@ def test_a_recipe_that_is_left_out_during_the_run_has_no_results(dataset, tmp_pa
         again = compare(dataset, store, **options)
     for view in (found, again):
         assert view.complete and view.recipes == ["none"] and view.protocol.recipes == ("none",)
-        assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == tuple(said)
-    assert said == ["Left out during the run to meet the time limit of 900 seconds: remix; took longer than estimated."]
+        assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == (said[0], said[2])
+    assert said == [
+        "Left out during the run to meet the time limit of 900 seconds: remix; took longer than estimated.",
+        "Time was left, so remix was compared after all.",
+        "The time that was left was not enough for remix.",
+    ]
 
 
 def test_cells_ended_at_a_limit_are_not_stored_and_can_run_again(dataset, tmp_path):

@@ -153,13 +153,16 @@ def test_it_ends_in_time(table):
 
 
 def test_under_remix_the_search_begins_where_batches_are_balanced(table):
-    """Nothing is left to correct: from plain cross-entropy it stays near it."""
-    both = [
-        searched(table((400, 40), apart=1.0), batch_transform=transform, max_steps=150)
-        for transform in (None, ReMix(alpha=0.3))
-    ]
-    alone, remixed = (-np.diff(fit([task])[0].found.parameters["offset"]).item() for task in both)
-    assert alone > 0.8 > abs(remixed) + 0.3
+    """Less is left to correct, by about .5 in the mean; a seed departs by about .25."""
+    remix = {"batch_transform": ReMix(alpha=0.3)}
+    tables = [table((400, 40), seed=seed, apart=1.0) for seed in range(12)]
+    alone, remixed = (
+        np.mean([-np.diff(network.found.parameters["offset"]).item() for network in fit(tasks)])
+        for tasks in (
+            [searched(each, seed, max_steps=150, **given) for seed, each in enumerate(tables)] for given in ({}, remix)
+        )
+    )
+    assert alone > 0.8 and remixed < alone - 0.25
 
 
 def test_a_task_says_what_its_search_needs(table):

@@ -1,5 +1,6 @@
 """Rows worth training on: what each way keeps, what its probabilities mean, and what the page says."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -60,7 +61,7 @@ def one_table(monkeypatch):
 def generated_with_more_events(n_rows):
     dataset = generated(n_rows)
     y = dataset.y.where(dataset.X["x0"] < 1, 1)  # a share of 0.05% is too little for so few rows
-    return type(dataset)(**{**vars(dataset), "y": y})
+    return replace(dataset, y=y)
 
 
 def test_the_page_of_a_quick_run(one_table, tmp_path, read, nothing_is_left_to_fit):

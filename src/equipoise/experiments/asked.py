@@ -1,5 +1,6 @@
 """The columns of a table as models are asked about them: in groups that go together, and at values that rows hold."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -36,7 +37,7 @@ class AskedColumns:
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64]) -> Self:
         """Group the columns of a data set; ``codes`` (n,) are the classes of its rows."""
-        table = dataset.whole_preprocessor.set_params(native=True)
+        table = copy(dataset.whole_preprocessor).set_params(native=True)
         rows = _sampled(codes)
         values = table.transform(dataset.X.iloc[rows])
         plain = {name: values[name] for name in dict.fromkeys(table.sources()) if name not in table.texts_}

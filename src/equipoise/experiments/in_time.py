@@ -117,16 +117,18 @@ def _after_all(
         pending = {recipe: missing[recipe]}
         if not schedule.affords_recipe(pending, protocol.recipes):
             continue
-        note = f"Time was left, so {called(recipe)} was compared after all."
+        before, note = protocol, f"Time was left, so {called(recipe)} was compared after all."
         protocol = replace(protocol, recipes=(*protocol.recipes, recipe), notes=(*protocol.notes, note))
         changed(protocol, note)
         machine.prepare(0)
         part = schedule.part(pending, protocol.recipes, 1)
-        ended = machine.run(protocol, part.recipes, 0, part.seconds) if part.recipes else {}
+        if part.recipes:
+            machine.run(protocol, part.recipes, 0, part.seconds)
         if (seconds := machine.measured(recipe, 0)) is not None:
             schedule.learn({recipe: seconds})
         if machine.pending([recipe], 0):
-            protocol = _without_recipes(protocol, {recipe}, {*ended}, schedule, changed)
+            note = f"The time that was left was not enough for {called(recipe)}."
+            changed(protocol := replace(before, notes=(*before.notes, note)), note)
     return protocol
 
 

@@ -5,7 +5,7 @@ and Tables 1 to 3. Where the paper is silent, as its authors' published code run
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -74,7 +74,7 @@ def connect4() -> Dataset:
         for rare, n in ((True, n_rare), (False, _CONNECT4_ROWS - n_rare))
     ]
     rows = pd.concat(parts).index.sort_values()
-    return Dataset(**(vars(data) | {"X": data.X.loc[rows], "y": data.y.loc[rows]}))
+    return replace(data, X=data.X.loc[rows], y=data.y.loc[rows])
 
 
 _LOADERS: dict[str, Callable[[], Dataset]] = {
