@@ -38,6 +38,7 @@ _CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "R=20, 256-128, 32 rows": (20, {"network": (256, 128), "batch_size": 32}),
     "R=1, 256-128, 32 rows": (1, {"network": (256, 128), "batch_size": 32}),
     "R=5, 128-64, 64 rows, MixUp, dropout": (5, _AUTO),
+    "R=5, 128-64, 64 rows, dropout 0.3": (5, {"network": (128, 64), "batch_size": 64, "dropout": 0.3}),  # of recipes
 }
 _PARTS = {
     "forward": (TrainingPass, "logits"),

@@ -1,6 +1,6 @@
 """Columns of text as numbers: n-grams, weighed by how rare they are, in a few directions; or vectors of an encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -118,7 +118,7 @@ def _counts(X: Sequence[str], *, keep: bool = False) -> csr_matrix:
     return every[at[place]]
 
 
-def _counted(texts: Sequence[str]) -> csr_matrix:
+def _counted(texts: Iterable[str]) -> csr_matrix:
     parts = [
         HashingVectorizer(
             analyzer=kind, ngram_range=lengths, n_features=_HASHES, alternate_sign=False, norm=None, dtype=np.float32
