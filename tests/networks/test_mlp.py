@@ -97,7 +97,7 @@ def test_training_pass_has_the_gradients_of_forward(sizes, masked):
     stack = MLPStack(sizes, 3, torch.float64)
     for replica in range(3):
         stack.reset_replica(replica, sizes[0], sizes[-1], torch.Generator().manual_seed(replica))
-    training_pass = TrainingPass(stack)
+    training_pass = TrainingPass(stack, [0.5] * len(sizes[1:-1]) if masked else [])
     for n_rows in (6, 6, 5):  # buffers are kept, and follow the number of rows
         x = torch.randn(3, n_rows, sizes[0], dtype=torch.float64)
         masks = [2.0 * (torch.rand(3, n_rows, w, dtype=torch.float64) > 0.5) for w in sizes[1:-1]] if masked else []

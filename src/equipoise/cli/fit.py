@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise import forking
 from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
@@ -81,6 +82,8 @@ def fit(
         check_table_source(table, target, pictures)
     deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
+        if deadline is not None:  # the fit then has a process of its own
+            forking.begin(*forking.OF_COMPARISONS)
         bars.advance("reading")
         terms = stated.terms()
 
@@ -89,6 +92,7 @@ def fit(
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.classifiers.auto_job import MOST_ROWS
         from equipoise.experiments.arms import fit_parameters, without_random_rows
+        from equipoise.experiments.one_answer import one_answer
         from equipoise.experiments.whole import fit_sampled, trains_on_all_rows
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
@@ -147,6 +151,8 @@ def fit(
             raise ValueError(
                 f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
             ) from error
+    if not terms and (caution := one_answer(model, data)):
+        say(f"Caution: {caution}")
     if (n_trained := getattr(model[-1], "n_rows_", data.n_rows)) < data.n_rows:
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(data.n_rows, 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | terms_for_card(aim)

@@ -23,6 +23,7 @@ from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
 from equipoise.experiments.arms import fit_parameters, recipe_parameters
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.one_answer import one_answer
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
@@ -33,6 +34,10 @@ from equipoise.training import OuterProblem
 from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
+
+
+class FewerStepsWarning(UserWarning):
+    """Networks made fewer gradient steps than planned to meet a time limit."""
 
 
 def fit_whole(
@@ -168,7 +173,8 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
     terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
 
-    Options are those of `fit_whole`.
+    Options are those of `fit_whole`. A warning tells if networks made fewer steps than those of the folds, or if the
+    model gives nearly all rows one answer; the comparison keeps these sentences in ``refitted``.
     """
     name = recipe or comparison.winner
     protocol = comparison.protocol
@@ -184,13 +190,20 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     else:
         unfitted = shipped.corrected(comparison, name, model[-1])
     model.steps[-1] = ("classifier", unfitted)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each fold has reported them already
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         fitted = fit_whole(model, dataset, **options)
         labels = np.unique(dataset.y.to_numpy())
         if comparison.aim.decides:
-            return with_decision(comparison, name, fitted, labels)
-        fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
+            fitted = with_decision(comparison, name, fitted, labels)
+        else:
+            fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
+    # Each fold has reported the other warnings already.
+    told = [str(warning.message) for warning in caught if issubclass(warning.category, FewerStepsWarning)]
+    found = "" if comparison.aim.decides else one_answer(fitted, dataset)  # terms may ask for few alarms
+    comparison.refitted = [*told, *filter(None, [found])]
+    for sentence in comparison.refitted:
+        warnings.warn(sentence, stacklevel=2)
     return fitted
 
 
@@ -249,7 +262,7 @@ def _train(
 def _told(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
     fitted, told = outcome
     for each in told:
-        warnings.warn(each if isinstance(each, LittleTimeWarning) else str(each), stacklevel=3)
+        warnings.warn(each if isinstance(each, LittleTimeWarning | FewerStepsWarning) else str(each), stacklevel=3)
     return fitted
 
 
@@ -296,11 +309,12 @@ def _limits(classifier: Any, seconds: float) -> dict[str, float]:
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
 
 
-def _fewer_steps(classifier: Any, dataset: Dataset) -> list[str]:
+def _fewer_steps(classifier: Any, dataset: Dataset) -> list[Warning]:
     """Say how many steps networks made if they were stopped, and refuse a small part of them."""
     if not hasattr(classifier, "planned_steps") or not hasattr(classifier, "n_steps_"):
         return []
     made, planned = min(classifier.n_steps_), classifier.planned_steps(len(dataset.y))
     if made < LEAST_SHARE * planned:
         raise TimeoutError(f"Only {made:,} of {planned:,} gradient steps fit into the time.")
-    return [f"The networks made {made:,} of {planned:,} gradient steps in the time given."] if made < planned else []
+    said = f"The networks made {made:,} of {planned:,} gradient steps in the time given."
+    return [FewerStepsWarning(said)] if made < planned else []

@@ -161,6 +161,13 @@ class ParametricCrossEntropy(WeightedLoss):
                     f"{tuple(values.shape)}."
                 )
 
+    @property
+    def offset_alone(self) -> Tensor | None:
+        """The offset of the logits, if nothing else makes the loss differ from plain cross-entropy."""
+        changed = type(self).forward is not ParametricCrossEntropy.forward
+        others = (self.w, self.delta, self.num_groups)
+        return None if changed or any(other is not None for other in others) else self.offset
+
     def learned_priors(self, priors: Tensor) -> Tensor | None:
         """Class priors assumed by the probabilities of the network; see `WeightedLoss.learned_priors`.
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from equipoise.losses.parametric import ParametricCrossEntropy
+
 Loss = str | nn.Module | Callable[[Tensor], nn.Module]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
 
@@ -29,11 +31,12 @@ class FollowsProgress(Protocol):
 class StackLoss:
     """Losses of the rows of a stack: ``(logits, target) -> losses``.
 
-    Modules that `FollowsProgress` describes receive the progress of the run.
+    Modules that `FollowsProgress` describes receive the progress of the run. ``offset``, of shape (..., 1, K), is
+    what is added to the logits before a plain cross-entropy; None for any other loss.
     """
 
-    def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = ()) -> None:
-        self._losses = losses
+    def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = (), offset: Tensor | None = None) -> None:
+        self._losses, self.offset = losses, offset
         self._followers = [module for module in modules if isinstance(module, FollowsProgress)]
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -71,7 +74,8 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     if isinstance(loss, str):
         if loss != "cross_entropy":
             raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
-        return StackLoss(_flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none")))
+        plain = _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
+        return StackLoss(plain, offset=torch.zeros(1, 1, dtype=dtype, device=class_counts.device))
 
     if isinstance(loss, type) and loss.__module__.startswith("torch."):
         raise ValueError(
@@ -89,12 +93,18 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
 
     if isinstance(loss, nn.Module):
         module = ready(loss)
-        return StackLoss(_flat(module), [module])
+        return StackLoss(_flat(module), [module], _offset_alone(module, class_counts.shape[-1:]))
     if _takes_replicas(loss):
         module = ready(loss(class_counts))
-        return StackLoss(module, [module])
+        return StackLoss(module, [module], _offset_alone(module, class_counts.shape))
     modules = [ready(loss(counts)) for counts in class_counts]
     return StackLoss(_by_replica([_flat(module) for module in modules]), modules)
+
+
+def _offset_alone(module: nn.Module, shape: torch.Size) -> Tensor | None:
+    """Return the offset of such a loss; one of another shape is left to the loss, which refuses it in plain words."""
+    offset = module.offset_alone if isinstance(module, ParametricCrossEntropy) else None
+    return None if offset is None or offset.shape != shape else offset.unsqueeze(-2)
 
 
 def _takes_replicas(loss: object) -> bool:

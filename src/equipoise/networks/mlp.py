@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +39,10 @@ class MLPStack(nn.Module):
     def __init__(self, layer_sizes: Sequence[int], n_replicas: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.layer_sizes = tuple(layer_sizes)
-        pairs = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
-        self.weights = nn.ParameterList(torch.zeros(n_replicas, i, o, dtype=dtype) for i, o in pairs)
+        *hidden, last = pairs = list(pairwise(self.layer_sizes))
+        weights = [torch.zeros(n_replicas, i, o, dtype=dtype) for i, o in hidden]
+        weights.append(torch.zeros(n_replicas, *reversed(last), dtype=dtype).mT)  # products of few columns are slow
+        self.weights = nn.ParameterList(weights)
         self.biases = nn.ParameterList(torch.zeros(n_replicas, 1, o, dtype=dtype) for _, o in pairs)
 
     @torch.no_grad()

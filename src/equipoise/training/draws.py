@@ -41,11 +41,12 @@ def stream(task: Task, purpose: int) -> torch.Generator:
 
 
 def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
-    """Cut a run into blocks of draws: length of each, and whether an epoch ends with it."""
+    """Cut a run into blocks of draws: length of each, and whether an epoch that something looks at ends with it."""
     longest = max(1, min(_AHEAD, _ROWS_AHEAD // settings.batch_size))
+    epoch_steps = settings.epoch_steps if settings.looks_at_epochs else settings.max_steps
     done = 0
     while done < settings.max_steps:
-        epoch_end = min((done // settings.epoch_steps + 1) * settings.epoch_steps, settings.max_steps)
+        epoch_end = min((done // epoch_steps + 1) * epoch_steps, settings.max_steps)
         length = min(longest, epoch_end - done)
         done += length
         yield length, done == epoch_end
@@ -198,8 +199,8 @@ def _rows(values: "Rows | ClassCodes", index: Tensor, role: int = 0) -> Tensor:
 class DropoutMasks:
     """Dropout masks of a stack, as views of a long mask of each replica at offsets common to all.
 
-    The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. Nothing is
-    drawn or copied in a step.
+    The offsets follow from the step only, so that the masks of a replica do not depend on its neighbours. The long mask
+    lasts for many steps, in which nothing is drawn or copied.
 
     ``rates`` are of each hidden layer; one of rate 0 has no mask. There is a generator a replica.
     """
@@ -212,25 +213,34 @@ class DropoutMasks:
         generators: Sequence[torch.Generator],
         like: Tensor,
     ) -> None:
-        self.generators = list(generators)
+        self._generators = list(generators)
         self._shapes = [(batch_size, width) for width in widths]
         self._size = _MASK_REUSE * batch_size * max(widths)
         self._rates, self._like = list(rates), like
         self._offsets = torch.Generator().manual_seed(0)
+        self._pools: dict[float, Tensor] = {}
+        self._done = 0
 
     def block(self, n_steps: int) -> Iterator[list[Tensor | None]]:
         """Draw the masks ``(R, B, width)`` of each layer for the next steps."""
-        uniform = torch.stack([torch.rand(self._size, generator=g) for g in self.generators])
-        pools = {rate: self._pool(uniform, rate) for rate in set(self._rates)}
         starts = torch.rand(n_steps, len(self._shapes), generator=self._offsets, dtype=torch.float64).tolist()
         for step in starts:
+            if self._done % _AHEAD == 0:
+                uniform = torch.stack([torch.rand(self._size, generator=g) for g in self._generators])
+                self._pools = {rate: self._pool(uniform, rate) for rate in set(self._rates)}
+            self._done += 1
             layers = zip(self._shapes, self._rates, step, strict=True)
-            yield [self._view(pools[rate], shape, u) if rate else None for shape, rate, u in layers]
+            yield [self._view(self._pools[rate], shape, u) if rate else None for shape, rate, u in layers]
+
+    def keep_replicas(self, positions: Sequence[int]) -> None:
+        """Drop all but some replicas."""
+        self._generators = [self._generators[p] for p in positions]
+        self._pools = {rate: pool[list(positions)] for rate, pool in self._pools.items()}
 
     def _pool(self, uniform: Tensor, rate: float) -> Tensor:
         return ((uniform >= rate).to(self._like) / (1.0 - rate)).to(self._like.device)
 
     def _view(self, pool: Tensor, shape: tuple[int, int], uniform: float) -> Tensor:
-        size = shape[0] * shape[1]
-        start = int(uniform * (self._size - size + 1))
-        return pool[:, start : start + size].view(-1, *shape)
+        n_rows, width = shape
+        start = int(uniform * (self._size - n_rows * width + 1))
+        return pool.as_strided((len(pool), n_rows, width), (self._size, width, 1), start)

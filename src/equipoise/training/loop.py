@@ -13,7 +13,7 @@ from equipoise.losses.rows import RowLosses, row_losses
 from equipoise.networks import MLPStack, ModuleStack, Stack
 from equipoise.networks.training_pass import TrainingPass
 from equipoise.training.draws import EVALUATIONS, VALIDATION, block_lengths, stream
-from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, keep_replicas
+from equipoise.training.optimization import SGD, Adam, Optimizer, WeightAverage, as_laid, keep_replicas
 from equipoise.training.outer import ChangesRows, InnerTraining, OuterProblem, OuterSearch
 from equipoise.training.pool import Pool
 from equipoise.training.precision import in_bfloat16
@@ -27,7 +27,8 @@ from equipoise.training.task import Settings, Task
 
 _TELLS = 1.0  # seconds between reports of steps
 _SEEN = 0.35  # of the time limit, which tells whether all steps can be made
-_BEHIND = 0.07  # share of all steps that may be missing from those due by then
+_BEHIND = 0.1  # share of all steps that may be missing from those due by then, also at the end
+_MOMENT = 1e-9  # seconds
 
 
 class StackTraining:
@@ -69,7 +70,7 @@ class StackTraining:
         for replica, task in enumerate(tasks):
             if task.start is not None and task.start.optimizer is not None:
                 self.optimizer.load(replica, task.start.optimizer)
-        self.training_pass = _training_pass(stack)
+        self.training_pass = _training_pass(stack, self.settings)
         self.rules = self._rules()
         self.finished: dict[int, tuple[State, int, str, AdamState | None]] = {}
         self.started, self.seconds, self.whole = time.monotonic(), seconds, whole
@@ -89,7 +90,7 @@ class StackTraining:
             self.priors,
             self.settings.label_smoothing,
             watch=self.schedule.watch if isinstance(self.schedule, PlateauRate) else None,
-            plain=self.settings.loss == "cross_entropy" and self.settings.outer is None,
+            offset=self.inner_losses.offset if self.settings.outer is None else None,
         )
 
     def _outer_losses(self, outer: OuterProblem) -> RowLosses:
@@ -179,7 +180,8 @@ class StackTraining:
 
     def _gradients(self, x: Tensor, target: Tensor, weights: Tensor | None, masks: Masks) -> Sequence[Tensor | None]:
         if self.training_pass is None:
-            return self.step_losses.gradients(self._logits(x, masks), self.optimizer.parameters, target, weights)
+            parameters = self.optimizer.parameters
+            return as_laid(self.step_losses.gradients(self._logits(x, masks), parameters, target, weights), parameters)
         logits = self.training_pass.logits(x, masks)
         if self.step_losses.written_out:
             return self.training_pass.backward(self.step_losses.slope(logits, target, weights))
@@ -202,11 +204,10 @@ class StackTraining:
     def _out_of_time(self) -> bool:
         if self.seconds is None or self.done < self.settings.min_steps:
             return False
-        passed = time.monotonic() - self.started
-        if passed >= self.seconds:
-            return True
-        seen = self.whole and passed > _SEEN * self.seconds
-        return seen and self.done / self.settings.max_steps < passed / self.seconds - _BEHIND
+        passed = (time.monotonic() - self.started) / max(_MOMENT, self.seconds)
+        if not self.whole:
+            return passed >= 1
+        return passed > _SEEN and self.done / self.settings.max_steps < passed - _BEHIND  # a little late is no loss
 
     def _evaluate(self) -> None:
         for rule in self.rules:
@@ -236,7 +237,7 @@ class StackTraining:
         if positions:
             self._set_losses()
             keep_replicas(self.stack, positions)
-            self.training_pass = _training_pass(self.stack)
+            self.training_pass = _training_pass(self.stack, self.settings)
             self.optimizer.keep_replicas(positions)
             if self.average is not None:
                 self.average.keep_replicas(positions)
@@ -265,5 +266,5 @@ def _optimizer(stack: Stack, settings: Settings) -> Optimizer:
     return Adam(stack, settings.optimizer, eps=settings.eps, **common)
 
 
-def _training_pass(stack: Stack) -> TrainingPass | None:
-    return TrainingPass(stack) if type(stack) is MLPStack else None
+def _training_pass(stack: Stack, settings: Settings) -> TrainingPass | None:
+    return TrainingPass(stack, settings.dropout_rates) if type(stack) is MLPStack else None

@@ -38,29 +38,37 @@ class Adam:
         like = self.parameters[0] if self.parameters else torch.zeros(1)
         self._steps = torch.zeros(len(like), device=like.device)  # of each replica
         self._in_step = True
+        self._look()
+
+    def _look(self) -> None:
+        """Hold what every step needs: the values of the parameters, beside autograd, and the steps of the first."""
+        self._values = [parameter.detach() for parameter in self.parameters]
+        self._steps_of_first = self._steps[0]
 
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
         """Make one step along the gradient of a loss."""
-        self.apply(torch.autograd.grad(loss, self.parameters, allow_unused=True), rates)
+        self.apply(as_laid(torch.autograd.grad(loss, self.parameters, allow_unused=True), self.parameters), rates)
 
-    @torch.no_grad()
     def apply(self, gradients: Sequence[Tensor | None], rates: Sequence[float]) -> None:
-        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica."""
-        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        lists: list[list[Any]] = [
-            [values[i] for i in used] for values in (self.parameters, gradients, self._first, self._second)
-        ]
+        """Make one step along gradients, None for parameters that stay, with one learning rate or one a replica.
+
+        The fused kernel reads gradients as they lie in memory: see `as_laid`.
+        """
+        lists: list[Any] = [self._values, gradients, self._first, self._second]
+        if any(gradient is None for gradient in gradients):
+            used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+            lists = [[values[i] for i in used] for values in lists]
         lists[1] = clipped(lists[1], self._max_norm)
-        self._steps += 1
-        if len(set(rates)) == 1 and self._in_step:
-            self._move(lists, [self._steps[0]] * len(used), rates[0])
+        self._steps.add_(1)
+        if len(rates) == 1 and self._in_step:
+            self._move(lists, [self._steps_of_first] * len(lists[0]), rates[0])
             return
         views = [[value.unbind() for value in values] for values in lists]  # one view a replica
         steps, rates = self._steps.unbind(), [*rates] * (len(self._steps) // len(rates))
         for rate in set(rates):
             replicas = [r for r, of_replica in enumerate(rates) if of_replica == rate]
             parts = [[view[r] for view in values for r in replicas] for values in views]
-            self._move(parts, [steps[r] for _ in used for r in replicas], rate)
+            self._move(parts, [steps[r] for _ in lists[0] for r in replicas], rate)
 
     def _move(self, lists: Sequence[list[Any]], steps: list[Tensor], rate: float) -> None:
         parameters, gradients, first, second = lists
@@ -85,6 +93,7 @@ class Adam:
         for moments in (self._first, self._second):
             moments[:] = [moment[list(positions)] for moment in moments]
         self._steps = self._steps[list(positions)]
+        self._look()
 
     def state(self, position: int) -> AdamState:
         """Copy the state of one replica, besides its weights."""
@@ -146,16 +155,23 @@ class SGD:
 Optimizer = Adam | SGD
 
 
-def clipped(gradients: Sequence[Tensor], max_norm: float | None) -> list[Tensor]:
-    """Return gradients, contiguous as the fused kernel needs them, long ones scaled to a norm by replica."""
-    dense = [gradient.contiguous() for gradient in gradients]
-    if max_norm is None or not dense:
-        return dense
-    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in dense]).sum(dim=0)
+def as_laid(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """Return gradients that lie in memory as their parameters do."""
+    return [
+        gradient
+        if gradient is None or gradient.stride() == parameter.stride()
+        else torch.empty_like(parameter).copy_(gradient)
+        for gradient, parameter in zip(gradients, parameters, strict=True)
+    ]
+
+
+def clipped(gradients: Sequence[Tensor], max_norm: float | None) -> Sequence[Tensor]:
+    """Return gradients, long ones scaled to a norm by replica."""
+    if max_norm is None or not gradients:
+        return gradients
+    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0)
     factor = (max_norm / squares.sqrt().clamp(min=max_norm)).to(squares)
-    for gradient in dense:
-        gradient.mul_(factor.view(-1, *(1,) * (gradient.ndim - 1)))
-    return dense
+    return [gradient * factor.view(-1, *(1,) * (gradient.ndim - 1)) for gradient in gradients]
 
 
 class WeightAverage:

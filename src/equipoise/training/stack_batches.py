@@ -80,7 +80,7 @@ class StackBatches:
         if isinstance(self._rows, AugmentedRows):
             self._rows.keep_replicas(positions)
         if self._masks:
-            self._masks.generators = [self._masks.generators[p] for p in positions]
+            self._masks.keep_replicas(positions)
 
 
 def _augmented_rows(tasks: Sequence[Task], pool: Pool) -> Tensor | CompactRows | AugmentedRows:
@@ -105,7 +105,7 @@ def _dropout_masks(stack: Stack, tasks: Sequence[Task], like: Tensor) -> Dropout
     if not isinstance(stack, MLPStack):
         return None
     settings, widths = tasks[0].settings, stack.layer_sizes[1:-1]
-    rates = settings.dropout if isinstance(settings.dropout, tuple) else (settings.dropout,) * len(widths)
+    rates = settings.dropout_rates
     if not any(rates):
         return None
     return DropoutMasks(widths, settings.batch_size, rates, [stream(task, DROPOUT) for task in tasks], like)

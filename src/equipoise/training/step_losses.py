@@ -14,7 +14,8 @@ class StepLosses:
     ``losses`` turns logits (R, B, K) and targets (R, B[, K]) into losses (R, B); ``class_mask`` (R, 1, K) are logit
     offsets that exclude absent classes of narrower replicas from their softmax. Labels are smoothed towards ``priors``
     (R, 1, K), which have the weight ``smoothing`` in each target. ``watch`` reads the mean loss of each replica at
-    every step. `slope` gives the gradient if `written_out`: for ``plain`` cross-entropy that is not watched.
+    every step. ``offset`` is that of `equipoise.losses.rows.StackLoss`. `slope` gives the gradient if `written_out`:
+    for cross-entropy, with an offset or without, that is not watched.
     """
 
     def __init__(
@@ -25,10 +26,12 @@ class StepLosses:
         smoothing: float,
         *,
         watch: Callable[[Tensor], None] | None,
-        plain: bool,
+        offset: Tensor | None,
     ) -> None:
         self._losses, self._class_mask, self._priors, self._smoothing = losses, class_mask, priors, smoothing
-        self._watch, self.written_out = watch, plain and watch is None
+        self._watch, self.written_out = watch, offset is not None and watch is None
+        both = [values for values in (class_mask, offset) if values is not None and values.any()]
+        self._shift = sum(both[1:], start=both[0]) if both else None
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
@@ -49,17 +52,18 @@ class StepLosses:
         return torch.autograd.grad([losses], inputs, [shares], allow_unused=True)
 
     def slope(self, logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-        """Return the gradient of plain cross-entropy by the logits, written out."""
-        logits = logits if self._class_mask is None else logits + self._class_mask
-        slope = logits.softmax(dim=-1)
+        """Return the gradient of cross-entropy by the logits, written out."""
+        logits = logits if self._shift is None else logits + self._shift
+        turned = logits.mT.softmax(dim=-2)  # as the logits lie: over neighbours it takes ten times as long
+        slope = turned.mT
         if self._priors is not None:
             slope.sub_(self._priors, alpha=self._smoothing)
         of_target = 1 - (0 if self._priors is None else self._smoothing)
         if target.is_floating_point():
             slope.sub_(target, alpha=of_target)
         else:
-            slope.scatter_(-1, target.unsqueeze(-1), -of_target, reduce="add")
-        return slope.div_(slope.shape[1]) if weights is None else slope.mul_(weights.unsqueeze(-1) / slope.shape[1])
+            turned.scatter_(-2, target.unsqueeze(-2), -of_target, reduce="add")
+        return slope.mul_(1 / slope.shape[1]) if weights is None else slope.mul_(weights.unsqueeze(-1) / slope.shape[1])
 
 
 def mask_of_absent(n_classes: Sequence[int], most: int, like: Tensor) -> Tensor | None:

@@ -176,6 +176,18 @@ class Settings:
         return None if self.mixing is None else self.mixing.between
 
     @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Rates after the hidden layers of the perceptron; none for other networks."""
+        if not isinstance(self.network, tuple):
+            return ()
+        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * len(self.network)
+
+    @property
+    def looks_at_epochs(self) -> bool:
+        """Whether anything happens at the end of an epoch: a stopping rule, or a rate that follows the loss."""
+        return (self.early_stopping, self.gradient_tolerance) != (None, None) or self.schedule == "plateau"
+
+    @property
     def balances(self) -> bool:
         """Whether batches are balanced, so that the network trains under equal class priors."""
         parts = (self.batch_transform, self.batch_sampler)
