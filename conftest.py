@@ -34,7 +34,7 @@ CHROMIUM = [
 ]
 IMPORTED = ["equipoise.cli.app", "equipoise.experiments", "equipoise.persistence", "equipoise.reports"]
 FORKED = """
-import atexit, os, signal, sys, threading, types
+import atexit, multiprocessing, os, signal, sys, threading, types
 for number, stream in enumerate(streams, 1):
     os.dup2(stream(), number)
 os.setsid()
@@ -42,6 +42,7 @@ os.chdir(folder)
 os.environ.update(environment)
 sys.argv[:] = argv
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in the background ignore it
+multiprocessing.set_start_method(None, force=True)  # Python's own, as in any other program
 module = sys.modules["__main__"] = types.ModuleType("__main__")
 try:
     exec(compile(code, "<string>", "exec"), vars(module))
