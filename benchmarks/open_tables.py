@@ -24,25 +24,25 @@ import pyarrow.parquet as pq
 from benchmarks.scale import anonymous
 
 _ROWS, _COLUMNS, _GROUP = 1_000_000, 30, 250_000
-_STEPS: dict[str, Any] = {"max_steps": 3000}
-_FITS = {"auto": {}, "mubo": _STEPS, "remix-dataset": {"n_members": 4} | _STEPS, "none": {"n_members": 4} | _STEPS}
+_FITS: dict[str, dict[str, Any]] = {"auto": {}, "mubo": {}, "remix-dataset": {"n_members": 4}, "none": {"n_members": 4}}
 _PART = 500_000  # rows in memory, for the rate to compare with
 
 
-def fit(recipe: str, folder: str) -> int:
-    """Fit a recipe, and save the model."""
+def fit(recipe: str, folder: str, steps: int) -> int:
+    """Fit a recipe, with so many gradient steps of its networks, and save the model."""
     from equipoise import persistence
     from equipoise.datasets import open_table
     from equipoise.datasets.checked import checked
     from equipoise.experiments import fit_recipe
 
     data = checked(open_table(f"{folder}/table").sample("y"))
-    model = fit_recipe(recipe, data, random_state=0, **_FITS[recipe])
+    given = _FITS[recipe] if recipe == "auto" else _FITS[recipe] | {"max_steps": steps}
+    model = fit_recipe(recipe, data, random_state=0, **given)
     persistence.save(model, f"{folder}/{recipe}", about={"target": "y", "recipe": recipe})
     return data.n_rows
 
 
-def predict(recipe: str, folder: str) -> int:
+def predict(recipe: str, folder: str, steps: int) -> int:
     """Score the folder, file by file."""
     from equipoise.cli.predict import predict as command
 
@@ -50,7 +50,7 @@ def predict(recipe: str, folder: str) -> int:
     return sum(pq.ParquetFile(path).metadata.num_rows for path in Path(folder, "table").iterdir())
 
 
-def in_memory(recipe: str, folder: str) -> int:
+def in_memory(recipe: str, folder: str, steps: int) -> int:
     """Score rows in memory, and write them to a file."""
     from equipoise import persistence
 
@@ -62,7 +62,7 @@ def in_memory(recipe: str, folder: str) -> int:
     return len(rows)
 
 
-def work(job: str, recipe: str, folder: str) -> None:
+def work(job: str, recipe: str, folder: str, steps: int) -> None:
     """Do the work of a watched process: say when imports are done, then the seconds and the rows."""
     import equipoise.cli.predict
     import equipoise.experiments
@@ -70,7 +70,7 @@ def work(job: str, recipe: str, folder: str) -> None:
 
     print("ready", flush=True)
     start, cpu = time.perf_counter(), time.process_time()
-    n_rows = {"fit": fit, "predict": predict, "in memory": in_memory}[job](recipe, folder)
+    n_rows = {"fit": fit, "predict": predict, "in memory": in_memory}[job](recipe, folder, steps)
     print("\n", time.perf_counter() - start, time.process_time() - cpu, n_rows, flush=True)
 
 
@@ -87,8 +87,8 @@ def _write(folder: Path, n_files: int) -> None:
         pq.write_table(pa.table(columns), path, row_group_size=_GROUP, compression="zstd")
 
 
-def _watched(job: str, recipe: str, folder: Path) -> dict[str, Any]:
-    code = f"from benchmarks.open_tables import work; work({job!r}, {recipe!r}, {str(folder)!r})"
+def _watched(job: str, recipe: str, folder: Path, steps: int) -> dict[str, Any]:
+    code = f"from benchmarks.open_tables import work; work({job!r}, {recipe!r}, {str(folder)!r}, {steps})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -113,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.open_tables", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=3000)
     arguments = parser.parse_args()
     results = arguments.folder / "results.jsonl"
     _write(arguments.folder / "table", arguments.files)
@@ -122,7 +123,7 @@ def main() -> None:
     jobs += [(job, recipe) for recipe in ("none", "auto") for job in ("in memory", "predict")]
     for job, recipe in jobs:
         if (job, recipe) not in done:
-            found.append(_watched(job, recipe, arguments.folder))
+            found.append(_watched(job, recipe, arguments.folder, arguments.steps))
             with results.open("a") as file:
                 file.write(json.dumps(found[-1]) + "\n")
     print(pd.DataFrame(found).to_string(index=False))

@@ -187,3 +187,42 @@ def test_a_call_in_time_returns_raises_or_is_ended():
         in_time(fails, seconds=SECONDS)
     with pytest.raises(TimeoutError, match="longer than the time limit"):
         in_time(endless, seconds=1.0)
+
+
+FORKED = """
+import os, sys
+from equipoise import forking
+from equipoise.processes import side_by_side
+
+print("main")
+forking.begin("colorsys", "numpy")
+
+def seen():
+    from threadpoolctl import threadpool_info
+    return "colorsys" in sys.modules, os.environ["OMP_NUM_THREADS"], {each["num_threads"] for each in threadpool_info()}
+
+for _, outcome in side_by_side(seen, [()] * 4, 2):
+    print(*outcome)
+assert "colorsys" not in sys.modules and os.environ["OMP_NUM_THREADS"] == "2"
+"""
+
+
+def test_workers_have_what_their_server_loaded_the_threads_they_are_given_and_no_part_of_a_script(tmp_path):
+    """A script without a guard for its main part runs once. The server itself has loaded numpy without threads."""
+    (tmp_path / "script.py").write_text(FORKED)
+    given = {f"{name}_NUM_THREADS": "2" for name in ("OMP", "OPENBLAS", "MKL")}
+    command = [sys.executable, str(tmp_path / "script.py")]
+    said = subprocess.check_output(command, env=os.environ | given, text=True, timeout=SECONDS)
+    assert said.splitlines() == ["main", *["True 2 {2}"] * 4]
+
+
+def test_a_server_that_was_killed_begins_anew():
+    def parent():
+        return os.getppid()
+
+    [first] = {*outcomes(parent, [()] * 2)}
+    os.kill(first, signal.SIGKILL)
+    while psutil.Process(first).status() != psutil.STATUS_ZOMBIE:  # to wait for it is left to its driver
+        time.sleep(0.05)
+    [second] = {*outcomes(parent, [()] * 2)}
+    assert second not in (first, os.getpid())

@@ -45,7 +45,6 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> list[protocol.Problem]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(runs.datasets, "load", stand_in)
-        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
         monkeypatch.setattr(study, "QUICK", effort)
         monkeypatch.setattr(ranking, "_DRAWS", 20)
         return list(protocol.problems())
@@ -61,7 +60,6 @@ def serve(monkeypatch):
     def use(load, suite):
         monkeypatch.setattr(datasets, "load", load)
         monkeypatch.setattr(datasets, "suite", lambda: suite)
-        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
 
     return use
 

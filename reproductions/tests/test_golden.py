@@ -180,6 +180,13 @@ def test_autobalance_groups():
     same(ours, kept("autobalance-groups", "autobalance"))
 
 
+def test_autobalance_causes():
+    from equipoise_reproductions.autobalance import causes
+
+    facts = {"cause_scores": csv("autobalance/cause-scores.csv"), "quick": False, "effort": causes.FULL}
+    same(again("autobalance-causes", **facts), kept("autobalance-causes", "autobalance"))
+
+
 def test_autobalance_augmentation():
     from equipoise_reproductions.augmentation import study
 

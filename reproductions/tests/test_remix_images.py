@@ -31,7 +31,6 @@ def small(monkeypatch, tmp_path):
         pixels = rng.normal(60 + 60 * (i % 3), 30, (12, 12)).clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(place / f"{i}.png")
     monkeypatch.setenv("EQUIPOISE_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     monkeypatch.setattr(pictures, "FILES", {"CIFAR-10": "cifar", "Infrared modules": "none.tar.xz"})
     monkeypatch.setattr(pictures, "SOURCES", SOURCES)
     monkeypatch.setattr(images, "QUICK", Effort(epochs=2, repeats=1))

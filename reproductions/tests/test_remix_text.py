@@ -35,7 +35,6 @@ def small(monkeypatch):
     monkeypatch.setattr(texts, "can_embed", lambda: False)
     monkeypatch.setattr(runs.datasets, "load", stand_in)
     monkeypatch.setattr(text, "QUICK", Effort(epochs=1, repeats=1))
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
 
 
 def test_rows_and_folds(small):

@@ -1,10 +1,7 @@
 """`equipoise reproduce` as it is typed: whole runs on small stand-ins, stopped and taken up again."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,7 +31,7 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
         "remix-text, remix-images, mubo-table1, mubo-table2, mubo-table3, mubo-chance, mubo-large, "
         "smotified-gan, gan-suite, auto-suite, autobalance-tables, autobalance-images, autobalance-groups, "
-        "autobalance-augmentation, autobalance-longtail, together."
+        "autobalance-causes, autobalance-augmentation, autobalance-longtail, together."
     )
     assert not (tmp_path / "out").exists()
     assert reproductions.names() == [
@@ -54,6 +51,7 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "autobalance-tables",
         "autobalance-images",
         "autobalance-groups",
+        "autobalance-causes",
         "autobalance-augmentation",
         "autobalance-longtail",
         "together",
@@ -167,15 +165,12 @@ reproductions.reproduce("remix-table2", Path(sys.argv[2]), quick=True, on_progre
 """
 
 
-def test_a_run_that_is_killed_goes_on(stand_ins, tmp_path):
+def test_a_run_that_is_killed_goes_on(program, stand_ins, tmp_path):
     """Killed while it trains, with some cells stored; then finished, with the results of a run that was not."""
     problems = stand_ins(stand_ins.sources[1:3])
-    (tmp_path / "driver.py").write_text(DRIVER)
-    here = os.path.join(os.path.dirname(__file__), "conftest.py")
-    command = [sys.executable, str(tmp_path / "driver.py"), here, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "midway\n"
-        process.send_signal(signal.SIGKILL)
+    process = program(DRIVER, Path(__file__).with_name("conftest.py"), tmp_path / "killed")
+    assert process.first_line() == "midway"
+    process.kill()
     kept = cells(tmp_path / "killed")
     assert not (tmp_path / "killed" / "remix-table2.html").exists()
     reproductions.reproduce("remix-table2", tmp_path / "killed", quick=True)

@@ -56,7 +56,6 @@ def study(dataset, arms=ARMS, effort=EFFORT, **options):
 def run(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         missing = study(dataset).run(folder)
         patch.setattr(engine, "fit_cells", None)  # nothing is left to fit
         patch.setattr(engine, "fit", None)
@@ -103,8 +102,7 @@ def test_what_arms_keep_beside_their_results(run):
     assert set(kept["arm"]) == {"weighed"} and len(kept) == 6 and (kept["steps"] > 0).all()
 
 
-def test_limits_of_arms_and_decisions_of_their_own(dataset, tmp_path, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_limits_of_arms_and_decisions_of_their_own(dataset, tmp_path):
 
     class Decided(DummyClassifier):
         def predict_from_proba(self, proba, decision="most"):
@@ -124,7 +122,6 @@ def test_limits_of_arms_and_decisions_of_their_own(dataset, tmp_path, monkeypatc
 
 
 def test_networks_are_fitted_alone_where_their_time_matters(dataset, tmp_path, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     monkeypatch.setattr(engine, "fit", None)  # of stacks
     study(dataset, recipe_arms(["none"]), replace(EFFORT, most_sets=1), stacked=False).run(tmp_path)
     assert set(results(tmp_path)["arm"]) == {"none"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from equipoise import forking
 from equipoise.datasets import Dataset, OpenTable, split_target
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
@@ -127,6 +128,8 @@ class ComparedRecipes:
         check_places(folder)
         persistence.check_place(folder / "model")
         groups = by_group(self.comparison, self.dataset.reported)
+        if not self.comparison.obstacle:
+            self.best  # noqa: B018 - what is to be said of the model stands in the report
         write_folder(self.comparison, folder, command=_COMMAND, typed=False, groups=groups, show_values=show_values)
         if not self.comparison.obstacle:
             persistence.save(self.best, folder / "model", about=self._about(show_values))
@@ -156,7 +159,7 @@ class ComparedRecipes:
         from equipoise.reports.verdict import verdict
 
         said, decides = verdict(self.comparison), self.comparison.aim.decides and not self.comparison.obstacle
-        decision = f"Decision: {InTerms(self.comparison).sentence()}." if decides else ""
+        decision = f"Decision: {InTerms.of(self.comparison).sentence()}." if decides else ""
         return " ".join(filter(None, (said.best, said.advice, decision)))
 
     def _shown(self) -> pd.DataFrame:
@@ -258,6 +261,7 @@ def compare(
     recipes = [recipes] if isinstance(recipes, str) else recipes
     check_names(recipes or (), metric)
     deadline = Deadline(budget)
+    forking.begin(*forking.OF_COMPARISONS)
     roles: dict[str, Any] = {"group": group, "time": time, "gap": gap, "weights": weights, "report_by": report_by}
     if isinstance(frame, OpenTable):
         task = frame.sample(target, random_state=random_state, **roles)

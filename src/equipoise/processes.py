@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import cloudpickle
 from joblib import Parallel, cpu_count, delayed
 
+from equipoise import forking
 from equipoise.machines import cluster_in_use, late
 
 T = TypeVar("T")
@@ -92,22 +93,27 @@ def _side_by_side(
 def _pool(
     function: Callable[..., T], jobs: dict[int, tuple[Any, ...]], n_jobs: int, in_hand: set[int]
 ) -> Iterator[tuple[int, T | Exception]]:
-    driver, folder = os.getpid(), _folder().name
+    folder = _folder().name
+    os.makedirs(folder, exist_ok=True)
+    if function.__module__.startswith(f"{__package__}."):
+        forking.begin(function.__module__)
 
     def handed_over() -> Iterator[Any]:
         for number, arguments in jobs.items():
             in_hand.add(number)
             yield delayed(_to_file)(folder, number, function, arguments)
 
-    parallel = Parallel(
-        n_jobs=n_jobs,
-        batch_size=1,
-        pre_dispatch="n_jobs",  # so that jobs in hand are running
-        return_as="generator_unordered",
-        initializer=_begin,
-        initargs=(driver, folder),
-    )
-    for number, file in parallel(handed_over()):
+    with forking.forked() as parent:
+        parallel = Parallel(
+            n_jobs=n_jobs,
+            batch_size=1,
+            pre_dispatch="n_jobs",  # so that jobs in hand are running
+            return_as="generator_unordered",
+            initializer=_begin,
+            initargs=(parent, folder),
+        )
+        files = parallel(handed_over())
+    for number, file in files:
         outcome = cloudpickle.loads(Path(file).read_bytes())
         Path(file).unlink()
         yield number, outcome
@@ -159,8 +165,10 @@ def _alone(function: Callable[..., T], arguments: tuple[Any, ...], n_jobs: int) 
         )
 
 
-def _begin(driver: int, folder: str) -> None:
-    """Let this worker end with its driver or at a time limit, and only then; joblib's would stay for five minutes.
+def _begin(parent: int, folder: str) -> None:
+    """Let this worker end with its parent, which ends with the driver, or at a time limit, and only then.
+
+    joblib's would stay for five minutes.
 
     Ctrl-C in a terminal reaches all processes; the driver alone handles it.
     """
@@ -168,9 +176,9 @@ def _begin(driver: int, folder: str) -> None:
 
     def watch() -> None:
         stop = Path(folder) / _STOP
-        while os.getppid() == driver and not stop.exists():
+        while os.getppid() == parent and not stop.exists():
             time.sleep(0.25)
-        if os.getppid() != driver:
+        if os.getppid() != parent:
             shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 

@@ -4,9 +4,7 @@ Run as a program, this file is one of the processes.
 """
 
 import json
-import os
 import socket
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -54,25 +52,17 @@ def serve(rank, folder):
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def seen(program, tmp_path_factory):
     """What either process saw: of each rank, of each epoch, its batches."""
     if not (dist.is_available() and dist.is_gloo_available()):
         pytest.skip("this torch has no gloo")
     folder = tmp_path_factory.mktemp("gloo")
     loopback = next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), None)
-    environment = os.environ | ({"GLOO_SOCKET_IFNAME": loopback} if loopback else {}) | {"OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment, stderr=subprocess.PIPE)
-        for rank in range(N_RANKS)
-    ]
-    try:
-        for process in processes:
-            _, errors = process.communicate(timeout=SECONDS)
-            assert process.returncode == 0, errors.decode()
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+    environment = {"GLOO_SOCKET_IFNAME": loopback} if loopback else {}
+    code = Path(__file__).read_text("utf-8")
+    processes = [program(code, rank, folder, **environment) for rank in range(N_RANKS)]
+    for process in processes:
+        assert process.wait() == 0, process.errors
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(N_RANKS)]
 
 

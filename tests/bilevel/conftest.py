@@ -14,7 +14,7 @@ def in_two_processes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2])  # where a new process finds the module of the function
 
     def run(function):
-        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        with ProcessPoolExecutor(2, multiprocessing.get_context("forkserver")) as processes:
             both = [processes.submit(_joined, function, rank, tmp_path / "meet") for rank in range(2)]
             return [future.result() for future in both]
 

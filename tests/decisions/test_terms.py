@@ -38,6 +38,8 @@ def rare_proba(fitted, X, label):
         {"benefit": {"catch": 19, "alarm": -1}, "cost": {"miss": 1}},
         {"capacity": 30},
         {"capacity": 0.1},
+        {"capacity": 30, "cost": {"miss": 20, "alarm": 1}},
+        {"capacity": 0.1, "cost": {"miss": 20, "alarm": 1}},
         {"min_recall": 0.8},
         {"min_precision": 0.3},
         {"min_recall": 0.5, "min_precision": 0.3},
@@ -87,6 +89,44 @@ def test_no_threshold_costs_less_than_the_chosen_one(proba, miss, seed):
     offsets = aim.rule(codes, np.column_stack([1 - p, p])).offsets
     chosen = p > 1 / (1 + np.exp(offsets[1]))
     assert cost(chosen) == min(cost(p > cut) for cut in [-1, *p])
+
+
+@pytest.mark.parametrize("miss", [2, 20])
+@pytest.mark.parametrize("capacity", [25, 60, 0.05, 0.15])
+def test_costs_have_no_more_alarms_than_the_capacity(rows, miss, capacity):
+    """Sorted by score: the alarms are the first rows that the costs ask for, as many as the capacity at most."""
+    X, codes = rows
+    proba = cross_val_predict(LogisticRegression(), X, codes, method="predict_proba")[:, 1]
+    cuts = np.unique(np.append(proba, 0))
+    costs = [(miss * (codes[proba <= cut]).sum() + (codes[proba > cut] == 0).sum()) for cut in cuts]
+    clf = Terms(cost={"miss": miss, "alarm": 1}, capacity=capacity).aim(np.array([0, 1]), rare=1)
+    clf = clf.classifier(LogisticRegression()).fit(X, codes)
+    p = clf.predict_proba(X)[:, 1]
+    order = np.argsort(-p)
+    by_costs = p[order] > cuts[np.argmin(costs)] + 1e-9
+    least = by_costs & (p[order] > (np.sort(proba)[-int(capacity * 600) - 1] if capacity < 1 else 0) + 1e-9)
+    expected = order[least][: capacity if capacity >= 1 else None]
+    # a threshold lies anywhere between two neighbouring scores, so rows there may fall on either side
+    alarm = np.flatnonzero(clf.predict(X))
+    assert len(set(alarm) ^ set(expected)) <= 2
+    assert set(alarm) <= set(order[: max(len(alarm), 1)])
+    if capacity >= 1:
+        assert len(alarm) == min(capacity, (p > clf.threshold_).sum())
+    else:
+        assert set(alarm) == set(np.flatnonzero(p > clf.threshold_))
+
+
+@given(st.integers(1, 12), st.integers(0, 99))
+def test_of_several_classes_the_costs_and_the_capacity_both_hold(capacity, seed):
+    """Row by row: the class of the largest weighted probability, without the positive one beyond the capacity."""
+    rng = np.random.default_rng(seed)
+    proba, offsets = rng.dirichlet(np.ones(3), 12), rng.normal(size=3)
+    decided = decide_by_alarms(proba, Rule(offsets=offsets, positive=1, capacity=capacity))
+    weighted = proba * np.exp(offsets)
+    wanted = [i for i in range(12) if max(range(3), key=lambda k: weighted[i, k]) == 1]
+    alarms = sorted(wanted, key=lambda i: -proba[i, 1])[:capacity]
+    expected = [1 if i in alarms else 0 if weighted[i, 0] >= weighted[i, 2] else 2 for i in range(12)]
+    assert decided.tolist() == expected
 
 
 @pytest.mark.parametrize(("floor", "value"), [("min_recall", 0.7), ("min_precision", 0.4)])
@@ -168,7 +208,8 @@ def test_predictions_that_exist_already_are_used(rows):
     X, codes = rows
     proba = cross_val_predict(LogisticRegression(), X, codes, cv=5, method="predict_proba")
     model = LogisticRegression().fit(X, codes)
-    for terms in (Terms(cost={"miss": 5, "alarm": 1}), Terms(capacity=0.2), Terms(capacity=7)):
+    both = Terms(cost={"miss": 5, "alarm": 1}, capacity=0.1)
+    for terms in (Terms(cost={"miss": 5, "alarm": 1}), Terms(capacity=0.2), Terms(capacity=7), both):
         aim = terms.aim(np.array([0, 1]), rare=1)
         adopted = aim.classifier(LogisticRegression()).tune_on(model, codes, proba)
         np.testing.assert_array_equal(
@@ -191,6 +232,7 @@ def test_an_aim_survives_json():
     for terms in (
         Terms(cost=[[0, 1, 2], [3, 0, 4], [5, 6, 0]]),
         Terms(capacity=0.02, positive="b"),
+        Terms(cost=[[0, 1, 2], [3, 0, 4], [5, 6, 0]], capacity=20),
         Terms(min_recall=0.8, min_precision=0.1),
     ):
         aim = terms.aim(labels, rare="c")
@@ -207,7 +249,7 @@ def test_an_aim_survives_json():
         ({"capacity": 0}, "capacity must be a number of rows"),
         ({"capacity": 2.5}, "capacity must be a number of rows"),
         ({"capacity": float("nan")}, "capacity must be a number of rows"),
-        ({"capacity": 5, "min_recall": 0.5}, "cannot be combined with min_recall"),
+        ({"capacity": 5, "min_recall": 0.5}, "A capacity goes with costs, not with min_recall"),
     ],
 )
 def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):

@@ -3,8 +3,6 @@
 import ast
 import importlib
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,22 @@ DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 
 
-def build(source: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def build(program):
     """Run Sphinx as `make docs` does."""
-    sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees"]
-    return subprocess.run([*sphinx, *options, source, out / "site"], capture_output=True, text=True)
+
+    def run(source: Path, out: Path, *options: str):
+        code = "import sys; from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))"
+        sphinx = ["-W", "--keep-going", "-q", "-b", "html", "-d", out / "doctrees"]
+        done = program(code, *sphinx, *options, source, out / "site")
+        done.wait(1200)
+        return done
+
+    return run
 
 
 @pytest.fixture
-def gallery(tmp_path):
+def gallery(build, tmp_path):
     """Build a site of one page and one example, with the options of ours."""
     (tmp_path / "conf.py").write_text(
         f"exec(compile(open({str(DOCS / 'conf.py')!r}).read(), 'conf.py', 'exec'))\n"
@@ -33,7 +39,7 @@ def gallery(tmp_path):
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "README.rst").write_text("Examples\n========\n")
 
-    def built(code: str, page: str = "") -> subprocess.CompletedProcess[str]:
+    def built(code: str, page: str = ""):
         (tmp_path / "index.rst").write_text(f"Start\n=====\n\n.. toctree::\n\n   gallery/index\n\n{page}\n")
         (tmp_path / "examples" / "plot_one.py").write_text(f'"""\nOne\n===\n"""\n\n{code}\n')
         return build(tmp_path, tmp_path / "out")
@@ -42,26 +48,26 @@ def gallery(tmp_path):
 
 
 @pytest.mark.timeout(1500)  # half a minute of work, on machines busy with other tests
-def test_the_site_builds_without_a_warning(tmp_path):
+def test_the_site_builds_without_a_warning(build, tmp_path):
     source = shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("gallery", "generated", "used_in"))
     done = build(source, tmp_path, "-D", "plot_gallery=0")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.errors
     assert (tmp_path / "site" / "index.html").exists()
     twins = build(source, tmp_path, "-D", "plot_gallery=0", "-b", "markdown")
-    assert twins.returncode == 0, twins.stderr
+    assert twins.code == 0, twins.errors
     assert "**alpha** (float, default=0.3)" in (tmp_path / "site/api/generated/equipoise.ReMix.md").read_text()
     assert "I have a table" in (tmp_path / "site/index.md").read_text()
 
 
 def test_a_broken_example_fails_the_build(gallery):
-    assert gallery("print(6 * 7)").returncode == 0
+    assert gallery("print(6 * 7)").code == 0
     done = gallery("raise ValueError('no such treatment')")
-    assert done.returncode != 0 and "no such treatment" in done.stdout + done.stderr
+    assert done.code != 0 and "no such treatment" in done.said + done.errors
 
 
 def test_a_reference_to_a_name_of_ours_that_is_missing_fails_the_build(gallery):
     done = gallery("print(6 * 7)", page="`equipoise.NoSuchLoss`, `predict`")
-    assert done.returncode != 0 and "equipoise.NoSuchLoss" in done.stderr and "predict" not in done.stderr
+    assert done.code != 0 and "equipoise.NoSuchLoss" in done.errors and "predict" not in done.errors
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])

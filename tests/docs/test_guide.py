@@ -3,11 +3,9 @@
 import functools
 import re
 import runpy
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -50,13 +48,13 @@ def sections(page: str) -> dict[str, str]:
     return {part.heading: script(b for b in found if b.heading in (found[0].heading, part.heading)) for part in found}
 
 
-def run(code: str, path: Path, **names: object) -> None:
-    """Run as ``python path`` would, so that workers of a loader find what they import."""
-    path.write_text(code, encoding="utf-8")
+def run(program: Callable[..., Any], code: str, path: Path, **names: object) -> None:
+    """Run as ``python path`` would."""
     if "num_workers" in code:  # forks of this process could wait forever for a lock that one of its threads held
-        done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        done = program(code)
+        assert done.wait() == 0, done.errors
         return
+    path.write_text(code, encoding="utf-8")
     try:
         runpy.run_path(str(path), names, run_name="__main__")
     except ModuleNotFoundError as error:
@@ -86,29 +84,28 @@ COMING = [
 
 
 @pytest.mark.parametrize(("page", "code"), GUIDE)
-def test_a_section_of_the_guide_runs(page, code, tmp_path, monkeypatch):
+def test_a_section_of_the_guide_runs(program, page, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # importing the package in workers is most of what they cost
-    run(code, tmp_path / f"{page}.py")
+    run(program, code, tmp_path / f"{page}.py")
 
 
 @pytest.mark.parametrize("code", README)
-def test_an_example_of_the_readme_runs_on_the_readers_data(code, problem, tmp_path):
+def test_an_example_of_the_readme_runs_on_the_readers_data(program, code, problem, tmp_path):
     X, y = problem((120, 12))
     loader = DataLoader(TensorDataset(torch.from_numpy(X).float(), torch.from_numpy(y)), batch_size=44)
     names = {"frame": pd.DataFrame(X).add_prefix("x"), "labels": y, "model": torch.nn.Linear(4, 2), "torch": torch}
-    run(code, tmp_path / "README.md.py", X=X, y=y, loader=loader, **names)
+    run(program, code, tmp_path / "README.md.py", X=X, y=y, loader=loader, **names)
 
 
 @pytest.mark.parametrize("code", COMING)
-def test_lines_beside_another_library_run(code, problem, tmp_path):
+def test_lines_beside_another_library_run(program, code, problem, tmp_path):
     X, y = problem((60, 20))
     X = X.astype("float32")
     module = functools.partial(torch.nn.Linear, 4, 2)
     names = {"frame": pd.DataFrame(X).add_prefix("x"), "labels": y, "classifier": LogisticRegression()}
     if "XGBClassifier" in code:
         names["XGBClassifier"] = pytest.importorskip("xgboost").XGBClassifier
-    run(code, tmp_path / "coming.py", X=X, y=y, Module=module, **names)
+    run(program, code, tmp_path / "coming.py", X=X, y=y, Module=module, **names)
 
 
 JOINED = """
@@ -127,18 +124,13 @@ distributed.destroy_process_group()
 """
 
 
-def test_two_processes_run_the_search_as_printed_and_find_one_augmentation(tmp_path):
+def test_two_processes_run_the_search_as_printed_and_find_one_augmentation(program, tmp_path):
     code = sections(SEARCH.read_text("utf-8"))["Augmentation of images by class"]
     optimizer = "optimizer = torch.optim.Adam(model.parameters(), lr=0.003)"
     own_batches = "torch.manual_seed(0)\nmodel = nn.Sequential("
     assert code.count(optimizer) == code.count(own_batches) == 1
     code = code.replace(own_batches, own_batches.replace("0", "rank", 1))
     code = code.replace(optimizer, f"model = DistributedDataParallel(model)\n{optimizer}")
-    (tmp_path / "lines.py").write_text(JOINED + code + COMPARED, encoding="utf-8")
-    command = [sys.executable, "lines.py"]
-    both = [subprocess.Popen([*command, str(rank), str(Path(tmp_path, "meet"))], cwd=tmp_path) for rank in (0, 1)]
-    try:
-        assert [process.wait(600) for process in both] == [0, 0]
-    finally:
-        for process in both:
-            process.kill()
+    both = [program(JOINED + code + COMPARED, rank, tmp_path / "meet", folder=tmp_path) for rank in (0, 1)]
+    for process in both:
+        assert process.wait() == 0, process.errors

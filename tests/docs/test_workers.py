@@ -6,8 +6,8 @@ could wait forever for a lock that one of its threads held.
 
 import json
 import os
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,10 +58,10 @@ def formed():
 
 
 @pytest.fixture(scope="module")
-def seen():
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def seen(program):
+    done = program(Path(__file__).read_text("utf-8"))
+    assert done.wait() == 0, done.errors
+    return json.loads(done.said)
 
 
 def differ(draws):

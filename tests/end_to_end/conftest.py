@@ -1,8 +1,5 @@
 """A table on disk as a user would bring it, and the command line as a process."""
 
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -10,8 +7,6 @@ import pandas as pd
 import pytest
 
 from equipoise.cli import main
-
-SECONDS = 200  # a generous end to a command that hangs
 
 
 @pytest.fixture(scope="session")
@@ -40,37 +35,32 @@ def fraud_csv(frame, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def equipoise():
-    """Run the command line as a process; it must never show a traceback, and ends with the tests at the latest.
+def begun(program):
+    """Begin a command in a process of its own, with no workers unless their number is given."""
 
-    Without workers, unless their number is given: importing the package is most of what each costs.
-    """
-    started = []
+    def begin(*arguments, workers=1):
+        environment = {"COLUMNS": "200", "LOKY_MAX_CPU_COUNT": str(workers)}
+        return program("from equipoise.cli import main; main()", *arguments, **environment)
 
-    def run(*arguments, code=0, start=False, output=subprocess.DEVNULL, shell_prefix="", workers=1):
-        command = [sys.executable, "-m", "equipoise.cli", *map(str, arguments)]
-        environment = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "LOKY_MAX_CPU_COUNT": str(workers)}
-        options = {"text": True, "env": os.environ | environment}
-        if start:
-            started.append(subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options))
-            return started[-1]
-        if shell_prefix:
-            command = ["bash", "-c", shell_prefix + ' exec "$@"', "bash", *command]
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, **options)
-        assert done.returncode == code, done.stderr + done.stdout
-        assert "Traceback" not in done.stderr
-        return done
+    return begin
 
-    yield run
-    for process in started:
-        process.kill()
-        process.wait()
+
+@pytest.fixture(scope="session")
+def equipoise(begun):
+    """Run a command in a process of its own; it must end as told, and never show a traceback."""
+
+    def run(*arguments, code=0):
+        process = begun(*arguments)
+        assert process.wait() == code, process.errors + process.said
+        assert "Traceback" not in process.errors
+        return process
+
+    return run
 
 
 @pytest.fixture
-def here(monkeypatch, capsys):
+def here(capsys):
     """Run the command line in this process; returns what it said, or its sentence where it is refused."""
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
 
     def run(*arguments, refused=False):
         if not refused:
@@ -109,4 +99,4 @@ def report(equipoise, fraud_csv, quick, tmp_path_factory):
     """The folder of a comparison that nothing disturbed, what it said and the seconds that it took."""
     folder, started = tmp_path_factory.mktemp("compare") / "report", time.monotonic()
     done = equipoise("compare", fraud_csv, *quick, "--out", folder)
-    return folder, done.stdout, time.monotonic() - started
+    return folder, done.said, time.monotonic() - started

@@ -4,13 +4,16 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import pytest
 
+from equipoise.classifiers.auto_time import LittleTimeWarning
+from equipoise.deadline import Deadline
 from equipoise.experiments import costs
 
-compare = import_module("equipoise.experiments.compare")
+compare, fit = map(import_module, ("equipoise.experiments.compare", "equipoise.cli.fit"))
 SMALL = ["--recipes", "none", "gbdt", "--folds", "2", "--repeats", "1", "--members", "1"]
 
 
@@ -71,22 +74,50 @@ def test_fit_has_a_time_limit_too(here, fraud_csv, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_ctrl_c_is_answered_at_once_and_tells_what_there_is(equipoise, fraud_csv, tmp_path):
+def test_ctrl_c_is_answered_at_once_and_tells_what_there_is(begun, fraud_csv, tmp_path):
     """With 2,000,000 networks to fit there is time to press it."""
     out = tmp_path / "model"
     command = "fit", fraud_csv, "--target", "is_fraud", "--recipe", "none", "--members", "2000000", "--out", out
-    process = equipoise(*command, start=True, output=subprocess.PIPE)
-    assert "Reading" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    said, errors = process.communicate()
-    assert process.returncode == 130 and said.strip() == "Stopped: no model was written." and not out.exists()
-    assert errors.strip() == "Stopping ..."
+    process = begun(*command)
+    assert "Reading" in process.first_line()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130, process.errors
+    assert process.said.partition("\n")[2].strip() == "Stopped: no model was written." and not out.exists()
+    assert process.errors.strip() == "Stopping ..."
 
 
-def test_ctrl_c_before_any_result_says_so(equipoise, fraud_csv, tmp_path):
+def test_ctrl_c_before_any_result_says_so(begun, fraud_csv, tmp_path):
     out = tmp_path / "report"
-    process = equipoise("compare", fraud_csv, "--target", "is_fraud", "--out", out, start=True, output=subprocess.PIPE)
-    assert "Reading" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate()
-    assert process.returncode == 130 and said.strip() == "Stopped before any result." and not out.exists()
+    process = begun("compare", fraud_csv, "--target", "is_fraud", "--out", out)
+    assert "Reading" in process.first_line()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130, process.errors
+    assert process.said.partition("\n")[2].strip() == "Stopped before any result." and not out.exists()
+
+
+def test_a_limit_that_makes_auto_weaker_is_told_in_minutes_as_it_was_typed():
+    now = [0.0]
+    deadline = Deadline(90.0, lambda: now[0], in_minutes=True)
+    now[0] = 30.0
+    with pytest.warns(LittleTimeWarning) as caught, fit._in_minutes(deadline):
+        warnings.warn(
+            LittleTimeWarning("2 folds", "The time limit of 1.00 s (max_time)", "Raise max_time"), stacklevel=1
+        )
+    assert [str(warning.message) for warning in caught] == [
+        "--budget of 1.5 minutes, of which reading took 30 s, allows 2 folds: the model is weaker. "
+        "Raise --budget, to 3 for instance, or give fewer rows or columns."
+    ]
+
+
+def test_predictions_of_a_folder_tell_how_far_they_are(here, fraud_csv, tmp_path):
+    parts, model = tmp_path / "parts", tmp_path / "model"
+    parts.mkdir()
+    for number in range(2):
+        (parts / f"{number}.csv").write_bytes(fraud_csv.read_bytes())
+    here("fit", fraud_csv, "--target", "is_fraud", "--recipe", "logistic", "--out", model)
+    n_rows = len(fraud_csv.read_text().splitlines()) - 1
+    one = here("predict", model, parts, "--out", tmp_path / "scored.csv").splitlines()
+    assert re.fullmatch(r"\d\d:\d\d Predicting", one[0]) and f"{2 * n_rows:,} rows" in one[-1]
+    each = here("predict", model, parts, "--out", tmp_path / "scored").splitlines()
+    stages = [line for line in each if "Predicting" in line]
+    assert stages[0].endswith("Predicting, 0 of 2") and stages[-1].endswith("Predicting, 2 of 2")

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import sqlite3
-import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -49,7 +49,7 @@ def assert_same_results(folder, undisturbed):
 
 @pytest.mark.parametrize(("n_kills", "workers"), [(2, 1), pytest.param(50, 2, marks=pytest.mark.long)])
 def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
-    report, equipoise, fraud_csv, quick, tmp_path, n_kills, workers
+    report, begun, fraud_csv, quick, tmp_path, n_kills, workers
 ):
     """Each command is killed at any moment of the time that an undisturbed one takes, until one gets through.
 
@@ -61,20 +61,18 @@ def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
     for number in itertools.count():
         folder, before = tmp_path / str(number), {}
         while True:
-            process = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True, workers=workers)
-            try:
-                process.wait(rng.uniform(0, seconds) if len(stored_when_killed) < n_kills else SECONDS)
-            except subprocess.TimeoutExpired:
+            process = begun("compare", fraud_csv, *quick, "--out", folder, workers=workers)
+            if process.wait(rng.uniform(0, seconds) if len(stored_when_killed) < n_kills else SECONDS) is None:
                 assert len(stored_when_killed) < n_kills, "The command hangs"
-                process.kill()
+                process.signal(signal.SIGKILL)
                 process.wait()
             after = stored_rows(folder)
             assert before.items() <= after.items()  # nothing that was stored is computed or written again
             before = after
-            if process.returncode != -signal.SIGKILL:
+            if process.code != -signal.SIGKILL:
                 break
             stored_when_killed.append(len(after))
-        assert process.returncode == 0
+        assert process.code == 0
         assert_same_results(folder, undisturbed)
         if len(stored_when_killed) == n_kills:
             break
@@ -92,35 +90,33 @@ def workers_of(process):
     ]
 
 
-def test_a_worker_that_is_killed_costs_nothing_but_time(report, equipoise, fraud_csv, quick, tmp_path):
+def test_a_worker_that_is_killed_costs_nothing_but_time(report, begun, fraud_csv, quick, tmp_path):
     """As the kernel does when memory runs out, among results: their pool goes, and they stay."""
     folder, undisturbed = tmp_path / "report", report[0]
-    process = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True, output=subprocess.PIPE, workers=2)
+    process = begun("compare", fraud_csv, *quick, "--out", folder, workers=2)
     while not stored_rows(folder) or not (workers := workers_of(process)):
-        assert process.poll() is None, process.communicate()
+        assert process.code is None, process.errors
         time.sleep(0.02)
     os.kill(workers[0], signal.SIGKILL)
-    said, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors and str(folder / "report.html") in said.replace("\n", "")
+    assert process.wait() == 0, process.errors
+    assert "Traceback" not in process.errors and str(folder / "report.html") in process.said.replace("\n", "")
     assert_same_results(folder, undisturbed)
 
 
-def test_two_comparisons_never_write_to_one_folder(report, equipoise, here, fraud_csv, quick, tmp_path):
+def test_two_comparisons_never_write_to_one_folder(report, begun, here, fraud_csv, quick, tmp_path):
     """The second says who holds it; stopped by Ctrl-C, the first says what is done and how to go on."""
     folder = tmp_path / "report"
-    first = equipoise("compare", fraud_csv, *quick, "--out", folder, start=True, output=subprocess.PIPE, workers=2)
+    first = begun("compare", fraud_csv, *quick, "--out", folder, workers=2)
     while not stored_rows(folder):
-        assert first.poll() is None, first.communicate()
+        assert first.code is None, first.errors
         time.sleep(0.05)
-    first.send_signal(signal.SIGSTOP)
+    first.signal(signal.SIGSTOP)
     second = here("compare", fraud_csv, *quick, "--out", folder, refused=True)
     assert f"{folder} is being written by process {first.pid}, since" in second
     os.killpg(first.pid, signal.SIGINT)  # a terminal tells the workers, too
-    first.send_signal(signal.SIGCONT)
-    said, errors = first.communicate(timeout=SECONDS)
-    assert first.returncode == 130 and "Traceback" not in errors + said
-    *_, summary, command = said.splitlines()
+    first.signal(signal.SIGCONT)
+    assert first.wait() == 130 and "Traceback" not in first.errors + first.said
+    *_, summary, command = first.said.splitlines()
     assert summary == f"Stopped: {len(stored_rows(folder))} of 12 results are in {folder}. To go on:"
     name, *arguments = shlex.split(command)
     assert name == "equipoise"
@@ -175,18 +171,15 @@ def test_a_disk_that_fills_after_the_results_costs_none_of_them(report, here, fr
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities are of Linux")
 @pytest.mark.parametrize("name", [".", "report"])
-def test_a_folder_that_is_read_only_is_said(equipoise, fraud_csv, quick, tmp_path, name):
-    """Root may write anywhere, unless it gives that up."""
-    as_others = ""
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root without setpriv can write to every folder")
-        as_others = "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps -dac_override,-dac_read_search"
+def test_a_folder_that_is_read_only_is_said(program, fraud_csv, quick, tmp_path, name):
+    """Root may write anywhere, unless it gives up what it is capable of."""
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
-    prefix = f'exec {as_others} "$@";' if as_others else ""
-    done = equipoise("compare", fraud_csv, *quick, "--out", locked / name, code=1, shell_prefix=prefix)
-    assert done.stderr.startswith("equipoise: ") and done.stderr.count("\n") == 1
-    assert str(locked) in done.stderr and "choose another" in done.stderr.lower()
+    give_up = "import ctypes; ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522), (ctypes.c_uint32 * 6)())\n"
+    command = give_up + "from equipoise.cli import main; main()"
+    done = program(command, "compare", fraud_csv, *quick, "--out", locked / name)
+    assert done.wait() == 1 and done.errors.startswith("equipoise: ") and done.errors.count("\n") == 1
+    assert str(locked) in done.errors and "choose another" in done.errors.lower()
     assert not list(locked.iterdir())

@@ -54,7 +54,6 @@ def said_by():
     def run(*arguments):
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
             patch.setattr("equipoise.recipes.images.LEAST_STEPS", 14)
-            patch.setenv("LOKY_MAX_CPU_COUNT", "1")
             main([str(argument) for argument in arguments])
         return out.getvalue()
 
@@ -76,7 +75,7 @@ def compared(said_by, shapes, tmp_path_factory):
 
 
 def test_check_tells_images_and_parts(equipoise, shapes, tmp_path):
-    said = equipoise("check", shapes, "--json", tmp_path / "found.json").stdout
+    said = equipoise("check", shapes, "--json", tmp_path / "found.json").said
     assert "52 images, 3 classes; the rare class is 'cross' with 12 images" in said
     assert "The test part, 30 images, chooses nothing; the rows are those of train." in said
     assert isinstance(json.loads((tmp_path / "found.json").read_text()), list)

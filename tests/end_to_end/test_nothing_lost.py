@@ -10,7 +10,7 @@ import pytest
 from equipoise import load
 from equipoise.experiments import Store
 
-BRIEF = ("--target", "class", "--recipes", "gbdt", "--folds", "2", "--repeats", "1")
+BRIEF = ("--target", "class", "--recipes", "logistic", "--folds", "2", "--repeats", "1")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_predict_keeps_columns_of_the_same_names(here, tmp_path):
         {"prediction": rng.normal(size=60) + (label == "yes"), "probability_yes": rng.normal(size=60), "y": label}
     )
     rows.to_csv(tmp_path / "t.csv", index=False)
-    here("fit", tmp_path / "t.csv", "--target", "y", "--recipe", "gbdt", "--out", tmp_path / "model")
+    here("fit", tmp_path / "t.csv", "--target", "y", "--recipe", "logistic", "--out", tmp_path / "model")
     said = here("predict", tmp_path / "model", tmp_path / "t.csv", "--out", tmp_path / "scored.csv")
     scored = pd.read_csv(tmp_path / "scored.csv")
     pd.testing.assert_frame_equal(scored[rows.columns], pd.read_csv(tmp_path / "t.csv"))
@@ -126,7 +126,7 @@ def test_predict_keeps_columns_of_the_same_names(here, tmp_path):
 
 def test_predict_replaces_its_own_output_only(here, table, tmp_path):
     model, scored = tmp_path / "model", tmp_path / "scored.csv"
-    here("fit", table, "--target", "class", "--recipe", "gbdt", "--out", model)
+    here("fit", table, "--target", "class", "--recipe", "logistic", "--out", model)
     for _ in range(2):
         here("predict", model, table, "--out", scored)
     before = table.read_bytes()

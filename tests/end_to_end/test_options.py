@@ -1,9 +1,14 @@
 """Every option of every command, used once; an option without a use here fails."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from equipoise import __version__
 from equipoise.cli.app import app
 
 READ = (
@@ -131,7 +136,14 @@ def test_each_use(here, model, name, line, refusal):
 def test_each_command_as_a_process(equipoise, model, name):
     """Its last use, the shortest; `test_compare` has more."""
     line, refusal = USES[name][-1]
-    assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).stderr
+    assert refusal in equipoise(*name.split(), *line.split(), code=1 if refusal else 0).errors
+
+
+def test_the_command_is_a_script_and_a_module():
+    for command in ([Path(sys.executable).with_name("equipoise")], [sys.executable, "-m", "equipoise.cli"]):
+        assert subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.strip() == __version__
+        refused = subprocess.run([*command, "predict", "nowhere"], capture_output=True, text=True)
+        assert refused.returncode == 1 and refused.stderr.startswith("equipoise: ")
 
 
 def test_names_of_recipes_may_have_commas_between_them_and_columns_are_told_to_have_none(here, fraud_csv, tmp_path):

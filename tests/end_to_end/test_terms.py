@@ -17,7 +17,7 @@ QUICK = ["--recipe", "gbdt"]
 def frame():
     rng = np.random.default_rng(0)
     fraud = rng.random(210) < 0.2
-    amount = rng.normal(size=210).round(3) + 1.0 * fraud
+    amount = rng.normal(size=210).round(3) + 3.0 * fraud
     return pd.DataFrame({"amount": amount, "age": rng.normal(size=210), "is_fraud": np.where(fraud, "yes", "no")})
 
 
@@ -52,8 +52,12 @@ def test_compare_ships_the_winner_with_the_decision(compared, here, fraud_csv, t
     np.testing.assert_array_equal(table["prediction"], by_threshold)
     assert "The decision aims at the lowest total cost" in (folder / "model" / "README.md").read_text(encoding="utf-8")
 
-    here(*compared, "--cost", "miss=1,alarm=20")  # the same comparison: nothing runs again
+    here(*compared, "--cost", "miss=1,alarm=2")  # the same comparison: nothing runs again
     assert load(folder / "model")[-1].threshold_ > model[-1].threshold_
+
+    said = here(*compared, "--cost", "miss=1,alarm=100000")  # never an alarm costs the least
+    assert "No winner is crowned. No method is usable by your terms" in " ".join(said.split())
+    assert f"{folder / 'model'} is of an earlier command, and does not decide by this one." in said
 
 
 def test_a_capacity_counts_the_rows_of_the_file(compared, here, fraud_csv, frame, tmp_path, monkeypatch):
@@ -81,9 +85,26 @@ def test_a_capacity_counts_the_rows_of_the_file(compared, here, fraud_csv, frame
     assert "Every row gets an alarm: the file, of 10 rows" in said
 
 
+def test_costs_ask_for_alarms_and_the_capacity_ends_them(compared, here, fraud_csv, tmp_path):
+    folder = compared[-1]
+    said = here(*compared, "--cost", "miss=3,alarm=1", "--capacity", "25")
+    assert "the lowest total cost (miss 3, alarm 1; positive class 'yes') with alarms for at most 25 rows" in said
+    table, _ = scored(here, folder / "model", fraud_csv, tmp_path)
+    model = load(folder / "model")
+    wanted = table["probability_yes"] > model[-1].threshold_
+    first = table["probability_yes"][wanted].nlargest(25).index
+    assert sorted(first) == np.flatnonzero(table["prediction"] == "yes").tolist() and len(first) == 25
+    few = table[~wanted].drop(columns=["prediction", "probability_yes", "probability_no"]).head(10)
+    few.to_csv(tmp_path / "few.csv", index=False)
+    none, said = scored(here, folder / "model", tmp_path / "few.csv", tmp_path)
+    assert (none["prediction"] == "no").all() and "Every row gets an alarm" not in said
+    assert "with alarms for at most 25 rows of a batch" in (folder / "model" / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("option", "check"),
     [
+        (("--capacity", "10%", "--cost", "miss=9,alarm=1"), lambda alarms, fraud: 0 < alarms.mean() < 0.22),
         (("--capacity", "10%"), lambda alarms, fraud: abs(alarms.mean() - 0.1) < 0.12),
         (("--min-recall", ".9"), lambda alarms, fraud: alarms[fraud].mean() >= 0.9),
         (("--min-precision", ".9"), lambda alarms, fraud: fraud[alarms].mean() >= 0.8),
@@ -110,6 +131,14 @@ def test_costs_of_several_classes_come_from_a_csv_file(here, tmp_path):
     here(*options, "--cost", tmp_path / "costs.csv")
     found, _ = scored(here, tmp_path / "model", tmp_path / "t.csv", tmp_path)
     assert (found["prediction"][table["y"] == "c"] == "c").mean() > 0.9
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    table_of_costs = card.partition("Costs of each true class (rows) and decided class (columns):")[2].splitlines()[2:7]
+    assert [line.strip("| ").split(" | ") for line in table_of_costs if "---" not in line] == [
+        ["true / decided", "a", "b", "c"],
+        ["a", "0", "1", "1"],
+        ["b", "1", "0", "1"],
+        ["c", "90", "90", "0"],
+    ]
     (tmp_path / "costs.csv").write_text("true,a,b\na,0,1\nb,1,0\n")
     sentence = here(*options, "--cost", tmp_path / "costs.csv", refused=True)
     assert "a row is missing for 'c'" in sentence
@@ -153,10 +182,9 @@ def test_messages_on_costs_say_how_the_file_was_read(tmp_path, text, sentence):
         (("--cost", "miss=0,alarm=1"), "'no' is the best decision for every row"),
         (("--capacity", "2.5"), "write a number of rows"),
         (("--capacity", "120%"), "write a number of rows"),
-        (("--capacity", "20", "--min-recall", ".5"), "cannot be combined with --min-recall"),
         (
-            ("--capacity", "20", "--cost", "miss=2,alarm=1"),
-            "a table, under “Alarms and costs”, of what fixed numbers of alarms",
+            ("--capacity", "20", "--min-recall", ".5"),
+            "--capacity goes with --cost and --benefit, not with --min-recall",
         ),
         (("--min-recall", "80"), "Must be above 0 and at most 1"),
         (("--positive", "maybe"), "There is no class 'maybe'"),

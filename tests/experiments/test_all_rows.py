@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from equipoise import NeuralClassifier, recipes
+from equipoise.classifiers.neural_job import NeuralJob
 from equipoise.datasets import open_table
 from equipoise.datasets.checked import checked
+from equipoise.datasets.encoded import WholeTable
 from equipoise.experiments import fit_recipe
-from equipoise.experiments.whole import fit_all_rows, fit_sampled
+from equipoise.experiments.whole import fit_all_rows
+from equipoise.training import Table, Task, fit
 
 N = 9000
+write = WholeTable.write
 QUICK = {"n_members": 2, "max_steps": 80, "random_state": 3}
 
 
@@ -66,16 +70,38 @@ def scratch(tmp_path, monkeypatch) -> Path:
     return place
 
 
-@pytest.mark.parametrize("recipe", ["remix-dataset", "none", "batch-smote", "cost", "ldam", "mubo"])
+def in_memory(recipe, table, data) -> NeuralClassifier:
+    """Train on the rows of the table, drawn by the classes of the sample, without any file."""
+    preprocessor = data.fitted_preprocessor()
+    known = table[table["label"].notna()]
+    job = recipes.classifier(recipe, **QUICK).prepare(preprocessor.transform(data.X), data.y)
+    rows, codes = preprocessor.transform(known[data.X.columns]), (known["label"] == "rare").to_numpy(dtype=np.int8)
+    everything = Table(job.inputs(rows), codes, n_classes=2)
+    classes = [task.labels() for task in job.tasks]
+    return job.finish(
+        fit([Task(everything, t.seed, t.settings, weights=t.weights, classes=c) for t, c in zip(job.tasks, classes)])
+    )
+
+
+@pytest.mark.parametrize("recipe", ["remix-dataset", "none", "batch-smote", "cost", "ldam", "over", "under"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_networks_are_those_of_the_same_rows_in_memory(table, tmp_path, scratch, recipe):
     data = sample_of(in_files(table, tmp_path / "big", "parquet"))
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), **QUICK)
     fit_all_rows(model, data)
-    known = table[table["label"].notna()]
-    in_memory = recipes.classifier(recipe, **QUICK).fit(model[0].transform(known[data.X.columns]), known["label"])
-    assert weights_of(model[-1]) == weights_of(in_memory)
+    assert weights_of(model[-1]) == weights_of(in_memory(recipe, table, data))
     assert model.classes_.tolist() == ["common", "rare"]
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_search_is_that_of_the_same_rows_in_memory(table, tmp_path, scratch):
+    data = sample_of(in_files(table, tmp_path / "big", "parquet"))
+    model = recipes.make("mubo", preprocessor=data.table_preprocessor(), **QUICK)
+    fit_all_rows(model, data)
+    known = table[table["label"].notna()]
+    whole = recipes.classifier("mubo", **QUICK).fit(model[0].transform(known[data.X.columns]), known["label"])
+    assert weights_of(model[-1]) == weights_of(whole)
     assert not list(scratch.iterdir())
 
 
@@ -87,22 +113,21 @@ def test_the_kind_of_storage_does_not_matter(table, tmp_path):
     assert np.unique(models[0].predict(table.drop(columns="label"))).tolist() == ["common", "rare"]
 
 
-def test_all_rows_are_written_once_and_the_size_is_said_before(table, tmp_path, scratch):
-    data, found = sample_of(table), {}
+def test_all_rows_are_written_once_and_the_size_is_said_before(table, tmp_path, scratch, monkeypatch):
+    data, found, draw_from = sample_of(table), {}, NeuralJob.draw_from
 
-    class Spy(NeuralClassifier):
-        def fit(self, X, y, **others):
-            found.update(X=np.array(X), y=np.asarray(y), where=os.path.realpath(X.filename), warned=len(caught))
-            return super().fit(X, y, **others)
+    def spied(job, X, codes):
+        found.update(X=np.array(X), codes=np.array(codes), where=os.path.realpath(X.filename), warned=len(caught))
+        draw_from(job, X, codes)
 
-    model = recipes.make("none", preprocessor=data.table_preprocessor())
-    model.steps[-1] = ("classifier", Spy(standardize=False, **QUICK))
+    monkeypatch.setattr(NeuralJob, "draw_from", spied)
+    model = recipes.make("none", preprocessor=data.table_preprocessor(), **QUICK)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit_all_rows(model, data)
     known = table[table["label"].notna()]
     np.testing.assert_array_equal(found["X"], model[0].transform(known[data.X.columns]))
-    np.testing.assert_array_equal(found["y"], known["label"])
+    np.testing.assert_array_equal(found["codes"], known["label"] == "rare")
     assert Path(found["where"]).is_relative_to(scratch) and not list(scratch.iterdir())
     size = found["X"].nbytes / 1e6
     assert f"all {N - 2:,} rows, for which {size:.0f} MB are written to {scratch}" in str(caught[0].message)
@@ -117,20 +142,32 @@ def test_as_many_steps_as_on_the_sample(table):
     assert model[-1].max_steps is None
 
 
-@pytest.mark.parametrize("recipe, of_all", [("augment", True), ("mubo", True), ("none", False), ("smote", False)])
+OF_ALL = {
+    "augment": True,
+    "none": True,
+    "over": True,
+    "mubo": True,
+    "smote": False,
+    "autobalance": False,
+    "gbdt": False,
+}
+
+
+@pytest.mark.parametrize("recipe, of_all", OF_ALL.items())
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_networks_whose_rows_are_drawn_by_class_train_on_all_rows_and_others_on_the_sample(table, recipe, of_all):
-    data, seen = sample_of(table), set()
+def test_networks_train_on_all_rows_unless_a_part_needs_the_same_ones(table, scratch, monkeypatch, recipe, of_all):
+    data, written = sample_of(table), []
+    monkeypatch.setattr(WholeTable, "write", lambda *given: written.append(1) or write(*given))
+    steps = {} if recipe == "gbdt" else {"n_members": 1, "max_steps": 30}
+    fit_recipe(recipe, data, random_state=0, **steps)
+    assert bool(written) is of_all
 
-    class Watched(type(recipes.classifier(recipe))):
-        def fit(self, X, y, **others):
-            seen.add(len(X))
-            return super().fit(X, y, **others)
 
-    model = recipes.make(recipe, preprocessor=data.table_preprocessor(), **QUICK)
-    model.steps[-1] = ("classifier", Watched(**model[-1].get_params(deep=False)))
-    fit_sampled(recipe, model, data)
-    assert seen == {N - 2 if of_all else len(data.y)}
+@pytest.mark.parametrize("given", [{"early_stopping": True}, {"gradient_tolerance": 1.0}])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rows_that_are_looked_at_again_are_those_of_the_sample(table, scratch, given):
+    model = fit_recipe("none", sample_of(table), n_members=1, max_steps=30, random_state=0, **given)
+    assert len(model.classes_) == 2
 
 
 def test_a_lack_of_room_is_told_before_any_work(table, monkeypatch):

@@ -24,7 +24,6 @@ def grouped(dataset):
 def brief():
     """Two folds of auto's own, few trees and no workers: the same, in less time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         patch.setattr(auto_job, "_FOLDS", 2)
         patch.setattr(auto_job, "N_TREES", 20)
         yield

@@ -21,14 +21,6 @@ from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import Readings
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_process():
-    """What workers change is tested with backends and faults; starting them is most of what these would take."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def stored(dataset, quick, tmp_path_factory):
     path = tmp_path_factory.mktemp("compare") / "results.sqlite"
@@ -332,7 +324,6 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
         "        return super().fit(X, y)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=61), "class": np.repeat(["a", "b"], [51, 10])})
     with Store(tmp_path / "r.sqlite") as store:

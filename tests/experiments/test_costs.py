@@ -23,7 +23,6 @@ def table():
 
 
 def measured(table, names, seconds, monkeypatch, a_step=1e-3):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     monkeypatch.setattr(costs, "_network_step_seconds", lambda fold, protocol, within: (a_step, []))
     protocol = Protocol(tuple(names), 3, 1, 4, 1000, random_state=0)
     folds = PreparedFolds(*table, protocol.splits, native=True)
@@ -83,8 +82,7 @@ def test_samples_have_all_classes_and_the_shares_of_the_rows():
     np.testing.assert_array_equal(costs._sample(y, 20_000), np.arange(10_000))
 
 
-def test_a_step_of_a_network_is_timed_or_bounded_below(table, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_a_step_of_a_network_is_timed_or_bounded_below(table):
     protocol = Protocol(("none",), 3, 1, 4, 1000, random_state=0)
     fold = costs.PreparedFold.of(*table, next(protocol.splits.folds(*table, 0)))
     seconds, watches = costs._network_step_seconds(fold, protocol, Deadline(600))
@@ -94,8 +92,7 @@ def test_a_step_of_a_network_is_timed_or_bounded_below(table, monkeypatch):
     assert seconds <= over.spent / 100 and not watches
 
 
-def test_recipes_that_were_timed_before_are_not_timed_again(table, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_recipes_that_were_timed_before_are_not_timed_again(table):
     protocol = Protocol(("none", "gbdt", "logistic"), 3, 1, 4, 1000, random_state=0)
     folds, timings = PreparedFolds(*table, protocol.splits, native=True), {"gbdt": 123.0}
     found = costs.measured_costs(folds, protocol, Deadline(600), lambda kind, done, total: None, timings)

@@ -42,7 +42,8 @@ def faulty_arms(dataset):
     return protocol, codes, [(arm, fold) for fold in folds for arm in arms]
 
 
-def test_a_killed_worker_and_a_lack_of_memory_cost_their_cells_alone(dataset, faulty_arms, tmp_path):
+def test_a_killed_worker_and_a_lack_of_memory_cost_their_cells_alone(dataset, faulty_arms, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
     protocol, codes, wanted = faulty_arms
     told = []
     with Store(tmp_path / "results.sqlite") as store:

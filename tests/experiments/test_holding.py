@@ -2,10 +2,7 @@
 
 import getpass
 import os
-import signal
 import stat
-import subprocess
-import sys
 import tempfile
 
 import pytest
@@ -18,17 +15,15 @@ HOLD = (
 )
 
 
-def test_a_second_run_says_who_holds_the_folder(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "held\n"
+def test_a_second_run_says_who_holds_the_folder(program, tmp_path):
+    process = program(HOLD, tmp_path)
+    assert process.first_line() == "held"
     with pytest.raises(BlockingIOError, match=rf"is being written by process {process.pid}, since 20"), held(tmp_path):
         pass
     other = tmp_path / "other"
     with held(other):  # a folder beside it is free
         pass
-    process.send_signal(signal.SIGKILL)
-    process.wait(60)
-    process.stdout.close()
+    process.kill()
     with held(tmp_path / "." / "other" / ".."):  # the same folder by another name, free again
         assert not os.listdir(tmp_path)
 

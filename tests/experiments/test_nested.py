@@ -209,8 +209,7 @@ def test_a_weight_counts_as_so_many_rows():
     pd.testing.assert_frame_equal(short, long, atol=1e-6)
 
 
-def test_a_comparison_by_time_groups_and_weights(tmp_path, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_a_comparison_by_time_groups_and_weights(tmp_path):
     _, data = in_time({"group": "who", "time": "day", "weights": "w"})
     with Store(tmp_path / "r.sqlite") as store:
         found = compare(data, store, recipes=["none", "gbdt", "easy-ensemble"], n_folds=3, n_members=1)

@@ -9,7 +9,9 @@ import pytest
 from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import open_table, split_target
 from equipoise.datasets.checked import checked
+from equipoise.decisions import Terms
 from equipoise.experiments import METRICS, Store, compare, fit_recipe, refit
+from equipoise.experiments.terms import InTerms
 
 N = 30_000
 
@@ -94,3 +96,26 @@ def test_scores_of_a_sample_are_those_of_the_whole_table(sample, table, tmp_path
     assert abs(found["sample"]["logistic"] - whole) < 0.06
     assert found["plain"]["logistic"] > whole + 0.2  # a quarter of the rows of the sample are rare
     assert abs(model.predict_proba(table[["a", "b"]])[:, 1].mean() - 0.02) < 0.006
+
+
+@pytest.mark.parametrize(
+    "terms", [Terms(cost={"miss": 20, "alarm": 1}), Terms(capacity=0.05)], ids=["cost", "capacity"]
+)
+def test_outcomes_in_your_terms_are_estimates_for_the_whole_table(sample, tmp_path, terms):
+    """Cost, alarms and what they catch, estimated on the sample, are those of the model on new rows of the table."""
+    rng = np.random.default_rng(1)
+    y = (rng.random(200_000) < 0.02).astype(int)
+    new = pd.DataFrame(rng.normal(size=(len(y), 2)) + 1.5 * y[:, None], columns=["a", "b"])
+    with Store(tmp_path / "store.sqlite") as store:
+        comparison = compare(
+            sample, store, recipes=["logistic", "under"], n_folds=3, n_repeats=1, n_members=1, budget=1e3, terms=terms
+        )
+        expected = {name: interval.mean for name, interval in InTerms(comparison, "logistic").chosen().items()}
+        model = refit(comparison, sample, "logistic")
+    alarm = model.predict(new) == 1
+    found = {"alarms": alarm.mean(), "caught": (alarm & (y == 1)).mean(), "missed": (~alarm & (y == 1)).mean()}
+    for name, value in found.items():
+        assert abs(expected[name] - 1000 * value) < 0.2 * 1000 * value
+    if terms.cost is not None:
+        cost = 20 * found["missed"] + found["alarms"] - found["caught"]
+        assert abs(expected["cost"] - 1000 * cost) < 0.15 * 1000 * cost

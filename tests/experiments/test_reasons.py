@@ -106,6 +106,10 @@ def test_importance_is_the_loss_by_permuted_cells(comparison, fold_models):
     ("terms", "lowers"),
     [
         ({"cost": {"miss": 9, "alarm": 1}}, lambda alarm, y: -1000 * np.mean(np.where(y == 1, 9 * ~alarm, alarm))),
+        (
+            {"cost": {"miss": 9, "alarm": 1}, "capacity": 20},
+            lambda alarm, y: -1000 * np.mean(np.where(y == 1, 9 * ~alarm, alarm)),
+        ),
         ({"capacity": 20}, lambda alarm, y: alarm[y == 1].mean()),
         ({"min_recall": 0.8}, lambda alarm, y: -1000 * np.mean(alarm & (y == 0))),
     ],
@@ -264,3 +268,23 @@ def test_every_feature_has_its_source(frame, native):
     names = table.get_feature_names_out()
     assert table.transform(X).shape[1] == len(sources) == len(names)
     assert all(name == source or name.startswith(f"{source}_") for name, source in zip(names, sources, strict=True))
+
+
+def test_folds_that_are_ready_from_the_comparison_tell_the_same_as_folds_made_anew(task, tmp_path):
+    """They are ready for recipes that read categories as they are, too, which the winner here does not."""
+    with Store(tmp_path / "results.sqlite") as store:
+        asked = {"recipes": ["logistic", "gbdt"], "n_folds": 3, "n_repeats": 1, "budget": 3600}
+        ready, anew = compare(task, store, **asked), Comparison(store)
+        assert ready.prepared is not None and anew.prepared is None
+        explain(ready, task, store, Deadline(3600))
+        assert ready.prepared is None and ready.reasons["importance"]
+        store.put("reasons", {})
+        explain(anew, task, store, Deadline(3600))
+        assert anew.reasons == ready.reasons
+
+
+def test_no_time_that_the_report_needs_goes_to_the_reasons(task, store):
+    told = Comparison(store)
+    told.reasons = {}
+    explain(told, task, store, Deadline(3600), to_report=3600)
+    assert "no time for it" in told.reasons["notes"][0] and not told.reasons["importance"]

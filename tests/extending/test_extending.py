@@ -1,8 +1,5 @@
 """Parts of others, from a package of their own, take part in a comparison without a change to any file of ours."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,14 +138,14 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(home):
+def report(program, home):
     """The folder of a comparison of their parts by their metric, and its output."""
-    command = [sys.executable, "-m", "equipoise.cli", "compare", "t.csv", "--target", "y", "--metric", "worst_recall"]
+    code = "import sys; sys.path.insert(0, ''); from equipoise.cli import main; main()"
     options = ["--recipes", "none", *THEIRS, "--folds", "2", "--repeats", "1", "--members", "1", "--out", "report"]
-    environment = os.environ | {"PYTHONPATH": str(home), "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
-    done = subprocess.run([*command, *options], cwd=home, env=environment, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
-    return home / "report", done.stdout + done.stderr
+    command = ["compare", "t.csv", "--target", "y", "--metric", "worst_recall", *options]
+    done = program(code, *command, folder=home, PYTHONPATH=str(home), LOKY_MAX_CPU_COUNT="1")
+    assert done.wait() == 0, done.errors
+    return home / "report", done.said + done.errors
 
 
 @pytest.fixture

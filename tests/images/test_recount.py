@@ -33,8 +33,7 @@ def judged(tmp_path_factory):
     data = image_task(read_images(root / "images"), source="made")
     path = root / "results.sqlite"
     options = {"recipes": ["none", "la"], "n_folds": FOLDS, "n_repeats": 1, "n_members": 1, "budget": 3600.0}
-    with Store(path) as store, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")  # processes would take longer to start than to train
+    with Store(path) as store:
         comparison = compare(data, store, metric="average_precision", **options)
     return comparison, path, data.y.to_numpy()
 

@@ -415,12 +415,14 @@ def test_the_command_line(table, new_rows, tmp_path):
     assert not (tmp_path / "trees.onnx").exists()
 
 
-@pytest.mark.parametrize(("capacity", "n_classes"), [(0.2, 2), (7, 2), (7, 3), (0.3, 3), (1000, 2)])
-def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_classes):
+@pytest.mark.parametrize("costly", [False, True])
+@pytest.mark.parametrize(("capacity", "n_classes"), [(0.2, 2), (7, 2), (7, 3), (0.3, 3), (1000, 2), (1000, 3)])
+def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_classes, costly):
     rng = np.random.default_rng(0)
     y = rng.integers(0, n_classes, 120)
     X = rng.normal(size=(120, 3)) + y[:, None]
-    model = CapacityClassifier(NeuralClassifier(**SMALL), capacity=capacity, positive="b", cv=2)
+    costs = np.array([[0, 1, 2], [3, 0, 1], [1, 2, 0]])[:n_classes, :n_classes] if costly else None
+    model = CapacityClassifier(NeuralClassifier(**SMALL), capacity=capacity, positive="b", costs=costs, cv=2)
     model.fit(X, np.array(["a", "b", "c"])[y])
     export_onnx(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -428,6 +430,7 @@ def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_c
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a batch no larger than the capacity
         np.testing.assert_array_equal(label, model.predict(X))
+    assert not costly or 0 < (label == "b").sum() < 120
 
 
 @pytest.fixture(scope="module", params=["score", "loss"])

@@ -62,6 +62,18 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
         assert told in text, told
 
 
+def test_costs_of_several_classes_are_a_table_and_intervals_have_two_ends(model, tmp_path):
+    costs = {"a|b": {"a|b": 0.0, "c": 2.5}, "c": {"a|b": 60.0, "c": -1.0}}
+    figures = {
+        "alarms": {"value": 66.667, "low": 66.667, "high": 66.667},
+        "cost": {"value": 9.0, "low": 8.0, "high": 11.0},
+    }
+    save(model, tmp_path / "model", about=ABOUT | {"costs": costs, "figures": figures})
+    text = card_of(tmp_path / "model")
+    assert "| true / decided | a\\|b | c |\n| --- | --- | --- |\n| a\\|b | 0 | 2.5 |\n| c | 60 | -1 |\n" in text
+    assert "| alarms | 66.67 |  |\n| cost | 9 | 8 to 11 |" in text
+
+
 def test_levels_are_named_where_values_may_be_shown(model, tmp_path):
     save(model, tmp_path / "model", about=ABOUT | {"show_values": True})
     assert "| kind | category | 0.0% | b and ä |" in card_of(tmp_path / "model")

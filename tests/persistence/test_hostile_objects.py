@@ -3,8 +3,6 @@
 import copy
 import json
 import shutil
-import subprocess
-import sys
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -251,7 +249,7 @@ CRAFTED = {
 
 
 @pytest.fixture(scope="module")
-def verdicts(fitted, rows, tmp_path_factory):
+def verdicts(fitted, rows, tmp_path_factory, program):
     """What becomes of every crafted model, in a process that a crash would end."""
     folder = tmp_path_factory.mktemp("crafted")
     for name in {name for name, _, _ in CRAFTED.values()}:
@@ -270,10 +268,9 @@ def verdicts(fitted, rows, tmp_path_factory):
         "    try: print(equipoise.load(f'{sys.argv[1]}/{number}').predict_proba(rows).shape, flush=True)\n"
         "    except ValueError as error: print('refused:', error, flush=True)\n"
     )
-    run = [sys.executable, "-c", code, folder, str(len(CRAFTED))]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(CRAFTED, done.stdout.splitlines(), strict=True))
+    done = program(code, folder, len(CRAFTED))
+    assert done.wait() == 0, done.errors[-3000:]
+    return dict(zip(CRAFTED, done.said.splitlines(), strict=True))
 
 
 def forge(model, place):
@@ -325,20 +322,19 @@ def saved_models(fitted, rows, table, tmp_path_factory):
     return folder
 
 
-def mutated(folder, seed, number):
-    run = [sys.executable, Path(__file__).with_name("mutate.py"), folder, str(seed), str(number)]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=number)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+def mutated(program, folder, seed, number):
+    done = program(Path(__file__).with_name("mutate.py").read_text("utf-8"), folder, seed, number)
+    assert done.wait(max(number, 200)) == 0, done.errors[-3000:]
+    return json.loads(done.said)
 
 
-def test_objects_changed_at_random_are_refused_or_sound(saved_models):
-    outcomes = mutated(saved_models, 0, 150)
+def test_objects_changed_at_random_are_refused_or_sound(program, saved_models):
+    outcomes = mutated(program, saved_models, 0, 150)
     assert outcomes["refused"] > 45 and outcomes["sound"] > 45
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_objects_changed_20000_times(saved_models):
-    outcomes = mutated(saved_models, 1000, 20_000)
+def test_objects_changed_20000_times(program, saved_models):
+    outcomes = mutated(program, saved_models, 1000, 20_000)
     assert outcomes["refused"] > 5000 and outcomes["sound"] > 5000

@@ -81,6 +81,23 @@ def test_it_opens_at_the_capacity_and_says_where_a_setting_is_above_it(opened, t
     assert text(driver, "above") == "This needs more alarms than the capacity that was given: 50.0 of 1,000 rows."
 
 
+def test_costs_beside_a_capacity_keep_to_it(opened, tmp_path):
+    driver, comparison = opened()
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(cost={"miss": 20, "alarm": 1}, capacity=0.05)
+        store.put("aim", terms.aim(np.array(comparison.classes), rare="1").as_dict())
+        write_explorer(Comparison(store), tmp_path / "explore.html", command=COMMAND)
+    driver.get((tmp_path / "explore.html").as_uri())
+    for miss in (260, 400):  # 4 and 100
+        move(driver, "miss", miss)
+        assert 40 < fact(driver, "alarms") <= 50 and text(driver, "above") == ""
+    assert text(driver, "command").endswith('--out demo --cost "miss=100,alarm=1" --capacity 5%')
+    codes, proba, _ = InTerms(comparison).joined()
+    first = proba[:, 1] >= np.sort(proba[:, 1])[-len(codes) // 20]
+    missed, false = (codes == 1) & ~first, (codes == 0) & first
+    assert fact(driver, "cost") == pytest.approx(1000 * (100 * missed + false).mean(), rel=0.02)
+
+
 def test_costs_and_capacity_move_the_threshold(opened):
     driver, comparison = opened()
     codes, proba, _ = InTerms(comparison).joined()

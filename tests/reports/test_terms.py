@@ -1,6 +1,7 @@
 """The page of alarms and costs: its figures are those of the stored probabilities, counted again here."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def test_costs_are_summed_as_stated(stored, tmp_path):
     read = InTerms(with_terms(stored, tmp_path, cost={"miss": 7, "alarm": 2}, benefit={"catch": 1}))
     costs = []
     for fold, rule in zip(read.folds, read.rules):
-        alarm = fold.proba[:, 1] > read.threshold(rule)
+        alarm = fold.proba[:, 1] > rule.cut(1)
         truth = fold.codes == 1
         total = 7 * (truth & ~alarm).sum() + 2 * (~truth & alarm).sum() - (truth & alarm).sum()
         costs.append(1000 * total / len(truth))
@@ -117,12 +118,17 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
     assert {n: found.value(n).mean for n in means} == pytest.approx({n: scale * v for n, v in means.items()})
     assert comparison.winner in found.near_best
     said = verdict(comparison)
-    assert said.best.startswith(f"By your terms, {called(found.best)} has the {'highest' if higher else 'lowest'} ")
+    most = {"cost": "lowest cost", "min_recall": "fewest false alarms"}.get(next(iter(terms)), "highest share caught")
+    assert said.best.startswith(f"By your terms, {called(found.best)} has the {most}")
+    for floor, outcome_of in (("min_recall", "recall"), ("min_precision", "precision")):
+        if floor in terms:
+            reached = found.read[found.best].chosen()[outcome_of].mean
+            asked = "less than the " if reached < terms[floor] else ""
+            told = rf" On held-out rows, {number(reached)} of [^(]* \(95% interval [^;]*; {asked}{terms[floor]} "
+            assert re.search(told, said.best)
     assert "Your terms aside, under has the highest G-mean at its best: " in said.advice
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
-    if "cost" in terms:
-        reaches = found.value(found.best).high >= 1400
-        assert ("Its interval reaches that of never an alarm" in said.best) is reaches
+    assert "not shown to be better" not in said.best
     page = written(comparison, tmp_path)
     assert (blind in said.best) == ("never an alarm" in page) == ("cost" in terms)
     assert 'id="by-terms"' in page
@@ -137,14 +143,14 @@ def test_of_several_classes_the_cheapest_single_answer_stands_beside_the_recipes
         comparison = Comparison(store)
     of_row = {"a": (60 * 5 + 20 * 30) / 180, "b": (100 + 20 * 3) / 180, "c": (100 + 60 * 2) / 180}
     assert min(of_row, key=of_row.get) == "b"
-    (name, cost), *rest = comparison.by_terms.blind().items()
+    (name, cost), *rest = comparison.by_terms.blind.items()
     assert not rest and name == "“b” for every row"
     by_fold = [
         np.average([[0, 1, 1], [5, 0, 2], [30, 3, 0]], axis=0, weights=f.test_counts)[1] * 1000
         for f in comparison.folds.values()
     ]
-    assert cost.mean == pytest.approx(np.mean(by_fold)) == pytest.approx(1000 * of_row["b"], abs=20)
-    assert f"; “b” for every row: {number(cost.mean, 1)}." in verdict(comparison).best
+    assert cost.mean() == pytest.approx(np.mean(by_fold)) == pytest.approx(1000 * of_row["b"], abs=20)
+    assert f"; “b” for every row: {number(cost.mean(), 1)}." in verdict(comparison).best
     assert written(comparison, tmp_path).count(">“b” for every row<") == 2  # outcomes, and recipes by these terms
     assert "“b” for every row" in terms_data(comparison)["outcomes"]
     page = written(comparison, tmp_path)
@@ -158,6 +164,137 @@ def test_of_several_classes_the_cheapest_single_answer_stands_beside_the_recipes
     assert total / 180 * 1000 == pytest.approx(
         comparison.by_terms.read[comparison.winner].chosen()["cost"].mean, rel=0.05
     )
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("no", "yes"), ("ok", "fraud"), ("z", "a")])
+@pytest.mark.parametrize("capacity", [9, 0.12])
+def test_costs_and_a_capacity_are_counted_together(stored, tmp_path, labels, capacity):
+    """The cheapest alarms of the other folds, but no more than the capacity: sorted and summed here."""
+    codes_of = np.argsort(np.argsort(labels))  # the rare class is the second given, wherever it is sorted to
+    comparison = stored(
+        np.array(COUNTS)[np.argsort(labels)].tolist(), ("none", "under"), labels=sorted(labels), n_folds=4
+    )
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(cost={"miss": 9, "alarm": 1}, capacity=capacity)
+        store.put("aim", terms.aim(np.array(comparison.classes), rare=labels[1]).as_dict())
+        comparison = Comparison(store)
+    p, means, n_alarms = codes_of[1], {}, {}
+    for name in comparison.recipes:
+        read, costs, alarms = InTerms(comparison, name), [], []
+        for fold in read.folds:
+            others = [f for f in read.folds if f.repeat == fold.repeat and f.fold != fold.fold]
+            scores = np.concatenate([f.proba[:, p] for f in others])
+            truth = np.concatenate([f.codes == p for f in others])
+            cuts = np.append(0, np.unique(scores))
+            cut = min(cuts, key=lambda c: 9 * (truth & (scores <= c)).sum() + (~truth & (scores > c)).sum())
+            above = scores[scores > cut].min()  # a tuned threshold lies between two scores, in the middle of their odds
+            cut = 1 / (1 + np.exp(-np.mean([np.log(x / (1 - x)) for x in (cut, above)])))
+            if capacity < 1:
+                last = int(capacity * len(scores))
+                cut = max(cut, np.sort(scores)[::-1][last - 1 : last + 1].mean())
+            order = np.argsort(-fold.proba[:, p])
+            chosen = order[fold.proba[order, p] > cut][: None if capacity < 1 else capacity]
+            alarm, true = np.isin(np.arange(len(fold.codes)), chosen), fold.codes == p
+            costs.append(1000 * (9 * (true & ~alarm) + (~true & alarm)).mean())
+            alarms.append(alarm.sum())
+        means[name], n_alarms[name] = np.mean(costs), alarms
+    found = comparison.by_terms
+    assert {name: found.value(name).mean for name in means} == pytest.approx(means, rel=0.01)
+    assert found.best == min(means, key=means.get)
+    assert capacity < 1 or max(n_alarms[found.best]) == 9
+    said, page = verdict(comparison), written(comparison, tmp_path)
+    assert "the capacity at random: " in said.best and ">the capacity at random<" in page
+    never = 9 * 60 / 300 * 1000
+    share = capacity if capacity < 1 else 9 / 75
+    guess = share * (1000 - 200) + (1 - share) * never
+    assert found.blind[found.guess].mean() == pytest.approx(min(never, guess))
+    if capacity >= 1:
+        assert "of 1,000 rows by at most 9 alarms of each 75 rows (about a test fold): " in said.best
+        assert "each test fold of about 75 rows is a batch" in re.sub(r"\s+", " ", page)
+
+
+def test_the_batch_of_a_capacity_is_told_and_counts(stored, tmp_path):
+    """The sentence names the rows of a test fold, and its figure is what so many alarms of each fold catch."""
+    comparison = with_terms(stored, tmp_path, capacity=15)
+    found = comparison.by_terms
+    caught = [
+        (fold.codes[np.argsort(-fold.proba[:, 1])[:15]] == 1).sum() / (fold.codes == 1).sum()
+        for fold in found.read[found.best].folds
+    ]
+    told = f"the highest share caught by 15 alarms of each 75 rows (about a test fold): {number(np.mean(caught))} "
+    said = verdict(comparison).best
+    assert told in said and said.endswith("as many random alarms: 0.200.")
+    assert "each test fold of about 75 rows is a batch" in re.sub(r"\s+", " ", written(comparison, tmp_path))
+
+
+def test_a_capacity_that_holds_a_whole_fold_ranks_nothing(stored, tmp_path):
+    comparison = with_terms(stored, tmp_path, capacity=200)
+    assert not comparison.obstacle
+    assert "The capacity holds every row of a test fold, so it cannot rank recipes here" in verdict(comparison).best
+
+
+NOTHING_LEARNED = {"skill": dict.fromkeys(("none", "under"), 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "terms", "said"),
+    [
+        ((240, 60), {"cost": {"miss": 9, "alarm": 1}}, "cost of 1,000 rows is .* that of an alarm for every row"),
+        ((240, 60), {"cost": {"miss": 9, "alarm": 1}, "capacity": 15}, ".* that of the capacity at random"),
+        ((240, 60), {"capacity": 0.2}, "share caught is 0.* that of as many random alarms"),
+        ((240, 60), {"min_recall": 0.7}, "false alarms of 1,000 rows is .* that of random alarms that find as many"),
+        (
+            (150, 100, 50),
+            {"cost": [[0, 1, 1], [5, 0, 2], [9, 3, 0]]},
+            "cost of 1,000 rows is .* that of “(1|2)”(, | or |“|1|2|”)* for every row",
+        ),
+    ],
+)
+def test_no_method_is_usable_by_terms_that_guessing_serves_as_well(stored, tmp_path, counts, terms, said):
+    """Scores are drawn without a look at the class; with terms, they decide whether there is a winner."""
+    comparison = stored(counts, ("none", "under"), n_folds=4, **NOTHING_LEARNED)
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare=comparison.classes[-1]).as_dict())
+        comparison = Comparison(store)
+    assert re.search(f"No method is usable by your terms: {said}", comparison.obstacle), comparison.obstacle
+    assert verdict(comparison).best.startswith("No winner is crowned. No method is usable by your terms")
+    written(comparison, tmp_path)
+
+
+def test_terms_crown_a_winner_where_the_metric_would_not(stored, tmp_path):
+    """A G-mean as of guessing is no obstacle where the class of the alarms is found by score."""
+    comparison = stored((150, 100, 50), ("none", "under"), n_folds=4, metric="g_mean")
+    names = comparison.classes
+    with Store(tmp_path / "results.sqlite") as store:
+        for cell in store.cells():  # the first two classes are swapped at random, the third is known well
+            codes = {(f.repeat, f.fold): f for f in store.folds()}[cell.repeat, cell.fold].test_codes
+            rng = np.random.default_rng(cell.fold)
+            logits = 3.0 * np.eye(3)[codes] * [0, 0, 1] + rng.normal(size=(len(codes), 3))
+            proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+            decided = rng.integers(0, 2, len(codes))
+            store.add([replace(cell, probabilities=proba.astype(np.float32), decided=decided)])
+        store.put("aim", Terms(capacity=0.1).aim(np.array(names), rare="2").as_dict())
+        comparison = Comparison(store)
+    assert not comparison.obstacle and comparison.by_terms.gain.low > 0
+
+
+def test_a_threshold_outside_of_those_without_a_fold_says_why(stored, tmp_path):
+    seen = set()
+    for miss in (2, 3, 5, 8, 13, 21, 34, 55):
+        comparison = stored((80, 20), ("none",), labels=("ok", "fraud"), n_folds=2, n_repeats=1)
+        with Store(tmp_path / "results.sqlite") as store:
+            terms = Terms(cost={"miss": miss, "alarm": 1})
+            store.put("aim", terms.aim(np.array(comparison.classes), rare="fraud").as_dict())
+            read = InTerms(Comparison(store))
+        chosen, low, high = (float(f"{value:.3g}") for value in read.range_of_threshold())
+        said = read.sentence()
+        assert (
+            f"'fraud' from a probability of {chosen:.3g} (tuned on all held-out rows; {low:.3g} to {high:.3g} if"
+            in said
+        )
+        assert ("so a few rows decide where it lies" in said) is not (low <= chosen <= high)
+        seen.add(low <= chosen <= high)
+    assert seen == {True, False}
 
 
 @pytest.mark.parametrize("terms", [{}, {"capacity": 0.05}, {"capacity": 15}])
@@ -249,6 +386,7 @@ def test_every_fold_lies_within_its_limits(folds, alarms, positives):
     caught = least + folds[:, 1] * (most - least)
     frame = pd.DataFrame({"alarms": raised, "caught": caught, "missed": positives - caught})
     frame["recall"], frame["precision"] = caught / positives, caught / raised
+    frame["false"] = raised - caught
     frame["lift"] = frame["precision"] * 1000 / positives
     limits = possible(frame, Interval(raised.mean(), raised.mean(), raised.mean()), 1000)
     for name, (low, high) in limits.items():

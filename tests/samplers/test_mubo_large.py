@@ -1,6 +1,5 @@
 """Tables on disk: the same search as in memory, and memory that does not grow with the table."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -26,10 +25,10 @@ def watch():
     while not done.wait(0.005):
         seen.append(megabytes())
 
-of = {"search": {"max_epochs": 1}, "score": {"max_steps": 10}}[sys.argv[3]]
-search = MUBO(selector=sys.argv[3], max_iter=2, hidden_layer_sizes=(8,), random_state=0, majority_fraction=0.001, **of)
+of = {"search": {"max_epochs": 1}, "score": {"max_steps": 10}}[sys.argv[1]]
+search = MUBO(selector=sys.argv[1], max_iter=2, hidden_layer_sizes=(8,), random_state=0, majority_fraction=0.001, **of)
 search.fit_resample(np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32), np.arange(3000) < 300)
-X, y = (np.load(path, mmap_mode="r") for path in sys.argv[1:3])
+X, y = (np.load(name, mmap_mode="r") for name in ("X.npy", "y.npy"))
 before, seen, done = megabytes(), [], threading.Event()
 watcher = threading.Thread(target=watch)
 watcher.start()
@@ -70,15 +69,21 @@ def test_a_sparse_table_gives_the_rows_that_it_gives_dense(tmp_path):
     np.testing.assert_array_equal(sparse.sample_indices_, dense.sample_indices_)
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A folder with 4 million rows, 96 MB."""
+    folder = tmp_path_factory.mktemp("large")
+    on_disk(folder, 4_000_000, 300)
+    return folder
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is what Linux tells of a process")
 @pytest.mark.parametrize("selector", ["search", "score"])
-def test_memory_does_not_grow_with_the_table(selector, tmp_path):
-    """4 million rows, 96 MB: an index of 8 bytes a row, or a sorted copy of the labels beside one, is too much."""
-    on_disk(tmp_path, 4_000_000, 300)
-    paths = [str(tmp_path / name) for name in ("X.npy", "y.npy")]
-    run = subprocess.run([sys.executable, "-c", MEASURE, *paths, selector], capture_output=True, text=True, timeout=240)
-    assert run.returncode == 0, run.stderr
-    assert float(run.stdout) < 90
+def test_memory_does_not_grow_with_the_table(program, large, selector):
+    """An index of 8 bytes a row, or a sorted copy of the labels beside one, is too much."""
+    run = program(MEASURE, selector, folder=large)
+    assert run.wait() == 0, run.errors
+    assert float(run.said) < 90
 
 
 @pytest.mark.parametrize(

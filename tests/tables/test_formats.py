@@ -218,6 +218,18 @@ def test_columns_that_do_not_have_the_decimal_mark_asked_for_are_named():
     assert "Numbers are written 1234,5 in 'comma'." in data.notes
 
 
+def test_weights_are_read_as_the_options_say_or_name_the_one_that_hinders():
+    weights = ["1,5", "2,25"] * 30
+    frame = pd.DataFrame({"w": weights, "x": np.random.default_rng(0).normal(size=60), "y": np.arange(60) % 3})
+    data = checked(split_target(frame, "y", weights="w", preprocessor=TablePreprocessor(decimal=",")))
+    assert "Numbers are written 1234,5 in 'w'." in data.notes
+    assert not any("No column needs" in note for note in data.notes)
+    assert data.weights.mean() == pytest.approx(1) and data.weights[1] / data.weights[0] == pytest.approx(1.5)
+    said = "'w' must hold weights: correct or remove the option. .* written 1234,5, not as --decimal . would have them"
+    with pytest.raises(ValueError, match=said):
+        split_target(frame, "y", weights="w", preprocessor=TablePreprocessor(decimal="."))
+
+
 def test_plain_dates_and_times_are_told_too():
     days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
     frame = pd.DataFrame({"day": days, "x": np.random.default_rng(0).normal(size=60), "y": np.arange(60) % 3})

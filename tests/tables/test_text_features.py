@@ -153,3 +153,17 @@ def test_onnx_refuses_text_in_words(table, tmp_path):
     model = recipes.make("none", max_steps=5, random_state=0).fit(table.drop(columns="y"), table["y"])
     with pytest.raises(ValueError, match="the model reads 'message': fit without"):
         onnx_export.export_onnx(model, tmp_path / "model.onnx")
+
+
+def test_numbers_depend_on_the_texts_fitted_on_and_on_none_that_were_counted_before():
+    """N-grams of a text are counted once for all folds; weights and directions are those of each fit."""
+    rng = np.random.default_rng(0)
+    words = np.array(["late", "paid", "twice", "refund", "card", "lost", "again", "never"])
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(60)]
+    first = TextFeatures(n_components=5).fit(texts[:40])
+    alone = first.transform(texts)
+    for rows in (texts[20:], texts, texts[::-1]):
+        TextFeatures(n_components=5).fit(rows)
+    again = TextFeatures(n_components=5).fit(texts[:40])
+    np.testing.assert_array_equal(again.transform(texts), alone)
+    np.testing.assert_array_equal(first.transform(["late", "a text never seen", *texts])[2:], alone)

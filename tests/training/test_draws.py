@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise import BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise import BalancedBatchSampler, BatchSMOTE, MixUp, RebalancedMixup, ReMix
+from equipoise.batches.by_class import RowsByClass
 from equipoise.batches.mixture import Mixture
-from equipoise.training import Settings
+from equipoise.training import Settings, Table, Task
 from equipoise.training.draws import _AHEAD, Block, DropoutMasks, RowDraws, block_lengths
 
 
@@ -223,3 +224,42 @@ def test_masks_after_neighbours_left():
     stack.keep_replicas([2])
     for many, one in zip(stack.block(200), alone.block(200)):  # from the long mask of before, and from new ones
         assert all(torch.equal(a, b) for a, b in zip(many, one))
+
+
+CODES = (np.random.default_rng(0).random(4000) < 0.05).astype(np.int8)
+OF_ALL = RowsByClass(CODES, np.arange(2), np.bincount(CODES), start=1000)
+
+
+@pytest.mark.parametrize("transform", [None, MixUp(alpha=0.5), BatchSMOTE()], ids=repr)
+@pytest.mark.parametrize("sampler", [None, BalancedBatchSampler])
+def test_rows_drawn_by_class_have_the_classes_of_the_training_rows(transform, sampler):
+    labels = (torch.arange(60) % 3 == 0).to(torch.int8)
+    fixed = RowDraws(torch.arange(60), labels, None, 20, None, seeded(), sampler).block(9)
+    drawn = RowDraws(OF_ALL, labels, None, 20, transform, seeded(), sampler).block(9)
+    of_class = torch.from_numpy(CODES)[drawn.rows - 1000]
+    if drawn.mixture is None:  # a mixture lists the first rows of its pairs, in its own order
+        assert torch.equal(of_class, labels[fixed.rows])
+    else:
+        in_batch = drawn.rows.sort().values
+        assert torch.equal(in_batch, drawn.mixture.first.sort().values)
+        assert torch.equal(in_batch, drawn.mixture.second.sort().values)
+        assert torch.equal(of_class.sort().values, labels[fixed.rows].sort().values)
+
+
+def test_every_row_of_a_class_is_drawn_equally_often():
+    labels = torch.tensor([0, 0, 1, 1], dtype=torch.int8)
+    rows = RowDraws(OF_ALL, labels, None, 400, None, seeded()).block(1000).rows.flatten() - 1000
+    seen = np.bincount(rows.numpy(), minlength=len(CODES))
+    for code in (0, 1):
+        of_class = seen[code == CODES]
+        assert of_class.sum() == 200_000
+        expected = 200_000 / len(of_class)
+        chi2 = ((of_class - expected) ** 2 / expected).sum()
+        assert abs(chi2 - len(of_class)) < 5 * np.sqrt(2 * len(of_class))
+
+
+def test_rows_drawn_by_class_need_no_same_rows():
+    table = Table(np.zeros((4, 2)), np.array([0, 0, 1, 1]), n_classes=2)
+    with pytest.raises(ValueError, match="leave out rows, made, early_stopping"):
+        Task(table, 0, rows=np.array([0, 1]), classes=np.array([0, 1]))
+    assert Task(table, 0, classes=np.array([0, 1, 1])).n_rows == 3

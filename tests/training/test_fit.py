@@ -329,6 +329,9 @@ class TestTime:
 
         cut, early = steps(2000, 1000.0), steps(2000, 1000.0, whole=True)
         assert cut[1] == early[1] == "max_time" and 0.3 * cut[0] < early[0] < 0.5 * cut[0]
+        a_little_late = round(1.05 * cut[0])
+        assert steps(a_little_late, 1000.0)[0] < a_little_late
+        assert steps(a_little_late, 1000.0, whole=True) == (a_little_late, "max_steps")
         assert steps(100, 1000.0, whole=True) == (100, "max_steps")
 
     def test_a_run_cut_short_keeps_the_best_weights(self, table):

@@ -30,6 +30,7 @@ _PAGES = {
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-causes": "autobalance.causes:causes",
     "autobalance-augmentation": "augmentation.study:augmentation",
     "autobalance-longtail": "augmentation.longtail:longtail",
     "together": "together.study:together",

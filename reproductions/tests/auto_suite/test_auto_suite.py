@@ -3,9 +3,6 @@
 LightGBM, XGBoost and CatBoost bring an OpenMP of their own each: a process of its own fits with them.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +58,10 @@ def table(name):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
+def out(program, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quick")
-    command = [sys.executable, "-c", QUICK_RUN, str(Path(__file__).parent), str(folder)]
-    one_core = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=os.environ | one_core)
-    assert done.returncode == 0, done.stderr
+    done = program(QUICK_RUN, Path(__file__).parent, folder, LOKY_MAX_CPU_COUNT="1")
+    assert done.wait() == 0, done.errors
     return folder
 
 

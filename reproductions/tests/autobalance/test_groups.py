@@ -22,11 +22,9 @@ SHOWN = [arm for arm in GROUPS if arm.name in ("none", "cells", blend(0.5))]
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("groups"), people(1000)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
-        effort = Effort(n_folds=2, n_members=1, most_steps=120)
-        ungrouped = partial(StratifiedFolds, grouped=False)
-        Study({"adult": lambda: data}, SHOWN, effort, splits=ungrouped, stacked=False).run(folder)
+    effort = Effort(n_folds=2, n_members=1, most_steps=120)
+    ungrouped = partial(StratifiedFolds, grouped=False)
+    Study({"adult": lambda: data}, SHOWN, effort, splits=ungrouped, stacked=False).run(folder)
     return folder / "adult.sqlite", data.groups
 
 

@@ -74,7 +74,6 @@ def stored(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "fashion_mnist", clothes)
         patch.setattr(images, "IMAGES", SHOWN)
-        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
         images.run_images(folder, BRIEF, lambda *progress: told.append(progress))
         patch.setattr(engine, "fit_cells", None)  # nothing is left to fit
         images.run_images(folder, BRIEF, lambda *progress: None)

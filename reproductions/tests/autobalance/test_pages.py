@@ -1,11 +1,12 @@
-"""The three pages as they are typed, on stand-ins; what was run is not run again."""
+"""The pages as they are typed, on stand-ins; what was run is not run again."""
 
 import pytest
 
 from equipoise.cli import main
-from equipoise_reproductions.autobalance import study
+from equipoise_reproductions.autobalance import causes, study
 from equipoise_reproductions.autobalance.adult import adult
 from equipoise_reproductions.autobalance.arms import GROUPS, IMAGES, TABLES
+from equipoise_reproductions.autobalance.tails import SETS
 
 
 @pytest.fixture
@@ -40,6 +41,16 @@ def test_images(reproduce, tmp_path, capsys, nothing_is_left_to_fit):
     assert (tmp_path / "image-classes.csv").read_text().count("\n") == 1 + 20 * len(IMAGES)
     nothing_is_left_to_fit()
     assert reproduce("autobalance-images").html == page.html
+
+
+def test_causes(reproduce, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(causes, "SOURCES", {"optdigits": SETS["optdigits"]})
+    monkeypatch.setattr(causes, "QUICK", causes.Effort(n_seeds=1, n_steps=24))
+    page = reproduce("autobalance-causes")
+    assert all(title in page.text for title in (*causes.ARMS.values(), *causes.CAUSES))
+    assert "beats LA with a tuned tau, over 1 sources." in page.text
+    monkeypatch.setattr(causes, "scores", None)  # nothing is run again
+    assert reproduce("autobalance-causes").html == page.html
 
 
 def test_adult_names_its_files(tmp_path):

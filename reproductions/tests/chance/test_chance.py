@@ -48,8 +48,7 @@ def run(dataset, folder, most_rows, names=None, **effort):
         return {cell.key: cell for cell in store.cells()}, {fold.fold: fold for fold in store.folds()}
 
 
-def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, monkeypatch, nothing_is_left_to_fit):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, nothing_is_left_to_fit):
     options = {"most_rows": 1000, "names": (*RECIPES, "cost-stopped", "mubo-printed"), "n_members": 2}
     first, folds = run(dataset, tmp_path, **options)
     assert len(first) == 2 * (len(RECIPES) + 2) and all(cell.error is None for cell in first.values())
@@ -62,8 +61,7 @@ def test_a_set_is_run_once_and_scored_from_what_is_stored(dataset, tmp_path, mon
     assert found.loc["mubo-printed", "g_mean"] == pytest.approx(expected)
 
 
-def test_large_sets_are_left_to_the_recipes(dataset, tmp_path, monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+def test_large_sets_are_left_to_the_recipes(dataset, tmp_path):
     cells, _ = run(dataset, tmp_path, most_rows=100, n_members=1)
     assert {arm for arm, _, _ in cells} == set(RECIPES)
 

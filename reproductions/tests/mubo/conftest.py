@@ -55,7 +55,6 @@ def stand_ins(monkeypatch):
 
     def use(sources: Iterable[Source] = STAND_INS[:3], effort: Effort = BRIEF) -> list[Source]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
-        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
         monkeypatch.setattr(searches, "HIDDEN", (16, 8))
         monkeypatch.setattr(study, "QUICK", effort)
         return list(sources)

@@ -57,7 +57,6 @@ def stand_ins(monkeypatch):
     def use(sources: Iterable[Source] = STAND_INS, effort: Effort = BRIEF) -> tuple[list[Source], Effort]:
         monkeypatch.setattr(protocol, "SOURCES", tuple(sources))
         monkeypatch.setattr(rows.datasets, "load", stand_in)
-        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
         monkeypatch.setattr(study, "QUICK", effort)
         return list(sources), effort
 

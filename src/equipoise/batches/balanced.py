@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from equipoise.batches.by_class import RowsByClass
+
 _DRAWN = 1 << 18  # numbers drawn at once, about: two megabytes
 
 
@@ -133,14 +135,8 @@ class BalancedBatchSampler(Sampler[list[int]]):
         self.batch_size, self.rank, self.num_replicas = int(batch_size), int(rank), int(num_replicas)
         self.epoch = 0
         self._n_rows = len(labels)
-        self._counts = torch.from_numpy(counts)
-        self._largest = int(counts.argmax())
-        others = np.flatnonzero(labels != classes[self._largest])
-        self._order = torch.from_numpy(others[np.argsort(labels[others], kind="stable")])
-        self._before = torch.from_numpy(others - np.arange(len(others)))  # rows of the largest class before each
-        ordered = self._counts.clone()
-        ordered[self._largest] = 0
-        self._starts = ordered.cumsum(0) - ordered
+        self._of_class = RowsByClass(labels, classes, counts)
+        self._counts = self._of_class.counts
         self._seed = int(torch.randint(1 << 62, (), generator=generator))
 
     def set_epoch(self, epoch: int) -> None:
@@ -165,15 +161,8 @@ class BalancedBatchSampler(Sampler[list[int]]):
             chance = torch.rand(shape, dtype=torch.float64, generator=generator)
             lottery, share = chance.split([n_chances, self.batch_size], dim=1)
             of_class = self._classes(lottery)
-            rows = self._rows(of_class, (share * self._counts[of_class]).long())
+            rows = self._of_class.drawn(of_class, share)
             yield rows[(self.rank - start) % self.num_replicas :: self.num_replicas]
-
-    def _rows(self, of_class: Tensor, number: Tensor) -> Tensor:
-        """Return the position of each row, given its class and its number within the class."""
-        rows = number + torch.searchsorted(self._before, number, right=True)  # as if all were of the largest class
-        others = of_class != self._largest
-        rows[others] = self._order[self._starts[of_class[others]] + number[others]]
-        return rows
 
     def _class_chances(self) -> int:
         """Return how many random numbers `_classes` takes for a batch."""

@@ -202,4 +202,4 @@ class InnerPoint:
     @torch.enable_grad()
     def _mean(self, of_batch: Callable[[Batch], Tensor]) -> Tensor:
         """Sums over replicas keep derivatives apart, as no loss depends on the weights of another replica."""
-        return self._summed(reduce(torch.add, map(of_batch, self.batches))) / self._n_rows
+        return self._summed(reduce(torch.add, map(of_batch, self.batches))).div_(self._n_rows)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise.classifiers.auto_job import AutoJob
 from equipoise.classifiers.auto_members import Kind, Member, answers
 from equipoise.classifiers.jobs import JobClassifier
+from equipoise.datasets.opened import OpenTable
 from equipoise.decisions import decide
 from equipoise.decisions.costs import Costs, cost_matrix
 from equipoise.decisions.held_out import HeldOutAnswers
@@ -177,12 +178,12 @@ class AutoClassifier(JobClassifier):
     def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return self.pool_.proba(self.member_probabilities(rows))
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike | OpenTable) -> NDArray[Any]:
         """Predict labels by the rule of `decision`.
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features)
+        X : array-like of shape (n, n_features), or OpenTable
 
         Returns
         -------

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.containers import as_array, check_labelled, check_one_kind
+from equipoise.datasets.opened import OpenTable
 from equipoise.describing import Description
 from equipoise.text import counted
 
@@ -57,6 +58,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any], Codes]:
         """Return training rows and class codes; set `classes_` and the attributes of features."""
+        if isinstance(X, OpenTable):
+            raise TypeError(
+                f"{type(self).__name__} reads rows in memory, not an open table: give it the rows of its "
+                "sample(target), or use equipoise.experiments.fit_recipe."
+            )
         known = _as_stored(y)
         if known is None:
             check_labelled(y)
@@ -70,12 +76,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y needs two or more classes, but holds one class only: {self.classes_.tolist()[0]!r}.")
         return rows, codes
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike | OpenTable) -> NDArray[np.float64]:
         """Probabilities of the classes.
 
         Parameters
         ----------
-        X : array-like of shape (n, *features)
+        X : array-like of shape (n, *features), or OpenTable
+            Of an open table, the columns of the fit are read block by block.
 
         Returns
         -------
@@ -83,6 +90,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
+        if isinstance(X, OpenTable):
+            blocks = X.blocks(getattr(self, "feature_names_in_", None))
+            return np.concatenate([self.predict_proba(X.typed(block)) for block in blocks])
         X = as_array(X)
         self._check_shape(X)
         rows: Any = validate_data(self, X, reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
@@ -112,12 +122,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """Probabilities (n, n_classes) of checked rows."""
         raise NotImplementedError
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike | OpenTable) -> NDArray[Any]:
         """Most probable label of each row.
 
         Parameters
         ----------
-        X : array-like of shape (n, *features)
+        X : array-like of shape (n, *features), or OpenTable
 
         Returns
         -------

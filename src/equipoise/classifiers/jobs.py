@@ -37,6 +37,10 @@ class FitJob(ABC, Generic[C]):
         self._take(networks)
         return self._classifier.become(self._draft)
 
+    def train(self, max_time: float | None = None) -> C:
+        """Train the networks, within a limit in seconds if one is given, and fit the classifier with them."""
+        return self.finish(fit(self.tasks, max_time=max_time, on_progress=self.on_steps))
+
     def on_steps(self, done: int, total: int) -> None:
         """Read the numbers of network steps done and in all, now and then."""
 
@@ -91,7 +95,7 @@ class JobClassifier(NetworkClassifier):
         started = time.monotonic()
         job = self.prepare(X, y, sample_weight, groups, dependence)
         left = None if self.max_time is None else max(0.0, self.max_time - (time.monotonic() - started))
-        return job.finish(fit(job.tasks, max_time=left, on_progress=job.on_steps))
+        return job.train(left)
 
     @fit_context(prefer_skip_nested_validation=True)
     def prepare(

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
 from equipoise.bilevel.history import long_frame
+from equipoise.classifiers.all_rows import fit_open_table
 from equipoise.classifiers.base import LEAST_STEPS
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.classifiers.neural_job import NeuralJob, holds_bytes
 from equipoise.classifiers.scores import SCORES
 from equipoise.classifiers.views import VIEWS, views
+from equipoise.datasets.opened import OpenTable
+from equipoise.dependence import Dependence
 from equipoise.describing import has_trait, name_of
 from equipoise.losses import Loss
 from equipoise.networks.images import network_names
@@ -282,6 +285,59 @@ class NeuralClassifier(JobClassifier):
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike | OpenTable,
+        y: ArrayLike | str,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        dependence: Dependence | None = None,
+    ) -> Self:
+        """Train the networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features), or OpenTable
+            An open table (`equipoise.datasets.open_table`) larger than its sample trains from a temporary file of its
+            numbers, as it would from memory, except that scales and codes of features are those of the sample. Set
+            ``max_steps``: ``max_epochs`` passes over millions of rows take days. Its columns must be numbers.
+        y : array-like of shape (n,), or str
+            Labels of two or more classes; of an open table, their column.
+        sample_weight : array-like of shape (n,), default=None
+        groups : array-like of shape (n,), default=None
+            Each has its own parameters with `AutoBalance`.
+        dependence : Dependence, default=None
+            Groups and times of the rows, for rows that are held out: for early stopping, and for a loss search.
+
+        Returns
+        -------
+        NeuralClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If rows, labels or parameters are invalid, a large open table meets a part that needs all rows in memory,
+            or training diverged.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from equipoise import BalancedBatchSampler, NeuralClassifier
+        >>> from equipoise.datasets import open_table
+        >>> frame = pd.DataFrame({"size": range(900), "rare": [i % 30 == 0 for i in range(900)]})
+        >>> clf = NeuralClassifier(batch_sampler=BalancedBatchSampler, max_steps=50, random_state=0)
+        >>> clf.fit(open_table(frame), "rare").predict_proba(open_table(frame)).shape
+        (900, 2)
+        """
+        if not isinstance(X, OpenTable):
+            return super().fit(X, y, sample_weight, groups, dependence)
+        if any(each is not None for each in (sample_weight, groups, dependence)):
+            raise ValueError("sample_weight, groups and dependence are of rows in memory: leave them out.")
+        if not isinstance(y, str):
+            raise TypeError(f"The rows are in an open table, so y must name their column of labels, but y={y!r}.")
+        return fit_open_table(self, X, y)
 
     def planned_steps(self, n_rows: int) -> int:
         """Return the gradient steps of each member on ``n_rows`` rows, without early stopping."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils.validation import validate_data
 from torch import nn
 
 from equipoise.batches.transform import MixingTransform
@@ -76,6 +77,20 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         _refuse_changed_codes(draft)
         self.tasks = [_task(draft, table, weights, dependence, settings, int(seed)) for seed in seeds]
 
+    def inputs(self, X: ArrayLike) -> NDArray[Any]:
+        """Return further rows as the networks read them."""
+        rows: Any = validate_data(self._draft, X, reset=False, dtype=list(self._draft._dtypes))
+        return rows.astype(np.int64) if self._draft.reads_integers_ else self._draft.inputs(rows)
+
+    def draw_from(self, X: NDArray[Any], codes: Codes) -> None:
+        """Train on all rows of the table that the rows given are a sample by class of.
+
+        Each time that a row comes up, another row of its class is drawn in its place; epochs, class counts and class
+        weights stay those of the sample. ``X`` are `inputs` of all rows, ``codes`` their classes.
+        """
+        table = Table(X, codes, len(self._draft.classes_))
+        self.tasks = [replace(task, table=table, rows=None, classes=task.labels()) for task in self.tasks]
+
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft = self._draft
         draft.ensemble_ = FittedEnsemble(networks, draft.classes_, device=self.tasks[0].settings.device)
@@ -103,7 +118,7 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     own_network = not _is_perceptron(draft)
     as_given = own_network and not draft.standardize and draft.n_bins is None
     if rows.dtype.kind in "iu" and as_given and not holds_bytes(rows):
-        return Table(rows.astype(np.int64), codes, len(draft.classes_), group)
+        return Table(rows.astype(np.int64, copy=False), codes, len(draft.classes_), group)
     if holds_bytes(rows) and own_network and (draft.sampler is None or only_repeats(draft.sampler)):
         return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)

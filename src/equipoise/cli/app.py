@@ -1,6 +1,8 @@
 """The commands, and how their errors and warnings read."""
 
+import atexit
 import errno
+import gc
 import os
 import re
 import signal
@@ -25,6 +27,9 @@ from equipoise.cli.predict import predict
 from equipoise.cli.reproduce import reproduce
 
 _MISSING = "--missing-values"
+_RARELY = 100_000  # objects made before the garbage collector looks: imports make as many, and no garbage
+_PATIENT = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""Threads sleep as they wait for each other: on a busy machine they would compute little else."""
 _AS_IN_PYTHON = signal.default_int_handler
 
 app = App(
@@ -46,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib begins another one
     begin(with_process=arguments is None)
+    if arguments is None:  # the process is ours
+        for name, value in _PATIENT.items():
+            os.environ.setdefault(name, value)
+        gc.set_threshold(_RARELY)
+        atexit.register(gc.freeze)  # else its end would look through all modules
     typed = _with_hyphens(sys.argv[1:] if arguments is None else arguments)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _AS_IN_PYTHON:
         signal.signal(signal.SIGINT, _stop)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
+from equipoise import forking
 from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import (
@@ -126,12 +126,14 @@ def compare(
     terms = stated.terms()
     with stoppable(lambda: "Stopped before any result."), ProgressBars(console, deadline) as bars:
         bars.advance("reading")
+        forking.begin(*forking.OF_COMPARISONS)
 
         from equipoise import persistence
         from equipoise.cli.leaderboard import print_leaderboard
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.by_group import by_group
         from equipoise.experiments.compare import check_names
+        from equipoise.experiments.costs import Watch, seconds_to_report
         from equipoise.experiments.reasons import explain
         from equipoise.experiments.terms import InTerms
         from equipoise.machines import backend
@@ -176,19 +178,18 @@ def compare(
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
-        comparison.leaderboard  # noqa: B018 - derived once, and kept
-        explain(comparison, data, store, deadline, bars.advance)
+        with Watch() as scoring:
+            comparison.leaderboard  # noqa: B018 - derived once, and kept
+        to_report = seconds_to_report(scoring)
+        explain(comparison, data, store, deadline, bars.advance, to_report)
         groups = by_group(comparison, data.reported)
         for found in comparison.suspicions:
             say(f"Caution: {found}")
         print_leaderboard(console, comparison)
         say(f"Measured {measured(comparison)}.")
         if not comparison.obstacle:
-            bars.advance("refitting")
-            place, on_steps = out / "model", partial(bars.advance, "refitting")
-            comparison.not_saved = save_winner(
-                comparison, data, target, reading, columns, place, deadline, of_images, show_values, on_steps
-            )
+            how = deadline, of_images, show_values, to_report, bars
+            comparison.not_saved = save_winner(comparison, data, target, reading, columns, out / "model", *how)
         bars.advance("report")
         command = command_line()
         write_folder(
@@ -205,14 +206,18 @@ def compare(
             bars.advance("logging")
             log(comparison, out, command)
     if comparison.aim.decides and not comparison.obstacle:
-        say(f"Decision: {InTerms(comparison).sentence()}.")
+        say(f"Decision: {InTerms.of(comparison).sentence()}.")
     saved = not (comparison.obstacle or comparison.not_saved)
     model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
     say(f"Report: {out / 'report.html'}{model}")
+    for sentence in comparison.refitted if saved else ():
+        say(f"Caution: {sentence}")
     if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
     if comparison.obstacle:
         say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+        if (out / "model").exists():
+            say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
     elif comparison.not_saved:
         say(f"No model was saved: {comparison.not_saved}")
         sys.exit(1)

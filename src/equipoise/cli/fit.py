@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from equipoise import forking
 from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
@@ -54,8 +55,9 @@ def fit(
     ----------
     table
         csv, tsv, parquet, feather, xlsx or arff file, a folder of csv or parquet files, or images, as of `compare`.
-        Of a folder too large for memory, a sample by class trains, or all rows if the recipe draws them by class
-        (remix-dataset, augment, mubo); probabilities are those of the whole table.
+        Of a folder too large for memory, all rows train networks, which draw them by class, and a sample by class
+        trains other recipes and those that make rows or search (auto, gbdt, smote, autobalance); probabilities are
+        those of the whole table.
     target
         Column of the classes: its name, its position from 1, or -1 for the last.
     recipe
@@ -80,6 +82,8 @@ def fit(
         check_table_source(table, target, pictures)
     deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
+        if deadline is not None:  # the fit then has a process of its own
+            forking.begin(*forking.OF_COMPARISONS)
         bars.advance("reading")
         terms = stated.terms()
 
@@ -88,7 +92,8 @@ def fit(
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.classifiers.auto_job import MOST_ROWS
         from equipoise.experiments.arms import fit_parameters, without_random_rows
-        from equipoise.experiments.whole import draws_by_class, fit_sampled
+        from equipoise.experiments.one_answer import one_answer
+        from equipoise.experiments.whole import fit_sampled, trains_on_all_rows
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
@@ -131,6 +136,7 @@ def fit(
     if recipe == recipes.AUTO and data.n_rows > MOST_ROWS:
         limit = "" if deadline else " --budget 5 limits the time to 5 minutes."
         say(f"Note: auto trains on a sample by class of about {MOST_ROWS:,} of {data.n_rows:,} rows.{limit}")
+    of_all = trains_on_all_rows(model[-1], data)
     to_score = score_unlabelled and check_unlabelled(data, out.parent)
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
@@ -145,10 +151,12 @@ def fit(
             raise ValueError(
                 f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
             ) from error
+    if not terms and (caution := one_answer(model, data)):
+        say(f"Caution: {caution}")
     if (n_trained := getattr(model[-1], "n_rows_", data.n_rows)) < data.n_rows:
         say(f"Note: {called(recipe)} trained on {n_trained:,} of {counted(data.n_rows, 'row')}, sampled by class.")
     about = about_model(data, target, reading, columns, recipe, model) | terms_for_card(aim)
-    if data.class_counts is not None and draws_by_class(model[-1], data):
+    if of_all:
         about["trained_rows"] = data.n_rows
     if of_images is not None and (tested := of_images.tested(model)):
         about["tested"] = tested

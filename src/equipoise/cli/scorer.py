@@ -60,7 +60,7 @@ class Scorer:
         if proba:
             rule = decider(self.pipeline).decision_rule()
             self.decided = decide_by_alarms(np.concatenate(proba), rule)
-            if len(self.decided) <= rule.capacity:
+            if rule.offsets is None and len(self.decided) <= rule.capacity:
                 self.notes.append(
                     f"Every row gets an alarm: the file, of {counted(len(self.decided), 'row')}, is no longer than the "
                     f"capacity of the model, {counted(rule.capacity, 'row')}."

@@ -34,7 +34,7 @@ class Stated:
     benefit: str | None = None
     """Gains, in the same form."""
     capacity: str | None = None
-    """Number of rows of a batch that can be reviewed, such as 200, or their share, such as 2%."""
+    """Number of rows of a batch that can be reviewed, such as 200, or their share, such as 2%; with costs, at most."""
     min_recall: Floor = None
     """Least share of the positive class to find, such as .8."""
     min_precision: Floor = None
@@ -44,7 +44,7 @@ class Stated:
 
     def terms(self) -> "Terms":
         """Return the terms, once their forms are right."""
-        self._check_alone()
+        self._check_capacity()
         costs, benefits = (_costs(self.cost, "--cost"), _costs(self.benefit, "--benefit"))
         capacity = None if self.capacity is None else _capacity(self.capacity)
 
@@ -52,18 +52,14 @@ class Stated:
 
         return Terms(costs, benefits, capacity, self.min_recall, self.min_precision, self.positive)
 
-    def _check_alone(self) -> None:
-        """Refuse a capacity beside terms that choose the number of alarms."""
-        others = [
-            f"--{name.replace('_', '-')}"
-            for name in ("cost", "benefit", "min_recall", "min_precision")
-            if getattr(self, name) is not None
-        ]
-        if self.capacity is not None and others:
+    def _check_capacity(self) -> None:
+        """Refuse a capacity beside floors."""
+        floors = {"--min-recall": self.min_recall, "--min-precision": self.min_precision}
+        given = [option for option, floor in floors.items() if floor is not None]
+        if self.capacity is not None and given:
             raise ValueError(
-                f"--capacity decides alone, so it cannot be combined with {listed(others)}: choose one. The report of "
-                "a comparison with costs has a table, under “Alarms and costs”, of what fixed numbers of alarms catch "
-                "and cost."
+                f"--capacity goes with --cost and --benefit, not with {listed(given)}, which may ask for more alarms: "
+                "choose one. The report has a table, under “Alarms and costs”, of what fixed numbers of alarms catch."
             )
 
     @property

@@ -1,5 +1,7 @@
 """The winner's model, fitted on all rows and saved beside the report."""
 
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +9,7 @@ from equipoise.cli.fit import about_model
 from equipoise.cli.images import ImageTask
 from equipoise.cli.options import Columns, Reading
 from equipoise.deadline import Deadline
-from equipoise.progress import OnSteps
+from equipoise.progress import ProgressBars
 from equipoise.text import called
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from equipoise.experiments import Comparison
 
 _TO_SAVE = 0.02  # of the time limit, to save the model
-_TO_REPORT, _MOST_TO_REPORT = 0.1, 10.0  # of the time limit, and seconds at most, to write the report
+_LEAST = 0.05  # of the time limit, for the model
 
 
 def save_winner(
@@ -28,20 +30,24 @@ def save_winner(
     deadline: Deadline,
     of_images: ImageTask | None,
     show_values: bool,
-    on_steps: OnSteps,
+    to_report: float,
+    bars: ProgressBars,
 ) -> str:
     """Fit the winner on all rows and save it; where it cannot be fitted in time or saved, return the reason.
 
-    Time is left for the report.
+    Time is left for the report, as many seconds as it takes.
     """
     from equipoise import persistence
     from equipoise.experiments import refit
     from equipoise.reports.for_card import findings_for_card, for_card, terms_for_card
 
-    saving = _TO_SAVE * deadline.limit
-    to_come = saving + min(_TO_REPORT * deadline.limit, _MOST_TO_REPORT)
+    bars.advance("refitting")
+    told = {"on_steps": partial(bars.advance, "refitting"), "on_stage": partial(bars.tell, "refitting")}
+    seconds = max(deadline.left - to_report - _TO_SAVE * deadline.limit, _LEAST * deadline.limit)
     try:
-        model = refit(comparison, data, seconds=max(deadline.left - to_come, saving), on_steps=on_steps)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `compare` says at its end what is to be said of the model
+            model = refit(comparison, data, seconds=seconds, **told)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "

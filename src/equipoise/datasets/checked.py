@@ -78,6 +78,8 @@ def _check_style(data: Dataset, X: pd.DataFrame, preprocessor: Any) -> None:
     lost = unmet(kinds, formats, style)
     if "time" in data.roles:  # which reads as they say, or is refused
         lost = [option for option in lost if option.startswith("--dates") != data.by_date]
+    if "weights" in data.roles:  # these, too
+        lost = [option for option in lost if option.startswith("--dates")]
     others = unread([column for column in columns if column.name not in forced], kinds, style)
     if lost and others:
         raise ValueError(f"No column fits {listed(lost)}: correct or remove the option. {' '.join(others)}")

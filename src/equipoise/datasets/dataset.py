@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -117,12 +118,17 @@ class Dataset:
         """Return the unfitted preprocessing of the table."""
         return TablePreprocessor() if self.preprocessor is None else clone(self.preprocessor)
 
-    def fitted_preprocessor(self, rows: NDArray[np.int64] | slice = slice(None), **parameters: Any) -> Any:
+    @cached_property
+    def whole_preprocessor(self) -> Any:
+        """The preprocessing fitted on all rows."""
+        return self.fitted_preprocessor(slice(None))
+
+    def fitted_preprocessor(self, rows: NDArray[np.int64] | slice) -> Any:
         """Fit the preprocessing on rows, without its warnings: those of the whole table are told once."""
         weights = None if self.weights is None else self.weights[rows]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.table_preprocessor().set_params(**parameters).fit(self.X.iloc[rows], sample_weight=weights)
+            return self.table_preprocessor().fit(self.X.iloc[rows], sample_weight=weights)
 
     def introduced(self) -> list[str]:
         """Say in lines what the table is: its size, its rare class, what was noted at reading, and the findings."""

@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.tables.preprocessing import TablePreprocessor
-
 if TYPE_CHECKING:
     from equipoise.datasets.opened import OpenTable
+
+Encode = Callable[[pd.DataFrame], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,59 +28,66 @@ class WholeTable:
     labels: Mapping[Any, Any]  # what each cell of this column stands for
 
     def write(
-        self, preprocessor: TablePreprocessor, classes: NDArray[Any], n_rows: int, folder: Path
-    ) -> tuple[NDArray[np.float32], pd.Categorical]:
+        self, encode: Encode, columns: Sequence[str], classes: NDArray[Any], n_rows: int, folder: Path
+    ) -> tuple[NDArray[np.floating], pd.Categorical]:
         """Write the rows to a file, block by block, as a fitted preprocessing turns them into numbers.
 
         Returns X, a memmap (n_rows, n_features_out) whose changes stay in memory, and y. Raises ValueError if a file is
         damaged, or a cell does not read as the kind of its column; the message names its block.
         """
-        width, start = len(preprocessor.get_feature_names_out()), 0
-        codes = np.empty(n_rows, dtype=np.min_scalar_type(-len(classes)))
+        codes, start = np.empty(n_rows, dtype=np.min_scalar_type(-len(classes))), 0
         path = folder / "X"
         with path.open("wb") as file:
-            for rows, of_rows in self._encoded(preprocessor, classes):
-                codes[start : start + len(rows)] = of_rows
-                start += len(rows)
+            for rows, of_rows in self._encoded(encode, columns, classes):
+                end = start + len(rows)
+                if end <= n_rows:
+                    codes[start:end] = of_rows
                 rows.tofile(file)
+                start = end
         if start != n_rows:
             raise ValueError(
                 f"{self.table.name} had {n_rows:,} labelled rows when they were counted, and has {start:,} now: its "
                 "files must not change meanwhile."
             )
-        X = np.memmap(path, np.float32, "c", shape=(n_rows, width))
+        X = np.memmap(path, rows.dtype, "c", shape=(n_rows, rows.shape[1]))
         return X, pd.Categorical.from_codes(codes, categories=pd.Index(classes))
 
     def _encoded(
-        self, preprocessor: TablePreprocessor, classes: NDArray[Any]
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        self, encode: Encode, columns: Sequence[str], classes: NDArray[Any]
+    ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.int64]]]:
         code_of = {cell: np.searchsorted(classes, label) for cell, label in self.labels.items()}
-        features: Sequence[str] = preprocessor.feature_names_in_.tolist()
         before = 0
-        for block in self.table.blocks([*features, self.target], self.target):
-            codes = block[self.target].map(code_of)
-            known = codes.notna().to_numpy()
+        for block in self.table.blocks([*columns, self.target], self.target):
+            codes, cells = pd.factorize(block[self.target])
+            of_rows = np.array([*(code_of.get(cell, -1) for cell in cells.tolist()), -1])[codes]
+            known = of_rows >= 0
             if known.any():
                 try:
-                    rows = preprocessor.transform(block.loc[known, features])
+                    rows = encode(block.loc[known, list(columns)])
                 except ValueError as error:
                     raise ValueError(f"{error} Rows are counted from row {before:,} of {self.table.name}.") from None
-                yield np.ascontiguousarray(rows), codes[known].to_numpy(dtype=np.int64)
+                yield np.ascontiguousarray(rows), of_rows[known]
             before += len(block)
 
 
 @contextmanager
-def scratch(n_bytes: int) -> Iterator[Path]:
-    """Give a private folder for a file of a size, and remove it.
+def scratch(n_rows: int, row_bytes: int) -> Iterator[Path]:
+    """Give a private folder for a file of all rows, of which it warns, and remove it.
 
     Raises OSError if there is no such room.
     """
+    n_bytes = n_rows * row_bytes
     with tempfile.TemporaryDirectory(prefix="equipoise-") as folder:
         if (free := shutil.disk_usage(folder).free) < n_bytes:
             raise OSError(
                 f"{size_of(n_bytes)} are needed meanwhile in {tempfile.gettempdir()}, which has {size_of(free)} left: "
                 "name a folder of another disk by the environment variable TMPDIR."
             )
+        warnings.warn(
+            f"The networks train on all {n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
+            "(another place: environment variable TMPDIR) and removed at the end.",
+            stacklevel=4,
+        )
         yield Path(folder)
 
 

@@ -131,9 +131,10 @@ class OpenTable:
                 f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
                 f"column of weights, {roles['weights']!r}."
             )
+        thousands = getattr(preprocessor, "thousands", None)
         if whole + unlabelled <= most:
             frame = pd.concat(list(self.blocks(None, column)), ignore_index=True)
-            frame = self._typed(frame, column, preprocessor)
+            frame = self.typed(frame, column, thousands)
             return split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
         sizes = sizes_by_class(counts, most)
         drawn = {
@@ -144,7 +145,7 @@ class OpenTable:
         drawn_rows = self.each(_drawn, [(part, column, own) for part, own in parts if own])
         frame = pd.concat(drawn_rows, ignore_index=True)
         in_file = frame[column]
-        frame = self._typed(frame, column, preprocessor)
+        frame = self.typed(frame, column, thousands)
         data = split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)
         notes = [f"{counted(unlabelled, 'row')} without a label in {column!r} left out."] if unlabelled else []
         labels = pd.Series(labels_of(frame[column], self.name).to_numpy(), index=in_file.to_numpy())
@@ -164,8 +165,9 @@ class OpenTable:
             notes=(*notes, *data.notes),
         )
 
-    def _typed(self, frame: pd.DataFrame, target: str, preprocessor: Any) -> pd.DataFrame:
-        return typed(frame, target, getattr(preprocessor, "thousands", None)) if self.as_text else frame
+    def typed(self, frame: pd.DataFrame, target: str = "", thousands: str | None = None) -> pd.DataFrame:
+        """Turn text of a block into numbers and truth values where `read_table` would, but for the target."""
+        return typed(frame, target, thousands) if self.as_text else frame
 
 
 def _count(part: Part, column: str) -> dict[Any, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from equipoise.tables.columns import Column, read_column, spelling
 from equipoise.tables.formats import Style
-from equipoise.tables.kinds import find_kinds
+from equipoise.tables.kinds import find_kinds, unread
 from equipoise.tables.misfits import MisfitError
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.text import counted, listed
@@ -112,6 +112,8 @@ def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tupl
     cells = _read(column)
     _, formats, notes = find_kinds([cells], {cells.name: "number"}, {}, style)
     values = _numbers(column, "number", formats.get(cells.name, ""))
+    if np.isnan(values).any() and (said := unread([cells], {cells.name: "category"}, style)):
+        raise ValueError(f"Column {cells.name!r} must hold weights: correct or remove the option. {' '.join(said)}")
     _refuse(column, "a weight of 0 or more", rows, ~(values >= 0))
     if not values.any():
         raise ValueError(f"All weights in column {cells.name!r} are zero; some must be positive.")

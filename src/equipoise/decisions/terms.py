@@ -21,6 +21,8 @@ from equipoise.describing import Rule
 from equipoise.metrics import Floats, Indices
 from equipoise.text import listed, percent
 
+FLOORS = ("min_recall", "min_precision")
+
 OUTCOMES = ("miss", "alarm", "catch", "pass")
 """Of a positive row without and a negative row with an alarm; of a positive with and a negative without one."""
 
@@ -38,7 +40,8 @@ class Terms:
     benefit : dict, DataFrame or array-like of shape (K, K), optional
         The same with gains, which count as negative costs.
     capacity : int or float, optional
-        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of all rows.
+        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of all rows. With costs, alarms
+        are at most as many.
     min_recall, min_precision : float, optional
         Floors in (0, 1], for the positive class.
     positive : label, optional
@@ -47,7 +50,7 @@ class Terms:
     Raises
     ------
     ValueError
-        If a number is out of range, or a capacity stands beside other terms.
+        If a number is out of range, or a capacity stands beside a floor.
 
     Examples
     --------
@@ -79,9 +82,8 @@ class Terms:
             raise ValueError(
                 f"capacity must be a number of rows, 1 or more, or a share within 0 and 1, got {self.capacity!r}."
             )
-        others = [name for name in _DECIDING if name != "capacity" and getattr(self, name) is not None]
-        if others:
-            raise ValueError(f"A capacity decides alone, so it cannot be combined with {listed(others)}: choose one.")
+        if floors := [name for name in FLOORS if getattr(self, name) is not None]:
+            raise ValueError(f"A capacity goes with costs, not with {listed(floors)}: choose one.")
 
     def __bool__(self) -> bool:
         """Whether there are any, beside the positive class."""
@@ -115,7 +117,7 @@ class Terms:
         return Aim(labels, code, costs, self.capacity, self.min_recall, self.min_precision)
 
 
-_DECIDING = ("cost", "benefit", "capacity", "min_recall", "min_precision")
+_DECIDING = ("cost", "benefit", "capacity", *FLOORS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +153,7 @@ class Aim:
         """Return an unfitted classifier that decides so; further parameters are ``cv`` and ``n_jobs``."""
         label = self.labels.tolist()[self.positive]
         if self.capacity is not None:
-            return CapacityClassifier(estimator, capacity=self.capacity, positive=label, **parameters)
+            return CapacityClassifier(estimator, capacity=self.capacity, positive=label, costs=self.costs, **parameters)
         floors = (None if floor is None else {label: floor} for floor in (self.min_recall, self.min_precision))
         parameters |= dict(zip(("min_recall", "min_precision"), floors))
         return TunedThresholdsClassifier(estimator, metric=self.tuned_costs(), **parameters)
@@ -173,14 +175,18 @@ class Aim:
 
     def rule(self, codes: Indices, proba: Floats, weights: Floats | None = None) -> Rule:
         """Return the rule that is best on rows ``(n,)`` with probabilities ``(n, K)``, which the model has not seen."""
-        if self.capacity is not None:
-            if self.capacity >= 1:
-                return Rule(positive=self.positive, capacity=int(self.capacity))
-            return Rule(
-                positive=self.positive, threshold=alarm_threshold(proba[:, self.positive], self.capacity, weights)
-            )
+        alone = self.capacity is not None and self.costs is None
+        wanted = None if alone else self._offsets(codes, proba, weights)
+        if self.capacity is None:
+            return Rule(offsets=wanted)
+        if self.capacity >= 1:
+            return Rule(offsets=wanted, positive=self.positive, capacity=int(self.capacity))
+        highest = alarm_threshold(proba[:, self.positive], self.capacity, weights)
+        return Rule(offsets=wanted, positive=self.positive, threshold=highest)
+
+    def _offsets(self, codes: Indices, proba: Floats, weights: Floats | None) -> Floats:
         floors = [None if floor is None else {self.positive: floor} for floor in (self.min_recall, self.min_precision)]
-        offsets = tune_offsets(
+        return tune_offsets(
             codes,
             proba,
             metric=self.tuned_costs(),
@@ -189,7 +195,6 @@ class Aim:
             labels=np.arange(len(self.labels)),
             sample_weight=weights,
         )
-        return Rule(offsets=offsets)
 
     def __str__(self) -> str:
         label = repr(self.labels.tolist()[self.positive])
@@ -197,7 +202,10 @@ class Aim:
             number = (
                 f"{int(self.capacity)} rows of a batch" if self.capacity >= 1 else f"{percent(self.capacity)} of rows"
             )
-            return f"an alarm for the {number} with the highest probability of {label}"
+            if self.costs is None:
+                return f"an alarm for the {number} with the highest probability of {label}"
+            at_most = f"with alarms for at most {number}, those with the highest probability of {label}"
+            return f"the lowest total cost ({self._costs_in_words()}) {at_most}"
         floors = []
         if self.min_recall is not None:
             floors.append(f"at least {self.min_recall:.4g} of {label} is found")

@@ -36,7 +36,7 @@ class AskedColumns:
     @classmethod
     def of(cls, dataset: Dataset, codes: NDArray[np.int64]) -> Self:
         """Group the columns of a data set; ``codes`` (n,) are the classes of its rows."""
-        table = dataset.fitted_preprocessor(native=True)
+        table = dataset.whole_preprocessor.set_params(native=True)
         rows = _sampled(codes)
         values = table.transform(dataset.X.iloc[rows])
         plain = {name: values[name] for name in dict.fromkeys(table.sources()) if name not in table.texts_}

@@ -32,7 +32,7 @@ def begin(
 ) -> None:
     """Write what is compared and how, before the first result."""
     counts = np.bincount(codes)
-    columns = dataset.fitted_preprocessor().summary().astype(object)
+    columns = dataset.whole_preprocessor.summary().astype(object)
     store.put(
         "problem",
         {

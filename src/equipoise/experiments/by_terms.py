@@ -3,11 +3,12 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from equipoise.decisions import Aim
 from equipoise.experiments.outcome import PER
-from equipoise.experiments.statistics import Interval, within
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class ByTerms:
     @cached_property
     def read(self) -> dict[str, InTerms]:
         """The recipes in the user's terms, best first."""
-        found = {name: InTerms(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
+        found = {name: InTerms.of(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
         means = self._table(found).mean()
-        order = means.sort_values(ascending=not self.greater_is_better, kind="stable").index
+        order = means.round(9).sort_values(ascending=not self.greater_is_better, kind="stable").index
         return {name: found[name] for name in order}
 
     def _table(self, found: dict[str, InTerms]) -> pd.DataFrame:
@@ -60,8 +61,6 @@ class ByTerms:
 
     def value(self, recipe: str) -> Interval:
         """Return the outcome of a recipe, with its interval over folds."""
-        if self.goal == "false":
-            return within(self._comparison.interval_of(self.read[recipe].by_fold["false"]), 0.0, PER)
         return self.read[recipe].chosen()[self.goal]
 
     def against_best(self, recipe: str) -> Interval:
@@ -74,8 +73,37 @@ class ByTerms:
         gaps = {name: self.against_best(name) for name in self.read}
         return [name for name, gap in gaps.items() if not (gap.low > 0 or gap.high < 0)]
 
-    def blind(self) -> dict[str, Interval]:
-        """Return the costs of decisions that look at no feature; nothing where costs do not rank."""
-        if self.goal != "cost":
-            return {}
-        return {name: values["cost"] for name, values in self.read[self.best].blind().items()}
+    @cached_property
+    def blind(self) -> dict[str, pd.Series]:
+        """The outcome, by fold as `table`, of decisions that look at no feature, by what they are called."""
+        best, rows = self.read[self.best], self.table.index
+        if self.goal == "cost":
+            return {name: frame["cost"].loc[rows] for name, frame in best.blind_by_fold().items()}
+        found = best.by_fold.loc[rows]
+        if self.goal == "recall":
+            return {"as many random alarms": found["alarms"] / PER}
+        return {"random alarms that find as many": found["recall"] * (PER - found["caught"] - found["missed"])}
+
+    @cached_property
+    def guess(self) -> str:
+        """The best of `blind`."""
+        means = {name: values.mean() for name, values in self.blind.items()}
+        return (max if self.greater_is_better else min)(means, key=lambda name: means[name])
+
+    @property
+    def gain(self) -> Interval:
+        """By how much the best recipe is better than the guess, with the paired 95% interval."""
+        gap = self.table[self.best] - self.blind[self.guess]
+        return self._comparison.interval_of(gap if self.greater_is_better else -gap)
+
+    @property
+    def room(self) -> float:
+        """By how much a perfect decision would be better than the guess; 0 where the capacity holds every row."""
+        found, guess = self.read[self.best].by_fold.loc[self.table.index], self.blind[self.guess]
+        if self.goal == "cost":
+            return float((guess - found["lowest cost"]).mean())
+        if self.goal == "false":
+            return float(guess.mean())
+        positives = found["caught"] + found["missed"]
+        reached = np.minimum(1, found["alarms"] / positives) if self._comparison.aim.capacity is not None else 1.0
+        return float((reached - guess).mean())

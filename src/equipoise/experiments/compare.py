@@ -158,7 +158,9 @@ def compare(
         run_in_time(protocol, schedule, Cells(store, ready, costs, on_progress), changed, left_out)
     finally:
         store.put("seconds", before + deadline.spent)
-    return Comparison(store)
+    comparison = Comparison(store)
+    comparison.prepared = ready
+    return comparison
 
 
 def check_names(recipes: Sequence[str], metric: str, *, images: bool = False) -> None:

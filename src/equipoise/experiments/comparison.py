@@ -12,6 +12,7 @@ from equipoise.decisions import Aim
 from equipoise.experiments.best import AtBest
 from equipoise.experiments.by_terms import ByTerms
 from equipoise.experiments.crown import no_winner
+from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
 from equipoise.experiments.scores import METRICS
@@ -53,8 +54,12 @@ class Comparison:
     reasons : dict
         What the winner uses, as `equipoise.experiments.reasons.explain` finds it: ``importance`` and ``curves``,
         records of groups of columns, and ``notes``; empty before.
+    prepared : PreparedFolds or None
+        The folds as numbers, as long as `equipoise.experiments.compare` has just made them.
     not_saved : str
         Why the winner's model could not be saved beside the report; empty where it was.
+    refitted : list of str
+        What is to be said of the model that was fitted on all rows: a cut, or that it gives nearly all rows one answer.
     """
 
     def __init__(self, store: Store) -> None:
@@ -73,7 +78,10 @@ class Comparison:
         aim = store.get("aim")
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
         self.reasons: dict[str, Any] = store.get("reasons") or {}
+        self.prepared: PreparedFolds | None = None
         self.not_saved = ""
+        self.refitted: list[str] = []
+        self.in_terms: dict[str, Any] = {}  # of `InTerms.of`
 
     @property
     def classes(self) -> list[str]:

@@ -44,7 +44,8 @@ _PREDICTED_IMAGES = 100
 _PROBE_NETWORKS = 20  # a process
 _SHARE = 1 / 6  # of the time left, for these measurements
 _FOLDS_READY = 2  # before the run
-_FIRST_CALL = 1.0  # seconds of computing, to load packages
+_GRACE = 1.0  # seconds at least, to end what is being timed
+_FIRST_CALL = 0.2  # seconds of computing, the packages being loaded
 _HINT_ROWS = 5000  # that `Recipe.cost` speaks of
 _REPORT = 4.0  # seconds of computing, as measured for one recipe with terms
 
@@ -94,8 +95,7 @@ def measured_costs(
         with Watch() as preparing:
             folds.numbers(another)
         of_driver.append(preparing)
-    with Watch() as starting:
-        start_processes(deadline.left / 2)
+    start_processes(deadline.left / 2)
     within = deadline.part(_SHARE)
     a_step, watches = _network_step_seconds(fold, protocol, within)
     a_view = 0.0
@@ -113,8 +113,7 @@ def measured_costs(
         (name, protocol, *rows[recipes.get(name).native], ends - slowness * _of_sample(name, n, hinted))
         for name in timed
     ]
-    grace = max(0.0, within.left) + starting.wall  # to start processes again takes as long
-    outcomes = side_by_side(rows_seconds, jobs, n_workers(), grace)
+    outcomes = side_by_side(rows_seconds, jobs, n_workers(), max(_GRACE, within.left))
     for done, (number, outcome) in enumerate(outcomes, start=1):
         on_progress("planning", done, len(jobs))
         if not isinstance(outcome, Exception):
@@ -163,8 +162,13 @@ def _together(watches: Sequence[Watch]) -> Watch:
     return Watch(sum(watch.wall for watch in watches), sum(watch.computing for watch in watches))
 
 
+def seconds_to_report(scoring: Watch) -> float:
+    """Seconds by the clock to write a report, at the pace of the scoring before."""
+    return _REPORT * max(1.0, scoring.slowness)
+
+
 def start_processes(seconds: float | None = None) -> None:
-    """Start the processes that do not run, and load in them what recipes need: it is part of the time of none."""
+    """Wait for the processes, which load what recipes need as they begin: it is part of the time of none."""
     for _ in side_by_side(loaded, [()] * n_workers(), n_workers(), seconds):
         pass
 

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import recipes
+from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.readings import one_hot
 from equipoise.experiments.scores import METRICS, Metric
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.store import StoredFold
 from equipoise.text import called, counted, number
 
@@ -45,13 +47,36 @@ def _few_rows(comparison: "Comparison") -> str:
 
 def _guessing(comparison: "Comparison") -> str:
     """Say so if the best recipe is near the best decision that looks at no feature, and may be no better."""
+    return (_guessing_by_terms if comparison.aim.decides else _guessing_by_metric)(comparison)
+
+
+def _guessing_by_terms(comparison: "Comparison") -> str:
+    found = comparison.by_terms
+    if not len(found.table) or _is_usable(found.gain, found.room) or not found.room:
+        return ""
+    value, guess = (
+        number(values.mean(), 3 if found.goal == "recall" else 1)
+        for values in (found.table[found.best], found.blind[found.guess])
+    )
+    return (
+        f"No method is usable by your terms: {TITLES[found.goal]} is {value} with the best, {called(found.best)}, "
+        f"which does not differ significantly from {guess}, that of {found.guess}.{cuts(comparison, found.best)}"
+    )
+
+
+def _is_usable(gain: Interval, room: float) -> bool:
+    """Whether a gain over guessing is significant, or not small beside what is possible; if not known, it counts so."""
+    return bool(np.isnan(gain.low) or gain.low > 0 or gain.mean > _NEAR * room)
+
+
+def _guessing_by_metric(comparison: "Comparison") -> str:
     metric, best = METRICS[comparison.metric], comparison.best
     scores = comparison.table(comparison.chosen)[best]
     folds = [comparison.folds[key] for key in scores.index]
     blind = np.array([guessing(metric, fold, comparison.rare) for fold in folds])
     gain = comparison.interval_of((scores - blind) * (1 if metric.greater_is_better else -1))
     perfect = metric.bounds[int(metric.greater_is_better)]
-    if np.isnan(gain.low) or gain.low > 0 or gain.mean > _NEAR * abs(perfect - blind.mean()):
+    if not folds or _is_usable(gain, abs(perfect - blind.mean())):
         return ""
     return (
         f"No method is usable here: the best, {called(best)}, has a {metric.title} of {number(scores.mean())}, which "

@@ -14,12 +14,12 @@ _LEAST = 0.1  # of the time limit, that must be left for a last try
 class Machine(Interface):
     """What runs the parts of a comparison."""
 
-    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
-        """Return the recipes that miss results of a repeat."""
+    def pending(self, recipes: Sequence[str], repeat: int) -> dict[str, int]:
+        """Return the recipes that miss results of a repeat, and of how many folds."""
         ...
 
     def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat, and start the processes, as far as they are not there."""
+        """Make the numbers of the folds of a repeat, as far as they are not there."""
         ...
 
     def run(
@@ -50,8 +50,9 @@ def run_in_time(
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
 
-    Recipes that were left out are run after all where time is left when the others have their first results. Where all
-    would be left out, the cheapest are tried alone in the time that is left.
+    Recipes that were left out, or ended when some of their folds had results, are run after all where time is left when
+    the others have their first results. Where all would be left out, the cheapest are tried alone in the time that is
+    left.
 
     ``changed`` is called at each further change with the protocol from now on and the sentence that says so;
     ``left_out`` are recipes that were estimated to take too long. Returns the protocol as it was run. Raises
@@ -65,7 +66,7 @@ def run_in_time(
         done = [recipe for recipe in protocol.recipes if recipe not in pending]
         if pending and done and schedule.folds + schedule.tail(done, repeat + 1) > schedule.deadline.left:
             protocol = _without_recipes(protocol, {*pending}, set(), schedule, changed)
-            pending, waiting = [], []
+            pending, waiting = {}, []
         if pending:
             machine.prepare(repeat)
         while pending:
@@ -76,8 +77,6 @@ def run_in_time(
             known = {recipe: value for recipe, value in measured.items() if value is not None}
             as_planned = not ended and len(known) == len(part.recipes)
             schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
-            if ended:
-                machine.prepare(repeat)
             if ended and not known:
                 schedule.learn_late(ended, schedule.deadline.spent - began)
             if (gone := {*ended, *part.left_out}) and repeat:
@@ -95,7 +94,7 @@ def run_in_time(
                 return _cheapest_alone(protocol, tries or list(protocol.recipes), schedule, machine, changed)
             if gone:
                 protocol = _without_recipes(protocol, gone, {*ended}, schedule, changed)
-                waiting += [recipe for recipe in part.left_out if recipe not in ended]
+                waiting += [recipe for recipe in gone if recipe in known or recipe not in ended]
             pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
         if repeat == 0:
             protocol = _after_all(protocol, waiting, schedule, machine, changed)
@@ -109,15 +108,20 @@ def _after_all(
     machine: Machine,
     changed: Callable[[Protocol, str], None],
 ) -> Protocol:
-    """Run recipes that were left out, the cheapest first, as far as the time that is left allows, in one repeat."""
-    for recipe in schedule.order(waiting):
-        if not schedule.affords_recipe(recipe, protocol.recipes):
+    """Run recipes that were left out, in one repeat, as far as the time that is left allows.
+
+    Those that miss the fewest folds come first, of equals the cheapest.
+    """
+    missing = machine.pending(waiting, 0)
+    for recipe in sorted(schedule.order(waiting), key=missing.__getitem__):
+        pending = {recipe: missing[recipe]}
+        if not schedule.affords_recipe(pending, protocol.recipes):
             continue
         note = f"Time was left, so {called(recipe)} was compared after all."
         protocol = replace(protocol, recipes=(*protocol.recipes, recipe), notes=(*protocol.notes, note))
         changed(protocol, note)
         machine.prepare(0)
-        part = schedule.part([recipe], protocol.recipes, 1)
+        part = schedule.part(pending, protocol.recipes, 1)
         ended = machine.run(protocol, part.recipes, 0, part.seconds) if part.recipes else {}
         if (seconds := machine.measured(recipe, 0)) is not None:
             schedule.learn({recipe: seconds})

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.decisions import decide
-from equipoise.decisions.capacity import decide_by_alarms
+from equipoise.decisions.capacity import decide_by_alarms, decide_without_alarms, wanted_alarms
 from equipoise.describing import Rule
 from equipoise.metrics import Floats, Indices
 
@@ -16,7 +15,9 @@ PER = 1000
 
 def apply(rule: Rule, proba: Floats) -> Indices:
     """Return class indices ``(n,)`` by a rule of an aim."""
-    return decide(proba, rule.offsets) if rule.offsets is not None else decide_by_alarms(proba, rule)
+    if rule.offsets is not None and rule.positive is None:
+        return decide(proba, rule.offsets)
+    return decide_by_alarms(proba, rule)
 
 
 def most_probable(scores: Floats, weights: Floats, share: float) -> Floats:
@@ -49,17 +50,23 @@ class Outcome:
         """Return it for rows with natural probabilities ``(n, K)``."""
         weights = np.ones(len(codes)) if weights is None else weights
         is_positive = codes == self.positive
-        if self.rule.capacity is not None:
-            share = min(1.0, self.rule.capacity / self.batch)
-            return _mean(most_probable(proba[:, self.positive], weights, share)[is_positive], weights[is_positive])
-        decided = apply(self.rule, proba)
+        alarm, others = self._decided(proba, weights)
         if self.goal == "cost":
-            return PER * _mean(self.costs[codes, decided], weights)
-        alarm = decided == self.positive
+            costs = alarm * self.costs[codes, self.positive] + (1 - alarm) * self.costs[codes, others]
+            return PER * _mean(costs, weights)
         if self.goal == "recall":
             return _mean(alarm[is_positive], weights[is_positive])
-        return PER * _mean(alarm & ~is_positive, weights)
+        return PER * _mean(alarm * ~is_positive, weights)
+
+    def _decided(self, proba: Floats, weights: Floats) -> tuple[Floats, Indices]:
+        """Return the alarms ``(n,)``, parts of one at the end of a capacity, and the classes without them."""
+        if self.rule.capacity is None:
+            decided = apply(self.rule, proba)
+            return (decided == self.positive).astype(np.float64), decided
+        wanted, share = wanted_alarms(proba, self.rule), min(1.0, self.rule.capacity / self.batch)
+        scores = np.where(wanted, proba[:, self.positive], -1)
+        return wanted * most_probable(scores, weights, share), decide_without_alarms(proba, self.rule)
 
 
-def _mean(values: NDArray[np.bool_] | Floats, weights: Floats) -> float:
+def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if len(values) else np.nan

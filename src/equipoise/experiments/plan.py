@@ -1,6 +1,6 @@
 """What a comparison can do within its time limit: what is cut before the run, what runs next, what must go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -12,7 +12,8 @@ from equipoise.text import called, counted, listed, seconds
 LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
-_FIRST = (named.AUTO, "none", "gbdt", "la", named.AUTO_IMAGES)  # what the others are compared with
+_FIRST = (named.AUTO, "none", "gbdt", "la")  # what the others are compared with
+_PAIR_OF_IMAGES = ("none", named.AUTO_IMAGES)  # first at any cost: the treatment that leads where steps are few
 _LEAST_STEPS_OF_IMAGES = 7  # the two get where the time carries no more
 _ENOUGH_OF_IMAGES = 0.5  # of their few gradient steps, which two recipes get before a third one is compared
 _WORTH = 2.0  # times the seconds of another recipe that one of these may take and still come before it
@@ -37,9 +38,9 @@ class Cost:
     steps: float = 0.0
     measured: bool = True  # or guessed from the record of the recipe
 
-    def at(self, share: float) -> float:
-        """Return the seconds with a share of the steps."""
-        return self.around + share * self.steps
+    def at(self, share: float, rows: float = 1.0) -> float:
+        """Return the seconds with a share of the steps, on so many times the rows: there are no more steps on them."""
+        return rows * self.around + share * self.steps
 
 
 @dataclass(frozen=True)
@@ -108,22 +109,24 @@ class Schedule:
         """Seconds to prepare the folds of a repeat."""
         return self.n_folds * self.costs.fold * max(1.0, self.pace)
 
-    def cell(self, recipe: str, share: float | None = None) -> float:
-        """Seconds of a process for a recipe on a fold."""
+    def cell(self, recipe: str, share: float | None = None, rows: float = 1.0) -> float:
+        """Seconds of a process for a recipe on a fold, or on so many times its rows."""
         factor = self._factors.get(recipe, self.pace)
-        return factor * self.costs.recipes[recipe].at(self.share if share is None else share)
+        return factor * self.costs.recipes[recipe].at(self.share if share is None else share, rows)
 
-    def work(self, recipes: Sequence[str], share: float | None = None) -> float:
-        """Seconds of all processes for recipes on the folds of a repeat, one idle at the end."""
-        cells = [self.cell(recipe, share) for recipe in recipes]
-        return (self.n_folds * sum(cells) + (self.n_workers - 1) * max(cells, default=0.0)) / self.n_workers
+    def work(self, recipes: Collection[str], share: float | None = None) -> float:
+        """Seconds of all processes for recipes on the folds of a repeat, or on some of them; one idle at the end."""
+        cells = {recipe: self.cell(recipe, share) for recipe in recipes}
+        n_folds = recipes if isinstance(recipes, Mapping) else dict.fromkeys(recipes, self.n_folds)
+        every = sum(n_folds[recipe] * seconds for recipe, seconds in cells.items())
+        return (every + (self.n_workers - 1) * max(cells.values(), default=0.0)) / self.n_workers
 
     def tail(self, recipes: Sequence[str], n_repeats: int, share: float | None = None) -> float:
         """Seconds for scores, report, and the slowest recipe on all rows, which are made numbers, too."""
-        refit = max((self.cell(recipe, share) for recipe in recipes), default=0.0)
+        rows = self.n_folds / max(1, self.n_folds - 1)
+        refit = max((self.cell(recipe, share, rows) for recipe in recipes), default=0.0)
         scores = _SCORED * len(recipes) * self.n_folds * n_repeats * self.costs.score
-        refit = (refit + self.folds / self.n_folds) * self.n_folds / max(1, self.n_folds - 1)
-        return refit + max(1.0, self.pace) * (scores + self.costs.report)
+        return refit + rows * self.folds / self.n_folds + max(1.0, self.pace) * (scores + self.costs.report)
 
     def reasons(self, recipes: Sequence[str], share: float | None = None) -> float:
         """Seconds to ask models of the folds what they use, as if a recipe of mean cost were the winner."""
@@ -144,8 +147,11 @@ class Schedule:
 
     def order(self, recipes: Sequence[str]) -> list[str]:
         """Return recipes in the order in which they run: the cheapest first, with a lead for what tells most."""
+        pair = _PAIR_OF_IMAGES if named.AUTO_IMAGES in recipes else ()
 
         def place(recipe: str) -> tuple[float, int]:
+            if recipe in pair:
+                return 0.0, pair.index(recipe)
             seconds = self.cell(recipe, LEAST_SHARE)
             return (seconds / _WORTH, _FIRST.index(recipe)) if recipe in _FIRST else (seconds, len(_FIRST))
 
@@ -265,32 +271,38 @@ class Schedule:
             share=self.share if has_steps or named.AUTO in kept else 1.0,
         )
 
-    def part(self, pending: Sequence[str], recipes: Sequence[str], n_repeats: int) -> Part:
+    def part(self, pending: Mapping[str, int], recipes: Sequence[str], n_repeats: int) -> Part:
         """Return what to run next.
 
-        ``pending`` recipes are not done with this repeat, the last of ``n_repeats``.
+        ``pending`` recipes miss folds of this repeat, the last of ``n_repeats``.
         """
-        kept = self.order(pending)
+        kept = self.order([*pending])
         done = [recipe for recipe in recipes if recipe not in kept]
         left = self.deadline.left - self.tail([*done, *kept], n_repeats)
-        while kept and (self.work(kept) > left or left <= 0):
+
+        def of(some: Sequence[str]) -> dict[str, int]:
+            return {recipe: pending[recipe] for recipe in some}
+
+        while kept and (self.work(of(kept)) > left or left <= 0):
             kept.pop()
             left = self.deadline.left - self.tail([*done, *kept], n_repeats)
         of_steps = [self.costs.recipes[recipe].steps > 0 for recipe in kept[:2]]
         untried = not self._knows_networks and of_steps[:1] == [True]
         run = kept[: 2 if untried and all(of_steps) else 1]  # networks of two recipes, so that both get equal steps
-        while len(run) < len(kept) and self.work(kept[: len(run) + 1]) <= left / _PARTS:
+        while len(run) < len(kept) and self.work(of(kept[: len(run) + 1])) <= left / _PARTS:
             run.append(kept[len(run)])
-        work = self.work(run)
+        work, last = self.work(of(run)), len(run) == len(kept)
         enough = max(_FIRST_PATIENCE * work, left / _PARTS) if untried else max(_PATIENCE * work, left / 2)
+        enough = left if untried and last else enough  # networks that are too slow end early by themselves
         return Part(run, [recipe for recipe in pending if recipe not in kept], max(0.0, min(left, enough)))
 
-    def affords_repeat(self, recipes: Sequence[str], n_repeats: int) -> bool:
+    def affords_repeat(self, pending: Mapping[str, int], n_repeats: int) -> bool:
         """Whether one more repeat, the last of so many, ends in time."""
-        a_repeat = self.folds + self.work(recipes)
+        recipes = [*pending]
+        a_repeat = self.folds + self.work(pending)
         return a_repeat + self.tail(recipes, n_repeats) + self.reasons(recipes) <= self.deadline.left
 
-    def affords_recipe(self, recipe: str, recipes: Sequence[str]) -> bool:
-        """Whether one more recipe, beside others that are done with the first repeat, ends in time."""
-        every = [*recipes, recipe]
-        return _MARGIN * self.work([recipe]) + self.tail(every, 1) + self.reasons(every) <= self.deadline.left
+    def affords_recipe(self, pending: Mapping[str, int], recipes: Sequence[str]) -> bool:
+        """Whether the folds that a recipe misses, beside others that are done with the first repeat, end in time."""
+        every = [*recipes, *pending]
+        return _MARGIN * self.work(pending) + self.tail(every, 1) + self.reasons(every) <= self.deadline.left

@@ -23,6 +23,7 @@ def possible(frame: pd.DataFrame, alarms: Interval, per: float) -> dict[str, tup
     share = np.maximum(positives, _TINY)
     return {
         "caught": (least, most),
+        "false": (np.maximum(few - positives, 0), np.minimum(many, per - positives)),
         "missed": (positives - most, positives - least),
         "recall": (least / share, most / share),
         "precision": precision,

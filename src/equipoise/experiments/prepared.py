@@ -42,7 +42,6 @@ class PreparedFold:
         sides = [dataset.X.iloc[rows] for rows in (fold.train, fold.test)]
         if native:
             (X_train, native_train), (X_test, native_test) = map(table.both, sides)
-            table.set_params(native=True)
         else:
             native_train, native_test = X_train, X_test = [table.transform(side) for side in sides]
         return cls(
@@ -60,6 +59,10 @@ class PreparedFold:
             dataset.class_counts is not None,
             table,
         )
+
+    def sources(self, *, native: bool) -> list[str]:
+        """Return the input column of each number, as an arm sees them."""
+        return self.table.set_params(native=native).sources()
 
     def seen(self, *, native: bool) -> "PreparedFold":
         """Return the fold as an arm sees it."""

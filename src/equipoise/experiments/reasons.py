@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from equipoise import recipes
 from equipoise.datasets import Dataset
 from equipoise.deadline import Deadline
 from equipoise.decisions import correct_prior
@@ -22,7 +23,7 @@ from equipoise.experiments.by_terms import goal_of
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.importance import CURVE_ROWS, CURVES, Answers, Asked, explain_fold
 from equipoise.experiments.outcome import Outcome
-from equipoise.experiments.prepared import PreparedFold
+from equipoise.experiments.prepared import PreparedFold, PreparedFolds
 from equipoise.experiments.readings import at_most
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import t_interval
@@ -48,27 +49,36 @@ def explain(
     store: Store,
     deadline: Deadline,
     on_progress: OnProgress = lambda kind, done, total: None,
+    to_report: float = 0.0,
 ) -> None:
     """Find what the winner of a comparison uses, and keep it in `Comparison.reasons` and the store.
 
     Nothing is done without a winner, for images, and where it is known already.
 
-    The deadline is that of the comparison, with the model of all rows to come; ``on_progress`` is called with
-    "explaining", the folds done and all of them.
+    The deadline is that of the comparison, with the model of all rows to come, and then a report of ``to_report``
+    seconds; ``on_progress`` is called with "explaining", the folds done and all of them.
     """
     known, aim = comparison.reasons, comparison.aim
+    folds, comparison.prepared = comparison.prepared, None
     what = {"recipe": comparison.winner, "by": str(aim) if aim.decides else comparison.metric}
     if comparison.obstacle or dataset.images or (known and what.items() <= known.items() and known["importance"]):
         return
     comparison.reasons = what | {"importance": [], "curves": [], "notes": []}
-    comparison.reasons |= _reasons(comparison, dataset, deadline, on_progress)
+    comparison.reasons |= _reasons(comparison, dataset, folds, deadline, on_progress, to_report)
     store.put("reasons", comparison.reasons)
 
 
-def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_progress: OnProgress) -> dict[str, Any]:
+def _reasons(
+    comparison: Comparison,
+    dataset: Dataset,
+    folds: PreparedFolds | None,
+    deadline: Deadline,
+    on_progress: OnProgress,
+    to_report: float,
+) -> dict[str, Any]:
     costs: Any = comparison.leaderboard.set_index("recipe").loc[comparison.winner]
     a_fit, predicting = float(costs["seconds"]), float(np.nan_to_num(costs["predicting"])) / 10_000
-    reserved = _RESERVED * a_fit + 0.02 * deadline.limit
+    reserved = _RESERVED * a_fit + 0.02 * deadline.limit + to_report
     late = {
         "notes": [f"There was no time for it within the limit of {deadline}: repeat the command; results are kept."]
     }
@@ -82,9 +92,10 @@ def _reasons(comparison: Comparison, dataset: Dataset, deadline: Deadline, on_pr
     [arm] = recipe_arms([comparison.winner])
     cells = {c.fold: c for c in comparison.readings.cells if (c.arm, c.repeat) == (comparison.winner, 0)}
     jobs = []
-    for fold in comparison.protocol.splits.folds(dataset, codes, 0):
+    folds = folds or PreparedFolds(dataset, codes, comparison.protocol.splits, native=arm.native)
+    for fold in folds.of(0):
         if fold.number in cells:
-            prepared = PreparedFold.of(dataset, codes, fold, native=arm.native)
+            prepared = folds.numbers(fold)
             asked = _asked(comparison, cells[fold.number], prepared, columns, n_permutations, of_a_class)
             jobs.append((arm, comparison.protocol, prepared.seen(native=arm.native), asked))
         if deadline.left < reserved + a_fit:
@@ -134,7 +145,7 @@ def _asked(
         rows, weights = np.linspace(0, len(fold.y_test) - 1, min(len(fold.y_test), 2 * of_a_class)).astype(int), None
     if weights is not None and (weights == weights[0]).all():
         weights = None
-    sources = np.array(fold.table.sources(), dtype=object)
+    sources = np.array(fold.sources(native=recipes.get(cell.arm).native), dtype=object)
     natural: Callable[[Any], Any] = np.asarray
     if cell.priors is not None:
         to_priors = fold.mass / fold.mass.sum()
@@ -155,7 +166,7 @@ def _asked(
 
 
 def _outcome(comparison: Comparison, cell: Cell, fold: PreparedFold) -> Outcome:
-    read = InTerms(comparison, cell.arm)
+    read = InTerms.of(comparison, cell.arm)
     [rule] = [r for f, r in zip(read.folds, read.rules) if (f.repeat, f.fold) == (cell.repeat, cell.fold)]
     return Outcome(goal_of(comparison.aim), rule, read.costs, read.positive, len(fold.y_test))
 

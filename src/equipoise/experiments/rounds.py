@@ -7,7 +7,6 @@ from typing import Any
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
 from equipoise.experiments.arms import recipe_arms
-from equipoise.experiments.costs import start_processes
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.plan import Costs
 from equipoise.experiments.prepared import PreparedFolds
@@ -37,17 +36,16 @@ class Cells:
         done = self._store.done()
         return [key for key in keys if key not in done]
 
-    def pending(self, recipes: Sequence[str], repeat: int) -> list[str]:
-        """Return the recipes that miss results of a repeat."""
-        return list(dict.fromkeys(recipe for recipe, _, _ in self._missing(recipes, repeat)))
+    def pending(self, recipes: Sequence[str], repeat: int) -> dict[str, int]:
+        """Return the recipes that miss results of a repeat, and of how many folds."""
+        return dict(Counter(recipe for recipe, _, _ in self._missing(recipes, repeat)))
 
     def prepare(self, repeat: int) -> None:
-        """Make the numbers of the folds of a repeat, in place of those of another one, and start the processes."""
+        """Make the numbers of the folds of a repeat, in place of those of another one."""
         folds = self._folds.of(repeat)
         for number, fold in enumerate(folds):
             self._on_progress("preparing", number, len(folds))
             self._folds.numbers(fold)
-        start_processes()
 
     def run(
         self, protocol: Protocol, recipes: Sequence[str], repeat: int, seconds: float, *, cut: bool = False

@@ -94,7 +94,7 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
 
     How a fold is read or decided is chosen and learned on the other folds (`AtBest.of`); for the model, on all of them.
     """
-    terms = comparison.by_terms.read[recipe] if comparison.aim.decides else InTerms(comparison, recipe)
+    terms = comparison.by_terms.read[recipe] if comparison.aim.decides else InTerms.of(comparison, recipe)
     if comparison.aim.decides:
         yield from ((fold, apply(rule, fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
         return

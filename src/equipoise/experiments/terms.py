@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
-OUTCOMES = ("alarms", "caught", "missed", "recall", "precision", "lift", "cost")
-BLIND = {"never an alarm": 0, "an alarm for every row": PER}
-"""Decisions that look at no feature, by alarms of `PER` rows."""
+OUTCOMES = ("alarms", "caught", "false", "missed", "recall", "precision", "lift", "cost")
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
@@ -74,6 +72,11 @@ class InTerms:
         self.aim, self.assumed = comparison.aim, comparison.aim.costs is None
         if not self.aim.decides:
             self.aim = replace(self.aim, costs=self.costs)
+
+    @classmethod
+    def of(cls, comparison: "Comparison", recipe: str | None = None) -> Self:
+        """Return that of a recipe, by default the winner, which is made once a comparison: its rules take time."""
+        return comparison.in_terms.setdefault(recipe := recipe or comparison.winner, cls(comparison, recipe))
 
     @property
     def positive(self) -> int:
@@ -136,71 +139,98 @@ class InTerms:
             others = [other for other in others if other.fold < fold.fold]
         return others or [fold]
 
-    def threshold(self, rule: Rule) -> float | None:
-        """Return the probability of the positive class from which a rule decides for it; None where there is none."""
-        if rule.threshold is not None:
-            return rule.threshold
-        if rule.offsets is None or len(rule.offsets) != 2:
-            return None
-        b = rule.offsets[self.positive] - rule.offsets[1 - self.positive]
-        return float(1 / (1 + np.exp(b)))
-
     def range_of_threshold(self) -> tuple[float, float, float] | None:
         """Return the threshold, and the lowest and the highest of those that folds are decided by; None where none is.
 
-        It is tuned on the rows of all folds, so it may lie outside the range of those that are tuned without one.
+        It is tuned on the rows of all folds, so it may lie outside the range of the others, see `range_in_words`.
         """
-        chosen = self.threshold(self.rule)
+        chosen = self.rule.cut(self.positive)
         if chosen is None:
             return None
-        others = [t for t in map(self.threshold, self.rules) if t is not None]
+        others = [cut for rule in self.rules if (cut := rule.cut(self.positive)) is not None]
         return chosen, min(others), max(others)
+
+    @property
+    def cut_is_least(self) -> bool:
+        """Whether rows above the threshold may have no alarm: it is of costs, beside a capacity."""
+        return self.rule.offsets is not None and self.rule.positive is not None
+
+    def range_in_words(self) -> str:
+        """Say which rows the threshold is tuned on, and which ones other rows would give; empty where there is none."""
+        found = self.range_of_threshold()
+        if found is None:
+            return ""
+        chosen, low, high = (f"{value:.3g}" for value in found)
+        others = "on earlier folds only" if self.comparison.protocol.by_time else "without one fold"
+        said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
+        is_outside = not float(low) <= float(chosen) <= float(high)
+        return f"{said}, so a few rows decide where it lies" if is_outside else said
 
     def sentence(self) -> str:
         """Return the decision in words, with its threshold, and the range of those that the folds are decided by."""
         found = self.range_of_threshold()
         if found is None:
             return str(self.aim)
-        chosen, low, high = (f"{value:.3g}" for value in found)
-        label = self.aim.labels.tolist()[self.positive]
-        spread = f"tuned on all held-out rows; {low} to {high} if tuned without one fold"
-        return f"{self.aim}; {label!r} from a probability of {chosen} ({spread})"
+        label = repr(self.aim.labels.tolist()[self.positive])
+        cut = f"{label} from a probability of {found[0]:.3g}"
+        if self.cut_is_least:
+            cut = f"no {label} below a probability of {found[0]:.3g}"
+        return f"{self.aim}; {cut} ({self.range_in_words()})"
 
     @cached_property
     def by_fold(self) -> pd.DataFrame:
         """The outcomes of the decision per `PER` rows, each fold decided as the other folds tell; a row a fold.
 
-        Columns: `OUTCOMES`, and ``false``, alarms that are wrong.
+        Columns: `OUTCOMES`, and the least and the most that any decisions on the rows cost.
         """
         tables = {}
         for fold, rule in zip(self.folds, self.rules):
             decided = apply(rule, fold.proba)
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
-        frame = pd.DataFrame.from_dict(tables, orient="index")
-        return frame.assign(false=frame["alarms"] - frame["caught"])
+        return pd.DataFrame.from_dict(tables, orient="index")
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of `by_fold` with intervals over folds."""
         return self._intervals(self.by_fold)
 
     def blind(self) -> dict[str, dict[str, Interval]]:
-        """Return the outcomes of decisions that look at no feature: of two classes, never an alarm and always one.
+        """Return the outcomes of `blind_by_fold` with intervals over folds."""
+        return {name: self._intervals(frame) for name, frame in self.blind_by_fold().items()}
 
-        Of more classes, where costs are stated, that of the one class for all rows that costs the least in training.
+    def blind_by_fold(self) -> dict[str, pd.DataFrame]:
+        """Return the outcomes, as `by_fold`, of decisions that look at no feature.
+
+        Of two classes: never an alarm, and one for every row or, with a capacity, for as many random rows. Of more
+        classes, where costs are stated: the one class for all rows that costs the least in training; with a capacity,
+        of those without an alarm.
         """
         if len(self.costs) == 2:
-            return {name: self.at_capacity(alarms) for name, alarms in BLIND.items()}
+            most = "an alarm for every row" if self.aim.capacity is None else "the capacity at random"
+            return {"never an alarm": self._at_random(0.0), most: self._at_random(1.0)}
         if self.comparison.aim.costs is None:
             return {}
-        tables, labels = [], []
+        tables, labels = {}, []
         for fold in self.folds:
             mass = np.asarray(self.comparison.folds[fold.repeat, fold.fold].train_mass, dtype=np.float64)
-            code = int((mass @ self.costs).argmin())
+            costs = mass @ self.costs
+            costs[self.positive] += 0 if self.aim.capacity is None else np.inf
+            code = int(costs.argmin())
             alarm = np.full(len(fold.codes), float(code == self.positive))
-            tables.append(self._outcomes(fold, alarm, self.costs[fold.codes, code]))
+            tables[fold.repeat, fold.fold] = self._outcomes(fold, alarm, self.costs[fold.codes, code])
             labels.append(f"“{self.comparison.classes[code]}”")
-        return {f"{listed(dict.fromkeys(labels), 'or')} for every row": self._intervals(pd.DataFrame(tables))}
+        frame = pd.DataFrame.from_dict(tables, orient="index")
+        return {f"{listed(dict.fromkeys(labels), 'or')} for every row": frame}
+
+    def _at_random(self, share: float) -> pd.DataFrame:
+        """Outcomes by fold of alarms for random rows, a share of all that the capacity allows."""
+        tables = {}
+        for fold in self.folds:
+            n, capacity = len(fold.codes), self.aim.capacity
+            most = 1.0 if capacity is None else min(1.0, capacity / n if capacity >= 1 else capacity)
+            alarm = np.full(n, share * most)
+            tables[fold.repeat, fold.fold] = self._outcomes(fold, alarm, self._alarm_costs(fold, alarm))
+        return pd.DataFrame.from_dict(tables, orient="index")
 
     def at_capacity(self, alarms: float) -> dict[str, Interval]:
         """Return the outcomes per `PER` rows where the most probable ``alarms`` of them get an alarm.
@@ -227,6 +257,7 @@ class InTerms:
         values = (
             PER * alarms / n,
             PER * caught / n,
+            PER * (alarms - caught) / n,
             PER * (all_positive - caught) / n,
             caught / all_positive if all_positive else np.nan,
             precision,
@@ -262,6 +293,6 @@ def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floa
 
 def with_decision(comparison: "Comparison", recipe: str, fitted: Pipeline, labels: NDArray[np.generic]) -> Pipeline:
     """Return a fitted pipeline whose last step decides by the comparison's aim, tuned on its held-out rows."""
-    codes, proba, weights = InTerms(comparison, recipe).joined()
+    codes, proba, weights = InTerms.of(comparison, recipe).joined()
     (name, inner), aim = fitted.steps[-1], replace(comparison.aim, labels=labels)
     return Pipeline([*fitted.steps[:-1], (name, aim.classifier(inner).tune_on(inner, labels[codes], proba, weights))])

@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
+from equipoise.classifiers.all_rows import needs_same_rows
 from equipoise.classifiers.auto_time import LittleTimeWarning
 from equipoise.datasets import Dataset
-from equipoise.datasets.encoded import scratch, size_of
+from equipoise.datasets.encoded import Encode, scratch
 from equipoise.deadline import Deadline
 from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
 from equipoise.experiments.arms import fit_parameters, recipe_parameters
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.one_answer import one_answer
 from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
@@ -30,6 +34,10 @@ from equipoise.training import OuterProblem
 from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
+
+
+class FewerStepsWarning(UserWarning):
+    """Networks made fewer gradient steps than planned to meet a time limit."""
 
 
 def fit_whole(
@@ -64,36 +72,32 @@ def fit_all_rows(
     on_steps: OnSteps = lambda done, total: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
-    """Fit networks on all rows of the table that a data set is a sample of.
+    """Fit networks on all rows of the table that a data set is a sample by class of.
 
-    The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file, from which
-    batches are drawn. There are as many gradient steps as on the sample. Parameters and errors as of `fit_whole`.
+    The preprocessing is fitted on the sample, and the rows are written as numbers to a temporary file. Networks then
+    train as on the sample, but each time that one of its rows comes up, a row of its class is drawn from the file. The
+    search of `MUBOClassifier` reads the file. Parameters and errors as of `fit_whole`.
 
     A warning tells the size of the file before it is written. Raises OSError if there is no room for it.
     """
     model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
-    n_bytes = 4 * dataset.n_rows * len(model[0].get_feature_names_out())
-    with scratch(n_bytes) as folder, _counted(model[-1], dataset, on_steps, on_stage) as tally:
-        warnings.warn(
-            f"The networks train on all {dataset.n_rows:,} rows, for which {size_of(n_bytes)} are written to {folder} "
-            "(another place: environment variable TMPDIR) and removed at the end.",
-            stacklevel=2,
-        )
+    row_bytes = 4 * len(model[0].get_feature_names_out())
+    with (
+        scratch(dataset.n_rows, row_bytes) as folder,
+        _counted(model[-1], dataset, on_steps, on_stage) as tally,
+    ):
         if seconds is None:
             return _told(_fit(model, dataset, {}, None, tally, folder))
         return _told(in_time(_fit, model, dataset, {}, Deadline(seconds), tally, folder, seconds=seconds))
 
 
-def draws_by_class(classifier: Any, dataset: Dataset) -> bool:
-    """Whether a classifier draws rows by class and needs no others at once, so that all rows of a table can train it.
-
-    Batches of rows as they come would show a minority class less often than a sample by class does.
-    """
+def trains_on_all_rows(classifier: Any, dataset: Dataset) -> bool:
+    """Whether a classifier trains on all rows of the table that a data set is a sample of, not on the sample."""
+    if dataset.class_counts is None:
+        return False
     if isinstance(classifier, MUBOClassifier):
         return dataset.dependence is None  # else its search holds out groups
-    if not isinstance(classifier, NeuralClassifier) or classifier.batch_sampler is None:
-        return False
-    return not (classifier.sampler or classifier.early_stopping or isinstance(classifier.loss, OuterProblem))
+    return isinstance(classifier, NeuralClassifier) and needs_same_rows(classifier) is None
 
 
 def fit_recipe(
@@ -101,10 +105,10 @@ def fit_recipe(
 ) -> Pipeline:
     """Fit a recipe on a table, or on a sample by class of a table that memory does not hold.
 
-    Networks whose rows are drawn by class, such as ``remix-dataset`` and ``mubo``, train on all rows of that table,
-    others on the sample. Of a sample, probabilities are corrected to those that the recipe would give for the class
-    priors of the whole table (`equipoise.decisions.correct_prior`); of recipes that learn under no known class priors
-    they stay, with a warning.
+    Networks train on all rows of that table, with the class counts of the sample; others, and those whose sampler,
+    search or early stopping needs the same rows at every step, train on the sample. Probabilities are corrected to
+    those that the recipe would give for the class priors of the whole table (`equipoise.decisions.correct_prior`); of
+    recipes that learn under no known class priors they stay, with a warning.
 
     Parameters
     ----------
@@ -142,14 +146,13 @@ def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, **options: Any) 
     """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`."""
     if dataset.class_counts is None:
         return fit_whole(model, dataset, **options)
-    if draws_by_class(model[-1], dataset):
-        return fit_all_rows(model, dataset, **options)
+    fit = fit_all_rows if trains_on_all_rows(model[-1], dataset) else fit_whole
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
         model[-1].set_params(class_priors=(whole / whole.sum()).tolist())
-        return fit_whole(model, dataset, **options)
-    fitted = fit_whole(model, dataset, **options)
+        return fit(model, dataset, **options)
+    fitted = fit(model, dataset, **options)
     before, after = (learned_priors(recipe, counts) for counts in (own, whole))
     if before is None or after is None:
         warnings.warn(
@@ -170,7 +173,8 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     Class priors are corrected, and thresholds or a calibration taken from all held-out rows, where that is best. With
     terms, its probabilities are corrected to the observed class priors, and its decision is tuned on the held-out rows.
 
-    Options are those of `fit_whole`.
+    Options are those of `fit_whole`. A warning tells if networks made fewer steps than those of the folds, or if the
+    model gives nearly all rows one answer; the comparison keeps these sentences in ``refitted``.
     """
     name = recipe or comparison.winner
     protocol = comparison.protocol
@@ -186,13 +190,20 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
     else:
         unfitted = shipped.corrected(comparison, name, model[-1])
     model.steps[-1] = ("classifier", unfitted)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each fold has reported them already
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         fitted = fit_whole(model, dataset, **options)
         labels = np.unique(dataset.y.to_numpy())
         if comparison.aim.decides:
-            return with_decision(comparison, name, fitted, labels)
-        fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
+            fitted = with_decision(comparison, name, fitted, labels)
+        else:
+            fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
+    # Each fold has reported the other warnings already.
+    told = [str(warning.message) for warning in caught if issubclass(warning.category, FewerStepsWarning)]
+    found = "" if comparison.aim.decides else one_answer(fitted, dataset)  # terms may ask for few alarms
+    comparison.refitted = [*told, *filter(None, [found])]
+    for sentence in comparison.refitted:
+        warnings.warn(sentence, stacklevel=2)
     return fitted
 
 
@@ -208,30 +219,50 @@ def _fit(
 
     The deadline runs from before this process began, which takes a while on a busy machine.
     """
-    classifier, labels = model[-1], dataset.y
+    classifier = model[-1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        limits: dict[str, Any] = {}
-        if folder is None:
-            numbers = model[:-1].fit_transform(dataset.X, labels, **_to_table(dataset))
-        else:
-            numbers, labels = dataset.whole.write(model[0], np.unique(labels), dataset.n_rows, folder)
-            planned = getattr(classifier, "planned_steps", NeuralClassifier().planned_steps)
-            limits = {"max_steps": classifier.max_steps or planned(len(dataset.y))}
-        if deadline is not None:
-            limits |= _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
-        before = {name: classifier.get_params()[name] for name in limits}
         with counted_by(tally):
-            classifier.set_params(**limits).fit(numbers, labels, **given)
-        classifier.set_params(**before)
+            _train(model, dataset, given, deadline, folder)
     told: dict[str, Warning | str] = {str(warning.message): warning.message for warning in caught}
     return model, [*told.values(), *_fewer_steps(classifier, dataset)]
+
+
+def _train(
+    model: Pipeline, dataset: Dataset, given: dict[str, Any], deadline: Deadline | None, folder: Path | None
+) -> None:
+    table, classifier = model[0], model[-1]
+
+    def limits() -> dict[str, Any]:
+        return {} if deadline is None else _limits(classifier, max(1e-3, _OF_LEFT * deadline.left))
+
+    def write(encode: Encode) -> tuple[NDArray[np.floating], pd.Categorical]:
+        classes, columns = np.unique(dataset.y.to_numpy()), table.feature_names_in_.tolist()
+        return dataset.whole.write(encode, columns, classes, dataset.n_rows, folder)
+
+    if folder is not None and isinstance(classifier, NeuralClassifier):
+        job = classifier.prepare(table.transform(dataset.X), dataset.y)
+        X, y = write(lambda frame: job.inputs(table.transform(frame)))
+        job.draw_from(X, y.codes)
+        job.train(limits().get("max_time", classifier.max_time))
+        return
+    changed: dict[str, Any] = {}
+    labels: pd.Series | pd.Categorical = dataset.y
+    if folder is None:
+        numbers = model[:-1].fit_transform(dataset.X, labels, **_to_table(dataset))
+    else:
+        numbers, labels = write(table.transform)
+        changed["max_steps"] = classifier.max_steps or NeuralClassifier().planned_steps(len(dataset.y))
+    changed |= limits()
+    before = {name: classifier.get_params()[name] for name in changed}
+    classifier.set_params(**changed).fit(numbers, labels, **given)
+    classifier.set_params(**before)
 
 
 def _told(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
     fitted, told = outcome
     for each in told:
-        warnings.warn(each if isinstance(each, LittleTimeWarning) else str(each), stacklevel=3)
+        warnings.warn(each if isinstance(each, LittleTimeWarning | FewerStepsWarning) else str(each), stacklevel=3)
     return fitted
 
 
@@ -278,11 +309,12 @@ def _limits(classifier: Any, seconds: float) -> dict[str, float]:
     return {name: each if parameters[name] is None else min(each, parameters[name]) for name in names}
 
 
-def _fewer_steps(classifier: Any, dataset: Dataset) -> list[str]:
+def _fewer_steps(classifier: Any, dataset: Dataset) -> list[Warning]:
     """Say how many steps networks made if they were stopped, and refuse a small part of them."""
     if not hasattr(classifier, "planned_steps") or not hasattr(classifier, "n_steps_"):
         return []
     made, planned = min(classifier.n_steps_), classifier.planned_steps(len(dataset.y))
     if made < LEAST_SHARE * planned:
         raise TimeoutError(f"Only {made:,} of {planned:,} gradient steps fit into the time.")
-    return [f"The networks made {made:,} of {planned:,} gradient steps in the time given."] if made < planned else []
+    said = f"The networks made {made:,} of {planned:,} gradient steps in the time given."
+    return [FewerStepsWarning(said)] if made < planned else []

@@ -39,12 +39,10 @@ class CDTLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), or mapping
-        Training rows of each class, in the order of class codes or keyed by labels.
     gamma : float, default=0.2
         Strength, 0 or more; 0 is plain cross-entropy.
-    reduction : {"mean", "sum", "none"}, default="mean"
-    ignore_index : int, default=-100
+    class_counts, reduction, ignore_index
+        As in `LogitAdjustedLoss`.
 
     Notes
     -----

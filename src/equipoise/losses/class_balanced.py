@@ -76,13 +76,12 @@ class ClassBalancedLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), or mapping
-        Training rows of each class, in the order of class codes or keyed by labels.
+    class_counts, ignore_index
+        As in `LogitAdjustedLoss`.
     beta : float, default=0.9999
         In [0, 1). 0 is plain cross-entropy; near 1 the weights approach those of recipe ``cost``, ``1 / n_k``.
     reduction : {"mean", "sum", "none"}, default="mean"
         A mean divides by the number of rows, not by their weights.
-    ignore_index : int, default=-100
 
     See Also
     --------

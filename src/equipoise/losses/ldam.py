@@ -51,8 +51,8 @@ class LDAMLoss(WeightedLoss):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), or mapping
-        Training rows of each class, in the order of class codes or keyed by labels.
+    class_counts, ignore_index
+        As in `LogitAdjustedLoss`.
     max_m : float, default=0.5
         Margin of the smallest class, 0 or more, in units of the logits.
     s : float, default=30.0
@@ -61,7 +61,6 @@ class LDAMLoss(WeightedLoss):
         Weights; 1 by default.
     reduction : {"mean", "sum", "none"}, default="mean"
         Over rows only. A mean divides by the number of rows, not by their weights.
-    ignore_index : int, default=-100
 
     Raises
     ------

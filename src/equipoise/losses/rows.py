@@ -31,8 +31,8 @@ class FollowsProgress(Protocol):
 class StackLoss:
     """Losses of the rows of a stack: ``(logits, target) -> losses``.
 
-    Modules that `FollowsProgress` describes receive the progress of the run. ``offset``, of shape (..., 1, K), is added
-    to the logits before a plain cross-entropy; None for any other loss.
+    Modules that `FollowsProgress` describes receive the progress of the run. ``offset``, of shape (..., 1, K), is
+    what is added to the logits before a plain cross-entropy; None for any other loss.
     """
 
     def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = (), offset: Tensor | None = None) -> None:

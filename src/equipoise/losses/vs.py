@@ -44,14 +44,12 @@ class VSLoss(ParametricCrossEntropy):
 
     Parameters
     ----------
-    class_counts : array-like of shape (K,) or (R, K), or mapping
-        Training rows of each class, in the order of class codes or keyed by labels.
     tau : float, default=1.0
         Strength of the offset, 0 or more; with 0 the loss is `CDTLoss`.
     gamma : float, default=0.2
         Strength of the multiplier, 0 or more; with 0 the loss is `LogitAdjustedLoss`.
-    reduction : {"mean", "sum", "none"}, default="mean"
-    ignore_index : int, default=-100
+    class_counts, reduction, ignore_index
+        As in `LogitAdjustedLoss`.
 
     Notes
     -----

@@ -151,21 +151,29 @@ def _decision(graph: Graph, model: Any, proba: str) -> str:
 
 
 def _alarms(graph: Graph, rule: Rule, proba: str, n_classes: int) -> str:
-    """Add the positive class where there is an alarm, else the most probable of the others."""
+    """Add the positive class where there is an alarm, else the best of the others."""
     assert rule.positive is not None
-    positive = graph.constant(rule.positive, np.int64)
-    scores = graph.add("Gather", proba, positive, axis=1)
+    positive, others = graph.constant(rule.positive, np.int64), np.delete(np.arange(n_classes), rule.positive)
+    scores, weighed, wanted = graph.add("Gather", proba, positive, axis=1), proba, None
+    if rule.offsets is not None:
+        weighed = graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
+        wanted = graph.add("Equal", graph.add("ArgMax", weighed, axis=1, keepdims=0), positive)
     if rule.capacity is None:
         alarm = graph.add("Greater", scores, graph.constant(rule.threshold or 0.0, np.float64))
     else:
+        if wanted is not None:
+            scores = graph.add("Where", wanted, scores, graph.constant(-1.0, np.float64))
         n_rows = graph.add("Shape", scores)
         most = graph.add("Min", n_rows, graph.constant([rule.capacity], np.int64))
         first = graph.add("TopK", scores, most, output=1)
         none = graph.add("ConstantOfShape", n_rows)  # zeros of float32
         ones = graph.add("ConstantOfShape", most, value=numpy_helper.from_array(np.ones(1, dtype=np.float32)))
         alarm = graph.cast(graph.add("ScatterElements", none, first, ones, axis=0), np.bool_)
-    lowered = graph.add("Sub", proba, graph.constant(2.0 * np.eye(n_classes)[rule.positive], np.float64))
-    return graph.add("Where", alarm, positive, graph.add("ArgMax", lowered, axis=1, keepdims=0))
+    if wanted is not None:
+        alarm = graph.add("And", alarm, wanted)
+    weighed = graph.add("Gather", weighed, graph.constant(others, np.int64), axis=1)
+    best = graph.add("ArgMax", weighed, axis=1, keepdims=0)
+    return graph.add("Where", alarm, positive, graph.add("Gather", graph.constant(others, np.int64), best, axis=0))
 
 
 def _free(name: str, graph: Graph) -> str:

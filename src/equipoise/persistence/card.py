@@ -28,7 +28,7 @@ def model_card(model: Any, card: dict[str, Any]) -> str:
     name = _cell(about.get("recipe") or type(model).__name__)
     sections = [
         [f"# {name}: a classifier of {', '.join(map(_cell, schema['classes']))}"],
-        ["## What it is", "", *_lines(_nature(model, card))],
+        ["## What it is", "", *_lines(_nature(model, card)), *_costs(about.get("costs") or {})],
         ["## What it was trained on", "", *_origin(about, schema)],
         *([["## What the check found", "", *_lines(map(_escaped, found))]] if (found := about.get("findings")) else []),
         ["## Columns", "", *_columns(schema["columns"], about)],
@@ -74,6 +74,15 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
             )
         else:
             yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
+
+
+def _costs(costs: dict[str, dict[str, float]]) -> Iterable[str]:
+    """Tell costs of true classes (rows) and decided classes (columns)."""
+    if costs:
+        yield from ("", "Costs of each true class (rows) and decided class (columns):", "")
+        yield from _table(
+            ("true / decided", *costs), [(true, *map(_number, row.values())) for true, row in costs.items()]
+        )
 
 
 def _cut(threshold: dict[str, float], card: dict[str, Any]) -> str:
@@ -150,7 +159,8 @@ def _figures_table(figures: dict[str, Any]) -> list[str]:
     rows, known = [], False
     for name, figure in figures.items():
         parts = figure if isinstance(figure, dict) else {"value": figure}
-        ends = [_number(parts[end]) for end in ("low", "high") if parts.get(end) is not None]
+        low, high = (None if parts.get(end) is None else _number(parts[end]) for end in ("low", "high"))
+        ends = [low, high] if low is not None and high is not None and low != high else []
         rows.append((name, _number(parts["value"]), " to ".join(ends)))
         known |= bool(ends)
     width = 3 if known else 2

@@ -100,7 +100,7 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
         *([split.on_test_part(comparison)] if comparison.tested else []),
     ]
     if not comparison.obstacle and comparison.aim.decides:
-        lines.append(f"Decision: {_cell(InTerms(comparison).sentence())}.")
+        lines.append(f"Decision: {_cell(InTerms.of(comparison).sentence())}.")
     elif not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
         lines.append(_cell(cut))
     if comparison.not_saved:

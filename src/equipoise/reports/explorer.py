@@ -51,7 +51,7 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
 
 def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
     """Return what the page holds: for each recipe, counts of held-out rows by score, and a command to complete."""
-    winner = InTerms(comparison)
+    winner = InTerms.of(comparison)
     p, costs = winner.positive, winner.costs
     binary = len(comparison.classes) == 2
     shown = winner.range_of_threshold()
@@ -62,6 +62,7 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "binary": binary,
         "threshold": None if shown is None else shown[0],
         "capacity": capacity_share(comparison),
+        "limit": _limit(comparison.aim),
         "mode": _mode(comparison.aim, shown is not None),
         "winner": winner.recipe,
         "recipes": [
@@ -74,9 +75,16 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
 def _mode(aim: Aim, has_threshold: bool) -> str:
     """Return what the page shows first: the setting of the user's terms, or the lowest cost."""
     if aim.capacity is not None:
-        return "capacity"
+        return "capacity" if aim.costs is None else "cost"
     floors = aim.min_recall is not None or aim.min_precision is not None
     return "threshold" if floors and has_threshold else "cost"
+
+
+def _limit(aim: Aim) -> str | None:
+    """Return the capacity that holds beside costs, as the command takes it."""
+    if aim.capacity is None or aim.costs is None:
+        return None
+    return f"{100 * aim.capacity:.6g}%" if aim.capacity < 1 else str(int(aim.capacity))
 
 
 def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
     ``thresholds`` fall from 1 to 0; ``caught`` and ``false`` are the rows above of the positive class and of others, of
     ``positives`` and ``negatives``.
     """
-    read = InTerms(comparison, recipe)
+    read = InTerms.of(comparison, recipe)
     codes, proba, weights = read.joined(read.folds)
     scores, is_positive = proba[:, read.positive], codes == read.positive
     repeats = len({fold.repeat for fold in read.folds})

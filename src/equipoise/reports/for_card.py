@@ -40,9 +40,12 @@ def facts_for_card(data: "Dataset", recipe: str, model: "Pipeline") -> dict[str,
 
 
 def terms_for_card(aim: Aim) -> dict[str, Any]:
-    """Return entries of ``about``: the class of alarms, and the terms of the decision."""
-    positive = {"positive": str(aim.labels[aim.positive])}
-    return positive | ({"aim": str(aim)} if aim.decides else {})
+    """Return entries of ``about``: the class of alarms, the terms of the decision, and costs that are a table."""
+    names = list(map(str, aim.labels))
+    found: dict[str, Any] = {"positive": names[aim.positive]} | ({"aim": str(aim)} if aim.decides else {})
+    if aim.costs is not None and len(names) > 2:
+        found["costs"] = {true: dict(zip(names, row)) for true, row in zip(names, aim.costs.tolist())}
+    return found
 
 
 def findings_for_card(data: "Dataset", *, show_values: bool = False) -> dict[str, Any]:
@@ -71,8 +74,8 @@ def for_card(comparison: Comparison) -> dict[str, Any]:
         "figures": _known(_outcomes(comparison) if decides else decisions),
         "figures_of_probabilities": _known(probabilities),
         "measured": f"{measured(comparison)}{_read(comparison)}",
-        "cuts": list(comparison.protocol.notes),
-    } | ({"terms": InTerms(comparison).sentence()} if decides else {})
+        "cuts": [*comparison.protocol.notes, *comparison.refitted],
+    } | ({"terms": InTerms.of(comparison).sentence()} if decides else {})
 
 
 def _outcomes(comparison: Comparison) -> dict[str, dict[str, float]]:
@@ -95,6 +98,7 @@ def _known(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float | 
 def _read(comparison: Comparison) -> str:
     """Return how the held-out rows of the figures are decided or read."""
     if comparison.aim.decides:
-        return ", each fold decided as the other folds tell"
+        others = "the folds before it" if comparison.protocol.by_time else "the other folds"
+        return f", each fold decided as {others} tell"
     meaning = at_its_best(comparison).rstrip(".")
     return f", at its best. {meaning}" if meaning else ""

@@ -47,11 +47,9 @@ def settled(comparison: Comparison) -> bool:
 
 
 def _gain(comparison: Comparison) -> float:
-    """Return how much better the best is than a decision that looks at no feature; by a share or alarms, all of it."""
+    """Return how much better the best is than a decision that looks at no feature."""
     if comparison.aim.decides:
-        found = comparison.by_terms
-        blind = [cost.mean for cost in found.blind().values()]
-        return abs(min(blind, default=0.0) - found.value(found.best).mean)
+        return abs(comparison.by_terms.gain.mean)
     metric, scores = METRICS[comparison.metric], comparison.table(comparison.chosen)[comparison.best]
     blind = [guessing(metric, comparison.folds[key], comparison.rare) for key in scores.index]
     return float(abs(np.mean(blind) - scores.mean()))

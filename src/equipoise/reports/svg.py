@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from markupsafe import Markup
 from matplotlib import style
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Figures are drawn in these colours, which become the page's variables.
@@ -39,7 +40,9 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     ``name`` is the prefix of the element's ids, unique on the page; ``label`` is for screen readers.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_facecolor("none")
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # `savefig` would draw the figure twice
     root = ET.fromstring(buffer.getvalue())
     _drop(root, ("metadata", "style"))
     _rename_ids(root, name)

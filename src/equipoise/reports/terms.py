@@ -21,12 +21,12 @@ from equipoise.text import count, number, percent
 SHOWN_ROWS = 10
 """Rows of `reviewed`."""
 
-_TITLES = {name: name for name in OUTCOMES} | {"caught": "caught", "recall": "share caught"}
+_TITLES = {name: name for name in OUTCOMES} | {"false": "false alarms", "recall": "share caught"}
 
 
 def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:
     """Return what the section shows of the winner; ``reviewed`` are rows of `rows_to_review`, if wanted."""
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     label, found = comparison.classes[read.positive], read.range_of_threshold()
     stated = comparison.aim.decides
     shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
@@ -39,8 +39,11 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "stated": stated,
         "aim": str(read.aim),
         "threshold": found,
+        "cut_is_least": read.cut_is_least,
+        "range": read.range_in_words(),
         "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
+        "folds": "the folds before" if comparison.protocol.by_time else "the other folds",
         "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
@@ -84,7 +87,7 @@ def _at_same_capacity(comparison: Comparison) -> dict[str, Any]:
         shown = {"your capacity": PER * own} | shown
     rows = []
     for name, part in side_by_side(comparison).items():
-        read = InTerms(comparison, name)
+        read = InTerms.of(comparison, name)
         found = [read.at_capacity(alarms) for alarms in shown.values()]
         cells = [(*_cell("recall", each["recall"]), percent(each["precision"].mean)) for each in found]
         rows.append((name, part, cells))
@@ -101,11 +104,11 @@ def capacity_share(comparison: Comparison) -> float | None:
 
 def terms_data(comparison: Comparison) -> dict[str, Any]:
     """Return the numbers of the section: decision, outcomes with intervals, gain and cost curves by fold."""
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     grid = np.linspace(0, 1, 101)
     outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
     outcomes |= read.blind()
-    side = {name: InTerms(comparison, name) for name in side_by_side(comparison)}
+    side = {name: InTerms.of(comparison, name) for name in side_by_side(comparison)}
     found = read.range_of_threshold()
     data: dict[str, Any] = {
         "recipe": read.recipe,
@@ -155,7 +158,7 @@ def _cell(name: str, value: Interval) -> tuple[str, str]:
         texts = [percent(part) for part in value]
     else:
         texts = [number(part, 1) for part in value]
-    return texts[0], f"{texts[1]} to {texts[2]}" if value.low < value.high else ""
+    return texts[0], f"{texts[1]} to {texts[2]}" if texts[1] != texts[2] else ""
 
 
 def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataFrame:
@@ -163,7 +166,7 @@ def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataF
 
     ``ids`` are columns that name the rows; without them it is the number of the row.
     """
-    read = InTerms(comparison)
+    read = InTerms.of(comparison)
     fold = read.folds[0]
     first = np.argsort(-fold.proba[:, read.positive], kind="stable")[:SHOWN_ROWS]
     numbers = fold.rows[first]

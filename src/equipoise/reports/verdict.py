@@ -14,6 +14,7 @@ from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
 
 _LISTED = 5  # names in a sentence
+_MOST = {"cost": "the lowest", "false": "the fewest", "recall": "the highest"}
 _GO_ON = "To continue, repeat the command at the end of this page."
 _TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 
@@ -147,21 +148,45 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
 def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
-    most = "this" if len(found.read) == 1 else f"the {'highest' if found.greater_is_better else 'lowest'}"
-    blind = found.blind()
-    told = "".join(f"; {name}: {number(cost.mean, 1)}" for name, cost in blind.items())
-    equal = [name for name, cost in blind.items() if found.value(found.best).high >= cost.mean]
-    doubt = f" Its interval reaches that of {listed(equal, 'or')}: it is not shown to pay." if equal else ""
-    return f"By your terms, {called(found.best)} has {most} {_by_goal(comparison, found.best)}{told}.{doubt}"
+    most = "this" if len(found.read) == 1 else _MOST[found.goal]
+    told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
+    doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
+    if not found.room:
+        doubt = (
+            " The capacity holds every row of a test fold, so it cannot rank recipes here: give it as a share of the "
+            "rows of your batches, such as `--capacity 2%`."
+        )
+    value = _by_goal(comparison, found.best, _of_batch(comparison))
+    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{_floors(comparison, found.best)}"
 
 
-def _by_goal(comparison: Comparison, recipe: str) -> str:
+def _floors(comparison: Comparison, recipe: str) -> str:
+    """Say what a recipe reaches, on held-out rows, of the floors that were stated."""
+    aim, read, said = comparison.aim, comparison.by_terms.read[recipe], []
+    found, label = read.chosen(), repr(comparison.classes[read.positive])
+    for floor, name, what in (
+        (aim.min_recall, "recall", f"of {label} is found"),
+        (aim.min_precision, "precision", "of the alarms are right"),
+    ):
+        if floor is not None:
+            asked = f"less than the {floor:g} asked for" if found[name].mean < floor else f"{floor:g} was asked for"
+            mean, low, high = found[name]
+            interval = "" if np.isnan(low) else f"95% interval {between(low, high)}; "
+            said.append(f"{number(mean)} {what} ({interval}{asked})")
+    return f" On held-out rows, {listed(said)}." if said else ""
+
+
+def _by_goal(comparison: Comparison, recipe: str, of_batch: str = "") -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
-    mean, low, high = (number(value, 3 if found.goal == "recall" else 1) for value in found.value(recipe))
-    return f"{TITLES[found.goal]}{_of_batch(comparison)}: {mean}" + (
+    mean, low, high = (_figure(found.goal, value) for value in found.value(recipe))
+    return f"{TITLES[found.goal]}{of_batch}: {mean}" + (
         "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
     )
+
+
+def _figure(goal: str, value: float) -> str:
+    return number(value, 3 if goal == "recall" else 1)
 
 
 def _of_batch(comparison: Comparison) -> str:
@@ -170,7 +195,8 @@ def _of_batch(comparison: Comparison) -> str:
     if capacity is None or capacity < 1:
         return ""
     n_rows = comparison.problem["n_rows"] / protocol.n_folds
-    return f" by {count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
+    most = "" if comparison.aim.costs is None else "at most "
+    return f" by {most}{count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
 
 
 def _advice_by_terms(comparison: Comparison) -> str:
@@ -251,6 +277,7 @@ def _use(comparison: Comparison) -> str:
         f"Next step: `model/` beside this page is {name}, trained on all rows; "
         f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
     )
+    model = " ".join([model, *comparison.refitted])
     if len(comparison.recipes) > 1 and not comparison.aim.decides and _all_equal(comparison):
         tie = "The chosen metric does not favour it over the others: compare other scores or choose another --metric."
         return f"{model} {tie}"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from equipoise.batches.balanced import BatchSampler, FollowsEpochs
 from equipoise.batches.batch_smote import with_neighbours
+from equipoise.batches.by_class import RowsByClass
 from equipoise.batches.mixture import Mixture, weighted
 from equipoise.batches.transform import MixingTransform
 from equipoise.training.task import Settings, Task
@@ -54,12 +55,13 @@ def block_lengths(settings: Settings) -> Iterator[tuple[int, bool]]:
 class RowDraws:
     """The batches of one replica: an endless shuffle of its rows, cut into batches of one size.
 
-    ``rows`` are positions in the row store; a batch sampler draws the batches instead of the shuffle.
+    ``rows`` are positions in the row store, or those of each class, of which one is drawn each time that a training row
+    of the class comes up; a batch sampler draws the batches instead of the shuffle.
     """
 
     def __init__(
         self,
-        rows: Tensor,
+        rows: Tensor | RowsByClass,
         labels: Tensor,
         weights: Tensor | None,
         batch_size: int,
@@ -70,7 +72,7 @@ class RowDraws:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.batch_size, self.generator = batch_size, generator
         self.transform = None if transform is None else transform.bound(torch.bincount(labels))
-        self._left = torch.empty(0, dtype=torch.int32 if len(rows) < 1 << 31 else torch.int64)
+        self._left = torch.empty(0, dtype=torch.int32 if len(labels) < 1 << 31 else torch.int64)
         self._sampled = None if batch_sampler is None else self._epochs(batch_sampler)
 
     def _epochs(self, batch_sampler: BatchSampler) -> Iterator[Tensor]:
@@ -94,28 +96,36 @@ class RowDraws:
     def _shuffled(self, count: int) -> Tensor:
         parts, have = [self._left], len(self._left)
         while have < count:
-            parts.append(torch.randperm(len(self.rows), generator=self.generator, dtype=self._left.dtype))
-            have += len(self.rows)
+            parts.append(torch.randperm(len(self.labels), generator=self.generator, dtype=self._left.dtype))
+            have += len(self.labels)
         stream = torch.cat(parts) if len(parts) > 1 else self._left
         self._left = stream[count:]
         return stream[:count]
 
+    def _placed(self, order: Tensor) -> Tensor:
+        """Return the position in the row store of each row of the batches."""
+        if isinstance(self.rows, Tensor):
+            return self.rows[order]
+        chance = torch.rand(order.shape, dtype=torch.float64, generator=self.generator)
+        return self.rows.drawn(self.labels[order].long(), chance)
+
     def block(self, n_steps: int) -> "Block":
         """Draw the batches of the next steps."""
         order = self._order(n_steps).long()
+        rows = self._placed(order)
         weights = None if self.weights is None else self.weights[order]
         if self.transform is None:
-            return Block(self.rows[order], weights=weights)
+            return Block(rows, weights=weights)
         labels = self.labels[order].long()
         mixture = self.transform.draw(labels, self.generator)
         mixture = mixture._replace(label_share=mixture.of_labels)
         if self.transform.looks_at_features:
             weights = None if weights is None else weights.gather(1, mixture.first)
-            return Block(self.rows[order], weights=weights, within=mixture, labels=labels)
+            return Block(rows, weights=weights, within=mixture, labels=labels)
         if weights is not None:
             mixture, weights = weighted(mixture, weights)
-        first, second = order.gather(1, mixture.first), order.gather(1, mixture.second)
-        return Block(self.rows[first], mixture._replace(first=self.rows[first], second=self.rows[second]), weights)
+        first, second = rows.gather(1, mixture.first), rows.gather(1, mixture.second)
+        return Block(first, mixture._replace(first=first, second=second), weights)
 
 
 @dataclass(frozen=True)

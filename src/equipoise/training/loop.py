@@ -27,7 +27,8 @@ from equipoise.training.task import Settings, Task
 
 _TELLS = 1.0  # seconds between reports of steps
 _SEEN = 0.35  # of the time limit, which tells whether all steps can be made
-_BEHIND = 0.07  # share of all steps that may be missing from those due by then
+_BEHIND = 0.1  # share of all steps that may be missing from those due by then, also at the end
+_MOMENT = 1e-9  # seconds
 
 
 class StackTraining:
@@ -203,11 +204,10 @@ class StackTraining:
     def _out_of_time(self) -> bool:
         if self.seconds is None or self.done < self.settings.min_steps:
             return False
-        passed = time.monotonic() - self.started
-        if passed >= self.seconds:
-            return True
-        seen = self.whole and passed > _SEEN * self.seconds
-        return seen and self.done / self.settings.max_steps < passed / self.seconds - _BEHIND
+        passed = (time.monotonic() - self.started) / max(_MOMENT, self.seconds)
+        if not self.whole:
+            return passed >= 1
+        return passed > _SEEN and self.done / self.settings.max_steps < passed - _BEHIND  # a little late is no loss
 
     def _evaluate(self) -> None:
         for rule in self.rules:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from equipoise.batches.by_class import RowsByClass
 from equipoise.batches.transform import Between, augmented
 from equipoise.training.task import Table, Task
 
@@ -173,8 +174,12 @@ class Pool:
         codes = np.concatenate([table.cells() for table in tables]) if len(tables) > 1 else tables[0].cells()
         return ClassCodes(_tensor(codes).to(like.device), self.n_classes if soft else None, like.dtype)
 
-    def rows(self, task: Task) -> Tensor:
-        """Index into the pool of each training row of a task."""
+    def rows(self, task: Task) -> Tensor | RowsByClass:
+        """Index into the pool of each training row of a task, or of the rows to draw of each class."""
+        if task.classes is not None:
+            labels, K = task.table.labels(), task.table.n_classes
+            counts = np.bincount(labels, minlength=K)
+            return RowsByClass(labels, np.arange(K), counts, self._offset[id(task.table)])
         if task.rows is None:
             return torch.arange(len(task.table)) + self._offset[id(task.table)]
         return self._place(task, task.training_rows())

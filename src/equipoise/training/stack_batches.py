@@ -22,18 +22,18 @@ Masks = Sequence[Tensor | None]
 class StackBatches:
     """Draws the batches and dropout masks of a stack.
 
-    `rows` are the positions of the training rows of each task in the pool; `weights` theirs, if any task has weights;
-    `seeded` tells that transforms draw from torch's global generator at each step.
+    `weights` are those of the training rows of each task, if any task has weights; `seeded` tells that
+    transforms draw from torch's global generator at each step.
     """
 
     def __init__(self, stack: Stack, tasks: Sequence[Task], pool: Pool) -> None:
         self._tasks, self._pool = list(tasks), pool
-        placed = {(id(task.table), id(task.rows), id(task.made)): task for task in tasks}  # members share all rows
+        placed = {_of_rows(task): task for task in tasks}  # members share all rows
         shared = {key: (pool.rows(task), torch.from_numpy(task.labels())) for key, task in placed.items()}
-        members = [shared[id(task.table), id(task.rows), id(task.made)] for task in tasks]
-        self.rows = [rows for rows, _ in members]
+        members = [shared[_of_rows(task)] for task in tasks]
+        self._placed = [rows for rows, _ in members]
         weighted = any(task.weights is not None for task in tasks)
-        self.weights = [_weights(task, len(rows)) if weighted else None for task, rows in zip(tasks, self.rows)]
+        self.weights = [_weights(task) if weighted else None for task in tasks]
         settings = tasks[0].settings
         own = settings.mixing is not None or settings.augmentation is not None
         self.seeded = settings.batch_transform is not None and not own
@@ -51,6 +51,11 @@ class StackBatches:
             for task, (rows, labels), weights in zip(tasks, members, self.weights, strict=True)
         ]
         self._masks = _dropout_masks(stack, tasks, pool.X[:0])
+
+    @property
+    def rows(self) -> list[Tensor]:
+        """Positions of the training rows of each task in the pool, unless they are drawn by class."""
+        return [rows for rows in self._placed if isinstance(rows, Tensor)]
 
     def block(self, length: int) -> Iterator[tuple[Batch, Masks]]:
         """Draw the batches of the next steps."""
@@ -87,8 +92,12 @@ def _augmented_rows(tasks: Sequence[Task], pool: Pool) -> Tensor | CompactRows |
     return AugmentedRows(pool.X, pool.target, used, generators)
 
 
-def _weights(task: Task, n_rows: int) -> Tensor:
-    return torch.ones(n_rows) if task.weights is None else torch.as_tensor(task.weights)
+def _of_rows(task: Task) -> tuple[int, ...]:
+    return id(task.table), id(task.rows), id(task.made), id(task.classes)
+
+
+def _weights(task: Task) -> Tensor:
+    return torch.ones(task.n_rows) if task.weights is None else torch.as_tensor(task.weights)
 
 
 def _dropout_masks(stack: Stack, tasks: Sequence[Task], like: Tensor) -> DropoutMasks | None:

@@ -248,6 +248,9 @@ class Task:
     # network of the task then trains with the result. By default the network of the task trains during the search
     inner: InnerRows | None = None
     found: Any = None  # result of a search, to train with
+    # in place of ``rows``: the class of each training row. Each time that one comes up, a row of its class is drawn
+    # from all of the table, so that a sample by class trains on all rows
+    classes: NDArray[np.integer] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.table) + (0 if self.made is None else len(self.made))
@@ -255,6 +258,18 @@ class Task:
         if not n_rows or (rows is not None and (np.min(rows) < 0 or np.max(rows) >= n)):
             raise ValueError(f"Training rows must be one or more numbers from 0 to {n - 1}, but rows={self.rows!r}.")
         self._check_outer()
+        watched = (
+            self.settings.early_stopping,
+            self.settings.gradient_tolerance,
+            self.settings.outer,
+            self.rows,
+            self.made,
+        )
+        if self.classes is not None and any(part is not None for part in watched):
+            raise ValueError(
+                "A task with classes draws other rows each time: leave out rows, made, early_stopping, "
+                "gradient_tolerance and outer, which need the same rows."
+            )
         if self.weights is not None and len(self.weights) != n_rows:
             raise ValueError(f"One weight a training row is needed, but {len(self.weights)} weights came for {n_rows}.")
 
@@ -279,7 +294,8 @@ class Task:
     @property
     def n_rows(self) -> int:
         """Number of training rows."""
-        return len(self.table) if self.rows is None else len(self.rows)
+        of_each = self.rows if self.classes is None else self.classes
+        return len(self.table) if of_each is None else len(of_each)
 
     def training_rows(self) -> NDArray[np.int64]:
         """Return the numbers of the training rows."""
@@ -292,7 +308,9 @@ class Task:
 
     def labels(self) -> NDArray[np.integer]:
         """Class of each training row, in the order of `training_rows`."""
+        if self.classes is not None:
+            return self.classes
         labels = self.table.labels()
-        if self.made is not None:
-            labels = np.concatenate([labels, self.made.labels()])
-        return labels if self.rows is None else labels[self.rows]
+        if self.rows is None:
+            return labels
+        return (labels if self.made is None else np.concatenate([labels, self.made.labels()]))[self.rows]

@@ -39,8 +39,9 @@ function place(recipe) {
     while (i < last && recipe.caught[i + 1] + recipe.false[i + 1] <= most) i += 1;
     return i;
   }
+  const most = data.limit === null ? Infinity : data.capacity * (recipe.positives + recipe.negatives) + 1e-9;
   let best = 0;
-  for (let i = 1; i <= last; i += 1) if (costAt(recipe, i) < costAt(recipe, best) - 1e-9) best = i;
+  for (let i = 1; i <= last && recipe.caught[i] + recipe.false[i] <= most; i += 1) if (costAt(recipe, i) < costAt(recipe, best) - 1e-9) best = i;
   return best;
 }
 
@@ -77,7 +78,8 @@ function command(found) {
   if (byCost ? !(state.miss > 0 && state.alarm > 0) : noAlarm) {
     return [null, byCost ? "Both costs must be above 0 to be a decision." : "A share within 0 and 100% is needed to be a decision."];
   }
-  const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"` : `--capacity ${share}%`;
+  const limit = data.limit === null ? "" : ` --capacity ${data.limit}`;
+  const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
   const note = byCost
     ? "Thresholds are then tuned for these costs on held-out rows."
     : "The threshold is then the one that this share of held-out rows exceeds.";
@@ -110,7 +112,7 @@ function show() {
     cells(document.createElement("tr"), "td", [data.label, number(found.caught), number(found.missed)]),
     cells(document.createElement("tr"), "td", [data.binary ? "other class" : "other classes", number(found.falseAlarms), number(found.passed)]));
   byId("how").textContent = {
-    cost: "Each at the threshold with the lowest cost.", capacity: "Each with this number of alarms, or the next smaller one.",
+    cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
   const above = data.capacity !== null && found.share > data.capacity + 1e-9;
   byId("above").textContent = above ? `This needs more alarms than the capacity that was given: ${number(data.per * data.capacity)} of ${number(data.per, 0)} rows.` : "";
