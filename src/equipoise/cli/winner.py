@@ -3,7 +3,7 @@
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.fit import about_model
 from equipoise.cli.images import ImageTask
@@ -42,7 +42,7 @@ def save_winner(
     from equipoise.reports.for_card import findings_for_card, for_card, terms_for_card
 
     bars.advance("refitting")
-    told = {"on_steps": partial(bars.advance, "refitting"), "on_stage": partial(bars.tell, "refitting")}
+    told: dict[str, Any] = {"on_steps": partial(bars.advance, "refitting"), "on_stage": partial(bars.tell, "refitting")}
     seconds = max(deadline.left - to_report - _TO_SAVE * deadline.limit, _LEAST * deadline.limit)
     try:
         with warnings.catch_warnings():
