@@ -216,6 +216,25 @@ def test_workers_have_what_their_server_loaded_the_threads_they_are_given_and_no
     assert said.splitlines() == ["main", *["True 2 {2}"] * 4]
 
 
+OTHERS = """
+import os, sys
+from equipoise.processes import side_by_side
+
+{}
+print(*{{outcome for _, outcome in side_by_side(os.getppid, [()] * 2, 2)}} ^ {{os.getpid()}})
+"""
+
+
+@pytest.mark.parametrize("line", ['sys.modules["equipoise.forked_workers"] = None', ""], ids=["joblib", "long path"])
+def test_workers_are_those_of_joblib_where_none_can_be_forked(tmp_path, line):
+    """Where joblib is another within, or the path of the temporary folder is too long for a socket."""
+    folder = tmp_path if line else tmp_path / ("long" * 30)
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", OTHERS.format(line)]
+    environment = os.environ | {"TMPDIR": str(folder)}
+    assert not subprocess.check_output(command, env=environment, text=True, timeout=SECONDS).split()
+
+
 def test_a_server_that_was_killed_begins_anew():
     def parent():
         return os.getppid()
