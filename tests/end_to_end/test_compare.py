@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise import load
+from equipoise import load, metrics
 from equipoise.classifiers import auto_job
 from equipoise.cli import main
 from equipoise.experiments import Store
@@ -58,7 +58,7 @@ def test_predict_adds_a_prediction_and_probabilities_to_each_row(report, here, f
     expected = model.predict_proba(pd.read_csv(new))
     np.testing.assert_allclose(scored[["probability_no", "probability_yes"]], expected, rtol=1e-6)
     assert (scored["prediction"] == model.predict(pd.read_csv(new))).all()
-    assert (scored["prediction"] == frame["is_fraud"]).mean() > 0.75
+    assert metrics.g_mean(frame["is_fraud"], scored["prediction"]) > 0.6  # of any winner: the quickest of equals
     assert len(scored.columns) == 4 + 3
 
 

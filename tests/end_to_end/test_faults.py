@@ -10,10 +10,10 @@ import sqlite3
 import sys
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from equipoise.experiments import Comparison, Store
@@ -80,14 +80,8 @@ def test_killed_at_random_moments_the_same_command_ends_with_the_same_results(
 
 
 def workers_of(process):
-    """Process numbers of joblib's workers."""
-    children = [path.read_text().split() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
-    return [
-        int(child)
-        for group in children
-        for child in group
-        if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    """Process numbers of the workers, which are forks of a server."""
+    return [worker.pid for child in psutil.Process(process.pid).children() for worker in child.children()]
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(report, begun, fraud_csv, quick, tmp_path):

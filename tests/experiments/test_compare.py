@@ -236,7 +236,9 @@ def test_the_refitted_winner_has_seen_all_rows(comparison, dataset):
     name = comparison.winner
     assert model.predict_proba(dataset.X).shape == (150, 2)
     if recipes.is_neural(name):
-        trained = getattr(model[-1], "estimator_", model[-1])
+        trained = model[-1]
+        while hasattr(trained, "estimator_"):  # what decides, or corrects its probabilities
+            trained = trained.estimator_
         assert trained.n_members == 2 and trained.n_steps_ == [300, 300]
 
 

@@ -85,7 +85,7 @@ class AutoBalance(BaseEstimator):
     For balanced error, try `LogitAdjustedLoss` with a tuned ``tau`` first, as no search beat it in our runs: on 18
     tables, three long-tailed tables and Fashion-MNIST-LT the differences are within chance. On three long tails the
     best ``tau`` at test gained .007 on ``tau=1``, so there is little to find, and a search in three folds gained no
-    more (`equipoise reproduce autobalance-causes`). The search is for objectives that have no such formula, such as
+    more (``equipoise reproduce autobalance-causes``). The search is for objectives that have no such formula, such as
     those of groups, or where a grid of trainings takes too long.
 
     See Also

@@ -298,7 +298,7 @@ class NeuralClassifier(JobClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n, *features), or OpenTable
+        X : array-like of shape (n, ...), or OpenTable
             An open table (`equipoise.datasets.open_table`) larger than its sample trains from a temporary file of its
             numbers, as it would from memory, except that scales and codes of features are those of the sample. Set
             ``max_steps``: ``max_epochs`` passes over millions of rows take days. Its columns must be numbers.

@@ -164,7 +164,11 @@ def _row_weights(
         return None
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
     if draft.class_weight is not None:
-        weights *= compute_sample_weight(draft.class_weight, draft.classes_[codes])
+        if draft.class_weight == "balanced":
+            by_class = len(codes) / (len(draft.classes_) * np.bincount(codes))
+        else:
+            by_class = compute_sample_weight(draft.class_weight, draft.classes_)
+        weights *= by_class[codes]
         if not (weights >= 0).all():
             raise ValueError(f"class_weight must hold 0 or positive numbers, but class_weight={draft.class_weight!r}.")
     if not weights.any():
