@@ -50,7 +50,7 @@ class _Popen(popen_forkserver.Popen):
         self.sentinel, pipe = server.connect_to_new_process(self._fds)
         with open(pipe, "wb") as stream:
             stream.write(content.getbuffer())
-        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
+        self.finalizer = util.Finalize(self, os.close, (self.sentinel,))
         self.pid = forkserver.read_signed(self.sentinel)
 
 
