@@ -127,7 +127,8 @@ def test_rows_without_a_label_are_left_out(table, tmp_path):
     gaps.loc[[3, 2500], "y"] = None
     known = gaps[gaps["y"].notna()]
     expected = NeuralClassifier(**LOOSE).fit(known[FEATURES], known["y"])
-    with pytest.warns(UserWarning, match="train on all 4,998 rows"):
+    told = pytest.warns(UserWarning, match="2 rows without a label in 'y' left out")
+    with told, pytest.warns(UserWarning, match="train on all 4,998 rows"):
         found = NeuralClassifier(**LOOSE).fit(open_table(in_files(gaps, tmp_path / "big", "parquet")), "y")
     assert weights_of(found) == weights_of(expected) and found.classes_.tolist() == ["no", "yes"]
 
@@ -165,8 +166,10 @@ def test_bad_input_is_told(table, tmp_path):
         clf.fit(opened, "y", sample_weight=np.ones(N))
     with pytest.raises(ValueError, match="'z'"):
         clf.fit(opened, "z")
-    with pytest.raises(ValueError, match="Oslo"):
+    with pytest.raises(ValueError, match="other cells, such as 'Oslo', in the column 'town'"):
         clf.fit(open_table(table.assign(town="Oslo")), "y")
+    with pytest.raises(ValueError, match="has no column '2' or '3'; its columns are '1' and 'y'"):
+        NeuralClassifier(**QUICK).fit(table[FEATURES], table["y"]).predict_proba(open_table(table[["1", "y"]]))
     with pytest.raises(TypeError, match="MUBOClassifier reads rows in memory"):
         MUBOClassifier().fit(opened, "y")
     late = table.copy()

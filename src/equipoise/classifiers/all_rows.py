@@ -1,14 +1,18 @@
 """Networks on all rows of a table that memory does not hold, whose numbers lie in a file."""
 
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn.base import clone
 
 from equipoise.datasets.encoded import scratch
 from equipoise.datasets.opened import OpenTable
 from equipoise.samplers.resample import only_repeats
+from equipoise.text import listed
 from equipoise.training import OuterProblem
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ def fit_open_table(classifier: "NeuralClassifier", table: OpenTable, target: str
     """
     started = time.monotonic()
     sample = table.sample(target)
+    _check_numbers(sample.X, table.name)
+    for note in sample.notes if sample.class_counts is None else sample.notes[1:]:  # the first tells of the sample
+        warnings.warn(note, stacklevel=3)
     if sample.class_counts is None:
         return classifier.fit(sample.X, sample.y)
     if part := "sampler" if classifier.sampler is not None else needs_same_rows(classifier):
@@ -56,3 +63,16 @@ def fit_open_table(classifier: "NeuralClassifier", table: OpenTable, target: str
         job.tasks = unscaled.prepare(X, y).tasks
         left = None if classifier.max_time is None else max(0.0, classifier.max_time - (time.monotonic() - started))
         return job.train(left)
+
+
+def _check_numbers(frame: pd.DataFrame, name: str) -> None:
+    """Raise ValueError if columns hold other cells than numbers, with the first such cell."""
+    others = [column for column in frame if not is_numeric_dtype(frame[column])]
+    if others:
+        cells = frame[others[0]].dropna()
+        cell = next((cell for cell in cells if isinstance(cell, str)), cells.iloc[0] if len(cells) else None)
+        raise ValueError(
+            f"NeuralClassifier reads numbers, but {name} has other cells, such as {cell!r}, in the column"
+            f"{'s' if len(others) > 1 else ''} {listed(map(repr, others), most=5)}: correct them, leave the column out "
+            "or fit a recipe, which reads categories, dates and text (equipoise.experiments.fit_recipe)."
+        )

@@ -17,7 +17,7 @@ from equipoise.datasets.target import is_labelled, labels_of, target_column
 from equipoise.tables.preprocessing import TablePreprocessor
 from equipoise.tables.reading import table_name
 from equipoise.tables.text_cells import typed
-from equipoise.text import counted
+from equipoise.text import counted, listed
 
 T = TypeVar("T")
 Drawn = dict[Any, NDArray[np.int64]]
@@ -57,8 +57,13 @@ class OpenTable:
         Raises
         ------
         ValueError
-            If a file is damaged; the message names it, and its row group.
+            If columns are missing, or a file is damaged; the message names them, or the file and its row group.
         """
+        if missing := [repr(name) for name in columns if name not in self.columns] if columns is not None else []:
+            raise ValueError(
+                f"{self.name} has no column {listed(missing, 'or')}; its columns are "
+                f"{listed(map(repr, self.columns), most=10)}."
+            )
         for part in self.parts:
             yield from part.read(columns, target)
 
