@@ -99,6 +99,11 @@ class InTerms:
         """Held-out rows of each fold that is scored; by time, the first is not."""
         return [fold for fold in self._every_fold if fold.fold or not self.comparison.protocol.by_time]
 
+    @property
+    def batch(self) -> float:
+        """Mean number of rows of a test fold, which is a batch of a capacity."""
+        return sum(len(fold.codes) for fold in self.folds) / len(self.folds)
+
     @cached_property
     def _every_fold(self) -> list[HeldOutFold]:
         """Held-out rows of each fold that has a result."""

@@ -21,7 +21,11 @@ def side_by_side(comparison: Comparison) -> dict[str, str]:
     best = near[0]
     simplest = next((name for name in SIMPLE if name in comparison.recipes), None)
     parts: dict[str, list[str]] = {}
-    for name, part in ((best, "best"), (comparison.winner, "recommended"), (simplest, "simplest")):
+    for name, part in (
+        (best, "best"),
+        (None if comparison.obstacle else comparison.winner, "recommended"),
+        (simplest, "simplest"),
+    ):
         if name is not None:
             parts.setdefault(name, []).append(part)
     for name in near:

@@ -44,7 +44,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
         "folds": "the folds before" if comparison.protocol.by_time else "the other folds",
-        "batch": comparison.problem["n_rows"] / comparison.protocol.n_folds if _counts(read) else None,
+        "batch": read.batch if _counts(read) else None,
         "titles": [_TITLES[name] for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
         "n_blind": len(_blind(read)),
@@ -99,7 +99,7 @@ def capacity_share(comparison: Comparison) -> float | None:
     capacity = comparison.aim.capacity
     if capacity is None or capacity < 1:
         return capacity
-    return min(1.0, capacity * comparison.protocol.n_folds / comparison.problem["n_rows"])
+    return min(1.0, capacity / InTerms.of(comparison).batch)
 
 
 def terms_data(comparison: Comparison) -> dict[str, Any]:

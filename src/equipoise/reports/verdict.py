@@ -9,6 +9,7 @@ from equipoise.experiments import METRICS, Comparison
 from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.crown import cuts
 from equipoise.experiments.readings import DECIDED, TUNED
+from equipoise.experiments.terms import InTerms
 from equipoise.reports.at_best import at_its_best, by_its_own, read_as
 from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
 from equipoise.text import between, called, count, listed, number, probability, seconds
@@ -148,7 +149,8 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
 def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
     found = comparison.by_terms
-    most = "this" if len(found.read) == 1 else _MOST[found.goal]
+    alone = "these" if found.goal == "false" else "this"
+    most = alone if len(found.read) == 1 else _MOST[found.goal]
     told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
     doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
     if not found.room:
@@ -191,10 +193,10 @@ def _figure(goal: str, value: float) -> str:
 
 def _of_batch(comparison: Comparison) -> str:
     """Name the batch, a test fold, where the capacity is a number of rows of one: other batches catch other shares."""
-    capacity, protocol = comparison.aim.capacity, comparison.protocol
+    capacity = comparison.aim.capacity
     if capacity is None or capacity < 1:
         return ""
-    n_rows = comparison.problem["n_rows"] / protocol.n_folds
+    n_rows = InTerms.of(comparison).batch
     most = "" if comparison.aim.costs is None else "at most "
     return f" by {most}{count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
 
