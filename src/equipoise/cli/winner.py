@@ -42,12 +42,15 @@ def save_winner(
     from equipoise.reports.for_card import findings_for_card, for_card, terms_for_card
 
     bars.advance("refitting")
-    told: dict[str, Any] = {"on_steps": partial(bars.advance, "refitting"), "on_stage": partial(bars.tell, "refitting")}
+    progress: dict[str, Any] = {
+        "on_steps": partial(bars.advance, "refitting"),
+        "on_stage": partial(bars.tell, "refitting"),
+    }
     seconds = max(deadline.left - to_report - _TO_SAVE * deadline.limit, _LEAST * deadline.limit)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `compare` says at its end what is to be said of the model
-            model = refit(comparison, data, seconds=seconds, **told)
+            model = refit(comparison, data, seconds=seconds, **progress)
     except TimeoutError as error:
         return (
             f"fitting {called(comparison.winner)} on all rows takes longer than the time left. {error} Repeat the "

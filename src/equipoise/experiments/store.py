@@ -221,5 +221,5 @@ def _cell(row: tuple[Any, ...]) -> Cell:
     probabilities = None
     if proba is not None and counts is not None:
         probabilities = np.frombuffer(proba, "<f4").reshape(-1, len(counts))
-    told = json.loads(notes), error, json.loads(made), decided, json.loads(priors), predicting
-    return Cell(arm, repeat, fold, seconds, probabilities, counts, *told)
+    others = json.loads(notes), error, json.loads(made), decided, json.loads(priors), predicting
+    return Cell(arm, repeat, fold, seconds, probabilities, counts, *others)

@@ -61,7 +61,7 @@ def fit_whole(
             to_classifier = {f"classifier__{name}": value for name, value in given.items()}
             with counted_by(tally):
                 return model.fit(dataset.X, dataset.y, **_to_table(dataset), **to_classifier)
-        return _told(in_time(_fit, model, dataset, given, Deadline(seconds), tally, seconds=seconds))
+        return _with_warnings(in_time(_fit, model, dataset, given, Deadline(seconds), tally, seconds=seconds))
 
 
 def fit_all_rows(
@@ -87,8 +87,8 @@ def fit_all_rows(
         _counted(model[-1], dataset, on_steps, on_stage) as tally,
     ):
         if seconds is None:
-            return _told(_fit(model, dataset, {}, None, tally, folder))
-        return _told(in_time(_fit, model, dataset, {}, Deadline(seconds), tally, folder, seconds=seconds))
+            return _with_warnings(_fit(model, dataset, {}, None, tally, folder))
+        return _with_warnings(in_time(_fit, model, dataset, {}, Deadline(seconds), tally, folder, seconds=seconds))
 
 
 def trains_on_all_rows(classifier: Any, dataset: Dataset) -> bool:
@@ -199,9 +199,9 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
         else:
             fitted.steps[-1] = ("classifier", shipped.tuned(comparison, name, clone(unfitted), fitted[-1], labels))
     # Each fold has reported the other warnings already.
-    told = [str(warning.message) for warning in caught if issubclass(warning.category, FewerStepsWarning)]
+    cuts = [str(warning.message) for warning in caught if issubclass(warning.category, FewerStepsWarning)]
     found = "" if comparison.aim.decides else one_answer(fitted, dataset)  # terms may ask for few alarms
-    comparison.refitted = [*told, *filter(None, [found])]
+    comparison.refitted = [*cuts, *filter(None, [found])]
     for sentence in comparison.refitted:
         warnings.warn(sentence, stacklevel=2)
     return fitted
@@ -224,8 +224,8 @@ def _fit(
         warnings.simplefilter("always")
         with counted_by(tally):
             _train(model, dataset, given, deadline, folder)
-    told: dict[str, Warning | str] = {str(warning.message): warning.message for warning in caught}
-    return model, [*told.values(), *_fewer_steps(classifier, dataset)]
+    messages: dict[str, Warning | str] = {str(warning.message): warning.message for warning in caught}
+    return model, [*messages.values(), *_fewer_steps(classifier, dataset)]
 
 
 def _train(
@@ -259,9 +259,9 @@ def _train(
     classifier.set_params(**before)
 
 
-def _told(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
-    fitted, told = outcome
-    for each in told:
+def _with_warnings(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
+    fitted, messages = outcome
+    for each in messages:
         warnings.warn(each if isinstance(each, LittleTimeWarning | FewerStepsWarning) else str(each), stacklevel=3)
     return fitted
 

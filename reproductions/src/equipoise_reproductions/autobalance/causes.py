@@ -233,8 +233,10 @@ def verdict(found: pd.DataFrame) -> str:
     """Say which arms beat LA with a tuned tau."""
     ours = [arm for arm in ARMS if arm.startswith("search")]
     winners = [ARMS[arm] for arm in ours if gain(found, _TUNED, arm).low > 0]
-    told = listed(winners, most=len(winners)) if winners else "No search"
-    return f"{told} beats LA with a tuned tau, over {found['set'].nunique()} sources."
+    beating = (
+        f"LA with a tuned tau is beaten by {listed(winners)}" if winners else "No search beats LA with a tuned tau"
+    )
+    return f"{beating}, over {found['set'].nunique()} sources."
 
 
 def causes_page(cause_scores: pd.DataFrame, effort: Effort, **facts: Any) -> dict[str, Any]:
