@@ -298,5 +298,6 @@ def compare(
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
         comparison.leaderboard  # noqa: B018 - derived once, and kept
+        dataset = comparison.dataset or dataset
         explain(comparison, dataset, store, deadline, bars.advance)
     return ComparedRecipes(comparison, dataset)

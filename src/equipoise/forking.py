@@ -5,6 +5,7 @@ again after each time limit at which workers are ended. The server does so once,
 meanwhile. It never computes and has no threads and no accelerator, so it can be forked.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -42,6 +43,8 @@ def begin(*modules: str) -> None:
         return
     if workers.server._forkserver_pid is None:
         workers.server.set_forkserver_preload([*modules])
+        atexit.unregister(_end)
+        atexit.register(_end)
     before, mask = dict(os.environ), signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # also while it loads
     os.environ.update(dict.fromkeys(workers.THREADS, "1"))  # a fork would have libraries, but not their threads
     try:
@@ -52,6 +55,14 @@ def begin(*modules: str) -> None:
         for name in workers.THREADS:
             os.environ.pop(name)
             os.environ.update({name: before[name]} if name in before else {})
+
+
+def _end() -> None:
+    """End the server with this process: while it still loads modules it would see that late, and keep the output."""
+    if (workers := _workers()) is not None and workers.server._forkserver_pid is not None:
+        with suppress(OSError):
+            os.kill(workers.server._forkserver_pid, signal.SIGKILL)
+            os.waitpid(workers.server._forkserver_pid, 0)
 
 
 @contextmanager

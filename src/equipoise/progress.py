@@ -31,6 +31,7 @@ _TITLES = {
     "report": "Writing report",
     "refitting": "Fitting on all rows",
     "fitting": "Fitting",
+    "loading": "Loading the model",
     "predicting": "Predicting",
     "logging": "Logging to MLflow",
     "searching": "Searching rows",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from equipoise.datasets import map_parquet, open_table
-from equipoise.datasets.opened import sizes_by_class
+from equipoise.datasets.sampling import sizes_by_class
 
 N, RARE = 5000, 60
 

@@ -7,11 +7,18 @@ import sys
 import warnings
 from importlib import import_module
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import average_precision_score
 
+from equipoise import load
 from equipoise.classifiers.auto_time import LittleTimeWarning
+from equipoise.cli import task
+from equipoise.datasets import in_time
 from equipoise.deadline import Deadline
-from equipoise.experiments import costs
+from equipoise.experiments import costs, whole
+from equipoise.persistence import read_card
 
 compare, fit = map(import_module, ("equipoise.experiments.compare", "equipoise.cli.fit"))
 SMALL = ["--recipes", "none", "gbdt", "--folds", "2", "--repeats", "1", "--members", "1"]
@@ -70,7 +77,7 @@ def test_fit_has_a_time_limit_too(here, fraud_csv, tmp_path):
     assert "Fitting, limit in" in said and (tmp_path / "model").exists()
     said = here(*command, "--budget", "0.0001", "--out", tmp_path / "none", refused=True)
     assert "'none' cannot be fitted within 0.0001 minutes." in said
-    assert "Raise --budget, to 0.0002 for instance." in said
+    assert re.search(r"Raise --budget, to [0-9.]+ for instance\.$", said)
     assert not (tmp_path / "none").exists()
 
 
@@ -117,7 +124,73 @@ def test_predictions_of_a_folder_tell_how_far_they_are(here, fraud_csv, tmp_path
     here("fit", fraud_csv, "--target", "is_fraud", "--recipe", "logistic", "--out", model)
     n_rows = len(fraud_csv.read_text().splitlines()) - 1
     one = here("predict", model, parts, "--out", tmp_path / "scored.csv").splitlines()
-    assert re.fullmatch(r"\d\d:\d\d Predicting", one[0]) and f"{2 * n_rows:,} rows" in one[-1]
+    assert re.fullmatch(r"\d\d:\d\d Loading the model", one[0]) and re.fullmatch(r"\d\d:\d\d Predicting", one[1])
+    assert f"{2 * n_rows:,} rows" in one[-1]
     each = here("predict", model, parts, "--out", tmp_path / "scored").splitlines()
     stages = [line for line in each if "Predicting" in line]
     assert stages[0].endswith("Predicting, 0 of 2") and stages[-1].endswith("Predicting, 2 of 2")
+
+
+def test_networks_without_time_for_all_rows_train_on_a_sample(here, long_csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(task, "_MANY_ROWS", 1000)
+    monkeypatch.setattr(in_time, "_MADE", 1e-9)
+    monkeypatch.setattr(whole, "_OF_WRITING", 0.0)
+    out = tmp_path / "model"
+    command = "fit", long_csv, "--target", "is_rare", "--recipe", "none", "--members", "1", "--budget", "5"
+    said = here(*command, "--out", out)
+    assert "'none' trains on a sample by class, 2,000 of 6,000 rows, to meet the time limit of 5 minutes." in said
+    assert read_card(out)["about"]["trained_rows"] == 2000
+    assert 0.01 < load(out).predict_proba(pd.read_csv(long_csv)[["x", "z"]])[:, 1].mean() < 0.04
+
+
+@pytest.fixture(scope="module")
+def long_csv(tmp_path_factory):
+    """6,000 rows, of which one in fifty is rare."""
+    rng, rare = np.random.default_rng(0), np.arange(6000) % 50 == 0
+    frame = pd.DataFrame({"x": rng.normal(size=6000) + 1.5 * rare, "z": rng.normal(size=6000), "is_rare": rare * 1})
+    frame.to_csv(path := tmp_path_factory.mktemp("long") / "long.csv", index=False)
+    return path
+
+
+def test_a_file_that_is_too_long_for_its_limit_trains_on_a_sample_with_probabilities_of_all_rows(
+    here, long_csv, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(task, "_MANY_ROWS", 1000)
+    monkeypatch.setattr(in_time, "_MADE", 1e-9)
+    out = tmp_path / "model"
+    said = here("fit", long_csv, "--target", "is_rare", "--recipe", "logistic", "--budget", "5", "--out", out)
+    assert "A sample by class: 2,000 of 6,000 rows, small classes whole." in said
+    about = read_card(out)["about"]
+    assert (about["rows"], about["trained_rows"]) == (6000, 2000)
+    frame = pd.read_csv(long_csv)
+    proba = load(out).predict_proba(frame.drop(columns="is_rare"))[:, 1]
+    assert 0.01 < proba.mean() < 0.04 and average_precision_score(frame["is_rare"], proba) > 0.1
+    priors = load(out)[-1].target_priors_
+    np.testing.assert_allclose(priors, [0.98, 0.02])
+
+
+def test_a_comparison_on_a_sample_goes_on_with_the_same_rows(here, long_csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(task, "_MANY_ROWS", 1000)
+    monkeypatch.setattr(in_time, "_MADE", 1e-9)
+    out = tmp_path / "report"
+    command = "compare", long_csv, "--target", "is_rare", "--recipes", "logistic", "gbdt", "--folds", "2", "--out", out
+    first = here(*command, "--repeats", "1", "--budget", "5")
+    assert "A sample by class: 2,000 of 6,000 rows" in first and (out / "model").exists()
+    rare = pd.read_csv(long_csv)["is_rare"].mean()
+    board = pd.read_csv(out / "leaderboard.csv")
+    assert (board["average_precision"] < 0.9).all() and (board["average_precision"] > rare).all()  # of the rare class
+    monkeypatch.setattr(in_time, "_MADE", 1.0)  # there would now be time for more
+    again = here(*command, "--repeats", "1", "--budget", "5")
+    assert "A sample by class: 2,000 of 6,000 rows" in again
+
+
+def test_damaged_files_of_a_folder_are_all_named_before_the_work(here, frame, tmp_path):
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for number in range(4):
+        frame.to_parquet(parts / f"{number}.parquet")
+    for number in (1, 3):
+        whole = (parts / f"{number}.parquet").read_bytes()
+        (parts / f"{number}.parquet").write_bytes(whole[: len(whole) // 2])
+    said = here("fit", parts, "--target", "is_fraud", "--out", tmp_path / "model", refused=True)
+    assert f"2 of 4 files of {parts} cannot be read as parquet: 1.parquet and 3.parquet." in said

@@ -374,6 +374,21 @@ def test_the_cheap_ones_are_planned_before_the_slow_ones_that_others_are_compare
     assert cut.share == (schedule.share if "none" in cut.recipes else 1.0)
 
 
+def test_a_sample_of_the_rows_is_drawn_before_all_is_refused():
+    """Networks would make a hundredth of their steps on all rows; trees that fit on all rows need no sample."""
+    costs = Costs({"none": Cost(0.0, 2000.0), "remix": Cost(0.0, 2000.0), "gbdt": Cost(3.0)}, fold=2.0, report=3.0)
+    schedule = Schedule(costs, Deadline(120, Clock()), 5, 2, n_rows=400_000)
+    networks = Protocol(("none", "remix"), 5, 1, 4, STEPS, random_state=0)
+    assert schedule.rows_share(replace(networks, recipes=("none", "gbdt"))) == 1
+    share = schedule.rows_share(networks)
+    assert 0 < share < 1
+    fewer = schedule.on_rows(share, share)
+    assert fewer.n_rows == share * 400_000 and fewer.whole(["none", "remix"], 1, LEAST_SHARE) <= 120
+    assert schedule.on_rows(2 * share, 2 * share).whole(["none", "remix"], 1, LEAST_SHARE) > 120
+    assert set(fewer.cut(networks).recipes) == {"none", "remix"}
+    assert Schedule(costs, Deadline(120, Clock()), 5, 2, n_rows=1500).rows_share(networks) == 1  # too few to sample
+
+
 IMAGE_RECIPES = ("auto-images", "none", "cost", "augment", "remix", "remix-dataset", "la")
 IMAGE_STEPS = 72
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -26,7 +26,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.output import announce, command_line, say, stoppable
-from equipoise.cli.results import open_results, so_far
+from equipoise.cli.results import open_results, rows_compared, so_far
 from equipoise.cli.task import load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from equipoise.experiments import Comparison
 
 _DEMO = "digits"
+_FOLDS = 5
+_FURTHER_PASSES = 3  # in which rows become numbers: to be checked, to be described, and for the model
 
 
 def compare(
@@ -151,7 +153,9 @@ def compare(
             of_images = load_images(table, target, reading, columns, pictures, unlabelled=score_unlabelled)
             data = of_images.data
         else:
-            data = _task(table, target, dataset, reading, columns, report_by or (), seed, deadline)
+            passes = (folds or _FOLDS) + _FURTHER_PASSES
+            how = seed, deadline, passes, rows_compared(out)
+            data = _task(table, target, dataset, reading, columns, report_by or (), *how)
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
@@ -165,7 +169,7 @@ def compare(
                 data,
                 store,
                 recipes=recipes,
-                n_folds=folds or (5 if of_images is None else 3),
+                n_folds=folds or (_FOLDS if of_images is None else 3),
                 n_repeats=repeats,
                 n_members=members or (MEMBERS if of_images is None else 1),
                 metric=metric,
@@ -175,6 +179,7 @@ def compare(
                 on_progress=bars.advance,
                 on_note=lambda note: bars.say(f"Note: {note}"),
             )
+        data = comparison.dataset or data
         if not comparison.recipes:
             raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
         bars.advance("scoring")
@@ -239,9 +244,12 @@ def _task(
     report_by: Sequence[str],
     seed: int,
     deadline: Deadline,
+    passes: int,
+    most_rows: int | None,
 ) -> "Dataset":
     if table is not None and target is not None:
-        return load_task(table, target, reading, columns, report_by, seed=seed, deadline=deadline)
+        how: dict[str, Any] = {"seed": seed, "deadline": deadline, "passes": passes, "most_rows": most_rows}
+        return load_task(table, target, reading, columns, report_by, **how)
     if columns.roles or report_by:
         given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))
         raise ValueError(f"{given}: the options of columns are for a file; leave them out of named data sets.")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _TO_SAVE = 0.05  # of the time limit, to save the model
 _STOPPED = "Stopped: no model was written."
+_PASSES = 2  # in which rows become numbers: to be checked, and to be fitted on
 _FOLDS = 3  # on which auto for images is calibrated
 
 
@@ -91,9 +92,11 @@ def fit(
 
         from equipoise import CalibratedClassifier, persistence, recipes
         from equipoise.classifiers.auto_job import MOST_ROWS
+        from equipoise.datasets.sampling import sampled, words_of
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.one_answer import one_answer
-        from equipoise.experiments.whole import fit_sampled, trains_on_all_rows
+        from equipoise.experiments.trial import rows_to_fit
+        from equipoise.experiments.whole import affords_all_rows, fit_sampled, trains_on_all_rows
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
@@ -117,7 +120,7 @@ def fit(
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
         else:
-            data = load_task(table, target or "", reading, columns, seed=seed, deadline=deadline)
+            data = load_task(table, target or "", reading, columns, seed=seed, deadline=deadline, passes=_PASSES)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)
@@ -127,7 +130,7 @@ def fit(
     if terms and data.class_counts is not None:
         raise ValueError(
             f"{table} is larger than the sample that trains, on which no decision can be tuned here: use `equipoise "
-            "compare`, which tunes it on held-out rows, or leave your terms out."
+            f"compare`, which tunes it on held-out rows, or leave your terms{' or --budget' if deadline else ''} out."
         )
     if terms:
         model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
@@ -135,22 +138,29 @@ def fit(
     announce(data)
     if recipe == recipes.AUTO and data.n_rows > MOST_ROWS:
         limit = "" if deadline else " --budget 5 limits the time to 5 minutes."
-        say(f"Note: auto trains on a sample by class of about {MOST_ROWS:,} of {data.n_rows:,} rows.{limit}")
-    of_all = trains_on_all_rows(model[-1], data)
+        most = min(MOST_ROWS, len(data.y))
+        say(f"Note: auto trains on a sample by class of about {most:,} of {data.n_rows:,} rows.{limit}")
     to_score = score_unlabelled and check_unlabelled(data, out.parent)
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
+        of_all = trains_on_all_rows(model[-1], data)
+        told = {"on_steps": partial(bars.advance, "fitting"), "on_stage": partial(bars.tell, "fitting")}
         try:
+            if deadline is not None and not (as_images or terms or "weights" in data.roles):
+                of_all, before = of_all and affords_all_rows(model, data, deadline.left), len(data.y)
+                data = sampled(data, rows_to_fit(recipe, model, data, deadline), seed)
+                if not of_all and (len(data.y) < before or trains_on_all_rows(model[-1], data)):
+                    bars.say(
+                        f"Note: {called(recipe)} trains on {words_of(data)}, to meet the time limit of {deadline}."
+                    )
+            seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
             with _in_minutes(deadline):
-                told = {"on_steps": partial(bars.advance, "fitting"), "on_stage": partial(bars.tell, "fitting")}
-                model = fit_sampled(recipe, model, data, seconds=seconds, **told)
+                model = fit_sampled(recipe, model, data, all_rows=of_all, seconds=seconds, **told)
         except TimeoutError as error:
             assert deadline is not None
-            raise ValueError(
-                f"{called(recipe)} cannot be fitted within {deadline}. {error} {deadline.remedy()}"
-            ) from error
+            remedy = "" if "budget" in str(error) else f" {deadline.remedy()}"
+            raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error}{remedy}") from error
     if not terms and (caution := one_answer(model, data)):
         say(f"Caution: {caution}")
     if (n_trained := getattr(model[-1], "n_rows_", data.n_rows)) < data.n_rows:

@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, Columns, Reading
 from equipoise.cli.output import say
-from equipoise.files import IMAGE_ENDINGS, check_input, is_table_folder
+from equipoise.files import IMAGE_ENDINGS, check_input, is_table_folder, table_files
 from equipoise.images.kinds import is_table
 from equipoise.text import counted, listed
 
@@ -105,6 +105,10 @@ def check_table_source(path: Path, target: str | None, pictures: Pictures) -> No
         raise ValueError(f"{path} is a single image: name a folder with a folder for each class, or an archive of it.")
     if not is_table_folder(path):
         check_input(path)
+    if files := table_files(path) if path.is_dir() else []:
+        from equipoise.tables.parquet import check_footers
+
+        check_footers(files)
     if target is None:
         raise ValueError(f"Name the column of {path} that holds the classes: --target NAME.")
     if pictures.image_size is not None:

@@ -83,14 +83,18 @@ def predict(
     as_images = is_images(table) or table.suffix.lower() in IMAGE_ENDINGS
     _check_places(table, out, as_images)
 
-    from equipoise import persistence
-    from equipoise.cli.score_files import score_files
-    from equipoise.datasets import open_table
-    from equipoise.machines import backend
-    from equipoise.persistence.schema import image_reader
+    console = Console(quiet=as_images or not table.is_dir())
+    with ProgressBars(console) as bars:
+        bars.advance("loading")
 
-    about = persistence.read_card(model)["about"]
-    loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
+        from equipoise import persistence
+        from equipoise.cli.score_files import score_files
+        from equipoise.datasets import open_table
+        from equipoise.machines import backend
+        from equipoise.persistence.schema import image_reader
+
+        about = persistence.read_card(model)["about"]
+        loaded = persistence.load(model, trusted=trust, text_encoder=text_encoder)
     if image_reader(loaded) is not None:
         if id or keep_columns or allow_missing or decimal:
             raise ValueError(
@@ -114,7 +118,7 @@ def predict(
         return
     if machines != THIS_MACHINE:
         raise ValueError("--backend and --address are for a folder of files, and a folder to write (--out).")
-    with ProgressBars(Console(quiet=not table.is_dir())) as bars:
+    with ProgressBars(console) as bars:
         bars.advance("predicting")
         if scorer.counts_alarms:
             scorer.count_alarms(blocks_of(table, reading, target), table)

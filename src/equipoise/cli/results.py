@@ -22,6 +22,17 @@ def so_far(store: "Store", out: Path) -> str:
     return f"Stopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{command_line()}"
 
 
+def rows_compared(out: Path) -> int | None:
+    """Return how many rows of its table a comparison that goes on has read; None where none has begun."""
+    from equipoise.experiments import Store, results_path
+
+    if not (path := results_path(out)).exists():
+        return None
+    with Store(path) as store:
+        known = store.get("rows")
+    return known[0] if known else None
+
+
 @contextmanager
 def open_results(out: Path) -> Iterator["Store"]:
     """Open a folder's results; if the comparison never begins, remove again the files and folders made here."""

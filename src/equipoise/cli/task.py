@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.options import Columns, Reading
-from equipoise.files import TABLE_ENDINGS
+from equipoise.files import TABLE_ENDINGS, table_files
 from equipoise.text import near_names
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _PART_OF_MEMORY = 0.25  # that a table may take
+_MANY_ROWS = 100_000  # that the pace of reading is measured for
 
 
 def load_task(
@@ -28,31 +29,43 @@ def load_task(
     *,
     seed: int = 0,
     deadline: "Deadline | None" = None,
+    passes: int = 1,
+    most_rows: int | None = None,
 ) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
-    Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn.
+    Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn. With a deadline it
+    is so small that its rows can be made numbers ``passes`` times, and is also that of another large file for which
+    there is no time. ``most_rows`` is the size of the sample where it is known from before.
     """
+    columns.check()
+
+    from equipoise.datasets.in_time import rows_in_time
+    from equipoise.tables import TablePreprocessor
     from equipoise.tables.text_encoder import check_encoder
 
-    columns.check()
+    preprocessor = TablePreprocessor(
+        decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates, text_encoder=columns.text_encoder
+    )
     if columns.text_encoder is not None:
         check_encoder(columns.text_encoder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         thousands = "." if columns.decimal == "," else columns.thousands
         opened = reading.opened(path) if path.is_dir() or _is_large(path) else None
+        most = None if opened is None else opened.largest_sample
+        if deadline is not None and (about := _rows_about(path)) > _MANY_ROWS and "weights" not in columns.roles:
+            parts = opened or reading.opened(path)
+            affordable = most_rows or rows_in_time(parts, about, target, preprocessor, deadline, passes)
+            if affordable < (most or about):
+                opened, most = parts, affordable
         frame = opened or reading.table(path, target, thousands=thousands)
     notes = tuple(" ".join(str(warning.message).split()) for warning in caught)
 
     from equipoise import datasets
     from equipoise.datasets.checked import checked
-    from equipoise.tables import TablePreprocessor
     from equipoise.tables.reading import table_name
 
-    preprocessor = TablePreprocessor(
-        decimal=columns.decimal, thousands=columns.thousands, dates=columns.dates, text_encoder=columns.text_encoder
-    )
     keep = [*(columns.keep or ())]
     given: dict[str, Any] = {
         **columns.roles,
@@ -62,7 +75,7 @@ def load_task(
     }
     _check_named([*columns.roles.values(), *report_by], list(map(str, frame.columns)), path)
     if opened is not None:
-        data = opened.sample(target, random_state=seed, preprocessor=preprocessor, **given)
+        data = opened.sample(target, most_rows=most, random_state=seed, preprocessor=preprocessor, **given)
     else:
         data = datasets.split_target(frame, target, name=table_name(path), preprocessor=preprocessor, **given)
     out = [*(columns.drop or ()), *(columns.id or ())]
@@ -77,12 +90,25 @@ def load_task(
     return data
 
 
+def _rows_about(path: Path) -> float:
+    """Return about how many rows a folder or file has; 0 where it cannot be read part by part."""
+    from equipoise.tables.reading import rows_about
+
+    files = table_files(path) if path.is_dir() else [path]
+    return sum(map(rows_about, files)) if all(map(_in_parts, files)) else 0.0
+
+
+def _in_parts(path: Path) -> bool:
+    """Whether a file is of a kind that can be read part by part."""
+    return path.is_file() and path.name.lower().endswith(TABLE_ENDINGS)
+
+
 def _is_large(path: Path) -> bool:
     """Whether a file of a kind that can be read part by part would take a large part of the memory."""
     ending = path.name.lower().removesuffix(".gz")
     if ending.endswith(".npy"):
         return True
-    if not path.is_file() or not ending.endswith(TABLE_ENDINGS):
+    if not _in_parts(path):
         return False
     size = path.stat().st_size * (4 if path.suffix.lower() == ".gz" else 1)
     if ending.endswith(".parquet"):

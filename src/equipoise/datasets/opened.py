@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from equipoise.datasets.dataset import Dataset, split_target
 from equipoise.datasets.encoded import WholeTable
+from equipoise.datasets.sampling import sizes_by_class
 from equipoise.datasets.sources import Names, Part, source_of
 from equipoise.datasets.target import is_labelled, labels_of, target_column
 from equipoise.tables.preprocessing import TablePreprocessor
@@ -86,6 +87,11 @@ class OpenTable:
             done[number] = outcome
         return [done[number] for number in range(len(jobs))]
 
+    @property
+    def largest_sample(self) -> int:
+        """Rows of a sample, at most, unless another number is asked for."""
+        return max(1000, _CELLS // len(self.columns))
+
     def sample(
         self,
         target: str | int,
@@ -130,7 +136,7 @@ class OpenTable:
         counts = _summed(by_part)
         unlabelled = counts.pop(None, 0)
         whole = sum(counts.values())
-        most = most_rows or max(1000, _CELLS // len(self.columns))
+        most = most_rows or self.largest_sample
         if whole > most and roles.get("weights") is not None:
             raise ValueError(
                 f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
@@ -160,7 +166,8 @@ class OpenTable:
             totals[of_label[label]] += n
         own = data.y.value_counts()
         weights = data.y.map({label: totals[label] / own[label] for label in own.index}).to_numpy(dtype=np.float64)
-        notes.insert(0, f"A sample by class: {len(data.y):,} of {counted(whole, 'row')}, small classes whole.")
+        complete = ", small classes whole" if any(own[label] == totals[label] for label in own.index) else ""
+        notes.insert(0, f"A sample by class: {len(data.y):,} of {counted(whole, 'row')}{complete}.")
         return replace(
             data,
             rare=min(own.index, key=lambda label: (totals[label], str(label))),
@@ -208,20 +215,21 @@ def _numbers_within(drawn: Drawn, counts: Sequence[dict[Any, int]]) -> Iterator[
 
 def _drawn(part: Part, column: str, drawn: Drawn) -> pd.DataFrame:
     """Return the rows of a part whose number within their class was drawn."""
-    seen, kept = dict.fromkeys(drawn, 0), []
-    for block in part.read(None, column):
-        keep = np.zeros(len(block), dtype=bool)
-        codes, labels = pd.factorize(block[column])
+    seen = dict.fromkeys(drawn, 0)
+
+    def keep(cells: pd.Series) -> NDArray[np.bool_]:
+        kept = np.zeros(len(cells), dtype=bool)
+        codes, labels = pd.factorize(cells)
         for code, label in enumerate(labels.tolist()):
             if label not in drawn:
                 continue
             rows = np.flatnonzero(codes == code)
             first, last = np.searchsorted(drawn[label], [seen[label], seen[label] + len(rows)])
-            keep[rows[drawn[label][first:last] - seen[label]]] = True
+            kept[rows[drawn[label][first:last] - seen[label]]] = True
             seen[label] += len(rows)
-        if keep.any():
-            kept.append(block[keep])
-    return pd.concat(kept, ignore_index=True)
+        return kept
+
+    return pd.concat([block for block in part.chosen(column, keep) if len(block)], ignore_index=True)
 
 
 def open_table(
@@ -276,16 +284,3 @@ def open_table(
     found = source_of(source, reading)
     name = table_name(Path(source)) if isinstance(source, str | Path) else "table"
     return OpenTable(name, found.columns, found.parts, found.as_text)
-
-
-def sizes_by_class(counts: dict[Any, int], most: int) -> dict[Any, int]:
-    """Return how many rows of each class make a sample: all of small classes, equally many of the others.
-
-    >>> sizes_by_class({"a": 10_000, "b": 500, "c": 30}, 1000)
-    {'c': 30, 'b': 485, 'a': 485}
-    """
-    sizes, left = {}, most
-    for place, (label, n) in enumerate(sorted(counts.items(), key=lambda item: item[1])):
-        sizes[label] = min(n, max(1, left // (len(counts) - place)))
-        left -= sizes[label]
-    return sizes

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from equipoise.files import TABLE_ENDINGS, is_mapped, table_files
-from equipoise.tables.parquet import ROWS_AT_ONCE
-from equipoise.tables.reading import file_columns, plain_names, table_batches
+from equipoise.tables.parquet import ROWS_AT_ONCE, check_footers
+from equipoise.tables.reading import Keep, file_columns, plain_names, table_batches
 from equipoise.tables.text_cells import without_marks
 from equipoise.text import counted, listed
 
@@ -26,6 +26,15 @@ class Part:
     name: str  # for messages
     # ``(columns or None, target or None) -> iterator of data frames``; can be pickled
     read: Callable[[Names, str | None], Iterator[pd.DataFrame]]
+    of_file: bool = False
+
+    def chosen(self, target: str, keep: Keep) -> Iterator[pd.DataFrame]:
+        """Yield the rows that ``keep`` chooses by their target; of a file, no others become cells."""
+        if self.of_file:
+            yield from self.read(None, target, keep=keep)  # type: ignore[call-arg]
+            return
+        for block in self.read(None, target):
+            yield block[keep(block[target])]
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,9 @@ def _of_path(path: Path, reading: dict[str, Any]) -> Source:
             f"{path} holds no table: a folder of a table has no folders, and files that end in "
             f"{listed(TABLE_ENDINGS, 'or')}."
         )
+    check_footers(files)
     columns = _same_columns(files, reading)
-    parts = [Part(str(file), partial(_file, file, reading, columns)) for file in files]
+    parts = [Part(str(file), partial(_file, file, reading, columns), of_file=True) for file in files]
     return Source(columns, parts, as_text=files[0].suffix.lower() != ".parquet")
 
 
@@ -97,10 +107,15 @@ def _same_columns(files: Sequence[Path], reading: dict[str, Any]) -> list[str]:
 
 
 def _file(
-    path: Path, reading: dict[str, Any], columns: list[str], wanted: Names, target: str | None
+    path: Path,
+    reading: dict[str, Any],
+    columns: list[str],
+    wanted: Names,
+    target: str | None,
+    keep: Keep | None = None,
 ) -> Iterator[pd.DataFrame]:
     names = columns if wanted is None else list(wanted)
-    for frame in table_batches(path, **reading, target=target, columns=names):
+    for frame in table_batches(path, **reading, target=target, columns=names, keep=keep):
         yield frame[names]
 
 

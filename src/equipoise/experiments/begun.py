@@ -42,7 +42,7 @@ def begin(
             "classes": [str(c) for c in classes],
             "counts": counts.tolist(),
             "mass": np.bincount(codes, dataset.weights).tolist(),
-            "rare": int(counts.argmin()),
+            "rare": classes.tolist().index(dataset.rare),  # the rarest of the whole table, not of a sample by class
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),
             "findings": [finding.as_dict() | {"text": str(finding)} for finding in shortened(dataset.findings)],

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from equipoise import recipes as named
 from equipoise.datasets import Dataset
+from equipoise.datasets.sampling import sampled, words_of
 from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
 from equipoise.experiments.arms import taken_by
@@ -16,13 +17,14 @@ from equipoise.experiments.begun import begin, fingerprint, going_on
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.costs import measured_costs, resumed_costs
 from equipoise.experiments.in_time import run_in_time
-from equipoise.experiments.plan import Schedule
+from equipoise.experiments.plan import FEWEST_ROWS, Schedule
 from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
+from equipoise.experiments.trial import affordable_rows
 from equipoise.machines import n_workers
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
@@ -96,50 +98,70 @@ def compare(
     check_names(recipes or (), metric, images=dataset.images)
     wanted = _wanted(dataset, recipes)
     _check_options(n_folds, n_repeats, n_members, deadline.limit, random_state)
-    by_time, sampled = dataset.times is not None, dataset.class_counts is not None
+    by_time, metric_weighs = dataset.times is not None, METRICS[metric].takes_weights
     if by_time and (n_repeats or 1) > 1:
         raise ValueError("Time divides the rows in one way: leave out the number of repeats (--repeats).")
     unweighted: list[str] = []
     if dataset.weights is not None:
-        if not METRICS[metric].takes_weights:
+        if not metric_weighs:
             raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
-        wanted, unweighted = (wanted, []) if sampled else _that_take_weights(wanted)
+        wanted, unweighted = (wanted, []) if dataset.class_counts is not None else _that_take_weights(wanted)
     before = store.get("seconds") or 0.0
-    classes, codes = np.unique(dataset.y.to_numpy(), return_inverse=True)
+    classes = np.unique(dataset.y.to_numpy())
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
-    folds, notes = feasible_folds(codes, n_folds, dataset.dependence)
-    n_train = len(codes) - len(codes) // folds
-    steps = steps_for_images(n_train) if dataset.images else named.classifier("none").planned_steps(n_train)
-    wish = Protocol(
-        wanted,
-        folds,
-        n_repeats or (1 if by_time else _default_repeats(codes)),
-        n_members,
-        steps,
-        random_state,
-        (*unweighted, *notes),
-        METRICS[metric].decision,
-        by_time=by_time,
-        dependent=dataset.dependence is not None,
-        images=dataset.images,
-    )
+    native = any(named.get(name).native for name in wanted)
     request = {
         "data": fingerprint(dataset),
         "recipes": wanted,
         "n_folds": n_folds,
-        "n_repeats": wish.n_repeats,
         "n_members": n_members,
         "metric": metric,
         "budget": deadline.limit,
         "random_state": random_state,
     } | ({"gap": dataset.gap} if dataset.gap else {})
-    native = any(named.get(name).native for name in wanted)
-    ready = PreparedFolds(dataset, codes, wish.splits, native=native)
-    timings = _timings(store, of := [request["data"], folds])
+
+    def asked(few: Dataset) -> tuple[Protocol, PreparedFolds]:
+        codes = np.unique(few.y.to_numpy(), return_inverse=True)[1]
+        folds, notes = feasible_folds(codes, n_folds, few.dependence)
+        if len(few.y) < len(dataset.y):
+            notes.append(f"Compared on {words_of(few)}, to meet the time limit of {deadline}.")
+        n_train = len(codes) - len(codes) // folds
+        steps = steps_for_images(n_train) if few.images else named.classifier("none").planned_steps(n_train)
+        wish = Protocol(
+            wanted,
+            folds,
+            n_repeats or (1 if by_time else _default_repeats(codes)),
+            n_members,
+            steps,
+            random_state,
+            (*unweighted, *notes),
+            METRICS[metric].decision,
+            by_time=by_time,
+            dependent=few.dependence is not None,
+            images=few.images,
+        )
+        return wish, PreparedFolds(few, codes, wish.splits, native=native)
+
+    can_sample = metric_weighs and not dataset.images and (dataset.weights is None or dataset.class_counts is not None)
+    rows = store.get("rows")
+    if not rows or rows[0] != len(dataset.y):
+        rows = [len(dataset.y), affordable_rows(dataset, n_folds, deadline) if can_sample else len(dataset.y)]
+    few = sampled(dataset, rows[1], random_state)
+    wish, ready = asked(few)
+    request["n_repeats"] = wish.n_repeats
+    timings = _timings(store, of := [request["data"], wish.n_folds, len(few.y)])
     if not store.done():  # without any result, another request may take the folder
         costs = measured_costs(ready, wish, deadline, on_progress, timings)
-        schedule = Schedule(costs, deadline, folds, n_workers())
-        begin(store, request, dataset, classes, codes, protocol := schedule.cut(wish))
+        schedule = Schedule(costs, deadline, wish.n_folds, n_workers(), n_rows=len(few.y))
+        if can_sample and (share := schedule.rows_share(wish)) < 1:
+            few = sampled(dataset, max(FEWEST_ROWS, int(share * len(few.y))), random_state)
+            before_steps = wish.max_steps
+            wish, ready = asked(few)
+            schedule = schedule.on_rows(share, wish.max_steps / before_steps)
+            costs = schedule.costs
+        store.put("rows", [len(dataset.y), len(few.y)])
+        codes = np.unique(few.y.to_numpy(), return_inverse=True)[1]
+        begin(store, request, few, classes, codes, protocol := schedule.cut(wish))
     else:
         protocol = going_on(store, request, wish)
         costs = resumed_costs(store, ready, protocol, deadline, on_progress, timings)
@@ -159,7 +181,7 @@ def compare(
     finally:
         store.put("seconds", before + deadline.spent)
     comparison = Comparison(store)
-    comparison.prepared = ready
+    comparison.prepared, comparison.dataset = ready, few
     return comparison
 
 

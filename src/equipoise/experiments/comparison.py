@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise import recipes
+from equipoise.datasets import Dataset
 from equipoise.decisions import Aim
 from equipoise.experiments.best import AtBest
 from equipoise.experiments.by_terms import ByTerms
@@ -56,6 +57,9 @@ class Comparison:
         records of groups of columns, and ``notes``; empty before.
     prepared : PreparedFolds or None
         The folds as numbers, as long as `equipoise.experiments.compare` has just made them.
+    dataset : Dataset or None
+        What was compared on, as long as `equipoise.experiments.compare` has just done so: where time was short, a
+        sample by class of the rows that it was given.
     not_saved : str
         Why the winner's model could not be saved beside the report; empty where it was.
     refitted : list of str
@@ -79,6 +83,7 @@ class Comparison:
         self.aim = Aim(labels, self.rare) if aim is None else Aim.from_dict(aim, labels)
         self.reasons: dict[str, Any] = store.get("reasons") or {}
         self.prepared: PreparedFolds | None = None
+        self.dataset: Dataset | None = None
         self.not_saved = ""
         self.refitted: list[str] = []
         self.in_terms: dict[str, Any] = {}  # of `InTerms.of`

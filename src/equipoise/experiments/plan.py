@@ -12,6 +12,9 @@ from equipoise.text import called, counted, listed, seconds
 LEAST_SHARE = 0.1
 """Share of its gradient steps below which a network is not compared."""
 
+FEWEST_ROWS = 1_000
+"""Rows of a sample that is drawn for want of time."""
+
 _FIRST = (named.AUTO, "none", "gbdt", "la")  # what the others are compared with
 _PAIR_OF_IMAGES = ("none", named.AUTO_IMAGES)  # first at any cost: the treatment that leads where steps are few
 _LEAST_STEPS_OF_IMAGES = 7  # the two get where the time carries no more
@@ -68,10 +71,20 @@ class Part:
 class Schedule:
     """Decides what fits into the time left; costs are corrected by what fits take.
 
-    Networks make ``share`` of their gradient steps.
+    Networks make ``share`` of their gradient steps. ``n_rows`` are those of the comparison, where a sample of them may
+    be drawn.
     """
 
-    def __init__(self, costs: Costs, deadline: Deadline, n_folds: int, n_workers: int, share: float = 1.0) -> None:
+    def __init__(
+        self,
+        costs: Costs,
+        deadline: Deadline,
+        n_folds: int,
+        n_workers: int,
+        share: float = 1.0,
+        n_rows: int = 0,
+    ) -> None:
+        self.n_rows = n_rows
         self.costs, self.deadline, self.n_folds, self.n_workers, self.share = costs, deadline, n_folds, n_workers, share
         self._factors: dict[str, float] = {}
         self._wish: Protocol | None = None
@@ -181,6 +194,29 @@ class Schedule:
             if margin * self.whole([*kept, recipe], n_repeats, share) <= self.deadline.left:
                 kept.append(recipe)
         return kept
+
+    def rows_share(self, wish: Protocol) -> float:
+        """Return the share of the rows on which two recipes, or the only one, fit into the time left.
+
+        It is 1 where one fits on all rows already, and where no sample helps.
+        """
+        if wish.images or self._kept(wish.recipes, 1, images=False):
+            return 1.0
+        share, n_wanted = 1.0, min(2, len(wish.recipes))
+        while (share := share / 2) * self.n_rows >= FEWEST_ROWS:
+            if len(self.on_rows(share, share)._kept(wish.recipes, 1, images=False)) >= n_wanted:
+                return share
+        return 1.0
+
+    def on_rows(self, share: float, steps: float) -> "Schedule":
+        """Return the schedule of a share of the rows, on which networks plan a share of their steps."""
+        costs = self.costs
+        found = {
+            name: replace(cost, around=cost.around * share ** named.get(name).growth, steps=cost.steps * steps)
+            for name, cost in costs.recipes.items()
+        }
+        fewer = replace(costs, recipes=found, fold=share * costs.fold, score=share * costs.score, ready=0)
+        return Schedule(fewer, self.deadline, self.n_folds, self.n_workers, n_rows=round(share * self.n_rows))
 
     @property
     def _least(self) -> float:

@@ -1,8 +1,10 @@
 """A recipe on all rows of a table, within a time limit."""
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from sklearn.pipeline import Pipeline
 from equipoise import recipes as named
 from equipoise.classifiers import AutoClassifier, MUBOClassifier, NeuralClassifier
 from equipoise.classifiers.all_rows import needs_same_rows
-from equipoise.classifiers.auto_time import LittleTimeWarning
+from equipoise.classifiers.auto_time import Clock, LittleTimeWarning, affordable_steps
 from equipoise.datasets import Dataset
 from equipoise.datasets.encoded import Encode, scratch
+from equipoise.datasets.sampling import sampled
 from equipoise.deadline import Deadline
 from equipoise.decisions import PriorCorrectedClassifier
 from equipoise.experiments import shipped
@@ -30,10 +33,14 @@ from equipoise.experiments.terms import natural, with_decision
 from equipoise.processes import in_time
 from equipoise.progress import OnSteps
 from equipoise.text import called
-from equipoise.training import OuterProblem
+from equipoise.training import OuterProblem, Task
 from equipoise.training.tally import Tally, counted_by, tallies
 
 _OF_LEFT = 0.85  # of the time left, for training; the rest is for predictions, and to come back
+
+
+_OF_WRITING = 0.3  # of the time left, for numbers of all rows of a table that memory does not hold
+_TRIED = 2_000  # rows that a preprocessing is fitted on to see how long that takes
 
 
 class FewerStepsWarning(UserWarning):
@@ -93,11 +100,21 @@ def fit_all_rows(
 
 def trains_on_all_rows(classifier: Any, dataset: Dataset) -> bool:
     """Whether a classifier trains on all rows of the table that a data set is a sample of, not on the sample."""
-    if dataset.class_counts is None:
+    if dataset.whole is None:
         return False
     if isinstance(classifier, MUBOClassifier):
         return dataset.dependence is None  # else its search holds out groups
     return isinstance(classifier, NeuralClassifier) and needs_same_rows(classifier) is None
+
+
+def affords_all_rows(model: Pipeline, dataset: Dataset, seconds: float) -> bool:
+    """Whether all rows of the table of a sample can be written as numbers in a part of some seconds."""
+    few = sampled(dataset, _TRIED)
+    table = clone(model[:-1]).fit(few.X, few.y)
+    began = time.monotonic()
+    block = next(dataset.whole.table.blocks([*few.X.columns, dataset.whole.target], dataset.whole.target))
+    table.transform(block[list(few.X.columns)])
+    return dataset.n_rows * (time.monotonic() - began) / len(block) <= _OF_WRITING * seconds
 
 
 def fit_recipe(
@@ -142,11 +159,18 @@ def fit_recipe(
     return fit_sampled(recipe, model, dataset, seconds=seconds)
 
 
-def fit_sampled(recipe: str, model: Pipeline, dataset: Dataset, **options: Any) -> Pipeline:
-    """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`."""
+def fit_sampled(
+    recipe: str, model: Pipeline, dataset: Dataset, *, all_rows: bool | None = None, **options: Any
+) -> Pipeline:
+    """Fit the classifier of a recipe as `fit_recipe` does; options as of `fit_whole`.
+
+    ``all_rows`` tells whether networks train on all rows of the table that a data set is a sample of; by default they
+    do.
+    """
     if dataset.class_counts is None:
         return fit_whole(model, dataset, **options)
-    fit = fit_all_rows if trains_on_all_rows(model[-1], dataset) else fit_whole
+    all_rows = trains_on_all_rows(model[-1], dataset) if all_rows is None else all_rows
+    fit = fit_all_rows if all_rows else fit_whole
     labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
     if isinstance(model[-1], AutoClassifier):
@@ -240,11 +264,17 @@ def _train(
         classes, columns = np.unique(dataset.y.to_numpy()), table.feature_names_in_.tolist()
         return dataset.whole.write(encode, columns, classes, dataset.n_rows, folder)
 
-    if folder is not None and isinstance(classifier, NeuralClassifier):
-        job = classifier.prepare(table.transform(dataset.X), dataset.y)
-        X, y = write(lambda frame: job.inputs(table.transform(frame)))
-        job.draw_from(X, y.codes)
-        job.train(limits().get("max_time", classifier.max_time))
+    if isinstance(classifier, NeuralClassifier) and (folder is not None or deadline is not None):
+        if folder is None:
+            model[:-1].fit(dataset.X, dataset.y, **_to_table(dataset))
+        job = classifier.prepare(model[:-1].transform(dataset.X), dataset.y, **given)
+        if folder is not None:
+            X, y = write(lambda frame: job.inputs(table.transform(frame)))
+            job.draw_from(X, y.codes)
+        seconds = limits().get("max_time", classifier.max_time)
+        if not dataset.images:
+            job.tasks = _in_time(job.tasks, seconds)
+        job.train(seconds)
         return
     changed: dict[str, Any] = {}
     labels: pd.Series | pd.Categorical = dataset.y
@@ -257,6 +287,17 @@ def _train(
     before = {name: classifier.get_params()[name] for name in changed}
     classifier.set_params(**changed).fit(numbers, labels, **given)
     classifier.set_params(**before)
+
+
+def _in_time(tasks: list[Task], seconds: float | None) -> list[Task]:
+    """Let networks make as many steps as the time allows, so that their learning rate comes to its end."""
+    if any(task.settings.outer is not None or task.inner is not None for task in tasks):
+        return tasks
+    planned = min(task.settings.max_steps for task in tasks)
+    steps = affordable_steps(planned, Clock(seconds), tasks)
+    if not 0 < steps < planned:
+        return tasks
+    return [replace(task, settings=replace(task.settings, max_steps=steps)) for task in tasks]
 
 
 def _with_warnings(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:

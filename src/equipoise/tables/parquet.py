@@ -6,6 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
+from equipoise.text import listed
+
 ROWS_AT_ONCE = 1 << 16
 
 
@@ -20,6 +22,28 @@ def open_parquet(path: Path) -> ParquetFile:
         raise ValueError(
             f"{path} cannot be read as parquet ({error}): it is cut short or damaged; copy or write it again."
         ) from error
+
+
+def check_footers(files: Sequence[Path]) -> None:
+    """Open all files of a table without reading their rows, and name all that cannot be read; others are not opened.
+
+    Raises ValueError.
+    """
+    damaged: dict[Path, str] = {}
+    for path in files:
+        if path.suffix.lower() == ".parquet":
+            try:
+                open_parquet(path).close()
+            except ValueError as error:
+                damaged[path] = str(error)
+    if len(damaged) == 1:
+        raise ValueError(*damaged.values())
+    if damaged:
+        raise ValueError(
+            f"{len(damaged):,} of {len(files):,} files of {files[0].parent} cannot be read as parquet: "
+            f"{listed((path.name for path in damaged), most=20)}. They are cut short or damaged: copy or write them "
+            "again, or take them out of the folder."
+        )
 
 
 def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

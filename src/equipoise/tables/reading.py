@@ -4,11 +4,14 @@ import gzip
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import ArrowException
 from pyarrow.parquet import read_schema
 
@@ -21,6 +24,10 @@ from equipoise.tables.text_files import check_quotes, read_texts, text_batches
 
 __all__ = ["read_table", "table_batches"]
 
+Keep = Callable[[pd.Series], NDArray[np.bool_]]
+"""``(labels of a part) -> rows to keep``."""
+
+_BEGINNING = 1 << 20  # bytes of a text file that tell how long its lines are
 TEXT = (".csv", ".tsv", ".txt")
 _KNOWN = (*TEXT, ".parquet", ".feather", ".xlsx", ".arff")
 _BROKEN = (ArrowException, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
@@ -124,28 +131,49 @@ def table_batches(
     missing_values: Sequence[str] = (),
     target: str | int | None = None,
     columns: Sequence[str] | None = None,
+    keep: Keep | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a table part by part, the cells of text files as text; parameters and errors are those of `read_table`.
 
-    Text files and parquet files need memory for one part only, and for some columns of it where these are named.
+    Text files and parquet files need memory for one part only, and for some columns of it where these are named. Of a
+    part, only the rows that ``keep`` chooses by their target are turned into cells.
     """
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
         open_file, dialect = _opened(path, ending, header, delimiter, encoding)
         check_quotes(open_file, dialect, str(path))
         literal = _literal(target, dialect.names)
-        for table in text_batches(open_file, dialect, str(path), literal=literal):
+        for table in text_batches(open_file, dialect, str(path), literal=literal, columns=columns):
             chosen = table if columns is None else table.select(columns)
             for start in range(0, chosen.num_rows, ROWS_AT_ONCE):
-                yield typed_frame(chosen.slice(start, ROWS_AT_ONCE), missing_values, literal, as_text=True)
+                rows = chosen.slice(start, ROWS_AT_ONCE)
+                if keep is not None:
+                    own = typed_frame(rows.select([literal]), missing_values, literal, as_text=True)
+                    rows = rows.filter(pa.array(keep(own[literal])))
+                yield typed_frame(rows, missing_values, literal, as_text=True)
     elif ending == ".parquet":
         named = open_parquet(path).schema_arrow.names
         wanted = None if columns is None else [name for name in named if name.strip() in columns]
+        labels = [name for name in named if name.strip() == str(target)]
         for batch in parquet_batches(path, wanted):
+            if keep is not None:
+                own = without_marks(_with_plain_names(batch.select(labels).to_pandas(), path), list(missing_values))
+                batch = batch.filter(pa.array(keep(own[str(target)])))
             yield without_marks(_with_plain_names(batch.to_pandas(), path), list(missing_values))
     else:
         frame = read_table(path, header=header, missing_values=missing_values)
+        frame = frame if keep is None else frame[keep(frame[str(target)])]
         yield frame if columns is None else frame[list(columns)]
+
+
+def rows_about(path: Path) -> float:
+    """Return the number of rows of a parquet file, and about that of a text file, from its beginning."""
+    if path.suffix.lower() == ".parquet":
+        return float(open_parquet(path).metadata.num_rows)
+    with path.open("rb") as packed:
+        opened = cast(BinaryIO, gzip.GzipFile(fileobj=packed)) if path.suffix.lower() == ".gz" else packed
+        lines = opened.read(_BEGINNING).count(b"\n")
+        return lines * max(1.0, path.stat().st_size / max(1, packed.tell()))
 
 
 def file_columns(

@@ -6,7 +6,7 @@ Nothing is read as a number here: every cell is a text, or null where it is empt
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -41,23 +41,38 @@ def read_texts(open_file: Opener, dialect: Dialect, path: str, *, literal: str |
             block = LARGEST_BLOCK
 
 
-def text_batches(open_file: Opener, dialect: Dialect, path: str, *, literal: str | None = None) -> Iterator[pa.Table]:
-    """Read a file part by part, in memory that does not grow with it; otherwise as `read_texts`."""
+def text_batches(
+    open_file: Opener,
+    dialect: Dialect,
+    path: str,
+    *,
+    literal: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[pa.Table]:
+    """Read a file, or some columns of it, part by part, in memory that does not grow; otherwise as `read_texts`."""
     try:
         with open_file() as file, open_file() as again:
-            whole = _open_csv(file, dialect, _PART)
-            if literal is None:
+            wanted = dialect.names if columns is None else [name for name in dialect.names if name in columns]
+            if wanted == [literal]:
+                for cells in _open_csv(file, dialect, _PART, only=literal):
+                    yield pa.Table.from_batches([cells])
+                return
+            whole = _open_csv(file, dialect, _PART, columns=wanted)
+            if literal is None or literal not in wanted:
                 yield from (pa.Table.from_batches([batch]) for batch in whole)
                 return
             own = _open_csv(again, dialect, _PART, only=literal)
             for batch, cells in zip(whole, own, strict=True):
                 table = pa.Table.from_batches([batch])
-                yield table.set_column(dialect.names.index(literal), literal, pa.chunked_array(cells.columns))
+                yield table.set_column(wanted.index(literal), literal, pa.chunked_array(cells.columns))
     except pa.ArrowInvalid as error:
         raise _in_other_words(error, open_file, dialect, path) from error
 
 
-def _open_csv(file: BinaryIO, dialect: Dialect, block: int, only: str | None = None) -> arrow_csv.CSVStreamingReader:
+def _open_csv(
+    file: BinaryIO, dialect: Dialect, block: int, only: str | None = None, columns: Sequence[str] = ()
+) -> arrow_csv.CSVStreamingReader:
+    """Begin to read all columns or some, or one alone, in which words for "missing" are texts."""
     encoding = dialect.encoding
     if dialect.padded:
         text = _without_padding(io.TextIOWrapper(file, encoding, newline="").read(), dialect.delimiter)
@@ -78,7 +93,7 @@ def _open_csv(file: BinaryIO, dialect: Dialect, block: int, only: str | None = N
             null_values=list(NULLS) if only is None else [""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            include_columns=[] if only is None else [only],
+            include_columns=list(columns) if only is None else [only],
         ),
     )
 

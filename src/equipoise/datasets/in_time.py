@@ -1,0 +1,77 @@
+"""How many rows of a table a time limit leaves room for, by the pace at which the first of them are read."""
+
+import time
+from collections.abc import Callable
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from equipoise.datasets.opened import OpenTable
+from equipoise.datasets.target import target_column
+from equipoise.deadline import Deadline
+from equipoise.text import count, seconds
+
+_READ = 0.5  # of the time left that reading may take
+_MADE = 0.25  # of the time left then, in which rows are made numbers
+_PASSES = 1.3  # over the table: its target alone, then all columns, of which few rows become cells
+_BLOCKS = 4  # that are read to see how long it takes
+_EVERY = 10  # rows of them, of which one becomes cells
+_WARM, _TRIED = 500, 10_000  # rows that are made numbers, to see how long it takes
+_FEWEST = 2_000  # rows of a sample
+_SURE = 1.3  # times the time limit that would do, in advice
+
+
+def rows_in_time(
+    table: OpenTable,
+    n_rows: float,
+    target: str,
+    preprocessor: Any,
+    deadline: Deadline,
+    passes: int = 1,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Return how many rows of a table of about ``n_rows`` can be made numbers ``passes`` times within a time limit.
+
+    Raises ValueError, with the time limit that would do, if reading alone takes too long.
+    """
+    first, pace = _first_rows(table, target_column(table.columns, target, table.name), clock)
+    if first is None:
+        return _FEWEST
+    reading = _PASSES * n_rows * pace
+    if reading > _READ * deadline.left:
+        needed = _SURE * (deadline.spent + reading / _READ)
+        raise ValueError(
+            f"Reading about {count(round(n_rows))} rows of {table.name} takes about {seconds(reading)} at the pace of "
+            f"this machine now, too long within {deadline}. {deadline.remedy(needed)}"
+        )
+    a_row = _seconds_a_row(table.typed(first), preprocessor, clock)
+    return max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))
+
+
+def _first_rows(table: OpenTable, target: str, clock: Callable[[], float]) -> tuple[Any, float]:
+    """Return some of the first rows without their target, and the seconds that reading took by row of the file."""
+    kept, read, began = list[Any](), 0, clock()
+
+    def some(cells: Any) -> Any:
+        nonlocal read
+        read += len(cells)
+        return np.arange(len(cells)) % _EVERY == 0
+
+    blocks = chain.from_iterable(part.chosen(target, some) for part in table.parts)
+    for number, block in enumerate(islice(blocks, _BLOCKS)):
+        kept.append(block.drop(columns=target))
+        pace = (clock() - began) / max(1, read)
+        if number == 0:  # it waits for packages, too
+            began, read = clock(), 0
+    return (pd.concat(kept, ignore_index=True), pace) if kept else (None, 0.0)
+
+
+def _seconds_a_row(frame: Any, preprocessor: Any, clock: Callable[[], float]) -> float:
+    for n_rows in (_WARM, _TRIED):
+        few, began = frame.head(n_rows), clock()
+        clone(preprocessor).fit(few).transform(few)
+        took = clock() - began
+    return max(1e-9, took / len(few))
