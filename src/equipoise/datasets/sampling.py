@@ -47,12 +47,14 @@ def sampled(data: Dataset, most: int, random_state: int = 0) -> Dataset:
     drawn = [rng.choice(np.flatnonzero(y == label), size, replace=False) for label, size in sizes.items()]
     rows = np.sort(np.concatenate(drawn))
     weights = data.y.iloc[rows].map({label: totals[label] / size for label, size in sizes.items()})
-    by_row = {name: getattr(data, name) for name in ("groups", "times")}
-    frames = {name: getattr(data, name) for name in ("X", "y", "ids", "reported")}
+    taken: dict[str, Any] = {}
+    for name in ("X", "y", "ids", "reported", "groups", "times"):
+        if (values := getattr(data, name)) is not None:
+            is_array = isinstance(values, np.ndarray)
+            taken[name] = values[rows] if is_array else values.iloc[rows].reset_index(drop=True)
     return replace(
         data,
-        **{name: None if values is None else values[rows] for name, values in by_row.items()},
-        **{name: None if each is None else each.iloc[rows].reset_index(drop=True) for name, each in frames.items()},
+        **taken,
         weights=(weights / weights.mean()).to_numpy(dtype=np.float64),
         class_counts={label: totals[label] for label in sizes},
     )
