@@ -154,8 +154,8 @@ def compare(
             data = of_images.data
         else:
             passes = (folds or _FOLDS) + _FURTHER_PASSES
-            how = seed, deadline, passes, rows_compared(out)
-            data = _task(table, target, dataset, reading, columns, report_by or (), *how)
+            limits = deadline, passes, rows_compared(out)
+            data = _task(table, target, dataset, reading, columns, report_by or (), seed, *limits)
     log = None if track is None else _tracker(data)
     announce(data)
     to_score = score_unlabelled and check_unlabelled(data, out)
