@@ -45,8 +45,8 @@ class Trial:
 
 def tried(recipe: str, model: Pipeline, dataset: Dataset) -> Trial:
     """Make a few rows numbers and, unless the model keeps to a time limit by itself, begin to fit it."""
-    few = sampled(dataset, _TRIED)
-    table = clone(model[:-1])
+    few, first, table = sampled(dataset, _TRIED), sampled(dataset, _FITTED[0]), clone(model[:-1])
+    table.fit_transform(first.X, first.y)  # loads packages
     began = time.monotonic()
     numbers = table.fit_transform(few.X, few.y)
     a_row = (time.monotonic() - began) / len(few.y)
@@ -99,8 +99,9 @@ def affordable_rows(dataset: Dataset, n_folds: int, deadline: Deadline) -> int:
     n_rows = len(dataset.y)
     if n_rows <= _MANY or (dataset.weights is not None and dataset.class_counts is None):
         return n_rows
-    few = sampled(dataset, _TRIED)
-    began = time.monotonic()
-    dataset.table_preprocessor().fit(few.X, few.y).transform(few.X)
+    for most in (_FITTED[0], _TRIED):  # the first loads packages
+        few = sampled(dataset, most)
+        began = time.monotonic()
+        dataset.table_preprocessor().fit(few.X, few.y).transform(few.X)
     each = (time.monotonic() - began) / len(few.y)
     return min(n_rows, max(FEWEST_ROWS, int(_OF_NUMBERS * deadline.left / ((n_folds + _FURTHER_PASSES) * each))))
