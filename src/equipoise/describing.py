@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
+
+from equipoise.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -23,28 +24,6 @@ class Description:
     # class priors that its probabilities are corrected from and to, by label
     correction: dict[str, dict[str, float]] | None = None
     priors: dict[str, float] | None = None  # class priors under which its probabilities hold, by label
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """How a classifier decides: by offsets, by costs, by alarms, or for the most probable class."""
-
-    offsets: NDArray[Any] | None = None  # (K,): added to log probabilities; the largest sum decides
-    # (K, K): a row a true class, a column a decided class; the lowest expected cost decides
-    costs: NDArray[Any] | None = None
-    # position of the class to raise an alarm for; the most probable of the others where there is none
-    # (with offsets, they say which rows may have an alarm, and decide among the others)
-    positive: int | None = None
-    threshold: float | None = None  # probability of the positive class above which there is an alarm
-    # or else, rows of a batch with an alarm, at most: those where the positive class is most probable
-    capacity: int | None = None
-
-    def cut(self, positive: int) -> float | None:
-        """Return the probability above which a class may be decided for; None where no single one says it."""
-        cuts = [] if self.threshold is None else [self.threshold]
-        if self.offsets is not None and len(self.offsets) == 2:
-            cuts.append(float(1 / (1 + np.exp(self.offsets[positive] - self.offsets[1 - positive]))))
-        return max(cuts, default=None)
 
 
 @runtime_checkable

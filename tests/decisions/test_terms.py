@@ -10,8 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from equipoise import AutoClassifier, CapacityClassifier, PriorCorrectedClassifier
 from equipoise.decisions import Aim, Terms
-from equipoise.decisions.capacity import alarm_threshold, decide_by_alarms
-from equipoise.describing import Rule
+from equipoise.rules import Rule, most_alarms
 
 LABELS = [(0, 1), ("no", "yes"), ("ok", "fraud"), (False, True)]
 
@@ -86,8 +85,9 @@ def test_no_threshold_costs_less_than_the_chosen_one(proba, miss, seed):
     def cost(alarm):
         return miss * np.sum(~alarm & (codes == 1)) + np.sum(alarm & (codes == 0))
 
-    offsets = aim.rule(codes, np.column_stack([1 - p, p])).offsets
-    chosen = p > 1 / (1 + np.exp(offsets[1]))
+    rule = aim.rule(codes, np.column_stack([1 - p, p]))
+    chosen = p > rule.cut(1)
+    np.testing.assert_array_equal(chosen, rule.decide(np.column_stack([1 - p, p])))
     assert cost(chosen) == min(cost(p > cut) for cut in [-1, *p])
 
 
@@ -104,29 +104,40 @@ def test_costs_have_no_more_alarms_than_the_capacity(rows, miss, capacity):
     p = clf.predict_proba(X)[:, 1]
     order = np.argsort(-p)
     by_costs = p[order] > cuts[np.argmin(costs)] + 1e-9
-    least = by_costs & (p[order] > (np.sort(proba)[-int(capacity * 600) - 1] if capacity < 1 else 0) + 1e-9)
-    expected = order[least][: capacity if capacity >= 1 else None]
+    most = capacity if capacity >= 1 else int(capacity * 600 + 1e-9)
+    expected = order[by_costs][:most]
     # a threshold lies anywhere between two neighbouring scores, so rows there may fall on either side
     alarm = np.flatnonzero(clf.predict(X))
     assert len(set(alarm) ^ set(expected)) <= 2
     assert set(alarm) <= set(order[: max(len(alarm), 1)])
-    if capacity >= 1:
-        assert len(alarm) == min(capacity, (p > clf.threshold_).sum())
-    else:
-        assert set(alarm) == set(np.flatnonzero(p > clf.threshold_))
+    assert len(alarm) == min(most, (p > clf.threshold_).sum())
 
 
-@given(st.integers(1, 12), st.integers(0, 99))
+@given(st.one_of(st.integers(1, 12), st.floats(0.01, 0.99)), st.integers(0, 99))
 def test_of_several_classes_the_costs_and_the_capacity_both_hold(capacity, seed):
-    """Row by row: the class of the largest weighted probability, without the positive one beyond the capacity."""
+    """Row by row: the class of the least expected cost; alarms where they save the most, as many as there may be."""
     rng = np.random.default_rng(seed)
-    proba, offsets = rng.dirichlet(np.ones(3), 12), rng.normal(size=3)
-    decided = decide_by_alarms(proba, Rule(offsets=offsets, positive=1, capacity=capacity))
-    weighted = proba * np.exp(offsets)
-    wanted = [i for i in range(12) if max(range(3), key=lambda k: weighted[i, k]) == 1]
-    alarms = sorted(wanted, key=lambda i: -proba[i, 1])[:capacity]
-    expected = [1 if i in alarms else 0 if weighted[i, 0] >= weighted[i, 2] else 2 for i in range(12)]
+    proba, costs = rng.dirichlet(np.ones(3), 12), rng.uniform(0, 5, (3, 3))
+    decided = Rule(costs=costs, positive=1, capacity=capacity).decide(proba)
+    expected_costs = [[sum(p[k] * costs[k, d] for k in range(3)) for d in range(3)] for p in proba]
+    saved = [min(row[0], row[2]) - row[1] for row in expected_costs]
+    wanted = sorted((i for i in range(12) if saved[i] > 0), key=lambda i: -saved[i])
+    alarms = wanted[: capacity if capacity >= 1 else int(12 * capacity)]
+    expected = [1 if i in alarms else 0 if row[0] <= row[2] else 2 for i, row in enumerate(expected_costs)]
     assert decided.tolist() == expected
+
+
+@given(st.integers(1, 8), st.integers(0, 99))
+def test_alarms_that_save_the_most_are_the_cheapest_that_a_capacity_allows(capacity, seed):
+    """Of all ways to raise at most so many alarms, none has a lower expected cost."""
+    rng = np.random.default_rng(seed)
+    proba, costs = rng.dirichlet(np.ones(3), 8), rng.uniform(0, 5, (3, 3))
+    expected = proba @ costs
+    decided = Rule(costs=costs, positive=1, capacity=capacity).decide(proba)
+    alone = np.minimum(expected[:, 0], expected[:, 2])
+    ways = np.array(np.meshgrid(*[[False, True]] * 8)).reshape(8, -1).T
+    ways = ways[ways.sum(axis=1) <= capacity]
+    assert expected[np.arange(8), decided].sum() == pytest.approx(np.where(ways, expected[:, 1], alone).sum(1).min())
 
 
 @pytest.mark.parametrize(("floor", "value"), [("min_recall", 0.7), ("min_precision", 0.4)])
@@ -156,32 +167,33 @@ def test_a_capacity_in_rows_takes_the_most_probable_of_a_batch(rows):
     alarm = clf.predict(X) == 1
     assert alarm.sum() == 30
     assert proba[alarm].min() >= proba[~alarm].max()
-    with pytest.warns(UserWarning, match="Every row gets an alarm: the batch of 20"):
+    with pytest.warns(UserWarning, match="Every row gets an alarm: the batch, of 20 rows"):
         assert (clf.predict(X[:20]) == 1).all()
 
 
-def test_a_share_is_a_threshold_of_rows_that_the_models_have_not_seen(rows):
+def test_a_share_is_that_of_the_batch(rows):
+    """Of the most probable rows of a file, no more have an alarm than of any other rows."""
     X, codes = rows
-    clf = CapacityClassifier(LogisticRegression(), capacity=0.1, cv=3).fit(X, codes)
-    proba = cross_val_predict(LogisticRegression(), X, codes, cv=3, method="predict_proba")[:, 1]
-    assert np.mean(proba > clf.threshold_) == pytest.approx(0.1, abs=1 / 600)
-    alone = np.array([clf.predict(row[None])[0] for row in X[:50]])
-    np.testing.assert_array_equal(alone, clf.predict(X[:50]))
+    clf = CapacityClassifier(LogisticRegression(), capacity=0.05).fit(X, codes)
+    assert clf.threshold_ is None
+    proba = rare_proba(clf, X, 1)
+    for batch in (X, X[:90], X[np.argsort(-proba)[:100]]):
+        alarm, p = clf.predict(batch) == 1, rare_proba(clf, batch, 1)
+        assert alarm.sum() == int(0.05 * len(batch))
+        assert p[alarm].min() >= p[~alarm].max()
+    with pytest.warns(UserWarning, match="No row gets an alarm: of a batch of 19 rows, 5% is less than one row"):
+        assert not clf.predict(X[:19]).any()
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.floats(0.01, 0.99))
-def test_no_more_than_the_share_exceeds_its_threshold(values, share):
-    proba = np.array(values) / 5
-    threshold = alarm_threshold(proba, share)
-    assert np.mean(proba > threshold) <= share + 1e-12
-    lower = proba[proba <= threshold].max()
-    assert np.mean(proba >= lower) > share or lower == proba.min()
+@given(st.integers(1, 10_000), st.integers(1, 99))
+def test_a_share_of_alarms_is_rounded_down_but_for_the_rounding_of_floats(n_rows, percent):
+    assert most_alarms(percent / 100, n_rows) == n_rows * percent // 100
 
 
 def test_with_several_classes_the_others_are_decided_among_themselves():
     proba = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3], [0.2, 0.1, 0.7], [0.3, 0.4, 0.3]])
-    np.testing.assert_array_equal(decide_by_alarms(proba, Rule(positive=2, capacity=2)), [0, 2, 2, 1])
-    np.testing.assert_array_equal(decide_by_alarms(proba, Rule(positive=0, threshold=0.25)), [0, 1, 2, 0])
+    np.testing.assert_array_equal(Rule(positive=2, capacity=2).decide(proba), [0, 2, 2, 1])
+    np.testing.assert_array_equal(Rule(positive=0, capacity=0.5).decide(proba), [0, 1, 2, 0])
 
 
 def test_auto_decides_by_its_own_held_out_predictions(rows):

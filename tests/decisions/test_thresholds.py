@@ -145,13 +145,13 @@ def test_costs_are_lowered_nearly_as_far_as_bayes_would():
     mean_cost = {
         name: COSTS[y, decided].mean()
         for name, decided in {
-            "tuned": decide(proba, tune_offsets(y, proba, metric=COSTS)),
+            "tuned": decide(proba, tune_offsets(y, proba, metric=COSTS), COSTS),
             "plain": proba.argmax(axis=1),
             "bayes": (proba @ COSTS).argmin(axis=1),  # the probabilities are true ones
         }.items()
     }
     assert mean_cost["tuned"] < mean_cost["plain"] - 0.3
-    assert mean_cost["tuned"] < 1.1 * mean_cost["bayes"]
+    assert mean_cost["tuned"] <= mean_cost["bayes"]
 
 
 @given(binary_rows(), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.1, 1, 1000]))
@@ -159,7 +159,7 @@ def test_two_classes_reach_the_least_cost_of_all_cuts(rows, false_alarm, miss, u
     y, p, weight = rows
     costs = unit * np.array([[0, false_alarm], [miss, 0]])
     offsets = tune_offsets(y, p, metric=costs, sample_weight=weight)
-    found = (weight * costs[y, decide(p, offsets)]).sum()
+    found = (weight * costs[y, decide(p, offsets, costs)]).sum()
     best = min((weight * costs[y, (p > cut).astype(int)]).sum() for cut in np.arange(0.5, 20) / 20)
     assert found == pytest.approx(best, abs=1e-9)
 
@@ -274,7 +274,7 @@ def test_bad_input_is_said_in_a_sentence(call, message):
         call()
 
 
-@pytest.mark.parametrize("metric", [*sorted(SCORES), 1.0 - np.eye(5)], ids=str)
+@pytest.mark.parametrize("metric", [*sorted(SCORES), None], ids=str)
 def test_values_of_cuts_are_those_of_the_confusion_matrices(metric):
     """Sums kept up row by row, against each decision counted from the start."""
     y, proba = multiclass_rows(5, 60, 5)
@@ -308,14 +308,15 @@ class TestCostsByLabel:
     @pytest.mark.parametrize("names", [[0, 1], ["no", "yes"], ["ok", "fraud"], [False, True], [2.5, -1.0]], ids=str)
     def test_decisions_do_not_depend_on_the_spelling(self, names):
         y, proba = multiclass_rows(5, 300, 2)
-        plain = decide(proba, tune_offsets(y, proba, metric=[[0, 1], [20, 0]]))
+        plain = decide(proba, tune_offsets(y, proba, metric=[[0, 1], [20, 0]]), [[0, 1], [20, 0]])
         common, rare = names
         keyed = {rare: {common: 20.0}, common: {rare: 1, common: 0}}
         classes = np.array(sorted(names))
         columns = proba[:, np.argsort(np.argsort(names))] if names == sorted(names) else proba[:, ::-1]
         for costs in (keyed, pd.DataFrame({common: {rare: 20, common: 0}, rare: {common: 1, rare: 0}})):
             offsets = tune_offsets(np.array(names)[y], columns, metric=costs, labels=classes)
-            assert (classes[decide(columns, offsets)] == np.array(names)[plain]).all()
+            decided = decide(columns, offsets, cost_matrix(costs, classes))
+            assert (classes[decided] == np.array(names)[plain]).all()
 
     @pytest.mark.parametrize(
         ("costs", "message"),

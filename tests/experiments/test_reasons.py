@@ -14,7 +14,6 @@ from equipoise.deadline import Deadline
 from equipoise.decisions import Terms
 from equipoise.experiments import Comparison, Store, compare
 from equipoise.experiments.by_group import by_group
-from equipoise.experiments.outcome import apply
 from equipoise.experiments.reasons import explain
 from equipoise.experiments.sample_size import wilson
 from equipoise.experiments.terms import InTerms
@@ -127,7 +126,7 @@ def test_importance_follows_the_terms_that_chose_the_winner(task, store, fold_mo
     for number, ((model, X, y), rule) in enumerate(zip(fold_models, read.rules, strict=True)):
 
         def score(rows, model=model, y=y, rule=rule):
-            return lowers(apply(rule, model.predict_proba(rows)) == 1, y)
+            return lowers(rule.decide(model.predict_proba(rows)) == 1, y)
 
         rng = np.random.default_rng(number)
         for _ in range(20):

@@ -14,7 +14,6 @@ from sklearn.metrics import precision_score, recall_score
 from equipoise.decisions import Terms, correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.outcome import apply
 from equipoise.experiments.possible import possible
 from equipoise.experiments.shipped import confusion
 from equipoise.experiments.statistics import Interval
@@ -46,10 +45,7 @@ def test_outcomes_are_those_of_the_stored_probabilities(stored, tmp_path):
         fold = comparison.folds[cell.repeat, cell.fold]
         natural = np.array(fold.train_counts) / sum(fold.train_counts)
         proba = correct_prior(np.float64(cell.probabilities), cell.priors, natural)[:, 1]
-        others = [f.proba[:, 1] for f in read.folds if f.repeat == cell.repeat and f.fold != cell.fold]
-        pooled = np.sort(np.concatenate(others))[::-1]
-        n_alarms = int(0.1 * len(pooled))
-        alarm = proba > (pooled[n_alarms - 1] + pooled[n_alarms]) / 2
+        alarm = np.isin(np.arange(len(proba)), np.argsort(-proba)[: int(0.1 * len(proba))])  # the fold is the batch
         truth = fold.test_codes == 1
         values.append((1000 * alarm.mean(), 1000 * (alarm & truth).mean(), precision_score(truth, alarm)))
     for name, expected in zip(("alarms", "caught", "precision"), np.mean(values, axis=0)):
@@ -109,7 +105,7 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
         read = InTerms(comparison, name)
         values = []
         for fold, rule in zip(read.folds, read.rules):
-            alarm, truth = apply(rule, fold.proba) == 1, fold.codes == 1
+            alarm, truth = rule.decide(fold.proba) == 1, fold.codes == 1
             values.append(outcome(fold, alarm, truth))
         means[name] = np.mean(values)
     found = comparison.by_terms
@@ -189,11 +185,8 @@ def test_costs_and_a_capacity_are_counted_together(stored, tmp_path, labels, cap
             cut = min(cuts, key=lambda c: 9 * (truth & (scores <= c)).sum() + (~truth & (scores > c)).sum())
             above = scores[scores > cut].min()  # a tuned threshold lies between two scores, in the middle of their odds
             cut = 1 / (1 + np.exp(-np.mean([np.log(x / (1 - x)) for x in (cut, above)])))
-            if capacity < 1:
-                last = int(capacity * len(scores))
-                cut = max(cut, np.sort(scores)[::-1][last - 1 : last + 1].mean())
             order = np.argsort(-fold.proba[:, p])
-            chosen = order[fold.proba[order, p] > cut][: None if capacity < 1 else capacity]
+            chosen = order[fold.proba[order, p] > cut][:9]  # 12% of the 75 rows of a fold
             alarm, true = np.isin(np.arange(len(fold.codes)), chosen), fold.codes == p
             costs.append(1000 * (9 * (true & ~alarm) + (~true & alarm)).mean())
             alarms.append(alarm.sum())
@@ -201,16 +194,16 @@ def test_costs_and_a_capacity_are_counted_together(stored, tmp_path, labels, cap
     found = comparison.by_terms
     assert {name: found.value(name).mean for name in means} == pytest.approx(means, rel=0.01)
     assert found.best == min(means, key=means.get)
-    assert capacity < 1 or max(n_alarms[found.best]) == 9
+    assert max(n_alarms[found.best]) == 9
     said, page = verdict(comparison), written(comparison, tmp_path)
     assert "the capacity at random: " in said.best and ">the capacity at random<" in page
     never = 9 * 60 / 300 * 1000
-    share = capacity if capacity < 1 else 9 / 75
+    share = 9 / 75
     guess = share * (1000 - 200) + (1 - share) * never
     assert found.blind[found.guess].mean() == pytest.approx(min(never, guess))
-    if capacity >= 1:
-        assert "of 1,000 rows by at most 9 alarms of each 75 rows (about a test fold): " in said.best
-        assert "each test fold of about 75 rows is a batch" in re.sub(r"\s+", " ", page)
+    most = "at most 9 alarms of each 75 rows" if capacity >= 1 else "alarms for at most 12% of each 75 rows"
+    assert f"of 1,000 rows by {most} (about a test fold): " in said.best
+    assert "each test fold of about 75 rows is a batch" in re.sub(r"\s+", " ", page)
 
 
 def test_the_batch_of_a_capacity_is_told_and_counts(stored, tmp_path):
@@ -409,7 +402,7 @@ def test_confusions_are_of_the_decision_that_is_shipped(stored, tmp_path, terms)
         read = InTerms(comparison, name)
         expected, repeats = np.zeros((2, 2)), {fold.repeat for fold in read.folds}
         for fold, rule in zip(read.folds, read.rules):
-            for true, decided in zip(fold.codes, apply(rule, fold.proba)):
+            for true, decided in zip(fold.codes, rule.decide(fold.proba)):
                 expected[true, decided] += 1 / len(repeats)
         alarms = read.chosen()["recall"].mean
         assert expected[1, 1] / expected[1].sum() == pytest.approx(alarms, abs=0.02)

@@ -18,10 +18,11 @@ from equipoise.classifiers.auto_members import Kind, Member, answers
 from equipoise.classifiers.jobs import JobClassifier
 from equipoise.datasets.opened import OpenTable
 from equipoise.decisions import decide
-from equipoise.decisions.costs import Costs, cost_matrix
+from equipoise.decisions.costs import Costs, cost_matrix, described_costs
 from equipoise.decisions.held_out import HeldOutAnswers
 from equipoise.decisions.pool import LogPool
-from equipoise.describing import Description, Rule, by_label
+from equipoise.describing import Description, by_label
+from equipoise.rules import Rule
 from equipoise.sklearn_private import Interval, StrOptions
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.text import count, counted
@@ -241,8 +242,7 @@ class AutoClassifier(JobClassifier):
             offsets = by_label(self.classes_, self._offsets(str(self.decision)))
             decision = {"decision": str(self.decision), "offsets": offsets}
         else:
-            rows = [by_label(self.classes_, row) for row in costs]
-            decision = {"decision": "costs", "costs": dict(zip(map(str, self.classes_.tolist()), rows, strict=True))}
+            decision = described_costs(costs, self.classes_)
         return Description(self._pool_in_words(), (), decision, priors=by_label(self.classes_, self.priors_))
 
     def _pool_in_words(self) -> tuple[str, ...]:

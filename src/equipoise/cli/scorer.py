@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equipoise.text import counted, listed, near_names
+from equipoise.text import listed, near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,18 +53,14 @@ class Scorer:
         import numpy as np
 
         from equipoise.classifiers.decider import decider
-        from equipoise.decisions.capacity import decide_by_alarms
 
         proba = [self._probabilities(rows, table) for rows in parts]
         self.n_scored = 0
         if proba:
             rule = decider(self.pipeline).decision_rule()
-            self.decided = decide_by_alarms(np.concatenate(proba), rule)
-            if rule.offsets is None and len(self.decided) <= rule.capacity:
-                self.notes.append(
-                    f"Every row gets an alarm: the file, of {counted(len(self.decided), 'row')}, is no longer than the "
-                    f"capacity of the model, {counted(rule.capacity, 'row')}."
-                )
+            self.decided = rule.decide(np.concatenate(proba))
+            if said := rule.strange_batch(len(self.decided)):
+                self.notes.append(said)
 
     def _probabilities(self, rows: "pd.DataFrame", table: Path) -> "NDArray[Any]":
         """Return the probabilities of rows, and count the rows."""
@@ -193,16 +189,14 @@ def labels_from(model: Any, proba: "NDArray[Any]", rows: "pd.DataFrame") -> "NDA
     """Return what a model predicts, from its probabilities where they tell: they take as long as a prediction."""
     from equipoise.classifiers.base import NetworkClassifier
     from equipoise.classifiers.decider import decider
-    from equipoise.decisions import decide
-    from equipoise.describing import Decides, Rule
+    from equipoise.describing import Decides
+    from equipoise.rules import Rule
 
     last: Any = decider(model)
     rule = last.decision_rule() if isinstance(last, Decides) else Rule()
     if rule.positive is not None or not isinstance(last, (Decides, NetworkClassifier)):
         return model.predict(rows)
-    if rule.costs is not None:
-        return model.classes_[(proba @ rule.costs).argmin(axis=1)]
-    return model.classes_[proba.argmax(axis=1) if rule.offsets is None else decide(proba, rule.offsets)]
+    return model.classes_[rule.decide(proba)]
 
 
 def free_names(names: list[str], taken: list[str]) -> dict[str, str]:

@@ -34,7 +34,8 @@ class Stated:
     benefit: str | None = None
     """Gains, in the same form."""
     capacity: str | None = None
-    """Number of rows of a batch that can be reviewed, such as 200, or their share, such as 2%; with costs, at most."""
+    """Rows of a batch (a file to predict) that can be reviewed, such as 200, or their share, such as 2%; with costs, at
+    most so many."""
     min_recall: Floor = None
     """Least share of the positive class to find, such as .8."""
     min_precision: Floor = None

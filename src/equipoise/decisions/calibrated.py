@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator
 from equipoise.decisions.calibration import Calibration, fit_calibration
 from equipoise.decisions.held_out import HeldOutAnswers, HeldOutRows
 from equipoise.decisions.out_of_fold import OutOfFoldClassifier
-from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import Weights
-from equipoise.describing import Description, Rule, by_label
+from equipoise.describing import Description, by_label
+from equipoise.rules import Rule
 from equipoise.sklearn_private import HasMethods, StrOptions
 
 
@@ -120,7 +120,7 @@ class CalibratedClassifier(OutOfFoldClassifier):
         return np.log(counts.sum() / counts) if self.decision == "balanced" else np.zeros(len(counts))
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return decide(proba, self.offsets_)
+        return self.decision_rule().decide(proba)
 
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide."""

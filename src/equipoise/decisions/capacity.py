@@ -1,6 +1,6 @@
 """`CapacityClassifier`: as many alarms as can be reviewed, for the rows where they are most probably right.
 
-With costs, fewer: only those that the costs ask for.
+With costs, fewer: only those that the costs ask for, where they save the most.
 """
 
 import warnings
@@ -8,72 +8,29 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
-from equipoise.decisions.costs import Costs, cost_matrix
+from equipoise.decisions.costs import Costs, cost_matrix, described_costs, weighted_costs
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.out_of_fold import OutOfFoldClassifier
-from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import Weights
-from equipoise.describing import Description, Rule, by_label
-from equipoise.metrics import Floats, Indices
+from equipoise.describing import Description
+from equipoise.metrics import Floats
+from equipoise.rules import Rule
 from equipoise.sklearn_private import HasMethods, Interval
-
-
-def alarm_threshold(proba: ArrayLike, share: float, sample_weight: ArrayLike | None = None) -> float:
-    """Probability that at most a share of rows exceeds.
-
-    The model was not fitted to these rows; the threshold is in the middle between two neighbouring probabilities.
-
-    >>> alarm_threshold([0.1, 0.2, 0.4, 0.8], 0.25)
-    0.6000000000000001
-    """
-    values, places = np.unique(np.asarray(proba, dtype=np.float64), return_inverse=True)
-    weights = np.bincount(places, None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64))
-    above = np.append(np.cumsum(weights[::-1])[::-1][1:], 0) / weights.sum()  # share of rows above each value
-    first = int(np.argmax(above <= share + 1e-12))
-    upper = values[first + 1] if first + 1 < len(values) else 1.0
-    return float((values[first] + upper) / 2)
-
-
-def alarms(proba: Floats, rule: Rule) -> NDArray[np.bool_]:
-    """Rows ``(n,)`` to raise an alarm for, by a rule with a positive class; equal probabilities in their order."""
-    scores, wanted = proba[:, rule.positive], wanted_alarms(proba, rule)
-    if rule.threshold is not None:
-        return wanted & (scores > rule.threshold)
-    chosen = np.zeros(len(scores), dtype=bool)
-    chosen[np.argsort(-np.where(wanted, scores, -1), kind="stable")[: rule.capacity]] = True
-    return chosen & wanted
-
-
-def wanted_alarms(proba: Floats, rule: Rule) -> NDArray[np.bool_]:
-    """Rows ``(n,)`` that the offsets of a rule decide for the positive class, whatever the capacity."""
-    if rule.offsets is None:
-        return np.ones(len(proba), dtype=bool)
-    return decide(proba, rule.offsets) == rule.positive
-
-
-def decide_by_alarms(proba: Floats, rule: Rule) -> Indices:
-    """Class indices ``(n,)``: the positive class where there is an alarm, else the best of the others."""
-    return np.where(alarms(proba, rule), np.intp(rule.positive or 0), decide_without_alarms(proba, rule))
-
-
-def decide_without_alarms(proba: Floats, rule: Rule) -> Indices:
-    """Class indices ``(n,)``: the most probable of the other classes, or that of the largest sum with its offset."""
-    others: Indices = np.delete(np.arange(proba.shape[1]), rule.positive or 0)
-    return others[decide(proba[:, others], np.zeros(len(others)) if rule.offsets is None else rule.offsets[others])]
 
 
 class CapacityClassifier(OutOfFoldClassifier):
     """Raises as many alarms as can be reviewed, for the rows where they are most probably right.
 
-    A capacity in rows is that of a batch: `predict` raises the alarm for the ``capacity`` rows of its argument in which
-    the positive class is most probable, so a decision depends on the other rows. A share is one threshold, which this
-    share of the training rows exceeds, each predicted by a classifier that was fitted without it.
+    A capacity is that of a batch: `predict` raises the alarm for the ``capacity`` rows of its argument in which the
+    positive class is most probable, or for this share of its rows, rounded down. A decision depends on the other rows.
 
-    With costs, there are at most so many alarms: those rows alone may have one that the costs decide for the positive
-    class. The other rows are of the best class among the others.
+    With costs, there are at most so many alarms: those rows alone may have one for which the positive class has the
+    least expected cost, as `TunedThresholdsClassifier` decides, first those where it saves the most; of two classes,
+    these are the most probable ones. The other rows are of the best class among the others.
 
     Parameters
     ----------
@@ -81,13 +38,13 @@ class CapacityClassifier(OutOfFoldClassifier):
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``;
         `fit` then takes rows that it was not fitted to.
     capacity : int or float
-        Rows of a batch, 1 or more; or a share of rows within (0, 1).
+        Rows of a batch, 1 or more; or their share within (0, 1).
     positive : label, default=None
         Class to raise an alarm for; None is the class with the fewest rows.
     costs : array-like of shape (K, K), DataFrame or dict of dict, default=None
         As of `TunedThresholdsClassifier`: an alarm is raised only where it lowers them.
     cv : int, cross-validation splitter or iterable, default=None
-        For a share or costs, as scikit-learn has it; None is five stratified folds.
+        For costs, as scikit-learn has it; None is five stratified folds.
     n_jobs : int, default=None
         Fits of the cross-validation that run at once.
 
@@ -97,10 +54,12 @@ class CapacityClassifier(OutOfFoldClassifier):
         Fitted on all rows.
     classes_ : ndarray of shape (K,)
     positive_ : label
+    costs_ : ndarray of shape (K, K) or None
+        In the order of `classes_`.
     offsets_ : ndarray of shape (K,) or None
-        By the costs, in units of log probability.
+        With costs, in units of log probability.
     threshold_ : float or None
-        Of a share, or of costs and two classes: no alarm is raised where the probability is not greater.
+        Of costs and two classes: no alarm is raised where the probability is not greater.
     n_features_in_, feature_names_in_
         If the classifier has them.
 
@@ -117,6 +76,9 @@ class CapacityClassifier(OutOfFoldClassifier):
     >>> clf = CapacityClassifier(LogisticRegression(), capacity=50).fit(X, y)
     >>> int(clf.predict(X).sum()), int(clf.predict(X[:300]).sum())
     (50, 50)
+    >>> share = CapacityClassifier(LogisticRegression(), capacity=0.05).fit(X, y)
+    >>> int(share.predict(X).sum()), int(share.predict(X[:300]).sum())
+    (100, 15)
     >>> both = CapacityClassifier(LogisticRegression(), capacity=50, costs=[[0, 1], [4, 0]]).fit(X, y)
     >>> int(both.predict(X).sum()), bool(both.predict(X[:300]).sum() < 50)
     (50, True)
@@ -155,48 +117,43 @@ class CapacityClassifier(OutOfFoldClassifier):
             raise ValueError(f"positive must be one of the classes {labels!r}, got {self.positive!r}.")
         counts = np.bincount(self._codes(y), minlength=len(labels))
         self.positive_ = labels[int(counts.argmin())] if self.positive is None else self.positive
-        if self.costs is not None:
-            cost_matrix(self.costs, np.asarray(self.classes_))  # raises for those that do not fit
+        self.costs_ = None if self.costs is None else cost_matrix(self.costs, np.asarray(self.classes_))
         self.offsets_: Floats | None = None
-        self.threshold_: float | None = None
 
     def _learns(self) -> bool:
-        return self.capacity < 1 or self.costs is not None
+        return self.costs_ is not None
 
     def _learn(self, rows: HeldOutRows, proba: Floats, sample_weight: Weights) -> None:
-        positive, share = self._positive(), None
-        if self.costs is not None:
-            self.offsets_ = rows.tune(proba, np.asarray(self.classes_), metric=self.costs, sample_weight=sample_weight)
-        if self.capacity < 1:
-            share = alarm_threshold(proba[:, positive], self.capacity, sample_weight)
-        self.threshold_ = Rule(offsets=self.offsets_, threshold=share).cut(positive)
+        self.offsets_ = rows.tune(proba, np.asarray(self.classes_), metric=self.costs_, sample_weight=sample_weight)
+
+    @property
+    def threshold_(self) -> float | None:
+        """Of costs and two classes, no alarm is raised where the probability is not greater than this."""
+        check_is_fitted(self)
+        return self.decision_rule().cut(self._positive())
 
     def _positive(self) -> int:
         return np.asarray(self.classes_).tolist().index(self.positive_)
 
     def decision_rule(self) -> Rule:
-        """Return the positive class with its threshold, or with the rows of a batch that can be reviewed."""
-        if self.capacity >= 1:
-            return Rule(offsets=self.offsets_, positive=self._positive(), capacity=int(self.capacity))
-        return Rule(offsets=self.offsets_, positive=self._positive(), threshold=self.threshold_)
+        """Return the positive class with its capacity, and the costs as offsets weigh them."""
+        costs = None if self.costs_ is None or self.offsets_ is None else weighted_costs(self.costs_, self.offsets_)
+        return Rule(costs=costs, positive=self._positive(), capacity=self.capacity)
 
     def describe(self) -> Description:
-        """Give the capacity, and what is tuned for a share or for costs."""
+        """Give the capacity, and what is tuned for costs."""
         if not hasattr(self, "positive_"):
             return Description()
-        label, kind = str(self.positive_), "alarms_in_a_batch" if self.capacity >= 1 else "share_of_alarms"
-        decision: dict[str, Any] = {kind: {label: self.capacity}}
+        label = str(self.positive_)
+        decision: dict[str, Any] = {"alarms_in_a_batch": {label: self.capacity}}
         if self.threshold_ is not None:
             decision["threshold"] = {label: self.threshold_}
-        if self.offsets_ is not None and len(self.offsets_) > 2:
-            decision["offsets"] = by_label(np.asarray(self.classes_), self.offsets_)
+        elif self.costs_ is not None:
+            decision |= described_costs(self.costs_, np.asarray(self.classes_), self.offsets_)
         return Description(decision=decision)
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        if self.costs is None and len(proba) <= self.capacity:
-            warnings.warn(
-                f"Every row gets an alarm: the batch of {len(proba)} is within the capacity of {self.capacity}.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return decide_by_alarms(proba, self.decision_rule())
+        rule = self.decision_rule()
+        if said := rule.strange_batch(len(proba)):
+            warnings.warn(said, UserWarning, stacklevel=4)
+        return rule.decide(proba)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.describing import by_label
 from equipoise.text import listed
 
 Costs = ArrayLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
@@ -37,6 +38,28 @@ def cost_matrix(costs: Costs, labels: NDArray[Any]) -> NDArray[np.float64]:
             f"of dicts with these labels, as {{true: {{decided: cost}}}}; got {costs!r}."
         )
     return matrix
+
+
+def weighted_costs(costs: NDArray[np.float64], offsets: ArrayLike) -> NDArray[np.float64]:
+    """Return costs whose least expectation decides as that of the given ones, each p_k times e^b_k; (K, K).
+
+    They are those of a common scale: zero offsets leave costs as they are.
+
+    >>> weighted_costs(np.array([[0.0, 1.0], [20.0, 0.0]]), [0.0, -np.log(2)])
+    array([[ 0.,  1.],
+           [10.,  0.]])
+    """
+    b = np.asarray(offsets, dtype=np.float64)
+    return costs * np.exp(b - b.max())[:, None]
+
+
+def described_costs(
+    costs: NDArray[np.float64], labels: NDArray[Any], offsets: NDArray[np.float64] | None = None
+) -> dict[str, Any]:
+    """Return a decision by costs as json holds it, with the weights of the classes where any is not 1."""
+    rows = [by_label(labels, row) for row in costs]
+    found: dict[str, Any] = {"decision": "costs", "costs": dict(zip(map(str, labels.tolist()), rows, strict=True))}
+    return found if offsets is None or not offsets.any() else found | {"weights": by_label(labels, np.exp(offsets))}
 
 
 def _by_labels(costs: Costs, names: list[Any]) -> ArrayLike:

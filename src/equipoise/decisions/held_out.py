@@ -58,7 +58,7 @@ class HeldOutRows:
         proba: Floats,
         labels: NDArray[Any],
         *,
-        metric: str | Costs,
+        metric: str | Costs | None,
         min_recall: Floors = None,
         min_precision: Floors = None,
         sample_weight: Floats | None = None,
@@ -71,13 +71,17 @@ class HeldOutRows:
         Objective.of(metric, labels, min_recall, min_precision)  # raises for invalid ones
         rows, classes = self.comparable()
         kept, left_out = labels[classes], labels[~classes].tolist()
-        costs = None if isinstance(metric, str) else cost_matrix(metric, labels)[np.ix_(classes, classes)]
+        costs = (
+            None if metric is None or isinstance(metric, str) else cost_matrix(metric, labels)[np.ix_(classes, classes)]
+        )
         if len(kept) < 2 or (costs is not None and not costs.any()):
             return np.zeros(len(labels))
         floors = [
             None if given is None else {label: floor for label, floor in given.items() if label not in left_out}
             for given in (min_recall, min_precision)
         ]
+        if metric is None and not any(floors):
+            return np.zeros(len(labels))
         offsets = tune_offsets(
             labels[self.codes[rows]],
             _restricted(proba[rows], classes),

@@ -1,6 +1,6 @@
-"""Objective of tuned thresholds: a metric or costs, with floors of recall and precision."""
+"""Objective of tuned decisions: a metric, costs, or floors of recall and precision alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +19,24 @@ _SAME = 1e-12  # gaps below this are none
 class Objective:
     """A value to be made as large as possible, in [-1, 1] where the floors are met and below -2 where not."""
 
-    metric: MarginMetric | None  # None where costs decide
+    metric: MarginMetric | None  # None where costs count, or errors beside the floors
     costs: Floats | None  # (K, K): rows = true class, columns = decided class; scaled to at most 1
     min_recall: Floats  # (K,): floors, 0 where there is none
     min_precision: Floats
 
     @classmethod
-    def of(cls, metric: str | Costs, labels: NDArray[Any], min_recall: Floors, min_precision: Floors) -> "Objective":
+    def of(
+        cls, metric: str | Costs | None, labels: NDArray[Any], min_recall: Floors, min_precision: Floors
+    ) -> "Objective":
         """Check the objective of `tune_offsets`; ``labels`` are the classes in the order of the columns."""
         floors = [
             _floors(given, labels, name)
             for given, name in [(min_recall, "min_recall"), (min_precision, "min_precision")]
         ]
+        if metric is None:
+            if not np.any(floors):
+                raise ValueError("Without a metric or costs, give a floor: min_recall or min_precision.")
+            return cls(None, None, *floors)
         if not isinstance(metric, str):
             costs = cost_matrix(metric, labels)
             return cls(None, costs / np.abs(costs).max(), *floors)
@@ -38,23 +44,43 @@ class Objective:
             raise ValueError(f"metric must be one of {sorted(MARGIN_METRICS)} or costs, got {metric!r}")
         return cls(MARGIN_METRICS[metric], None, *floors)
 
-    def value(self, hits: Floats, true: Floats, predicted: Floats, cost: Floats | float) -> Floats:
-        """Score decisions by the margins ``(..., K)`` of their confusion matrix and their summed cost ``(...)``."""
+    @property
+    def floored(self) -> Indices:
+        """Classes that have a floor."""
+        return np.flatnonzero((self.min_recall > 0) | (self.min_precision > 0))
+
+    def value(self, hits: Floats, true: Floats, predicted: Floats, cost: Floats | float = 0.0) -> Floats:
+        """Score decisions by the margins ``(..., K)`` of their confusion matrix and, with costs, their sum ``(...)``."""
         terms = self.terms(hits, true, predicted, true.sum(), np.arange(len(true)))
         return self.combine(terms.sum(-1), cost, true.sum())
 
     def terms(self, hits: Floats, true: Floats, predicted: Floats, total: float, classes: Indices) -> Floats:
         """Terms ``(P, ...)`` of these classes, whose sums over the classes `combine` takes."""
-        terms = () if self.metric is None else self.metric.terms(hits, true, predicted, np.asarray(total))
-        return np.stack([*terms, self._lacking(hits, true, predicted, classes)])
+        lacking = self.lacking(hits, true, predicted, classes)
+        if self.metric is not None:
+            return np.stack([*self.metric.terms(hits, true, predicted, np.asarray(total)), lacking])
+        return np.stack(
+            [lacking] if self.costs is not None else [self._errors(hits, true, predicted, classes), lacking]
+        )
 
-    def combine(self, sums: Floats, cost: Floats | float, total: float) -> Floats:
-        """Return the values, from the sums of the terms and from the summed costs."""
+    def combine(self, sums: Sequence[Floats] | Floats, cost: Floats | float, total: float) -> Floats:
+        """Return the values, from the sums of the terms and, with costs, from the summed ones."""
         *terms, lacking = sums
-        score = -np.asarray(cost) / total if self.metric is None else self.metric.combine(*terms)
+        if self.metric is not None:
+            score = self.metric.combine(*terms)
+        else:
+            score = -np.asarray(cost if self.costs is not None else terms[0]) / total
         return np.where(lacking > _SAME, -2 - lacking, score)
 
-    def _lacking(self, hits: Floats, true: Floats, predicted: Floats, classes: Indices) -> Floats:
+    def _errors(self, hits: Floats, true: Floats, predicted: Floats, classes: Indices) -> Floats:
+        """Errors that floors alone leave to be few: on rows of classes without a floor of recall, if any has one; else
+        among rows decided for classes without a floor of precision.
+        """
+        if self.min_recall.any():
+            return np.where(self.min_recall[classes] > 0, 0.0, true - hits)
+        return np.where(self.min_precision[classes] > 0, 0.0, predicted - hits)
+
+    def lacking(self, hits: Floats, true: Floats, predicted: Floats, classes: Indices) -> Floats:
         """By how much recalls and precisions miss their floors; a precision of 0/0 is 0."""
         recall_gap = self.min_recall[classes] * (true > 0) - hits / np.maximum(true, _SAME)
         precision_gap = self.min_precision[classes] - hits / np.maximum(predicted, _SAME)

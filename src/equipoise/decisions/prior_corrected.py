@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import readable
 from equipoise.decisions.prior import checked_priors, correct_prior, estimate_priors
-from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights
-from equipoise.describing import Description, Rule, by_label, has_trait, name_of
+from equipoise.describing import Description, by_label, has_trait, name_of
+from equipoise.rules import Rule
 from equipoise.sklearn_private import HasMethods, StrOptions
 from equipoise.text import listed
 
@@ -187,8 +187,7 @@ class PriorCorrectedClassifier(ClassifierWrapper):
         return correct_prior(proba, self.priors_, self.target_priors_)
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        offsets = self.decision_rule().offsets
-        return proba.argmax(axis=1) if offsets is None else decide(proba, offsets)
+        return self.decision_rule().decide(proba)
 
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide; none without ``decision_priors``."""

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
-from equipoise.decisions.capacity import CapacityClassifier, alarm_threshold
-from equipoise.decisions.costs import Costs, cost_matrix
+from equipoise.decisions.capacity import CapacityClassifier
+from equipoise.decisions.costs import Costs, cost_matrix, weighted_costs
 from equipoise.decisions.thresholds import tune_offsets
 from equipoise.decisions.tuned_thresholds import TunedThresholdsClassifier
-from equipoise.describing import Rule
 from equipoise.metrics import Floats, Indices
-from equipoise.text import listed, percent
+from equipoise.rules import Rule, capacity_in_words
+from equipoise.text import listed
 
 FLOORS = ("min_recall", "min_precision")
 
@@ -40,8 +40,8 @@ class Terms:
     benefit : dict, DataFrame or array-like of shape (K, K), optional
         The same with gains, which count as negative costs.
     capacity : int or float, optional
-        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of all rows. With costs, alarms
-        are at most as many.
+        Rows of a batch that can be reviewed, 1 or more; or, within (0, 1), their share of its rows, rounded down. With
+        costs, alarms are at most as many.
     min_recall, min_precision : float, optional
         Floors in (0, 1], for the positive class.
     positive : label, optional
@@ -156,40 +156,24 @@ class Aim:
             return CapacityClassifier(estimator, capacity=self.capacity, positive=label, costs=self.costs, **parameters)
         floors = (None if floor is None else {label: floor} for floor in (self.min_recall, self.min_precision))
         parameters |= dict(zip(("min_recall", "min_precision"), floors))
-        return TunedThresholdsClassifier(estimator, metric=self.tuned_costs(), **parameters)
-
-    def tuned_costs(self) -> Floats:
-        """Costs that thresholds are tuned for, of shape (K, K).
-
-        Those of the user; else, errors among the other classes, and false alarms where a recall is to be reached, or
-        misses where only a precision is.
-        """
-        if self.costs is not None:
-            return self.costs
-        costs = 1 - np.eye(len(self.labels))
-        if self.min_recall is not None:
-            costs[self.positive] = 0
-        else:
-            costs[:, self.positive] = 0
-        return costs
+        return TunedThresholdsClassifier(estimator, metric=self.costs, **parameters)
 
     def rule(self, codes: Indices, proba: Floats, weights: Floats | None = None) -> Rule:
         """Return the rule that is best on rows ``(n,)`` with probabilities ``(n, K)``, which the model has not seen."""
-        alone = self.capacity is not None and self.costs is None
-        wanted = None if alone else self._offsets(codes, proba, weights)
-        if self.capacity is None:
-            return Rule(offsets=wanted)
-        if self.capacity >= 1:
-            return Rule(offsets=wanted, positive=self.positive, capacity=int(self.capacity))
-        highest = alarm_threshold(proba[:, self.positive], self.capacity, weights)
-        return Rule(offsets=wanted, positive=self.positive, threshold=highest)
+        positive = None if self.capacity is None else self.positive
+        if self.costs is not None:
+            costs = weighted_costs(self.costs, self._offsets(codes, proba, weights))
+            return Rule(costs=costs, positive=positive, capacity=self.capacity)
+        if self.capacity is not None:
+            return Rule(positive=positive, capacity=self.capacity)
+        return Rule(offsets=self._offsets(codes, proba, weights))
 
     def _offsets(self, codes: Indices, proba: Floats, weights: Floats | None) -> Floats:
         floors = [None if floor is None else {self.positive: floor} for floor in (self.min_recall, self.min_precision)]
         return tune_offsets(
             codes,
             proba,
-            metric=self.tuned_costs(),
+            metric=self.costs,
             min_recall=floors[0],
             min_precision=floors[1],
             labels=np.arange(len(self.labels)),
@@ -199,12 +183,11 @@ class Aim:
     def __str__(self) -> str:
         label = repr(self.labels.tolist()[self.positive])
         if self.capacity is not None:
-            number = (
-                f"{int(self.capacity)} rows of a batch" if self.capacity >= 1 else f"{percent(self.capacity)} of rows"
-            )
+            number = capacity_in_words(self.capacity)
             if self.costs is None:
-                return f"an alarm for the {number} with the highest probability of {label}"
-            at_most = f"with alarms for at most {number}, those with the highest probability of {label}"
+                return f"an alarm for the {number} of a batch with the highest probability of {label}"
+            first = f"with the highest probability of {label}" if len(self.labels) == 2 else "where it saves the most"
+            at_most = f"with alarms for at most {number} of a batch, those {first}"
             return f"the lowest total cost ({self._costs_in_words()}) {at_most}"
         floors = []
         if self.min_recall is not None:

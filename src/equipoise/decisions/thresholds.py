@@ -1,6 +1,6 @@
 """Thresholds for any number of classes: one offset b_k a class, decision = argmax of log p_k + b_k.
 
-For two classes an offset is a cut on the probability, and `tune_offsets` looks at every cut there is. For
+With costs, offsets are within the decision of the least expected cost, see `equipoise.decisions.least_cost`. For two classes an offset is a cut on the probability, and `tune_offsets` looks at every cut there is. For
 more it is coordinate ascent: one offset at a time, over every cut that changes a decision, until a pass over
 the classes improves nothing. It starts from no offsets, and again from those that make all classes equally
 probable on average, since while two classes are never chosen no single offset lifts a G-mean of 0. Raising
@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from sklearn.utils.multiclass import unique_labels
 
-from equipoise.decisions.costs import Costs
+from equipoise.decisions.costs import Costs, cost_matrix, weighted_costs
+from equipoise.decisions.least_cost import CostlyRows
 from equipoise.decisions.objective import Floors, Objective
 from equipoise.metrics import Floats, Indices, as_columns, check_probabilities, tally
 
@@ -28,14 +29,17 @@ _SAME = 1e-12  # scores, probabilities and weights nearer than this are one valu
 _MAX_PASSES = 20  # over the classes; two to six suffice in practice
 
 
-def decide(y_proba: ArrayLike, offsets: ArrayLike) -> NDArray[np.intp]:
-    """Class indices: argmax of log p_k + b_k, the first class at a tie.
+def decide(y_proba: ArrayLike, offsets: ArrayLike, costs: ArrayLike | None = None) -> NDArray[np.intp]:
+    """Class indices: argmax of log p_k + b_k, or with costs argmin of their expectation; the first class at a tie.
 
     Parameters
     ----------
     y_proba : array-like of shape (..., K), or (n,) for the probability of the second of two classes
     offsets : array-like of shape (K,)
-        Finite numbers, in units of log probability; zeros decide for the most probable class.
+        Finite numbers, in units of log probability; zeros decide for the most probable class, or for the one of the
+        least expected cost.
+    costs : array-like of shape (K, K), optional
+        Rows = true class, columns = decided class. Each p_k counts e^b_k times in the expectation.
 
     Returns
     -------
@@ -50,19 +54,23 @@ def decide(y_proba: ArrayLike, offsets: ArrayLike) -> NDArray[np.intp]:
     --------
     >>> decide([[0.9, 0.1], [0.7, 0.3]], [0.0, 1.0])
     array([0, 1])
+    >>> decide([[0.9, 0.1], [0.7, 0.3]], [0.0, 0.0], costs=[[0, 1], [5, 0]])
+    array([0, 1])
     """
-    log_proba = _log(as_columns(y_proba))
-    b = np.asarray(offsets, dtype=np.float64)
-    if b.shape != log_proba.shape[-1:] or not np.isfinite(b).all():
-        raise ValueError(f"offsets must be a finite number for each of {log_proba.shape[-1]} classes, got {offsets!r}")
-    return (log_proba + b).argmax(axis=-1)
+    proba, b = as_columns(y_proba), np.asarray(offsets, dtype=np.float64)
+    n_classes = proba.shape[-1]
+    if b.shape != (n_classes,) or not np.isfinite(b).all():
+        raise ValueError(f"offsets must be a finite number for each of {n_classes} classes, got {offsets!r}")
+    if costs is None:
+        return (_log(proba) + b).argmax(axis=-1)
+    return (proba @ weighted_costs(cost_matrix(costs, np.arange(n_classes)), b)).argmin(axis=-1)
 
 
 def tune_offsets(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    metric: str | Costs,
+    metric: str | Costs | None,
     min_recall: Floors = None,
     min_precision: Floors = None,
     labels: ArrayLike | None = None,
@@ -74,10 +82,12 @@ def tune_offsets(
     ----------
     y_true : array-like of shape (n,)
     y_proba : array-like of shape (n, K), or (n,) for the probability of the second label
-    metric : str, array-like of shape (K, K), DataFrame or dict of dict
+    metric : str, array-like of shape (K, K), DataFrame, dict of dict or None
         A name in ``equipoise.metrics.MARGIN_METRICS``, such as ``"macro_f1"`` or ``"g_mean"``, to be as large
         as possible; or costs, whose sum is to be small: rows = true class, columns = decided class. An array has
-        the order of ``labels``; a data frame or ``{true: {decided: cost}}`` names the classes itself.
+        the order of ``labels``; a data frame or ``{true: {decided: cost}}`` names the classes itself. None is for
+        floors alone: of recall, with the fewest errors on rows of other classes; of precision, with the fewest
+        among rows decided for other classes.
     min_recall, min_precision : dict of label to float, default=None
         Floors in [0, 1]. Only where all are met does the metric count.
     labels : array-like of shape (K,), default=None
@@ -90,7 +100,8 @@ def tune_offsets(
         The first is 0. Each cut lies in the middle, on the scale of p_k against its best rival, of the
         interval that gives the best value; of several such intervals, in the one that moves it least.
         The value is the best there is for two classes; for more it is a local optimum, never below the value
-        of no offsets.
+        of no offsets. With costs, the offsets are those of ``decide(y_proba, offsets, costs)``, and 0 where none
+        lowers the costs.
 
     Warns
     -----
@@ -104,7 +115,7 @@ def tune_offsets(
 
     Notes
     -----
-    A pass over the K classes takes O(n K log n) time.
+    A pass over the K classes takes O(n K log n) time, with costs up to K times that and O(n K^3).
 
     Examples
     --------
@@ -117,12 +128,10 @@ def tune_offsets(
     order = unique_labels(y_true) if labels is None else np.asarray(labels)
     objective = Objective.of(metric, order, min_recall, min_precision)
     indices, proba, weights = check_probabilities(y_true, y_proba, order, sample_weight)
-    rows = _Rows(_log(proba), indices, weights, objective)
-    common = np.log(np.maximum(np.average(proba, axis=0, weights=weights), _SAME))
-    starts = (np.zeros(proba.shape[1]), common[0] - common)
-    (offsets, value), other = (_ascend(rows, start) for start in starts)
-    if other[1] > value + _SAME:
-        offsets, value = other
+    if objective.costs is None:
+        offsets, value = _best_offsets(_Rows(_log(proba), indices, weights, objective))
+    else:
+        offsets, value = CostlyRows(proba, indices, weights, objective).best_offsets()
     if value < -2:
         warnings.warn(
             f"No thresholds reach min_recall={min_recall!r} and min_precision={min_precision!r} on these rows. The "
@@ -131,6 +140,13 @@ def tune_offsets(
             stacklevel=2,
         )
     return offsets
+
+
+def _best_offsets(rows: "_Rows") -> tuple[Floats, float]:
+    """Return the better offsets of two starts, and their value."""
+    common = np.log(np.maximum(np.average(np.exp(rows.log_proba), axis=0, weights=rows.weights), _SAME))
+    (offsets, value), other = (_ascend(rows, start) for start in (np.zeros(len(common)), common[0] - common))
+    return other if other[1] > value + _SAME else (offsets, value)
 
 
 def _log(proba: Floats) -> Floats:
@@ -178,8 +194,7 @@ class _Rows:
         """Return the value of the decisions that these offsets lead to."""
         decided = (self.log_proba + offsets).argmax(axis=1)
         counts = tally(self.weights, (len(offsets),) * 2, self.indices, decided)
-        cost = 0.0 if self.objective.costs is None else float((counts * self.objective.costs).sum())
-        return float(self.objective.value(np.diagonal(counts), counts.sum(1), counts.sum(0), cost))
+        return float(self.objective.value(np.diagonal(counts), counts.sum(1), counts.sum(0)))
 
     def best_cut(self, k: int, leaders: _Leaders) -> tuple[float, float]:
         """Return the best offset of class k, given those of the others, and the value there."""
@@ -207,7 +222,7 @@ class _Rows:
         of_k = self.objective.terms(hits, np.full(len(hits), sizes[k]), predicted, total, np.full(len(hits), k))
         gained = np.pad(self._gains(true, rival, weights, total), ((0, 0), (1, 0)))
         sums = others.sum(axis=1, keepdims=True) + np.cumsum(gained, axis=1) + of_k
-        return self.objective.combine(sums, self._cost(k, true, rival, weights), total)
+        return self.objective.combine(sums, 0.0, total)
 
     def _gains(self, true: Indices, rival: Indices, weights: Floats, total: float) -> Floats:
         """By how much each row in turn changes the terms ``(P, n)`` of the class that it is handed to."""
@@ -230,13 +245,6 @@ class _Rows:
     def sizes(self) -> Floats:
         """Rows of each class."""
         return tally(self.weights, self.log_proba.shape[1:], self.indices)
-
-    def _cost(self, k: int, true: Indices, rival: Indices, weights: Floats) -> Floats | float:
-        costs = self.objective.costs
-        if costs is None:
-            return 0.0
-        to_k = weights * costs[true, k]
-        return np.cumsum(np.concatenate([[to_k.sum()], weights * costs[true, rival] - to_k]))
 
 
 def _ascend(rows: _Rows, offsets: Floats) -> tuple[Floats, float]:

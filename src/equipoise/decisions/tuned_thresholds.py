@@ -5,37 +5,38 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from equipoise.decisions.costs import Costs
+from equipoise.decisions.costs import Costs, cost_matrix, described_costs, weighted_costs
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.objective import Floors
 from equipoise.decisions.out_of_fold import OutOfFoldClassifier
-from equipoise.decisions.thresholds import decide
 from equipoise.decisions.wrapper import Weights
-from equipoise.describing import Description, Rule, by_label
+from equipoise.describing import Description, by_label
 from equipoise.metrics import MARGIN_METRICS
+from equipoise.rules import Rule
 from equipoise.sklearn_private import HasMethods, StrOptions
 
 
 class TunedThresholdsClassifier(OutOfFoldClassifier):
     """Tunes where a classifier draws the line between two or more classes; its probabilities stay as they are.
 
-    The decision is argmax of log p_k + b_k. The offsets b_k are those that are best on the training rows, each
-    predicted by a classifier that was fitted without it; then the classifier is fitted on all rows.
+    The decision is argmax of log p_k + b_k or, with costs C, that of the least expected cost, argmin over d of the sum of
+    p_k e^b_k C[k, d]. The offsets b_k are those that are best on the training rows, each predicted by a classifier that
+    was fitted without it; then the classifier is fitted on all rows. With costs they are 0 where none is better.
 
     Parameters
     ----------
     estimator : classifier
         With `predict_proba`. One that is fitted already is wrapped in scikit-learn's ``FrozenEstimator``;
         `fit` then takes rows that it was not fitted to.
-    metric : str, array-like of shape (K, K), DataFrame or dict of dict, default="macro_f1"
+    metric : str, array-like of shape (K, K), DataFrame, dict of dict or None, default="macro_f1"
         Score to maximise: ``"accuracy"``, ``"balanced_accuracy"``, ``"g_mean"``, ``"macro_f1"`` or
         ``"matthews_corrcoef"``. Or costs to minimise, rows = true class, columns = decided class: an array in the
         order of `classes_` (sorted labels), a data frame with labels as index and columns, or
-        ``{true: {decided: cost}}``.
+        ``{true: {decided: cost}}``. None is for floors alone: of recall with the fewest errors on rows of other
+        classes, of precision with the fewest among rows decided for other classes.
     min_recall, min_precision : dict of label to float, default=None
         Floors in [0, 1], such as ``{"fraud": 0.9}``. The metric counts among thresholds that meet them all.
     cv : int, cross-validation splitter or iterable, default=None
@@ -50,6 +51,8 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
     classes_ : ndarray of shape (K,)
     offsets_ : ndarray of shape (K,)
         In units of log probability; the first is 0.
+    costs_ : ndarray of shape (K, K) or None
+        In the order of `classes_`.
     threshold_ : float
         For two classes: the second is decided where its probability is greater.
     n_features_in_, feature_names_in_
@@ -82,7 +85,7 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
     fit_only: ClassVar = ("cv", "metric")
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict],
+        "metric": [StrOptions(set(MARGIN_METRICS)), "array-like", dict, None],
         "min_recall": [None, dict],
         "min_precision": [None, dict],
         "cv": ["cv_object"],
@@ -93,7 +96,7 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         self,
         estimator: BaseEstimator,
         *,
-        metric: str | Costs = "macro_f1",
+        metric: str | Costs | None = "macro_f1",
         min_recall: Floors = None,
         min_precision: Floors = None,
         cv: Any = None,
@@ -105,6 +108,10 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         self.min_precision = min_precision
         self.cv = cv
         self.n_jobs = n_jobs
+
+    def _prepare(self, y: NDArray[Any]) -> None:
+        by_costs = self.metric is not None and not isinstance(self.metric, str)
+        self.costs_ = cost_matrix(self.metric, np.asarray(self.classes_)) if by_costs else None
 
     def _learn(self, rows: HeldOutRows, proba: NDArray[np.float64], sample_weight: Weights) -> None:
         self.offsets_ = rows.tune(
@@ -122,20 +129,30 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         check_is_fitted(self)
         if len(self.offsets_) != 2:
             raise AttributeError(f"threshold_ needs two classes, but there are {len(self.offsets_)}. Use offsets_.")
-        return float(expit(-self.offsets_[1]))
+        cut = self.decision_rule().cut(1)
+        if cut is None:
+            raise AttributeError("There is no threshold_: by the costs, one class is never worse to decide for.")
+        return cut
 
     def decision_rule(self) -> Rule:
-        """Return the offsets to log probabilities that decide."""
-        return Rule(offsets=self.offsets_)
+        """Return the offsets to log probabilities that decide, or the costs that they weigh."""
+        if self.costs_ is None:
+            return Rule(offsets=self.offsets_)
+        return Rule(costs=weighted_costs(self.costs_, self.offsets_))
 
     def describe(self) -> Description:
         """Give the thresholds, once they are tuned."""
         if not hasattr(self, "offsets_"):
             return Description()
-        decision = {"thresholds": by_label(self.classes_, self.offsets_)}
-        if len(self.offsets_) == 2:
-            decision["probability_from_which_on"] = {str(self.classes_[1]): self.threshold_}
-        return Description(decision=decision)
+        cut = self.decision_rule().cut(1)
+        if len(self.offsets_) == 2 and cut is not None:
+            thresholds = by_label(self.classes_, self.offsets_)
+            return Description(
+                decision={"thresholds": thresholds, "probability_from_which_on": {str(self.classes_[1]): cut}}
+            )
+        if self.costs_ is not None:
+            return Description(decision=described_costs(self.costs_, self.classes_, self.offsets_))
+        return Description(decision={"thresholds": by_label(self.classes_, self.offsets_)})
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return decide(proba, self.offsets_)
+        return self.decision_rule().decide(proba)

@@ -4,20 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.decisions import decide
-from equipoise.decisions.capacity import decide_by_alarms, decide_without_alarms, wanted_alarms
-from equipoise.describing import Rule
 from equipoise.metrics import Floats, Indices
+from equipoise.rules import Rule, most_alarms
 
 PER = 1000
 """Rows that outcomes are told for."""
-
-
-def apply(rule: Rule, proba: Floats) -> Indices:
-    """Return class indices ``(n,)`` by a rule of an aim."""
-    if rule.offsets is not None and rule.positive is None:
-        return decide(proba, rule.offsets)
-    return decide_by_alarms(proba, rule)
 
 
 def most_probable(scores: Floats, weights: Floats, share: float) -> Floats:
@@ -39,7 +30,7 @@ class Outcome:
     rule: Rule
     costs: Floats  # (K, K)
     positive: int  # class of the alarms
-    batch: int  # rows of which a capacity in rows is a part
+    batch: int  # rows of which a capacity is a part
 
     @property
     def greater_is_better(self) -> bool:
@@ -61,11 +52,11 @@ class Outcome:
     def _decided(self, proba: Floats, weights: Floats) -> tuple[Floats, Indices]:
         """Return the alarms ``(n,)``, parts of one at the end of a capacity, and the classes without them."""
         if self.rule.capacity is None:
-            decided = apply(self.rule, proba)
+            decided = self.rule.decide(proba)
             return (decided == self.positive).astype(np.float64), decided
-        wanted, share = wanted_alarms(proba, self.rule), min(1.0, self.rule.capacity / self.batch)
-        scores = np.where(wanted, proba[:, self.positive], -1)
-        return wanted * most_probable(scores, weights, share), decide_without_alarms(proba, self.rule)
+        urgency, share = self.rule.urgency(proba), most_alarms(self.rule.capacity, self.batch) / self.batch
+        alarm = (urgency > -np.inf) * most_probable(urgency, weights, share)
+        return alarm, self.rule.without_alarms(proba)
 
 
 def _mean(values: Floats, weights: Floats) -> float:

@@ -14,7 +14,6 @@ from equipoise.decisions import CalibratedClassifier, PriorCorrectedClassifier, 
 from equipoise.describing import Decides
 from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.comparison import Comparison
-from equipoise.experiments.outcome import apply
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, DECIDED, TUNED, balancing_weights, one_hot
 from equipoise.experiments.scores import METRICS, Metric
@@ -96,7 +95,7 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
     """
     terms = comparison.by_terms.read[recipe] if comparison.aim.decides else InTerms.of(comparison, recipe)
     if comparison.aim.decides:
-        yield from ((fold, apply(rule, fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
+        yield from ((fold, rule.decide(fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
         return
     readings, metric = comparison.readings, METRICS[comparison.metric]
     cells = {(cell.repeat, cell.fold): cell for cell in readings.cells if cell.arm == recipe}

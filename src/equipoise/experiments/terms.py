@@ -12,13 +12,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from equipoise.decisions import PriorCorrectedClassifier, correct_prior
-from equipoise.describing import Rule
 from equipoise.experiments.arms import weighted_priors
-from equipoise.experiments.outcome import PER, apply, most_probable
+from equipoise.experiments.outcome import PER, most_probable
 from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
+from equipoise.rules import Rule, most_alarms
 from equipoise.text import listed
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class InTerms:
     @property
     def cut_is_least(self) -> bool:
         """Whether rows above the threshold may have no alarm: it is of costs, beside a capacity."""
-        return self.rule.offsets is not None and self.rule.positive is not None
+        return self.rule.capacity is not None
 
     def range_in_words(self) -> str:
         """Say which rows the threshold is tuned on, and which ones other rows would give; empty where there is none."""
@@ -190,7 +190,7 @@ class InTerms:
         """
         tables = {}
         for fold, rule in zip(self.folds, self.rules):
-            decided = apply(rule, fold.proba)
+            decided = rule.decide(fold.proba)
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
         return pd.DataFrame.from_dict(tables, orient="index")
@@ -232,7 +232,7 @@ class InTerms:
         tables = {}
         for fold in self.folds:
             n, capacity = len(fold.codes), self.aim.capacity
-            most = 1.0 if capacity is None else min(1.0, capacity / n if capacity >= 1 else capacity)
+            most = 1.0 if capacity is None else most_alarms(capacity, n) / n
             alarm = np.full(n, share * most)
             tables[fold.repeat, fold.fold] = self._outcomes(fold, alarm, self._alarm_costs(fold, alarm))
         return pd.DataFrame.from_dict(tables, orient="index")

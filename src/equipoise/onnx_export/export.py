@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise import __version__
 from equipoise.classifiers.decider import decider
-from equipoise.describing import Decides, Rule
+from equipoise.describing import Decides
 from equipoise.files import replacing
 from equipoise.onnx_export.classifiers import probabilities
 from equipoise.onnx_export.graph import Graph, element_type
+from equipoise.rules import Rule
 from equipoise.tables.columns import MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
 
 
@@ -141,39 +142,49 @@ def _decision(graph: Graph, model: Any, proba: str) -> str:
     """Add the index of the decided class, by the rule of the classifier that decides."""
     last = decider(model)
     rule = last.decision_rule() if isinstance(last, Decides) else Rule()
-    if rule.costs is not None:
-        return graph.add("ArgMin", graph.add("MatMul", proba, graph.constant(rule.costs)), axis=1, keepdims=0)
     if rule.positive is not None:
         return _alarms(graph, rule, proba, len(model.classes_))
+    return graph.add("ArgMax", _merits(graph, rule, proba), axis=1, keepdims=0)
+
+
+def _merits(graph: Graph, rule: Rule, proba: str) -> str:
+    """Add the numbers of which the largest of a row tells its class."""
+    if rule.costs is not None:
+        return graph.add("Neg", graph.add("MatMul", proba, graph.constant(rule.costs, np.float64)))
     if rule.offsets is not None:
-        proba = graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
-    return graph.add("ArgMax", proba, axis=1, keepdims=0)
+        return graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
+    return proba
 
 
 def _alarms(graph: Graph, rule: Rule, proba: str, n_classes: int) -> str:
     """Add the positive class where there is an alarm, else the best of the others."""
-    assert rule.positive is not None
+    assert rule.positive is not None and rule.capacity is not None
     positive, others = graph.constant(rule.positive, np.int64), np.delete(np.arange(n_classes), rule.positive)
-    scores, weighed, wanted = graph.add("Gather", proba, positive, axis=1), proba, None
-    if rule.offsets is not None:
-        weighed = graph.add("Add", graph.add("Log", proba), graph.constant(rule.offsets, np.float64))
-        wanted = graph.add("Equal", graph.add("ArgMax", weighed, axis=1, keepdims=0), positive)
-    if rule.capacity is None:
-        alarm = graph.add("Greater", scores, graph.constant(rule.threshold or 0.0, np.float64))
-    else:
-        if wanted is not None:
-            scores = graph.add("Where", wanted, scores, graph.constant(-1.0, np.float64))
-        n_rows = graph.add("Shape", scores)
-        most = graph.add("Min", n_rows, graph.constant([rule.capacity], np.int64))
-        first = graph.add("TopK", scores, most, output=1)
-        none = graph.add("ConstantOfShape", n_rows)  # zeros of float32
-        ones = graph.add("ConstantOfShape", most, value=numpy_helper.from_array(np.ones(1, dtype=np.float32)))
-        alarm = graph.cast(graph.add("ScatterElements", none, first, ones, axis=0), np.bool_)
+    codes, merits = graph.constant(others, np.int64), _merits(graph, rule, proba)
+    urgency, of_others = graph.add("Gather", merits, positive, axis=1), graph.add("Gather", merits, codes, axis=1)
+    wanted = None
+    if rule.costs is not None:
+        saved = graph.add("Sub", urgency, graph.add("ReduceMax", of_others, graph.constant([1], np.int64), keepdims=0))
+        wanted = graph.add("Equal", graph.add("ArgMax", merits, axis=1, keepdims=0), positive)
+        urgency = graph.add("Where", wanted, saved, graph.constant(-np.inf, np.float64))
+    n_rows = graph.add("Shape", urgency)
+    first = graph.add("TopK", urgency, _most_alarms(graph, rule.capacity, n_rows), output=1)
+    none = graph.add("ConstantOfShape", n_rows)  # zeros of float32
+    one = numpy_helper.from_array(np.ones(1, dtype=np.float32))
+    ones = graph.add("ConstantOfShape", graph.add("Shape", first), value=one)
+    alarm = graph.cast(graph.add("ScatterElements", none, first, ones, axis=0), np.bool_)
     if wanted is not None:
         alarm = graph.add("And", alarm, wanted)
-    weighed = graph.add("Gather", weighed, graph.constant(others, np.int64), axis=1)
-    best = graph.add("ArgMax", weighed, axis=1, keepdims=0)
-    return graph.add("Where", alarm, positive, graph.add("Gather", graph.constant(others, np.int64), best, axis=0))
+    best = graph.add("ArgMax", of_others, axis=1, keepdims=0)
+    return graph.add("Where", alarm, positive, graph.add("Gather", codes, best, axis=0))
+
+
+def _most_alarms(graph: Graph, capacity: float, n_rows: str) -> str:
+    """Add the number of rows that may have an alarm, see `most_alarms`."""
+    if capacity >= 1:
+        return graph.add("Min", n_rows, graph.constant([int(capacity)], np.int64))
+    part = graph.add("Mul", graph.cast(n_rows, np.float64), graph.constant(capacity, np.float64))
+    return graph.cast(graph.add("Floor", graph.add("Add", part, graph.constant(1e-9, np.float64))), np.int64)
 
 
 def _free(name: str, graph: Graph) -> str:

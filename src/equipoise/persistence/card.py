@@ -7,6 +7,7 @@ from typing import Any
 from equipoise.describing import python_lines
 from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
+from equipoise.rules import capacity_in_words
 from equipoise.tables.levels import without_levels
 from equipoise.text import counted, listed
 
@@ -61,7 +62,8 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
         yield f"The decision aims at {_escaped(aim)}."
     for decision in card["schema"].get("decision", ()):
         if "decision" in decision:
-            yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision)}."
+            yield f"The decision is the {_DECISIONS[decision['decision']]}{_terms(decision, card['about'])}."
+            yield from _alarms(decision)
         elif "probability_from_which_on" in decision:
             if priors := decision.get("decides_for_priors"):
                 yield f"It decides for the class priors {_values(priors)}."
@@ -72,8 +74,18 @@ def _nature(model: Any, card: dict[str, Any]) -> Iterable[str]:
                 "The decision is the class with the highest sum of the natural logarithm of its probability and its "
                 f"offset, so that a higher offset means more rows: {_values(decision['thresholds'])}."
             )
+        elif "alarms_in_a_batch" in decision:
+            yield from _alarms(decision)
         else:
             yield "; ".join(f"{name.replace('_', ' ')} {_values(values)}" for name, values in decision.items()) + "."
+
+
+def _alarms(decision: dict[str, Any]) -> Iterable[str]:
+    """Tell how many rows of a batch have an alarm, and from which probability on."""
+    for label, capacity in decision.get("alarms_in_a_batch", {}).items():
+        cuts = decision.get("threshold", {}).values()
+        least = "".join(f", none below a probability of {cut:.3g}" for cut in cuts)
+        yield f"Alarms for {_cell(label)}: at most {capacity_in_words(capacity)} of a batch{least}."
 
 
 def _costs(costs: dict[str, dict[str, float]]) -> Iterable[str]:
@@ -93,11 +105,15 @@ def _cut(threshold: dict[str, float], card: dict[str, Any]) -> str:
     return f"{_cell(wanted)} from a probability of {cut if wanted == stated else 1 - cut:.3g} on"
 
 
-def _terms(decision: dict[str, Any]) -> str:
+def _terms(decision: dict[str, Any], about: dict[str, Any]) -> str:
     if "offsets" in decision:
         return f"; offsets to log probabilities: {_values(decision['offsets'])}"
-    costs = decision["costs"].items()
-    return "".join(f"; costs of decisions where the class is {_cell(true)}: {_values(row)}" for true, row in costs)
+    weights = decision.get("weights")
+    said = f", each probability first times its weight, tuned on held-out rows: {_values(weights)}" if weights else ""
+    costs = {}.items() if about.get("costs") else decision["costs"].items()  # else in a table
+    return said + "".join(
+        f"; costs of decisions where the class is {_cell(true)}: {_values(row)}" for true, row in costs
+    )
 
 
 def _origin(about: dict[str, Any], schema: dict[str, Any]) -> Iterable[str]:

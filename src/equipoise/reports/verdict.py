@@ -192,13 +192,15 @@ def _figure(goal: str, value: float) -> str:
 
 
 def _of_batch(comparison: Comparison) -> str:
-    """Name the batch, a test fold, where the capacity is a number of rows of one: other batches catch other shares."""
+    """Name the batch, a test fold, of which the capacity is a part: other batches may catch other shares."""
     capacity = comparison.aim.capacity
-    if capacity is None or capacity < 1:
+    if capacity is None:
         return ""
-    n_rows = InTerms.of(comparison).batch
     most = "" if comparison.aim.costs is None else "at most "
-    return f" by {most}{count(int(capacity))} alarms of each {count(round(n_rows))} rows (about a test fold)"
+    alarms = (
+        f"{most}{count(int(capacity))} alarms of" if capacity >= 1 else f"alarms for {most}{100 * capacity:.6g}% of"
+    )
+    return f" by {alarms} each {count(round(InTerms.of(comparison).batch))} rows (about a test fold)"
 
 
 def _advice_by_terms(comparison: Comparison) -> str:

@@ -82,7 +82,7 @@ function command(found) {
   const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
   const note = byCost
     ? "Thresholds are then tuned for these costs on held-out rows."
-    : "The threshold is then the one that this share of held-out rows exceeds.";
+    : "Alarms are then for this share of the rows of each batch, the most probable first.";
   return [base ? `${base} ${option}` : option, note];
 }
 
