@@ -44,8 +44,8 @@ class Rule:
     offsets: Floats | None = None  # (K,): added to log probabilities; the largest sum decides
     # (K, K): a row a true class, a column a decided class; the lowest expected cost decides
     costs: Floats | None = None
-    # position of the class to raise an alarm for, in at most `capacity` rows of a batch; the others have the best of the
-    # other classes
+    # position of the class to raise an alarm for, in at most `capacity` rows of a batch; the others have the best
+    # of the other classes
     positive: int | None = None
     capacity: int | float | None = None  # rows of a batch, or within (0, 1) their share
 
@@ -61,8 +61,8 @@ class Rule:
             return ""
         if most_alarms(self.capacity, n_rows) == 0:
             return (
-                f"No row gets an alarm: of a batch of {counted(n_rows, 'row')}, {100 * self.capacity:.6g}% is less than "
-                "one row. Give more rows at once, or a capacity in rows."
+                f"No row gets an alarm: of a batch of {counted(n_rows, 'row')}, {100 * self.capacity:.6g}% is less "
+                "than one row. Give more rows at once, or a capacity in rows."
             )
         if self.costs is None and n_rows <= self.capacity:
             rows, most = counted(n_rows, "row"), capacity_in_words(self.capacity)
@@ -79,7 +79,7 @@ class Rule:
         return chosen & (urgency > -np.inf)
 
     def urgency(self, proba: Floats) -> Floats:
-        """Order ``(n,)`` in which rows have an alarm: by probability, or with costs by what it saves; -inf for never."""
+        """Order ``(n,)`` in which rows have an alarm: by probability, or by what it saves of costs; -inf for never."""
         assert self.positive is not None
         merits = self._merits(proba)
         if self.costs is None:

@@ -105,12 +105,14 @@ def test_two_classes_reach_the_cheapest_of_all_thresholds(seed, miss, alarm):
 
 
 def test_a_cheap_look_at_unsure_rows_is_out_of_reach_of_the_most_probable_class():
-    """The cheap class is the less probable the less is sure, so no offset to log probabilities can choose it there alone."""
+    """The cheap class is least probable where the others are unsure, so no offset to log probabilities wins it."""
     costs = np.array([[0.0, 1, 10], [10, 0, 10], [10, 1, 0]])
     sure, unsure = [[0.95, 0.04, 0.01]] * 40 + [[0.01, 0.04, 0.95]] * 40, [[0.55, 0.002, 0.448]] * 20
     y, proba = np.array([0] * 40 + [2] * 40 + [0] * 10 + [2] * 10), np.array(sure + unsure)
     grid = np.linspace(-8, 8, 81)
-    reached = min(costs[y, (np.log(proba) + [0, look, last]).argmax(axis=1)].sum() for look in grid for last in grid)
+    reached = min(
+        costs[y, (np.log(proba) + np.array([0, look, last])).argmax(axis=1)].sum() for look in grid for last in grid
+    )
     decided = decide(proba, tune_offsets(y, proba, metric=costs, labels=[0, 1, 2]), costs)
     assert costs[y, decided].sum() == 20
     assert decided.tolist() == [0] * 40 + [2] * 40 + [1] * 20

@@ -3,7 +3,7 @@
 With probabilities that are right, no offset is needed (Elkan 2001, The Foundations of Cost-Sensitive Learning, IJCAI).
 With those of a model, offsets b_k weigh the classes anew. It is coordinate ascent from no offsets: one at a time, over
 every value at which a decision changes, until a pass over the classes improves nothing. While the weight t of class k
-rises, the expected costs of a row are lines in t, of slope p_k C[k, d]; the decision follows their lower envelope, which
+rises, the expected costs of a row are lines in t, of slope p_k C[k, d]. A decision follows their lower envelope, which
 turns at most K - 1 times, always to a class of a lower slope. So turns of all rows, sorted, give the cost at every t.
 """
 
@@ -75,8 +75,9 @@ class CostlyRows:
         return costs
 
     def _turns(self, k: int, offsets: Floats) -> tuple[Indices, Floats, Indices, Indices, Indices]:
-        """Return where decisions change as the weight t of class k rises from 0: rows, t / (1 + t), classes before and
-        after; and the classes ``(n,)`` that all rows begin with.
+        """Return where decisions change as the weight t of class k rises from 0, and the classes ``(n,)`` at 0.
+
+        A turn is a row, t / (1 + t), and the classes before and after it.
         """
         own, slopes = self.proba[:, k], self._costs[k]
         others = weighted_costs(self._costs, offsets)

@@ -50,7 +50,7 @@ class Objective:
         return np.flatnonzero((self.min_recall > 0) | (self.min_precision > 0))
 
     def value(self, hits: Floats, true: Floats, predicted: Floats, cost: Floats | float = 0.0) -> Floats:
-        """Score decisions by the margins ``(..., K)`` of their confusion matrix and, with costs, their sum ``(...)``."""
+        """Score decisions by the margins ``(..., K)`` of their confusion matrix, and summed costs ``(...)`` if any."""
         terms = self.terms(hits, true, predicted, true.sum(), np.arange(len(true)))
         return self.combine(terms.sum(-1), cost, true.sum())
 
@@ -73,8 +73,10 @@ class Objective:
         return np.where(lacking > _SAME, -2 - lacking, score)
 
     def _errors(self, hits: Floats, true: Floats, predicted: Floats, classes: Indices) -> Floats:
-        """Errors that floors alone leave to be few: on rows of classes without a floor of recall, if any has one; else
-        among rows decided for classes without a floor of precision.
+        """Errors to be few by floors alone.
+
+        They are those on rows of classes without a floor of recall, if any has one; else those among rows decided for
+        classes without a floor of precision.
         """
         if self.min_recall.any():
             return np.where(self.min_recall[classes] > 0, 0.0, true - hits)

@@ -1,11 +1,12 @@
 """Thresholds for any number of classes: one offset b_k a class, decision = argmax of log p_k + b_k.
 
-With costs, offsets are within the decision of the least expected cost, see `equipoise.decisions.least_cost`. For two classes an offset is a cut on the probability, and `tune_offsets` looks at every cut there is. For
+For two classes an offset is a cut on the probability, and `tune_offsets` looks at every cut there is. For
 more it is coordinate ascent: one offset at a time, over every cut that changes a decision, until a pass over
 the classes improves nothing. It starts from no offsets, and again from those that make all classes equally
 probable on average, since while two classes are never chosen no single offset lifts a G-mean of 0. Raising
 b_k only moves rows from their best other class to class k. Each row so moved changes the terms of two classes in
 the metric (`MarginMetric`), so the values at all cuts are cumulative sums, whatever the number of classes.
+With costs, offsets are within the decision of the least expected cost, see `equipoise.decisions.least_cost`.
 
 The optimum of macro F1 or G-mean depends on the rows at hand: tune on rows that the model was not fitted to.
 """

@@ -22,9 +22,9 @@ from equipoise.sklearn_private import HasMethods, StrOptions
 class TunedThresholdsClassifier(OutOfFoldClassifier):
     """Tunes where a classifier draws the line between two or more classes; its probabilities stay as they are.
 
-    The decision is argmax of log p_k + b_k or, with costs C, that of the least expected cost, argmin over d of the sum of
-    p_k e^b_k C[k, d]. The offsets b_k are those that are best on the training rows, each predicted by a classifier that
-    was fitted without it; then the classifier is fitted on all rows. With costs they are 0 where none is better.
+    The decision is argmax of log p_k + b_k or, with costs C, that of the least expected cost, argmin over d of the sum
+    of p_k e^b_k C[k, d]. The offsets b_k are those that are best on the training rows, each predicted by a classifier
+    that was fitted without it; then the classifier is fitted on all rows. With costs they are 0 where none is better.
 
     Parameters
     ----------
