@@ -98,6 +98,25 @@ def test_costs_beside_a_capacity_keep_to_it(opened, tmp_path):
     assert fact(driver, "cost") == pytest.approx(1000 * (100 * missed + false).mean(), rel=0.02)
 
 
+def test_a_table_of_costs_decides_as_the_report_does(opened, tmp_path):
+    driver, comparison = opened(counts=(150, 100, 50), n_folds=4)
+    costs = np.array([[0.0, 2, 9], [1, 0, 4], [20, 3, 0]])
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(cost=costs).aim(np.array(comparison.classes), rare=comparison.classes[2]).as_dict())
+        comparison = Comparison(store)
+    write_explorer(comparison, tmp_path / "explore.html", command=COMMAND)
+    driver.refresh()
+    read = InTerms(comparison)
+    decided = [(fold, (fold.proba @ rule.costs).argmin(axis=1)) for fold, rule in zip(read.folds, read.rules)]
+    paid = np.mean([costs[fold.codes, chosen].mean() for fold, chosen in decided])
+    assert fact(driver, "cost") == pytest.approx(1000 * paid, abs=0.06)
+    assert fact(driver, "alarms") == pytest.approx(1000 * np.mean([(c == 2).mean() for _, c in decided]), abs=0.06)
+    assert "least expected cost, by the costs that were given" in text(driver, "how")
+    assert not driver.find_element("id", "miss").is_displayed()
+    move(driver, "threshold", 430)
+    assert text(driver, "fact-cost") == "–" and text(driver, "how") == "Each at this threshold."
+
+
 def test_costs_and_capacity_move_the_threshold(opened):
     driver, comparison = opened()
     codes, proba, _ = InTerms(comparison).joined()

@@ -56,9 +56,11 @@ def check(
         data = load_images(table, target, reading, columns, pictures).data
     else:
         data = load_task(table, target or "", reading, columns)
-    if against is not None:
-        data = replace(data, findings=(*_against(table, against, data, reading), *data.findings))
+    apart = [] if against is None else _against(table, against, data, reading)
+    data = replace(data, findings=(*apart, *data.findings))
     announce(data)
+    if against is not None and not apart:
+        say(f"  {against}: no column is lacking, no row is in both tables, and no category is new.")
     if not data.findings:
         say("  Nothing was found.")
     if json is not None:

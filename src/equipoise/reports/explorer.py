@@ -60,15 +60,28 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "per": PER,
         "cost": dict(zip(("miss", "alarm"), map(float, (costs[p, 1 - p], costs[1 - p, p]) if binary else (20, 1)))),
         "binary": binary,
+        "table": comparison.aim.costs is not None and not binary,
         "threshold": None if shown is None else shown[0],
         "capacity": capacity_share(comparison),
         "limit": _limit(comparison.aim),
         "mode": _mode(comparison.aim, shown is not None),
         "winner": winner.recipe,
         "recipes": [
-            {"name": clean(name), "command": _base(command, name, winner.recipe)} | counts_by_score(comparison, name)
+            {"name": clean(name), "command": _base(command, name, winner.recipe)}
+            | {"decided": _decided(comparison, name)}
+            | counts_by_score(comparison, name)
             for name in comparison.leaderboard["recipe"]
         ],
+    }
+
+
+def _decided(comparison: Comparison, recipe: str) -> dict[str, float | None] | None:
+    """Return what a recipe yields by a table of costs of several classes, which no threshold tells; means of folds."""
+    if comparison.aim.costs is None or len(comparison.classes) == 2:
+        return None
+    return {
+        name: None if np.isnan(each.mean) else each.mean
+        for name, each in InTerms.of(comparison, recipe).chosen().items()
     }
 
 

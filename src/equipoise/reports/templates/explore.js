@@ -15,7 +15,7 @@ const fromThreshold = (t) => (t <= 0 ? 0 : t >= 1 ? 1000 : Math.max(1, Math.min(
 function number(value, digits = 1) {
   return Number.isFinite(value) ? value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }) : "–";
 }
-const probability = (value) => (value === 0 || value === 1 ? String(value) : Number(value.toPrecision(3)).toString());
+const probability = (value) => !Number.isFinite(value) ? "–" : (value === 0 || value === 1 ? String(value) : Number(value.toPrecision(3)).toString());
 
 // Number of thresholds that are at least a value: they fall, so those come first.
 function atLeast(recipe, threshold) {
@@ -27,7 +27,7 @@ function atLeast(recipe, threshold) {
   return low;
 }
 
-const costAt = (recipe, i) => state.miss * (recipe.positives - recipe.caught[i]) + state.alarm * recipe.false[i];
+const costAt = (recipe, i) => data.table ? NaN : state.miss * (recipe.positives - recipe.caught[i]) + state.alarm * recipe.false[i];
 
 // Place, in the list of thresholds, that the setting means for a recipe.
 function place(recipe) {
@@ -45,7 +45,17 @@ function place(recipe) {
   return best;
 }
 
-const outcome = (recipe) => outcomeAt(recipe, place(recipe));
+// By a table of costs no threshold tells the decisions, so what they yield is in the data.
+const byTable = () => data.table && state.mode === "cost";
+const outcome = (recipe) => byTable() ? decided(recipe) : outcomeAt(recipe, place(recipe));
+
+function decided(recipe) {
+  const found = recipe.decided;
+  return {
+    threshold: NaN, share: found.alarms / data.per, alarms: found.alarms, caught: found.caught, missed: found.missed, falseAlarms: found.false,
+    passed: data.per - found.alarms - found.missed, precision: found.precision ?? NaN, recall: found.recall ?? NaN, cost: found.cost,
+  };
+}
 
 function outcomeAt(recipe, i) {
   const n = recipe.positives + recipe.negatives, per = data.per / n;
@@ -78,6 +88,7 @@ function command(found) {
   if (byCost ? !(state.miss > 0 && state.alarm > 0) : noAlarm) {
     return [null, byCost ? "Both costs must be above 0 to be a decision." : "A share within 0 and 100% is needed to be a decision."];
   }
+  if (byTable()) return [null, "This is the decision of the report and of the model, by the table of costs that was given."];
   const limit = data.limit === null ? "" : ` --capacity ${data.limit}`;
   const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
   const note = byCost
@@ -88,7 +99,7 @@ function command(found) {
 
 function show() {
   const recipe = data.recipes[state.recipe], found = outcome(recipe);
-  byId("threshold").value = fromThreshold(state.mode === "threshold" ? state.threshold : found.threshold);
+  byId("threshold").value = fromThreshold(state.mode === "threshold" || byTable() ? state.threshold : found.threshold);
   byId("threshold-value").textContent = probability(state.mode === "threshold" ? state.threshold : found.threshold);
   byId("threshold").setAttribute("aria-valuetext", byId("threshold-value").textContent);
   byId("capacity").value = Math.round(data.per * (state.mode === "capacity" ? state.share : found.share));
@@ -112,7 +123,7 @@ function show() {
     cells(document.createElement("tr"), "td", [data.label, number(found.caught), number(found.missed)]),
     cells(document.createElement("tr"), "td", [data.binary ? "other class" : "other classes", number(found.falseAlarms), number(found.passed)]));
   byId("how").textContent = {
-    cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
+    cost: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
   const above = data.capacity !== null && found.share > data.capacity + 1e-9;
   byId("above").textContent = above ? `This needs more alarms than the capacity that was given: ${number(data.per * data.capacity)} of ${number(data.per, 0)} rows.` : "";
@@ -137,6 +148,7 @@ function set(change) {
   show();
 }
 
+for (const name of data.table ? ["miss", "alarm"] : []) byId(name).closest("p").hidden = true;
 document.querySelectorAll(".positive").forEach((part) => { part.textContent = data.label; });
 data.recipes.forEach((recipe, i) => byId("recipe").append(new Option(recipe.name, String(i))));
 byId("recipe").addEventListener("change", (event) => set({ recipe: Number(event.target.value) }));
