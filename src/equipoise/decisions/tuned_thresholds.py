@@ -110,8 +110,10 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         self.n_jobs = n_jobs
 
     def _prepare(self, y: NDArray[Any]) -> None:
-        by_costs = self.metric is not None and not isinstance(self.metric, str)
-        self.costs_ = cost_matrix(self.metric, np.asarray(self.classes_)) if by_costs else None
+        metric = self.metric
+        self.costs_: NDArray[np.float64] | None = None
+        if metric is not None and not isinstance(metric, str):
+            self.costs_ = cost_matrix(metric, np.asarray(self.classes_))
 
     def _learn(self, rows: HeldOutRows, proba: NDArray[np.float64], sample_weight: Weights) -> None:
         self.offsets_ = rows.tune(
