@@ -39,7 +39,7 @@ from equipoise.text import called
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
-    from equipoise.experiments import Comparison
+    from equipoise.experiments import Comparison, Store
 
 _DEMO = "digits"
 _FOLDS = 5
@@ -131,16 +131,11 @@ def compare(
         forking.begin(*forking.OF_COMPARISONS)
 
         from equipoise import persistence
-        from equipoise.cli.leaderboard import print_leaderboard
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.by_group import by_group
         from equipoise.experiments.compare import check_names
-        from equipoise.experiments.costs import Watch, seconds_to_report
-        from equipoise.experiments.reasons import explain
-        from equipoise.experiments.terms import InTerms
         from equipoise.machines import backend
         from equipoise.reports import check_places, rows_to_review, write_folder
-        from equipoise.reports.split import measured
 
         of_files = table is not None and is_images(table)
         check_names(recipes or (), metric, images=of_files)
@@ -180,18 +175,9 @@ def compare(
                 on_note=lambda note: bars.say(f"Note: {note}"),
             )
         data = comparison.dataset or data
-        if not comparison.recipes:
-            raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
-        bars.advance("scoring")
-        with Watch() as scoring:
-            comparison.leaderboard  # noqa: B018 - derived once, and kept
-        to_report = seconds_to_report(scoring)
-        explain(comparison, data, store, deadline, bars.advance, to_report)
+        to_report = _explained(comparison, data, store, deadline, bars)
         groups = by_group(comparison, data.reported)
-        for found in comparison.suspicions:
-            say(f"Caution: {found}")
-        print_leaderboard(console, comparison)
-        say(f"Measured {measured(comparison)}.")
+        _print(comparison, console)
         if not comparison.obstacle:
             how = deadline, of_images, show_values, to_report, bars
             comparison.not_saved = save_winner(comparison, data, target, reading, columns, out / "model", *how)
@@ -210,21 +196,10 @@ def compare(
         if log is not None:
             bars.advance("logging")
             log(comparison, out, command)
-    if comparison.aim.decides and not comparison.obstacle:
-        say(f"Decision: {InTerms.of(comparison).sentence()}.")
-    saved = not (comparison.obstacle or comparison.not_saved)
-    model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
-    say(f"Report: {out / 'report.html'}{model}")
-    for sentence in comparison.refitted if saved else ():
-        say(f"Caution: {sentence}")
+    saved = _conclude(comparison, out)
     if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
-    if comparison.obstacle:
-        say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
-        if (out / "model").exists():
-            say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
-    elif comparison.not_saved:
-        say(f"No model was saved: {comparison.not_saved}")
+    if comparison.not_saved:
         sys.exit(1)
 
 
@@ -264,3 +239,51 @@ def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
     from equipoise.tracking import MLflowTracker  # the packages that it needs are an extra
 
     return MLflowTracker(data.name).log
+
+
+def _explained(
+    comparison: "Comparison", data: "Dataset", store: "Store", deadline: Deadline, bars: ProgressBars
+) -> float:
+    """Score what was compared, find why the winner decides as it does, and return the seconds of a report."""
+    from equipoise.experiments.costs import Watch, seconds_to_report
+    from equipoise.experiments.reasons import explain
+
+    if not comparison.recipes:
+        raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
+    bars.advance("scoring")
+    with Watch() as scoring:
+        comparison.leaderboard  # noqa: B018 - derived once, and kept
+    to_report = seconds_to_report(scoring)
+    explain(comparison, data, store, deadline, bars.advance, to_report)
+    return to_report
+
+
+def _print(comparison: "Comparison", console: Console) -> None:
+    """Print the leaderboard, with cautions before it."""
+    from equipoise.cli.leaderboard import print_leaderboard
+    from equipoise.reports.split import measured
+
+    for found in comparison.suspicions:
+        say(f"Caution: {found}")
+    print_leaderboard(console, comparison)
+    say(f"Measured {measured(comparison)}.")
+
+
+def _conclude(comparison: "Comparison", out: Path) -> bool:
+    """Print the decision and what was written; returns whether a model was saved."""
+    from equipoise.experiments.terms import InTerms
+
+    if comparison.aim.decides and not comparison.obstacle:
+        say(f"Decision: {InTerms.of(comparison).sentence()}.")
+    saved = not (comparison.obstacle or comparison.not_saved)
+    model = f"   Model ({called(comparison.winner)}): {out / 'model'}" if saved else ""
+    say(f"Report: {out / 'report.html'}{model}")
+    for sentence in comparison.refitted if saved else ():
+        say(f"Caution: {sentence}")
+    if comparison.obstacle:
+        say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+        if (out / "model").exists():
+            say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
+    elif comparison.not_saved:
+        say(f"No model was saved: {comparison.not_saved}")
+    return saved
