@@ -20,7 +20,7 @@ import torch
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from equipoise.classifiers import auto_job
+from equipoise.classifiers import auto_folds, auto_job
 
 CHROMIUM = [
     "--headless=new",
@@ -175,7 +175,7 @@ def fewer_trees() -> Callable[[], AbstractContextManager[None]]:
     def context() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(auto_job, "N_TREES", 20)
-            patch.setattr(auto_job, "_FOLDS", 3)
+            patch.setattr(auto_folds, "FOLDS", 3)
             yield
 
     return context

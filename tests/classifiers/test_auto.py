@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from equipoise import AutoClassifier, Dependence, metrics
-from equipoise.classifiers import auto, auto_job, base
+from equipoise.classifiers import auto, auto_folds, auto_job, auto_networks, base
 from equipoise.classifiers.auto_members import CHEAP, Kind, first_rounds
 from equipoise.decisions import decide, tune_offsets
 from equipoise.decisions.pool import LogPool
@@ -152,7 +152,7 @@ class TestHeldOutRows:
     def test_labels_of_held_out_rows_do_not_reach_the_answers_on_their_fold(self, problem, monkeypatch):
         X, y = problem((60, 20))
         folds = [(np.delete(np.arange(80), part), part) for part in np.array_split(np.arange(80), 4)]
-        monkeypatch.setattr(auto_job, "_split", lambda codes, groups, seed, n_folds: folds)
+        monkeypatch.setattr(auto_folds, "split", lambda codes, groups, seed, n_folds: folds)
         changed = y.copy()
         changed[folds[1][1]] = 1 - y[folds[1][1]]
         jobs = [quick(max_steps=1).prepare(X, labels) for labels in (y, changed)]
@@ -196,7 +196,7 @@ class TestHeldOutRows:
         y = (rng.random(n) < rng.uniform(0.05, 0.5)).astype(int)
         groups = rng.integers(0, rng.integers(2, 12), n) ** rng.integers(1, 3)
         for seed in range(200):
-            folds = auto_job._split(y, Dependence(groups), seed, auto_job._most_folds(y, groups))
+            folds = auto_folds.split(y, Dependence(groups), seed, auto_folds.most_folds(y, groups))
             assert all(len(train) and len(held_out) for train, held_out in folds)
             assert sorted(np.concatenate([held_out for _, held_out in folds])) == list(range(n))
 
@@ -354,10 +354,10 @@ class TestFit:
         assert not same_bytes(quick(max_steps=3, random_state=1).fit(X, y), first, X)
 
     def test_steps_follow_from_the_rows(self):
-        assert auto_job._steps(50) == auto_job._LEAST_STEPS
-        assert auto_job._steps(30_000) == auto_job._steps(300_000) == auto_job._MOST_STEPS
+        assert auto_networks.steps(50) == auto_networks.LEAST_STEPS
+        assert auto_networks.steps(30_000) == auto_networks.steps(300_000) == auto_networks.MOST_STEPS
         kind = Kind("networks", codes=True, sharpness=1.0, dropout=0.3)
-        assert auto_job._settings(kind, 30, 5, "cpu").batch_size == 30
+        assert auto_networks.settings(kind, 30, 5, "cpu").batch_size == 30
 
     def test_any_labels(self, problem):
         X, codes = problem()

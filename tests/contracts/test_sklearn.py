@@ -6,7 +6,7 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from equipoise import MUBO, AutoClassifier, MixUp, MUBOClassifier, NeuralClassifier, ReMix, VSLoss
-from equipoise.classifiers import auto_job
+from equipoise.classifiers import auto_folds
 
 QUICK = {"hidden_layer_sizes": (16,), "max_steps": 80, "learning_rate": 0.02, "random_state": 0}
 # With synthetic rows, codes and soft targets; `tests/classifiers` has each part alone.
@@ -48,7 +48,7 @@ def expected_failed_checks(classifier):
     xfail_strict=True,
 )
 def test_scikit_learn(estimator, check, few_trees, monkeypatch):
-    monkeypatch.setattr(auto_job, "_FOLDS", 2)
+    monkeypatch.setattr(auto_folds, "FOLDS", 2)
     check(estimator)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from equipoise import load, metrics
-from equipoise.classifiers import auto_job
+from equipoise.classifiers import auto_folds
 from equipoise.cli import main
 from equipoise.experiments import Store
 from equipoise.persistence import read_card
@@ -77,7 +77,7 @@ def test_rows_that_do_not_fit_the_model_are_refused(report, here, frame, tmp_pat
 @pytest.fixture
 def brief_auto(monkeypatch):
     """Auto with two folds of its own, to be fitted in this process: the same, in less time."""
-    monkeypatch.setattr(auto_job, "_FOLDS", 2)
+    monkeypatch.setattr(auto_folds, "FOLDS", 2)
 
 
 def test_fit_needs_no_choice_and_predict_writes_what_is_decided(brief_auto, fraud_csv, frame, tmp_path):

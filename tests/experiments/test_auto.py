@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equipoise import metrics, recipes
-from equipoise.classifiers import AutoClassifier, auto_job
+from equipoise.classifiers import AutoClassifier, auto_folds, auto_job
 from equipoise.experiments import METRICS, Store, compare, engine, refit
 from equipoise.experiments.arms import make_recipe
 from equipoise.experiments.prepared import PreparedFold
@@ -23,7 +23,7 @@ def grouped(dataset):
 def brief():
     """Two folds of auto's own, few trees and no workers: the same, in less time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto_job, "_FOLDS", 2)
+        patch.setattr(auto_folds, "FOLDS", 2)
         patch.setattr(auto_job, "N_TREES", 20)
         yield
 

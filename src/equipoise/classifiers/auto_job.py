@@ -1,6 +1,5 @@
 """`AutoJob`: members of the pool on folds and on all rows, tasks of networks, and the pool of out-of-fold answers."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from equipoise.batches import MixUp
+from equipoise.classifiers import auto_folds, auto_networks
 from equipoise.classifiers.auto_members import (
     BOOSTING,
     CHEAP,
@@ -17,7 +16,6 @@ from equipoise.classifiers.auto_members import (
     MOST_NUMBERS,
     N_TREES,
     TREES,
-    Kind,
     Member,
     Rows,
     answers,
@@ -33,7 +31,7 @@ from equipoise.classifiers.auto_members import (
     scales,
     some_rows,
 )
-from equipoise.classifiers.auto_time import FEWEST_STEPS, Clock, Plan, affordable, affordable_steps, warn_of_little_time
+from equipoise.classifiers.auto_time import Clock, Plan, affordable, affordable_steps, warn_of_little_time
 from equipoise.classifiers.base import CLIP, Codes, training_device
 from equipoise.classifiers.jobs import FitJob
 from equipoise.containers import as_array
@@ -43,7 +41,7 @@ from equipoise.dependence import Dependence
 from equipoise.metrics import log_loss
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, Settings, Table, Task, TrainedNetwork
+from equipoise.training import FittedEnsemble, Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 from equipoise.training.tally import tell
 
@@ -53,12 +51,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 40_000
 """Rows that a fit trains on, at most; of more, a sample by class."""
 
-_FOLDS, _FOLDS_OF_MANY = 5, 3
-_MANY_ROWS = 10_000  # fewer folds from here on
 _BOOSTED_ROWS = 3000  # more rounds of boosting are tried from here on
-_LARGE = 5000  # larger batches from here on
-_EPOCHS, _LEAST_STEPS, _MOST_STEPS = 40, 600, 1500
-_HIDDEN, _RATE, _MIXING = (128, 64), 5e-3, 0.3
 _MOST_TREES, _LEAST_GAIN = 800, 0.005  # of boosting; of its log loss, in share, for twice the rounds
 _ROWS_AT_ONCE = 4096  # of out-of-fold predictions
 _LEAST_WEIGHT = 0.01  # of a member in the pool
@@ -92,7 +85,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         rows, codes = draft._checked(X, y)
         self.codes = codes.astype(np.int64, copy=False)
         draft.costs()  # refuses a bad decision before the work
-        dependence = _dependence(groups, dependence)
+        dependence = auto_folds.dependence_of(groups, dependence)
         dependence.check_length(rows)
         self.weights = None
         kept = np.arange(len(rows))
@@ -112,7 +105,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         draft.n_rows_ = len(kept)
         draft.encoder_ = fit_encoder(self.rows)
         dependence = dependence.take(kept)
-        folds = _split(self.codes, dependence, self._seed(), plan.n_folds)
+        folds = auto_folds.split(self.codes, dependence, self._seed(), plan.n_folds)
         self.held_out = [held_out for _, held_out in folds]
         self._tested = np.sort(np.concatenate(self.held_out))
         self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
@@ -159,9 +152,9 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     def _whole(self, kept: Codes, groups: NDArray[Any] | None) -> Plan:
         """Return the plan without a time limit."""
-        n_folds = _most_folds(self.codes[kept], None if groups is None else groups[kept])
+        n_folds = auto_folds.most_folds(self.codes[kept], None if groups is None else groups[kept])
         n_train = len(kept) - len(kept) // n_folds
-        return Plan(len(kept), n_folds, self._draft.max_steps or _steps(n_train))
+        return Plan(len(kept), n_folds, self._draft.max_steps or auto_networks.steps(n_train))
 
     def _take_rows(self, rows: NDArray[Any], kept: Codes) -> None:
         """Keep and scale some rows; their weights have mean 1."""
@@ -245,7 +238,7 @@ class AutoJob(FitJob["AutoClassifier"]):
             for kind in draft.kinds:
                 scale = self._scales[kind.name][number]
                 table = Table(coded[:, : len(scale)] * scale, self.codes[few], len(draft.classes_))
-                settings = _settings(kind, len(few), plan.steps, self._device)
+                settings = auto_networks.settings(kind, len(few), plan.steps, self._device)
                 tasks.append(Task(table, self._seed(), settings, weights=weights))
         steps = affordable_steps(plan.steps, clock, tasks)
         warn_of_little_time(draft.max_time, replace(plan, steps=steps), whole)
@@ -307,55 +300,3 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     def _diverged(self) -> str:
         return "Training diverged: scale the features, for example with standardize=True."
-
-
-def _most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
-    n_folds = min(_FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
-    if groups is not None:
-        names = np.unique(groups)
-        if len(names) < 2:
-            raise ValueError("groups needs two or more groups, but all rows are of one: leave it out.")
-        n_folds = min(n_folds, len(names))
-    if n_folds < 2:
-        n_classes = len(np.unique(codes))
-        raise ValueError(f"At least one class needs two rows, but each of the {n_classes} classes has one row only.")
-    return n_folds
-
-
-def _dependence(groups: ArrayLike | None, dependence: Dependence | None) -> Dependence:
-    if groups is None:
-        return dependence or Dependence()
-    if dependence is not None:
-        raise ValueError("Give groups or a dependence, not both: Dependence(groups=..., times=...) has both.")
-    return Dependence(groups)
-
-
-def _split(codes: Codes, dependence: Dependence, seed: int, n_folds: int) -> list[tuple[Codes, Codes]]:
-    """Return training and held-out rows of each fold."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class may lack in a fold: the pool does not need it
-        return dependence.folds(codes, n_folds, seed)
-
-
-def _batch_size(n_rows: int) -> int:
-    return min(n_rows, 64 if n_rows < _LARGE else 128 if n_rows < 2 * _LARGE else 256)
-
-
-def _steps(n_rows: int) -> int:
-    """Return the gradient steps of a network."""
-    return min(max(_LEAST_STEPS, _EPOCHS * -(-n_rows // _batch_size(n_rows))), _MOST_STEPS)
-
-
-def _settings(kind: Kind, n_rows: int, steps: int, device: str) -> Settings:
-    batch_size = _batch_size(n_rows)
-    return Settings(
-        network=_HIDDEN,
-        batch_transform=MixUp(alpha=_MIXING),
-        batch_size=batch_size,
-        max_steps=steps,
-        min_steps=min(FEWEST_STEPS, steps),
-        epoch_steps=-(-n_rows // batch_size),
-        learning_rate=_RATE,
-        dropout=kind.dropout,
-        device=device,
-    )
