@@ -198,5 +198,5 @@ def test_cells_and_row_groups_that_cannot_be_read_are_named(table, tmp_path, scr
 def test_a_time_limit_cuts_steps_and_leaves_no_file(table, scratch):
     data = sample_of(table)
     with pytest.raises(TimeoutError):
-        fit_recipe("augment", data, n_members=1, max_steps=2_000_000, random_state=0, seconds=8.0)
+        fit_recipe("augment", data, n_members=1, max_steps=2_000_000, random_state=0, seconds=4.0)
     assert not list(scratch.rglob("X"))  # beside the folder of the worker's results

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import forkserver
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,10 +57,13 @@ def on_this_machine(two_workers, dataset, briefly, tmp_path_factory):
 
 
 def dask_workers():
+    """Forks of the tests' server, which has imported the package; those of a command (below) import it themselves."""
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    place = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    with place, backend("dask", place.scheduler_address):
-        yield
+    forkserver.ensure_running()  # before Dask tells it to import less
+    with pytest.importorskip("dask").config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        place = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        with place, backend("dask", place.scheduler_address):
+            yield
 
 
 def ray_workers():

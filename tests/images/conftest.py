@@ -13,3 +13,11 @@ def photos(tmp_path):
             pixels = rng.integers(0, 256, (16, 20, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(root / label / f"{i}.png")
     return root
+
+
+@pytest.fixture(scope="module")
+def few_steps():
+    """Networks of a comparison make a quarter of their least steps: enough to tell recipes apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("equipoise.recipes.images.LEAST_STEPS", 14)
+        yield

@@ -24,7 +24,7 @@ def test_thumbnails_are_small_jpegs_of_the_image(shape):
     assert abs(int(np.asarray(image).mean()) - 90) <= 2
 
 
-def test_examples_and_mistakes_of_a_comparison(tmp_path):
+def test_examples_and_mistakes_of_a_comparison(few_steps, tmp_path):
     rng = np.random.default_rng(0)
     for label, n, level in (("off", 30, 100), ("on <b>", 12, 110)):
         (tmp_path / "in" / label).mkdir(parents=True)

@@ -19,7 +19,7 @@ FOLDS = 3
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory):
+def judged(few_steps, tmp_path_factory):
     """Grey images of 8 x 8 pixels, the rare ones a little brighter, so that recipes err."""
     rng = np.random.default_rng(0)
     labels = np.array(["off"] * 75 + ["on"] * 24)

@@ -102,7 +102,7 @@ def test_each_recipe_learns(lamps, recipe):
     assert (model.predict(data.X) == data.y).mean() > 0.9
 
 
-def test_a_comparison_of_images(lamps, tmp_path):
+def test_a_comparison_of_images(lamps, few_steps, tmp_path):
     data = image_task(read_images(lamps), source="lamps")
     with Store(tmp_path / "results.sqlite") as store:
         comparison = run_comparison(

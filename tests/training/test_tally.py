@@ -39,12 +39,18 @@ def test_a_tally_counts_the_steps_of_any_fit_within_it(n_jobs, tmp_path):
     assert tally.steps == 5 * 30
 
 
-def test_steps_are_told_while_processes_train():
+@pytest.fixture
+def often(monkeypatch):
+    """Look many times a second."""
+    monkeypatch.setattr("equipoise.training.tally._EVERY", 0.02)
+
+
+def test_steps_are_told_while_processes_train(often):
     told = []
-    fit(tasks(2, steps=10**7), n_jobs=2, max_time=8.0, on_progress=lambda done, total: told.append((done, total)))
+    fit(tasks(2, steps=3000), n_jobs=2, on_progress=lambda done, total: told.append((done, total)))
     done = [steps for steps, _ in told]
-    assert done == sorted(done) and done[-1] == 2 * 10**7 and {total for _, total in told} == {2 * 10**7}
-    assert any(0 < steps < 10**7 for steps in done)  # before any network is done
+    assert done == sorted(done) and done[-1] == 6000 and {total for _, total in told} == {6000}
+    assert any(0 < steps < 3000 for steps in done)  # before any network is done
 
 
 def test_stages_are_told_to_the_tally_in_use(tmp_path):
@@ -58,9 +64,9 @@ def test_stages_are_told_to_the_tally_in_use(tmp_path):
     Tally(str(tmp_path / "elsewhere" / "steps")).tell("lost")
 
 
-def test_an_error_of_the_listener_is_raised_at_the_end():
+def test_an_error_of_the_listener_is_raised_at_the_end(often):
     def stop(done):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), tallies(1, stop):
-        time.sleep(1.5)
+        time.sleep(0.2)
