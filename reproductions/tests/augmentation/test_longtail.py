@@ -78,6 +78,7 @@ def test_recalls_by_hand():
 
 
 def test_the_page_of_a_quick_run(coloured, tmp_path, read, monkeypatch):
+    monkeypatch.setattr(longtail, "QUICK_STEPS", 8)
     main(["reproduce", "autobalance-longtail", "--quick", "--out", str(tmp_path)])
     page = read(tmp_path / "autobalance-longtail.html")
     assert "A quick run" in page.text and "LA with a tuned tau is " in page.text
@@ -86,7 +87,7 @@ def test_the_page_of_a_quick_run(coloured, tmp_path, read, monkeypatch):
     found = pd.read_csv(tmp_path / "longtail-scores.csv")
     assert len(found) == longtail.SEEDS * sum(len(arm.sides) for arm in ARMS.values())
     passes = found.groupby("arm")["passes"].mean()
-    assert passes["none"] == 30 and passes[LA] == 5 * 30 and 60 < passes[OURS] < passes["autobalance-class"]
+    assert passes["none"] == 8 and passes[LA] == 5 * 8 and 16 < passes[OURS] < passes["autobalance-class"]
 
     monkeypatch.setattr(longtail, "_scored", lambda *key, n_steps: pytest.fail(f"{key} is stored"))
     main(["reproduce", "autobalance-longtail", "--quick", "--out", str(tmp_path)])

@@ -32,6 +32,7 @@ from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 
 FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2
+QUICK_STEPS = 30
 TAUS, GAMMAS, VS_TAUS, VS_GAMMAS = (0.5, 1.0, 1.5, 2.0), (0.1, 0.2, 0.3), (0.5, 1.0, 1.5), (0.1, 0.3)
 AUGMENT = Augment(crop=SIDE / 8)
 SIDES = {False: "without augmentation", True: "with augmentation"}
@@ -127,7 +128,7 @@ def sides(seed: int) -> tuple[Rows, Rows]:
 
 def longtail(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
     """Run every arm on every seed; a row is written as it is known, and not run again."""
-    n_steps = 30 if quick else STEPS
+    n_steps = QUICK_STEPS if quick else STEPS
     wanted = [(name, side, seed) for seed in range(SEEDS) for name, arm in ARMS.items() for side in arm.sides]
     found = run_missing(out / "longtail-scores.csv", _KEY, wanted, partial(_scored, n_steps=n_steps), on_progress)
     yield {"longtail_scores": found, "quick": quick, "n_steps": n_steps}

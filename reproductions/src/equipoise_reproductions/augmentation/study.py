@@ -25,6 +25,7 @@ from equipoise_reproductions.data import judged
 
 FACTORS = {"digits": 30, "fashion_mnist": 50}
 STEPS, SEEDS = {"digits": 200, "fashion_mnist": 200}, 3
+QUICK_STEPS = 40
 _PARTS = ("many", "medium", "few")
 _CLASSES = 10
 
@@ -94,7 +95,7 @@ def obtainable() -> tuple[list[str], list[str]]:
 
 
 def _scored(name: str, policy: str, seed: int, *, quick: bool) -> dict[str, float]:
-    training, test = long_tailed(name, seed, 40 if quick else STEPS[name])
+    training, test = long_tailed(name, seed, QUICK_STEPS if quick else STEPS[name])
     return trained(training, POLICIES[policy][1], test)
 
 
