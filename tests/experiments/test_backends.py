@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.util import find_spec
 from multiprocessing import forkserver
 from pathlib import Path
 from uuid import uuid4
@@ -56,14 +57,24 @@ def on_this_machine(two_workers, dataset, briefly, tmp_path_factory):
     return compared(dataset, briefly, tmp_path_factory.mktemp("local"))
 
 
-def dask_workers():
-    """Forks of the tests' server, which has imported the package; those of a command (below) import it themselves."""
-    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+@pytest.fixture(scope="module", autouse=True)
+def forks_for_dask():
+    """Dask's workers are forks of the tests' server, which has imported the package; those of Ray import it."""
+    if find_spec("dask") is None:
+        yield
+        return
+    import dask
+
     forkserver.ensure_running()  # before Dask tells it to import less
-    with pytest.importorskip("dask").config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        place = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-        with place, backend("dask", place.scheduler_address):
-            yield
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
+
+
+def dask_workers():
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    place = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with place, backend("dask", place.scheduler_address):
+        yield
 
 
 def ray_workers():
