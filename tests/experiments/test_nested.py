@@ -69,7 +69,7 @@ class Jealous(ClassifierMixin, BaseEstimator):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("wrapper", [CalibratedClassifier, TunedThresholdsClassifier])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_calibration_and_thresholds(wrapper, way, seed):
     (X, y), depends = table(seed), dependence(way, seed)
@@ -81,7 +81,7 @@ def test_calibration_and_thresholds(wrapper, way, seed):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_early_stopping_and_the_loss_search(way, seed):
     (X, y), depends = table(seed), dependence(way, seed)
