@@ -10,7 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -37,9 +37,11 @@ class Cluster:
     killed: tuple[type[Exception], ...]  # errors of a task whose workers died again and again
 
     def run(
-        self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], ends: float = math.inf
+        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], ends: float = math.inf
     ) -> Iterator[tuple[int, T | Exception]]:
         """Call a function on the arguments of each job, and yield job numbers and results in order of completion.
+
+        A job is taken from ``jobs`` when there is a worker for it.
 
         At the time ``ends`` of `time.monotonic`, what still runs is given up, as a `TimeoutError`.
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -27,7 +27,7 @@ _STOP = "stop"
 
 
 def side_by_side(
-    function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], n_jobs: int, seconds: float | None = None
+    function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], n_jobs: int, seconds: float | None = None
 ) -> Iterator[tuple[int, T | Exception]]:
     """Call a function on the arguments of each job, in processes, and yield results or errors.
 
@@ -44,7 +44,7 @@ def side_by_side(
     """
     ends = math.inf if seconds is None else time.monotonic() + seconds
     if (cluster := cluster_in_use()) is not None:
-        yield from cluster.run(outcome_of, [(function, *arguments) for arguments in jobs], ends)
+        yield from cluster.run(outcome_of, ((function, *arguments) for arguments in jobs), ends)
         return
     if n_jobs == 1:
         for number, arguments in enumerate(jobs):
@@ -54,6 +54,18 @@ def side_by_side(
         return
     with _workers_ended(ends):
         yield from _side_by_side(function, dict(enumerate(jobs)), n_jobs, ends)
+
+
+def on_workers(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, T]]:
+    """Call a function on the arguments of each job, on the workers of the current `backend`, else in this process.
+
+    A job is taken from ``jobs`` when its turn comes. Yields its number and result, in the order of completion. Raises
+    the error of a job.
+    """
+    for number, outcome in side_by_side(function, jobs, 1):
+        if isinstance(outcome, Exception):
+            raise outcome
+        yield number, outcome
 
 
 def in_time(function: Callable[..., T], *arguments: Any, seconds: float) -> T:

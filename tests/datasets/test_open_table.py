@@ -140,9 +140,22 @@ class TestSampling:
         rows = mixed.merge(data.X[["2"]], on="2", how="right")
         assert (rows["1"].isna() == data.X["1"].isna()).all() and data.X["1"].isna().any()
 
-    def test_weights_of_a_column_do_not_go_with_those_of_a_sample(self, table):
-        with pytest.raises(ValueError, match="leave out the column of weights, '1'"):
-            open_table(table).sample("y", most_rows=300, weights="1")
+    def test_weights_of_a_column_count_beside_those_of_the_sample(self, table):
+        """Sums by weight over the table are met in the mean of samples, of which some rows have no weight."""
+        own = np.where(table["3"] > 1, 0.0, np.exp(table["2"]) * (1 + 2 * table["y"]))
+        opened, means, shares = open_table(table.assign(own=own)), [], []
+        for seed in range(100):
+            data = opened.sample("y", most_rows=460, random_state=seed, weights="own")
+            means.append(np.average(data.X["1"] + data.X["2"], weights=data.weights))
+            shares.append(data.weights[data.y == 1].sum() / data.weights.sum())
+            assert (data.X["3"] <= 1).all() and "own" not in data.X and len(data.weights) == len(data.y)
+        for found, whole in (
+            (means, np.average(table["1"] + table["2"], weights=own)),
+            (shares, own @ table["y"] / own.sum()),
+        ):
+            assert abs(np.mean(found) - whole) < 4 * np.std(found) / np.sqrt(len(found))
+        expected = data.X["2"].map(np.exp) * (1 + 2 * data.y)
+        np.testing.assert_allclose(data.training_weights, expected / expected.mean())
 
 
 class TestDamage:

@@ -77,12 +77,23 @@ def test_two_workers_score_the_same_files(folder, model, tmp_path, monkeypatch, 
 def test_a_folder_is_compared_on_by_sampled_folds_and_says_so(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("equipoise.datasets.opened._CELLS", 3 * 1000)
     options = ["--recipes", "logistic", "under+calibrated", "--folds", "2", "--repeats", "1", "--members", "1"]
+    options += ["--budget", "120"]  # plenty, also on a busy machine
     run(monkeypatch, "compare", folder, "--target", "label", "--out", tmp_path / "report", *options)
     said = " ".join(capsys.readouterr().out.split())
     assert "payments: 6,000 rows" in said
     assert "A sample by class: 1,000 of 6,000 rows" in said
     assert "weighed as a sample by class of 6,000 rows" in said
     assert (tmp_path / "report" / "model").exists()
+
+
+def test_terms_decide_for_the_whole_table(folder, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("equipoise.datasets.opened._CELLS", 3 * 1000)
+    options = ["--recipe", "logistic", "--capacity", "5%", "--out", tmp_path / "model"]
+    run(monkeypatch, "fit", folder, "--target", "label", *options)
+    about = read_card(tmp_path / "model")["about"]
+    assert about["rows"] == N and about["trained_rows"] == 1000
+    run(monkeypatch, "predict", tmp_path / "model", folder, "--out", tmp_path / "one.parquet")
+    assert abs((pd.read_parquet(tmp_path / "one.parquet")["prediction"] == "fraud").mean() - 0.05) < 0.02
 
 
 def test_csv_files_are_read_alike(table, tmp_path, monkeypatch):
@@ -113,7 +124,6 @@ def test_files_that_would_be_scored_to_one_file_are_refused_before_any_is_writte
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "FOLDER", "--target", "label", "--min-recall", "0.9"], "use `equipoise compare`"),
         (["fit", "FOLDER", "--target", "label", "--score-unlabelled"], "use `equipoise predict`"),
         (["predict", "MODEL", "FOLDER", "--out", "scored", "--top", "3"], "name one file to write"),
         (["predict", "MODEL", "FOLDER", "--out", "one.csv", "--backend", "dask"], "a folder to write"),

@@ -16,7 +16,9 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from equipoise import machines
+from equipoise import MUBO, NeuralClassifier, machines
+from equipoise.bilevel import row_score
+from equipoise.bilevel.rows import RowProblem
 from equipoise.cli import main
 from equipoise.datasets import open_table
 from equipoise.experiments import Store, compare, results_path
@@ -159,6 +161,64 @@ def test_a_frame_of_dask_is_sampled_by_the_workers_that_hold_it(cluster):
     data = open_table(dask.from_pandas(rows, npartitions=3)).sample("y", most_rows=500)
     expected = open_table(rows).sample("y", most_rows=500)
     pd.testing.assert_frame_equal(data.X.assign(y=data.y), expected.X.assign(y=expected.y), check_exact=True)
+
+
+def test_rows_are_scored_by_the_workers_and_one_that_dies_costs_its_task(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(row_score, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(row_score, "_NUMBERS_OF_A_TASK", 700 * 3)
+    driver, X = os.getpid(), np.random.default_rng(0).normal(size=(2700, 3)).astype(np.float32)
+
+    class Watched:
+        def of(self, X, code):
+            assert os.getpid() != driver
+            (tmp_path / f"{X[0, 0]:.6f}-{uuid4()}").touch()
+            if X[0, 0] == first and not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return np.exp(X[:, 0] + code)
+
+    candidates = np.flatnonzero(np.arange(len(X)) % 27)
+    first = X[candidates[0], 0]
+    problem = RowProblem(X, np.zeros(len(X), dtype=np.int8), 2, np.arange(0), {1: candidates})
+    scores = row_score._scores(Watched(), problem, 1)
+    np.testing.assert_array_equal(scores, np.exp(X[candidates, 0] + 1))
+    assert (tmp_path / "died").exists()
+    scored = Counter(file.name.rpartition("-")[0][:9] for file in tmp_path.glob("*-*-*"))
+    assert len(scored) == 4 and sorted(scored.values()) == [1, 1, 1, 2]  # tasks of 700 rows; the first once more
+
+
+def test_a_score_draws_the_same_rows_on_workers(cluster, monkeypatch):
+    rng = np.random.default_rng(0)
+    y = (rng.random(5000) < 0.02).astype(int)
+    X = rng.normal(size=(5000, 3)).astype(np.float32) + y[:, None]
+    on_workers, here = (MUBO(selector="score", max_steps=20, random_state=0) for _ in range(2))
+    on_workers.fit_resample(X, y)
+    monkeypatch.setattr(row_score, "on_workers", lambda function, jobs: enumerate(function(*job) for job in jobs))
+    here.fit_resample(X, y)
+    np.testing.assert_array_equal(on_workers.sample_indices_, here.sample_indices_)
+    np.testing.assert_array_equal(on_workers.sample_weight_, here.sample_weight_)
+
+
+def test_an_open_table_is_predicted_by_the_workers(cluster, tmp_path):
+    X = np.random.default_rng(0).normal(size=(3000, 2))
+    rows = pd.DataFrame(X, columns=["a", "b"])
+    for number in range(3):
+        rows.iloc[1000 * number : 1000 * (number + 1)].to_parquet(tmp_path / f"{number}.parquet")
+    np.save(tmp_path / "rows.npy", X)
+    driver, table = os.getpid(), open_table(tmp_path)
+
+    def watched(part):
+        def read(columns, target):
+            assert os.getpid() != driver
+            return part.read(columns, target)
+
+        return replace(part, read=read)
+
+    model = NeuralClassifier(max_steps=20, random_state=0).fit(rows, X[:, 0] > 0)
+    found = model.predict_proba(replace(table, parts=[watched(part) for part in table.parts]))
+    np.testing.assert_allclose(found, model.predict_proba(rows), rtol=1e-6)
+    mapped = NeuralClassifier(max_steps=20, random_state=0).fit(X, X[:, 0] > 0)
+    np.testing.assert_allclose(mapped.predict_proba(open_table(tmp_path / "rows.npy")), found, rtol=1e-6)
 
 
 def test_a_comparison_survives_the_death_of_a_worker(cluster, on_this_machine, dataset, briefly, tmp_path):

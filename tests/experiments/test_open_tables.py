@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equipoise import recipes
 from equipoise.classifiers import AutoClassifier
 from equipoise.datasets import open_table, split_target
 from equipoise.datasets.checked import checked
 from equipoise.decisions import Terms
 from equipoise.experiments import METRICS, Store, compare, fit_recipe, refit
 from equipoise.experiments.terms import InTerms
+from equipoise.experiments.whole import fit_deciding
+from equipoise.reports.split import measured
 
 N = 30_000
 
@@ -78,6 +81,71 @@ def test_priors_of_auto_move_every_decision(sample, table):
     assert np.isfinite(offsets).all() and not np.allclose(offsets, made[0].offsets_["macro_f1"])
     with pytest.raises(ValueError, match="class_priors must hold a positive prior for each of 2 classes"):
         AutoClassifier(class_priors=[1.0]).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def weighted(table):
+    """Rare rows weigh three times as much, and rows differ within their class."""
+    own = np.exp(table["a"] / 2) * (1 + 2 * table["y"])
+    return table.assign(own=own)
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "none", "cost", "under", "auto"])
+def test_weights_of_rows_count_in_a_sample_as_in_the_whole_table(weighted, recipe):
+    options = {"logistic": {}, "auto": {"max_steps": 30}}.get(recipe, {"n_members": 2, "max_steps": 300})
+    if recipe == "under":
+        options |= {"max_steps": 100}
+    data = checked(open_table(weighted).sample("y", most_rows=2400, weights="own"))
+    whole = split_target(weighted, "y", weights="own")
+    X = weighted[["a", "b"]]
+    found, expected = (
+        fit_recipe(recipe, each, random_state=0, **options).predict_proba(X)[:, 1] for each in (data, whole)
+    )
+    if recipe == "under":  # of which equally many rows a class train, with their weights
+        assert abs(found.mean() - expected.mean()) < 0.25 * expected.mean()
+        return
+    odds = [np.log(each / (1 - each)) for each in (found, expected)]
+    assert abs(np.median(odds[0] - odds[1])) < (1.0 if recipe == "none" else 0.5)  # unweighted, 1.1; uncorrected, 2.8
+    assert np.corrcoef(*odds)[0, 1] > 0.9
+
+
+def test_a_comparison_weighs_rows_by_a_column_and_as_a_sample(weighted, tmp_path):
+    data = checked(open_table(weighted).sample("y", most_rows=2400, weights="own"))
+    quick = {"n_folds": 3, "n_repeats": 1, "budget": 1000.0, "recipes": ["logistic", "balanced-forest"], "n_members": 1}
+    with Store(tmp_path / "store.sqlite") as store:
+        comparison = compare(data, store, **quick)
+        scores, model = comparison.leaderboard.set_index("recipe"), refit(comparison, data, "logistic")
+        assert "rows weighed by 'own' and as a sample by class of 30,000 rows" in measured(comparison)
+    whole = split_target(weighted, "y", weights="own")
+    of_all = fit_recipe("logistic", whole)
+    proba = of_all.predict_proba(weighted[["a", "b"]])
+    expected = METRICS["average_precision"].of(weighted["y"].to_numpy(), proba, 1, whole.weights)
+    assert abs(scores.loc["logistic", "average_precision"] - expected) < 0.06
+    share = np.average(model.predict_proba(weighted[["a", "b"]])[:, 1], weights=whole.weights)
+    assert abs(share - np.average(weighted["y"], weights=whole.weights)) < 0.3 * share
+
+
+TERMS = {
+    "cost": Terms(cost={"miss": 20, "alarm": 1}),
+    "recall": Terms(min_recall=0.8),
+    "capacity": Terms(capacity=0.05),
+}
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "under", "auto"])
+@pytest.mark.parametrize("terms", TERMS.values(), ids=TERMS.keys())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_decisions_of_a_fit_on_a_sample_are_made_for_the_whole_table(sample, table, truth, recipe, terms):
+    """Alarms and what they catch are those that the true probabilities give, not those of a quarter of rare rows."""
+    aim = terms.aim(np.array([0, 1]), 1)
+    options = {"logistic": {}, "under": {"n_members": 1, "max_steps": 200}, "auto": {"max_steps": 30}}[recipe]
+    model = recipes.make(recipe, preprocessor=sample.table_preprocessor(), random_state=0, **options)
+    fitted = fit_deciding(recipe, model, sample, aim)
+    alarm, y = fitted.predict(table[["a", "b"]]) == 1, table["y"].to_numpy() == 1
+    best = aim.rule(table["y"].to_numpy(), np.column_stack([1 - truth, truth]))
+    ideal = best.decide(np.column_stack([1 - truth, truth])) == 1
+    assert abs(alarm.mean() - ideal.mean()) < 0.3 * ideal.mean()
+    assert abs(alarm[y].mean() - ideal[y].mean()) < 0.08
 
 
 def test_scores_of_a_sample_are_those_of_the_whole_table(sample, table, tmp_path):

@@ -53,6 +53,7 @@ def stored(tmp_path: Path) -> Stored:
                     "classes": list(labels or map(str, range(len(counts)))),
                     "counts": list(counts),
                     "mass": list(counts),
+                    "training_mass": list(counts),
                     "roles": {},
                     "gap": "",
                     **dict.fromkeys(("by_time", "grouped", "weighted"), False),

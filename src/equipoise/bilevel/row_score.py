@@ -4,6 +4,7 @@ What rows score is an exchangeable part of a search; `LossScoring` is the simple
 `equipoise.bilevel.learned_score`. A score knows nothing of a row but its features, so it scores rows never seen.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from equipoise.bilevel.inclusion import Inclusion, inclusion_for, systematic
 from equipoise.bilevel.rows import Restart, RowProblem, Rows
+from equipoise.processes import on_workers
 from equipoise.training import FittedEnsemble, TrainedNetwork
 
 ROWS_AT_ONCE = 1 << 14
+_NUMBERS_OF_A_TASK = 1 << 22  # at most, where the rows of a block are no more: 16 MB to send
 LEAST = 1e-12
 
 
@@ -121,16 +124,24 @@ def draw(
 
 
 def _scores(score: Score, problem: RowProblem, code: int) -> NDArray[np.float32]:
-    """Score all candidates of a class, a block of rows at a time: one pass over them."""
+    """Score all candidates of a class: one pass over them, on the workers of the current `backend`.
+
+    Rows are sent with their task, which another worker repeats if one dies.
+    """
     candidates = problem.candidates[code]
-    found, start = np.empty(len(candidates), dtype=np.float32), 0
-    for rows in blocks(candidates):
-        found[start : start + len(rows)] = score.of(problem.gather(rows), code)
-        start += len(rows)
+    found = np.empty(len(candidates), dtype=np.float32)
+    in_task = ROWS_AT_ONCE * max(1, _NUMBERS_OF_A_TASK // (ROWS_AT_ONCE * math.prod(problem.X.shape[1:])))
+    tasks = ((score, problem.gather(rows), code) for rows in blocks(candidates, in_task))
+    for number, scores in on_workers(_scored, tasks):
+        found[number * in_task : (number + 1) * in_task] = scores
     return found
 
 
-def blocks(rows: NDArray[Any]) -> Iterator[Rows]:
+def _scored(score: Score, X: NDArray[np.float32], code: int) -> NDArray[np.float32]:
+    return np.concatenate([score.of(X[rows], code) for rows in blocks(np.arange(len(X)))])
+
+
+def blocks(rows: NDArray[Any], at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
     """Cut rows into blocks."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield rows[start : start + ROWS_AT_ONCE].astype(np.int64)
+    for start in range(0, len(rows), at_once):
+        yield rows[start : start + at_once].astype(np.int64)

@@ -82,7 +82,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, *features), or OpenTable
-            Of an open table, the columns of the fit are read block by block.
+            Of an open table, the columns of the fit are read block by block, on the workers of a cluster where
+            ``equipoise.machines.backend`` names one.
 
         Returns
         -------
@@ -91,8 +92,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if isinstance(X, OpenTable):
-            blocks = X.blocks(getattr(self, "feature_names_in_", None))
-            return np.concatenate([self.predict_proba(X.typed(block)) for block in blocks])
+            of_parts = X.each(_of_blocks, [(self, part) for part in X.by_part()])
+            return np.concatenate([proba for of_part in of_parts for proba in of_part])
         X = as_array(X)
         self._check_shape(X)
         rows: Any = validate_data(self, X, reset=False, dtype=list(self._dtypes), allow_nd=self._allow_nd)
@@ -135,6 +136,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
+
+
+def _of_blocks(classifier: NetworkClassifier, table: OpenTable) -> list[NDArray[np.float64]]:
+    """Return the probabilities of each block of a table."""
+    blocks = table.blocks(getattr(classifier, "feature_names_in_", None))
+    return [classifier.predict_proba(table.typed(block)) for block in blocks]
 
 
 def _forward(rows: NDArray[Any]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from equipoise.classifiers.neural import NeuralClassifier
 from equipoise.dependence import Dependence
 from equipoise.samplers import MUBO
 from equipoise.sklearn_private import Interval, fit_context
+from equipoise.text import listed
 from equipoise.training import FittedEnsemble
 
 OUTER_STEPS = 20
@@ -147,9 +148,11 @@ class MUBOClassifier(NetworkClassifier):
             standardize=self.standardize,
             max_steps=self.max_steps or NeuralClassifier().planned_steps(len(rows)),
             random_state=check_random_state(self.random_state).randint(1 << 31),
+            sampling_strategy=_for_codes(search.sampling_strategy, draft.classes_),
         )
-        search.fit_resample(rows, draft.classes_[codes], sample_weight=sample_weight, dependence=dependence)
+        search.fit_resample(rows, codes, sample_weight=sample_weight, dependence=dependence)
         draft.ensemble_, draft.history_ = search.classifier_, search.history_
+        draft.ensemble_.classes_ = draft.classes_
         draft.sample_indices_ = search.sample_indices_
         return self.become(draft)
 
@@ -158,3 +161,14 @@ class MUBOClassifier(NetworkClassifier):
 
     def _balancing(self) -> tuple[str, ...]:
         return ("MUBO",)
+
+
+def _for_codes(strategy: Any, classes: NDArray[Any]) -> Any:
+    """Return a `sampling_strategy` in class codes: labels in text would take a gigabyte or two of 20 million rows."""
+    if not isinstance(strategy, list):
+        return strategy
+    codes = {label: code for code, label in enumerate(classes.tolist())}
+    for label in strategy:
+        if label not in codes:
+            raise ValueError(f"sampling_strategy names the class {label!r}; choose from {listed(map(repr, codes))}.")
+    return [codes[label] for label in strategy]

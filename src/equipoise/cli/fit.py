@@ -25,7 +25,6 @@ from equipoise.text import seconds as length
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
-    from equipoise.decisions import Aim
 
 _TO_SAVE = 0.05  # of the time limit, to save the model
 _STOPPED = "Stopped: no model was written."
@@ -96,7 +95,7 @@ def fit(
         from equipoise.experiments.arms import fit_parameters, without_random_rows
         from equipoise.experiments.one_answer import one_answer
         from equipoise.experiments.trial import rows_to_fit
-        from equipoise.experiments.whole import affords_all_rows, fit_sampled, trains_on_all_rows
+        from equipoise.experiments.whole import affords_all_rows, fit_deciding, fit_sampled, trains_on_all_rows
         from equipoise.recipes.images import parameters_for_images, steps_for_images
         from equipoise.reports.for_card import terms_for_card
         from equipoise.tables.preprocessing import TableWarning
@@ -127,13 +126,6 @@ def fit(
     if calibrates:
         recipe = f"{recipe}+{recipes.CALIBRATED}"
         model.steps[-1] = ("classifier", CalibratedClassifier(model[-1], cv=_FOLDS, decision=decision or "balanced"))
-    if terms and data.class_counts is not None:
-        raise ValueError(
-            f"{table} is larger than the sample that trains, on which no decision can be tuned here: use `equipoise "
-            f"compare`, which tunes it on held-out rows, or leave your terms{' or --budget' if deadline else ''} out."
-        )
-    if terms:
-        model.steps[-1] = ("classifier", _deciding(model[-1], recipe, aim, data))
     fit_parameters(model[-1], data)  # refuses weights that it does not take
     announce(data)
     if recipe == recipes.AUTO and data.n_rows > MOST_ROWS:
@@ -144,7 +136,7 @@ def fit(
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars, warnings.catch_warnings():
         bars.advance("fitting")
         warnings.simplefilter("ignore", TableWarning)  # they are among the notes
-        of_all = trains_on_all_rows(model[-1], data)
+        of_all = not terms and trains_on_all_rows(model[-1], data)
         told = {"on_steps": partial(bars.advance, "fitting"), "on_stage": partial(bars.tell, "fitting")}
         try:
             if deadline is not None and not (as_images or terms or "weights" in data.roles):
@@ -156,7 +148,10 @@ def fit(
                     )
             seconds = None if deadline is None else max(deadline.left - _TO_SAVE * deadline.limit, 1e-3)
             with _in_minutes(deadline):
-                model = fit_sampled(recipe, model, data, all_rows=of_all, seconds=seconds, **told)
+                if terms:
+                    model = fit_deciding(recipe, model, data, aim, seconds=seconds, **told)
+                else:
+                    model = fit_sampled(recipe, model, data, all_rows=of_all, seconds=seconds, **told)
         except TimeoutError as error:
             assert deadline is not None
             remedy = "" if "budget" in str(error) else f" {deadline.remedy()}"
@@ -206,16 +201,6 @@ def about_model(
         "id": columns.id or [],
         "left_out": [*(columns.drop or ()), *facts["left_out"]],
     }
-
-
-def _deciding(classifier: Any, recipe: str, aim: "Aim", data: "Dataset") -> Any:
-    """Put the decision of an aim around a classifier."""
-    import numpy as np
-
-    from equipoise.experiments.terms import natural
-
-    codes = np.unique(data.y.to_numpy(), return_inverse=True)[1]
-    return aim.classifier(natural(recipe, classifier, np.bincount(codes), np.bincount(codes, data.weights)))
 
 
 def _parameters(recipe: str, members: int | None, decision: str | None) -> dict[str, Any]:

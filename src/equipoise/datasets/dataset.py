@@ -72,9 +72,11 @@ class Dataset:
     reported : DataFrame or None
         Columns whose values have lines of their own in a report: that of a few large groups, and those that were named.
     class_counts : mapping of label to int, or None
-        Rows of each class in the table that these are a sample by class of. `weights` are then the inverse
-        probabilities of the rows to be in the sample: they count in scores and in the statistics of preprocessing, not
-        in training.
+        Rows of each class in the table that these are a sample by class of. `weights` are then divided by the
+        probabilities of the rows to be in the sample: so they count in scores and in the statistics of preprocessing,
+        not in training.
+    training_weights : ndarray of shape (n_samples,) or None
+        Weights that count in training: `weights`, or in a sample by class those of their column.
     whole : WholeTable or None
         All rows of that table, to be written as numbers.
     """
@@ -101,6 +103,18 @@ class Dataset:
     reported: pd.DataFrame | None = None
     class_counts: Mapping[Any, int] | None = None
     whole: Any = None
+    own_weights: np.ndarray | None = None
+
+    @property
+    def training_weights(self) -> np.ndarray | None:
+        """Weights of the rows that count in training; None where all count alike."""
+        return self.weights if self.class_counts is None else self.own_weights
+
+    @property
+    def training_mass(self) -> NDArray[np.float64]:
+        """Sum of the training weights of each class, in the order of the sorted labels."""
+        codes = np.unique(self.y.to_numpy(), return_inverse=True)[1]
+        return np.bincount(codes, self.training_weights).astype(np.float64)
 
     @property
     def n_rows(self) -> int:

@@ -78,14 +78,14 @@ class OpenTable:
     @staticmethod
     def each(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]) -> list[T]:
         """Call a function on the arguments of each job, a part among them, on the workers of the current `backend`."""
-        from equipoise.processes import side_by_side
+        from equipoise.processes import on_workers
 
-        done = {}
-        for number, outcome in side_by_side(function, jobs, 1):
-            if isinstance(outcome, Exception):
-                raise outcome
-            done[number] = outcome
+        done = dict(on_workers(function, jobs))
         return [done[number] for number in range(len(jobs))]
+
+    def by_part(self) -> list["OpenTable"]:
+        """Return each part as a table."""
+        return [replace(self, parts=[part]) for part in self.parts]
 
     @property
     def largest_sample(self) -> int:
@@ -117,7 +117,7 @@ class OpenTable:
             The same rows come from the same table, however it is stored.
         preprocessor : TablePreprocessor, optional
         **roles
-            Further parameters of `split_target`; no ``weights``, which are those of the sample.
+            Further parameters of `split_target`.
 
         Returns
         -------
@@ -137,11 +137,6 @@ class OpenTable:
         unlabelled = counts.pop(None, 0)
         whole = sum(counts.values())
         most = most_rows or self.largest_sample
-        if whole > most and roles.get("weights") is not None:
-            raise ValueError(
-                f"{self.name} is larger than a sample of {most:,} rows, which have weights of their own: leave out the "
-                f"column of weights, {roles['weights']!r}."
-            )
         thousands = getattr(preprocessor, "thousands", None)
         if whole + unlabelled <= most:
             frame = pd.concat(list(self.blocks(None, column)), ignore_index=True)
@@ -164,9 +159,10 @@ class OpenTable:
         totals = Counter[Any]()
         for label, n in counts.items():
             totals[of_label[label]] += n
-        own = data.y.value_counts()
-        weights = data.y.map({label: totals[label] / own[label] for label in own.index}).to_numpy(dtype=np.float64)
-        complete = ", small classes whole" if any(own[label] == totals[label] for label in own.index) else ""
+        own, of_sample = data.y.value_counts(), labels.value_counts()  # of which some may have weight 0
+        weights = data.y.map({label: totals[label] / of_sample[label] for label in own.index}).to_numpy(np.float64)
+        weights = weights if data.weights is None else weights * data.weights
+        complete = ", small classes whole" if any(of_sample[label] == totals[label] for label in own.index) else ""
         notes.insert(0, f"A sample by class: {len(data.y):,} of {counted(whole, 'row')}{complete}.")
         return replace(
             data,
@@ -174,6 +170,7 @@ class OpenTable:
             weights=weights / weights.mean(),
             class_counts={label: totals[label] for label in own.index},
             whole=WholeTable(self, column, of_label.to_dict()),
+            own_weights=data.weights,
             notes=(*notes, *data.notes),
         )
 

@@ -37,8 +37,7 @@ def sampled(data: Dataset, most: int, random_state: int = 0) -> Dataset:
     >>> few.y.value_counts().to_dict(), few.class_counts
     ({False: 80, True: 20}, {False: 980, True: 20})
     """
-    weighted = data.weights is not None and data.class_counts is None
-    if len(data.y) <= most or weighted:
+    if len(data.y) <= most or data.training_weights is not None:
         return data
     y, rng = data.y.to_numpy(), np.random.default_rng(random_state)
     own = Counter(data.y.tolist())

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from equipoise.files import TABLE_ENDINGS, is_mapped, table_files
 from equipoise.tables.parquet import ROWS_AT_ONCE, check_footers
@@ -17,6 +19,8 @@ from equipoise.tables.text_cells import without_marks
 from equipoise.text import counted, listed
 
 Names = Sequence[str] | None
+
+_ROWS_OF_A_PART = 1 << 20  # of an array
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,42 @@ def _of_array(X: Any, y: Any = None) -> Source:
     columns = [str(i + 1) for i in range(X.shape[1])]
     if y is not None and len(y) != len(X):
         raise ValueError(f"X.npy and y.npy must be of one length, but have {counted(len(X), 'row')} and {len(y):,}.")
-    return Source([*columns, *(["y"] if y is not None else [])], [Part("the array", partial(_array, X, y, columns))])
+    parts = []
+    for start in range(0, max(1, len(X)), _ROWS_OF_A_PART):
+        end = min(start + _ROWS_OF_A_PART, len(X))
+        of_part = (_Rows(X, start, end), None if y is None else _Rows(y, start, end))
+        parts.append(Part(f"rows {start:,} to {end - 1:,}", partial(_array, *of_part, columns)))
+    return Source([*columns, *(["y"] if y is not None else [])], parts)
 
 
-def _array(X: Any, y: Any, columns: list[str], wanted: Names, target: str | None) -> Iterator[pd.DataFrame]:
+class _Rows:
+    """Rows of an array. A copy for another process has them, or names the file where they are memory-mapped."""
+
+    def __init__(self, array: NDArray[Any], start: int, end: int) -> None:
+        self._array, self._start, self._end = array, start, end
+
+    def read(self) -> NDArray[Any]:
+        """Return the rows, a view."""
+        return self._array[self._start : self._end]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        array = self._array
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap) and array.mode == "r":
+            order = "C" if array.flags.c_contiguous else "F"
+            place = (array.filename, array.dtype, "r", array.offset, array.shape, order)
+            return _Rows._mapped, (place, self._start, self._end)
+        return _Rows, (np.ascontiguousarray(self.read()), 0, self._end - self._start)
+
+    @staticmethod
+    def _mapped(place: tuple[Any, ...], start: int, end: int) -> "_Rows":
+        return _Rows(np.memmap(*place), start, end)
+
+
+def _array(
+    of_X: _Rows, of_y: _Rows | None, columns: list[str], wanted: Names, target: str | None
+) -> Iterator[pd.DataFrame]:
     places = [i for i, name in enumerate(columns) if wanted is None or name in wanted]
+    X, y = of_X.read(), None if of_y is None else of_y.read()
     for start in range(0, len(X), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         frame = pd.DataFrame(np.asarray(X[rows])[:, places], columns=[columns[i] for i in places])

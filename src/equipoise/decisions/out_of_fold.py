@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from equipoise.containers import readable
 from equipoise.decisions.held_out import HeldOutRows
 from equipoise.decisions.wrapper import ClassifierWrapper, Weights, checked_labels, takes
 from equipoise.dependence import Dependence
@@ -46,6 +47,7 @@ class OutOfFoldClassifier(ClassifierWrapper):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         dependence: Dependence | None = None,
+        tuning_weight: ArrayLike | None = None,
         **params: Any,
     ) -> Self:
         """Fit a clone of the classifier on all rows, and learn from answers for rows that others were fitted without.
@@ -61,6 +63,10 @@ class OutOfFoldClassifier(ClassifierWrapper):
         dependence : Dependence, default=None
             Groups and times of the rows: divides them where ``cv`` is a number, and goes to the classifier if its `fit`
             takes it.
+        tuning_weight : array-like of shape (n,), default=None
+            Weights of the rows in what is learned from out-of-fold answers alone, such as their inverse probabilities
+            in a sample by class; `sample_weight` by default. A classifier that keeps such answers has weights of its
+            own.
         **params : dict
             Other metadata, passed on as the Notes of the class describe.
 
@@ -74,8 +80,8 @@ class OutOfFoldClassifier(ClassifierWrapper):
         ValueError
             If a parameter does not fit the classes, or the wrapped classifier refuses the rows.
         """
-        apart = {} if dependence is None else {"dependence": dependence}
-        return super().fit(X, y, sample_weight, **apart, **params)
+        own = {"dependence": dependence, "tuning_weight": tuning_weight}
+        return super().fit(X, y, sample_weight, **{n: value for n, value in own.items() if value is not None}, **params)
 
     def _fit(self, X: Any, y: NDArray[Any], sample_weight: Weights, routed: Bunch) -> None:
         X, y = indexable(X, y)
@@ -97,8 +103,8 @@ class OutOfFoldClassifier(ClassifierWrapper):
         probabilities, trained = zip(*answers, strict=True)
         held_out = HeldOutRows(codes[rows], folds, np.stack(trained))
         held_out.warn(np.asarray(self.classes_).tolist(), stacklevel=4)
-        weights = None if sample_weight is None else sample_weight[rows]
-        self._learn(held_out, np.concatenate(probabilities), weights)
+        weights = routed.tuning_weight
+        self._learn(held_out, np.concatenate(probabilities), None if weights is None else weights[rows])
 
     def tune_on(
         self, estimator: ClassifierMixin, y: ArrayLike, proba: ArrayLike, sample_weight: Weights = None
@@ -142,6 +148,12 @@ class OutOfFoldClassifier(ClassifierWrapper):
         return check_cv(self.cv, y, classifier=True)
 
     def _routed(self, sample_weight: Weights, params: Any) -> Bunch:
+        others = {name: value for name, value in params.items() if name != "tuning_weight"}
+        given = params.get("tuning_weight")
+        weights = sample_weight if given is None else np.asarray(readable(given), dtype=np.float64)
+        return Bunch(tuning_weight=weights, **self._by_part(sample_weight, others))
+
+    def _by_part(self, sample_weight: Weights, params: Any) -> Bunch:
         if get_config()["enable_metadata_routing"]:
             return super()._routed(sample_weight, params)
         groups = {"groups": params["groups"]} if params.get("groups") is not None else {}

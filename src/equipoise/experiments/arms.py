@@ -53,7 +53,7 @@ class Arm:
 
     def fit_parameters(self, fold: PreparedFold) -> dict[str, Any]:
         """What its ``fit`` and ``prepare`` take beside rows and classes."""
-        known = {"sample_weight": None if fold.sampled else fold.weights, "dependence": fold.dependence}
+        known = {"sample_weight": fold.training_weights, "dependence": fold.dependence}
         given = {"groups": fold.groups} if self.by_group else {name: known[name] for name in self.takes}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -102,7 +102,7 @@ def fit_parameters(classifier: ClassifierMixin, dataset: Dataset) -> dict[str, A
     Raises ValueError if the rows have weights, which the classifier does not take.
     """
     taken = taken_by(classifier)
-    weights = None if dataset.class_counts is not None else dataset.weights
+    weights = dataset.training_weights
     if weights is not None and "sample_weight" not in taken:
         raise ValueError("The recipe cannot weigh rows: choose another recipe, or leave the weights out.")
     known = {"sample_weight": weights, "dependence": dataset.dependence}

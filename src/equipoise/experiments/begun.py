@@ -42,6 +42,7 @@ def begin(
             "classes": [str(c) for c in classes],
             "counts": counts.tolist(),
             "mass": np.bincount(codes, dataset.weights).tolist(),
+            "training_mass": dataset.training_mass.tolist(),
             "rare": classes.tolist().index(dataset.rare),  # the rarest of the whole table, not of a sample by class
             "columns": columns.where(columns.notna(), None).to_dict("records"),
             "notes": list(dataset.notes),

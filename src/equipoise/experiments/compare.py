@@ -102,10 +102,10 @@ def compare(
     if by_time and (n_repeats or 1) > 1:
         raise ValueError("Time divides the rows in one way: leave out the number of repeats (--repeats).")
     unweighted: list[str] = []
-    if dataset.weights is not None:
-        if not metric_weighs:
-            raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
-        wanted, unweighted = (wanted, []) if dataset.class_counts is not None else _that_take_weights(wanted)
+    if dataset.weights is not None and not metric_weighs:
+        raise ValueError(f"The metric {metric!r} cannot weigh rows: choose another one, or leave the weights out.")
+    if dataset.training_weights is not None:
+        wanted, unweighted = _that_take_weights(wanted)
     before = store.get("seconds") or 0.0
     classes = np.unique(dataset.y.to_numpy())
     aim = (Terms() if terms is None else terms).aim(classes, dataset.rare)  # raises where they do not fit
@@ -142,7 +142,7 @@ def compare(
         )
         return wish, PreparedFolds(few, codes, wish.splits, native=native)
 
-    can_sample = metric_weighs and not dataset.images and (dataset.weights is None or dataset.class_counts is not None)
+    can_sample = metric_weighs and not dataset.images and dataset.training_weights is None
     rows = store.get("rows")
     if not rows or rows[0] != len(dataset.y):
         rows = [len(dataset.y), affordable_rows(dataset, n_folds, deadline) if can_sample else len(dataset.y)]

@@ -39,7 +39,8 @@ class Comparison:
     protocol : Protocol
     problem : dict
         What was found in the data: ``name``, ``n_rows``, ``classes`` (labels as text, in the order of
-        codes), ``counts`` (rows a class), ``mass`` (their weights), ``rare`` (code of the rarest class),
+        codes), ``counts`` (rows a class), ``mass`` (their weights), ``training_mass`` (those that count in
+        training), ``rare`` (code of the rarest class),
         ``columns`` (records of `TablePreprocessor.summary`), ``notes``, ``findings`` (records of the check before
         training, with ``text``), ``source``, ``roles`` (columns of group, time and weights), ``gap``, and whether
         rows are ``grouped``, ``by_time`` and ``weighted``.

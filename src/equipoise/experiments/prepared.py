@@ -32,7 +32,7 @@ class PreparedFold:
     dependence: Dependence | None = None  # groups and times of the training rows
     weights: NDArray[np.float64] | None = None  # (n,)
     weights_test: NDArray[np.float64] | None = None
-    sampled: bool = False  # whether the weights are those of a sample by class, which do not count in training
+    training_weights: NDArray[np.float64] | None = None  # (n,): the weights, but for those of a sample by class
     table: Any = None  # the preprocessing
 
     @classmethod
@@ -56,7 +56,7 @@ class PreparedFold:
             None if dataset.dependence is None else dataset.dependence.take(fold.train),
             None if dataset.weights is None else dataset.weights[fold.train],
             None if dataset.weights is None else dataset.weights[fold.test],
-            dataset.class_counts is not None,
+            None if dataset.training_weights is None else dataset.training_weights[fold.train],
             table,
         )
 
@@ -82,7 +82,7 @@ class PreparedFold:
     @property
     def trained_mass(self) -> NDArray[np.float64]:
         """The `mass` that counts in training, of shape (K,)."""
-        return self.counts.astype(np.float64) if self.sampled else self.mass
+        return np.bincount(self.y_train, self.training_weights, minlength=self.n_classes).astype(np.float64)
 
     def check_classes(self) -> None:
         """Refuse a training side that lacks a class, as grouped rows can leave it."""

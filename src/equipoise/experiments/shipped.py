@@ -73,8 +73,8 @@ def tuned(
 
 def _learned(comparison: Comparison, recipe: str) -> Floats | None:
     """Return the class priors that probabilities of a recipe stand for; None where they are not known."""
-    counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
-    learned, trained = learned_priors(recipe, counts), counts if comparison.problem.get("sampled_from") else mass
+    counts, trained = (comparison.problem[key] for key in ("counts", "training_mass"))
+    learned = learned_priors(recipe, counts)
     return None if learned is None else weighted_priors(learned, counts, trained)
 
 

@@ -31,18 +31,18 @@ _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
 def natural(
-    recipe: str, classifier: ClassifierMixin, counts: ArrayLike, mass: ArrayLike, *, sampled: bool = False
+    recipe: str, classifier: ClassifierMixin, counts: ArrayLike, trained: ArrayLike, mass: ArrayLike | None = None
 ) -> ClassifierMixin:
     """Return a classifier whose probabilities stand for the class priors of its rows, where its own are known.
 
-    ``counts`` and ``mass`` are the rows of each class and the sums of their weights; ``sampled`` tells that these are
-    those of a sample by class, which do not count in training.
+    ``counts`` are the rows of each class and ``trained`` the sums of their weights in training; ``mass`` is what a
+    sample by class stands for, if they are one.
     """
-    learned, rows = learned_priors(recipe, counts), np.asarray(mass, dtype=np.float64)
-    learned = None if learned is None else weighted_priors(learned, counts, counts if sampled else mass)
+    learned, rows = learned_priors(recipe, counts), np.asarray(trained if mass is None else mass, dtype=np.float64)
+    learned = None if learned is None else weighted_priors(learned, counts, trained)
     if learned is None or np.allclose(learned, rows / rows.sum()):
         return classifier
-    target = rows / rows.sum() if sampled else "observed"
+    target = "observed" if mass is None else rows / rows.sum()
     return PriorCorrectedClassifier(classifier, training_priors=learned, target_priors=target)
 
 

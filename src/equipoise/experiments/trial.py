@@ -97,7 +97,7 @@ def rows_to_fit(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadli
 def affordable_rows(dataset: Dataset, n_folds: int, deadline: Deadline) -> int:
     """Return the rows of a task that can be made numbers once a fold in a part of the time left; all without a pace."""
     n_rows = len(dataset.y)
-    if n_rows <= _MANY or (dataset.weights is not None and dataset.class_counts is None):
+    if n_rows <= _MANY or dataset.training_weights is not None:
         return n_rows
     for most in (_FITTED[0], _TRIED):  # the first loads packages
         few = sampled(dataset, most)

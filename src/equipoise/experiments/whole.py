@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from equipoise.datasets import Dataset
 from equipoise.datasets.encoded import Encode, scratch
 from equipoise.datasets.sampling import sampled
 from equipoise.deadline import Deadline
-from equipoise.decisions import PriorCorrectedClassifier
+from equipoise.decisions import Aim, PriorCorrectedClassifier
 from equipoise.experiments import shipped
-from equipoise.experiments.arms import fit_parameters, recipe_parameters
+from equipoise.experiments.arms import fit_parameters, recipe_parameters, weighted_priors
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.one_answer import one_answer
 from equipoise.experiments.plan import LEAST_SHARE
@@ -52,17 +53,19 @@ def fit_whole(
     dataset: Dataset,
     *,
     seconds: float | None = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
     on_steps: OnSteps = lambda done, total: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
-    With ``seconds``, a time limit, the fit runs in a process of its own; networks make fewer steps where needed, and
-    say so in a warning. From a thread ``on_steps`` is called with the gradient steps done and in all, where their
-    number is known, and ``on_stage`` with what is being done, where the classifier tells it. Raises TimeoutError if the
-    time is too short for an honest fit, ValueError if the rows have weights, which the classifier does not take.
+    ``given`` is what its ``fit`` takes beside rows, labels, weights and their dependence. With ``seconds``, a time
+    limit, the fit runs in a process of its own; networks make fewer steps where needed, and say so in a warning. From
+    a thread ``on_steps`` is called with the gradient steps done and in all, where their number is known, and
+    ``on_stage`` with what is being done, where the classifier tells it. Raises TimeoutError if the time is too short
+    for an honest fit, ValueError if the rows have weights, which the classifier does not take.
     """
-    given = fit_parameters(model[-1], dataset)
+    given = fit_parameters(model[-1], dataset) | dict(given)
     with _counted(model[-1], dataset, on_steps, on_stage) as tally:
         if seconds is None:
             to_classifier = {f"classifier__{name}": value for name, value in given.items()}
@@ -100,7 +103,7 @@ def fit_all_rows(
 
 def trains_on_all_rows(classifier: Any, dataset: Dataset) -> bool:
     """Whether a classifier trains on all rows of the table that a data set is a sample of, not on the sample."""
-    if dataset.whole is None:
+    if dataset.whole is None or dataset.training_weights is not None:
         return False
     if isinstance(classifier, MUBOClassifier):
         return dataset.dependence is None  # else its search holds out groups
@@ -171,13 +174,20 @@ def fit_sampled(
         return fit_whole(model, dataset, **options)
     all_rows = trains_on_all_rows(model[-1], dataset) if all_rows is None else all_rows
     fit = fit_all_rows if all_rows else fit_whole
-    labels, own = np.unique(dataset.y.to_numpy(), return_counts=True)
+    labels, codes, own = np.unique(dataset.y.to_numpy(), return_inverse=True, return_counts=True)
     whole = np.array([dataset.class_counts[label] for label in labels.tolist()], dtype=np.float64)
+    trained, mass = dataset.training_mass, np.bincount(codes, dataset.weights)
     if isinstance(model[-1], AutoClassifier):
-        model[-1].set_params(class_priors=(whole / whole.sum()).tolist())
+        model[-1].set_params(class_priors=(mass / mass.sum()).tolist())
         return fit(model, dataset, **options)
     fitted = fit(model, dataset, **options)
-    before, after = (learned_priors(recipe, counts) for counts in (own, whole))
+    before, after = (
+        None if learned is None else weighted_priors(learned, counts, weights)
+        for learned, counts, weights in (
+            (learned_priors(recipe, own), own, trained),
+            (learned_priors(recipe, whole), whole, mass),
+        )
+    )
     if before is None or after is None:
         warnings.warn(
             f"{called(recipe)} learns under no known class priors: its probabilities are those of the sample.",
@@ -186,9 +196,25 @@ def fit_sampled(
     elif not np.allclose(before, after):
         corrected = PriorCorrectedClassifier(
             fitted[-1], training_priors=before.tolist(), target_priors=after.tolist()
-        ).adopt(fitted[-1], own / own.sum())
+        ).adopt(fitted[-1], trained / trained.sum())
         fitted.steps[-1] = ("classifier", corrected)
     return fitted
+
+
+def fit_deciding(recipe: str, model: Pipeline, dataset: Dataset, aim: Aim, **options: Any) -> Pipeline:
+    """Fit the classifier of a recipe with the decision of an aim, tuned on out-of-fold answers; options of `fit_whole`.
+
+    On a sample by class, probabilities are those of the whole table, and answers count by the weights of the rows, so
+    that costs, recall, precision and the share of alarms are estimates for the table. The rows of the sample train.
+    """
+    is_sample, codes = dataset.class_counts is not None, np.unique(dataset.y.to_numpy(), return_inverse=True)[1]
+    counts, mass = np.bincount(codes), np.bincount(codes, dataset.weights)
+    if is_sample and isinstance(model[-1], AutoClassifier):
+        honest = model[-1].set_params(class_priors=(mass / mass.sum()).tolist())
+    else:
+        honest = natural(recipe, model[-1], counts, dataset.training_mass, mass if is_sample else None)
+    model.steps[-1] = ("classifier", aim.classifier(honest))
+    return fit_whole(model, dataset, given={"tuning_weight": dataset.weights} if is_sample else {}, **options)
 
 
 def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, **options: Any) -> Pipeline:
@@ -208,9 +234,9 @@ def refit(comparison: Comparison, dataset: Dataset, recipe: str | None = None, *
         random_state=protocol.random_state,
         **recipe_parameters(name, protocol),
     )
-    counts, mass = (comparison.problem[key] for key in ("counts", "mass"))
     if comparison.aim.decides:
-        unfitted = natural(name, model[-1], counts, mass, sampled=dataset.class_counts is not None)
+        counts, trained, mass = (comparison.problem[key] for key in ("counts", "training_mass", "mass"))
+        unfitted = natural(name, model[-1], counts, trained, None if dataset.class_counts is None else mass)
     else:
         unfitted = shipped.corrected(comparison, name, model[-1])
     model.steps[-1] = ("classifier", unfitted)

@@ -18,9 +18,10 @@ def measured(comparison: Comparison) -> str:
 def weighed(comparison: Comparison) -> str:
     """Return by what the rows are weighed in the scores, after a comma; nothing where they are not."""
     problem = comparison.problem
+    by = [f"by {_column(problem['roles'], 'weights')}"] if "weights" in problem["roles"] else []
     if problem.get("sampled_from"):
-        return f", rows weighed as a sample by class of {counted(problem['sampled_from'], 'row')}"
-    return f", rows weighed by {_column(problem['roles'], 'weights')}" if problem["weighted"] else ""
+        by.append(f"as a sample by class of {counted(problem['sampled_from'], 'row')}")
+    return f", rows weighed {' and '.join(by)}" if by else ""
 
 
 def division(comparison: Comparison) -> str:

@@ -50,7 +50,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
 
     Parameters
     ----------
-    sampling_strategy : str, list or callable, default="auto"
+    sampling_strategy : str or list, default="auto"
         Classes to under-sample, as in imbalanced-learn's cleaning samplers; all but the rarest by default. With
         several, a micro-sample has rows of each.
     selector : {"search", "score", "loss"}, default="search"
