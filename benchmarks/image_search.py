@@ -1,13 +1,14 @@
 """``python -m benchmarks.image_search``: the runs by which the recipe `auto-images` was chosen.
 
-Each candidate trains the network of the recipes on CIFAR-10-LT (factor 100; pixels of lossy JPEG) and on infrared solar
+Each candidate trains networks of the recipes on CIFAR-10-LT (factor 100; pixels of lossy JPEG) and on infrared solar
 modules (20% held out, stratified), at two lengths, and is scored on the test images. A finished run is a line of the
 file of scores, and is not repeated. A set whose name ends in ``-halved`` has images of half the side, at a quarter of
-the time. Needs ``cifar10_jpeg/cifar10_jpeg.tar.xz`` and ``infrared_solar_modules.tar.xz`` in
-the folder ``images`` of ``EQUIPOISE_DATA_HOME``.
+the time. Needs ``cifar10_jpeg/cifar10_jpeg.tar.xz``, ``infrared_solar_modules.tar.xz`` and the idx files of
+``fashion_mnist`` in the folder ``images`` of ``EQUIPOISE_DATA_HOME``.
 """
 
 import argparse
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,6 @@ from sklearn.model_selection import train_test_split
 
 from equipoise import (
     BalancedBatchSampler,
-    DeferredReweighting,
     LogitAdjustedLoss,
     MixUp,
     NeuralClassifier,
@@ -41,23 +41,33 @@ from equipoise.images import Augment, ImageSet, read_images
 from equipoise.recipes import AUTO_IMAGES, get
 from equipoise.recipes.images import parameters_for_images
 
-FILES = {"cifar-10-lt": "cifar10_jpeg/cifar10_jpeg.tar.xz", "infrared": "infrared_solar_modules.tar.xz"}
+FILES = {
+    "cifar-10-lt": "cifar10_jpeg/cifar10_jpeg.tar.xz",
+    "infrared": "infrared_solar_modules.tar.xz",
+    "fashion-mnist-lt": "fashion_mnist",
+}
 HALVED = "-halved"
-EPOCHS = {"cifar-10-lt": (12, 24), "infrared": (5, 12), "cifar-10-lt-halved": (8, 12), "infrared-halved": (5, 12)}
+EPOCHS = {
+    "cifar-10-lt": (6, 16),
+    "infrared": (4, 12),
+    "fashion-mnist-lt": (6, 12),
+    "cifar-10-lt-halved": (6, 16),
+    "infrared-halved": (4, 12),
+}
 AUGMENTATIONS = {
     "cifar-10-lt": Augment(),
     "infrared": Augment(crop=2, vertical_flip=0.5),  # a module has no up and no left
+    "fashion-mnist-lt": Augment(crop=2),
     "cifar-10-lt-halved": Augment(crop=2),
     "infrared-halved": Augment(crop=1, vertical_flip=0.5),
 }
-_KEY = ("set", "candidate", "network", "epochs", "seed")
+_KEY = ("set", "candidate", "network", "members", "epochs", "seed")
 _FACTOR, _HELD_OUT = 100, 0.2
 
 _BALANCED: dict[str, Any] = {"batch_sampler": BalancedBatchSampler}
 CANDIDATES: dict[str, dict[str, Any]] = {
     "none": {},
     "la": {"loss": LogitAdjustedLoss},
-    "la, deferred weights": {"loss": partial(DeferredReweighting, LogitAdjustedLoss)},
     "roots, la for the rest": {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
     "balanced": _BALANCED,
     "balanced, mixed": _BALANCED | {"batch_transform": MixUp(alpha=0.3, per_row=True)},
@@ -112,14 +122,14 @@ def candidate_model(name: str, candidate: str, **parameters: Any) -> NeuralClass
     return NeuralClassifier(**parameters_for_images(get("none")) | parts | {"batch_transform": transform} | parameters)
 
 
-def score(model: NeuralClassifier, of: Split) -> dict[str, float]:
-    """Score a fitted candidate on the test images under equal class priors, by the number of views of an image."""
+def score(model: NeuralClassifier, of: Split, views: list[int]) -> dict[str, float]:
+    """Score a fitted candidate on the test images under equal class priors, by numbers of views of an image."""
     counts = np.unique(of.y, return_counts=True)[1]
     codes = np.searchsorted(model.classes_, of.y_test)
     treated = not isinstance(model.loss, str) or model.batch_sampler is not None
     priors = np.full(len(counts), 1 / len(counts)) if treated else counts / counts.sum()
-    scores = {}
-    for number in VIEWS:
+    scores = {f"balanced accuracy, {number} views": math.nan for number in VIEWS}
+    for number in views:
         model.views = number
         proba = correct_prior(model.predict_proba(of.X_test), priors, np.full(len(counts), 1 / len(counts)))
         recalls = [np.mean(proba[codes == k].argmax(axis=1) == k) for k in range(len(counts))]
@@ -129,52 +139,72 @@ def score(model: NeuralClassifier, of: Split) -> dict[str, float]:
     return scores
 
 
-def runs(console: Console, scores: Path, sets: list[str], candidates: list[str], seeds: int, **others: Any) -> None:
-    """Run what is missing in a file of scores."""
-    done = pd.read_csv(scores) if scores.exists() else pd.DataFrame(columns=_KEY)
-    finished = set(done[list(_KEY)].itertuples(index=False, name=None))
+def runs(
+    console: Console,
+    scores: Path,
+    views: list[int],
+    sets: list[str],
+    candidates: list[str],
+    seeds: list[int],
+    **others: Any,
+) -> None:
+    """Run what is missing in a file of scores; several processes may write to it in turn."""
     for key in _keys(sets, candidates, seeds, **others):
-        if key in finished:
+        if key in _finished(scores):
             continue
-        name, candidate, network, epochs, seed = key
+        name, candidate, network, members, epochs, seed = key
         of = split(name, seed)
-        model = candidate_model(name, candidate, network=network, max_epochs=epochs, random_state=seed)
+        parameters = {"network": network, "n_members": members, "max_epochs": epochs, "random_state": seed}
+        model = candidate_model(name, candidate, **parameters)
         started = time.process_time()
         model.fit(of.X, of.y)
-        row = dict(zip(_KEY, key, strict=True))
-        row |= {"steps": model.n_steps_[0], "CPU seconds": time.process_time() - started} | score(model, of)
-        done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
+        row = dict(zip(_KEY, key, strict=True)) | {"steps": model.n_steps_[0], "threads": torch.get_num_threads()}
+        row |= {"CPU seconds": time.process_time() - started, "load": os.getloadavg()[1]} | score(model, of, views)
         scores.parent.mkdir(parents=True, exist_ok=True)
-        done.round(4).to_csv(scores, index=False)
+        pd.DataFrame([row]).round(4).to_csv(scores, mode="a", header=not scores.exists(), index=False)
         console.print(row, highlight=False)
 
 
+def _finished(scores: Path) -> set[tuple[Any, ...]]:
+    return set(pd.read_csv(scores)[list(_KEY)].itertuples(index=False, name=None)) if scores.exists() else set()
+
+
 def _keys(
-    sets: list[str], candidates: list[str], seeds: int, *, network: str, epochs: list[int] | None
-) -> Iterator[tuple[str, str, str, int, int]]:
-    for seed in range(seeds):
+    sets: list[str], candidates: list[str], seeds: list[int], *, network: str, members: int, epochs: list[int] | None
+) -> Iterator[tuple[str, str, str, int, int, int]]:
+    for seed in seeds:
         for name in sets:
             for length in epochs or EPOCHS[name]:
                 for candidate in candidates:
-                    yield name, candidate, network, length, seed
+                    yield name, candidate, network, members, length, seed
 
 
 def main() -> None:
     """Run the search and print the mean scores."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.image_search", description=__doc__)
     parser.add_argument("--scores", type=Path, default=Path("docs/reproductions/images/scores.csv"))
-    parser.add_argument("--sets", nargs="+", choices=EPOCHS, default=list(FILES))
+    parser.add_argument("--sets", nargs="+", choices=EPOCHS, default=list(FILES)[:2])
     parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
     parser.add_argument("--network", default="faster_cnn", help="fast_cnn is the wider one")
+    parser.add_argument("--members", type=int, default=1, help="networks whose mean probability is the prediction")
     parser.add_argument("--epochs", type=int, nargs="+", help="in place of the two lengths of each set")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--views", type=int, nargs="+", choices=VIEWS, default=VIEWS, help="numbers of views to score")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="all cores by default")
     arguments, console = parser.parse_args(), Console(width=150)
     torch.set_num_threads(arguments.threads)
-    of = arguments.scores, arguments.sets, arguments.candidates, arguments.seeds
-    runs(console, *of, network=arguments.network, epochs=arguments.epochs)
+    of = arguments.sets, arguments.candidates, arguments.seeds
+    runs(
+        console,
+        arguments.scores,
+        arguments.views,
+        *of,
+        network=arguments.network,
+        members=arguments.members,
+        epochs=arguments.epochs,
+    )
     table = pd.read_csv(arguments.scores)
-    means = table.groupby(["set", "epochs", "network", "candidate"]).agg("mean", numeric_only=True)
+    means = table.groupby(["set", "epochs", "network", "members", "candidate"]).agg("mean", numeric_only=True)
     console.print(means.drop(columns="seed").round(2).to_string(), highlight=False)
 
 
