@@ -1,6 +1,7 @@
 """Deferred re-weighting: when the weights change, of which losses, and in the trainer."""
 
 import copy
+import warnings
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,7 @@ from equipoise import (
 )
 from equipoise.classifiers.scores import SCORES
 from equipoise.losses import class_balanced_weights, row_losses
+from equipoise.losses.base import TwiceCorrectedWarning
 from equipoise.training import Settings, Table, Task, fit
 from equipoise.training.stacks import plan_stacks
 
@@ -91,6 +93,17 @@ def test_a_saved_state_is_taken_up_on_either_side_of_the_start(batch):
         loss.set_progress(progress)
         other.load_state_dict(loss.state_dict())
         assert torch.equal(other(logits, target), loss(logits, target))
+
+
+def test_a_loss_that_corrects_priors_is_told_to_correct_twice():
+    """Weights of the loss itself are the ones that are deferred, and margins correct nothing."""
+    for kind in (LogitAdjustedLoss, partial(VSLoss, tau=0.5)):
+        with pytest.warns(TwiceCorrectedWarning, match=r"Loss corrects .* weights of DeferredReweighting"):
+            DeferredReweighting(kind, COUNTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in (LDAMLoss, FocalLoss, CDTLoss, ClassBalancedLoss):
+            DeferredReweighting(kind, COUNTS)
 
 
 def test_reduction_is_that_of_the_loss(batch):

@@ -20,10 +20,10 @@ from equipoise import (
     ReMix,
     VSLoss,
 )
+from equipoise.losses.base import TwiceCorrectedWarning
 from equipoise.training import Settings, Table, Task, fit
 from equipoise.training.cautions import (
     MissingClassWarning,
-    TwiceCorrectedWarning,
     missing_class_caution,
     share_without_rarest,
     twice_corrected_caution,

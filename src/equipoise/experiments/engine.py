@@ -14,13 +14,13 @@ from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
+from equipoise.losses.base import TwiceCorrectedWarning
 from equipoise.machines import n_workers
 from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress, OnSteps
 from equipoise.training import Task, TrainedNetwork, fit
 from equipoise.training.cautions import (
     MissingClassWarning,
-    TwiceCorrectedWarning,
     missing_class_caution,
     twice_corrected_caution,
 )

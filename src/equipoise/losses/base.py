@@ -10,6 +10,10 @@ from equipoise.losses.counts import ByClass, by_class, checked_counts
 from equipoise.losses.reduction import Reducing, Reduction, by_row, check_reduction
 
 
+class TwiceCorrectedWarning(UserWarning):
+    """Two parts of a training correct for unequal class priors."""
+
+
 class WeightedLoss(nn.Module):
     """Base of the losses that weight classes.
 

@@ -4,12 +4,13 @@ Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin L
 Weights from the start harm the features that a network learns; late weights move its decision boundary.
 """
 
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from equipoise.losses.base import WeightedLoss
+from equipoise.losses.base import TwiceCorrectedWarning, WeightedLoss
 from equipoise.losses.class_balanced import class_balanced_weights
 from equipoise.losses.counts import ByClass, checked_counts
 from equipoise.losses.reduction import Reduction
@@ -45,9 +46,14 @@ class DeferredReweighting(nn.Module):
     ValueError
         If ``start`` is outside 0 to 1.
 
+    Warns
+    -----
+    TwiceCorrectedWarning
+        If the loss corrects for unequal class priors by itself, as `LogitAdjustedLoss` and `VSLoss` do.
+
     Notes
     -----
-    With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, VSLoss)``; the trainer calls `set_progress`
+    With `NeuralClassifier`, write ``loss=partial(DeferredReweighting, LDAMLoss)``; the trainer calls `set_progress`
     before each step. Early stopping can end a member before its weights apply: use more patience, or no early
     stopping.
 
@@ -58,15 +64,15 @@ class DeferredReweighting(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from equipoise import DeferredReweighting, LogitAdjustedLoss
-    >>> loss = DeferredReweighting(LogitAdjustedLoss, [900, 100], start=160 / 200)
+    >>> from equipoise import DeferredReweighting, FocalLoss
+    >>> loss = DeferredReweighting(FocalLoss, [900, 100], start=160 / 200)
     >>> for epoch in range(200):
     ...     loss.set_progress(epoch / 200)
     ...     value = loss(torch.zeros(2, 2), torch.tensor([0, 1]))
     ...     if epoch in (159, 160):
     ...         print(value)
-    tensor(1.2040)
-    tensor(5.6721)
+    tensor(0.1733)
+    tensor(0.4737)
     """
 
     takes_replicas = True
@@ -85,6 +91,14 @@ class DeferredReweighting(nn.Module):
             raise TypeError(
                 f"The loss must be a WeightedLoss, as those of equipoise.losses are, but {loss!r} made a "
                 f"{type(self.loss).__name__}."
+            )
+        if self.loss.w is None and self.loss.corrects_priors:
+            name = type(self.loss).__name__
+            warnings.warn(
+                f"{name} corrects for unequal class priors, and so do the weights of DeferredReweighting: together "
+                f"they favour minority classes twice. Use {name} alone, or another loss here, such as LDAMLoss.",
+                TwiceCorrectedWarning,
+                stacklevel=2,
             )
         weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w
         rows = counts.to(weights)  # scaled to a mean of 1 over training rows

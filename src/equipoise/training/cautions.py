@@ -15,10 +15,6 @@ class MissingClassWarning(UserWarning):
     """Too many batches lack a class, although a transform balances them by their own rows."""
 
 
-class TwiceCorrectedWarning(UserWarning):
-    """Batches and loss both correct for unequal class priors."""
-
-
 def share_without_rarest(task: Task) -> float:
     """Share of the batches without a row of the smallest class, for transforms that balance batches by their own rows.
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import torch
 
+from equipoise.losses.base import TwiceCorrectedWarning
 from equipoise.processes import outcome_of, side_by_side
 from equipoise.progress import OnSteps
 from equipoise.training.autograd import trainable
 from equipoise.training.cautions import (
     MissingClassWarning,
-    TwiceCorrectedWarning,
     missing_class_caution,
     twice_corrected_caution,
 )
