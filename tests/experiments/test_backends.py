@@ -137,13 +137,13 @@ def test_a_sample_is_drawn_by_the_workers_and_one_that_dies_costs_its_part(clust
     expected = alone.sample("y", most_rows=500)
 
     def watched(part):
-        def read(columns, target):
+        def read(columns, target, **keep):
             assert os.getpid() != driver
             (tmp_path / f"{Path(part.name).stem}-{uuid4()}").touch()
             if part.name.endswith("0.parquet") and not (tmp_path / "died").exists():
                 (tmp_path / "died").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return part.read(columns, target)
+            return part.read(columns, target, **keep)
 
         return replace(part, read=read)
 
