@@ -19,6 +19,7 @@ _BIAS_FACTOR = 8.0  # a bias that is stored so much smaller learns 8 * 8 times a
 _MOMENTUM, _EPS = 0.4, 1e-5
 _WHITENING_EPS = 8e-3  # added to eigenvalues, for standardised pixels
 _OUTPUT = 1 / 9
+_IMAGES_AT_ONCE = 128  # whose patches are held: twelve float64 for each pixel
 _LEAST_SIDE = 4  # of feature maps that are pooled
 
 
@@ -95,9 +96,12 @@ class FastCNN(nn.Module):
         Filters are the eigenvectors of the patches' covariance, divided by the root of their eigenvalues, and their
         negatives.
         """
-        patches = functional.unfold(x.double(), self.patch).transpose(1, 2).flatten(0, 1)
-        covariance = patches.T @ patches / len(patches)
-        values, vectors = torch.linalg.eigh(covariance)
+        products, n_patches = x.new_zeros((), dtype=torch.float64), 0
+        for part in x.split(_IMAGES_AT_ONCE):
+            patches = functional.unfold(part.double(), self.patch)
+            products = products + (patches @ patches.mT).sum(dim=0)
+            n_patches += len(patches) * patches.shape[2]
+        values, vectors = torch.linalg.eigh(products / n_patches)
         signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()  # an eigenvector has either sign
         filters = ((vectors * signs) / (values.clamp(min=0) + _WHITENING_EPS).sqrt()).T.flip(0)
         filters = filters.reshape(-1, *self.whitening.shape[1:])
