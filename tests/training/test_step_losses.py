@@ -27,7 +27,7 @@ def test_written_out_gradient_is_that_of_autograd(soft, weighted, smoothed, mask
     losses = StepLosses(of_rows, absent, priors, 0.1, watch=None, offset=of_rows.offset)
     assert losses.written_out
     [expected] = losses.gradients(leaf := logits.clone().requires_grad_(), [leaf], target, weights)
-    torch.testing.assert_close(losses.slope(logits, target, weights), expected)
+    torch.testing.assert_close(losses.slope(logits, target, weights) / B, expected)
 
 
 class _Halved(ParametricCrossEntropy):

@@ -36,6 +36,7 @@ class TrainingPass:
         self._outputs, self._turned_outputs = hidden, [output.mT for output in hidden]
         self._slopes, self._turned_logits = [torch.empty_like(output) for output in hidden], last.mT.contiguous()
         self._logits = self._turned_logits.mT
+        self._ones = last.new_ones(len(last), 1, n_rows)
 
     def logits(self, x: Tensor, masks: Sequence[Tensor | None] = ()) -> Tensor:
         """Compute the logits of `MLPStack.forward`, of the same arguments."""
@@ -50,15 +51,22 @@ class TrainingPass:
         torch.baddbmm(self._last_bias, self._turned[-1], turned, out=self._turned_logits)
         return self._logits
 
-    def backward(self, slope: Tensor) -> list[Tensor]:
-        """Compute the gradients of the parameters from that of the logits of the last pass, ``(R, B, K)``."""
-        torch.bmm(slope.mT, self._outputs[-1] if self._outputs else self._x, out=self._of_last)
-        torch.sum(slope, dim=1, keepdim=True, out=self._of_biases[-1])
+    def backward(self, slope: Tensor, share: float = 1.0) -> list[Tensor]:
+        """Compute the gradients of the parameters from that of the logits of the last pass, ``(R, B, K)``.
+
+        They are multiplied by ``share``.
+        """
+        _multiply(slope.mT, self._outputs[-1] if self._outputs else self._x, share, self._of_last)
+        _multiply(self._ones, slope, share, self._of_biases[-1])
         for layer in reversed(range(len(self._outputs))):
-            rows, of_rows, scale = self._outputs[layer], self._slopes[layer], self._scales[layer]
-            slope = torch.baddbmm(of_rows, slope, self._turned[layer + 1], beta=0, alpha=scale, out=of_rows)
-            _where_positive(slope, rows, 0, grad_input=slope)  # what a mask drops is zero, too
+            scale, share = self._scales[layer] * share, 1.0
+            slope = _multiply(slope, self._turned[layer + 1], scale, self._slopes[layer])
+            _where_positive(slope, self._outputs[layer], 0, grad_input=slope)  # what a mask drops is zero, too
             turned = self._turned_outputs[layer - 1] if layer else self._x.mT
             torch.bmm(turned, slope, out=self._of_weights[layer])
-            torch.sum(slope, dim=1, keepdim=True, out=self._of_biases[layer])
+            torch.bmm(self._ones, slope, out=self._of_biases[layer])
         return self.gradients
+
+
+def _multiply(left: Tensor, right: Tensor, factor: float, out: Tensor) -> Tensor:
+    return torch.baddbmm(out, left, right, beta=0, alpha=factor, out=out)

@@ -184,7 +184,7 @@ class StackTraining:
             return as_laid(self.step_losses.gradients(self._logits(x, masks), parameters, target, weights), parameters)
         logits = self.training_pass.logits(x, masks)
         if self.step_losses.written_out:
-            return self.training_pass.backward(self.step_losses.slope(logits, target, weights))
+            return self.training_pass.backward(self.step_losses.slope(logits, target, weights), 1 / x.shape[1])
         logits = logits.detach().requires_grad_()
         inputs = [logits, *self.optimizer.parameters]  # the loss of a search may hold a penalty on weights
         slope, *direct = self.step_losses.gradients(logits, inputs, target, weights)

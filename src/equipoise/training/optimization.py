@@ -37,12 +37,19 @@ class Adam:
         self._second = [torch.zeros_like(parameter) for parameter in self.parameters]
         like = self.parameters[0] if self.parameters else torch.zeros(1)
         self._steps = torch.zeros(len(like), device=like.device)  # of each replica
+        self._one = torch.ones((), device=like.device)  # a number would become a tensor at every step
         self._in_step = True
         self._look()
 
     def _look(self) -> None:
-        """Hold what every step needs: the values of the parameters, beside autograd, and the steps of the first."""
-        self._values = [parameter.detach() for parameter in self.parameters]
+        """Hold what every step needs: parameters, beside autograd, and moments as they lie, and the steps of the first.
+
+        The kernel copies something of every tensor whose memory is in another order than its axes.
+        """
+        turned = [p.ndim > 2 and not p.is_contiguous() and p.mT.is_contiguous() for p in self.parameters]
+        self._turned = [i for i, is_turned in enumerate(turned) if is_turned]
+        held = [parameter.detach() for parameter in self.parameters], self._first, self._second
+        self._held = [[t.mT if is_turned else t for t, is_turned in zip(ts, turned, strict=True)] for ts in held]
         self._steps_of_first = self._steps[0]
 
     def step(self, loss: Tensor, rates: Sequence[float]) -> None:
@@ -54,12 +61,16 @@ class Adam:
 
         The fused kernel reads gradients as they lie in memory: see `as_laid`.
         """
-        lists: list[Any] = [self._values, gradients, self._first, self._second]
+        values, first, second = self._held
+        gradients = list(gradients)
+        for i in self._turned:
+            gradients[i] = None if (gradient := gradients[i]) is None else gradient.mT
+        lists: list[Any] = [values, gradients, first, second]
         if any(gradient is None for gradient in gradients):
             used = [i for i, gradient in enumerate(gradients) if gradient is not None]
             lists = [[values[i] for i in used] for values in lists]
         lists[1] = clipped(lists[1], self._max_norm)
-        self._steps.add_(1)
+        self._steps.add_(self._one)
         if len(rates) == 1 and self._in_step:
             self._move(lists, [self._steps_of_first] * len(lists[0]), rates[0])
             return

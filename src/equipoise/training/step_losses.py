@@ -52,7 +52,7 @@ class StepLosses:
         return torch.autograd.grad([losses], inputs, [shares], allow_unused=True)
 
     def slope(self, logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-        """Return the gradient of cross-entropy by the logits, written out."""
+        """Return the gradient of the weighted sum of cross-entropies by the logits, written out."""
         logits = logits if self._shift is None else logits + self._shift
         turned = logits.mT.softmax(dim=-2)  # as the logits lie: over neighbours it takes ten times as long
         slope = turned.mT
@@ -63,7 +63,7 @@ class StepLosses:
             slope.sub_(target, alpha=of_target)
         else:
             turned.scatter_(-2, target.unsqueeze(-2), -of_target, reduce="add")
-        return slope.mul_(1 / slope.shape[1]) if weights is None else slope.mul_(weights.unsqueeze(-1) / slope.shape[1])
+        return slope if weights is None else slope.mul_(weights.unsqueeze(-1))
 
 
 def mask_of_absent(n_classes: Sequence[int], most: int, like: Tensor) -> Tensor | None:
