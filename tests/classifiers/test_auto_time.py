@@ -20,7 +20,7 @@ from equipoise.classifiers.auto_time import (
 from equipoise.training import Settings, Table, Task
 from equipoise.training.tally import Tally, counted_by, tallies
 
-WHOLE = Plan(n_rows=8000, n_folds=5, steps=600)
+WHOLE = Plan(n_rows=8000, n_folds=3, steps=600)
 
 
 class Stopped:
@@ -55,7 +55,7 @@ def test_without_a_limit_the_plan_is_whole_and_nothing_is_tried():
     assert affordable_steps(600, Clock(None), []) == 600
 
 
-@pytest.mark.parametrize("n_rows, n_folds", [(8000, 5), (8000, 3), (8000, 2), (4000, 2), (2000, 2), (500, 2)])
+@pytest.mark.parametrize("n_rows, n_folds", [(8000, 3), (8000, 2), (4000, 2), (2000, 2), (500, 2)])
 def test_folds_are_given_up_before_rows(n_rows, n_folds, a_second_a_fit):
     plan = affordable(WHOLE, Stopped(seconds_for(n_rows, n_folds)), a_second_a_fit)
     assert plan == Plan(n_rows, n_folds, 600)

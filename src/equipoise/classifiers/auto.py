@@ -36,12 +36,11 @@ class AutoClassifier(JobClassifier):
     """Pool of unlike models without tuning, with calibrated probabilities and a decision by name.
 
     Extremely randomised trees, a small gradient boosting, a logistic regression on piecewise-linear codes, and
-    small networks on codes and on features alone are each fitted without each of five stratified folds of the rows
-    (three from 10,000 rows on). A log-opinion pool combines and calibrates them, with weights and class intercepts
-    of the lowest log loss on the out-of-fold predictions. The fitted model holds the members that have weight:
-    trees, boosting and regression fitted once more on all rows, and the networks of two folds. Of more than 40,000
-    rows a sample is trained on, with all rows of small classes; probabilities are then corrected to the class
-    priors of all rows.
+    small networks on codes and on features alone are each fitted without each of three stratified folds of the rows.
+    A log-opinion pool combines and calibrates them, with weights and class intercepts of the lowest log loss on the
+    out-of-fold predictions. The fitted model holds the members that have weight: trees, boosting and regression
+    fitted once more on all rows, and the networks of two folds. Of more than 40,000 rows a sample is trained on, with
+    all rows of small classes; probabilities are then corrected to the class priors of all rows.
 
     Parameters
     ----------

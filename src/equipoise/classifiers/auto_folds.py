@@ -9,16 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise.classifiers.base import Codes
 from equipoise.dependence import Dependence
 
-FOLDS = 5
+FOLDS = 3
 """Number of folds, where rows and classes allow as many."""
-
-_FOLDS_OF_MANY = 3
-_MANY_ROWS = 10_000  # fewer folds from here on
 
 
 def most_folds(codes: Codes, groups: NDArray[Any] | None) -> int:
     """Return the number of folds without a time limit; raises where there are no two."""
-    n_folds = min(FOLDS if len(codes) < _MANY_ROWS else _FOLDS_OF_MANY, int(np.bincount(codes).max()))
+    n_folds = min(FOLDS, int(np.bincount(codes).max()))
     if groups is not None:
         names = np.unique(groups)
         if len(names) < 2:

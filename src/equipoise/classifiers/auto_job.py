@@ -15,6 +15,7 @@ from equipoise.classifiers.auto_members import (
     LINE,
     MOST_NUMBERS,
     N_TREES,
+    ROUNDS,
     TREES,
     Member,
     Rows,
@@ -27,6 +28,7 @@ from equipoise.classifiers.auto_members import (
     fit_trees,
     importances,
     merged,
+    reads_codes,
     sample_by_class,
     scales,
     some_rows,
@@ -41,7 +43,7 @@ from equipoise.dependence import Dependence
 from equipoise.metrics import log_loss
 from equipoise.sklearn_private import check_sample_weight
 from equipoise.tables import PiecewiseLinearEncoder
-from equipoise.training import FittedEnsemble, Table, Task, TrainedNetwork
+from equipoise.training import Table, Task, TrainedNetwork
 from equipoise.training.scaling import Standardizer
 from equipoise.training.tally import tell
 
@@ -54,7 +56,7 @@ MOST_ROWS = 40_000
 _BOOSTED_ROWS = 3000  # more rounds of boosting are tried from here on
 _MOST_TREES, _LEAST_GAIN = 800, 0.005  # of boosting; of its log loss, in share, for twice the rounds
 _ROWS_AT_ONCE = 4096  # of out-of-fold predictions
-_LEAST_WEIGHT = 0.01  # of a member in the pool
+_LEAST_WEIGHT = 0.05  # of a member in the pool
 _KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
 
 Weights = NDArray[np.float64]
@@ -110,7 +112,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._tested = np.sort(np.concatenate(self.held_out))
         self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
         self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
-        self._rounds, self._rate = first_rounds(len(draft.classes_), N_TREES)
+        self._rounds, self._rate = first_rounds(len(draft.classes_), ROUNDS)
         of_folds = [self._cheap(train, f"fold {number} of {len(folds)}") for number, (train, _) in enumerate(folds, 1)]
         for members, (_, held_out) in zip(of_folds, folds, strict=True):
             for name, member in members.items():
@@ -169,9 +171,9 @@ class AutoJob(FitJob["AutoClassifier"]):
         """Fit the members other than networks on a few rows, with a part of the trees, to see how long it takes."""
         codes = self.codes[kept]
         few = some_rows(codes, n_rows, 0)
-        X, n_trees = rows[few].astype(np.float32), max(1, int(part * N_TREES))
+        X, n_trees, usual = rows[few].astype(np.float32), *(max(1, int(part * whole)) for whole in (N_TREES, ROUNDS))
         fit_trees(X, codes[few], None, 0, n_trees)
-        fit_boosting(X, codes[few], None, 0, *first_rounds(len(self._draft.classes_), n_trees))
+        fit_boosting(X, codes[few], None, 0, *first_rounds(len(self._draft.classes_), usual))
 
     def _cheap(self, train: Codes, where: str) -> dict[str, Any]:
         """Fit the members other than networks."""
@@ -194,27 +196,31 @@ class AutoJob(FitJob["AutoClassifier"]):
         return train[some_rows(self.codes[train], max(1000, MOST_NUMBERS // width), seed)]
 
     def _boost_on(self, boosters: list[Member], folds: list[tuple[Codes, Codes]]) -> None:
-        """Double the rounds of boosting, on all folds alike, while the out-of-fold log loss falls."""
-        loss = self._loss(self.answers[BOOSTING])
-        while 2 * self._rounds * (1 if len(self._draft.classes_) == 2 else len(self._draft.classes_)) <= _MOST_TREES:
-            found = np.empty_like(self.answers[BOOSTING])
-            for number, (train, held_out) in enumerate(folds):
-                tell(f"fold {number + 1} of {len(folds)}: {2 * self._rounds} rounds of boosting")
-                weights = None if self.weights is None else self.weights[train]
-                boosters[number] = boosted_on(
-                    boosters[number], self.rows[train], self.codes[train], weights, 2 * self._rounds
-                )
-                found[held_out] = self._answers(boosters[number], held_out)
-            before, loss = loss, self._loss(found)
+        """Double the rounds of boosting while the log loss of the first fold falls; then the others have as many."""
+        found, n_classes = self.answers[BOOSTING], len(self._draft.classes_)
+        held_out, first = folds[0][1], self._rounds
+        loss = self._loss(found[held_out], held_out)
+        while 2 * self._rounds * (1 if n_classes == 2 else n_classes) <= _MOST_TREES:
+            proba = self._boosted(boosters[0], folds[0], 2 * self._rounds, "the first fold")
+            before, loss = loss, self._loss(proba, held_out)
             if loss > (1 - _LEAST_GAIN) * before:
                 break
-            self._rounds, self.answers[BOOSTING] = 2 * self._rounds, found
+            self._rounds, found[held_out] = 2 * self._rounds, proba
+        for number, fold in enumerate(folds[1:] if self._rounds > first else (), start=2):
+            found[fold[1]] = self._boosted(boosters[number - 1], fold, self._rounds, f"fold {number} of {len(folds)}")
 
-    def _loss(self, proba: NDArray[np.float64]) -> float:
-        """Log loss of out-of-fold probabilities; by time, the first rows have none."""
-        rows, labels = self._tested, np.arange(len(self._draft.classes_))
+    def _boosted(self, booster: Member, fold: tuple[Codes, Codes], rounds: int, where: str) -> NDArray[np.float64]:
+        """Go on with boosting on a fold, and return what it answers on the held-out rows."""
+        tell(f"{where}: {rounds} rounds of boosting")
+        train, held_out = fold
+        weights = None if self.weights is None else self.weights[train]
+        return self._answers(boosted_on(booster, self.rows[train], self.codes[train], weights, rounds), held_out)
+
+    def _loss(self, proba: NDArray[np.float64], rows: Codes) -> float:
+        """Log loss of probabilities of some rows."""
+        labels = np.arange(len(self._draft.classes_))
         weights = None if self.weights is None else self.weights[rows]
-        return log_loss(self.codes[rows], proba[rows], labels=labels, sample_weight=weights)
+        return log_loss(self.codes[rows], proba, labels=labels, sample_weight=weights)
 
     def _answers(self, member: Member, rows: Codes) -> NDArray[np.float64]:
         draft = self._draft
@@ -261,19 +267,25 @@ class AutoJob(FitJob["AutoClassifier"]):
             members[kind.name] = merged(of_kind[self._used], inputs[self._used], len(draft.classes_))
         held_out = self._held_out_rows()
         held_out.warn(draft.classes_.tolist(), stacklevel=6)
-        pool = self._pool(np.stack([self.answers[name] for name in members]), held_out)
-        kept = np.flatnonzero(pool.weights >= _LEAST_WEIGHT)
-        kept = kept if len(kept) else np.array([0])
-        draft.members_ = {name: members[name] for name in np.array(list(members))[kept].tolist()}
-        draft.pool_ = replace(pool, weights=pool.weights[kept])
-        if not any(isinstance(member, FittedEnsemble) for member in draft.members_.values()):
+        draft.pool_, kept = self._pool_of_few(list(members), held_out)
+        draft.members_ = {name: members[name] for name in kept}
+        if not any(reads_codes(member, self.rows.shape[1]) for member in draft.members_.values()):
             draft.encoder_ = None
         out_of_fold = draft.pool_.proba(np.stack([self.answers[name][self._tested] for name in draft.members_]))
         weights = self._natural_weights()
         draft.held_out_ = HeldOutAnswers(held_out, out_of_fold, None if weights is None else weights[self._tested])
 
-    def _pool(self, probas: NDArray[np.float64], held_out: HeldOutRows) -> LogPool:
+    def _pool_of_few(self, names: list[str], held_out: HeldOutRows) -> tuple[LogPool, list[str]]:
+        """Fit the pool, again without members of little weight while there are some: each takes time to predict."""
+        pool = self._pool(names, held_out)
+        kept = [name for name, weight in zip(names, pool.weights, strict=True) if weight >= _LEAST_WEIGHT]
+        if not kept:  # the pool is the class priors, whatever the members answer
+            return replace(pool, weights=pool.weights[:1]), names[:1]
+        return (pool, names) if kept == names else self._pool_of_few(kept, held_out)
+
+    def _pool(self, names: list[str], held_out: HeldOutRows) -> LogPool:
         """Fit the pool on rows sampled by class, then correct its intercepts to the class priors of all rows."""
+        probas = np.stack([self.answers[name] for name in names])
         seen, _ = held_out.comparable()
         if not seen.any():
             seen[:] = True

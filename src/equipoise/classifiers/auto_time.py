@@ -87,8 +87,8 @@ def affordable(whole: Plan, clock: Clock, probe: Callable[[int, float], None]) -
 
 def _largest(whole: Plan, n_rows: int, fits: float) -> Plan:
     """Return the largest plan whose members can be fitted in the time of so many fits on a number of rows."""
-    for n_folds in (whole.n_folds, 3, 2):
-        plan = replace(whole, n_folds=min(n_folds, whole.n_folds))
+    for n_folds in (whole.n_folds, 2):
+        plan = replace(whole, n_folds=n_folds)
         allowed = n_rows * max(0.0, fits / (plan.n_folds + 1)) ** (1 / _GROWTH)  # once more, on all rows
         if allowed >= whole.n_rows:
             return plan
