@@ -5,6 +5,7 @@ the same rounds, all on one thread, whose CPU seconds are its own. A figure is t
 processes only ever add to it; ratios are to CatBoost, or to scikit-learn's boosting without it.
 """
 
+import math
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from equipoise import AutoClassifier
 from equipoise.classifiers.boosting import TITLES, BoostingClassifier
 
 _SIZES = {(1000, 50): 2.0, (20_000, 50): 15.0, (5000, 500): 20.0}  # rows, columns: CPU seconds of a fit, at most
+_CELLS = 50_000  # of a table that is fitted in every round; larger ones in fewer
 _PREDICTED = 10_000
 _FIT_AT_MOST, _PREDICTION_AT_MOST = 1.5, 5.0  # in CatBoost's
 _AUTO, _PEER, _REFERENCE = "auto", "scikit-learn's boosting", TITLES["catboost"]
@@ -47,7 +49,7 @@ def run(console: Console, n_threads: int, effort: Effort, name: str) -> None:
     result: dict[str, Any] = {"machine": machine(1)}
     with threads(1):
         for size in _SIZES:
-            times = _times(*size, effort.rounds)
+            times = _times(*size, max(1, effort.rounds * _CELLS // math.prod(size)))
             console.print(_table(size, times))
             result["{} x {}".format(*size)] = times
     console.print(f"{result['machine']}\nWritten: {save(name, result)}", highlight=False)

@@ -5,7 +5,7 @@ from equipoise.classifiers.auto_members import Kind
 from equipoise.classifiers.auto_time import FEWEST_STEPS
 from equipoise.training import Settings
 
-LEAST_STEPS, MOST_STEPS = 400, 1500
+LEAST_STEPS, MOST_STEPS = 600, 1500
 """Gradient steps of a network on few and on many rows."""
 
 _EPOCHS = 40
