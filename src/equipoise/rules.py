@@ -49,11 +49,15 @@ class Rule:
     positive: int | None = None
     capacity: int | float | None = None  # rows of a batch, or within (0, 1) their share
 
-    def decide(self, proba: Floats) -> NDArray[np.intp]:
-        """Class indices ``(n,)`` of the rows of a batch, with probabilities ``(n, K)``; the first class at a tie."""
+    def decide(self, proba: Floats, weights: Floats | None = None) -> NDArray[np.intp]:
+        """Class indices ``(n,)`` of the rows of a batch, with probabilities ``(n, K)``; the first class at a tie.
+
+        Where a row of a sample stands for several of its table, ``weights`` ``(n,)`` are their numbers: a capacity is
+        the same part of the table as it is of a batch of ``n`` rows.
+        """
         if self.positive is None:
             return self._merits(proba).argmax(axis=1)
-        return np.where(self.alarms(proba), np.intp(self.positive), self.without_alarms(proba))
+        return np.where(self.alarms(proba, weights), np.intp(self.positive), self.without_alarms(proba))
 
     def strange_batch(self, n_rows: int) -> str:
         """Say so where every row of a batch, or none, has an alarm because of its size; else empty."""
@@ -69,13 +73,18 @@ class Rule:
             return f"Every row gets an alarm: the batch, of {rows}, is no longer than the capacity of {most}."
         return ""
 
-    def alarms(self, proba: Floats) -> Flags:
+    def alarms(self, proba: Floats, weights: Floats | None = None) -> Flags:
         """Rows ``(n,)`` of a batch that have an alarm: the most urgent ones; equally urgent ones in their order."""
         if self.positive is None or self.capacity is None:
             raise ValueError("A rule without a capacity has no alarms.")
         urgency = self.urgency(proba)
-        chosen = np.zeros(len(urgency), dtype=bool)
-        chosen[np.argsort(-urgency, kind="stable")[: most_alarms(self.capacity, len(urgency))]] = True
+        n = len(urgency)
+        most, order = most_alarms(self.capacity, n), np.argsort(-urgency, kind="stable")
+        if weights is not None:
+            reached = np.cumsum(weights[order])
+            most = int(np.searchsorted(reached, reached[-1] * most / n * (1 + 1e-9), side="right")) if n else 0
+        chosen = np.zeros(n, dtype=bool)
+        chosen[order[:most]] = True
         return chosen & (urgency > -np.inf)
 
     def urgency(self, proba: Floats) -> Floats:

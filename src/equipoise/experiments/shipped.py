@@ -95,7 +95,8 @@ def held_out(comparison: Comparison, recipe: str) -> Iterator[tuple[HeldOutFold,
     """
     terms = comparison.by_terms.read[recipe] if comparison.aim.decides else InTerms.of(comparison, recipe)
     if comparison.aim.decides:
-        yield from ((fold, rule.decide(fold.proba)) for fold, rule in zip(terms.folds, terms.rules, strict=True))
+        for fold, rule in zip(terms.folds, terms.rules, strict=True):
+            yield fold, rule.decide(fold.proba, fold.weights)
         return
     readings, metric = comparison.readings, METRICS[comparison.metric]
     cells = {(cell.repeat, cell.fold): cell for cell in readings.cells if cell.arm == recipe}

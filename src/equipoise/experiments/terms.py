@@ -190,7 +190,7 @@ class InTerms:
         """
         tables = {}
         for fold, rule in zip(self.folds, self.rules):
-            decided = rule.decide(fold.proba)
+            decided = rule.decide(fold.proba, fold.weights)
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
         return pd.DataFrame.from_dict(tables, orient="index")

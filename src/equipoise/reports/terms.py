@@ -171,7 +171,7 @@ def rows_to_review(comparison: Comparison, ids: pd.DataFrame | None) -> pd.DataF
     first = np.argsort(-fold.proba[:, read.positive], kind="stable")[:SHOWN_ROWS]
     numbers = fold.rows[first]
     named = pd.DataFrame({"row": numbers + 1}) if ids is None else ids.iloc[numbers].reset_index(drop=True)
-    decided = read.rules[0].decide(fold.proba)[first]
+    decided = read.rules[0].decide(fold.proba, fold.weights)[first]
     return named.assign(
         probability=[f"{value:.3g}" for value in fold.proba[first, read.positive]],
         decided=[comparison.classes[code] for code in decided],
