@@ -3,6 +3,7 @@
 A classifier of anyone's takes part by a method `describe`; nothing else has to know it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +89,7 @@ def python_lines(
     frame = read_table("new.csv", as_text=True, delimiter=';')
     probabilities = model.predict_proba(frame[list(model.feature_names_in_)])
     """
-    load = ["", f'model = load("{model}"{", trusted=True" if trusted else ""})']
+    load = ["", f"model = load({json.dumps(model, ensure_ascii=False)}{', trusted=True' if trusted else ''})"]
     if images:
         read = ['paths = sorted(Path("new").rglob("*.png"))  # or arrays of bytes (height, width, 3)']
         lines = [*read, "probabilities = model.predict_proba(paths)"]

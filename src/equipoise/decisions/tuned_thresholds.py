@@ -24,7 +24,8 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
 
     The decision is argmax of log p_k + b_k or, with costs C, that of the least expected cost, argmin over d of the sum
     of p_k e^b_k C[k, d]. The offsets b_k are those that are best on the training rows, each predicted by a classifier
-    that was fitted without it; then the classifier is fitted on all rows. With costs they are 0 where none is better.
+    that was fitted without it; then the classifier is fitted on all rows. With costs they are 0 where none saves more
+    than noise.
 
     Parameters
     ----------

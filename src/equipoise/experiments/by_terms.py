@@ -10,6 +10,7 @@ from equipoise.decisions import Aim
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
+from equipoise.rules import most_alarms
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -97,8 +98,16 @@ class ByTerms:
         return self._comparison.interval_of(gap if self.greater_is_better else -gap)
 
     @property
+    def no_alarm(self) -> bool:
+        """Whether the capacity is less than one row of every test fold."""
+        capacity, folds = self._comparison.aim.capacity, self.read[self.best].folds
+        return capacity is not None and not any(most_alarms(capacity, len(fold.codes)) for fold in folds)
+
+    @property
     def room(self) -> float:
-        """By how much a perfect decision would be better than the guess; 0 where the capacity holds every row."""
+        """By how much a perfect decision would be better than the guess; 0 where the capacity is all or none."""
+        if self.no_alarm:
+            return 0.0
         found, guess = self.read[self.best].by_fold.loc[self.table.index], self.blind[self.guess]
         if self.goal == "cost":
             return float((guess - found["lowest cost"]).mean())

@@ -16,6 +16,7 @@ from equipoise.experiments.arms import weighted_priors
 from equipoise.experiments.outcome import PER, most_probable
 from equipoise.experiments.possible import possible
 from equipoise.experiments.priors import learned_priors
+from equipoise.experiments.sample_size import as_equal_rows, wilson
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
 from equipoise.rules import Rule, most_alarms
@@ -197,7 +198,7 @@ class InTerms:
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of `by_fold` with intervals over folds."""
-        return self._intervals(self.by_fold)
+        return self._of_decisions(self.by_fold)
 
     def blind(self) -> dict[str, dict[str, Interval]]:
         """Return the outcomes of `blind_by_fold` with intervals over folds."""
@@ -247,7 +248,7 @@ class InTerms:
             alarm = most_probable(fold.proba[:, self.positive], fold.weights, alarms / PER)
             costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(alarm), np.nan)
             tables.append(self._outcomes(fold, alarm, costs))
-        return self._intervals(pd.DataFrame(tables))
+        return self._of_decisions(pd.DataFrame(tables))
 
     def _alarm_costs(self, fold: HeldOutFold, alarm: Floats) -> Floats:
         p, n = self.positive, 1 - self.positive
@@ -282,6 +283,44 @@ class InTerms:
         limits = possible(frame, alarms, PER) | {"cost": (least, most)}
         found = {name: _over_folds(frame[name], share, limits[name]) for name in OUTCOMES if name != "alarms"}
         return {"alarms": alarms} | found
+
+    def _of_decisions(self, frame: pd.DataFrame) -> dict[str, Interval]:
+        found = self._intervals(frame)
+        return found | self._at_ends(found, float((frame["caught"] + frame["missed"]).mean()))
+
+    def _at_ends(self, found: dict[str, Interval], positives: float) -> dict[str, Interval]:
+        """Intervals of what no fold is better, or worse, at: folds that agree tell no spread.
+
+        Shares of 0 or 1 have Wilson's interval of the rows of one repeat, counts and other shares the one that follows.
+        """
+        repeat = self.folds[0].repeat
+        n = as_equal_rows(np.concatenate([fold.weights for fold in self.folds if fold.repeat == repeat])) / PER
+        alarms, shares = found["alarms"].mean, {}
+        for name, counted in (("recall", positives), ("precision", alarms)):
+            if _at_end(found[name]) and np.isclose(found[name].mean, round(found[name].mean)):
+                shares[name] = np.clip(wilson(round(found[name].mean), n * counted), 0, 1)
+        if not shares:
+            return {}
+        recall = shares["recall"] if "recall" in shares else shares["precision"] * alarms / positives
+        precision = shares["precision"] if "precision" in shares else recall * positives / alarms
+        ends = {
+            "caught": positives * recall,
+            "false": alarms * (1 - precision[::-1]),
+            "missed": positives * (1 - recall[::-1]),
+            "recall": recall,
+            "precision": precision,
+            "lift": PER / positives * precision,
+        }
+        return {
+            name: Interval(each.mean, min(each.mean, float(ends[name][0])), max(each.mean, float(ends[name][1])))
+            for name, each in found.items()
+            if name in ends and _at_end(each)
+        }
+
+
+def _at_end(interval: Interval) -> bool:
+    """Whether the mean is an end of its interval."""
+    return any(np.isclose(interval.mean, end) for end in interval[1:])
 
 
 def _over_folds(column: pd.Series, test_share: float, limits: tuple[float | Floats, float | Floats]) -> Interval:

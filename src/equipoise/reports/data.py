@@ -82,7 +82,7 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
     board = comparison.leaderboard.head(_ROWS).to_dict("records")
     lines = [
         f"<!-- equipoise {comparison.versions['equipoise']} -->",
-        f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.readings))))}",
+        f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.more, said.readings))))}",
         "",
         f"| recipe | {metric.title} at its best | 95% interval | {at_best.own(comparison)} | seconds a fit "
         "| per 10,000 |",

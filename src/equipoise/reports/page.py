@@ -1,5 +1,6 @@
 """The report of a comparison: one HTML page that needs no network, no script and no other file."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -76,8 +77,9 @@ def write_report(
     context = _context(comparison, command, reviewed, pictures, groups or {}, show_values)
     trusted = bool(context["results"] and context["results"]["trusted"])
     images = comparison.protocol.images
-    code = "\n".join(python_lines("model", "new.csv", reading, trusted=trusted, images=images))
-    replace_file(path, render(context | {"code": code}))
+    model = (path.parent / "model").as_posix()
+    code = "\n".join(python_lines(model, "new.csv", reading, trusted=trusted, images=images))
+    replace_file(path, render(context | {"model": shlex.quote(model), "code": code}))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:

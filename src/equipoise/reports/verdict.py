@@ -22,11 +22,15 @@ _TOO_FEW_FOLDS = "There are too few folds to judge any difference."
 
 @dataclass(frozen=True)
 class Verdict:
-    """Sentences in reading order; only the first two are never empty. Commands stand between backticks."""
+    """Sentences; only the first two are never empty. Code stands between backticks.
+
+    The best and the advice are the verdict proper, of five sentences at most where no recipe is cut.
+    """
 
     tried: str
     best: str
     advice: str
+    more: str  # scores of the recommended recipe; with terms, the best by the metric
     readings: str
     use: str
 
@@ -36,10 +40,13 @@ def verdict(comparison: Comparison) -> Verdict:
     tried = _tried(comparison)
     if comparison.obstacle:
         return Verdict(
-            tried, f"No winner is crowned. {comparison.obstacle}", "", "", "" if comparison.complete else _GO_ON
+            tried, f"No winner is crowned. {comparison.obstacle}", "", "", "", "" if comparison.complete else _GO_ON
         )
-    best, advice = (_best_by_terms, _advice_by_terms) if comparison.aim.decides else (_best, _advice)
-    return Verdict(tried, best(comparison), advice(comparison), _readings(comparison), _use(comparison))
+    by_terms = _best_by_terms, _advice_by_terms, _more_by_terms
+    best, advice, more = by_terms if comparison.aim.decides else (_best, _advice, _more)
+    return Verdict(
+        tried, best(comparison), advice(comparison), more(comparison), _readings(comparison), _use(comparison)
+    )
 
 
 def _tried(comparison: Comparison) -> str:
@@ -104,9 +111,14 @@ def _advice(comparison: Comparison) -> str:
         return ""
     if comparison.leaderboard["difference_low"].isna().all():
         return _TOO_FEW_FOLDS
-    near, best, winner = comparison.near_best, comparison.best, comparison.winner
-    said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
-    return said if winner == best else f"{said} {_price(comparison, winner)}"
+    near, best = comparison.near_best, comparison.best
+    return f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
+
+
+def _more(comparison: Comparison) -> str:
+    """Tell what the recommended recipe scores where it is not the best."""
+    unknown = _all_equal(comparison) or comparison.leaderboard["difference_low"].isna().all()
+    return "" if unknown or comparison.winner == comparison.best else _price(comparison, comparison.winner)
 
 
 def _near(comparison: Comparison, near: list[str], best: str) -> str:
@@ -153,7 +165,13 @@ def _best_by_terms(comparison: Comparison) -> str:
     most = alone if len(found.read) == 1 else _MOST[found.goal]
     told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
     doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
-    if not found.room:
+    if found.no_alarm:
+        rows = count(round(InTerms.of(comparison).batch))
+        doubt = (
+            f" The capacity gives no alarm in any test fold, of about {rows} rows, so it cannot rank recipes here: "
+            "give it in rows, such as `--capacity 1`, or a larger share."
+        )
+    elif not found.room:
         doubt = (
             " The capacity holds every row of a test fold, so it cannot rank recipes here: give it as a share of the "
             "rows of your batches, such as `--capacity 2%`."
@@ -204,14 +222,22 @@ def _of_batch(comparison: Comparison) -> str:
 
 
 def _advice_by_terms(comparison: Comparison) -> str:
-    """Recommend a quick recipe of those that do not differ significantly by the terms; tell the best by the metric."""
-    found, winner = comparison.by_terms, comparison.winner
-    said = "" if len(found.read) == 1 else _TOO_FEW_FOLDS
-    if said and len(found.table) > 1:
-        near, best = found.near_best, found.best
-        said = f"{_near(comparison, near, best)}. {_recommended(comparison, near, best)}"
-        said += "" if winner == best else f" Its {_by_goal(comparison, winner)}."
-    return f"{said} Your terms aside, {_best(comparison)}".strip()
+    """Recommend a quick recipe of those that do not differ significantly by the terms."""
+    found = comparison.by_terms
+    if len(found.read) == 1:
+        return ""
+    if len(found.table) < 2:
+        return _TOO_FEW_FOLDS
+    return f"{_near(comparison, found.near_best, found.best)}. {_recommended(comparison, found.near_best, found.best)}"
+
+
+def _more_by_terms(comparison: Comparison) -> str:
+    """Tell what the recommended recipe yields where it is not the best, and the best by the metric."""
+    winner = comparison.winner
+    said = ""
+    if winner != comparison.by_terms.best:
+        said = f"Of {called(winner)}, {_by_goal(comparison, winner)}. "
+    return f"{said}Your terms aside, {_best(comparison)}"
 
 
 def _times(comparison: Comparison, recipe: str) -> str:
@@ -226,7 +252,7 @@ def _price(comparison: Comparison, recipe: str) -> str:
     score = number(_mean(comparison, recipe, comparison.chosen))
     way, at_best = "lower" if metric.greater_is_better else "higher", " at its best" if at_its_best(comparison) else ""
     said = (
-        f"Its {metric.title}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
+        f"The {metric.title} of {called(recipe)}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
         f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
         f"{_own(comparison, recipe)}.{cuts(comparison, recipe)}"
     )
@@ -274,12 +300,11 @@ def _use(comparison: Comparison) -> str:
     if comparison.not_saved:
         return f"The model was not saved: {comparison.not_saved}"
     winner = comparison.winner
-    how = f"deciding by your terms ({comparison.aim})" if comparison.aim.decides else read_as(comparison, winner)
+    how = "deciding by your terms" if comparison.aim.decides else read_as(comparison, winner)
     name = f"{called(winner)} ({recipes.describe(winner)}){f' {how}' if how else ''}"
-    trust = " --trust" if recipes.is_native(winner) else ""
     model = (
-        f"Next step: `model/` beside this page is {name}, trained on all rows; "
-        f"`equipoise predict model/ new.csv --out scored.csv{trust}` predicts classes and probabilities of new rows."
+        f"Next step: `model/` beside this page is {name}, trained on all rows; the command that predicts new rows with "
+        "it is at the end of this page."
     )
     model = " ".join([model, *comparison.refitted])
     if len(comparison.recipes) > 1 and not comparison.aim.decides and _all_equal(comparison):

@@ -25,8 +25,9 @@ def class_sizes(sample: Sample) -> Iterator[Finding]:
     precision, least, most = precision_by_chance(rarest, len(sample.codes) - rarest)
     evidence = (
         f"The rarest class, {sample.labels[counts.argmin()]!r}, has {counted(rarest, 'row')}. If a model finds "
-        f"{found / rarest:.0%} of them, the 95% interval of its recall is {low:.0%} to {high:.0%}; an average "
-        f"precision of {precision:.2f} in the mean varies from {least:.2f} to {most:.2f} by chance."
+        f"{found / rarest:.0%} of them, the 95% interval of its recall is {low:.0%} to {high:.0%}. No model was fitted "
+        f"for this: by calculation, one whose average precision is {precision:.2f} on average over such tables has "
+        f"{least:.2f} to {most:.2f} on 95% of them."
     )
     if rarest < _TOO_FEW:
         yield Finding("serious", "few rows", (), evidence, "No comparison can tell methods apart; collect more rows.")

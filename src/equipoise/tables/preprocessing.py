@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise.containers import check_labelled
 from equipoise.sklearn_private import check_sample_weight
-from equipoise.tables.columns import KINDS, Kind, NumericColumn, TextColumn, read_column
+from equipoise.tables.columns import KINDS, MISSING_LEVEL, Kind, NumericColumn, TextColumn, read_column
 from equipoise.tables.dates import PERIODS, periods, turns
 from equipoise.tables.formats import Style
 from equipoise.tables.frames import as_frame, input_names
@@ -338,9 +338,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         rows: Any = self.summary().drop(columns="distinct").rename(columns={"column": "name"}).to_dict("records")
         names = self.layout_.get("category", [])
         levels = dict(zip(names, self.parts_["category"].categories_, strict=True)) if names else {}
-        return [
-            row | ({"categories": list(map(str, levels[row["name"]]))} if row["name"] in levels else {}) for row in rows
-        ]
+        known = {name: [str(level) for level in of if level != MISSING_LEVEL] for name, of in levels.items()}
+        return [row | ({"categories": known[row["name"]]} if row["name"] in known else {}) for row in rows]
 
     def unseen_levels(self, X: Any) -> dict[str, Counter[str]]:
         """Count the cells of category columns whose level no row fitted on has.
