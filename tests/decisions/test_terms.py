@@ -76,7 +76,7 @@ def test_costs_by_label_are_those_by_outcome():
     miss=st.integers(1, 50),
     seed=st.integers(0, 99),
 )
-def test_no_threshold_costs_less_than_the_chosen_one(proba, miss, seed):
+def test_no_threshold_costs_less_than_one_moved_from_that_of_the_costs(proba, miss, seed):
     p = np.array(proba)
     codes = np.random.default_rng(seed).integers(0, 2, len(p))
     codes[:2] = 0, 1
@@ -88,7 +88,9 @@ def test_no_threshold_costs_less_than_the_chosen_one(proba, miss, seed):
     rule = aim.rule(codes, np.column_stack([1 - p, p]))
     chosen = p > rule.cut(1)
     np.testing.assert_array_equal(chosen, rule.decide(np.column_stack([1 - p, p])))
-    assert cost(chosen) == min(cost(p > cut) for cut in [-1, *p])
+    of_costs = p > 1 / (1 + miss)
+    if (chosen != of_costs).any():  # else a threshold that costs less saves no more than noise, see test_least_cost.py
+        assert cost(chosen) == min(cost(p > cut) for cut in [-1, *p]) < cost(of_costs)
 
 
 @pytest.mark.parametrize("miss", [2, 20])

@@ -302,7 +302,8 @@ class InTerms:
         if not shares:
             return {}
         recall = shares["recall"] if "recall" in shares else shares["precision"] * alarms / positives
-        precision = shares["precision"] if "precision" in shares else recall * positives / alarms
+        of_recall = recall * positives / alarms if alarms else np.zeros(2)
+        precision = shares.get("precision", of_recall)
         ends = {
             "caught": positives * recall,
             "false": alarms * (1 - precision[::-1]),
