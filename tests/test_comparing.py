@@ -43,7 +43,7 @@ def test_it_shows_itself(found):
     assert "best first by G-mean" in first
     assert "at its best  own decision" in columns and "G-mean" not in columns
     for shown in (said, page):
-        assert "has the highest G-mean" in shown and "Recommended: " in shown
+        assert "By your terms, " in shown and "has the fewest false alarms" in shown and "Recommended: " in shown
 
 
 def test_it_is_saved_whole(found, frame, tmp_path):

@@ -113,7 +113,8 @@ def test_the_first_paragraph_is_the_verdict(stored, report):
     plain = [unescape(re.sub(r"<[^>]+>", "", each)) for each in re.findall(r"<p.*?>(.*?)</p>", box[0], re.S)]
     said = verdict(comparison)
     one = "One data set gives an interval, not a ranking of the methods."
-    expected = [f"{said.best} {said.advice}", said.use.replace("`", ""), f"{said.tried} {one}"]
+    more = f"{said.more} {said.readings}".strip()
+    expected = [f"{said.best} {said.advice}", more, said.use.replace("`", ""), f"{said.tried} {one}"]
     assert [" ".join(each.split()) for each in plain] == expected
     assert 2 <= len(re.findall(r"[.:](?= [A-Z]|$)", expected[0])) <= 5
     assert "<code>model/</code>" in box[2]
