@@ -245,3 +245,17 @@ def test_a_server_that_was_killed_begins_anew():
         time.sleep(0.05)
     [second] = {*outcomes(parent, [()] * 2)}
     assert second not in (first, os.getpid())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forks on Linux alone")
+def test_ctrl_c_does_not_reach_a_server_that_still_loads():
+    """Its mask is that of the process as it begins, whatever else Python begins with it."""
+    code = """
+from pathlib import Path
+from equipoise import forking
+forking.begin("torch")
+status = Path(f"/proc/{forking._workers().server._forkserver_pid}/status").read_text()
+masks = dict(line.split(":\\t") for line in status.splitlines() if line.startswith("Sig"))
+print(int(masks["SigBlk"], 16) >> 1 & 1)  # of SIGINT, the second signal
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from multiprocessing import resource_tracker
 from typing import Any
 
 OF_COMPARISONS = ("equipoise.experiments", "torch.fx.experimental.symbolic_shapes")
@@ -45,6 +46,8 @@ def begin(*modules: str) -> None:
         workers.server.set_forkserver_preload([*modules])
         atexit.unregister(_end)
         atexit.register(_end)
+    with suppress(OSError):
+        resource_tracker.ensure_running()  # the server would start it, which unblocks Ctrl-C
     before, mask = dict(os.environ), signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # also while it loads
     os.environ.update(dict.fromkeys(workers.THREADS, "1"))  # a fork would have libraries, but not their threads
     try:
