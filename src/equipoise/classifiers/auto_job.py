@@ -237,7 +237,7 @@ class AutoJob(FitJob["AutoClassifier"]):
         draft = self._draft
         self._scales = {kind.name: [scales(each, kind, draft.encoder_) for each in relevance] for kind in draft.kinds}
         tasks = []
-        for number, (train, _) in enumerate(folds):
+        for number, (train, _) in enumerate(folds if plan.steps else ()):
             few = self._few(train, self._seed())
             weights = None if self.weights is None else self.weights[few] / self.weights[few].mean()
             coded = draft.coded(self.rows[few])
