@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
+_SURE = 1.5  # times the seconds that would do, in advice: other work on the machine may slow the next run down
+
 
 class Deadline:
     """A time limit that begins when it is made.
@@ -14,7 +16,7 @@ class Deadline:
     >>> deadline.spent, deadline.left, str(deadline)
     (45.0, 15.0, '60 seconds')
     >>> deadline.part(0.2).limit, deadline.remedy(131.0)
-    (3.0, 'Raise budget, to 140 seconds for instance.')
+    (3.0, 'Raise budget, to 200 seconds for instance.')
     """
 
     def __init__(
@@ -43,8 +45,8 @@ class Deadline:
         return Deadline(share * max(0.0, self.left), self.clock, in_minutes=self.in_minutes)
 
     def remedy(self, needed: float = 0.0) -> str:
-        """Say how far to raise it where so many seconds are needed, and twice as far at least."""
-        enough = max(needed, 2 * self.limit)
+        """Say how far to raise it where so many seconds are needed at the pace of now, and twice as far at least."""
+        enough = max(_SURE * needed, 2 * self.limit)
         if not self.in_minutes:
             return f"Raise budget, to {_rounded_up(enough)} seconds for instance."
         return f"Raise --budget, to {_rounded_up(enough / 60)} for instance."

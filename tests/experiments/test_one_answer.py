@@ -28,6 +28,7 @@ def test_only_a_model_of_one_answer_is_named(counts):
         assert one_answer(constant, data).startswith(
             f"The model answers “{label}” for {asked} of {asked} training rows"
         )
+        assert "hardly tells them apart" in one_answer(constant, data)
 
 
 def test_a_shipped_model_of_one_answer_is_told_in_the_verdict_and_the_card(tmp_path, monkeypatch):
@@ -48,4 +49,4 @@ def test_a_shipped_model_of_one_answer_is_told_in_the_verdict_and_the_card(tmp_p
         model = refit(found, data)
     assert set(model.predict(data.X)) == {"a"}
     for told in (verdict(found).use, *for_card(found)["cuts"][-1:]):
-        assert "do not use its decisions" in told
+        assert "tell the others apart (ROC AUC 1.00 on these rows). So do not use its decisions: rank rows" in told

@@ -21,7 +21,6 @@ _BLOCKS = 4  # that are read to see how long it takes
 _EVERY = 10  # rows of them, of which one becomes cells
 _WARM, _TRIED = 500, 10_000  # rows that are made numbers, to see how long it takes
 _FEWEST = 2_000  # rows of a sample
-_SURE = 1.3  # times the time limit that would do, in advice
 
 
 def rows_in_time(
@@ -42,10 +41,9 @@ def rows_in_time(
         return _FEWEST
     reading = _PASSES * n_rows * pace
     if reading > _READ * deadline.left:
-        needed = _SURE * (deadline.spent + reading / _READ)
         raise ValueError(
             f"Reading about {count(round(n_rows))} rows of {table.name} takes about {seconds(reading)} at the pace of "
-            f"this machine now, too long within {deadline}. {deadline.remedy(needed)}"
+            f"this machine now, too long within {deadline}. {deadline.remedy(deadline.spent + reading / _READ)}"
         )
     a_row = _seconds_a_row(table.typed(first), preprocessor, clock)
     return max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))

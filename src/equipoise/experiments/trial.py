@@ -24,7 +24,7 @@ _OF_FIT = 0.7  # of the time left, for all
 _MANY = 20_000  # rows, from which on the time of making them numbers matters
 _FURTHER_PASSES = 3  # over the rows: to describe them, for the model, and in the report
 _SHARE_OF_FEWER = 0.25  # of their gradient steps that networks make on a sample that is drawn for want of time
-_SURE = 1.1  # times the least share of steps, on all rows, and the time limit in advice
+_SURE = 1.1  # times the least share of steps, on all rows
 _SMALLER = 0.8  # times the rows, until they fit
 
 
@@ -89,7 +89,7 @@ def rows_to_fit(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadli
         if most <= FEWEST_ROWS:
             raise TimeoutError(
                 f"Even on a sample of {count(most)} rows {called(recipe)} needs more than is left. "
-                f"{deadline.remedy(deadline.spent + _SURE * needed)}"
+                f"{deadline.remedy(deadline.spent + needed)}"
             )
         most = max(FEWEST_ROWS, int(_SMALLER * most))
 
