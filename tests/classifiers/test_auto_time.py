@@ -46,9 +46,14 @@ def a_second_a_fit(monkeypatch):
     return probe
 
 
+def fits(n_folds):
+    """Fits on all rows that take as long as those of the folds and the one on all rows."""
+    return 1 + n_folds * (1 - 1 / n_folds) ** 0.8
+
+
 def seconds_for(n_rows, n_folds):
     """Networks have a part of the time where no rows are given up."""
-    return (n_folds + 1) * (n_rows / 500) ** 0.8 / (0.6 if n_rows == WHOLE.n_rows else 0.85) + 1e-6
+    return fits(n_folds) * (n_rows / 500) ** 0.8 / (0.6 if n_rows == WHOLE.n_rows else 0.85) + 1e-6
 
 
 def test_without_a_limit_the_plan_is_whole_and_nothing_is_tried():
@@ -72,8 +77,8 @@ def test_more_rows_are_tried_where_a_few_tell_too_much(monkeypatch):
     def probe(n_rows, part):
         now[0] += part * (fixed + n_rows / 10_000)
 
-    assert affordable(WHOLE, Stopped(6 * 1.0 / 0.6 * 1.01), probe) == WHOLE
-    in_time = 3 * 0.7 / 0.85  # for a fit on 5,000 rows
+    assert affordable(WHOLE, Stopped(fits(WHOLE.n_folds) / 0.6 * 1.01), probe) == WHOLE
+    in_time = fits(2) * 0.7 / 0.85  # for a fit on 5,000 rows
     assert affordable(WHOLE, Stopped(in_time + 1e-6), probe).n_rows == pytest.approx(5000, abs=1)
     assert affordable(WHOLE, Stopped(1.0), probe).n_rows < 2000
 

@@ -114,7 +114,8 @@ def _largest(whole: Plan, pace: _Pace, clock: Clock) -> Plan:
     """Return the largest plan whose members other than networks can be fitted at a pace."""
 
     def allowed(plan: Plan, share: float) -> float:
-        return pace.rows_in(share * clock.left() / (plan.n_folds + 1))  # once more, on all rows
+        of_folds = plan.n_folds * (1 - 1 / plan.n_folds) ** _GROWTH  # each without its held-out rows
+        return pace.rows_in(share * clock.left() / (of_folds + 1))  # and once more, on all rows
 
     for n_folds in (whole.n_folds, 2):
         plan = replace(whole, n_folds=n_folds)
