@@ -91,6 +91,8 @@ def test_costs_beside_a_capacity_keep_to_it(opened, tmp_path):
     for miss in (260, 400):  # 4 and 100
         move(driver, "miss", miss)
         assert 40 < fact(driver, "alarms") <= 50 and text(driver, "above") == ""
+    last = driver.find_elements("css selector", "#recipes tbody tr")[-1].text
+    assert last.startswith("never an alarm")  # an alarm for every row is more than the capacity
     assert text(driver, "command").endswith('--out demo --cost "miss=100,alarm=1" --capacity 5%')
     codes, proba, _ = InTerms(comparison).joined()
     first = proba[:, 1] >= np.sort(proba[:, 1])[-len(codes) // 20]

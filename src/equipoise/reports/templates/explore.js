@@ -135,7 +135,8 @@ function show() {
   };
   byId("recipes").tBodies[0].replaceChildren(
     ...data.recipes.map((other, i) => line(other.name, outcome(other), i === state.recipe)),
-    line("never an alarm", outcomeAt(recipe, 0)), line("an alarm for every row", outcomeAt(recipe, recipe.thresholds.length - 1)));
+    line("never an alarm", outcomeAt(recipe, 0)),
+    ...(data.limit === null ? [line("an alarm for every row", outcomeAt(recipe, recipe.thresholds.length - 1))] : []));
   const [text, note] = command(found);
   byId("command").textContent = text ?? "";
   byId("command-note").textContent = note;
