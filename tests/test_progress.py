@@ -69,12 +69,23 @@ def test_the_stage_of_work_of_no_known_size_is_told(lines):
     shown, clock, written = lines
     shown.advance("fitting", 0, 0)
     clock.now = 30.0
-    shown.tell("fitting", "fold 2 of 3: boosting")
+    shown.tell("fitting", "fold 2 of 3: boosting", 0.0)
     shown.write()
     assert written() == [
         "00:00 Fitting, limit in 10 min 0 s",
         "00:30 Fitting, fold 2 of 3: boosting, limit in 9 min 30 s",
     ]
+
+
+def test_a_stage_that_knows_its_share_tells_about_how_much_time_is_left(lines):
+    shown, clock, written = lines
+    shown.advance("fitting", 0, 0)
+    said = []
+    for clock.now in (30.0, 40.0, 130.0):
+        shown.tell("fitting", "all rows", 0.25)
+        shown.write()
+        said.append(written()[-1].split(", ")[2])
+    assert said == ["about 1 min 30 s left", "about 1 min 20 s left", "little left"]
 
 
 def test_bars_fit_80_columns_and_stages_pass():

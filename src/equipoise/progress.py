@@ -19,6 +19,9 @@ OnProgress = Callable[[str, int, int], None]
 OnSteps = Callable[[int, int], None]
 """Called with the number of steps done and in all."""
 
+OnStage = Callable[[str, float], None]
+"""Called with what is being done, and about which share of the work is done before it; 0 where that is not known."""
+
 _TITLES = {
     "reading": "Reading, checking",
     "planning": "Timing recipes",
@@ -65,9 +68,9 @@ class ProgressBars:
         """Show how much of a kind of work is done; without numbers, that it is being done."""
         self._shown.advance(kind, done, total)
 
-    def tell(self, kind: str, stage: str) -> None:
-        """Show the stage of a kind of work whose size is not known."""
-        self._shown.tell(kind, stage)
+    def tell(self, kind: str, stage: str, share: float = 0.0) -> None:
+        """Show the stage of a kind of work, and the time left where the share that is done is known about."""
+        self._shown.tell(kind, stage, share)
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
@@ -111,9 +114,10 @@ class _Bars:
         else:
             self._passing = kind
 
-    def tell(self, kind: str, stage: str) -> None:
+    def tell(self, kind: str, stage: str, share: float) -> None:
         self.advance(kind, 0, 0)
-        self._started().update(self._tasks[kind], count=stage)
+        total = 1.0 if share else None
+        self._started().update(self._tasks[kind], count=stage, completed=share or None, total=total)
 
     def stop(self) -> None:
         if self._progress is not None:  # otherwise it would print an empty line
@@ -132,7 +136,7 @@ class _Lines:
         self._first = clock() - (0.0 if deadline is None else deadline.spent)
         self._now: tuple[str, int, int] | None = None
         self._begun: dict[str, float] = {}
-        self._stages: dict[str, str] = {}
+        self._stages: dict[str, tuple[str, float]] = {}
         self._moved = clock()
         self._stopped = Event()
         self._thread: Thread | None = None
@@ -148,9 +152,11 @@ class _Lines:
             self._thread = Thread(target=self._every, daemon=True)
             self._thread.start()
 
-    def tell(self, kind: str, stage: str) -> None:
+    def tell(self, kind: str, stage: str, share: float) -> None:
         self.advance(kind, 0, 0)
-        self._stages[kind] = stage
+        if self._stages.get(kind) != (stage, share):
+            self._moved = self._clock()
+        self._stages[kind] = stage, share
 
     def _every(self) -> None:
         while not self._stopped.wait(_EVERY):
@@ -167,13 +173,16 @@ class _Lines:
     def _line(self, kind: str, done: int, total: int) -> str:
         now = self._clock()
         parts = [f"{_minutes(now - self._first)} {_TITLES[kind]}"]
+        took, stands = now - self._begun[kind], now - self._moved
         if kind in self._stages:
-            parts.append(self._stages[kind])
+            stage, share = self._stages[kind]
+            parts.append(stage)
+            if share and took > _TELLS:
+                left = (took - stands) * (1 - share) / share - stands
+                parts.append(f"about {length(left)} left" if left > 0 else "little left")
         if total:
             parts.append(f"{done:,} of {total:,}")
-        took = now - self._begun[kind]
         if 0 < done < total and took > _TELLS:
-            stands = now - self._moved
             stalled = stands > _STALLED * (took - stands) / done
             spent = took if stalled else took - stands
             left = spent * (total - done) / done - (0.0 if stalled else stands)

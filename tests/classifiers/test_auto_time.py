@@ -150,11 +150,13 @@ def test_the_warning_names_what_differs_only():
 def test_the_stages_of_a_fit_are_told(problem, monkeypatch):
     X, y = problem()
     told = []
-    monkeypatch.setattr(Tally, "tell", lambda tally, stage: told.append(stage))
+    monkeypatch.setattr(Tally, "tell", lambda tally, stage, share: told.append((stage, share)))
     with tallies(1, lambda made: None) as (tally,), counted_by(tally):
         AutoClassifier(max_steps=5, random_state=0).fit(X, y)
-    assert told[:2] == [f"fold {number} of 3: trees, boosting, line" for number in (1, 2)]
-    assert "all rows: trees, boosting, line" in told and told[-1] == "networks: 30 of 30 steps"
+    stages, shares = zip(*told, strict=True)
+    assert list(stages[:2]) == [f"fold {number} of 3: trees, boosting, line" for number in (1, 2)]
+    assert "all rows: trees, boosting, line" in stages and stages[-1] == "networks: 30 of 30 steps"
+    assert list(shares) == sorted(shares) and shares[0] == 0 and shares[-1] == 1
 
 
 @pytest.mark.usefixtures("few_trees")

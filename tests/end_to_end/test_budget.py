@@ -81,6 +81,16 @@ def test_fit_has_a_time_limit_too(here, fraud_csv, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_how_columns_are_read_is_told_once(here, tmp_path):
+    """Also by a fit that has a process of its own."""
+    days = pd.date_range("2024-01-01", periods=300).strftime("%d/%m/%Y")
+    table = pd.DataFrame({"day": days, "size": range(300), "rare": [i % 10 == 0 for i in range(300)]})
+    table.to_csv(tmp_path / "days.csv", index=False)
+    command = "fit", tmp_path / "days.csv", "--target", "rare", "--recipe", "logistic", "--budget", "3"
+    said = here(*command, "--out", tmp_path / "model")
+    assert said.count("Dates are written dayfirst in 'day'.") == 1
+
+
 def test_ctrl_c_is_answered_at_once_and_tells_what_there_is(begun, fraud_csv, tmp_path):
     """With 2,000,000 networks to fit there is time to press it."""
     out = tmp_path / "model"

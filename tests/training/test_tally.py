@@ -56,11 +56,11 @@ def test_steps_are_told_while_processes_train(often):
 def test_stages_are_told_to_the_tally_in_use(tmp_path):
     tally = Tally(str(tmp_path / "steps"))
     tell("to nobody")
-    assert tally.stage == ""
+    assert tally.stage == ("", 0.0)
     with counted_by(tally):
         tell("fold 1 of 3")
-        tell("fold 2 of 3")
-    assert tally.stage == "fold 2 of 3" and tally.steps == 0
+        tell("fold 2 of 3", 0.25)
+    assert tally.stage == ("fold 2 of 3", 0.25) and tally.steps == 0
     Tally(str(tmp_path / "elsewhere" / "steps")).tell("lost")
 
 

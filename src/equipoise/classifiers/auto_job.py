@@ -57,6 +57,7 @@ _BOOSTED_ROWS = 3000  # more rounds of boosting are tried from here on
 _MOST_TREES, _LEAST_GAIN = 800, 0.005  # of boosting; of its log loss, in share, for twice the rounds
 _ROWS_AT_ONCE = 4096  # of out-of-fold predictions
 _LEAST_WEIGHT = 0.05  # of a member in the pool
+_BOOSTS_AT, _ON_ALL_AT, _NETWORKS_AT = 0.33, 0.45, 0.66  # about, of the time of a fit
 _KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
 
 Weights = NDArray[np.float64]
@@ -113,14 +114,17 @@ class AutoJob(FitJob["AutoClassifier"]):
         self._trained = [np.bincount(self.codes[train], minlength=len(draft.classes_)) > 0 for train, _ in folds]
         self.answers = {name: np.empty((len(kept), len(draft.classes_))) for name in CHEAP}
         self._rounds, self._rate = first_rounds(len(draft.classes_), ROUNDS)
-        of_folds = [self._cheap(train, f"fold {number} of {len(folds)}") for number, (train, _) in enumerate(folds, 1)]
+        of_folds = [
+            self._cheap(train, f"fold {number + 1} of {len(folds)}", number / len(folds) * _BOOSTS_AT)
+            for number, (train, _) in enumerate(folds)
+        ]
         for members, (_, held_out) in zip(of_folds, folds, strict=True):
             for name, member in members.items():
                 self.answers[name][held_out] = self._answers(member, held_out)
         if draft.max_time is None and len(kept) >= _BOOSTED_ROWS:
             self._boost_on([members[BOOSTING] for members in of_folds], folds)
         relevance = [importances(members[TREES]) for members in of_folds]
-        self.members: dict[str, Any] = self._cheap(np.arange(len(kept)), "all rows")
+        self.members: dict[str, Any] = self._cheap(np.arange(len(kept)), "all rows", _ON_ALL_AT)
         draft.feature_importances_ = importances(self.members[TREES])
         self._used = slice(_KEPT_NETWORKS)
         if dependence.times is not None:  # networks that know the last rows, too
@@ -175,9 +179,9 @@ class AutoJob(FitJob["AutoClassifier"]):
         fit_trees(X, codes[few], None, 0, n_trees)
         fit_boosting(X, codes[few], None, 0, *first_rounds(len(self._draft.classes_), usual))
 
-    def _cheap(self, train: Codes, where: str) -> dict[str, Any]:
-        """Fit the members other than networks."""
-        tell(f"{where}: trees, boosting, line")
+    def _cheap(self, train: Codes, where: str, share: float) -> dict[str, Any]:
+        """Fit the members other than networks, and tell about which share of the fit is done before."""
+        tell(f"{where}: trees, boosting, line", share)
         X, codes, seed = self.rows[train], self.codes[train], self._seed()
         weights = None if self.weights is None else self.weights[train]
         few = self._few(train, self._seed())
@@ -211,7 +215,7 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     def _boosted(self, booster: Member, fold: tuple[Codes, Codes], rounds: int, where: str) -> NDArray[np.float64]:
         """Go on with boosting on a fold, and return what it answers on the held-out rows."""
-        tell(f"{where}: {rounds} rounds of boosting")
+        tell(f"{where}: {rounds} rounds of boosting", _BOOSTS_AT)
         train, held_out = fold
         weights = None if self.weights is None else self.weights[train]
         return self._answers(boosted_on(booster, self.rows[train], self.codes[train], weights, rounds), held_out)
@@ -253,7 +257,7 @@ class AutoJob(FitJob["AutoClassifier"]):
 
     def on_steps(self, done: int, total: int) -> None:
         """Tell the steps of the networks."""
-        tell(f"networks: {done:,} of {total:,} steps")
+        tell(f"networks: {done:,} of {total:,} steps", _NETWORKS_AT + (1 - _NETWORKS_AT) * done / total)
 
     def _take(self, networks: Sequence[TrainedNetwork]) -> None:
         draft, members = self._draft, self.members

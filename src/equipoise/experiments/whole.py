@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,8 @@ from equipoise.experiments.plan import LEAST_SHARE
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.terms import natural, with_decision
 from equipoise.processes import in_time
-from equipoise.progress import OnSteps
+from equipoise.progress import OnStage, OnSteps
+from equipoise.tables.preprocessing import TableWarning
 from equipoise.text import called
 from equipoise.training import OuterProblem, Task
 from equipoise.training.tally import Tally, counted_by, tallies
@@ -48,6 +49,9 @@ class FewerStepsWarning(UserWarning):
     """Networks made fewer gradient steps than planned to meet a time limit."""
 
 
+_KNOWN = LittleTimeWarning, FewerStepsWarning, TableWarning  # kinds that whoever asks for a fit treats by their kind
+
+
 def fit_whole(
     model: Pipeline,
     dataset: Dataset,
@@ -55,15 +59,16 @@ def fit_whole(
     seconds: float | None = None,
     given: Mapping[str, Any] = MappingProxyType({}),
     on_steps: OnSteps = lambda done, total: None,
-    on_stage: Callable[[str], None] = lambda stage: None,
+    on_stage: OnStage = lambda stage, share: None,
 ) -> Pipeline:
     """Fit a recipe's classifier for tables on all rows.
 
     ``given`` is what its ``fit`` takes beside rows, labels, weights and their dependence. With ``seconds``, a time
     limit, the fit runs in a process of its own; networks make fewer steps where needed, and say so in a warning. From
     a thread ``on_steps`` is called with the gradient steps done and in all, where their number is known, and
-    ``on_stage`` with what is being done, where the classifier tells it. Raises TimeoutError if the time is too short
-    for an honest fit, ValueError if the rows have weights, which the classifier does not take.
+    ``on_stage`` with what is being done and the share of the work before it, where the classifier tells it. Raises
+    TimeoutError if the time is too short for an honest fit, ValueError if the rows have weights, which the classifier
+    does not take.
     """
     given = fit_parameters(model[-1], dataset) | dict(given)
     with _counted(model[-1], dataset, on_steps, on_stage) as tally:
@@ -80,7 +85,7 @@ def fit_all_rows(
     *,
     seconds: float | None = None,
     on_steps: OnSteps = lambda done, total: None,
-    on_stage: Callable[[str], None] = lambda stage: None,
+    on_stage: OnStage = lambda stage, share: None,
 ) -> Pipeline:
     """Fit networks on all rows of the table that a data set is a sample by class of.
 
@@ -329,7 +334,7 @@ def _in_time(tasks: list[Task], seconds: float | None) -> list[Task]:
 def _with_warnings(outcome: tuple[Pipeline, list[Warning | str]]) -> Pipeline:
     fitted, messages = outcome
     for each in messages:
-        warnings.warn(each if isinstance(each, LittleTimeWarning | FewerStepsWarning) else str(each), stacklevel=3)
+        warnings.warn(each if isinstance(each, _KNOWN) else str(each), stacklevel=3)
     return fitted
 
 
@@ -338,15 +343,17 @@ def _to_table(dataset: Dataset) -> dict[str, Any]:
 
 
 @contextmanager
-def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps, on_stage: Callable[[str], None]) -> Iterator[Tally]:
+def _counted(classifier: Any, dataset: Dataset, on_steps: OnSteps, on_stage: OnStage) -> Iterator[Tally]:
     """Tell the gradient steps of a fit that a tally counts, where their number in all is known, or else its stage."""
-    total = _planned_steps(classifier, len(dataset.y))
+    total, is_one = _planned_steps(classifier, len(dataset.y)), _fits(classifier) == 1
 
     def look(made: list[Tally]) -> None:
         if total:
             on_steps(min(made[0].steps, total), total)
-        elif stage := made[0].stage:
-            on_stage(stage)
+            return
+        stage, share = made[0].stage
+        if stage:
+            on_stage(stage, share if is_one else 0.0)
 
     with tallies(1, look) as (tally,):
         yield tally

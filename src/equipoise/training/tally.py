@@ -24,18 +24,19 @@ class Tally:
             with open(self.file, "ab") as file:
                 file.write(bytes(steps))
 
-    def tell(self, stage: str) -> None:
-        """Say what is being done."""
+    def tell(self, stage: str, share: float = 0.0) -> None:
+        """Say what is being done, and about which share of the work is done before it; 0 where that is not known."""
         if Path(self.file).parent.exists():
             draft = Path(f"{self.file}.draft")
-            draft.write_text(stage, encoding="utf-8")
+            draft.write_text(f"{share} {stage}", encoding="utf-8")
             draft.replace(f"{self.file}.stage")
 
     @property
-    def stage(self) -> str:
-        """What is being done; empty if nobody told."""
+    def stage(self) -> tuple[str, float]:
+        """What is being done, empty if nobody told, and the share of the work before it."""
         told = Path(f"{self.file}.stage")
-        return told.read_text(encoding="utf-8") if told.exists() else ""
+        share, _, stage = told.read_text(encoding="utf-8").partition(" ") if told.exists() else ("0", "", "")
+        return stage, float(share)
 
     @property
     def steps(self) -> int:
@@ -90,7 +91,7 @@ def tally_in_use() -> Tally | None:
     return _listening.get()
 
 
-def tell(stage: str) -> None:
-    """Say what is being done to the tally of the current context, if there is one."""
+def tell(stage: str, share: float = 0.0) -> None:
+    """Say what is being done to the tally of the current context, if there is one; as `Tally.tell`."""
     if (tally := tally_in_use()) is not None:
-        tally.tell(stage)
+        tally.tell(stage, share)
