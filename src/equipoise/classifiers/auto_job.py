@@ -57,7 +57,7 @@ _BOOSTED_ROWS = 3000  # more rounds of boosting are tried from here on
 _MOST_TREES, _LEAST_GAIN = 800, 0.005  # of boosting; of its log loss, in share, for twice the rounds
 _ROWS_AT_ONCE = 4096  # of out-of-fold predictions
 _LEAST_WEIGHT = 0.05  # of a member in the pool
-_BOOSTS_AT, _ON_ALL_AT, _NETWORKS_AT = 0.33, 0.45, 0.66  # about, of the time of a fit
+_BOOSTS_AT, _ON_ALL_AT, _NETWORKS_AT = 0.33, 0.5, 0.68  # about, of the time of a fit
 _KEPT_NETWORKS = 2  # of a kind, to predict: they do as well as those of all folds
 
 Weights = NDArray[np.float64]
@@ -205,17 +205,21 @@ class AutoJob(FitJob["AutoClassifier"]):
         held_out, first = folds[0][1], self._rounds
         loss = self._loss(found[held_out], held_out)
         while 2 * self._rounds * (1 if n_classes == 2 else n_classes) <= _MOST_TREES:
-            proba = self._boosted(boosters[0], folds[0], 2 * self._rounds, "the first fold")
+            proba = self._boosted(boosters[0], folds[0], 2 * self._rounds, "the first fold", _BOOSTS_AT)
             before, loss = loss, self._loss(proba, held_out)
             if loss > (1 - _LEAST_GAIN) * before:
                 break
             self._rounds, found[held_out] = 2 * self._rounds, proba
         for number, fold in enumerate(folds[1:] if self._rounds > first else (), start=2):
-            found[fold[1]] = self._boosted(boosters[number - 1], fold, self._rounds, f"fold {number} of {len(folds)}")
+            where, part = f"fold {number} of {len(folds)}", (number - 1) / len(folds)
+            share = _BOOSTS_AT + part * (_ON_ALL_AT - _BOOSTS_AT)
+            found[fold[1]] = self._boosted(boosters[number - 1], fold, self._rounds, where, share)
 
-    def _boosted(self, booster: Member, fold: tuple[Codes, Codes], rounds: int, where: str) -> NDArray[np.float64]:
+    def _boosted(
+        self, booster: Member, fold: tuple[Codes, Codes], rounds: int, where: str, share: float
+    ) -> NDArray[np.float64]:
         """Go on with boosting on a fold, and return what it answers on the held-out rows."""
-        tell(f"{where}: {rounds} rounds of boosting", _BOOSTS_AT)
+        tell(f"{where}: {rounds} rounds of boosting", share)
         train, held_out = fold
         weights = None if self.weights is None else self.weights[train]
         return self._answers(boosted_on(booster, self.rows[train], self.codes[train], weights, rounds), held_out)

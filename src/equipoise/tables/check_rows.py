@@ -74,7 +74,7 @@ def duplicates(sample: Sample) -> Iterator[Finding]:
     yield Finding("caution" if n_repeats > 0.01 * len(groups) else "note", "duplicates", (), evidence, remedy)
     if n_conflicts:
         evidence = (
-            f"{counted(n_conflicts, 'set')} of equal rows have different labels: no model can be right in more than "
-            f"{1 - n_wrong / len(groups):.2%} of the rows."
+            f"{counted(n_conflicts, 'set')} of equal rows {'has' if n_conflicts == 1 else 'have'} different labels: "
+            f"any model is wrong in at least {n_wrong:,} of {len(groups):,} rows ({n_wrong / len(groups) * 100:.2g}%)."
         )
         yield Finding("caution", "contradictions", (), evidence, "Look at these rows.")
