@@ -154,7 +154,7 @@ def fit(
                     model = fit_sampled(recipe, model, data, all_rows=of_all, seconds=seconds, **told)
         except TimeoutError as error:
             assert deadline is not None
-            remedy = "" if "budget" in str(error) else f" {deadline.remedy()}"
+            remedy = "" if "budget" in str(error) else f" {deadline.remedy(deadline.spent)}"
             raise ValueError(f"{called(recipe)} cannot be fitted within {deadline}. {error}{remedy}") from error
     if not terms and (caution := one_answer(model, data)):
         say(f"Caution: {caution}")
