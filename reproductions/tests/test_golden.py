@@ -188,11 +188,8 @@ def test_autobalance_causes():
 
 
 def test_autobalance_augmentation():
-    from equipoise_reproductions.augmentation import study
-
     frames = {"recalls": csv("autobalance/augmentation-recalls.csv")}
-    facts = {"missing": ["fashion_mnist"], "quick": False, "n_steps": study.STEPS, "seeds": study.SEEDS}
-    ours = again("autobalance-augmentation", **frames, **facts)
+    ours = again("autobalance-augmentation", **frames, missing={}, quick=False)
     same(ours, kept("autobalance-augmentation", "autobalance"))
 
 

@@ -31,7 +31,8 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "equipoise: There is no reproduction 'remix-table9': choose from remix-table1, remix-table2, remix-figures, "
         "remix-text, remix-images, mubo-table1, mubo-table2, mubo-table3, mubo-chance, mubo-large, "
         "smotified-gan, gan-suite, auto-suite, autobalance-tables, autobalance-images, autobalance-groups, "
-        "autobalance-causes, autobalance-augmentation, autobalance-longtail, together."
+        "autobalance-grouped-images, "
+        "autobalance-causes, autobalance-augmentation, autobalance-longtail, together, together-images."
     )
     assert not (tmp_path / "out").exists()
     assert reproductions.names() == [
@@ -51,10 +52,12 @@ def test_unknown_names_are_refused_in_one_sentence(tmp_path):
         "autobalance-tables",
         "autobalance-images",
         "autobalance-groups",
+        "autobalance-grouped-images",
         "autobalance-causes",
         "autobalance-augmentation",
         "autobalance-longtail",
         "together",
+        "together-images",
     ]
 
 

@@ -30,10 +30,12 @@ _PAGES = {
     "autobalance-tables": "autobalance.study:losses",
     "autobalance-images": "autobalance.study:images",
     "autobalance-groups": "autobalance.study:groups",
+    "autobalance-grouped-images": "autobalance.grouped:grouped",
     "autobalance-causes": "autobalance.causes:causes",
     "autobalance-augmentation": "augmentation.study:augmentation",
     "autobalance-longtail": "augmentation.longtail:longtail",
     "together": "together.study:together",
+    "together-images": "together.images:images",
 }
 """Where each page comes from: a function ``(out, quick, on_progress)`` that runs what is not stored, and yields its
 facts, and a function ``<name>_page(facts)`` beside it that returns what the page's template speaks of."""

@@ -6,16 +6,20 @@ import pytest
 import torch
 
 from equipoise.cli import main
+from equipoise_reproductions import image_sets
 from equipoise_reproductions.augmentation import study
 from equipoise_reproductions.augmentation.policies import POLICIES, Training
 
 
 @pytest.fixture
 def digits_only(monkeypatch):
-    def missing():
-        raise FileNotFoundError("not here")
+    """Digits, and a set of images that cannot be had."""
 
-    monkeypatch.setattr(study, "fashion_mnist", missing)
+    def halved(name):
+        raise FileNotFoundError("no archive")
+
+    monkeypatch.setattr(image_sets, "halved", halved)
+    monkeypatch.setattr(study, "SETS", {name: study.SETS[name] for name in ("digits", "infrared")})
 
 
 def test_the_page_of_a_quick_run(digits_only, tmp_path, read, monkeypatch):
@@ -23,8 +27,8 @@ def test_the_page_of_a_quick_run(digits_only, tmp_path, read, monkeypatch):
     out = tmp_path / "out"
     main(["reproduce", "autobalance-augmentation", "--quick", "--out", str(out)])
     page = read(out / "autobalance-augmentation.html")
-    assert "A quick run" in page.text and "Missing: fashion_mnist." in page.text
-    assert "strengths searched by class are" in page.text
+    assert "A quick run" in page.text and "Missing: infrared: no archive" in page.text
+    assert "On digits, 2 runs: strengths searched by class are " in page.text
     found = pd.read_csv(out / "recalls.csv")
     assert len(found) == 2 * len(POLICIES)
     passes = found.groupby("policy")["passes"].mean()
@@ -33,6 +37,14 @@ def test_the_page_of_a_quick_run(digits_only, tmp_path, read, monkeypatch):
     monkeypatch.setattr(study, "_scored", lambda *key, quick: pytest.fail(f"{key} is stored"))
     main(["reproduce", "autobalance-augmentation", "--quick", "--out", str(out)])
     assert read(out / "autobalance-augmentation.html").html == page.html
+
+
+def test_a_set_on_which_a_policy_was_not_run_is_not_judged():
+    row = {"set": "digits", "seed": 0, "passes": 10, "recall_0": 0.5}
+    whole = pd.DataFrame([row | {"policy": name} for name in POLICIES])
+    begun = pd.DataFrame([row | {"set": "infrared", "policy": "none"}, row | {"seed": 1, "policy": "none"}])
+    found = study.finished(pd.concat([whole, begun]))
+    assert found["set"].tolist() == ["digits"] * len(POLICIES) and not found["seed"].any()
 
 
 def test_measures_by_hand():
@@ -47,8 +59,16 @@ def test_measures_by_hand():
     assert found.loc["class", "sacrificed"] == pytest.approx(0.2)
 
 
+def test_sets_of_more_and_of_fewer_classes_are_measured_by_their_own():
+    few = {"set": "a", "seed": 0, "policy": "none", "passes": 1} | {f"recall_{k}": 0.5 for k in range(10)}
+    many = {"set": "b", "seed": 0, "policy": "none", "passes": 1} | {f"recall_{k}": k / 11 for k in range(12)}
+    found = study.measures(pd.DataFrame([few, many])).set_index("set")
+    assert found["error"].tolist() == pytest.approx([0.5, 0.5])
+    assert found.loc["b", ["many", "few"]].tolist() == pytest.approx([1.5 / 11, 9.5 / 11])
+
+
 def test_classes_are_in_the_order_of_their_sizes_and_test_rows_are_others():
-    training, (x, y) = study.long_tailed("digits", 0, 10)
+    training, (x, y) = study.SETS["digits"].training(0, 10)
     counts = training.counts
     assert (counts.diff() <= 0).all() and counts[0] / counts[-1] > 20
     assert torch.bincount(y).min() > 60

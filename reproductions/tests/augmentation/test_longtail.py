@@ -11,6 +11,7 @@ from equipoise.networks import CosineLinear
 from equipoise_reproductions.augmentation import longtail
 from equipoise_reproductions.augmentation.longtail import ARMS, LA, OURS, SIDE
 from equipoise_reproductions.augmentation.training import Training, plain, recalls
+from equipoise_reproductions.image_sets import Halved
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def coloured(monkeypatch):
     """Digits with three equal channels, every third for tests, the largest class six times the rarest."""
     digits = load_digits()
     pixels = np.repeat(np.kron(digits.images[:, None], np.ones((2, 2))), 3, axis=1).astype(np.float32) / 16
-    read = pixels, digits.target.astype(np.int64), np.arange(len(pixels)) % 3 == 0
-    monkeypatch.setattr(longtail, "cifar10", lambda: read)
+    read = Halved(pixels, digits.target.astype(np.int64), np.arange(len(pixels)) % 3 == 0)
+    monkeypatch.setattr(longtail, "halved", lambda name: read)
     monkeypatch.setattr(longtail, "FACTOR", 6)
     return read
 

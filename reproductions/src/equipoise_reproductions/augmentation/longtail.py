@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +12,12 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import nn
 
 from equipoise import DeferredReweighting, LDAMLoss, VSLoss
-from equipoise.datasets import data_home, make_long_tail
+from equipoise.datasets import make_long_tail
 from equipoise.experiments.statistics import Interval, t_interval
-from equipoise.images import Augment, read_images
+from equipoise.images import Augment
 from equipoise.networks import CosineLinear
 from equipoise.networks.cnn import SmallCNN
 from equipoise.networks.cosine import SCALE
@@ -25,11 +25,12 @@ from equipoise.progress import OnProgress
 from equipoise.reports.plots import calm, legend, new_figure
 from equipoise.reports.svg import MUTED, SERIES, drawing
 from equipoise.text import number
-from equipoise_reproductions.augmentation.policies import SEARCHED, Policy, cuda, searched
+from equipoise_reproductions.augmentation.policies import OFTEN, SEARCHED, Policy, cuda, searched
 from equipoise_reproductions.augmentation.study import recall_columns, run_missing, trained
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
 from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
+from equipoise_reproductions.image_sets import halved
 
 FACTOR, SIDE, STEPS, SEEDS = 100, 16, 300, 2
 QUICK_STEPS = 30
@@ -64,7 +65,7 @@ def tuned(taus: tuple[float, ...] = (0.0,), gammas: tuple[float, ...] = (0.0,)) 
         rows, judges = held_out(training)
         worth = {}
         for tau, gamma in product(taus, gammas):
-            trial = Training(rows, training.n_steps, training.seed, training.network, training.base)
+            trial = replace(training, train=rows)
             trial.loss = VSLoss(training.counts, tau=tau, gamma=gamma)
             worth[tau, gamma] = np.mean(recalls(trial.run(plain), *judges))
             training.passes += trial.passes
@@ -105,19 +106,9 @@ ARMS = {
 _RIVALS = ("none", "ldam-drw", LA, "cdt-tuned")
 
 
-@cache
-def cifar10() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-    """Read CIFAR-10 of lossy JPEG at half its size: pixels from 0 to 1, codes, and which images are for tests."""
-    images = read_images(data_home() / "images" / "cifar10_jpeg" / "cifar10_jpeg.tar.xz")
-    assert images.parts is not None
-    assert images.labels is not None
-    pixels = images.pixels.reshape(-1, 3, SIDE, 2, SIDE, 2).mean((3, 5), dtype=np.float32) / 255
-    return pixels, np.unique(images.labels, return_inverse=True)[1], images.parts == "test"
-
-
 def sides(seed: int) -> tuple[Rows, Rows]:
     """Return a long tail, which class is how rare drawn by the seed, and all test images; classes by size."""
-    pixels, codes, tested = cifar10()
+    pixels, codes, tested = halved("cifar-10-lt")
     rng = np.random.RandomState(seed)
     places = rng.permutation(codes.max() + 1)[codes]
     X, y = make_long_tail(pixels[~tested], places[~tested], FACTOR, random_state=rng)
@@ -136,7 +127,7 @@ def longtail(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[s
 
 def _scored(arm: str, augmented: bool, seed: int, *, n_steps: int) -> dict[str, float]:
     train, test = sides(seed)
-    training = Training(train, n_steps, seed, _network, _augmented if augmented else plain)
+    training = Training(train, n_steps, seed, _network, _augmented if augmented else plain, OFTEN)
     begun = time.process_time()
     found = trained(training, ARMS[arm].policy, test)
     return {"seconds": round(time.process_time() - begun, 2), **found}

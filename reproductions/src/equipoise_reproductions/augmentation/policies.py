@@ -14,8 +14,10 @@ from equipoise_reproductions.augmentation.curriculum import CurriculumAugmentati
 from equipoise_reproductions.augmentation.training import BATCH, Changed, Rows, Training, held_out, plain
 
 OPS = ("rotation", "scale", "shift", "contrast", "cut_out")
-FIXED, LOWEST, INTERVAL, LONGER = 0.3, 0.1, 2, 3
+FIXED, LOWEST, LONGER = 0.3, 0.1, 3
 SEARCHED = ("offset", "delta")
+OFTEN = {"interval": 2, "learning_rate": 0.1}
+"""Parameters of a search in a run of few steps."""
 
 Policy = Callable[[Training], Changed]
 
@@ -27,15 +29,13 @@ def searched(by: str | None, parameters: tuple[str, ...] = (), start: str = "la"
         rows, judges = held_out(training)
         inner = replace(training, train=rows)
         augmentation = None if by is None else ClassAugmentation(OPS, by=by, strength=FIXED)  # type: ignore[arg-type]
-        settings = AutoBalance(
-            start=start, parameters=parameters, augmentation=augmentation, interval=INTERVAL, learning_rate=0.1
-        )
+        settings = AutoBalance(start=start, parameters=parameters, augmentation=augmentation, **training.search)
         search = settings.begin(inner.model, training.counts, max_steps=inner.n_steps)
         numbers = count()
 
         def step(batch: Rows) -> None:
             if search.due():
-                search.step([batch], _balanced(*judges, next(numbers), training.seed))
+                search.step([batch], balanced(*judges, next(numbers), training.seed))
                 inner.passes += 2 if by is None else 4  # the outer gradient, the derivative along it; strengths: two
 
         inner.loss = search.loss
@@ -48,7 +48,7 @@ def searched(by: str | None, parameters: tuple[str, ...] = (), start: str = "la"
     return policy
 
 
-def _balanced(x: Tensor, y: Tensor, number: int, seed: int) -> list[Rows]:
+def balanced(x: Tensor, y: Tensor, number: int, seed: int) -> list[Rows]:
     """Draw a batch of validation rows with as many of each class as of any other."""
     rng = np.random.default_rng([seed, number])
     codes = y.numpy()

@@ -1,7 +1,8 @@
 """A plain loop for images: what trains, which rows are held out, and what is measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,8 @@ class Training:
         ``n_classes -> module``.
     base : callable
         ``(images, classes) -> images``, a change of every batch before any other.
+    search : mapping
+        Parameters of `AutoBalance` in place of its defaults, where it searches.
     passes : int
         Passes forward and backward so far, of every kind.
     """
@@ -64,6 +67,7 @@ class Training:
     seed: int
     network: Callable[[int], nn.Module] = Net
     base: Changed = plain
+    search: Mapping[str, Any] = field(default_factory=dict)
     passes: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:

@@ -5,12 +5,16 @@ of what the one gains more with the other than without it, that of three half of
 (Box, Hunter and Hunter, "Statistics for Experimenters", 2005, chapter 5).
 """
 
+from collections.abc import Callable
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
 from equipoise.experiments.scores import METRICS
-from equipoise.experiments.statistics import t_interval
+from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
 from equipoise.text import listed, number, signed
+from equipoise_reproductions.image_sets import N_PARTS
 from equipoise_reproductions.over_sets import mean_ranks, wilcoxon_holm
 from equipoise_reproductions.tables import Tables, by_family
 from equipoise_reproductions.together.design import (
@@ -35,32 +39,61 @@ def contrast(table: pd.DataFrame, term: str) -> pd.Series:
     return (table[list(ARMS)] * signs).sum(axis=1) / 4
 
 
-def effects(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a reading, metric and term: ``gain``, its interval ``low`` to ``high``, and ``p``.
+def over_sources(gains: pd.DataFrame) -> pd.DataFrame:
+    """Judge gains, a row a source, column by column: mean ``gain``, ``low``, ``high``, ``median``, ``p`` and ``sure``.
 
-    Intervals are Student's over sources, at 95%; p is Wilcoxon's, by Holm over the seven terms of a metric.
+    Intervals are Student's, at 95%; p is Wilcoxon's, by Holm over the columns, and a gain is sure if it is below .05.
     """
-    rows = []
-    for reading in READINGS:
-        for name in SCORED:
-            sign = 1 if METRICS[name].greater_is_better else -1
-            table = sign * by_family(read(scores, reading), name, ARMS)
-            gains = pd.DataFrame({term: contrast(table, term) for term in TERMS})
-            tested = wilcoxon_holm(gains.assign(nothing=0.0), "nothing")["pvalue_holm"]
-            for term in TERMS:
-                gain, low, high = t_interval(gains[term])
-                key = {"reading": reading, "metric": name, "term": term}
-                rows.append(key | {"gain": gain, "low": low, "high": high, "p": tested[term]})
-    return pd.DataFrame(rows)
+    tested = wilcoxon_holm(gains.assign(nothing=0.0), "nothing")["pvalue_holm"]
+    found = _with_intervals(gains, {name: t_interval(gains[name]) for name in gains})
+    return found.assign(p=tested, sure=tested < _LEVEL)
+
+
+def over_folds(gains: pd.DataFrame) -> pd.DataFrame:
+    """Judge gains, a row a fold of one set, as `over_sources` does; one is sure if its interval leaves out 0.
+
+    Intervals are those of Nadeau and Bengio (2003), at 95%; there is no ``p``.
+    """
+    share = 1 / N_PARTS
+    found = _with_intervals(gains, {name: corrected_interval(gains[name], test_share=share) for name in gains})
+    return found.assign(sure=(found["low"] > 0) | (found["high"] < 0))
+
+
+def _with_intervals(gains: pd.DataFrame, intervals: dict[str, Interval]) -> pd.DataFrame:
+    found = pd.DataFrame({name: value._asdict() for name, value in intervals.items()}).T
+    return found.rename(columns={"mean": "gain"}).assign(median=gains.median())
+
+
+Judge = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def effects(scores: pd.DataFrame, judge: Judge = over_sources) -> pd.DataFrame:
+    """Return a row a ``reading``, ``metric`` and ``term``: its effect or interaction, as it is judged over families."""
+    parts = [
+        judge(contrasts(scores, reading, name)).rename_axis("term").reset_index().assign(reading=reading, metric=name)
+        for reading, name in product(READINGS, SCORED)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def contrasts(scores: pd.DataFrame, reading: str, metric: str) -> pd.DataFrame:
+    """Return the effects and interactions on a metric: a row a family, a column a term; above 0 is a gain."""
+    table = gain_sign(metric) * by_family(read(scores, reading), metric, ARMS)
+    return pd.DataFrame({term: contrast(table, term) for term in TERMS})
+
+
+def gain_sign(metric: str) -> int:
+    """Return 1 if a higher score is better, else -1."""
+    return 1 if METRICS[metric].greater_is_better else -1
 
 
 def effect_table(found: pd.DataFrame, reading: str) -> pd.DataFrame:
-    """Gains of a reading, a row a term and a column a metric; a star where p is below .05."""
+    """Gains of a reading, a row a term and a column a metric; a star where one is sure."""
     columns = {}
     for name in SCORED:
         lines = found[(found["reading"] == reading) & (found["metric"] == name)].set_index("term").loc[list(TERMS)]
         columns[METRICS[name].title] = [
-            f"{signed(line['gain'])} [{signed(line['low'])}, {signed(line['high'])}]{'*' if line['p'] < _LEVEL else ''}"
+            f"{signed(line['gain'])} [{signed(line['low'])}, {signed(line['high'])}]{'*' if line['sure'] else ''}"
             for line in lines.to_dict("records")
         ]
     return pd.DataFrame(columns, index=pd.Index([_title(term) for term in TERMS], name="gain of"))
@@ -85,17 +118,17 @@ def times(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({title: values.map(lambda v: number(v, 1)) for title, values in columns.items()})
 
 
-def answers(scores: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+def answers(scores: pd.DataFrame, found: pd.DataFrame, judge: Judge = over_sources) -> list[str]:
     """Answer "should I combine them?" in five sentences."""
     first, best = best_subset(scores, NATURAL), best_subset(scores, CORRECTED)
     return [
         f"As the networks decide, the subset of the best mean rank over the five metrics is {first}; "
-        f"{_beats(scores, first, NATURAL)}.",
+        f"{_beats(scores, first, NATURAL, judge)}.",
         f"The effects of the parts, in the mean over subsets of the others: {_mains(found, NATURAL)}.",
         f"Between the parts, {_pairs(found, NATURAL)}.",
         f"Once thresholds are tuned and probabilities calibrated on other rows, {_mains(found, CORRECTED)}, and the "
-        f"subset of the best mean rank is {best}; {_beats(scores, best, CORRECTED)}.",
-        _advice(scores, first, best),
+        f"subset of the best mean rank is {best}; {_beats(scores, best, CORRECTED, judge)}.",
+        _advice(scores, first, best, judge=judge),
     ]
 
 
@@ -108,21 +141,22 @@ def best_subset(scores: pd.DataFrame, reading: str) -> str:
     return str(sum(table[1:], table[0]).idxmin())
 
 
-def better_on(scores: pd.DataFrame, subset: str, reading: str, side: int = 1) -> dict[str, list[str]]:
+def better_on(
+    scores: pd.DataFrame, subset: str, reading: str, side: int = 1, judge: Judge = over_sources
+) -> dict[str, list[str]]:
     """Return the metrics on which a subset is significantly better than each smaller one; worse with side -1."""
     smaller = [arm for arm in ARMS if arm != subset and (arm == "none" or set(arm.split("+")) < set(subset.split("+")))]
     won: dict[str, list[str]] = {arm: [] for arm in smaller}
     for name in SCORED if smaller else ():
-        sign = side if METRICS[name].greater_is_better else -side
-        tested = wilcoxon_holm(sign * by_family(read(scores, reading), name, [subset, *smaller]), subset)
-        for arm in smaller:
-            if tested["pvalue_holm"][arm] < _LEVEL and tested["median_difference"][arm] < 0:
-                won[arm].append(METRICS[name].title)
+        table = side * gain_sign(name) * by_family(read(scores, reading), name, [subset, *smaller])
+        judged = judge(table[smaller].rsub(table[subset], axis=0))
+        for arm in judged.index[judged["sure"] & (judged["median"] > 0)]:
+            won[arm].append(METRICS[name].title)
     return won
 
 
-def _beats(scores: pd.DataFrame, subset: str, reading: str) -> str:
-    won, lost = (better_on(scores, subset, reading, side) for side in (1, -1))
+def _beats(scores: pd.DataFrame, subset: str, reading: str, judge: Judge) -> str:
+    won, lost = (better_on(scores, subset, reading, side, judge) for side in (1, -1))
     if not won:
         return "nothing is better than it in the mean"
     said = [
@@ -142,12 +176,12 @@ def _mains(found: pd.DataFrame, reading: str) -> str:
 
 
 def _pairs(found: pd.DataFrame, reading: str) -> str:
-    pairs = [term for term in TERMS if term.count("+") == 1]
-    return "; ".join(f"{_title(pair)} {_verdict(found, reading, pair)}" for pair in pairs)
+    of_two = [term for term in TERMS if term.count("+") == 1]
+    return "; ".join(f"{_title(pair)} {_verdict(found, reading, pair)}" for pair in of_two)
 
 
 def _verdict(found: pd.DataFrame, reading: str, term: str) -> str:
-    lines = found[(found["reading"] == reading) & (found["term"] == term) & (found["p"] < _LEVEL)]
+    lines = found[(found["reading"] == reading) & (found["term"] == term) & found["sure"]]
     parts = []
     for said, of_side in (("gains", lines[lines["gain"] > 0]), ("loses", lines[lines["gain"] < 0])):
         if len(of_side):
@@ -160,11 +194,11 @@ def _title(term: str) -> str:
     return term.replace("+", " x ")
 
 
-def _advice(scores: pd.DataFrame, *chosen: str) -> str:
+def _advice(scores: pd.DataFrame, *chosen: str, judge: Judge) -> str:
     """Advise to combine only where a sum is significantly better, on some metric, than all that it is made of."""
     told = []
     for subset, reading in zip(chosen, READINGS, strict=True):
-        earned = "+" in subset and all(better_on(scores, subset, reading).values())
+        earned = "+" in subset and all(better_on(scores, subset, reading, judge=judge).values())
         where = (
             f"where decisions and probabilities are {'taken as they are' if reading == NATURAL else READINGS[reading]}"
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from equipoise import MUBO, AutoBalance, NeuralClassifier, ReMix, datasets
+from equipoise import NeuralClassifier, datasets
 from equipoise.classifiers.mubo import OUTER_STEPS
 from equipoise.experiments import METRICS, Arm, results
 from equipoise.experiments.arms import Make
@@ -16,6 +16,7 @@ from equipoise_reproductions.study import Effort, Study
 from equipoise_reproductions.suite import loaders
 from equipoise_reproductions.together import effects, plots
 from equipoise_reproductions.together.design import ARMS, CORRECTED, NATURAL, READINGS, SCORED, TWICE
+from equipoise_reproductions.together.parts import parts
 
 FULL = Effort(n_folds=3, n_members=1, most_rows=6000, most_steps=300)
 QUICK = Effort(n_folds=2, n_members=1, most_rows=600, most_steps=60, most_sets=2)
@@ -23,17 +24,9 @@ _QUICK_OUTER_STEPS = 3
 
 
 def _make(name: str, outer_steps: int) -> Make:
-    """Make networks with the parts of an arm; with balanced batches the loss search starts from cross-entropy."""
-    chosen = name.split("+")
-    start = "ce" if "remix" in chosen and name != TWICE else "la"
-    searches = "autobalance" in chosen or name == TWICE
-
     def make(fold: Any, protocol: Any) -> NeuralClassifier:
-        rows = MUBO(max_iter=outer_steps, max_steps=protocol.max_steps, standardize=False)
         return NeuralClassifier(
-            sampler=rows if "mubo" in chosen else None,
-            batch_transform=ReMix() if "remix" in chosen else None,
-            loss=AutoBalance(start=start) if searches else "cross_entropy",
+            **parts(name, outer_steps, protocol.max_steps),
             n_members=protocol.n_members,
             max_steps=protocol.max_steps,
             standardize=False,
@@ -55,15 +48,18 @@ def together(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[s
     yield {"scores": scores(cells), "effort": effort, "missing": missing, "quick": quick}
 
 
-def scores(folder: Path) -> pd.DataFrame:
+def scores(folder: Path, *, by_fold: bool = False) -> pd.DataFrame:
     """Read mean scores over folds, a row a set and arm: ``seconds``, and ``<reading>_<metric>`` for both readings.
+
+    A row also for each ``fold`` if ``by_fold``.
 
     `CORRECTED`: thresholds are tuned for G-mean and macro F1, and probabilities calibrated for balanced Brier and log
     loss, on the test rows of the other folds. Average precision stays as it is.
     """
     found = results(folder, metrics=[METRICS[name] for name in SCORED], readings=[DECIDED, TUNED, CALIBRATED])
-    found = found.drop(columns=["repeat", "fold"]).rename(columns={"arm": "method"})
-    means = found.groupby(["reading", "set", "family", "method"], sort=False).mean()
+    found = found.drop(columns="repeat").rename(columns={"arm": "method"})
+    key = ["set", "family", *(["fold"] if by_fold else []), "method"]
+    means = found.groupby(["reading", *key], sort=False).mean().drop(columns="fold", errors="ignore")
     natural, tuned, calibrated = (means.loc[reading] for reading in (DECIDED, TUNED, CALIBRATED))
     ranked = [name for name in SCORED if not METRICS[name].at_threshold and METRICS[name].priors is None]
     corrected = calibrated[list(SCORED)].assign(**tuned[list(TUNED_FOR)], **natural[ranked])
