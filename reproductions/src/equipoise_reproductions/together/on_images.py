@@ -9,21 +9,21 @@ from equipoise_reproductions.together.design import ARMS, NATURAL, SCORED, read
 
 
 def of_set(scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the scores of a set, each fold as a family."""
+    """Return the scores of a set on the folds that have every subset, each fold as a family."""
     part = scores[scores["set"] == name]
-    return part.assign(family=part["fold"])
-
-
-def finished(scores: pd.DataFrame) -> list[str]:
-    """Return the names of the sets on which two folds or more have every subset."""
-    whole = scores[scores["method"].isin(ARMS)].groupby(["set", "fold"], sort=False)["method"].nunique() == len(ARMS)
-    n_folds = whole.groupby("set", sort=False).sum()
-    return list(n_folds.index[n_folds > 1])
+    subsets = part["method"].where(part["method"].isin(ARMS))
+    whole = subsets.groupby(part["fold"]).transform("nunique") == len(ARMS)
+    return part[whole].assign(family=part["fold"])
 
 
 def n_folds(scores: pd.DataFrame, name: str) -> int:
     """Return the number of folds of a set that have every subset."""
-    return int((of_set(scores, name).query("method in @ARMS").groupby("fold")["method"].nunique() == len(ARMS)).sum())
+    return of_set(scores, name)["fold"].nunique()
+
+
+def finished(scores: pd.DataFrame) -> list[str]:
+    """Return the names of the sets that have two such folds or more."""
+    return [name for name in scores["set"].unique() if n_folds(scores, name) > 1]
 
 
 def means(scores: pd.DataFrame, name: str, reading: str) -> pd.DataFrame:
@@ -41,11 +41,12 @@ def longer(scores: pd.DataFrame, name: str, names: dict[str, str]) -> pd.DataFra
 
     On the folds that all of them were run on.
     """
-    both = read(of_set(scores, name), NATURAL).query("method in @names or method in @names.values()")
-    whole = both.groupby("family")["method"].transform("nunique") == 2 * len(names)
+    arms = [arm for pair in names.items() for arm in pair]
+    both = read(of_set(scores, name), NATURAL)
+    both = both[both["method"].isin(arms)]
+    whole = both.groupby("family")["method"].transform("nunique") == len(arms)
     found = both[whole].groupby("method")[list(SCORED)].mean()
-    arms = [arm for pair in names.items() for arm in pair if arm in found.index]
-    return found.loc[arms].map(number).rename(columns={metric: METRICS[metric].title for metric in SCORED})
+    return found.reindex(arms).dropna().map(number).rename(columns={metric: METRICS[metric].title for metric in SCORED})
 
 
 def answers(scores: pd.DataFrame, found: pd.DataFrame, name: str) -> list[str]:
