@@ -76,6 +76,6 @@ def _halved(name: str) -> Callable[[int], Parts]:
 
 SETS = {
     "digits": Tail(_digits, 200, lambda shape, n_classes: Net(n_classes), OFTEN),
-    "infrared": Tail(_halved("infrared"), 900, SmallCNN),
-    "cifar-10-lt": Tail(_halved("cifar-10-lt"), 900, SmallCNN),
+    "infrared": Tail(_halved("infrared"), 450, SmallCNN),
+    "cifar-10-lt": Tail(_halved("cifar-10-lt"), 450, SmallCNN),
 }

@@ -31,7 +31,7 @@ from equipoise_reproductions.data import judged
 from equipoise_reproductions.image_sets import halved, missing_sets
 
 SETS, _CIFAR = ("digits", "cifar-10"), "cifar-10-lt"
-STEPS, QUICK_STEPS, SEEDS, TIMES = 600, 20, 3, 2
+STEPS, QUICK_STEPS, SEEDS, TIMES = 300, 20, 3, 2
 AGREEMENT, N_GROUPS = 0.95, 2
 N_TRAIN, N_TEST = 6000, 4000  # of CIFAR-10
 ANIMALS = (2, 3, 4, 5, 6, 7)
