@@ -134,6 +134,13 @@ def test_together():
     same(again("together", **facts, effort=study.FULL), kept("together", "together"))
 
 
+def test_together_on_images():
+    from equipoise_reproductions.together import images
+
+    facts = {"image_scores": csv("together/image-scores.csv"), "missing": {}, "quick": False, "effort": images.FULL}
+    same(again("together-images", **facts), kept("together-images", "together"))
+
+
 def test_chance():
     from equipoise_reproductions.chance import study
 
@@ -178,6 +185,11 @@ def test_autobalance_groups():
     frames = {"group_scores": csv("autobalance/group-scores.csv"), "splits": csv("autobalance/splits.csv")}
     ours = again("autobalance-groups", **frames, quick=False, effort=study.ADULT, searches=splits.FULL)
     same(ours, kept("autobalance-groups", "autobalance"))
+
+
+def test_autobalance_grouped_images():
+    facts = {"grouped_scores": csv("autobalance/grouped-scores.csv"), "missing": {}, "quick": False}
+    same(again("autobalance-grouped-images", **facts), kept("autobalance-grouped-images", "autobalance"))
 
 
 def test_autobalance_causes():
