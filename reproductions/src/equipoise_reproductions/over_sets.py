@@ -140,7 +140,7 @@ def wilcoxon_holm(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     result = pd.DataFrame({"median_difference": differences.median()})
     tests = [_wilcoxon(column.to_numpy()) for _, column in differences.items()]
     result["statistic"], result["pvalue"] = zip(*tests, strict=True)
-    result["pvalue_holm"] = _holm(result["pvalue"])
+    result["pvalue_holm"] = holm(result["pvalue"])
     return result
 
 
@@ -163,8 +163,8 @@ def _wilcoxon(differences: NDArray[np.float64]) -> tuple[float, float]:
     return float(min(found, ranks.sum() - found)), float(min(1.0, 2 * min(tails)))
 
 
-def _holm(pvalues: pd.Series) -> pd.Series:
-    """Holm 1979: the i-th smallest of m times m - i + 1, never below its predecessor, at most 1."""
+def holm(pvalues: pd.Series) -> pd.Series:
+    """Correct p-values (Holm 1979): the i-th smallest of m times m - i + 1, never below its predecessor, at most 1."""
     rising = pvalues.sort_values()
     return (rising * np.arange(len(rising), 0, -1)).cummax().clip(upper=1.0)
 

@@ -10,12 +10,13 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import Interval, corrected_interval, t_interval
 from equipoise.text import listed, number, signed
 from equipoise_reproductions.image_sets import N_PARTS
-from equipoise_reproductions.over_sets import mean_ranks, wilcoxon_holm
+from equipoise_reproductions.over_sets import holm, mean_ranks, wilcoxon_holm
 from equipoise_reproductions.tables import Tables, by_family
 from equipoise_reproductions.together.design import (
     ARMS,
@@ -50,13 +51,15 @@ def over_sources(gains: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_folds(gains: pd.DataFrame) -> pd.DataFrame:
-    """Judge gains, a row a fold of one set, as `over_sources` does; one is sure if its interval leaves out 0.
+    """Judge gains, a row a fold of one set, as `over_sources` does.
 
-    Intervals are those of Nadeau and Bengio (2003), at 95%; there is no ``p``.
+    Intervals are those of Nadeau and Bengio (2003), at 95%; p is that of their test, by Holm over the columns.
     """
-    share = 1 / N_PARTS
+    share, freedom = 1 / N_PARTS, len(gains) - 1
     found = _with_intervals(gains, {name: corrected_interval(gains[name], test_share=share) for name in gains})
-    return found.assign(sure=(found["low"] > 0) | (found["high"] < 0))
+    error = (found["high"] - found["gain"]) / stats.t.ppf(0.975, freedom)
+    tested = holm(pd.Series(2 * stats.t.sf((found["gain"] / error).abs(), freedom), index=found.index))
+    return found.assign(p=tested, sure=tested < _LEVEL)
 
 
 def _with_intervals(gains: pd.DataFrame, intervals: dict[str, Interval]) -> pd.DataFrame:

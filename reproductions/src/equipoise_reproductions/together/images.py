@@ -93,7 +93,7 @@ def _prepared(name: str, fold: Fold) -> PreparedFold:
     return PreparedFold(fold, *of_sides, int(codes.max()) + 1)
 
 
-def images_page(image_scores: pd.DataFrame, **facts: Any) -> dict[str, Any]:
+def images_page(image_scores: pd.DataFrame, missing: dict[str, str], **facts: Any) -> dict[str, Any]:
     """Return what the page speaks of, beside its facts."""
     names = on_images.finished(image_scores)
     found = {name: effects.effects(on_images.of_set(image_scores, name), effects.over_folds) for name in names}
@@ -102,7 +102,7 @@ def images_page(image_scores: pd.DataFrame, **facts: Any) -> dict[str, Any]:
         "effects": effects,
         "found": found,
         "charts": {name: plots.effect_chart(frame) for name, frame in found.items()},
-        "unfinished": sorted(set(image_scores["set"]) - set(names)),
+        "unfinished": [name for name in FILES if name not in {*names, *missing}],
         "readings": READINGS,
         "outer_steps": OUTER_STEPS,
         "factor": FACTOR,
