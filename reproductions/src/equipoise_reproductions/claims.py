@@ -1,5 +1,6 @@
 """A claim of a paper, what was measured for it, and the verdict that follows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,8 +93,9 @@ class Claim:
 
 
 def in_words(value: Interval) -> str:
-    """Write a mean and its interval."""
-    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)})"
+    """Write a mean and its interval, if there is one."""
+    known = not math.isnan(value.low)
+    return f"{number(value.mean)} ({f'{number(value.low)} to {number(value.high)}' if known else 'no interval'})"
 
 
 def as_markdown(claims: Sequence[Claim], command: str) -> str:

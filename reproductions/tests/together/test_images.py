@@ -82,6 +82,8 @@ def test_folds_are_the_blocks_and_a_gain_is_sure_by_its_interval():
     found = found.set_index("term")
     assert found.loc["mubo", "gain"] == pytest.approx(0.1, abs=1e-3) and found.loc["mubo", "sure"]
     assert found["gain"].drop("mubo").abs().max() < 1e-3
+    two = effects.effects(of_set[of_set["fold"] < 2], effects.over_folds)
+    assert not two["sure"].any()
     told = on_images.answers(of_set, effects.effects(of_set, effects.over_folds), "infrared")
     assert len(told) == 5 and "mubo gains G-mean (+0.100)" in told[1]
 

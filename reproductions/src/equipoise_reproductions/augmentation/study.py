@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 import torch
 
-from equipoise.experiments.statistics import t_interval
+from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.files import replace_file
 from equipoise.progress import OnProgress
 from equipoise.text import listed, number
 from equipoise_reproductions.augmentation.policies import FIXED, LONGER, OPS, POLICIES, Policy
 from equipoise_reproductions.augmentation.sets import DIGITS_FACTOR, SETS
 from equipoise_reproductions.augmentation.training import BATCH, Rows, Training, recalls
-from equipoise_reproductions.claims import Claim, Statement
+from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.image_sets import FACTOR, FILES, missing_sets
 
-SEEDS, QUICK_STEPS = 3, 40
+SEEDS, LEAST_RUNS, QUICK_STEPS = 3, 3, 40
 _PARTS, _SHARE = ("many", "medium", "few"), 0.3  # of the classes that are many-shot, and few-shot
 
 
@@ -103,6 +103,12 @@ def errors_of(recalls: pd.DataFrame) -> pd.DataFrame:
     return measures(recalls).pivot_table(index=["set", "seed"], columns="policy", values="error", sort=False)
 
 
+def gain_of(errors: pd.DataFrame, ours: str, rival: str) -> Interval:
+    """Balanced error of a rival less that of ours: mean over runs, with Student's interval of three runs or more."""
+    gains = (errors[rival] - errors[ours]).to_numpy()
+    return t_interval(gains) if len(gains) >= LEAST_RUNS else Interval(float(gains.mean()), math.nan, math.nan)
+
+
 def table(recalls: pd.DataFrame, name: str) -> pd.DataFrame:
     """Means over seeds of a set; the gain over no augmentation with Student's interval."""
     own = recalls[recalls["set"] == name]
@@ -110,10 +116,9 @@ def table(recalls: pd.DataFrame, name: str) -> pd.DataFrame:
     rows = {}
     for policy, (title, _) in POLICIES.items():
         means = found[found["policy"] == policy].drop(columns=["set", "policy", "seed"]).mean()
-        gain, low, high = t_interval((errors["none"] - errors[policy]).to_numpy())
         rows[title] = {
             "balanced error": number(means["error"]),
-            "gain over none": "" if policy == "none" else f"{number(gain)} [{number(low)}, {number(high)}]",
+            "gain over none": "" if policy == "none" else in_words(gain_of(errors, policy, "none")),
             **{f"recall, {part}-shot": number(means[part]) for part in _PARTS},
             "sacrifice rate": "" if policy == "none" else number(means["sacrificed"], 2),
             "cost in steps": number(means["passes"] / found.loc[found["policy"] == "none", "passes"].mean(), 1),
@@ -124,14 +129,17 @@ def table(recalls: pd.DataFrame, name: str) -> pd.DataFrame:
 def verdict(recalls: pd.DataFrame, name: str) -> str:
     """Say whether strengths searched by class are better than each rival, over the seeds of a set."""
     errors = errors_of(recalls[recalls["set"] == name])
+    gains = {title: gain_of(errors, "class", rival) for rival, (title, _) in POLICIES.items() if rival != "class"}
+    runs = f"On {name}, {len(errors)} runs"
+    if len(errors) < LEAST_RUNS:
+        told = listed([f"{number(gain.mean)} from {title}" for title, gain in gains.items()])
+        return f"{runs}, too few for a test: of the balanced error, strengths searched by class take away {told}."
     parts: dict[str, list[str]] = {"better than": [], "worse than": [], "not significantly different from": []}
-    for rival, (title, _) in POLICIES.items():
-        if rival != "class":
-            gain, low, high = t_interval((errors[rival] - errors["class"]).to_numpy())
-            side = "better than" if low > 0 else "worse than" if high < 0 else "not significantly different from"
-            parts[side].append(f"{title} (gain {number(gain)}, {number(low)} to {number(high)})")
+    for title, gain in gains.items():
+        side = "better than" if gain.low > 0 else "worse than" if gain.high < 0 else "not significantly different from"
+        parts[side].append(f"{title} (gain {in_words(gain)})")
     said = "; ".join(f"{side} {listed(rivals)}" for side, rivals in parts.items() if rivals)
-    return f"On {name}, {len(errors)} runs: strengths searched by class are {said}."
+    return f"{runs}: strengths searched by class are {said}."
 
 
 def claims(recalls: pd.DataFrame) -> list[Claim]:
@@ -145,7 +153,7 @@ def claims(recalls: pd.DataFrame) -> list[Claim]:
 def _less(recalls: pd.DataFrame, name: str, rival: str, ours: str) -> Statement:
     errors = errors_of(recalls)
     text = f"{name}: balanced error of {POLICIES[rival][0]} less that of {POLICIES[ours][0]}"
-    return Statement(text, t_interval((errors[rival] - errors[ours]).to_numpy()))
+    return Statement(text, gain_of(errors, ours, rival))
 
 
 def augmentation_page(recalls: pd.DataFrame, **facts: Any) -> dict[str, Any]:

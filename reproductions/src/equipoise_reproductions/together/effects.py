@@ -46,20 +46,21 @@ def over_sources(gains: pd.DataFrame) -> pd.DataFrame:
     Intervals are Student's, at 95%; p is Wilcoxon's, by Holm over the columns, and a gain is sure if it is below .05.
     """
     tested = wilcoxon_holm(gains.assign(nothing=0.0), "nothing")["pvalue_holm"]
-    found = _with_intervals(gains, {name: t_interval(gains[name]) for name in gains})
+    found = _with_intervals(gains, {str(name): t_interval(gains[name]) for name in gains})
     return found.assign(p=tested, sure=tested < _LEVEL)
 
 
 def over_folds(gains: pd.DataFrame) -> pd.DataFrame:
     """Judge gains, a row a fold of one set, as `over_sources` does.
 
-    Intervals are those of Nadeau and Bengio (2003), at 95%; p is that of their test, by Holm over the columns.
+    Intervals are those of Nadeau and Bengio (2003), at 95%; p is that of their test, by Holm over the columns. Two
+    folds make nothing sure.
     """
     share, freedom = 1 / N_PARTS, len(gains) - 1
-    found = _with_intervals(gains, {name: corrected_interval(gains[name], test_share=share) for name in gains})
+    found = _with_intervals(gains, {str(name): corrected_interval(gains[name], test_share=share) for name in gains})
     error = (found["high"] - found["gain"]) / stats.t.ppf(0.975, freedom)
     tested = holm(pd.Series(2 * stats.t.sf((found["gain"] / error).abs(), freedom), index=found.index))
-    return found.assign(p=tested, sure=tested < _LEVEL)
+    return found.assign(p=tested, sure=(tested < _LEVEL) & (freedom > 1))
 
 
 def _with_intervals(gains: pd.DataFrame, intervals: dict[str, Interval]) -> pd.DataFrame:

@@ -89,8 +89,8 @@ def _run_set(folder: Path, name: str, compared: list[Arm], effort: Effort, on_pr
 
 def _prepared(name: str, fold: Fold) -> PreparedFold:
     pixels, codes, _ = halved(name)
-    of_sides = (values[rows] for values in (pixels, codes) for rows in (fold.train, fold.test))
-    return PreparedFold(fold, *of_sides, int(codes.max()) + 1)
+    train, test = fold.train, fold.test
+    return PreparedFold(fold, pixels[train], pixels[test], codes[train], codes[test], int(codes.max()) + 1)
 
 
 def images_page(image_scores: pd.DataFrame, missing: dict[str, str], **facts: Any) -> dict[str, Any]:
