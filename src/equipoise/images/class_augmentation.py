@@ -62,6 +62,10 @@ class ClassAugmentation(Parametrized):
 
     Notes
     -----
+    Try one policy for all classes and a longer training first: in short runs on small images, strengths searched by
+    class gained nothing on one fixed policy, and the time of the search was worth more as training steps
+    (``equipoise reproduce autobalance-augmentation``).
+
     A network reads the traces of augmentation, such as interpolation, as the class if rare classes always show them and
     frequent classes never do. Here every class has the same share of plain images, and in a search no strength is 0.
 
