@@ -90,7 +90,7 @@ def test_the_page_of_a_quick_run(without_cifar, tmp_path, read, monkeypatch):
     page = read(tmp_path / "autobalance-grouped-images.html")
     assert "A quick run" in page.text and "Missing: cifar-10: no archive" in page.text and "A3: " in page.text
     found = pd.read_csv(tmp_path / "grouped-scores.csv")
-    assert len(found) == grouped.SEEDS * len(grouped.METHODS)
+    assert len(found) == grouped.QUICK_SEEDS * len(grouped.METHODS)
     assert (found["worst"] >= found["balanced"]).all() and (found.query("method == 'blend'")["passes"] > 40).all()
 
     monkeypatch.setattr(grouped, "_scored", lambda *key, n_steps: pytest.fail(f"{key} is stored"))
