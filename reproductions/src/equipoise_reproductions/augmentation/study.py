@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from equipoise.experiments.statistics import Interval, t_interval
 from equipoise.files import replace_file
@@ -103,10 +105,15 @@ def errors_of(recalls: pd.DataFrame) -> pd.DataFrame:
     return measures(recalls).pivot_table(index=["set", "seed"], columns="policy", values="error", sort=False)
 
 
+def interval_of(gains: ArrayLike) -> Interval:
+    """Return the mean over runs, with Student's interval of three runs or more."""
+    found: NDArray[np.float64] = np.asarray(gains, dtype=np.float64)
+    return t_interval(found) if len(found) >= LEAST_RUNS else Interval(float(found.mean()), math.nan, math.nan)
+
+
 def gain_of(errors: pd.DataFrame, ours: str, rival: str) -> Interval:
-    """Balanced error of a rival less that of ours: mean over runs, with Student's interval of three runs or more."""
-    gains = (errors[rival] - errors[ours]).to_numpy()
-    return t_interval(gains) if len(gains) >= LEAST_RUNS else Interval(float(gains.mean()), math.nan, math.nan)
+    """Balanced error of a rival less that of ours."""
+    return interval_of(errors[rival] - errors[ours])
 
 
 def table(recalls: pd.DataFrame, name: str) -> pd.DataFrame:

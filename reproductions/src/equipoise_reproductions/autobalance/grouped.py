@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from equipoise import AutoBalance, ParametricCrossEntropy, metrics
 from equipoise.bilevel.outer_objectives import Blend
 from equipoise.datasets import make_grouped_images
-from equipoise.experiments.statistics import t_interval
+from equipoise.experiments.statistics import Interval
 from equipoise.losses import GroupDROLoss
 from equipoise.networks.cnn import SmallCNN
 from equipoise.progress import OnProgress
 from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import balanced
-from equipoise_reproductions.augmentation.study import run_missing
+from equipoise_reproductions.augmentation.study import interval_of, run_missing
 from equipoise_reproductions.augmentation.training import BATCH, Loss, Rows, Training, held_out, plain
 from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
@@ -183,10 +183,10 @@ def _scored(name: str, seed: int, method: str, *, n_steps: int) -> dict[str, flo
     return {"passes": training.passes, **{key: round(value, 6) for key, value in values.items()}}
 
 
-def gap(scores: pd.DataFrame, measure: str, rival: str, ours: str = OURS) -> Any:
-    """A measure of a rival less ours, over the seeds of a set (Student's t)."""
+def gap(scores: pd.DataFrame, measure: str, rival: str, ours: str = OURS) -> Interval:
+    """A measure of a rival less ours, over the seeds of a set."""
     wide = scores.pivot_table(index="seed", columns="method", values=measure)
-    return t_interval((wide[rival] - wide[ours]).dropna())
+    return interval_of((wide[rival] - wide[ours]).dropna())
 
 
 def table(scores: pd.DataFrame, name: str) -> pd.DataFrame:
