@@ -140,15 +140,19 @@ def test_compare_reports_and_saves_a_winner(compared):
 
 
 def test_other_terms_on_the_same_comparison_train_nothing(said_by, compared, shapes, tmp_path):
-    """The decision by a table of costs, tuned on the held-out answers that are there."""
+    """The decision is the class of the least expected cost, by the answers that are there."""
     out, _ = compared
     (tmp_path / "costs.csv").write_text(",cross,disc,frame\ncross,0,9,9\ndisc,1,0,1\nframe,1,1,0\n")
     options = ("--recipes", "none", "augment", "--folds", "2", "--repeats", "1", "--budget", "60", "--no-thumbnails")
     said = said_by("compare", shapes, "--out", out, *options, "--cost", tmp_path / "costs.csv")
     assert "Decision: the lowest total cost (by a table of costs)." in said and "Training networks" not in said
     assert "data:image/jpeg" not in (out / "report.html").read_text()
-    rule = load(out / "model")[-1].decision_rule()
-    assert rule.offsets.argmax() == 0  # towards the class whose misses cost most
+    model, costs = load(out / "model"), np.array([[0.0, 9, 9], [1, 0, 1], [1, 1, 0]])
+    rule, files = model[-1].decision_rule(), sorted((shapes / "test").rglob("*.png"))
+    weights = rule.costs.sum(axis=1, keepdims=True) / costs.sum(axis=1, keepdims=True)  # by the class priors
+    np.testing.assert_allclose(rule.costs, weights * costs)
+    least = (model.predict_proba(files) @ rule.costs).argmin(axis=1)
+    assert model.predict(files).tolist() == model.classes_[least].tolist()
 
 
 def test_alarms_within_a_capacity(said_by, shapes, tmp_path):

@@ -438,7 +438,9 @@ def test_alarms_within_a_capacity_are_those_of_the_model(tmp_path, capacity, n_c
     y = rng.integers(0, n_classes, 120)
     X = rng.normal(size=(120, 3)) + y[:, None]
     costs = np.array([[0, 1, 2], [3, 0, 1], [1, 2, 0]])[:n_classes, :n_classes] if costly else None
-    model = CapacityClassifier(NeuralClassifier(**SMALL), capacity=capacity, positive="b", costs=costs, cv=2)
+    model = CapacityClassifier(
+        NeuralClassifier(**SMALL | {"max_steps": 200}), capacity=capacity, positive="b", costs=costs, cv=2
+    )
     model.fit(X, np.array(["a", "b", "c"])[y])
     export_onnx(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -18,7 +18,7 @@ from equipoise.processes import on_workers
 from equipoise.training import FittedEnsemble, TrainedNetwork
 
 ROWS_AT_ONCE = 1 << 14
-_NUMBERS_OF_A_TASK = 1 << 22  # at most, where the rows of a block are no more: 16 MB to send
+_NUMBERS_OF_A_TASK = 1 << 20  # at most, where the rows of a block are no more: 4 MB to send
 LEAST = 1e-12
 
 

@@ -35,7 +35,7 @@ def sampled(data: Dataset, most: int, random_state: int = 0) -> Dataset:
     >>> data = split_target(pd.DataFrame({"size": range(1000), "rare": [i % 50 == 0 for i in range(1000)]}), "rare")
     >>> few = sampled(data, 100)
     >>> few.y.value_counts().to_dict(), few.class_counts
-    ({False: 80, True: 20}, {False: 980, True: 20})
+    ({False: 80, True: 20}, {True: 20, False: 980})
     """
     if len(data.y) <= most or data.training_weights is not None:
         return data
