@@ -122,6 +122,8 @@ def test_what_does_not_serve_is_refused():
             loss.set_progress(progress)
     with pytest.raises(TypeError, match=r"WeightedLoss.*made a CrossEntropyLoss"):
         DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
+    with pytest.raises(TypeError, match=r"made already: give DeferredReweighting\(LDAMLoss, class_counts\)"):
+        DeferredReweighting(LDAMLoss(COUNTS), COUNTS)
 
 
 def test_the_trainer_reads_it_by_row_once_for_all_replicas(batch):

@@ -53,6 +53,7 @@ class NeuralJob(FitJob["NeuralClassifier"]):
         dependence: Dependence | None,
     ) -> None:
         draft = classifier._new_draft()
+        _refuse_classes(draft)
         super().__init__(classifier, draft, [])
         device = training_device(draft.device)
         rows, codes = draft._checked(X, y)
@@ -122,6 +123,14 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
     if holds_bytes(rows) and own_network and (draft.sampler is None or only_repeats(draft.sampler)):
         return Table(rows, codes, len(draft.classes_), group, draft.scaler_)
     return Table(draft.inputs(rows), codes, len(draft.classes_), group)
+
+
+def _refuse_classes(draft: "NeuralClassifier") -> None:
+    """Refuse classes where their objects are meant; those of losses are called with the class counts."""
+    search = draft.loss if isinstance(draft.loss, OuterProblem) else None
+    for name, part in (("batch_transform", draft.batch_transform), ("loss", search)):
+        if isinstance(part, type):
+            raise ValueError(f"{name} is the class {part.__name__}: give an object of it, {name}={part.__name__}().")
 
 
 def _refuse_changed_codes(draft: "NeuralClassifier") -> None:

@@ -85,6 +85,12 @@ class DeferredReweighting(nn.Module):
         super().__init__()
         if not 0 <= start <= 1:
             raise ValueError(f"start must be a share of the run, 0 to 1, but start={start!r}.")
+        if isinstance(loss, nn.Module):
+            name = type(loss).__name__
+            raise TypeError(
+                f"loss must be a class, or a function of the class counts, that makes the loss, but is a {name} already: "
+                f"give DeferredReweighting({name}, class_counts)."
+            )
         counts = checked_counts(class_counts)
         self.loss = loss(counts)
         if not isinstance(self.loss, WeightedLoss):
