@@ -122,7 +122,7 @@ def test_what_does_not_serve_is_refused():
             loss.set_progress(progress)
     with pytest.raises(TypeError, match=r"WeightedLoss.*made a CrossEntropyLoss"):
         DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
-    with pytest.raises(TypeError, match=r"made already: give DeferredReweighting\(LDAMLoss, class_counts\)"):
+    with pytest.raises(TypeError, match=r"a LDAMLoss already: give DeferredReweighting\(LDAMLoss, class_counts\)"):
         DeferredReweighting(LDAMLoss(COUNTS), COUNTS)
 
 

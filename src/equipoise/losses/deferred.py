@@ -88,8 +88,8 @@ class DeferredReweighting(nn.Module):
         if isinstance(loss, nn.Module):
             name = type(loss).__name__
             raise TypeError(
-                f"loss must be a class, or a function of the class counts, that makes the loss, but is a {name} already: "
-                f"give DeferredReweighting({name}, class_counts)."
+                f"loss must be a class, or a function of the class counts, that makes the loss, but is a {name} "
+                f"already: give DeferredReweighting({name}, class_counts)."
             )
         counts = checked_counts(class_counts)
         self.loss = loss(counts)
