@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -87,16 +88,23 @@ class _Bars:
         self._passing: str | None = None
 
     def _started(self) -> "Progress":
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+        from rich.text import Text
+
+        class Times(ProgressColumn):
+            """The time that has passed, and the time left once the pace tells it."""
+
+            def render(self, task: Task) -> Text:
+                passed = task.finished_time if task.finished else task.elapsed
+                left = "" if task.finished or task.time_remaining is None else f", {_hours(task.time_remaining)} left"
+                return Text(f"{_hours(passed or 0.0)} passed{left}")
 
         if self._progress is None:
             self._progress = Progress(
                 TextColumn("{task.description:>19}"),
-                BarColumn(bar_width=14),
+                BarColumn(bar_width=8),
                 TextColumn("{task.fields[count]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
+                Times(),
                 console=self._console,
             )
             self._progress.start()
@@ -190,6 +198,10 @@ class _Lines:
         if self._deadline is not None:
             parts.append(f"limit in {length(max(0.0, self._deadline.left))}")
         return ", ".join(parts)
+
+
+def _hours(value: float) -> str:
+    return str(timedelta(seconds=int(value)))
 
 
 def _minutes(value: float) -> str:

@@ -1,5 +1,8 @@
 """Bad input on the command line: one clear sentence, a non-zero exit, nothing left behind."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -200,6 +203,8 @@ def test_predict_without_rows_or_with_a_threshold_that_is_no_number(refused, tab
     for value in ("nan", "2"):
         sentence = refused("predict", tmp_path / "model", path, "--out", scored, "--threshold", value)
         assert "probability between 0 and 1" in sentence
+    written = refused("predict", tmp_path / "model", path, "--out", scored, "--threshold", "0,1")
+    assert "--threshold is '0,1': write 0.1" in written
     assert not scored.exists()
 
 
@@ -207,3 +212,15 @@ def test_a_file_as_the_folder_is_no_lack_of_space(refused, table, tmp_path):
     (tmp_path / "file").touch()
     sentence = refused("reproduce", "remix-table1", "--out", tmp_path / "file")
     assert str(tmp_path / "file") in sentence and "Free space" not in sentence
+
+
+@pytest.mark.parametrize("options", [("--target", "clas"), ("--target", "class", "--group", "clas")])
+def test_columns_of_a_folder_are_looked_up_before_torch_is_loaded(table, tmp_path, options):
+    (tmp_path / "parts").mkdir()
+    for part in ("a", "b"):
+        write(table, tmp_path / "parts" / f"{part}.csv")
+    code = "import sys, atexit; from equipoise.cli import main; atexit.register(lambda: print('torch' in sys.modules))"
+    code += "; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "fit", tmp_path / "parts", *options, "--out", tmp_path / "out"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 1 and "did you mean 'class'" in done.stderr and done.stdout == "False\n"

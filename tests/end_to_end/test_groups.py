@@ -67,6 +67,7 @@ def test_the_columns_of_time_and_weights(tmp_path):
         (("--time", "amount", "--gap", "2d"), "The gap must be a number as in 'amount', got '2d'"),
         (("--time", "day", "--gap", "7"), "The gap must be a number and a unit .* such as 30d, got '7'"),
         (("--gap", "7d"), "no time is given"),
+        (("--time", "day", "--gap", "30x"), "The gap must be a number and a unit .* got '30x'"),
         (("--time", "name"), "must hold dates or numbers to order the rows: its cells read as category"),
         (("--weights", "y"), "cannot be the weights, because it is the target"),
         (("--group", "amount", "--time", "amount"), "cannot be the time, because it is the group"),

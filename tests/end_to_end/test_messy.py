@@ -130,7 +130,7 @@ def test_open_cases(messy, command, tmp_path):
     shuffled.to_csv(tmp_path / "less.csv", index=False)
     arguments = ("predict", tmp_path / "model", tmp_path / "less.csv", "--out", tmp_path / "less_scored.csv")
     assert "lacks columns that the model uses: 'region'" in command(*arguments, refused=True)
-    assert "'region' are missing" in command(*arguments, "--allow-missing")
+    assert "Column 'region' is missing" in command(*arguments, "--allow-missing")
 
 
 def test_a_new_file_with_other_names_and_another_decimal_mark(command, tmp_path):

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CoercionError, CycloptsError, Parameter
 
 from equipoise import __version__
 from equipoise.cli.began import begin
@@ -92,6 +92,9 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _sentence(error: Exception) -> str:
+    token = error.token if isinstance(error, CoercionError) else None
+    if token is not None and re.fullmatch(r"[+-]?\d*,\d+", token.value):  # as decimals are written in many languages
+        return f"{token.keyword or 'A number'} is {token.value!r}: write {token.value.replace(',', '.')}."
     if isinstance(error, OSError) and error.strerror:
         remedy = "Free space or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
         return f"{error.strerror}: {error.filename or 'the output'}. {remedy} another place (--out)."

@@ -27,7 +27,7 @@ from equipoise.cli.options import (
 )
 from equipoise.cli.output import announce, command_line, say, stoppable
 from equipoise.cli.results import open_results, rows_compared, so_far
-from equipoise.cli.task import load_task
+from equipoise.cli.task import check_columns, load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.cli.winner import save_winner
@@ -124,6 +124,8 @@ def compare(
     deadline, console = time_limit(budget), Console()
     recipes = [name for given in recipes or () for name in given.split(",") if name] or None
     _check_source(table, target, demo, dataset, pictures)
+    if table is not None and target is not None and not is_images(table):
+        check_columns(table, target, reading, columns, report_by or ())
     check_folder(out)
     terms = stated.terms()
     with stoppable(lambda: "Stopped before any result."), ProgressBars(console, deadline) as bars:

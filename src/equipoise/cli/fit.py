@@ -14,7 +14,7 @@ from equipoise.cli.began import time_limit
 from equipoise.cli.images import AS_THEY_ARE, Pictures, check_table_source, load_images
 from equipoise.cli.options import AS_FOUND, AS_IN_A_FILE, MEMBERS, Columns, Count, Minutes, Reading, Seed
 from equipoise.cli.output import announce, announce_replaced, say, stoppable
-from equipoise.cli.task import load_task
+from equipoise.cli.task import check_columns, load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
 from equipoise.deadline import Deadline
@@ -80,6 +80,7 @@ def fit(
     as_images = is_images(table)
     if not as_images:
         check_table_source(table, target, pictures)
+        check_columns(table, target or "", reading, columns)
     deadline, console = None if budget is None else time_limit(budget), Console()
     with stoppable(lambda: _STOPPED), ProgressBars(console, deadline) as bars:
         if deadline is not None:  # the fit then has a process of its own

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from equipoise.files import check_input
+from equipoise.datasets.gap import check_gap
+from equipoise.files import check_input, is_mapped, table_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,16 @@ class Reading:
 
         return open_table(path, **self.as_dict() | {"missing_values": self.missing_values or ()})
 
+    def columns(self, path: Path) -> list[str]:
+        """Return the names of a table's columns; of a folder, those of its first file."""
+        from equipoise.tables.reading import file_columns
+
+        if path.is_dir():
+            if is_mapped(path):
+                return self.opened(path).columns
+            path = (table_files(path) or [path])[0]
+        return file_columns(path, **self.as_dict() | {"missing_values": self.missing_values or ()})
+
     def as_dict(self) -> dict[str, Any]:
         """Return the options as a saved model keeps them, to read later files alike."""
         return asdict(self)
@@ -120,7 +131,8 @@ class Columns:
         return {role: name for role, name in given.items() if name is not None}
 
     def check(self) -> None:
-        """Refuse options that say two things of one column."""
+        """Refuse options that say two things of one column, and a gap that is none."""
+        check_gap(self.gap, self.time)
         of_use = {"--keep": self.keep, "--drop": self.drop, "--id": self.id}
         of_kind = {"--number": self.number, "--category": self.category, "--date": self.date, "--text": self.text}
         for options, only in ((of_use, {"--keep"}), (of_kind, set(of_kind))):

@@ -155,7 +155,8 @@ class Scorer:
                 "--allow-missing, at the cost of quality."
             )
         if lacking:
-            self.notes.append(f"Columns {listed(map(repr, lacking))} are missing: predictions are worse than measured.")
+            are = f"Column {lacking[0]!r} is" if len(lacking) == 1 else f"Columns {listed(map(repr, lacking))} are"
+            self.notes.append(f"{are} missing: predictions are worse than measured.")
         told = [*self.about.get("id", ()), *self.about.get("left_out", ()), *self.about.get("roles", {}).values()]
         known = {*wanted, *told, self.about.get("target"), *self.kept}
         if extra := [name for name in rows.columns if name not in known]:

@@ -90,6 +90,20 @@ def load_task(
     return data
 
 
+def check_columns(path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = ()) -> None:
+    """Refuse options that name columns which a table does not have, before its rows and slow packages are read."""
+    columns.check()
+    if not (path.is_dir() or _in_parts(path)):
+        return  # all of it is to be read
+
+    from equipoise.datasets.target import target_column
+
+    known = reading.columns(path)
+    target_column(known, target, str(path))
+    of_use = [*(columns.drop or ()), *(columns.id or ()), *(columns.keep or ()), *columns.kinds()]
+    _check_named([*columns.roles.values(), *report_by, *of_use], known, path)
+
+
 def _rows_about(path: Path) -> float:
     """Return about how many rows a folder or file has; 0 where it cannot be read part by part."""
     from equipoise.tables.reading import rows_about

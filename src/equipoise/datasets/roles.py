@@ -1,6 +1,5 @@
 """Columns with a part to play other than that of a feature: the group, the time and the weight of a row."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equipoise.datasets.gap import DAYS, check_gap, read_gap
 from equipoise.tables.columns import Column, read_column, spelling
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds, unread
@@ -20,7 +20,6 @@ from equipoise.text import counted, listed
 Floats = NDArray[np.float64]
 
 _MOST = 8  # cells that a message names
-_DAYS = {"s": 1 / 86_400, "min": 1 / 1440, "h": 1 / 24, "d": 1.0, "w": 7.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,7 @@ class Roles:
             times, dates, read = times_of(table[roles["time"]].iloc[rows], rows, style)
             notes += read
             return cls(rows, groups, times, gap_of(gap, roles["time"], dates), dates, weights, tuple(notes))
-        if gap not in (0, None):
-            raise ValueError(f"A gap lies between times, but no time is given; got gap={gap!r}. Name one (--time).")
+        check_gap(gap, None)
         return cls(rows, groups, times, 0.0, False, weights, tuple(notes))
 
 
@@ -122,12 +120,11 @@ def weights_of(column: pd.Series, rows: NDArray[np.int64], style: Style) -> tupl
 
 def gap_of(gap: str | float, time: str, dates: bool) -> float:
     """Return a gap in the unit of the times, which is days for dates."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|d|w)?", str(gap).strip())
-    unit = found[2] if found else None
-    if found is None or (unit is not None and not dates) or (unit is None and dates and isinstance(gap, str)):
-        units = f"a number and a unit ({listed(_DAYS, 'or')}), such as 30d" if dates else f"a number as in {time!r}"
+    value, unit = read_gap(gap)
+    if (unit is not None and not dates) or (unit is None and dates and isinstance(gap, str)):
+        units = f"a number and a unit ({listed(DAYS, 'or')}), such as 30d" if dates else f"a number as in {time!r}"
         raise ValueError(f"The gap must be {units}, got {gap!r}.")
-    return float(found[1]) * _DAYS[unit or "d"]
+    return value * DAYS[unit or "d"]
 
 
 def check_roles(roles: dict[str, str], columns: Sequence[str], target: str) -> None:

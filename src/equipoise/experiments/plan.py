@@ -294,7 +294,7 @@ class Schedule:
             notes.append(f"auto: at most {seconds(auto_seconds)} a fit, about {self.share:.0%} of its time, {in_time}.")
         if left_out := [recipe for recipe in wish.recipes if recipe not in kept]:
             whole = {recipe: self.n_folds * self.cell(recipe, 1.0) / self.n_workers for recipe in left_out}
-            named_so = listed([f"{called(recipe)} (about {seconds(whole[recipe])})" for recipe in left_out])
+            named_so = listed([f"{called(recipe)} (about {seconds(whole[recipe])} in all)" for recipe in left_out])
             notes.append(f"Left out {in_time}: {named_so}.")
         recipes = tuple(recipe for recipe in wish.recipes if recipe in kept)
         return replace(

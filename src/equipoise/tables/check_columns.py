@@ -19,7 +19,11 @@ from equipoise.text import counted, listed
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 1e6, 1e9, -1.0)
 
 _MANY, _RETURN, _OFTEN = 50, 1.2, 60  # values of a key that comes back, and rows a value
-_KEY_NAME = re.compile(r"^(id|key|code)\b|(\b(id|key|no|num|number|code|ref|uuid|guid)|nr|nummer|kennung) *$")
+_KEY_NAME = re.compile(
+    r"^(id|key|code)\b|(\b(id|key|no|num|number|code|ref|uuid|guid)|nr|nummer|kennung) *$|"
+    r"^(customer|client|patient|user|member|account|household|person|kund(e|in)|klient(in)?|patientin|(be)?nutzer(in)?|"
+    r"mitglied|konto|haushalt)$"  # whose name alone stands for its key
+)
 
 
 def identifiers(sample: Sample) -> Iterator[Finding]:
