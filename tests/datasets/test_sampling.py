@@ -66,7 +66,7 @@ class Clock:
 def rows(frame, seconds_a_look, limit, n_rows=6000.0, passes=1):
     clock = Clock(seconds_a_look)
     deadline = Deadline(limit, lambda: clock.now, in_minutes=True)
-    return rows_in_time(open_table(frame), n_rows, "kind", TablePreprocessor(), deadline, passes, clock)
+    return rows_in_time(open_table(frame), n_rows, "kind", TablePreprocessor(), deadline, passes, clock)[1]
 
 
 def test_a_time_limit_bounds_the_rows_by_their_pace(frame):
@@ -76,9 +76,24 @@ def test_a_time_limit_bounds_the_rows_by_their_pace(frame):
 
 def test_what_cannot_be_read_in_time_is_refused_with_a_limit_that_does(frame):
     with pytest.raises(
-        ValueError, match=r"Reading about 6,000 rows of table takes about .*within 0.167 minutes"
+        ValueError, match=r"s of 0.167 minutes went on .* left, and reading about 6,000 rows of table takes about"
     ) as told:
         rows(frame, 6, 10.0)
     assert "Raise --budget, to " in str(told.value)
     minutes = float(str(told.value).rpartition("to ")[2].split(" for")[0])
     assert rows(frame, 6, 60 * minutes) >= 2000
+
+
+def test_where_all_cannot_be_read_in_time_some_row_groups_are_and_that_is_said(frame, tmp_path):
+    for part in range(2):
+        frame.iloc[part * 3000 : (part + 1) * 3000].to_parquet(tmp_path / f"{part}.parquet", row_group_size=500)
+    clock = Clock(1)
+    deadline = Deadline(60.0, lambda: clock.now)
+    with pytest.warns(
+        UserWarning, match=r"Only \d of 12 parts of .* drawn at random, are read, to meet the time limit"
+    ):
+        table, _ = rows_in_time(open_table(tmp_path), 60_000.0, "kind", TablePreprocessor(), deadline, 1, clock, seed=0)
+    counts = table.class_counts("kind")
+    assert sum(counts.values()) == 500 * len(table.parts) and 1 <= len(table.parts) < 12
+    drawn = pd.concat(table.blocks())
+    assert len(drawn) == sum(counts.values()) and set(drawn["size"]) < set(frame["size"])

@@ -31,12 +31,14 @@ def load_task(
     deadline: "Deadline | None" = None,
     passes: int = 1,
     most_rows: int | None = None,
+    in_parts: bool = False,
 ) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
     Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn. With a deadline it
     is so small that its rows can be made numbers ``passes`` times, and is also that of another large file for which
-    there is no time. ``most_rows`` is the size of the sample where it is known from before.
+    there is no time. ``most_rows`` is the size of the sample where it is known from before. With ``in_parts`` only
+    some files or row groups of a table are read where there is no time for all.
     """
     columns.check()
 
@@ -56,8 +58,11 @@ def load_task(
         most = None if opened is None else opened.largest_sample
         if deadline is not None and (about := _rows_about(path)) > _MANY_ROWS and "weights" not in columns.roles:
             parts = opened or reading.opened(path)
-            affordable = most_rows or rows_in_time(parts, about, target, preprocessor, deadline, passes)
-            if affordable < (most or about):
+            whole, affordable = parts, most_rows
+            if affordable is None:
+                drawn = seed if in_parts else None
+                parts, affordable = rows_in_time(parts, about, target, preprocessor, deadline, passes, seed=drawn)
+            if affordable < (most or about) or parts is not whole:
                 opened, most = parts, affordable
         frame = opened or reading.table(path, target, thousands=thousands)
     notes = tuple(" ".join(str(warning.message).split()) for warning in caught)

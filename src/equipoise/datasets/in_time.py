@@ -1,6 +1,7 @@
 """How many rows of a table a time limit leaves room for, by the pace at which the first of them are read."""
 
 import time
+import warnings
 from collections.abc import Callable
 from itertools import chain, islice
 from typing import Any
@@ -31,22 +32,37 @@ def rows_in_time(
     deadline: Deadline,
     passes: int = 1,
     clock: Callable[[], float] = time.monotonic,
-) -> int:
+    seed: int | None = None,
+) -> tuple[OpenTable, int]:
     """Return how many rows of a table of about ``n_rows`` can be made numbers ``passes`` times within a time limit.
 
+    With a seed, only parts of the table are drawn, with a warning, where there is no time to read all of it.
     Raises ValueError, with the time limit that would do, if reading alone takes too long.
     """
     first, pace = _first_rows(table, target_column(table.columns, target, table.name), clock)
     if first is None:
-        return _FEWEST
+        return table, _FEWEST
     reading = _PASSES * n_rows * pace
     if reading > _READ * deadline.left:
-        raise ValueError(
-            f"Reading about {count(round(n_rows))} rows of {table.name} takes about {seconds(reading)} at the pace of "
-            f"this machine now, too long within {deadline}. {deadline.remedy(deadline.spent + reading / _READ)}"
+        share = _READ * max(0.0, deadline.left) / reading
+        portion = None if seed is None else table.portion(share, seed)
+        if portion is None:
+            left = f"{seconds(deadline.left)} are" if deadline.left > 0 else "nothing is"
+            raise ValueError(
+                f"{seconds(deadline.spent)} of {deadline} went on loading and reading the first rows, "
+                f"{left} left, and reading about {count(round(n_rows))} rows of "
+                f"{table.name} takes about {seconds(reading)} at the pace of this machine now. "
+                f"{deadline.remedy(deadline.spent + reading / _READ)}"
+            )
+        table, reading = portion, share * reading
+        warnings.warn(
+            f"Only {table.name} (files, or row groups of them), drawn at random, are read, to meet the time "
+            f"limit of {deadline}: counts and probabilities are theirs.",
+            UserWarning,
+            stacklevel=2,
         )
     a_row = _seconds_a_row(table.typed(first), preprocessor, clock)
-    return max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))
+    return table, max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))
 
 
 def _first_rows(table: OpenTable, target: str, clock: Callable[[], float]) -> tuple[Any, float]:

@@ -87,6 +87,18 @@ class OpenTable:
         """Return each part as a table."""
         return [replace(self, parts=[part]) for part in self.parts]
 
+    def portion(self, share: float, random_state: int = 0) -> "OpenTable | None":
+        """Return a share of the parts at most, drawn at random, which its name tells; None where that is no part.
+
+        Parts are files, of parquet their row groups.
+        """
+        pieces = [piece for part in self.parts for piece in part.pieces()]
+        if (n_pieces := int(share * len(pieces))) < 1:
+            return None
+        drawn = np.sort(np.random.default_rng(random_state).choice(len(pieces), n_pieces, replace=False))
+        name = f"{n_pieces:,} of {len(pieces):,} parts of {self.name}"
+        return replace(self, name=name, parts=[pieces[i] for i in drawn])
+
     @property
     def largest_sample(self) -> int:
         """Rows of a sample, at most, unless another number is asked for."""

@@ -1,7 +1,7 @@
 """What an open table is read from: files, arrays, frames and the data sets of arrow, Dask and Ray, part by part."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from mmap import mmap
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.files import TABLE_ENDINGS, is_mapped, table_files
-from equipoise.tables.parquet import ROWS_AT_ONCE, check_footers
+from equipoise.tables.parquet import ROWS_AT_ONCE, check_footers, open_parquet
 from equipoise.tables.reading import Keep, file_columns, plain_names, table_batches
 from equipoise.tables.text_cells import without_marks
 from equipoise.text import counted, listed
@@ -31,6 +31,15 @@ class Part:
     # ``(columns or None, target or None) -> iterator of data frames``; can be pickled
     read: Callable[[Names, str | None], Iterator[pd.DataFrame]]
     of_file: bool = False
+
+    def pieces(self) -> list["Part"]:
+        """Return the row groups of a parquet file as parts; what has none is one piece."""
+        if not (self.of_file and self.name.lower().endswith(".parquet")):
+            return [self]
+        with open_parquet(Path(self.name)) as file:
+            n_groups = file.num_row_groups
+        groups = [partial(self.read, row_group=group) for group in range(n_groups)]  # type: ignore[call-arg]
+        return [replace(self, read=read) for read in groups]
 
     def chosen(self, target: str, keep: Keep) -> Iterator[pd.DataFrame]:
         """Yield the rows that ``keep`` chooses by their target; of a file, no others become cells."""
@@ -117,9 +126,10 @@ def _file(
     wanted: Names,
     target: str | None,
     keep: Keep | None = None,
+    row_group: int | None = None,
 ) -> Iterator[pd.DataFrame]:
     names = columns if wanted is None else list(wanted)
-    for frame in table_batches(path, **reading, target=target, columns=names, keep=keep):
+    for frame in table_batches(path, **reading, target=target, columns=names, keep=keep, row_group=row_group):
         yield frame[names]
 
 

@@ -46,13 +46,15 @@ def check_footers(files: Sequence[Path]) -> None:
         )
 
 
-def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Read a file in parts of its row groups.
+def parquet_batches(
+    path: Path, columns: Sequence[str] | None = None, row_group: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Read a file, or one of its row groups, in parts of the row groups.
 
     Raises ValueError if a row group is damaged.
     """
     file = open_parquet(path)
-    for group in range(file.num_row_groups):
+    for group in range(file.num_row_groups) if row_group is None else [row_group]:
         wanted = None if columns is None else list(columns)
         try:
             yield from file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False)

@@ -132,11 +132,13 @@ def table_batches(
     target: str | int | None = None,
     columns: Sequence[str] | None = None,
     keep: Keep | None = None,
+    row_group: int | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a table part by part, the cells of text files as text; parameters and errors are those of `read_table`.
 
     Text files and parquet files need memory for one part only, and for some columns of it where these are named. Of a
-    part, only the rows that ``keep`` chooses by their target are turned into cells.
+    part, only the rows that ``keep`` chooses by their target are turned into cells. Of a parquet file one row group can
+    be read alone.
     """
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
@@ -155,7 +157,7 @@ def table_batches(
         named = open_parquet(path).schema_arrow.names
         wanted = None if columns is None else [name for name in named if name.strip() in columns]
         labels = [name for name in named if name.strip() == str(target)]
-        for batch in parquet_batches(path, wanted):
+        for batch in parquet_batches(path, wanted, row_group):
             if keep is not None:
                 own = without_marks(_with_plain_names(batch.select(labels).to_pandas(), path), list(missing_values))
                 batch = batch.filter(pa.array(keep(own[str(target)])))
