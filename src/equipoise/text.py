@@ -62,6 +62,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def exact(value: float) -> str:
+    """Return a figure of the user as it was given: 12345.67, and 20 rather than 20.0."""
+    return repr(float(value)).removesuffix(".0")
+
+
 def probability(value: float) -> str:
     """Write a probability to three decimals, or as many as show two digits of its distance to 0 or 1.
 

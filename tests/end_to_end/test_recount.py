@@ -142,13 +142,16 @@ def scores_of(out):
         yield arm, fold, read(arm, fold, chosen, others)
 
 
-def test_leaks_crown_nothing_and_the_page_says_why(here, tmp_path):
+def test_leaks_crown_nothing_and_the_page_says_why(here, capsys, tmp_path):
     path = DATA / "files/messy/leaks.csv"
     if not path.exists():
         pytest.skip("EQUIPOISE_DATA_HOME does not name the data of development")
     out = tmp_path / "out"
     options = ("--target", "-1", "--recipes", "logistic", "gbdt", "--folds", "2", "--repeats", "1")
-    said = " ".join(here("compare", path, *options, "--out", out).split())
+    with pytest.raises(SystemExit) as ended:
+        here("compare", path, *options, "--out", out)
+    assert ended.value.code == 1
+    said = " ".join(capsys.readouterr().out.split())
     page = (out / "report.html").read_text(encoding="utf-8")
     reason = "No winner is crowned. The scores cannot be trusted, since the target seems to leak into the features."
     assert reason in page and reason in said and "No model was saved" in said

@@ -73,14 +73,16 @@ def test_the_card_tells_training_figures_and_limits(model, tmp_path):
 
 
 def test_costs_of_several_classes_are_a_table_and_intervals_have_two_ends(model, tmp_path):
-    costs = {"a|b": {"a|b": 0.0, "c": 2.5}, "c": {"a|b": 60.0, "c": -1.0}}
+    costs = {"a|b": {"a|b": 0.0, "c": 12345.67}, "c": {"a|b": 60.125, "c": -1.0}}
     figures = {
         "alarms": {"value": 66.667, "low": 66.667, "high": 66.667},
         "cost": {"value": 9.0, "low": 8.0, "high": 11.0},
     }
     save(model, tmp_path / "model", about=ABOUT | {"costs": costs, "figures": figures})
     text = card_of(tmp_path / "model")
-    assert "| true / decided | a\\|b | c |\n| --- | --- | --- |\n| a\\|b | 0 | 2.5 |\n| c | 60 | -1 |\n" in text
+    assert (
+        "| true / decided | a\\|b | c |\n| --- | --- | --- |\n| a\\|b | 0 | 12345.67 |\n| c | 60.125 | -1 |\n" in text
+    )
     assert "| alarms | 66.67 |  |\n| cost | 9 | 8 to 11 |" in text
 
 

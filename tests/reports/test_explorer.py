@@ -115,8 +115,17 @@ def test_a_table_of_costs_decides_as_the_report_does(opened, tmp_path):
     assert fact(driver, "alarms") == pytest.approx(1000 * np.mean([(c == 2).mean() for _, c in decided]), abs=0.06)
     assert "least expected cost, by the costs that were given" in text(driver, "how")
     assert not driver.find_element("id", "miss").is_displayed()
+    assert shlex.split(text(driver, "command")) == shlex.split(COMMAND)
     move(driver, "threshold", 430)
     assert text(driver, "fact-cost") == "–" and text(driver, "how") == "Each at this threshold."
+
+
+def test_of_several_classes_without_costs_the_command_is_whole(opened):
+    driver, _ = opened(counts=(150, 100, 50))
+    move(driver, "miss", 400)
+    assert text(driver, "command").startswith("equipoise compare 'my table.csv' --target y ")
+    assert text(driver, "command").endswith(" --cost costs.csv")
+    assert "costs.csv: a row for each true class" in text(driver, "command-note")
 
 
 def test_costs_and_capacity_move_the_threshold(opened):

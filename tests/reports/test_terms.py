@@ -81,6 +81,8 @@ def test_costs_are_summed_as_stated(stored, tmp_path):
     assert read.chosen()["cost"].mean == pytest.approx(np.mean(costs))
     chosen, low, high = read.range_of_threshold()
     assert low <= chosen <= high or low == pytest.approx(chosen, abs=0.2)
+    as_shipped = 1000 * np.mean([(fold.proba[:, 1] > chosen).mean() for fold in read.folds])
+    assert f"; it gives {number(as_shipped, 1)} alarms of 1,000 of these rows)" in read.sentence()
 
 
 def test_without_terms_a_miss_costs_the_imbalance_ratio(stored):
@@ -464,3 +466,58 @@ def test_costs_that_nobody_stated_are_not_shown_beside_other_terms(stored, tmp_p
     page = written(comparison, tmp_path)
     assert "No terms were given" not in page
     assert 'id="plot-cost"' not in page
+
+
+@pytest.mark.parametrize(
+    ("skill", "of_logistic", "against"),
+    [
+        (0.8, 0.3, "loses more than 10% of what 'none' gains over as many random alarms"),
+        (0.8, 0.6, "misses a floor"),
+        (1.6, 1.2, "loses more than 10% of what 'none' gains over as many random alarms"),
+        (2.3, 2.3, ""),
+    ],
+)
+def test_a_quick_recipe_is_recommended_only_if_it_keeps_the_floors_and_loses_little(
+    stored, tmp_path, skill, of_logistic, against
+):
+    """Three folds show no difference between .1 and .4 of what is caught; the means count, too."""
+    comparison = stored(
+        (180, 18),
+        ("none", "logistic", "gbdt"),
+        skill={"none": skill, "gbdt": skill, "logistic": of_logistic},
+        seconds={"none": 9.0, "gbdt": 8.0, "logistic": 0.1},
+        n_folds=3,
+        n_repeats=1,
+    )
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(min_precision=0.3).aim(np.array(comparison.classes), rare="1").as_dict())
+        comparison = Comparison(store)
+    found, said = comparison.by_terms, verdict(comparison)
+    assert {"none", "logistic"} <= set(found.near_best)
+    recall, precision = (
+        {name: read.by_fold[outcome].mean() for name, read in found.read.items()} for outcome in ("recall", "precision")
+    )
+    alarms = found.read["none"].by_fold["alarms"].mean() / 1000
+    lost = recall["none"] - recall["logistic"]
+    bad = bool(precision["logistic"] < 0.3 or lost > 0.1 * (recall["none"] - alarms))
+    assert bad is bool(against) and comparison.reservations["logistic"] == against
+    assert comparison.winner == ("none" if bad else "logistic") and precision[comparison.winner] >= 0.3
+    assert f"Recommended: {called(comparison.winner)}" in said.advice
+    assert f"logistic, which {against}" in said.advice if bad else "Passed over" not in said.advice
+    assert (" Of logistic, recommended, share caught: 1.000 " in said.best) is not bad
+    assert f"On held-out rows, {number(precision[comparison.winner])} of the alarms are right" in said.best
+
+
+def test_a_gain_that_is_not_shown_is_recommended_with_care_where_it_is_not_small(stored, tmp_path):
+    """Two folds show nothing, whatever the gain."""
+    comparison = stored(
+        (100, 20), ("none", "under"), skill=dict.fromkeys(("none", "under"), 1.5), n_folds=2, n_repeats=1
+    )
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(benefit={"catch": 10}, cost={"catch": 1, "alarm": 1})
+        store.put("aim", terms.aim(np.array(comparison.classes), rare="1").as_dict())
+        comparison = Comparison(store)
+    found, said = comparison.by_terms, verdict(comparison)
+    assert found.gain.low <= 0 and found.gain.mean > 0.1 * found.room and not comparison.obstacle
+    care = "but it gains more than a tenth of what is possible, so a recipe is recommended with care."
+    assert f"That is not shown to be better than {found.guess}, {care}" in said.best and "Recommended: " in said.advice

@@ -76,7 +76,7 @@ def compare(
 
     Without --recipes, a short list chosen for the table; `--recipes all` compares every one.
 
-    To continue a stopped comparison, repeat the command; the exit status is 1 where the winner's model was not saved.
+    To continue a stopped comparison, repeat the command; the exit status is 1 where no model was saved.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def compare(
     saved = _conclude(comparison, out)
     if to_score and table is not None and saved:
         write_unlabelled(out / "model", table, out)
-    if comparison.not_saved:
+    if not saved:
         sys.exit(1)
 
 

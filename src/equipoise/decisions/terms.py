@@ -19,7 +19,7 @@ from equipoise.decisions.thresholds import tune_offsets
 from equipoise.decisions.tuned_thresholds import TunedThresholdsClassifier
 from equipoise.metrics import Floats, Indices
 from equipoise.rules import Rule, capacity_in_words
-from equipoise.text import listed
+from equipoise.text import exact, listed
 
 FLOORS = ("min_recall", "min_precision")
 
@@ -205,7 +205,7 @@ class Aim:
             return "by a table of costs"
         p, n = self.positive, 1 - self.positive
         by_name = dict(zip(OUTCOMES, (self.costs[p, n], self.costs[n, p], self.costs[p, p], self.costs[n, n])))
-        named = [f"{name} {value:g}" for name, value in by_name.items() if value or name in ("miss", "alarm")]
+        named = [f"{name} {exact(value)}" for name, value in by_name.items() if value or name in ("miss", "alarm")]
         return f"{', '.join(named)}; positive class {self.labels.tolist()[p]!r}"
 
     def as_dict(self) -> dict[str, Any]:

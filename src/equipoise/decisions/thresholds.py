@@ -102,7 +102,7 @@ def tune_offsets(
         interval that gives the best value; of several such intervals, in the one that moves it least.
         The value is the best there is for two classes; for more it is a local optimum, never below the value
         of no offsets. With costs, the offsets are those of ``decide(y_proba, offsets, costs)``, and 0 where none
-        lowers the costs beyond noise: by a mean above 1.5 times its standard error.
+        lowers the costs beyond noise: by a mean above twice its standard error.
 
     Warns
     -----

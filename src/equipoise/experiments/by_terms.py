@@ -74,13 +74,25 @@ class ByTerms:
         gaps = {name: self.against_best(name) for name in self.read}
         return [name for name, gap in gaps.items() if not (gap.low > 0 or gap.high < 0)]
 
+    def misses_floor(self, recipe: str) -> bool:
+        """Whether the means over held-out folds of a recipe are below a floor of the user."""
+        aim, found = self._comparison.aim, self.read[recipe].by_fold
+        floors = (aim.min_recall, found["recall"].mean()), (aim.min_precision, found["precision"].mean())
+        return any(floor is not None and not reached >= floor for floor, reached in floors)
+
     @cached_property
     def blind(self) -> dict[str, pd.Series]:
-        """The outcome, by fold as `table`, of decisions that look at no feature, by what they are called."""
-        best, rows = self.read[self.best], self.table.index
+        """The outcome, by fold as `table`, of decisions that look at no feature, by what they are called.
+
+        Random alarms are as many as those of the best recipe.
+        """
+        return self._blind(self.best)
+
+    def _blind(self, recipe: str) -> dict[str, pd.Series]:
+        read, rows = self.read[recipe], self.table.index
         if self.goal == "cost":
-            return {name: frame["cost"].loc[rows] for name, frame in best.blind_by_fold().items()}
-        found = best.by_fold.loc[rows]
+            return {name: frame["cost"].loc[rows] for name, frame in read.blind_by_fold().items()}
+        found = read.by_fold.loc[rows]
         if self.goal == "recall":
             return {"as many random alarms": found["alarms"] / PER}
         return {"random alarms that find as many": found["recall"] * (PER - found["caught"] - found["missed"])}
@@ -88,13 +100,20 @@ class ByTerms:
     @cached_property
     def guess(self) -> str:
         """The best of `blind`."""
-        means = {name: values.mean() for name, values in self.blind.items()}
-        return (max if self.greater_is_better else min)(means, key=lambda name: means[name])
+        return self._guess(self.blind)
+
+    def _guess(self, blind: dict[str, pd.Series]) -> str:
+        return (max if self.greater_is_better else min)(blind, key=lambda name: blind[name].mean())
 
     @property
     def gain(self) -> Interval:
         """By how much the best recipe is better than the guess, with the paired 95% interval."""
-        gap = self.table[self.best] - self.blind[self.guess]
+        return self.gain_of(self.best)
+
+    def gain_of(self, recipe: str) -> Interval:
+        """Return by how much a recipe is better than the best of its own guesses, with the paired 95% interval."""
+        blind = self._blind(recipe)
+        gap = self.table[recipe] - blind[self._guess(blind)]
         return self._comparison.interval_of(gap if self.greater_is_better else -gap)
 
     @property

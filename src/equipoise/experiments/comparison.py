@@ -12,7 +12,7 @@ from equipoise.datasets import Dataset
 from equipoise.decisions import Aim
 from equipoise.experiments.best import AtBest
 from equipoise.experiments.by_terms import ByTerms
-from equipoise.experiments.crown import no_winner
+from equipoise.experiments.crown import no_winner, reservation
 from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
@@ -287,17 +287,32 @@ class Comparison:
         """The recipes ranked by the user's terms; only where `aim` decides."""
         return ByTerms(self)
 
+    @cached_property
+    def reservations(self) -> dict[str, str]:
+        """Recipes that do not differ significantly from the best by the user's terms, with what speaks against each."""
+        near = self.by_terms.near_best if self.aim.decides and len(self.by_terms.table) else []
+        return {name: reservation(self, name) for name in near}
+
+    @property
+    def eligible(self) -> list[str]:
+        """Recipes to recommend one of, best first: `near_best`, or by the user's terms those without a reservation."""
+        if not self.aim.decides:
+            return self.near_best
+        return [name for name, against in self.reservations.items() if not against] or [self.by_terms.best]
+
     @property
     def winner(self) -> str:
-        """The recipe to use: the best of the quick ones among those that do not differ significantly from the best.
+        """The recipe to use: the best of the quick ones among those that are `eligible`.
 
-        These are `near_best`, or by the user's terms those of `by_terms`. Quick is what takes at most twice the time of
-        the quickest of them, for a fit and 10,000 predictions.
+        Quick is what takes at most twice the time of the quickest of them, for a fit and 10,000 predictions.
         """
-        near = self.by_terms.near_best if self.aim.decides else self.near_best
-        board = self.leaderboard.set_index("recipe").loc[near]
-        took = board["seconds"] + board["predicting"].fillna(0)
+        took = self.took(self.eligible)
         return str(took.index[took <= _AS_QUICK * took.min()][0])
+
+    def took(self, recipes: list[str]) -> "pd.Series[float]":
+        """Return the seconds of a fit and 10,000 predictions of recipes."""
+        board = self.leaderboard.set_index("recipe").loc[recipes]
+        return board["seconds"] + board["predicting"].fillna(0)
 
     @property
     def importance(self) -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""Whether a comparison has a winner at all: not on few rows, on leaks, or where every method is as good as guessing."""
+"""Whether a comparison has a winner at all: not on few rows, on leaks, or where every method is as good as guessing.
+
+And which recipes may be recommended in place of the best, because they are quicker.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,8 @@ _FEWEST = 10
 """Rows of the rarest class below which no method is called the best."""
 
 _NEAR = 0.1  # share of the way from guessing to a perfect score below which a method is near guessing
+
+_DEAR = 0.1  # share of what the best gains over guessing: one that loses more is no substitute for it
 
 
 def no_winner(comparison: "Comparison") -> str:
@@ -62,6 +67,22 @@ def _guessing_by_terms(comparison: "Comparison") -> str:
         f"No method is usable by your terms: {TITLES[found.goal]} is {value} with the best, {called(found.best)}, "
         f"which does not differ significantly from {guess}, that of {found.guess}.{cuts(comparison, found.best)}"
     )
+
+
+def reservation(comparison: "Comparison", recipe: str) -> str:
+    """Return what speaks against a recipe by the terms though it does not differ significantly from the best.
+
+    Few folds show no difference, however large: what a recipe does on average counts, too.
+    """
+    found = comparison.by_terms
+    if found.misses_floor(recipe):
+        return "misses a floor"
+    gap = found.against_best(recipe).mean * (-1 if found.greater_is_better else 1)
+    if gap > _DEAR * max(found.gain.mean, 0.0) + 1e-9:
+        return f"loses more than {100 * _DEAR:g}% of what {called(found.best)} gains over {found.guess}"
+    if recipe != found.best and found.room and not _is_usable(found.gain_of(recipe), found.room):
+        return "is not shown to be better than guessing"
+    return ""
 
 
 def _is_usable(gain: Interval, room: float) -> bool:

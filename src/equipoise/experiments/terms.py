@@ -20,7 +20,7 @@ from equipoise.experiments.sample_size import as_equal_rows, wilson
 from equipoise.experiments.statistics import Interval, corrected_interval, within
 from equipoise.metrics import Floats, Indices
 from equipoise.rules import Rule, most_alarms
-from equipoise.text import listed
+from equipoise.text import listed, number
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -162,15 +162,22 @@ class InTerms:
         return self.rule.capacity is not None
 
     def range_in_words(self) -> str:
-        """Say which rows the threshold is tuned on, and which ones other rows would give; empty where there is none."""
+        """Say what the threshold is tuned on, which ones other rows would give, and its alarms; empty without one."""
         found = self.range_of_threshold()
         if found is None:
             return ""
         chosen, low, high = (f"{value:.3g}" for value in found)
         others = "on earlier folds only" if self.comparison.protocol.by_time else "without one fold"
         said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
-        is_outside = not float(low) <= float(chosen) <= float(high)
-        return f"{said}, so a few rows decide where it lies" if is_outside else said
+        if not float(low) <= float(chosen) <= float(high):
+            said += ", so a few rows decide where it lies"
+        return f"{said}; it gives {number(self.alarms_as_shipped, 1)} alarms of {PER:,} of these rows"
+
+    @property
+    def alarms_as_shipped(self) -> float:
+        """Alarms of `PER` held-out rows by the shipped `rule`; `by_fold` has those of `rules`, which may differ."""
+        alarms = [fold.weights @ (self.rule.decide(fold.proba, fold.weights) == self.positive) for fold in self.folds]
+        return PER * float(np.mean([sum_ / fold.weights.sum() for sum_, fold in zip(alarms, self.folds)]))
 
     def sentence(self) -> str:
         """Return the decision in words, with its threshold, and the range of those that the folds are decided by."""

@@ -1,7 +1,7 @@
 """The model card: a page on a model, its training data, its metrics and its limits."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from equipoise.describing import python_lines
@@ -9,7 +9,7 @@ from equipoise.persistence.schema import descriptions, image_reader
 from equipoise.persistence.walk import needs_trust, walk
 from equipoise.rules import capacity_in_words
 from equipoise.tables.levels import without_levels
-from equipoise.text import counted, listed
+from equipoise.text import counted, exact, listed
 
 _FEW = 100  # rows of a class; fewer make its metrics uncertain
 _MOST = 12  # listed levels of a column
@@ -93,7 +93,7 @@ def _costs(costs: dict[str, dict[str, float]]) -> Iterable[str]:
     if costs:
         yield from ("", "Costs of each true class (rows) and decided class (columns):", "")
         yield from _table(
-            ("true / decided", *costs), [(true, *map(_number, row.values())) for true, row in costs.items()]
+            ("true / decided", *costs), [(true, *map(exact, row.values())) for true, row in costs.items()]
         )
 
 
@@ -112,7 +112,7 @@ def _terms(decision: dict[str, Any], about: dict[str, Any]) -> str:
     said = f", each probability first times its weight, tuned on held-out rows: {_values(weights)}" if weights else ""
     costs = {}.items() if about.get("costs") else decision["costs"].items()  # else in a table
     return said + "".join(
-        f"; costs of decisions where the class is {_cell(true)}: {_values(row)}" for true, row in costs
+        f"; costs of decisions where the class is {_cell(true)}: {_values(row, exact)}" for true, row in costs
     )
 
 
@@ -218,8 +218,8 @@ def _limits(model: Any, about: dict[str, Any], schema: dict[str, Any]) -> Iterab
     yield "The model does not detect distribution shift. Monitor its inputs and retrain when the data change."
 
 
-def _values(values: dict[str, float]) -> str:
-    return ", ".join(f"{_cell(label)} {value:.4g}" for label, value in values.items())
+def _values(values: dict[str, float], told: Callable[[float], str] = "{:.4g}".format) -> str:
+    return ", ".join(f"{_cell(label)} {told(value)}" for label, value in values.items())
 
 
 def _number(value: Any) -> str:

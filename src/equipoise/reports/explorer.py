@@ -68,6 +68,7 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "winner": winner.recipe,
         "recipes": [
             {"name": clean(name), "command": _base(command, name, winner.recipe)}
+            | {"priced": _base(command, name, winner.recipe, set())}
             | {"decided": _decided(comparison, name)}
             | counts_by_score(comparison, name)
             for name in comparison.leaderboard["recipe"]
@@ -128,12 +129,15 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
     }
 
 
-def _base(command: str, recipe: str, winner: str) -> str:
-    """Return the command without terms; for another recipe than the winner, of that recipe alone, to another folder."""
+def _base(command: str, recipe: str, winner: str, left_out: set[str] = _TERMS) -> str:
+    """Return the command without terms, or without other options.
+
+    For another recipe than the winner it is of that recipe alone, to another folder.
+    """
     tokens = shlex.split(command)
     if tokens[:2] != ["equipoise", "compare"]:
         return ""
-    tokens = _without(tokens, _TERMS)
+    tokens = _without(tokens, left_out)
     if recipe != winner:
         out = next((value for option, value in pairwise(tokens) if option == "--out"), "report")
         tokens = [*_without(tokens, {"--recipes", "--out"}), "--recipes", recipe]

@@ -16,7 +16,7 @@ from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
 from equipoise.reports.strength import side_by_side
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
 from equipoise.reports.text import short
-from equipoise.text import count, number, percent
+from equipoise.text import count, exact, number, percent
 
 SHOWN_ROWS = 10
 """Rows of `reviewed`."""
@@ -62,7 +62,7 @@ def _table_of_costs(comparison: Comparison, read: InTerms) -> dict[str, Any] | N
         return None
     counts = shipped.confusion(comparison, read.recipe)
     return {
-        "rows": [(label, [f"{value:g}" for value in row]) for label, row in zip(comparison.classes, read.costs)],
+        "rows": [(label, [exact(value) for value in row]) for label, row in zip(comparison.classes, read.costs)],
         "total": float((counts * read.costs).sum()),
         "of": float(counts.sum()),
         "mean": read.chosen()["cost"].mean,

@@ -137,34 +137,52 @@ def _near(comparison: Comparison, near: list[str], best: str) -> str:
 
 def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
     winner = comparison.winner
-    if near == [best]:
-        return f"Recommended: {called(best)} ({_times(comparison, best)})."
+    passed = _passed_over(comparison)
+    if near == [best] or (winner == best and passed):
+        return f"Recommended: {called(best)} ({_times(comparison, best)}).{passed}"
     if winner == best:
         return f"Recommended: {called(best)}; none of them takes less than half its time ({_times(comparison, best)})."
     if not settled(comparison):
         strength = f"{unsettled(comparison, best)} "
     elif winner in SIMPLE:
         digits = 1 if comparison.aim.decides and comparison.by_terms.goal != "recall" else 3
-        most = number(max(loss(comparison).high, 0.0), digits)
+        most = number(max(loss(comparison).high, 0.0) + 0.0, digits)  # no -0.0
         strength = f"Nothing beats {called(winner)} by more than {most} (end of the 95% interval): keep it simple. "
     else:
         strength = ""
-    board = comparison.leaderboard.set_index("recipe").loc[near]
-    quickest = (board["seconds"] + board["predicting"].fillna(0)).idxmin()
-    which = "the quickest of them" if winner == quickest else "the best of the quick ones"
+    which = "the best of the quick ones"
+    if winner == comparison.took(comparison.eligible).idxmin():
+        which = "the quickest of the others" if passed else "the quickest of them"
     return (
         f"{strength}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
-        f"{called(best)}: {_times(comparison, best)})."
+        f"{called(best)}: {_times(comparison, best)}).{passed}"
     )
 
 
+def _passed_over(comparison: Comparison) -> str:
+    """Name the recipes that are better or quicker than the recommended one, and what speaks against them."""
+    against, winner = {name: said for name, said in comparison.reservations.items() if said}, comparison.winner
+    took = comparison.took([*against, winner])
+    names = [n for n in against if n != winner and (n == comparison.by_terms.best or took[n] < took[winner])]
+    said = [f"{called(name)}, which {against[name]}" for name in names]
+    return f" Passed over: {'; '.join(said)}." if said else ""
+
+
 def _best_by_terms(comparison: Comparison) -> str:
-    """Name the recipe that does best by the user's terms, beside decisions that look at no feature."""
+    """Name the recipe that does best by the user's terms, beside decisions that look at no feature.
+
+    The figure of the recommended recipe and its floors follow: it is what is shipped.
+    """
     found = comparison.by_terms
     alone = "these" if found.goal == "false" else "this"
     most = alone if len(found.read) == 1 else _MOST[found.goal]
     told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
-    doubt = "" if not found.gain.low <= 0 else f" That is not shown to be better than {found.guess}."
+    doubt = ""
+    if found.gain.low <= 0:
+        doubt = (
+            f" That is not shown to be better than {found.guess}, but it gains more than a tenth of what is possible, "
+            "so a recipe is recommended with care."
+        )
     if found.no_alarm:
         rows = count(round(InTerms.of(comparison).batch))
         doubt = (
@@ -177,7 +195,9 @@ def _best_by_terms(comparison: Comparison) -> str:
             "rows of your batches, such as `--capacity 2%`."
         )
     value = _by_goal(comparison, found.best, _of_batch(comparison))
-    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{_floors(comparison, found.best)}"
+    winner = comparison.winner
+    own = "" if winner == found.best else f" Of {called(winner)}, recommended, {_by_goal(comparison, winner)}."
+    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{own}{_floors(comparison, winner)}"
 
 
 def _floors(comparison: Comparison, recipe: str) -> str:
@@ -232,12 +252,8 @@ def _advice_by_terms(comparison: Comparison) -> str:
 
 
 def _more_by_terms(comparison: Comparison) -> str:
-    """Tell what the recommended recipe yields where it is not the best, and the best by the metric."""
-    winner = comparison.winner
-    said = ""
-    if winner != comparison.by_terms.best:
-        said = f"Of {called(winner)}, {_by_goal(comparison, winner)}. "
-    return f"{said}Your terms aside, {_best(comparison)}"
+    """Name the best by the metric."""
+    return f"Your terms aside, {_best(comparison)}"
 
 
 def _times(comparison: Comparison, recipe: str) -> str:

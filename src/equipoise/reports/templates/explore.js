@@ -80,15 +80,16 @@ function cells(row, tag, texts) {
 }
 
 function command(found) {
-  const base = data.recipes[state.recipe].command;
+  const { command: base, priced } = data.recipes[state.recipe];
   const share = Number((100 * (state.mode === "capacity" ? state.share : found.share)).toPrecision(3));
   const noAlarm = !(share > 0 && share < 100);
   const byCost = state.mode === "cost";
-  if (byCost && !data.binary) return [null, "Costs of several classes are a table: equipoise compare ... --cost costs.csv"];
+  const table = "Costs of several classes are a table, costs.csv: a row for each true class, a column for each decided class.";
+  if (byTable()) return [priced || null, "This is the decision of the report and of the model, by the table of costs that was given."];
+  if (byCost && !data.binary) return [base ? `${base} --cost costs.csv` : "--cost costs.csv", table];
   if (byCost ? !(state.miss > 0 && state.alarm > 0) : noAlarm) {
     return [null, byCost ? "Both costs must be above 0 to be a decision." : "A share within 0 and 100% is needed to be a decision."];
   }
-  if (byTable()) return [null, "This is the decision of the report and of the model, by the table of costs that was given."];
   const limit = data.limit === null ? "" : ` --capacity ${data.limit}`;
   const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
   const note = byCost
