@@ -40,7 +40,7 @@ def scored(here, model, table, tmp_path, *options):
     return pd.read_csv(tmp_path / "scored.csv"), said
 
 
-def test_compare_ships_the_winner_with_the_decision(compared, here, fraud_csv, tmp_path):
+def test_compare_ships_the_winner_with_the_decision(compared, here, capsys, fraud_csv, tmp_path):
     folder = compared[-1]
     said = here(*compared, "--cost", "miss=20,alarm=1")
     assert (
@@ -55,7 +55,10 @@ def test_compare_ships_the_winner_with_the_decision(compared, here, fraud_csv, t
     here(*compared, "--cost", "miss=1,alarm=2")  # the same comparison: nothing runs again
     assert load(folder / "model")[-1].threshold_ > model[-1].threshold_
 
-    said = here(*compared, "--cost", "miss=1,alarm=100000")  # never an alarm costs the least
+    with pytest.raises(SystemExit) as ended:
+        here(*compared, "--cost", "miss=1,alarm=100000")  # never an alarm costs the least
+    said = capsys.readouterr().out
+    assert ended.value.code == 1
     assert "No winner is crowned. No method is usable by your terms" in " ".join(said.split())
     assert f"{folder / 'model'} is of an earlier command, and does not decide by this one." in said
 
