@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from equipoise.cli import main
+
 DATA = Path(os.environ.get("EQUIPOISE_DATA_HOME", "nowhere"))
 TABLES = [
     "tables/creditcard_5k.parquet",
@@ -142,14 +144,14 @@ def scores_of(out):
         yield arm, fold, read(arm, fold, chosen, others)
 
 
-def test_leaks_crown_nothing_and_the_page_says_why(here, capsys, tmp_path):
+def test_leaks_crown_nothing_and_the_page_says_why(capsys, tmp_path):
     path = DATA / "files/messy/leaks.csv"
     if not path.exists():
         pytest.skip("EQUIPOISE_DATA_HOME does not name the data of development")
     out = tmp_path / "out"
     options = ("--target", "-1", "--recipes", "logistic", "gbdt", "--folds", "2", "--repeats", "1")
     with pytest.raises(SystemExit) as ended:
-        here("compare", path, *options, "--out", out)
+        main(["compare", str(path), *options, "--out", str(out)])
     assert ended.value.code == 1
     said = " ".join(capsys.readouterr().out.split())
     page = (out / "report.html").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from equipoise import load
+from equipoise.cli import main
 from equipoise.cli.terms import Stated
 from equipoise.persistence import read_card
 
@@ -56,7 +57,7 @@ def test_compare_ships_the_winner_with_the_decision(compared, here, capsys, frau
     assert load(folder / "model")[-1].threshold_ > model[-1].threshold_
 
     with pytest.raises(SystemExit) as ended:
-        here(*compared, "--cost", "miss=1,alarm=100000")  # never an alarm costs the least
+        main([*map(str, compared), "--cost", "miss=1,alarm=100000"])  # never an alarm costs the least
     said = capsys.readouterr().out
     assert ended.value.code == 1
     assert "No winner is crowned. No method is usable by your terms" in " ".join(said.split())
