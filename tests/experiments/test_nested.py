@@ -116,9 +116,9 @@ def test_folds_of_auto(way, monkeypatch):
     (X, y), depends = table(), dependence(way)
     trained, fit_members = [], auto_job.AutoJob._cheap
 
-    def watched(self, train, stage):
+    def watched(self, train, *rest):
         trained.append(self.rows[train, 0])
-        return fit_members(self, train, stage)
+        return fit_members(self, train, *rest)
 
     monkeypatch.setattr(auto_job.AutoJob, "_cheap", watched)
     monkeypatch.setattr(auto_job, "_BOOSTED_ROWS", 10)
