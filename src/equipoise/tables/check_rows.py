@@ -25,9 +25,9 @@ def class_sizes(sample: Sample) -> Iterator[Finding]:
     precision, least, most = precision_by_chance(rarest, len(sample.codes) - rarest)
     evidence = (
         f"The rarest class, {sample.labels[counts.argmin()]!r}, has {counted(rarest, 'row')}. If a model finds "
-        f"{found / rarest:.0%} of them, the 95% interval of its recall is {low:.0%} to {high:.0%}. No model was fitted "
-        f"for this: by calculation, one whose average precision is {precision:.2f} on average over such tables has "
-        f"{least:.2f} to {most:.2f} on 95% of them."
+        f"{found / rarest:.0%} of them, the 95% interval of its recall is {low:.0%} to {high:.0%}. By calculation, "
+        f"without a model: if the true average precision is {precision:.2f}, 95% of tables of this size show a value "
+        f"between {least:.2f} and {most:.2f}."
     )
     if rarest < _TOO_FEW:
         yield Finding("serious", "few rows", (), evidence, "No comparison can tell methods apart; collect more rows.")

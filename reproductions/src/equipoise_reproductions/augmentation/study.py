@@ -139,8 +139,8 @@ def verdict(recalls: pd.DataFrame, name: str) -> str:
     gains = {title: gain_of(errors, "class", rival) for rival, (title, _) in POLICIES.items() if rival != "class"}
     runs = f"On {name}, {len(errors)} runs"
     if len(errors) < LEAST_RUNS:
-        told = listed([f"{number(gain.mean)} from {title}" for title, gain in gains.items()])
-        return f"{runs}, too few for a test: of the balanced error, strengths searched by class take away {told}."
+        lowered = listed([f"{number(gain.mean)} against {title}" for title, gain in gains.items()])
+        return f"{runs}, too few for a test: strengths searched by class lower the balanced error by {lowered}."
     parts: dict[str, list[str]] = {"better than": [], "worse than": [], "not significantly different from": []}
     for title, gain in gains.items():
         side = "better than" if gain.low > 0 else "worse than" if gain.high < 0 else "not significantly different from"

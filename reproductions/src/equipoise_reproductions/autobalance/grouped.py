@@ -1,4 +1,4 @@
-"""Groups on images: objects whose background agrees with their class in training, and says nothing at test.
+"""Groups on images: objects whose background agrees with their class in training, and is independent of it at test.
 
 A cell is a class and a background. The plain loop of `augmentation.training` sees cells as its classes; networks tell
 classes only.
@@ -206,11 +206,11 @@ def table(scores: pd.DataFrame, name: str) -> pd.DataFrame:
 def verdict(scores: pd.DataFrame, name: str) -> str:
     """Say what a search by group gains over each rival, on a set."""
     own = scores[scores["set"] == name]
-    told = [f"{METHODS[rival][0]}: {_taken(own, rival)}" for rival in (*RIVALS, "start")]
-    return f"On {name}, what {METHODS[OURS][0]} takes away from {'; from '.join(told)}."
+    gains = [f"{METHODS[rival][0]}: {_lowered(own, rival)}" for rival in (*RIVALS, "start")]
+    return f"On {name}, how much lower {METHODS[OURS][0]} is than {'; than '.join(gains)}."
 
 
-def _taken(scores: pd.DataFrame, rival: str) -> str:
+def _lowered(scores: pd.DataFrame, rival: str) -> str:
     return ", ".join(f"{MEASURES[key]} {in_words(gap(scores, key, rival))}" for key in ("worst", "deo"))
 
 
