@@ -28,7 +28,7 @@ def test_the_page_of_a_quick_run(digits_only, tmp_path, read, monkeypatch):
     main(["reproduce", "autobalance-augmentation", "--quick", "--out", str(out)])
     page = read(out / "autobalance-augmentation.html")
     assert "A quick run" in page.text and "Missing: infrared: no archive" in page.text
-    assert "On digits, 2 runs, too few for a test: of the balanced error, strengths searched by class" in page.text
+    assert "On digits, 2 runs, too few for a test: strengths searched by class lower the balanced error by" in page.text
     found = pd.read_csv(out / "recalls.csv")
     assert len(found) == 2 * len(POLICIES)
     passes = found.groupby("policy")["passes"].mean()
