@@ -261,3 +261,27 @@ masks = dict(line.split(":\\t") for line in status.splitlines() if line.startswi
 print(int(masks["SigBlk"], 16) >> 1 & 1)  # of SIGINT, the second signal
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forks on Linux alone")
+def test_ctrl_c_while_joblib_deletes_its_folders_is_answered_without_a_traceback():
+    """Between the deletion of a folder and that of its finalizer."""
+    code = """
+import os, signal, sys
+import numpy as np
+from joblib.externals.loky.backend.resource_tracker import _resource_tracker as tracker
+from equipoise.processes import in_time
+send, pressed = tracker._send, []
+def sent(command, name, kind):
+    send(command, name, kind)
+    if (command, kind) == ("UNREGISTER", "folder") and not pressed:
+        pressed.append(True)
+        os.kill(os.getpid(), signal.SIGINT)
+tracker._send = sent
+try:
+    in_time(np.sum, np.ones(3), seconds=100)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+    assert (ended.returncode, ended.stderr) == (130, "")

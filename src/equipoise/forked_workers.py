@@ -3,12 +3,15 @@
 import gc
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import context, forkserver, popen_forkserver, reduction, spawn, util
+from threading import current_thread, main_thread
 from typing import Any
 
+from joblib._memmapping_reducer import TemporaryResourcesManager
 from joblib.externals.loky.backend import context as loky
 from joblib.externals.loky.backend.resource_tracker import _resource_tracker as tracker
 from threadpoolctl import threadpool_limits
@@ -31,6 +34,22 @@ def begun_by_joblib() -> Iterator[None]:
         yield
     finally:
         loky.set_start_method(before, force=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Answer Ctrl-C when this has ended."""
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    pressed: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *known: pressed.append(known))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed and callable(before):
+        before(*pressed[0])
 
 
 class _Popen(popen_forkserver.Popen):
@@ -90,5 +109,9 @@ class _Context(loky.LokyContext):
     Process = _Worker
 
 
+# Ctrl-C between two of its lines, and joblib would delete a folder again, and print a traceback.
+TemporaryResourcesManager._clean_temporary_resources = _uninterrupted()(
+    TemporaryResourcesManager._clean_temporary_resources
+)
 vars(context)["_concrete_contexts"][_METHOD] = _Context()
 loky.START_METHODS.append(_METHOD)
