@@ -161,7 +161,7 @@ def test_a_repeated_comparison_takes_up_what_was_left_out(dataset, quick, tmp_pa
         monkeypatch.setattr(Schedule, "cut", lambda schedule, wish: replace(wish, **cut))
         cut = {"recipes": ("logistic",), "share": 0.25, "max_steps": 3, "notes": ("Left out: gbdt.",)}
         with monkeypatch.context() as patch:
-            patch.setattr(Schedule, "affords_recipe", lambda *_: False)
+            patch.setattr(Schedule, "seconds_after_all", lambda *_, **__: 0.0)
             assert compare(dataset, store, budget=300, **few).recipes == ["logistic"]
         found = compare(dataset, store, budget=again, **few)
         assert set(found.recipes) == {"gbdt", "logistic"} and found.protocol.max_steps == 3
@@ -353,11 +353,18 @@ def test_a_time_limit_cuts_and_says_so(dataset, tmp_path, monkeypatch):
     with Store(tmp_path / "r.sqlite") as store:
         options = {"recipes": names, "n_folds": 3, "n_repeats": 9, "n_members": 3, "budget": 240.0}
         found = compare(dataset, store, on_note=said.append, **options)
-    assert found.protocol.n_repeats == 1 and 30 <= found.protocol.max_steps < 300
-    assert found.protocol.notes == tuple(said) and all("to meet the time limit of 240 seconds" in note for note in said)
-    assert [note.split()[0] for note in said] == ["1", f"{found.protocol.max_steps}", "Left"]
-    assert said[-1].startswith("Left out to meet the time limit of 240 seconds: svm-smote (about ")
+    planned, again = said[:3], said[3:]
+    assert all("to meet the time limit of 240 seconds" in note for note in planned)
+    assert [note.split()[0] for note in planned] == ["1", planned[1].split()[0], "Left"]
+    assert 30 <= int(planned[1].split()[0]) < 300
+    assert planned[2].startswith("Left out to meet the time limit of 240 seconds: svm-smote (about ")
     assert found.complete and found.recipes == ["none", "remix"]
+    # they take far less than that, so that all steps and repeats are made, and what was said before no longer stands
+    assert again[0] == "The work takes less than estimated, so the plan was made again."
+    assert found.protocol.max_steps == 300 and planned[1] not in found.protocol.notes
+    assert found.protocol.n_repeats == 9 and found.protocol.notes[-1] == said[-1]
+    assert said[-1] == "Time was left, so there are 9 repeats after all." and again.count(said[-1]) == 1
+    assert sum("repeats after all" in note for note in found.protocol.notes) == 1
 
 
 def test_too_short_a_time_is_refused_before_anything_is_stored(dataset, tmp_path):
@@ -387,10 +394,10 @@ def test_a_recipe_that_is_left_out_during_the_run_has_no_results(dataset, tmp_pa
         again = compare(dataset, store, **options)
     for view in (found, again):
         assert view.complete and view.recipes == ["none"] and view.protocol.recipes == ("none",)
-        assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == (said[0], said[2])
+        assert {cell.arm for cell in view.cells} == {"none"} and view.protocol.notes == tuple(said)
     assert said == [
         "Left out during the run to meet the time limit of 900 seconds: remix; took longer than estimated.",
-        "Time was left, so remix was compared after all.",
+        "Time was left, so remix was begun after all.",
         "The time that was left was not enough for remix.",
     ]
 

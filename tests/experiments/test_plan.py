@@ -49,6 +49,7 @@ class FakeMachine:
     took: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
     prepared: set = field(default_factory=set)
+    timed: list = field(default_factory=list)
 
     def pending(self, names, repeat):
         every = range(self.protocol.n_folds)
@@ -66,6 +67,12 @@ class FakeMachine:
     def forget(self, names):
         self.done = {key for key in self.done if key[0] not in names}
         self.took = {key: value for key, value in self.took.items() if key[0] not in names}
+
+    def time(self, protocol, costs, seconds):
+        """Time recipes, the true cost of which is that of the machine."""
+        self.timed.append((set(costs), seconds))
+        self.clock.now += seconds
+        return {name: replace(self.costs.recipes[name], measured=True) for name in costs}
 
     def run(self, protocol, names, repeat, seconds, cut=False):
         """Workers take jobs in turn; what runs at the limit is ended, and networks then give results with ``cut``."""
@@ -130,6 +137,11 @@ def whole_command(budget, speed=1.0, reading=3.0, done=(), **machine):
     in_time = a_refit <= deadline.left
     clock.now += min(a_refit, max(deadline.left, 0.02 * budget))  # the refit is ended there
     return {"spent": clock.now, "first": protocol, "last": found, "said": said, "refitted": in_time, "fake": fake}
+
+
+def unused(found, budget):
+    """Return the share of a time limit that is left at the end."""
+    return 1 - found["spent"] / budget
 
 
 def doubles_midway(budget):
@@ -275,7 +287,7 @@ def test_a_recipe_that_was_left_out_comes_before_another_repeat():
     found = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), ["svm-smote"])
     assert found.recipes == ("none", "gbdt", "svm-smote") and found.n_repeats == 1 and clock.now < 600
     assert said == [
-        "Time was left, so svm-smote was compared after all.",
+        "Time was left, so svm-smote was begun after all.",
         "1 of 2 repeats skipped to meet the time limit of 600 seconds.",
     ]
 
@@ -334,13 +346,81 @@ def test_a_recipe_that_could_not_be_timed_is_tried_before_all_is_refused():
         Schedule(guesses, Deadline(5, Clock()), 5, 2).cut(wish)
 
 
+@pytest.mark.parametrize("budget", [60, 120, 300, 900])
+@pytest.mark.parametrize("speed", [5.0, 20.0, 100.0])
+def test_a_plan_of_a_busy_moment_is_made_again(budget, speed):
+    """All takes a third of what the timing says: networks make more steps, or all of them and then more repeats."""
+    found = whole_command(budget, speed, load=lambda now: 1 / 3)
+    first, last = found["first"], found["last"]
+    assert found["spent"] <= budget and {*first.recipes} <= {*last.recipes}
+    enough = min(1.5 * first.max_steps, STEPS / 1.5)
+    assert last.max_steps >= enough or {*first.recipes} < {*last.recipes}
+    whole = last.max_steps >= STEPS / 1.5 and last.n_repeats == 2 and {*last.recipes} == {*NAMES}
+    assert whole or unused(found, budget) < 0.55
+    if last.max_steps > first.max_steps:
+        assert any("The work takes less than estimated, so the plan was made again" in said for said in found["said"])
+        stale = f"{first.max_steps:,} gradient steps per network"
+        assert not any(stale in note for note in last.notes)
+        assert last.max_steps == STEPS or f"{last.max_steps:,} gradient steps per network" in " ".join(last.notes)
+        assert last.share == pytest.approx(last.max_steps / STEPS)
+        every = {name for name in last.recipes if found["fake"].costs.recipes[name].steps}
+        assert every and not found["fake"].pending(every, 0)
+    if last.n_repeats > first.n_repeats:
+        assert f"Time was left, so there are {last.n_repeats} repeats after all." in found["said"]
+
+
+def test_a_plan_that_was_cut_does_not_grow_again():
+    """Networks were late once, so that they make few steps: were the load to swing, they would begin anew each time."""
+    clock = Clock()
+    schedule = Schedule(costs_of(5.0), Deadline(900, clock), 5, 2)
+    protocol = schedule.cut(Protocol(NAMES, 5, 2, 4, STEPS, random_state=0))
+    schedule.learn({"none": 5 * schedule.cell("none")})
+    shorter, said = schedule.shortened(protocol)
+    assert said[0] == "The work takes longer than estimated, so the plan was cut once more."
+    assert shorter.max_steps < protocol.max_steps
+    schedule.learn(dict.fromkeys(shorter.recipes, 0.01))  # the load is gone
+    assert schedule.lengthened(shorter, []) is None
+    fresh = Schedule(costs_of(5.0), Deadline(900, clock), 5, 2)
+    protocol = fresh.cut(Protocol(NAMES, 5, 2, 4, STEPS, random_state=0))
+    fresh.learn(dict.fromkeys(protocol.recipes, 0.01))
+    longer, said = fresh.lengthened(protocol, [])
+    assert longer.max_steps > protocol.max_steps and said[0].startswith("The work takes less than estimated")
+
+
+@pytest.mark.parametrize("slower", [3.0, 4.0])
+def test_recipes_that_a_busy_while_left_out_are_compared_when_it_is_over(slower):
+    """What ran last was slow, but the machine may be as quick again as when recipes were timed."""
+    found = whole_command(300, 5.0, load=lambda now: slower if now < 150 else 0.5)
+    [late] = [note for note in found["said"] if note.startswith("Left out during the run")]
+    assert "autobalance" in late and found["spent"] <= 300
+    assert {*found["last"].recipes} >= {*found["first"].recipes} - {"svm-smote"}  # which takes half of it alone
+    assert "Time was left, so autobalance was begun after all." in found["said"]
+
+
+def test_recipes_that_were_not_timed_are_timed_where_time_is_left():
+    """A guess of an hour leaves a recipe out, and a minute would do."""
+    clock, said = Clock(), []
+    true = Costs({"none": Cost(10.0), "gbdt": Cost(20.0), "catboost": Cost(15.0)}, fold=1.0)
+    guesses = replace(true, recipes={**true.recipes, "catboost": Cost(2000.0, measured=False)})
+    wish = Protocol(("none", "gbdt", "catboost"), 5, 1, 1, STEPS, random_state=0)
+    schedule = Schedule(guesses, Deadline(300, clock), 5, 2)
+    first = schedule.cut(wish)
+    fake = FakeMachine(clock, true, 1.0, first)
+    last = run_in_time(first, schedule, fake, lambda protocol, note: said.append(note), ["catboost"])
+    assert first.recipes == ("none", "gbdt") and last.recipes == ("none", "gbdt", "catboost")
+    [(names, seconds)] = fake.timed
+    assert names == {"catboost"} and 0 < seconds < 60 and clock.now < 300
+    assert said == ["Time was left, so catboost was begun after all."]
+
+
 @pytest.mark.parametrize("budget", [120, 300])
 def test_what_was_left_out_is_compared_after_all_where_time_is_left(budget):
     found = whole_command(budget, load=lambda now: 0.4)
     first, last = found["first"].recipes, found["last"].recipes
-    added = last[len(first) :]
-    assert last[: len(first)] == first and added and found["spent"] <= budget
-    assert found["said"] == [f"Time was left, so {called(name)} was compared after all." for name in added]
+    added = {*last} - {*first}
+    assert {*first} < {*last} and found["spent"] <= budget
+    told = [note for note in found["said"] if "after all" in note or "the plan was made again, with" in note]
+    assert all(called(name) in " ".join(told) for name in added)
 
 
 def test_where_all_would_be_left_out_the_cheapest_is_tried_alone():

@@ -8,7 +8,7 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -103,39 +103,26 @@ def measured_costs(
         a_view, watch = _view_seconds(fold, protocol)
         a_step = a_step if watches else a_step / max(1.0, watch.slowness)  # a bound by the clock
         watches.append(watch)
-    timed = [name for name in protocol.recipes if not recipes.get(name).slow and _has_rows(name, protocol)]
-    timed = sorted((name for name in timed if name not in of_rows), key=lambda name: recipes.get(name).cost)
     n, found = len(fold.y_train), dict[str, Cost]()
     hinted = protocol.n_members * recipes.classifier("none").planned_steps(_HINT_ROWS) * a_step  # `none` on so many
-    rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
     ends, slowness = time.time() + within.left, _together(watches).slowness if watches else 1.0
-    jobs = [
-        (name, protocol, *rows[recipes.get(name).native], ends - slowness * _of_sample(name, n, hinted))
-        for name in timed
-    ]
-    outcomes = side_by_side(rows_seconds, jobs, n_workers(), max(_GRACE, within.left))
-    for done, (number, outcome) in enumerate(outcomes, start=1):
-        on_progress("planning", done, len(jobs))
-        if not isinstance(outcome, Exception):
-            of_rows[timed[number]], watch = outcome
-            watches.append(watch)
+    limits = {name: ends - slowness * _of_sample(name, n, hinted) for name in protocol.recipes if name not in of_rows}
+    for name, (seconds, watch) in _timed_on_rows(limits, fold, protocol, within.left, on_progress).items():
+        of_rows[name] = seconds
+        watches.append(watch)
     for name in protocol.recipes:
         recipe, hint = recipes.get(name), _hint(name, n, hinted)
-        around, measured = of_rows.get(name, hint), name in of_rows
+        plain = protocol.n_members * protocol.max_steps * a_step
         if protocol.images:
-            found[name] = Cost(
-                _views(name, protocol) * a_view, recipe.cost * protocol.n_members * protocol.max_steps * a_step
-            )
+            found[name] = Cost(_views(name, protocol) * a_view, recipe.cost * plain)
         elif recipes.is_neural(name):
-            plain = protocol.n_members * protocol.max_steps * a_step
-            made = protocol.n_members * around if measured else hint
             makes_rows = _has_rows(name, protocol)
             steps = plain if recipe.slow and makes_rows else recipe.cost * plain  # slow are its rows, not its steps
-            found[name] = Cost(made, steps, measured) if makes_rows else Cost(0.0, steps)
-        elif name == recipes.AUTO:
-            found[name] = Cost(0.0, around, measured)  # it keeps to any time limit
+            found[name] = Cost(hint, steps, measured=False) if makes_rows else Cost(0.0, steps)
         else:
-            found[name] = Cost(around, 0.0, measured)
+            found[name] = Cost(*((0.0, hint) if name == recipes.AUTO else (hint, 0.0)), measured=False)
+        if name in of_rows:
+            found[name] = _timed(name, found[name], of_rows[name], protocol)
     with Watch() as scoring:
         _score(fold, protocol)
     of_driver.append(scoring)
@@ -144,6 +131,39 @@ def measured_costs(
     of_fold, of_score, of_report = (by_clock * seconds for seconds in (preparing.computing, scoring.computing, _REPORT))
     explained = not protocol.images
     return Costs(found, of_fold, of_score, of_report, pace, explained=explained, ready=_FOLDS_READY)
+
+
+def timed_after_all(
+    costs: Mapping[str, Cost], folds: PreparedFolds, protocol: Protocol, seconds: float, on_progress: OnProgress
+) -> dict[str, Cost]:
+    """Time recipes whose costs are guesses, for some seconds, and return what those cost that ended."""
+    limits, fold = dict.fromkeys(costs, time.time() + seconds), folds.numbers(folds.of(0)[0])
+    found = _timed_on_rows(limits, fold, replace(protocol, auto_seconds=None), seconds, on_progress)
+    return {name: _timed(name, costs[name], of_rows, protocol) for name, (of_rows, _) in found.items()}
+
+
+def _timed(name: str, guess: Cost, of_rows: float, protocol: Protocol) -> Cost:
+    """Return the cost of a recipe that takes so many seconds of computing on the rows."""
+    if name == recipes.AUTO:
+        return Cost(0.0, of_rows)  # it keeps to any time limit
+    return Cost(protocol.n_members * of_rows if recipes.is_neural(name) else of_rows, guess.steps)
+
+
+def _timed_on_rows(
+    limits: Mapping[str, float], fold: PreparedFold, protocol: Protocol, seconds: float, on_progress: OnProgress
+) -> dict[str, Timed]:
+    """Time recipes on the rows of a fold, the quickest first; a limit is the last time at which one may begin."""
+    names = [name for name in limits if not recipes.get(name).slow and _has_rows(name, protocol)]
+    names = sorted(names, key=lambda name: recipes.get(name).cost)
+    rows = {native: (fold.seen(native=native).X_train, fold.y_train) for native in (False, True)}
+    jobs = [(name, protocol, *rows[recipes.get(name).native], limits[name]) for name in names]
+    found = dict[str, Timed]()
+    outcomes = side_by_side(rows_seconds, jobs, n_workers(), max(_GRACE, seconds))
+    for done, (number, outcome) in enumerate(outcomes, start=1):
+        on_progress("planning", done, len(jobs))
+        if not isinstance(outcome, Exception):
+            found[names[number]] = outcome
+    return found
 
 
 def _hint(name: str, n_rows: int, hinted: float) -> float:

@@ -1,13 +1,14 @@
 """The run of a comparison within its time limit, part by part, on any machine and any clock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol as Interface
 
-from equipoise.experiments.plan import Schedule
+from equipoise.experiments.plan import Cost, Schedule
 from equipoise.experiments.protocol import Protocol
 from equipoise.text import called, listed
 
+_TO_TIME = 0.2  # of the time left, to time recipes for which there was no time before
 _LEAST = 0.1  # of the time limit, that must be left for a last try
 
 
@@ -32,6 +33,10 @@ class Machine(Interface):
         """
         ...
 
+    def time(self, protocol: Protocol, costs: Mapping[str, Cost], seconds: float) -> dict[str, Cost]:
+        """Time recipes whose costs are guesses, for some seconds, and return what is known then."""
+        ...
+
     def forget(self, recipes: Sequence[str]) -> None:
         """Drop the results of recipes."""
         ...
@@ -50,16 +55,18 @@ def run_in_time(
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
 
-    Recipes that were left out, or ended when some of their folds had results, are run after all where time is left when
-    the others have their first results. Where all would be left out, the cheapest are tried alone in the time that is
-    left.
+    After each part of the first repeat the plan is made again with what was learned, and stands where networks would
+    make about as many steps. Recipes that were left out, or ended when some of their folds had results, and then
+    repeats are run after all where time is left when the others have their first results. Where all would be left out,
+    the cheapest are tried alone in the time that is left.
 
     ``changed`` is called at each further change with the protocol from now on and the sentence that says so;
     ``left_out`` are recipes that were estimated to take too long. Returns the protocol as it was run. Raises
     TimeoutError if no recipe ended in time.
     """
     waiting = list(left_out)  # in the first repeat, after which there is no time for any
-    for repeat in range(protocol.n_repeats):
+    notes: tuple[str, ...] = ()  # before there are more repeats than planned
+    for repeat in range(max(protocol.n_repeats, schedule.wished_repeats)):
         pending = machine.pending(protocol.recipes, repeat)
         if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
             return _without_repeats(protocol, repeat, schedule, changed)
@@ -79,12 +86,15 @@ def run_in_time(
             schedule.learn(known, schedule.deadline.spent - began if as_planned else None)
             if ended and not known:
                 schedule.learn_late(ended, schedule.deadline.spent - began)
-            if (gone := {*ended, *part.left_out}) and repeat:
-                return _without_repeats(protocol, repeat, schedule, changed)
-            if gone and (shorter := _shortened(protocol, gone, schedule, machine)):
-                waiting += [recipe for recipe in protocol.recipes if recipe not in shorter[0].recipes]
-                protocol = shorter[0]
-                for note in shorter[1]:
+            pending, gone = machine.pending([*pending], repeat), {*ended, *part.left_out}
+            if repeat:
+                if gone:
+                    return _without_repeats(protocol, repeat, schedule, changed)
+                continue
+            if again := _planned_again(protocol, gone, waiting, schedule, machine):
+                every, protocol = [*protocol.recipes, *waiting], again[0]
+                waiting = [recipe for recipe in every if recipe not in protocol.recipes]
+                for note in again[1]:
                     changed(protocol, note)
                 pending = machine.pending(protocol.recipes, repeat)
                 continue
@@ -95,9 +105,14 @@ def run_in_time(
             if gone:
                 protocol = _without_recipes(protocol, gone, {*ended}, schedule, changed)
                 waiting += [recipe for recipe in gone if recipe in known or recipe not in ended]
-            pending = machine.pending([r for r in pending if r in protocol.recipes], repeat)
+            pending = {recipe: n for recipe, n in pending.items() if recipe in protocol.recipes}
         if repeat == 0:
             protocol = _after_all(protocol, waiting, schedule, machine, changed)
+        elif repeat >= protocol.n_repeats:
+            notes = notes or protocol.notes
+            note = f"Time was left, so there are {repeat + 1} repeats after all."
+            protocol = replace(protocol, n_repeats=repeat + 1, notes=(*notes, note))
+            changed(protocol, note)
     return protocol
 
 
@@ -110,38 +125,50 @@ def _after_all(
 ) -> Protocol:
     """Run recipes that were left out, in one repeat, as far as the time that is left allows.
 
-    Those that miss the fewest folds come first, of equals the cheapest.
+    Those that miss the fewest folds come first, of equals the cheapest. Before that those are timed for which there was
+    no time, as a guess may be far too high. Until one is ended the machine may be as quick as when recipes were timed:
+    there is nothing to lose but the time that is left.
     """
-    missing = machine.pending(waiting, 0)
+    guessed = {name: cost for name in waiting if not (cost := schedule.costs.recipes[name]).measured}
+    if guessed and (seconds := _TO_TIME * schedule.room(protocol.recipes)) > 0:
+        schedule.correct(machine.time(protocol, guessed, seconds))
+    missing, hopeful = dict.fromkeys(waiting, 0) | machine.pending(waiting, 0), True
     for recipe in sorted(schedule.order(waiting), key=missing.__getitem__):
-        pending = {recipe: missing[recipe]}
-        if not schedule.affords_recipe(pending, protocol.recipes):
+        seconds = schedule.seconds_after_all({recipe: missing[recipe]}, protocol.recipes, hopeful=hopeful)
+        if seconds <= 0:
             continue
-        before, note = protocol, f"Time was left, so {called(recipe)} was compared after all."
+        note = f"Time was left, so {called(recipe)} was begun after all."
         protocol = replace(protocol, recipes=(*protocol.recipes, recipe), notes=(*protocol.notes, note))
         changed(protocol, note)
         machine.prepare(0)
-        part = schedule.part(pending, protocol.recipes, 1)
-        if part.recipes:
-            machine.run(protocol, part.recipes, 0, part.seconds)
-        if (seconds := machine.measured(recipe, 0)) is not None:
-            schedule.learn({recipe: seconds})
+        machine.run(protocol, [recipe], 0, seconds)
+        if (took := machine.measured(recipe, 0)) is not None:
+            schedule.learn({recipe: took})
         if machine.pending([recipe], 0):
-            note = f"The time that was left was not enough for {called(recipe)}."
-            changed(protocol := replace(before, notes=(*before.notes, note)), note)
+            hopeful, note = False, f"The time that was left was not enough for {called(recipe)}."
+            without = tuple(other for other in protocol.recipes if other != recipe)
+            changed(protocol := replace(protocol, recipes=without, notes=(*protocol.notes, note)), note)
     return protocol
 
 
-def _shortened(
-    protocol: Protocol, gone: set[str], schedule: Schedule, machine: Machine
+def _planned_again(
+    protocol: Protocol, gone: set[str], waiting: Sequence[str], schedule: Schedule, machine: Machine
 ) -> tuple[Protocol, list[str]] | None:
-    """Return a protocol of fewer gradient steps where networks came too late, as long as no other has all results."""
+    """Return the plan of now where networks make many fewer or more gradient steps by it, and what to say.
+
+    Fewer where networks came too late, as long as no other has all results; more where none did. Networks that have
+    results begin anew, as all are to make equal steps.
+    """
     of_steps = [recipe for recipe in protocol.recipes if schedule.costs.recipes[recipe].steps]
-    if gone.isdisjoint(of_steps) or len(machine.pending(of_steps, 0)) < len(of_steps):
-        return None
-    if (shorter := schedule.shortened(protocol)) is not None:
+    if not gone:
+        again = schedule.lengthened(protocol, waiting)
+    elif gone.isdisjoint(of_steps) or len(machine.pending(of_steps, 0)) < len(of_steps):
+        again = None
+    else:
+        again = schedule.shortened(protocol)
+    if again is not None:
         machine.forget(of_steps)
-    return shorter
+    return again
 
 
 def _cheapest_alone(
@@ -189,7 +216,8 @@ def _cut_at(protocol: Protocol, recipe: str, reached: float, schedule: Schedule)
 def _without_repeats(
     protocol: Protocol, n_repeats: int, schedule: Schedule, changed: Callable[[Protocol, str], None]
 ) -> Protocol:
-    skipped = protocol.n_repeats - n_repeats
+    if (skipped := protocol.n_repeats - n_repeats) <= 0:  # one that was begun after all
+        return protocol
     note = f"{skipped} of {protocol.n_repeats} repeats skipped to meet the time limit of {schedule.deadline}."
     protocol = replace(protocol, n_repeats=n_repeats, notes=(*protocol.notes, note))
     changed(protocol, note)

@@ -29,7 +29,7 @@ _FIRST_PATIENCE = 1.4  # as long as no network has a result, so that there is ti
 _MATTERS = 0.02  # of the time limit, from which on a fit of auto has one of its own
 _BLINK = 0.1  # seconds of a fit that tell nothing of the pace: what is around it takes longer
 _TRACE = 0.02  # share of its steps of a network that hardly began
-_SHORTER = 0.9  # times the steps, from which on networks that were ended begin anew
+_SHORTER, _LONGER = 0.9, 1.5  # times the steps, from which on networks begin anew
 _RECENT = 5  # recipes that tell how fast the machine is now
 
 
@@ -88,7 +88,12 @@ class Schedule:
         self.costs, self.deadline, self.n_folds, self.n_workers, self.share = costs, deadline, n_folds, n_workers, share
         self._factors: dict[str, float] = {}
         self._wish: Protocol | None = None
-        self._knows_networks = False
+        self._knows_networks, self._may_grow = False, True
+
+    @property
+    def wished_repeats(self) -> int:
+        """Repeats of the comparison before any was cut; 0 where no plan was made."""
+        return 0 if self._wish is None else self._wish.n_repeats
 
     def learn(self, measured: Mapping[str, float], took: float | None = None) -> None:
         """Take note of the seconds of a process for recipes on a fold, and of the seconds that all of it took."""
@@ -106,6 +111,10 @@ class Schedule:
         for recipe, reached in ended.items():
             if (needed := took / max(_TRACE, reached)) > alone > 0:
                 self._factors[recipe] = self._factors.get(recipe, pace) * needed / alone
+
+    def correct(self, costs: Mapping[str, Cost]) -> None:
+        """Take note of what recipes cost, in place of guesses."""
+        self.costs = replace(self.costs, recipes={**self.costs.recipes, **costs})
 
     @property
     def pace(self) -> float:
@@ -237,13 +246,34 @@ class Schedule:
         if self._wish is None:
             return None
         kept = self._kept(protocol.recipes, 1, images=protocol.images)
-        share = self._largest_share(kept, 1)
-        if not any(self.costs.recipes[recipe].steps for recipe in kept) or share > _SHORTER * self.share:
+        if (share := self._largest_share(kept, 1)) > _SHORTER * self.share:
+            return None
+        self._may_grow = False
+        said = "The work takes longer than estimated, so the plan was cut once more."
+        return self._anew(kept, protocol.n_repeats, share, said)
+
+    def lengthened(self, protocol: Protocol, waiting: Sequence[str]) -> tuple[Protocol, list[str]] | None:
+        """Return a protocol of more gradient steps that ends in time, now that fits take less, and what to say.
+
+        Recipes that wait come first, as they do in a plan. None where it would be about the same, or was cut before.
+        """
+        if self._wish is None or not self._may_grow or self.share == 1:
+            return None
+        kept = self._kept([*protocol.recipes, *waiting], 1, images=protocol.images)
+        if not {*protocol.recipes} <= {*kept} or (share := self._largest_share(kept, 1)) < _LONGER * self.share:
+            return None
+        added = listed([called(recipe) for recipe in kept if recipe not in protocol.recipes])
+        said = f"The work takes less than estimated, so the plan was made again{f', with {added}' if added else ''}."
+        return self._anew(kept, protocol.n_repeats, share, said)
+
+    def _anew(self, kept: Sequence[str], n_repeats: int, share: float, said: str) -> tuple[Protocol, list[str]] | None:
+        """Return the protocol of such a plan, and what to say; None where no network takes part."""
+        if self._wish is None or not any(self.costs.recipes[recipe].steps for recipe in kept):
             return None
         self._set_share(share, self._wish.max_steps)
-        before = (*self._wish.notes, "The work takes longer than estimated, so the plan was cut once more.")
-        shorter = self._told(replace(self._wish, notes=before), kept, protocol.n_repeats)
-        return shorter, list(shorter.notes[len(before) - 1 :])
+        before = (*self._wish.notes, said)
+        again = self._told(replace(self._wish, notes=before), kept, n_repeats)
+        return again, list(again.notes[len(before) - 1 :])
 
     def _quickest(self, recipes: Sequence[str]) -> str:
         return min(recipes, key=lambda recipe: self.whole([recipe], 1, self._least))
@@ -335,10 +365,19 @@ class Schedule:
     def affords_repeat(self, pending: Mapping[str, int], n_repeats: int) -> bool:
         """Whether one more repeat, the last of so many, ends in time."""
         recipes = [*pending]
-        a_repeat = self.folds + self.work(pending)
+        a_repeat = _MARGIN * (self.folds + self.work(pending))
         return a_repeat + self.tail(recipes, n_repeats) + self.reasons(recipes) <= self.deadline.left
 
-    def affords_recipe(self, pending: Mapping[str, int], recipes: Sequence[str]) -> bool:
-        """Whether the folds that a recipe misses, beside others that are done with the first repeat, end in time."""
-        every = [*recipes, *pending]
-        return _MARGIN * self.work(pending) + self.tail(every, 1) + self.reasons(every) <= self.deadline.left
+    def room(self, recipes: Sequence[str]) -> float:
+        """Seconds that scores, report, refit and reasons of some recipes leave."""
+        return self.deadline.left - self.tail(recipes, 1) - self.reasons(recipes)
+
+    def seconds_after_all(self, pending: Mapping[str, int], recipes: Sequence[str], *, hopeful: bool) -> float:
+        """Seconds for the folds that a recipe misses, beside others that are done with the first repeat.
+
+        0 where they are not enough, for the hopeful by what was planned.
+        """
+        room, work = self.room([*recipes, *pending]), self.work(pending)
+        planned = Schedule(self.costs, self.deadline, self.n_folds, self.n_workers, self.share)
+        least = min(work, planned.work(pending)) if hopeful else work
+        return min(room, max(_PATIENCE * work, room / 2)) if _MARGIN * least <= room else 0.0

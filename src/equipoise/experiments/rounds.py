@@ -1,14 +1,16 @@
 """The parts of a comparison on this machine, for `run_in_time`: cells that are missing, run and stored."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
 from equipoise.experiments.arms import recipe_arms
+from equipoise.experiments.costs import timed_after_all
 from equipoise.experiments.engine import run_cells
-from equipoise.experiments.plan import Costs
+from equipoise.experiments.plan import Cost, Costs
 from equipoise.experiments.prepared import PreparedFolds
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import CellKey, Store
@@ -73,6 +75,12 @@ class Cells:
         ended = run_cells(wanted, self._folds.numbers, protocol, self._store, tell, **options)
         self._before.update(told)
         return ended
+
+    def time(self, protocol: Protocol, costs: Mapping[str, Cost], seconds: float) -> dict[str, Cost]:
+        """Time recipes whose costs are guesses, for some seconds, and return what is known then."""
+        found = timed_after_all(costs, self._folds, protocol, seconds, self._on_progress)
+        self._costs = replace(self._costs, recipes={**self._costs.recipes, **found})
+        return found
 
     def forget(self, recipes: Sequence[str]) -> None:
         """Drop the results of recipes."""
