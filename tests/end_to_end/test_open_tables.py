@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise.cli import main
+from equipoise.cli import main, results, task
+from equipoise.datasets import in_time
 from equipoise.files import is_table_folder
 from equipoise.persistence import read_card
 
@@ -84,6 +85,21 @@ def test_a_folder_is_compared_on_by_sampled_folds_and_says_so(folder, tmp_path, 
     assert "A sample by class: 1,000 of 6,000 rows" in said
     assert "weighed as a sample by class of 6,000 rows" in said
     assert (tmp_path / "report" / "model").exists()
+
+
+def test_a_folder_that_there_is_no_time_to_read_is_compared_on_some_parts(folder, tmp_path, monkeypatch, capsys):
+    """At two thirds of a second a row: the comparison goes on with the parts that it drew, whatever the time then."""
+    first_rows = in_time._first_rows
+    monkeypatch.setattr(task, "_MANY_ROWS", 0)
+    monkeypatch.setattr(in_time, "_first_rows", lambda *given: (first_rows(*given)[0], 0.66))
+    options = ["--recipes", "logistic", "--folds", "2", "--repeats", "1", "--members", "1", "--out", tmp_path / "report"]
+    for budget in (120, 240):
+        run(monkeypatch, "compare", folder, "--target", "label", *options, "--budget", str(budget))
+        said = " ".join(capsys.readouterr().out.split())
+        assert "Only 2 of 3 parts of payments (files, or row groups of them), drawn at random, are read" in said
+        assert "2 of 3 parts of payments: 4,000 rows" in said
+    assert results.rows_read(tmp_path / "report") == (4000, 2)
+    assert "2 of 3 parts of payments" in str(read_card(tmp_path / "report" / "model"))
 
 
 def test_terms_decide_for_the_whole_table(folder, table, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.output import announce, command_line, say, stoppable
-from equipoise.cli.results import open_results, rows_compared, so_far
+from equipoise.cli.results import open_results, rows_read, so_far
 from equipoise.cli.task import check_columns, load_task
 from equipoise.cli.terms import AS_TUNED, Stated
 from equipoise.cli.unlabelled import check_unlabelled, write_unlabelled
@@ -151,7 +151,7 @@ def compare(
             data = of_images.data
         else:
             passes = (folds or _FOLDS) + _FURTHER_PASSES
-            limits = deadline, passes, rows_compared(out)
+            limits = deadline, passes, rows_read(out)
             data = _task(table, target, dataset, reading, columns, report_by or (), seed, *limits)
     log = None if track is None else _tracker(data)
     announce(data)
@@ -222,10 +222,10 @@ def _task(
     seed: int,
     deadline: Deadline,
     passes: int,
-    most_rows: int | None,
+    read_before: tuple[int, int] | None,
 ) -> "Dataset":
     if table is not None and target is not None:
-        how: dict[str, Any] = {"seed": seed, "deadline": deadline, "passes": passes, "most_rows": most_rows}
+        how: dict[str, Any] = {"seed": seed, "deadline": deadline, "passes": passes, "read_before": read_before}
         return load_task(table, target, reading, columns, report_by, **how)
     if columns.roles or report_by:
         given = ", ".join([f"--{role}" for role in columns.roles] + ["--report-by"] * bool(report_by))

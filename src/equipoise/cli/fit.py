@@ -120,8 +120,7 @@ def fit(
             data = of_images.data
             parameters |= {"n_members": members or 1, "max_steps": steps_for_images(len(data.y))}
         else:
-            how: dict[str, Any] = {"deadline": deadline, "passes": _PASSES, "in_parts": True}
-            data = load_task(table, target or "", reading, columns, seed=seed, **how)
+            data = load_task(table, target or "", reading, columns, seed=seed, deadline=deadline, passes=_PASSES)
     aim = terms.aim(np.unique(data.y.to_numpy()), data.rare)
     parameters |= without_random_rows(recipe) if data.dependence is not None else {}
     model = recipes.make(recipe, preprocessor=data.table_preprocessor(), random_state=seed, **parameters)

@@ -22,15 +22,18 @@ def so_far(store: "Store", out: Path) -> str:
     return f"Stopped: {len(store.done())}{of_all} results are in {out}. To go on:\n{command_line()}"
 
 
-def rows_compared(out: Path) -> int | None:
-    """Return how many rows of its table a comparison that goes on has read; None where none has begun."""
+def rows_read(out: Path) -> tuple[int, int] | None:
+    """Return the rows that a comparison that goes on has read of its table, and of how many parts (0: of all of it).
+
+    None where none has begun.
+    """
     from equipoise.experiments import Store, results_path
 
     if not (path := results_path(out)).exists():
         return None
     with Store(path) as store:
         known = store.get("rows")
-    return known[0] if known else None
+        return (known[0], store.get("parts") or 0) if known else None
 
 
 @contextmanager

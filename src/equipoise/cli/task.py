@@ -30,19 +30,18 @@ def load_task(
     seed: int = 0,
     deadline: "Deadline | None" = None,
     passes: int = 1,
-    most_rows: int | None = None,
-    in_parts: bool = False,
+    read_before: tuple[int, int] | None = None,
 ) -> "Dataset":
     """Read a table, take the target and the named columns out, and find the kinds and formats of the others.
 
     Of a folder, and of a file that would take a quarter of the memory, a sample by class is drawn. With a deadline it
     is so small that its rows can be made numbers ``passes`` times, and is also that of another large file for which
-    there is no time. ``most_rows`` is the size of the sample where it is known from before. With ``in_parts`` only
-    some files or row groups of a table are read where there is no time for all.
+    there is no time; where there is none to read all of a table, some of its files or row groups are drawn.
+    ``read_before`` are the rows, and the parts that were drawn (0: none), of a comparison that goes on with them.
     """
     columns.check()
 
-    from equipoise.datasets.in_time import rows_in_time
+    from equipoise.datasets.in_time import drawn_parts, rows_in_time
     from equipoise.tables import TablePreprocessor
     from equipoise.tables.text_encoder import check_encoder
 
@@ -54,16 +53,16 @@ def load_task(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         thousands = "." if columns.decimal == "," else columns.thousands
-        opened = reading.opened(path) if path.is_dir() or _is_large(path) else None
+        opened, n_parts = reading.opened(path) if path.is_dir() or _is_large(path) else None, 0
         most = None if opened is None else opened.largest_sample
         if deadline is not None and (about := _rows_about(path)) > _MANY_ROWS and "weights" not in columns.roles:
-            parts = opened or reading.opened(path)
-            whole, affordable = parts, most_rows
-            if affordable is None:
-                drawn = seed if in_parts else None
-                parts, affordable = rows_in_time(parts, about, target, preprocessor, deadline, passes, seed=drawn)
-            if affordable < (most or about) or parts is not whole:
-                opened, most = parts, affordable
+            whole, (rows, n_parts) = opened or reading.opened(path), read_before or (0, 0)
+            parts = drawn_parts(whole, n_parts, deadline, seed) if n_parts else whole
+            if not rows:
+                parts, rows = rows_in_time(whole, about, target, preprocessor, deadline, passes, seed=seed)
+            n_parts = 0 if parts is whole else len(parts.parts)
+            if rows < (most or about) or n_parts:
+                opened, most = parts, rows
         frame = opened or reading.table(path, target, thousands=thousands)
     notes = tuple(" ".join(str(warning.message).split()) for warning in caught)
 
@@ -88,7 +87,7 @@ def load_task(
     _check_named([*out, *keep, *columns.kinds()], [*data.X.columns, *no_features], path)
     ids = [name for name in columns.id or () if name in data.X]
     drop = [name for name in out if name not in no_features]
-    data = replace(data, notes=(*notes, *data.notes), ids=data.X[ids] if ids else None)
+    data = replace(data, notes=(*notes, *data.notes), ids=data.X[ids] if ids else None, n_parts=n_parts)
     data = checked(data, drop=drop, keep=keep, kinds=columns.kinds(no_features), deadline=deadline)
     if columns.text_encoder is not None and "text" not in data.preprocessor.kinds.values():
         raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")

@@ -79,6 +79,8 @@ class Dataset:
         Weights that count in training: `weights`, or in a sample by class those of their column.
     whole : WholeTable or None
         All rows of that table, to be written as numbers.
+    n_parts : int
+        Parts of a table to which it was cut, for want of time to read the others; 0 where it was not.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Dataset:
     class_counts: Mapping[Any, int] | None = None
     whole: Any = None
     own_weights: np.ndarray | None = None
+    n_parts: int = 0
 
     @property
     def training_weights(self) -> np.ndarray | None:

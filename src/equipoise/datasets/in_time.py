@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -32,12 +33,12 @@ def rows_in_time(
     deadline: Deadline,
     passes: int = 1,
     clock: Callable[[], float] = time.monotonic,
-    seed: int | None = None,
+    seed: int = 0,
 ) -> tuple[OpenTable, int]:
     """Return how many rows of a table of about ``n_rows`` can be made numbers ``passes`` times within a time limit.
 
-    With a seed, only parts of the table are drawn, with a warning, where there is no time to read all of it.
-    Raises ValueError, with the time limit that would do, if reading alone takes too long.
+    Where there is no time to read all of the table, `drawn_parts` of it come back. Raises ValueError, with the time
+    limit that would do, where there is none for one of them.
     """
     first, pace = _first_rows(table, target_column(table.columns, target, table.name), clock)
     if first is None:
@@ -45,8 +46,7 @@ def rows_in_time(
     reading = _PASSES * n_rows * pace
     if reading > _READ * deadline.left:
         share = _READ * max(0.0, deadline.left) / reading
-        portion = None if seed is None else table.portion(share, seed)
-        if portion is None:
+        if (n_parts := int(share * len(table.pieces()))) < 1:
             left = f"{seconds(deadline.left)} are" if deadline.left > 0 else "nothing is"
             raise ValueError(
                 f"{seconds(deadline.spent)} of {deadline} went on loading and reading the first rows, "
@@ -54,15 +54,23 @@ def rows_in_time(
                 f"{table.name} takes about {seconds(reading)} at the pace of this machine now. "
                 f"{deadline.remedy(deadline.spent + reading / _READ)}"
             )
-        table, reading = portion, share * reading
-        warnings.warn(
-            f"Only {table.name} (files, or row groups of them), drawn at random, are read, to meet the time "
-            f"limit of {deadline}: counts and probabilities are theirs.",
-            UserWarning,
-            stacklevel=2,
-        )
+        table, reading = drawn_parts(table, n_parts, deadline, seed), share * reading
     a_row = _seconds_a_row(table.typed(first), preprocessor, clock)
     return table, max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))
+
+
+def drawn_parts(table: OpenTable, n_parts: int, deadline: Deadline, seed: int = 0) -> OpenTable:
+    """Return so many parts of a table, drawn at random, which its name and a warning tell."""
+    pieces = table.pieces()
+    drawn = np.sort(np.random.default_rng(seed).choice(len(pieces), min(n_parts, len(pieces)), replace=False))
+    name = f"{len(drawn):,} of {len(pieces):,} parts of {table.name}"
+    warnings.warn(
+        f"Only {name} (files, or row groups of them), drawn at random, are read, to meet the time limit of {deadline}: "
+        "counts and probabilities are theirs.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return replace(table, name=name, parts=[pieces[i] for i in drawn])
 
 
 def _first_rows(table: OpenTable, target: str, clock: Callable[[], float]) -> tuple[Any, float]:

@@ -87,17 +87,9 @@ class OpenTable:
         """Return each part as a table."""
         return [replace(self, parts=[part]) for part in self.parts]
 
-    def portion(self, share: float, random_state: int = 0) -> "OpenTable | None":
-        """Return a share of the parts at most, drawn at random, which its name tells; None where that is no part.
-
-        Parts are files, of parquet their row groups.
-        """
-        pieces = [piece for part in self.parts for piece in part.pieces()]
-        if (n_pieces := int(share * len(pieces))) < 1:
-            return None
-        drawn = np.sort(np.random.default_rng(random_state).choice(len(pieces), n_pieces, replace=False))
-        name = f"{n_pieces:,} of {len(pieces):,} parts of {self.name}"
-        return replace(self, name=name, parts=[pieces[i] for i in drawn])
+    def pieces(self) -> list[Part]:
+        """Return the smallest parts that can be read alone: files, of parquet their row groups."""
+        return [piece for part in self.parts for piece in part.pieces()]
 
     @property
     def largest_sample(self) -> int:
@@ -150,7 +142,7 @@ class OpenTable:
         whole = sum(counts.values())
         most = most_rows or self.largest_sample
         thousands = getattr(preprocessor, "thousands", None)
-        if whole + unlabelled <= most:
+        if whole <= most and whole + unlabelled <= max(most, self.largest_sample):
             frame = pd.concat(list(self.blocks(None, column)), ignore_index=True)
             frame = self.typed(frame, column, thousands)
             return split_target(frame, column, name=self.name, preprocessor=preprocessor, **roles)

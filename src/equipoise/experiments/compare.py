@@ -160,6 +160,7 @@ def compare(
             schedule = schedule.on_rows(share, wish.max_steps / before_steps)
             costs = schedule.costs
         store.put("rows", [len(dataset.y), len(few.y)])
+        store.put("parts", dataset.n_parts)
         codes = np.unique(few.y.to_numpy(), return_inverse=True)[1]
         begin(store, request, few, classes, codes, protocol := schedule.cut(wish))
     else:

@@ -99,8 +99,8 @@ def run_in_time(
                 pending = machine.pending(protocol.recipes, repeat)
                 continue
             if gone >= {*protocol.recipes}:
-                again = protocol.images  # whose networks then stop where they are
-                tries = [recipe for recipe in [*protocol.recipes, *waiting] if again or recipe not in ended]
+                of_images = protocol.images  # whose networks then stop where they are
+                tries = [recipe for recipe in [*protocol.recipes, *waiting] if of_images or recipe not in ended]
                 return _cheapest_alone(protocol, tries or list(protocol.recipes), schedule, machine, changed)
             if gone:
                 protocol = _without_recipes(protocol, gone, {*ended}, schedule, changed)
