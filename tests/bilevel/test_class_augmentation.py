@@ -250,6 +250,8 @@ def test_strengths_by_operation_are_those_of_augment():
 def test_bad_parameters_are_refused():
     with pytest.raises(ValueError, match=r"ops must be one or more of shift, .*but ops=\('posterize',\)"):
         ClassAugmentation(("posterize",))
+    with pytest.raises(ValueError, match=r"sequence of changes, but ops='rotation': give ops=\('rotation',\)"):
+        ClassAugmentation("rotation")
     with pytest.raises(ValueError, match="by must be one of 'class', 'group', 'one', but by='row'"):
         ClassAugmentation(by="row")
     with pytest.raises(ValueError, match="strength must be from 0 to 1"):

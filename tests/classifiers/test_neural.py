@@ -291,6 +291,10 @@ class TestParts:
         assert not hasattr(twin, "ensemble_")
         assert same_bytes(twin.set_params(network="mlp").fit(*problem()), clone(twin).fit(*problem()), problem()[0])
 
+    def test_the_name_of_a_loss_is_told_as_its_class(self, problem):
+        with pytest.raises(ValueError, match=r"loss='focal': give the class itself, as in loss=FocalLoss after"):
+            quick(loss="focal").fit(*problem())
+
     def test_fitting_changes_no_part(self, problem):
         transform, sampler, network, loss = ReMix(), SMOTE(), nn.Linear(4, 2), nn.CrossEntropyLoss()
         before = [p.clone() for p in network.parameters()]

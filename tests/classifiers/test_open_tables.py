@@ -133,6 +133,23 @@ def test_rows_without_a_label_are_left_out(table, tmp_path):
     assert weights_of(found) == weights_of(expected) and found.classes_.tolist() == ["no", "yes"]
 
 
+def test_the_score_is_that_of_the_labelled_rows_in_memory(table, tmp_path):
+    gaps = table.assign(y=table["y"].map({0: "no ", 1: "yes"}))
+    known = gaps.assign(y=gaps["y"].str.strip())
+    found = NeuralClassifier(**QUICK).fit(known[FEATURES], known["y"])
+    gaps.loc[[3, 2500], "y"] = None
+    labelled = known[gaps["y"].notna()]
+    for ending in ("parquet", "csv"):
+        opened = open_table(in_files(gaps, tmp_path / ending, ending))
+        assert found.score(opened, "y") == found.score(labelled[FEATURES], labelled["y"])
+    codes = NeuralClassifier(**QUICK).fit(table[FEATURES], table["y"])
+    assert codes.score(open_table(table), "y") == codes.score(table[FEATURES], table["y"])
+    with pytest.raises(TypeError, match="y must name their column of labels"):
+        codes.score(open_table(table), table["y"])
+    with pytest.raises(ValueError, match="sample_weight is of rows in memory"):
+        codes.score(open_table(table), "y", np.ones(N))
+
+
 def test_a_table_as_small_as_its_sample_is_fitted_in_memory_whatever_its_parts(table):
     small = table.iloc[:900]
     parameters = QUICK | {"sampler": SMOTE(k_neighbors=2), "early_stopping": True}

@@ -158,6 +158,10 @@ class TestSampling:
         np.testing.assert_allclose(data.training_weights, expected / expected.mean())
 
 
+def test_it_shows_its_size_and_no_more(table, tmp_path):
+    assert repr(open_table(table)) == f"<OpenTable 'table': {len(table.columns)} columns, 1 part>"
+
+
 class TestDamage:
     def test_a_damaged_row_group_is_named(self, table, tmp_path):
         folder = in_parts(table, tmp_path / "big", "parquet")

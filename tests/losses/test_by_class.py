@@ -159,6 +159,11 @@ def test_a_cross_table_is_ordered_along_both_axes():
         ([[1, 2], [3]], "must hold one number a class"),
         ({"a": None, "b": 2}, r"class 0 has nan|must hold one number"),
         (pd.Series([1, 2]).astype("category").value_counts().reindex([1, 2, 3], fill_value=0), "class 2 has 0"),
+        (
+            torch.tensor([0, 1, 0, 0, 1, 2]),
+            r"labels of rows, count them, numpy.unique\(labels, return_counts=True\)\[1\]",
+        ),
+        (np.array(["a", "b"] * 400), r"count the labels of rows, numpy.unique"),
     ],
 )
 def test_what_cannot_be_read_is_refused(values, said):

@@ -1,6 +1,7 @@
 """Deferred re-weighting: when the weights change, of which losses, and in the trainer."""
 
 import copy
+import re
 import warnings
 from functools import partial
 
@@ -117,13 +118,39 @@ def test_what_does_not_serve_is_refused():
     with pytest.raises(ValueError, match=r"share of the run, 0 to 1, but start=160"):
         DeferredReweighting(LDAMLoss, COUNTS, start=160)
     loss = DeferredReweighting(LDAMLoss, COUNTS)
-    for progress in (160, -0.1, float("nan")):
-        with pytest.raises(ValueError, match=rf"share of the run, 0 to 1, but is {progress}: give epoch / n_epochs"):
+    for progress in (160, -0.1, float("nan"), "x", None, torch.tensor([0.1, 0.2])):
+        said = re.escape(f"share of the run, 0 to 1, but is {progress!r}: give epoch / n_epochs")
+        with pytest.raises(ValueError, match=said):
             loss.set_progress(progress)
     with pytest.raises(TypeError, match=r"WeightedLoss.*made a CrossEntropyLoss"):
         DeferredReweighting(lambda counts: nn.CrossEntropyLoss(), COUNTS)
     with pytest.raises(TypeError, match=r"a LDAMLoss already: give DeferredReweighting\(LDAMLoss, class_counts\)"):
         DeferredReweighting(LDAMLoss(COUNTS), COUNTS)
+    for first in ("ldam", COUNTS, torch.zeros(2, 4)):
+        with pytest.raises(TypeError, match=rf"is a {type(first).__name__}: give DeferredReweighting\(LDAMLoss, class"):
+            DeferredReweighting(first, COUNTS)
+    for kind in (FocalLoss, LDAMLoss, lambda counts: ParametricCrossEntropy()):
+        with pytest.raises(ValueError, match=r"class_counts must hold one value a class.*\(4,\).*one output a class"):
+            DeferredReweighting(kind, COUNTS)(torch.zeros(2, 3), torch.tensor([0, 1]))
+
+
+def test_training_without_a_word_of_the_progress_is_told_once(batch):
+    logits, target = batch()
+    logits.requires_grad_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with torch.no_grad():
+            DeferredReweighting(FocalLoss, COUNTS)(logits, target)
+        DeferredReweighting(FocalLoss, COUNTS).eval()(logits, target)
+        DeferredReweighting(FocalLoss, COUNTS, start=0.0)(logits, target)  # nothing is deferred
+        told = DeferredReweighting(FocalLoss, COUNTS)
+        told.set_progress(0.0)
+        told(logits, target)
+    loss = DeferredReweighting(FocalLoss, COUNTS)
+    with pytest.warns(UserWarning, match=r"wait for a share 0.8 .*set_progress\(epoch / n_epochs\)") as warned:
+        loss(logits, target)
+        loss(logits, target)
+    assert len(warned) == 1 and warned[0].filename == __file__
 
 
 def test_the_trainer_reads_it_by_row_once_for_all_replicas(batch):

@@ -205,11 +205,18 @@ def test_vmap_and_second_derivatives(case, soft, batch):
 
 
 BAD_BATCHES = [
-    (torch.zeros(5, 4), torch.zeros(5, 1, dtype=torch.int64), ValueError, r"\(5, 1\) \(torch.int64\) and \(5, 4\)"),
+    (torch.zeros(5, 4), torch.zeros(5, 1, dtype=torch.int64), ValueError, r"\(5, 1\).*\(5, 4\): drop the last"),
     (torch.zeros(5, 4), torch.zeros(4, dtype=torch.int64), ValueError, r"\(4,\)"),
-    (torch.zeros(5, 4), torch.zeros(5), ValueError, "floating probabilities"),
-    (torch.zeros(5, 4), torch.zeros(5, 4, dtype=torch.int64), ValueError, "convert integer one-hot rows"),
-    (torch.zeros(4), torch.tensor(1), ValueError, "shapes are"),
+    (torch.zeros(5, 4), torch.zeros(5), ValueError, r"class indices to integers, target.long\(\)"),
+    (torch.zeros(5, 4), torch.zeros(5, 4, dtype=torch.int64), ValueError, r"one-hot rows to floats, target.float\(\)"),
+    (torch.zeros(5, 4), torch.zeros(4, 4), ValueError, "as many rows as there are logits"),
+    (torch.zeros(4), torch.tensor(1), ValueError, r"one logit a class, but theirs is \(4,\)"),
+    (
+        torch.zeros(5, 1),
+        torch.zeros(5, 1),
+        ValueError,
+        r"network two outputs, or torch.stack\(\[torch.zeros_like\(z\), z\]",
+    ),
     (torch.zeros(2, 5, 4), torch.zeros(5, dtype=torch.int64), ValueError, r"\(2, 5, 4\)"),
     (torch.zeros(5, 4, dtype=torch.int64), torch.zeros(5, dtype=torch.int64), TypeError, "torch.int64"),
     (torch.zeros(5, 4).numpy(), torch.zeros(5, dtype=torch.int64), TypeError, "Logits must be a torch.Tensor"),
@@ -223,6 +230,39 @@ BAD_BATCHES = [
 def test_shapes_that_do_not_fit_are_refused(case, logits, target, error, message):
     with pytest.raises(error, match=message):
         case.make()(logits, target)
+
+
+NO_PROBABILITIES = [
+    ([0.7, 0.4, 0.0, 0.0], r"2 of 3 are not; the first is \[0.7 0.4 0.  0. \], of sum 1.1: divide rows by their sums"),
+    ([0.5, 0.3, 0.0, 0.0], "of sum 0.8: divide"),
+    ([1.5, -0.5, 0.0, 0.0], "of sum 1: logits become probabilities by softmax"),
+    ([float("nan"), 1.0, 0.0, 0.0], "of sum nan: look for NaN"),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize(("row", "said"), NO_PROBABILITIES)
+def test_rows_that_are_no_probabilities_are_refused_beyond_rounding(case, row, said, dtype):
+    loss, logits = case.make(), torch.zeros(3, 4)
+    right = torch.tensor([[0.1, 0.2, 0.3, 0.4], [1 / 3, 1 / 3, 1 / 3, 0.0], [0.0, 0.0, 1.0, 0.0]]).to(dtype)
+    loss(logits, right)
+    said = said if dtype.itemsize > 2 else said.split(":")[1]  # rounded
+    with pytest.raises(ValueError, match=said):
+        loss(logits, torch.stack([right[0], *torch.tensor([row, row]).to(dtype)]))
+
+
+def test_large_batches_are_looked_at_until_one_has_passed(case):
+    n = 5000
+    right = torch.full((n, 4), 0.25)
+    wrong, loss = right.clone(), case.make()
+    wrong[-1] = 1.0
+    for _ in range(2):
+        with pytest.raises(ValueError, match="1 of 5,000 are not"):
+            loss(torch.zeros(n, 4), wrong)
+    loss(torch.zeros(n, 4), right)
+    loss(torch.zeros(n, 4), wrong)
+    with pytest.raises(ValueError, match="1 of 10 are not"):
+        loss(torch.zeros(10, 4), wrong[-10:])
 
 
 def test_other_mistakes_are_refused_in_a_sentence(case, batch):

@@ -141,6 +141,15 @@ def test_progress_reaches_modules_that_ask_for_it():
 def test_unknown_name_is_quoted():
     with pytest.raises(ValueError, match="loss='hinge'"):
         row_losses("hinge", COUNTS)
+    with pytest.raises(ValueError, match=r"loss='focal': give the class itself, as in loss=FocalLoss"):
+        row_losses("focal", COUNTS)
+
+
+def test_a_callable_that_needs_more_than_the_counts_is_refused():
+    with pytest.raises(ValueError, match=r"DeferredReweighting cannot be .*'class_counts'.*partial\(DeferredRew"):
+        row_losses(DeferredReweighting, COUNTS)
+    with pytest.raises(ValueError, match=r"called with the class counts alone, but <lambda> cannot"):
+        row_losses(lambda: nn.Identity(), COUNTS)
 
 
 def test_a_loss_that_reduces_is_refused():

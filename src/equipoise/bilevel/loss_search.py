@@ -22,7 +22,7 @@ from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat
 from equipoise.losses import ParametricCrossEntropy
 from equipoise.losses.parametric import adjusted_cross_entropy
-from equipoise.losses.reduction import Reduction, accept, check_range
+from equipoise.losses.reduction import Reduction, accept, check_classes, check_range
 from equipoise.text import counted, listed
 
 _IGNORED = -100  # class index of ignored rows, as everywhere in torch
@@ -107,11 +107,12 @@ class LossSearch:
         Tensor of shape (), or (B,) with ``reduction="none"``
         """
         self._check_groups(group)
-        rows = accept(logits, target, _IGNORED)
+        rows = accept(logits, target, _IGNORED, trusted=self.n_steps > 0)
         self.n_steps += torch.is_grad_enabled() and self._begins_step()
         values = self._departures.values
+        check_classes(values["offset"], rows.logits, "class_counts", grouped=group is not None)
         w = values["w"] if "w" in self._departures.now else None  # weights of 1 would take a quarter of the time
-        return adjusted_cross_entropy(rows, w, values["offset"], values["delta"], group, reduction, "class_counts")
+        return adjusted_cross_entropy(rows, w, values["offset"], values["delta"], group, reduction)
 
     def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
         """Augment the images of a training batch with the current strengths.

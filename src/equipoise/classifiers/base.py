@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -101,6 +102,31 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, rows[0].size)))
         parts = [self._probabilities(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def score(self, X: ArrayLike | OpenTable, y: ArrayLike | str, sample_weight: ArrayLike | None = None) -> float:
+        """Share of rows whose most probable label is right, which says little of rare classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *features), or OpenTable
+        y : array-like of shape (n,), or str
+            Labels; of an open table, their column. Rows without a label are left out.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows in memory.
+
+        Returns
+        -------
+        float
+        """
+        if not isinstance(X, OpenTable):
+            return float(super().score(X, y, sample_weight))
+        if sample_weight is not None:
+            raise ValueError("sample_weight is of rows in memory: leave it out.")
+        if not isinstance(y, str):
+            raise TypeError(f"The rows are in an open table, so y must name their column of labels, but y={y!r}.")
+        labels = X.labels(y)
+        known = labels.notna().to_numpy()
+        return float(accuracy_score(labels[known].tolist(), self.predict(X)[known].tolist()))
 
     def describe(self) -> Description:
         """Describe the trained networks and the treatments of the imbalance."""

@@ -183,7 +183,7 @@ class NeuralClassifier(JobClassifier):
         "sampler": [None, BaseEstimator],
         "batch_transform": [None, callable],
         "batch_sampler": [None, callable],
-        "loss": [StrOptions({"cross_entropy"}), callable, HasMethods(["split", "drive", "losses"])],
+        "loss": [str, callable, HasMethods(["split", "drive", "losses"])],
         "network": [StrOptions({"mlp", "cosine_mlp", *network_names()}), callable],
         "init": [StrOptions({"fresh", "keep"})],
         "hidden_layer_sizes": ["array-like"],

@@ -20,6 +20,7 @@ from equipoise.classifiers.jobs import FitJob
 from equipoise.classifiers.scores import SCORES
 from equipoise.containers import as_array
 from equipoise.dependence import Dependence
+from equipoise.losses.rows import unknown_loss
 from equipoise.networks.images import named_network
 from equipoise.networks.modules import is_trained
 from equipoise.samplers.resample import holds_out, only_repeats, resample
@@ -126,7 +127,9 @@ def _table(draft: "NeuralClassifier", rows: NDArray[Any], codes: Codes, group: C
 
 
 def _refuse_classes(draft: "NeuralClassifier") -> None:
-    """Refuse classes where their objects are meant; those of losses are called with the class counts."""
+    """Refuse unknown names of losses, and classes where objects are meant; those of losses get the class counts."""
+    if isinstance(draft.loss, str) and draft.loss != "cross_entropy":
+        raise ValueError(unknown_loss(draft.loss))
     search = draft.loss if isinstance(draft.loss, OuterProblem) else None
     for name, part in (("batch_transform", draft.batch_transform), ("loss", search)):
         if isinstance(part, type):

@@ -26,7 +26,7 @@ Drawn = dict[Any, NDArray[np.int64]]
 _CELLS = 1 << 23  # of a sample, at most: 64 MB of numbers
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OpenTable:
     """A table as rows by blocks.
 
@@ -44,6 +44,9 @@ class OpenTable:
     columns: list[str]
     parts: Sequence[Part]
     as_text: bool
+
+    def __repr__(self) -> str:
+        return f"<OpenTable {self.name!r}: {counted(len(self.columns), 'column')}, {counted(len(self.parts), 'part')}>"
 
     def blocks(self, columns: Names = None, target: str | None = None) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, a data frame of some ten thousand at a time.
@@ -71,6 +74,14 @@ class OpenTable:
     def class_counts(self, target: str | int) -> dict[Any, int]:
         """Count the rows of each class, in one pass over the column; rows without a label are counted as None."""
         return _summed(self._counts(target_column(self.columns, target, self.name)))
+
+    def labels(self, target: str | int) -> pd.Series:
+        """Return the label of each row, in order, as a sample has them; missing where there is none."""
+        column = target_column(self.columns, target, self.name)
+        cells = pd.concat([block[column] for block in self.blocks([column], column)], ignore_index=True)
+        labelled = is_labelled(cells)
+        known = labels_of(cells[labelled], self.name).set_axis(cells.index[labelled])
+        return known.astype(object).reindex(cells.index)
 
     def _counts(self, column: str) -> list[dict[Any, int]]:
         return self.each(_count, [(part, column) for part in self.parts])

@@ -192,6 +192,8 @@ class ClassAugmentation(Parametrized):
         return Augment(crop=0, flip=0.0, **ranges).rows(x, strength=amounts, generator=generator)  # type: ignore[arg-type]
 
     def _check(self) -> None:
+        if isinstance(self.ops, str) and self.ops in GROUP_OF:
+            raise ValueError(f"ops must be a sequence of changes, but ops={self.ops!r}: give ops=({self.ops!r},).")
         unknown = [name for name in self.ops if name not in GROUP_OF]
         if unknown or not len(self.ops):
             raise ValueError(f"ops must be one or more of {', '.join(GROUP_OF)}, but ops={self.ops!r}.")

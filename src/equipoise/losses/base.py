@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.losses.counts import ByClass, by_class, checked_counts
-from equipoise.losses.reduction import Reducing, Reduction, by_row, check_reduction
+from equipoise.losses.reduction import Reducing, Reduction, Rows, accept, by_row, check_classes, check_reduction
 
 
 class TwiceCorrectedWarning(UserWarning):
@@ -55,6 +55,7 @@ class WeightedLoss(nn.Module):
         self.register_buffer("w", checked_values(w, "w"))
         self.reduction = reduction
         self.ignore_index = ignore_index
+        self._passed = False
 
     def learned_priors(self, priors: Tensor) -> Tensor | None:
         """Class priors assumed by the probabilities of a network that minimises the loss.
@@ -73,6 +74,15 @@ class WeightedLoss(nn.Module):
 
     def _reducing(self) -> Reducing:
         return {"reduction": self.reduction, "ignore_index": self.ignore_index}
+
+    def _accept(self, logits: Tensor, target: Tensor) -> Rows:
+        """Check a batch; once one has passed, soft targets that are slow to look at are trusted."""
+        rows = accept(logits, target, self.ignore_index, trusted=self._passed)
+        if rows.soft and not self._passed and not torch.compiler.is_compiling():
+            self._passed = True
+        if self.class_counts is not None:
+            check_classes(self.class_counts, rows.logits, "class_counts")
+        return rows
 
     def _w(self, logits: Tensor) -> Tensor | None:
         return None if self.w is None else by_row(self.w, logits, "w")

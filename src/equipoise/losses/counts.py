@@ -1,6 +1,7 @@
 """Values by class, such as class counts, and the formulas on counts that losses share."""
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count, pairwise
 from numbers import Integral, Real
@@ -13,6 +14,8 @@ from torch import Tensor
 
 ByClass: TypeAlias = ArrayLike | Tensor | Mapping[Any, float]
 """One value a class: a sequence in the order of class codes, or a mapping or series keyed by labels."""
+
+COUNT_LABELS = "numpy.unique(labels, return_counts=True)[1]"
 
 
 def by_class(values: ByClass, name: str) -> Tensor:
@@ -68,7 +71,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         if array.dtype.kind not in "biuf":
             array = array.astype(np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must hold one number a class, but {name}={values!r}.") from None
+        remedy = f": count the labels of rows, {COUNT_LABELS}" if name == "class_counts" else ""
+        raise ValueError(f"{name} must hold one number a class, but {name}={reprlib.repr(values)}{remedy}.") from None
     if array.dtype.kind != "f":
         return array.astype(np.int64)
     return array.astype(array.dtype.newbyteorder("=") if array.itemsize <= 8 else np.float64)
@@ -93,9 +97,14 @@ def checked_counts(class_counts: ByClass) -> Tensor:
         raise ValueError(f"class_counts must hold one number a class, but class_counts={class_counts!r}.")
     bad = ~((counts > 0) & counts.isfinite())
     if bad.any():
+        codes = counts.unique()
+        like_labels = (
+            counts.ndim == 1 and torch.equal(codes, torch.arange(len(codes)).to(codes)) and len(counts) > len(codes)
+        )
         raise ValueError(
             f"Every class must have training rows, but class {int(bad.nonzero()[0, -1])} has "
-            f"{counts[bad][0].item()}: leave out classes without rows, and count rows by class code."
+            f"{counts[bad][0].item()}: leave out classes without rows, and count rows by class code"
+            f"{f'; if these are labels of rows, count them, {COUNT_LABELS}' if like_labels else ''}."
         )
     return counts
 

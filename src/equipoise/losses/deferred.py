@@ -6,6 +6,7 @@ Weights from the start harm the features that a network learns; late weights mov
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,8 @@ class DeferredReweighting(nn.Module):
     -----
     TwiceCorrectedWarning
         If the loss corrects for unequal class priors by itself, as `LogitAdjustedLoss` and `VSLoss` do.
+    UserWarning
+        Once, if training begins without a call of `set_progress`.
 
     Notes
     -----
@@ -91,6 +94,12 @@ class DeferredReweighting(nn.Module):
                 f"loss must be a class, or a function of the class counts, that makes the loss, but is a {name} "
                 f"already: give DeferredReweighting({name}, class_counts)."
             )
+        if not callable(loss):
+            raise TypeError(
+                f"loss must be a class, or a function of the class counts, that makes the loss, but is a "
+                f"{type(loss).__name__}: give DeferredReweighting(LDAMLoss, class_counts), and call that with logits "
+                f"and target."
+            )
         counts = checked_counts(class_counts)
         self.loss = loss(counts)
         if not isinstance(self.loss, WeightedLoss):
@@ -106,11 +115,13 @@ class DeferredReweighting(nn.Module):
                 TwiceCorrectedWarning,
                 stacklevel=2,
             )
+        self.loss.class_counts = counts  # which errors name
         weights = class_balanced_weights(counts, beta=beta) if self.loss.w is None else self.loss.w
         rows = counts.to(weights)  # scaled to a mean of 1 over training rows
         self.register_buffer("weights", weights * (rows.sum(-1, keepdim=True) / (rows * weights).sum(-1, keepdim=True)))
         self.start = start
         self.set_progress(0.0)
+        self._told = self.loss.w is self.weights  # what else waits for `set_progress`
 
     @property
     def reduction(self) -> Reduction:
@@ -129,12 +140,21 @@ class DeferredReweighting(nn.Module):
         ValueError
             If it is no such share.
         """
-        if not 0 <= progress <= 1:
+        is_number = isinstance(progress, Real) or (isinstance(progress, Tensor) and not progress.ndim)
+        if not (is_number and 0 <= progress <= 1):
             raise ValueError(
                 f"The progress must be a share of the run, 0 to 1, but is {progress!r}: give epoch / n_epochs."
             )
+        self._told = True
         self.loss.w = self.weights if progress >= self.start else torch.ones_like(self.weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
+        if not self._told and self.training and getattr(logits, "requires_grad", False) and torch.is_grad_enabled():
+            self._told = True
+            warnings.warn(
+                f"The class weights of DeferredReweighting wait for a share {self.start:g} of the run, but nothing has "
+                f"told it the progress: call set_progress(epoch / n_epochs) before each epoch.",
+                stacklevel=4,
+            )
         return self.loss(logits, target)

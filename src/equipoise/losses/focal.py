@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss
 from equipoise.losses.counts import ByClass
-from equipoise.losses.reduction import Reducing, accept, expected, reduced
+from equipoise.losses.reduction import Reducing, expected, reduced
 
 
 def focal_loss(
@@ -83,7 +83,7 @@ class FocalLoss(WeightedLoss):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
-        rows = accept(logits, target, self.ignore_index)
+        rows = self._accept(logits, target)
         values = expected(self._value, rows.logits.log_softmax(-1), rows, self._w(rows.logits))
         return reduced(values, rows, self.reduction)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss
 from equipoise.losses.counts import ByClass, checked_counts, derived
-from equipoise.losses.reduction import Reducing, accept, by_row, cross_entropy
+from equipoise.losses.reduction import Reducing, by_row, cross_entropy
 
 
 def ldam_loss(
@@ -111,9 +111,9 @@ class LDAMLoss(WeightedLoss):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits ``(..., B, K)`` and class indices ``(..., B)`` or probabilities."""
-        rows = accept(logits, target, self.ignore_index)
+        rows = self._accept(logits, target)
         adjusted = rows.logits * self.s
-        drop = by_row(self.margins, adjusted, "class_counts") * -self.s
+        drop = by_row(self.margins, adjusted, "margins") * -self.s
         if rows.soft:
             adjusted = adjusted + drop * rows.target
         else:  # a single logit of each row has a margin

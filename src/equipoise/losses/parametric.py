@@ -38,7 +38,7 @@ def parametric_cross_entropy(
     logits : Tensor of shape (..., B, K)
         Leading axes, if any, are replicas.
     target : Tensor of shape (..., B), integer, or (..., B, K), floating
-        Class indices or probabilities. That probabilities sum to 1 is not checked: a row of sum 2 counts as two rows.
+        Class indices or probabilities, which must sum to 1.
     w, offset, delta : Tensor of shape (K,) or (..., K), optional
         Weights w, offsets l and multipliers delta, for all replicas or for each; 1, 0 and 1 by default. With `group`
         they have a last axis of groups, ``(K, G)`` or ``(..., K, G)``. Gradients reach them.
@@ -56,7 +56,8 @@ def parametric_cross_entropy(
     Raises
     ------
     ValueError
-        If shapes do not fit each other.
+        If shapes do not fit each other, or rows of a floating target are no probabilities. A compiled graph does not
+        look at them, and once a batch has passed, a loss as an object looks at small ones on the CPU only.
     TypeError
         If the logits are not floating.
 
@@ -84,15 +85,14 @@ def adjusted_cross_entropy(
     delta: ByClass | None,
     group: Tensor | None,
     reduction: Reduction,
-    made_of: str | None = None,
 ) -> Tensor:
-    """`parametric_cross_entropy` of a batch that passed `accept`; errors blame what the parameters were made of."""
+    """`parametric_cross_entropy` of a batch that passed `accept`."""
     adjusted = rows.logits
     if delta is not None:
-        adjusted = adjusted * by_row(delta, adjusted, made_of or "delta", group)
+        adjusted = adjusted * by_row(delta, adjusted, "delta", group)
     if offset is not None:
-        adjusted = adjusted + by_row(offset, adjusted, made_of or "offset", group)
-    weights = None if w is None else by_row(w, adjusted, made_of or "w", group)
+        adjusted = adjusted + by_row(offset, adjusted, "offset", group)
+    weights = None if w is None else by_row(w, adjusted, "w", group)
     return cross_entropy(adjusted, rows, weights, reduction)
 
 
@@ -193,6 +193,5 @@ class ParametricCrossEntropy(WeightedLoss):
                 f"Groups need num_groups and the other way round, but num_groups={self.num_groups!r} and "
                 f"{'no groups came' if group is None else 'groups came'}: give both or neither."
             )
-        rows = accept(logits, target, self.ignore_index)
-        made_of = None if self.class_counts is None else "class_counts"
-        return adjusted_cross_entropy(rows, self.w, self.offset, self.delta, group, self.reduction, made_of)
+        rows = self._accept(logits, target)
+        return adjusted_cross_entropy(rows, self.w, self.offset, self.delta, group, self.reduction)

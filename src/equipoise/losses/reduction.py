@@ -9,13 +9,17 @@ alike in batches with and without minority rows.
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from equipoise.losses.counts import ByClass, by_class
+from equipoise.losses.counts import COUNT_LABELS, ByClass, by_class
 
 Reduction = Literal["mean", "sum", "none"]
+
+_AT_ONCE = 1 << 14  # probabilities of a target that are looked at in each batch
+_ROUNDING = 1e-3
 
 
 class Reducing(TypedDict, total=False):
@@ -46,27 +50,75 @@ class Rows(NamedTuple):
         return self.target * self.counted()
 
 
-def accept(logits: Tensor, target: Tensor, ignore_index: int) -> Rows:
+def accept(logits: Tensor, target: Tensor, ignore_index: int, *, trusted: bool = False) -> Rows:
     """Check a batch and widen half precision.
 
     The target is class indices ``(..., B)`` or probabilities ``(..., B, K)``; else a TypeError or ValueError says what
-    is wrong.
+    is wrong. Probabilities of a large batch, or on a GPU, are not looked at if the target is ``trusted``.
     """
     for name, value in (("Logits", logits), ("The target", target)):
         if not isinstance(value, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor, but came as a {type(value).__name__}: convert it first.")
     if not logits.is_floating_point():
         raise TypeError(f"Logits must be floating, but their dtype is {logits.dtype}: give the output of the network.")
-    shape = logits.shape if target.is_floating_point() else logits.shape[:-1]
-    if logits.ndim < 2 or target.shape != shape:
+    if logits.ndim < 2 or logits.shape[-1] == 1:
+        raise ValueError(
+            f"Logits must have the shape (..., B, K), one logit a class, but theirs is {tuple(logits.shape)}: give the "
+            f"network two outputs, or torch.stack([torch.zeros_like(z), z], dim=-1) of a single one, z of shape (B,)."
+        )
+    soft = target.is_floating_point()
+    if target.shape != (logits.shape if soft else logits.shape[:-1]):
         raise ValueError(
             f"The target must hold integer class indices (..., B) or floating probabilities (..., B, K) for logits "
-            f"(..., B, K), but the shapes are {tuple(target.shape)} ({target.dtype}) and {tuple(logits.shape)}: put "
-            f"classes on the last axis, and convert integer one-hot rows to floats."
+            f"(..., B, K), but the shapes are {tuple(target.shape)} ({target.dtype}) and {tuple(logits.shape)}: "
+            f"{_remedy(logits, target)}."
         )
+    if soft and not (trusted and _slow_to_look_at(target)):
+        _check_probabilities(target)
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    target = target.to(logits.dtype) if target.is_floating_point() else target.long()
+    target = target.to(logits.dtype) if soft else target.long()
     return Rows(logits, target, ignore_index)
+
+
+def _remedy(logits: Tensor, target: Tensor) -> str:
+    if target.shape == logits.shape:
+        return "convert one-hot rows to floats, target.float()"
+    if target.shape == logits.shape[:-1]:
+        return "convert class indices to integers, target.long()"
+    if target.shape == (*logits.shape[:-1], 1):
+        return "drop the last axis of class indices, target.squeeze(-1).long()"
+    return "put classes on the last axis, and give as many rows as there are logits"
+
+
+def _slow_to_look_at(target: Tensor) -> bool:
+    return target.device.type != "cpu" or target.numel() > _AT_ONCE
+
+
+def _check_probabilities(target: Tensor) -> None:
+    """Refuse rows that are no probabilities, beyond rounding; a compiled graph or a transform of it cannot look."""
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
+        return
+    values = target.detach().float().cpu().numpy()  # numpy is quicker for small arrays
+    if not values.size:
+        return
+    sums, rounding = values.sum(-1), max(_ROUNDING, 4 * torch.finfo(target.dtype).eps)
+    if values.min() >= -rounding and np.abs(sums - 1).max() <= rounding:
+        return
+    bad = ~((values.min(-1) >= -rounding) & (np.abs(sums - 1) <= rounding))
+    row = values[bad][0]
+    raise ValueError(
+        f"The rows of a floating target must be probabilities, 0 or more with sum 1, but {int(bad.sum()):,} of "
+        f"{bad.size:,} are not; the first is {np.array2string(row, precision=4, threshold=6, edgeitems=3)}, of sum "
+        f"{row.sum():.4g}: {_remedy_of(row)}."
+    )
+
+
+def _remedy_of(row: np.ndarray) -> str:
+    if not np.isfinite(row).all():
+        return "look for NaN and infinity in the labels or in what mixes them"
+    if row.min() < 0:
+        return "logits become probabilities by softmax, and shares of a mixture lie in 0 to 1"
+    return "divide rows by their sums, target / target.sum(-1, keepdim=True), and weigh rows by reduction='none'"
 
 
 def by_row(values: ByClass, logits: Tensor, name: str, group: Tensor | None = None) -> Tensor:
@@ -95,9 +147,14 @@ def check_classes(values: Tensor, logits: Tensor, name: str, *, grouped: bool = 
     *batch_dims, _, n_classes = logits.shape
     *own, of_classes = values.shape[:-1] if grouped else values.shape
     if of_classes != n_classes or own not in ([], batch_dims):
+        remedy = ""
+        if name == "class_counts":
+            remedy = ": give the network one output a class"
+            if of_classes > n_classes:
+                remedy += f", and if these are labels of rows, count them, {COUNT_LABELS}"
         raise ValueError(
             f"{name} must hold one value a class{' and group' if grouped else ''}, for all replicas or for "
-            f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}."
+            f"each, but its shape is {tuple(values.shape)} for logits of shape {tuple(logits.shape)}{remedy}."
         )
 
 

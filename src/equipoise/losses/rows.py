@@ -8,6 +8,7 @@ once for all replicas.
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -15,9 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.text import near_names
 
 Loss = str | nn.Module | Callable[[Tensor], nn.Module]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
+
+_BY_NAME = ("LogitAdjustedLoss", "CDTLoss", "VSLoss", "LDAMLoss", "FocalLoss", "ClassBalancedLoss")
 
 
 @runtime_checkable
@@ -73,7 +77,7 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     """
     if isinstance(loss, str):
         if loss != "cross_entropy":
-            raise ValueError(f"loss must be 'cross_entropy', an nn.Module or a callable, but loss={loss!r}.")
+            raise ValueError(unknown_loss(loss))
         plain = _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
         return StackLoss(plain, offset=torch.zeros(1, 1, dtype=dtype, device=class_counts.device))
 
@@ -94,11 +98,37 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
     if isinstance(loss, nn.Module):
         module = ready(loss)
         return StackLoss(_flat(module), [module], _offset_alone(module, class_counts.shape[-1:]))
+    _check_takes_counts(loss)
     if _takes_replicas(loss):
         module = ready(loss(class_counts))
         return StackLoss(module, [module], _offset_alone(module, class_counts.shape))
     modules = [ready(loss(counts)) for counts in class_counts]
     return StackLoss(_by_replica([_flat(module) for module in modules]), modules)
+
+
+def unknown_loss(name: str) -> str:
+    """Return what to say of the name of a loss that is not 'cross_entropy'."""
+    near = near_names(name, _BY_NAME)
+    example = near[0] if near else _BY_NAME[0]
+    return (
+        f"loss must be 'cross_entropy', a class of loss or another callable, or an nn.Module, but loss={name!r}: give "
+        f"the class itself, as in loss={example} after `from equipoise import {example}`."
+    )
+
+
+def _check_takes_counts(loss: Callable[[Tensor], nn.Module]) -> None:
+    """Refuse a callable that needs other arguments than the class counts."""
+    try:
+        bind = signature(loss).bind
+    except ValueError:  # of builtins
+        return
+    try:
+        bind("class counts")
+    except TypeError as error:
+        raise ValueError(
+            f"A callable given as loss is called with the class counts alone, but {getattr(loss, '__name__', loss)} "
+            f"cannot be ({error}): give the other arguments first, as in partial(DeferredReweighting, LDAMLoss)."
+        ) from None
 
 
 def _offset_alone(module: nn.Module, shape: torch.Size) -> Tensor | None:
