@@ -25,19 +25,41 @@ _FOLDS = 3
 def fitted(fold: PreparedFold) -> dict[str, Any]:
     """Fit each library to the training side and to three folds of it.
 
-    Returns probabilities on the test side by method: a library plain, ``+calibrated`` (one exponent and class
-    intercepts of the lowest log loss on out-of-fold answers), ``+mean`` (of the four fits); and the log pool of three
-    libraries. For each also its labels for macro F1 (by offsets tuned on out-of-fold answers, if it has any), the CPU
-    seconds of its fits and those of 10,000 predictions.
+    Returns what `calibrated` does for each, and the log pool of three libraries.
     """
-    n_classes, seed = len(fold.counts), fold.fold.seed
-    folds = Dependence(fold.groups).folds(fold.y_train, _FOLDS, seed)
+    found, answers, rows = calibrated(fold, {name: boosting(name, random_state=fold.fold.seed) for name in BOOSTING})
+    cpu, predict = (sum(found[f"{name}+calibrated|{what}"] for name in _POOLED) for what in ("cpu", "predict"))
+    of_test, of_train = (np.stack([answers[name][side] for name in _POOLED]) for side in (0, 1))
+    pool = LogPool.fit(of_train, rows.codes)
+    pooled = pool.proba(of_test)
+    return found | _kept(POOL, pooled, _decided(rows, pooled, pool.proba(of_train)), cpu, predict)
+
+
+def of_networks(fold: PreparedFold) -> dict[str, Any]:
+    """Fit RealMLP-TD (Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024) by pytabkit, as `calibrated` does."""
+    from pytabkit import RealMLP_TD_Classifier  # no requirement of ours
+
+    settings = {"val_metric_name": "cross_entropy", "use_ls": False, "device": "cpu", "n_threads": 1}
+    return calibrated(fold, {"realmlp": RealMLP_TD_Classifier(random_state=fold.fold.seed, **settings)})[0]
+
+
+def calibrated(
+    fold: PreparedFold, models: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, tuple[Answers, Answers]], HeldOutRows]:
+    """Fit models to the training side and to three folds of it.
+
+    Returns probabilities on the test side by method: a model plain, ``+calibrated`` (one exponent and class
+    intercepts of the lowest log loss on out-of-fold answers), ``+mean`` (of the four fits). For each also its labels
+    for macro F1 (by offsets tuned on out-of-fold answers, if it has any), the CPU seconds of its fits and those of
+    10,000 predictions. Then the plain probabilities on the test side and out of fold by model, and the rows of these.
+    """
+    n_classes = len(fold.counts)
+    folds = Dependence(fold.groups).folds(fold.y_train, _FOLDS, fold.fold.seed)
     rows = _held_out(fold, folds)
-    order = np.concatenate([unseen for _, unseen in folds])
     answers: dict[str, tuple[Answers, Answers]] = {}
     found: dict[str, Any] = {"y": fold.y_test, "counts": fold.counts}
-    for name in BOOSTING:
-        model, started = boosting(name, random_state=seed), time.process_time()
+    for name, model in models.items():
+        started = time.process_time()
         whole = clone(model).fit(fold.X_train, fold.y_train)
         cpu, started = time.process_time() - started, time.process_time()
         proba = _proba(whole, fold.X_test, n_classes)
@@ -47,16 +69,12 @@ def fitted(fold: PreparedFold) -> dict[str, Any]:
         unseen = [_proba(part, fold.X_train[out], n_classes) for part, (_, out) in zip(parts, folds, strict=True)]
         answers[name] = proba, np.concatenate(unseen)
         calibration = fit_calibration(rows.codes, answers[name][1])
-        calibrated = [calibration.apply(each) for each in answers[name]]
+        both = [calibration.apply(each) for each in answers[name]]
         mean = np.mean([proba, *(_proba(part, fold.X_test, n_classes) for part in parts)], axis=0)
         found |= _kept(name, proba, proba.argmax(axis=1), cpu, predict)
         found |= _kept(f"{name}+mean", mean, mean.argmax(axis=1), all_fits, predict * (1 + len(parts)))
-        found |= _kept(f"{name}+calibrated", calibrated[0], _decided(rows, *calibrated), all_fits, predict)
-    cpu, predict = (sum(found[f"{name}+calibrated|{what}"] for name in _POOLED) for what in ("cpu", "predict"))
-    of_test, of_train = (np.stack([answers[name][side] for name in _POOLED]) for side in (0, 1))
-    pool = LogPool.fit(of_train, fold.y_train[order])
-    pooled = pool.proba(of_test)
-    return found | _kept(POOL, pooled, _decided(rows, pooled, pool.proba(of_train)), cpu, predict)
+        found |= _kept(f"{name}+calibrated", both[0], _decided(rows, *both), all_fits, predict)
+    return found, answers, rows
 
 
 def _held_out(fold: PreparedFold, folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> HeldOutRows:

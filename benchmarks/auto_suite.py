@@ -2,9 +2,10 @@
 
 Folds, seeds and inputs are those of ``equipoise reproduce auto-suite``: two halves of the rows, five times on sets of
 at most 5,000 rows, one repeat of all sets after the other, small sets first. Boosting is fitted on the same folds:
-plain, calibrated on out-of-fold answers, and pooled. Scores of an earlier `auto` and of other references stand in
-``docs/reproductions/auto/scores.csv``. The budget in minutes ends the run after a fold; what is done is kept, so that
-the same command goes on. Needs the suite's data, see ``EQUIPOISE_DATA_HOME``.
+plain, calibrated on out-of-fold answers, and pooled; with ``--parts networks`` RealMLP-TD, too, if pytabkit is
+installed. What is printed is of the repeats that all parts in the folder have. Scores of an earlier `auto` and of other
+references stand in ``docs/reproductions/auto/scores.csv``. The budget in minutes ends the run after a fold; what is
+done is kept, so that the same command goes on. Needs the suite's data, see ``EQUIPOISE_DATA_HOME``.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def fitted(fold: PreparedFold) -> dict[str, Any]:
     return {"y": fold.y_test, "counts": fold.counts} | {f"auto|{name}": value for name, value in kept.items()}
 
 
-PARTS = {"auto": fitted, "boosting": auto_rivals.fitted}
+PARTS = {"auto": fitted, "boosting": auto_rivals.fitted, "networks": auto_rivals.of_networks}
 
 
 def scores(proba: NDArray[np.float64], decided: NDArray[Any], codes: NDArray[Any], counts: NDArray[Any]) -> Scores:
@@ -152,7 +153,9 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="after which no further fold is begun; 0 only prints"
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what is run; two may run at once")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=["auto", "boosting"], help="what is run; two may run at once"
+    )
     arguments, console, started = parser.parse_args(), Console(width=150), time.monotonic()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

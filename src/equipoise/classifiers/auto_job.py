@@ -277,6 +277,8 @@ class AutoJob(FitJob["AutoClassifier"]):
         held_out.warn(draft.classes_.tolist(), stacklevel=6)
         draft.pool_, kept = self._pool_of_few(list(members), held_out)
         draft.members_ = {name: members[name] for name in kept}
+        for member in draft.members_.values():
+            self._answers(member, np.arange(1))  # makes what reads the member, so that the first prediction is fast
         if not any(reads_codes(member, self.rows.shape[1]) for member in draft.members_.values()):
             draft.encoder_ = None
         out_of_fold = draft.pool_.proba(np.stack([self.answers[name][self._tested] for name in draft.members_]))

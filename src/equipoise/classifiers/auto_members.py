@@ -12,6 +12,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from equipoise.classifiers.boosted_trees import BoostedTrees
 from equipoise.tables import PiecewiseLinearEncoder
 from equipoise.training import FittedEnsemble, TrainedNetwork
 
@@ -146,8 +147,11 @@ def answers(member: Member, coded: Rows, n_features: int, n_classes: int) -> NDA
         return member.predict_proba(coded[:, : member.weights_["weights.0"].shape[1]])
     features = np.ascontiguousarray(coded[:, :n_features])
     proba = np.zeros((len(coded), n_classes))
-    is_forest = isinstance(member, ExtraTreesClassifier)
-    proba[:, member.classes_] = _of_trees(member, features) if is_forest else member.predict_proba(features)
+    if isinstance(member, ExtraTreesClassifier):
+        proba[:, member.classes_] = _of_trees(member, features)
+    else:
+        boosted = isinstance(member, HistGradientBoostingClassifier)
+        proba[:, member.classes_] = (BoostedTrees.of(member) if boosted else member).predict_proba(features)
     return proba
 
 

@@ -109,9 +109,15 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         return self.encode(rows)
 
     def encode(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Return what `transform` does for an array that needs no check, always as an array."""
-        codes = ((rows[:, self.columns_] - self.starts_) / self.widths_).clip(0, 1)
-        return np.concatenate([rows, codes.astype(rows.dtype, copy=False)], axis=1)
+        """Return what `transform` does for an array that needs no check, always as an array, in Fortran's order."""
+        n_features = rows.shape[1]
+        columns = np.empty((n_features + len(self.columns_), len(rows)), dtype=rows.dtype)  # each in one piece is fast
+        columns[:n_features] = rows.T
+        codes = columns[:n_features].take(self.columns_, axis=0, out=columns[n_features:], mode="clip")
+        np.subtract(codes, self.starts_[:, None], out=codes, casting="same_kind")
+        np.divide(codes, self.widths_[:, None], out=codes, casting="same_kind")
+        codes.clip(0, 1, out=codes)
+        return columns.T
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features, then the codes by feature and number of the bin."""

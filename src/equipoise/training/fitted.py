@@ -99,7 +99,9 @@ class FittedEnsemble:
         if not isinstance(rows, Tensor):
             rows = rows if self.scaler_ is None else self.scaler_.transform(rows)
             keeps = self.pattern_ is not None and rows.dtype == np.int64
-            rows = torch.tensor(rows, dtype=None if keeps else like.dtype, device=like.device)
+            shared = self.pattern_ is None and rows.flags.writeable  # a user's network may write into its input
+            made = torch.as_tensor if shared else torch.tensor
+            rows = made(rows, dtype=None if keeps else like.dtype, device=like.device)
         with torch.no_grad():
             return module(rows.expand(self.n_members, *rows.shape))
 
