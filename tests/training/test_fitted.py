@@ -109,6 +109,16 @@ def test_read_only_rows_and_weights_bring_no_warning(fitted):
         assert frozen.predict(X).shape == (60,)
 
 
+def test_a_network_that_writes_into_its_input_leaves_the_rows_as_they_are(table):
+    network = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 3))
+    trained = fit([Task(table((30, 20, 10)), 0, Settings(network=network, max_steps=2, batch_size=16))])
+    X = table((30, 20, 10)).X.astype(np.float32)
+    before = X.copy()
+    assert (X < 0).any()
+    FittedEnsemble(trained, CLASSES).predict_proba(X)
+    np.testing.assert_array_equal(X, before)
+
+
 def test_weights_of_a_narrow_replica_are_cut_out(table):
     settings = Settings(network=(5,), max_steps=3)
     narrow, wide = fit([Task(table((30, 9), 8), 0, settings), Task(table((30, 9, 9), 10), 0, settings)])
