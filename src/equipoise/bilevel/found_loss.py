@@ -12,6 +12,7 @@ from torch import Tensor
 from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.vectors import Named
 from equipoise.losses import ParametricCrossEntropy
+from equipoise.losses.parametric import Adjustment
 from equipoise.training import InnerTraining
 from equipoise.training.task import classes_and_groups
 
@@ -53,6 +54,11 @@ class FoundTreatment:
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
         return self._loss(logits, *classes_and_groups(target, self._training.n_groups))
+
+    def adjustment(self) -> Adjustment | None:
+        """Return the parameters, if there are no groups."""
+        assert self._loss.offset is not None
+        return self._loss.adjustment(self._loss.offset.shape)
 
     def rows(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the rows of a step, augmented if there is an augmentation."""

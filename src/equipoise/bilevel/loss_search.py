@@ -21,7 +21,7 @@ from equipoise.bilevel.searched_augmentation import SearchedAugmentation
 from equipoise.bilevel.solvers import Exact, Solver
 from equipoise.bilevel.vectors import Named, flat
 from equipoise.losses import ParametricCrossEntropy
-from equipoise.losses.parametric import adjusted_cross_entropy
+from equipoise.losses.parametric import Adjustment, adjusted_cross_entropy
 from equipoise.losses.reduction import Reduction, accept, check_classes, check_range
 from equipoise.text import counted, listed
 
@@ -34,7 +34,7 @@ class LossSearch:
     Attributes
     ----------
     n_steps : int
-        Training steps so far, as counted by `loss`.
+        Training steps so far, as counted by `loss` or by a trainer that calls `row_losses`.
     n_batches : int
         Training batches, and validation batches, of an outer step.
     generators : sequence of torch.Generator or None
@@ -106,13 +106,29 @@ class LossSearch:
         -------
         Tensor of shape (), or (B,) with ``reduction="none"``
         """
+        losses = self.row_losses(logits, target, group, reduction=reduction)
+        self.n_steps += torch.is_grad_enabled() and self._begins_step()
+        return losses
+
+    def row_losses(
+        self, logits: Tensor, target: Tensor, group: Tensor | None = None, *, reduction: Reduction = "none"
+    ) -> Tensor:
+        """Loss as `loss` gives it, of a batch that is no step."""
         self._check_groups(group)
         rows = accept(logits, target, _IGNORED, trusted=self.n_steps > 0)
-        self.n_steps += torch.is_grad_enabled() and self._begins_step()
         values = self._departures.values
         check_classes(values["offset"], rows.logits, "class_counts", grouped=group is not None)
         w = values["w"] if "w" in self._departures.now else None  # weights of 1 would take a quarter of the time
         return adjusted_cross_entropy(rows, w, values["offset"], values["delta"], group, reduction)
+
+    def adjustment(self, like: Tensor) -> Adjustment | None:
+        """Return the parameters of the loss of replicas, if there are no groups."""
+        if self._grouped:
+            return None
+        values = {
+            name: value.to(like).unsqueeze(-2) for name, value in self._departures.values.items() if name in NAMES
+        }
+        return Adjustment(values["w"] if "w" in self._departures.now else None, values["offset"], values["delta"])
 
     def augment(self, x: Tensor, target: Tensor, group: Tensor | None = None) -> Tensor:
         """Augment the images of a training batch with the current strengths.

@@ -5,8 +5,9 @@ Li, Zhang, Thrampoulidis, Chen and Oymak, "AutoBalance: Optimized Loss Functions
 adjusted in training only: prediction uses them as they are.
 """
 
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
+import torch
 from torch import Tensor
 
 from equipoise.losses.base import WeightedLoss, checked_values
@@ -96,6 +97,14 @@ def adjusted_cross_entropy(
     return cross_entropy(adjusted, rows, weights, reduction)
 
 
+class Adjustment(NamedTuple):
+    """Weights, offsets and multipliers by class, each (..., 1, K); None for weights 1, offsets 0, multipliers 1."""
+
+    w: Tensor | None = None
+    offset: Tensor | None = None
+    delta: Tensor | None = None
+
+
 class ParametricCrossEntropy(WeightedLoss):
     """Weighted cross-entropy of adjusted logits, by class, or by class and group.
 
@@ -161,12 +170,16 @@ class ParametricCrossEntropy(WeightedLoss):
                     f"{tuple(values.shape)}."
                 )
 
-    @property
-    def offset_alone(self) -> Tensor | None:
-        """The offset of the logits, if nothing else makes the loss differ from plain cross-entropy."""
+    def adjustment(self, shape: torch.Size) -> Adjustment | None:
+        """Return the parameters if they make up the whole loss, and all have the shape (K,) or (R, K) that is given.
+
+        Others are left to `forward`, which refuses them in plain words.
+        """
+        given = [value for value in (self.w, self.offset, self.delta) if value is not None]
         changed = type(self).forward is not ParametricCrossEntropy.forward
-        others = (self.w, self.delta, self.num_groups)
-        return None if changed or any(other is not None for other in others) else self.offset
+        if changed or self.num_groups is not None or any(value.shape != shape for value in given):
+            return None
+        return Adjustment(*(None if v is None else v.unsqueeze(-2) for v in (self.w, self.offset, self.delta)))
 
     def learned_priors(self, priors: Tensor) -> Tensor | None:
         """Class priors assumed by the probabilities of the network; see `WeightedLoss.learned_priors`.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equipoise.losses.parametric import ParametricCrossEntropy
+from equipoise.losses.parametric import Adjustment, ParametricCrossEntropy
 from equipoise.text import near_names
 
 Loss = str | nn.Module | Callable[[Tensor], nn.Module]
@@ -32,20 +32,34 @@ class FollowsProgress(Protocol):
         """Read the progress of the run before a step, from 0 to 1."""
 
 
+@runtime_checkable
+class IsParametric(Protocol):
+    """Losses of rows that may be a parametric cross-entropy by class, of which a trainer writes out the gradient."""
+
+    def adjustment(self) -> Adjustment | None:
+        """Return the current parameters, or None in the whole run if something else is in the loss."""
+
+
 class StackLoss:
     """Losses of the rows of a stack: ``(logits, target) -> losses``.
 
-    Modules that `FollowsProgress` describes receive the progress of the run. ``offset``, of shape (..., 1, K), is added
-    to the logits before a plain cross-entropy; None for any other loss.
+    Modules that `FollowsProgress` describes receive the progress of the run. ``adjustment`` makes up the whole loss, if
+    it is not None.
     """
 
-    def __init__(self, losses: RowLosses, modules: Sequence[nn.Module] = (), offset: Tensor | None = None) -> None:
-        self._losses, self.offset = losses, offset
+    def __init__(
+        self, losses: RowLosses, modules: Sequence[nn.Module] = (), adjustment: Adjustment | None = None
+    ) -> None:
+        self._losses, self._adjustment = losses, adjustment
         self._followers = [module for module in modules if isinstance(module, FollowsProgress)]
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
         return self._losses(logits, target)
+
+    def adjustment(self) -> Adjustment | None:
+        """Return the parameters that make up the loss; see `IsParametric`."""
+        return self._adjustment
 
     def set_progress(self, progress: float) -> None:
         """Pass the progress of the run, 0 to 1, to the losses that follow it."""
@@ -79,7 +93,7 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
         if loss != "cross_entropy":
             raise ValueError(unknown_loss(loss))
         plain = _flat(lambda logits, target: functional.cross_entropy(logits, target, reduction="none"))
-        return StackLoss(plain, offset=torch.zeros(1, 1, dtype=dtype, device=class_counts.device))
+        return StackLoss(plain, adjustment=Adjustment())
 
     if isinstance(loss, type) and loss.__module__.startswith("torch."):
         raise ValueError(
@@ -97,11 +111,11 @@ def row_losses(loss: Loss, class_counts: Tensor, dtype: torch.dtype | None = Non
 
     if isinstance(loss, nn.Module):
         module = ready(loss)
-        return StackLoss(_flat(module), [module], _offset_alone(module, class_counts.shape[-1:]))
+        return StackLoss(_flat(module), [module], _adjustment(module, class_counts.shape[-1:]))
     _check_takes_counts(loss)
     if _takes_replicas(loss):
         module = ready(loss(class_counts))
-        return StackLoss(module, [module], _offset_alone(module, class_counts.shape))
+        return StackLoss(module, [module], _adjustment(module, class_counts.shape))
     modules = [ready(loss(counts)) for counts in class_counts]
     return StackLoss(_by_replica([_flat(module) for module in modules]), modules)
 
@@ -131,10 +145,8 @@ def _check_takes_counts(loss: Callable[[Tensor], nn.Module]) -> None:
         ) from None
 
 
-def _offset_alone(module: nn.Module, shape: torch.Size) -> Tensor | None:
-    """Return the offset of such a loss; one of another shape is left to the loss, which refuses it in plain words."""
-    offset = module.offset_alone if isinstance(module, ParametricCrossEntropy) else None
-    return None if offset is None or offset.shape != shape else offset.unsqueeze(-2)
+def _adjustment(module: nn.Module, shape: torch.Size) -> Adjustment | None:
+    return module.adjustment(shape) if isinstance(module, ParametricCrossEntropy) else None
 
 
 def _takes_replicas(loss: object) -> bool:

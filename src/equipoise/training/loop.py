@@ -90,7 +90,6 @@ class StackTraining:
             self.priors,
             self.settings.label_smoothing,
             watch=self.schedule.watch if isinstance(self.schedule, PlateauRate) else None,
-            offset=self.inner_losses.offset if self.settings.outer is None else None,
         )
 
     def _outer_losses(self, outer: OuterProblem) -> RowLosses:
@@ -154,7 +153,8 @@ class StackTraining:
         for position, replica in enumerate(self.replicas):
             self._finish(position, replica, reason)
         seconds = (time.monotonic() - self.started) / len(self.tasks)
-        return [self._network(replica, seconds) for replica in range(len(self.tasks))]
+        found = [task.found for task in self.tasks] if self.search is None else self.search.found()
+        return [self._network(replica, seconds, found[replica]) for replica in range(len(self.tasks))]
 
     def _block(self, length: int) -> None:
         told, when = 0, time.monotonic()
@@ -243,7 +243,7 @@ class StackTraining:
                 self.average.keep_replicas(positions)
             self.schedule.keep_replicas(positions)
 
-    def _network(self, replica: int, seconds: float) -> TrainedNetwork:
+    def _network(self, replica: int, seconds: float, found: Any) -> TrainedNetwork:
         state, steps, reason, optimizer = self.finished[replica]
         module = self.stack if isinstance(self.stack, ModuleStack) else None
         return TrainedNetwork(
@@ -255,7 +255,7 @@ class StackTraining:
             stopped_by=reason,
             history=self.rules[0].history[replica] if self.rules else [],
             optimizer=optimizer,
-            found=self.tasks[replica].found if self.search is None else self.search.found()[replica],
+            found=found,
         )
 
 

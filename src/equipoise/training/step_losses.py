@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from equipoise.losses.rows import RowLosses
+from equipoise.losses.parametric import Adjustment
+from equipoise.losses.rows import IsParametric, RowLosses
 
 
 class StepLosses:
@@ -14,8 +15,7 @@ class StepLosses:
     ``losses`` turns logits (R, B, K) and targets (R, B[, K]) into losses (R, B); ``class_mask`` (R, 1, K) are logit
     offsets that exclude absent classes of narrower replicas from their softmax. Labels are smoothed towards ``priors``
     (R, 1, K), which have the weight ``smoothing`` in each target. ``watch`` reads the mean loss of each replica at
-    every step. ``offset`` is that of `equipoise.losses.rows.StackLoss`. `slope` gives the gradient if `written_out`:
-    for cross-entropy, with an offset or without, that is not watched.
+    every step. `slope` gives the gradient if `written_out`: for losses that are parametric and that nobody watches.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class StepLosses:
         smoothing: float,
         *,
         watch: Callable[[Tensor], None] | None,
-        offset: Tensor | None,
     ) -> None:
         self._losses, self._class_mask, self._priors, self._smoothing = losses, class_mask, priors, smoothing
-        self._watch, self.written_out = watch, offset is not None and watch is None
-        both = [values for values in (class_mask, offset) if values is not None and values.any()]
-        self._shift = sum(both[1:], start=both[0]) if both else None
+        self._adjustment: Callable[[], Adjustment | None] = lambda: None
+        if isinstance(losses, IsParametric):
+            self._adjustment = losses.adjustment
+        self._watch, self.written_out = watch, watch is None and self._adjustment() is not None
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each row of each replica."""
@@ -52,18 +52,33 @@ class StepLosses:
         return torch.autograd.grad([losses], inputs, [shares], allow_unused=True)
 
     def slope(self, logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-        """Return the gradient of the weighted sum of cross-entropies by the logits, written out."""
-        logits = logits if self._shift is None else logits + self._shift
+        """Return the gradient of the weighted sum of losses by the logits, written out.
+
+        For a row with target Y it is ``delta (W softmax(delta z + l) - w Y)``, with ``W = sum_k w_k Y_k``.
+        """
+        w, offset, delta = self._adjustment() or Adjustment()
+        logits = logits if delta is None else logits * delta
+        logits = logits if offset is None else logits + offset
+        logits = logits if self._class_mask is None else logits + self._class_mask
         turned = logits.mT.softmax(dim=-2)  # as the logits lie: over neighbours it takes ten times as long
         slope = turned.mT
-        if self._priors is not None:
-            slope.sub_(self._priors, alpha=self._smoothing)
-        of_target = 1 - (0 if self._priors is None else self._smoothing)
-        if target.is_floating_point():
-            slope.sub_(target, alpha=of_target)
+        if w is None:
+            self._subtract(target, turned)
         else:
-            turned.scatter_(-2, target.unsqueeze(-2), -of_target, reduce="add")
+            shares = self._subtract(target, torch.zeros_like(turned)).mT.mul_(w)  # - w Y
+            slope.mul_(shares.sum(-1, keepdim=True).neg_()).add_(shares)
+        slope = slope if delta is None else slope.mul_(delta)
         return slope if weights is None else slope.mul_(weights.unsqueeze(-1))
+
+    def _subtract(self, target: Tensor, turned: Tensor) -> Tensor:
+        """Subtract the smoothed target from values ``(R, K, B)`` in place."""
+        of_target = 1.0
+        if self._priors is not None:
+            turned.sub_(self._priors.mT, alpha=self._smoothing)
+            of_target -= self._smoothing
+        if target.is_floating_point():
+            return turned.sub_(target.mT, alpha=of_target)
+        return turned.scatter_(-2, target.unsqueeze(-2), -of_target, reduce="add")
 
 
 def mask_of_absent(n_classes: Sequence[int], most: int, like: Tensor) -> Tensor | None:
