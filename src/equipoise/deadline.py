@@ -15,8 +15,8 @@ class Deadline:
     >>> now += 45.0
     >>> deadline.spent, deadline.left, str(deadline)
     (45.0, 15.0, '60 seconds')
-    >>> deadline.part(0.2).limit, deadline.remedy(131.0)
-    (3.0, 'Raise budget, to 200 seconds for instance.')
+    >>> deadline.part(0.2).limit, deadline.remedy(131.0), deadline.enough(131.0)
+    (3.0, 'Raise budget, to 200 seconds for instance.', 'budget=200')
     """
 
     def __init__(
@@ -46,10 +46,15 @@ class Deadline:
 
     def remedy(self, needed: float = 0.0) -> str:
         """Say how far to raise it where so many seconds are needed at the pace of now, and twice as far at least."""
-        enough = max(_SURE * needed, 2 * self.limit)
-        if not self.in_minutes:
-            return f"Raise budget, to {_rounded_up(enough)} seconds for instance."
-        return f"Raise --budget, to {_rounded_up(enough / 60)} for instance."
+        option, unit = ("--budget", "") if self.in_minutes else ("budget", " seconds")
+        return f"Raise {option}, to {self._sure(max(needed, 2 * self.limit / _SURE))}{unit} for instance."
+
+    def enough(self, needed: float) -> str:
+        """Write the option with a limit that is enough for so many seconds at the pace of now."""
+        return f"--budget {self._sure(needed)}" if self.in_minutes else f"budget={self._sure(needed)}"
+
+    def _sure(self, needed: float) -> str:
+        return _rounded_up(_SURE * needed / (60 if self.in_minutes else 1))
 
     def __str__(self) -> str:
         value, unit = (self.limit / 60, "minute") if self.in_minutes else (self.limit, "second")

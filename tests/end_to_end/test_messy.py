@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
@@ -248,3 +249,23 @@ def test_from_the_file_to_scored_rows_and_a_graph(messy, command, tmp_path, monk
     np.testing.assert_allclose(scope["probabilities"], probabilities, atol=1e-12)
     exported = command("export", folder / "model", "--onnx", "model.onnx", refused=name in ONNX)
     assert ONNX.get(name, "") in exported
+
+
+def test_marks_of_several_columns_are_one_option_that_works_as_printed(command, tmp_path):
+    """What is advised after one mark was given holds that mark, too."""
+    n, rng = 400, np.random.default_rng(0)
+    marks = pd.DataFrame(
+        {
+            "age": np.where(np.arange(n) % 10 == 0, -999, rng.integers(18, 80, n)),
+            "work": np.where(np.arange(n) % 7 == 0, "?", rng.choice(["a", "b", "c"], n)),
+            "y": rng.choice(["yes", "no"], n, p=[0.3, 0.7]),
+        }
+    )
+    marks.to_csv(path := tmp_path / "marks.csv", index=False)
+    said = command("check", path, "--target", "y")
+    [advice] = [line for line in said.splitlines() if "2 columns hold texts" in line]
+    option = shlex.split(advice.partition("use ")[2].removesuffix("."))
+    assert option == ["--missing-values", "-999", "?"]
+    assert "--missing-values" not in command("check", path, "--target", "y", *option)
+    said = command("check", path, "--target", "y", "--missing-values", "?")
+    assert "use --missing-values '?' -999." in said and "columns hold texts" not in said

@@ -284,6 +284,8 @@ def _conclude(comparison: "Comparison", out: Path) -> bool:
         say(f"Caution: {sentence}")
     if comparison.obstacle:
         say("No model was saved: no winner is crowned, see the report; `equipoise fit` fits a recipe of your choice.")
+        if comparison.protocol.share < 1:
+            say("There was no time for all gradient steps (see the notes): use a longer --budget and another --out.")
         if (out / "model").exists():
             say(f"{out / 'model'} is of an earlier command, and does not decide by this one.")
     elif comparison.not_saved:

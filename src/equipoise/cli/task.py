@@ -88,7 +88,8 @@ def load_task(
     ids = [name for name in columns.id or () if name in data.X]
     drop = [name for name in out if name not in no_features]
     data = replace(data, notes=(*notes, *data.notes), ids=data.X[ids] if ids else None, n_parts=n_parts)
-    data = checked(data, drop=drop, keep=keep, kinds=columns.kinds(no_features), deadline=deadline)
+    marks = reading.missing_values or ()
+    data = checked(data, drop=drop, keep=keep, kinds=columns.kinds(no_features), marks=marks, deadline=deadline)
     if columns.text_encoder is not None and "text" not in data.preprocessor.kinds.values():
         raise ValueError(f"{path} has no column of prose for --text-encoder: remove it, or name one by --text.")
     return data

@@ -25,13 +25,14 @@ def checked(
     drop: Collection[str] = (),
     keep: Sequence[str] = (),
     kinds: Mapping[str, Kind] | None = None,
+    marks: Sequence[str] = (),
     deadline: Deadline | None = None,
 ) -> Dataset:
     """Check the table of a task, leave its useless columns out, and find how the others are read.
 
-    Columns in ``keep`` are used however they look. The result has findings, notes on how columns were read, and equal
-    rows in one group where it has no other groups. Raises ValueError if no column is left, or one does not read as its
-    kind or as an option says.
+    Columns in ``keep`` are used however they look; ``marks`` are what `check_features` takes. The result has findings,
+    notes on how columns were read, and equal rows in one group where it has no other groups. Raises ValueError if no
+    column is left, or one does not read as its kind or as an option says.
     """
     known = dict(kinds or {})
     with warnings.catch_warnings(record=True) as caught:
@@ -41,7 +42,7 @@ def checked(
         X = data.X.drop(columns=list(drop))
         preprocessor = data.table_preprocessor().set_params(kinds={n: known[n] for n in known if n in X})
         _check_style(data, X, preprocessor)
-        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep, deadline=deadline)
+        findings = check_features(X, data.y, preprocessor=preprocessor, keep=keep, marks=marks, deadline=deadline)
         X = X.drop(columns=[name for found in findings if found.kind in LEFT_OUT for name in found.columns])
         if X.shape[1] == 0:
             raise ValueError(f"No column of {data.source} is left to learn from. {' '.join(map(str, findings))}")

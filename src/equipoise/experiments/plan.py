@@ -234,6 +234,11 @@ class Schedule:
             return LEAST_SHARE
         return min(LEAST_SHARE, _LEAST_STEPS_OF_IMAGES / self._wish.max_steps)
 
+    @property
+    def _margin(self) -> float:
+        """Times the margin for gradient steps."""
+        return _MORE_OF_IMAGES if self._wish is not None and self._wish.images else 1.0
+
     def _set_share(self, share: float, whole_steps: int) -> None:
         """Set the share of so many steps, as steps are whole."""
         self.share = max(1, round(share * whole_steps)) / whole_steps if share < 1 else 1.0
@@ -290,8 +295,7 @@ class Schedule:
         )
 
     def _largest_share(self, recipes: Sequence[str], n_repeats: int) -> float:
-        of_images = self._wish is not None and self._wish.images
-        left = self.deadline.left / (_MORE_OF_IMAGES if of_images else 1.0)
+        left = self.deadline.left / self._margin
         if self.explained(recipes, n_repeats, 1.0) <= left:
             return 1.0
         low, high = self._least, 1.0
@@ -315,7 +319,11 @@ class Schedule:
         has_steps = any(map(named.is_neural, kept))
         if self.share < 1 and has_steps:
             max_steps = max(1, round(self.share * max_steps))
-            notes.append(f"{max_steps:,} gradient steps per network instead of {wish.max_steps:,} {in_time}.")
+            longer = self.deadline.spent + self._margin * self.explained(kept, 1, 1.0)
+            notes.append(
+                f"{max_steps:,} gradient steps per network instead of {wish.max_steps:,} {in_time}; "
+                f"{self.deadline.enough(longer)} is enough for all of them."
+            )
         of_auto = self.cell(named.AUTO) if named.AUTO in kept else 0.0
         if of_auto > _MATTERS * self.deadline.limit:
             auto_seconds = 2 * of_auto

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.tables.columns import TextColumn
-from equipoise.tables.finding import Finding, option
+from equipoise.tables.finding import Finding, missing_values, option
 from equipoise.tables.formats import PLAIN, read_numbers, unstated
 from equipoise.tables.outliers import reach
 from equipoise.tables.sample import NEARLY_ALL, Sample
@@ -129,8 +129,8 @@ def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) 
             f"Column {name!r} holds {said}, apart from all others ('{others.min():g}' to '{others.max():g}'): this "
             "may stand for a missing value."
         )
-        remedy = f"If so, use {option('--missing-values', *list(texts)[:5])}."
-        yield Finding("caution", "sentinel", (name,), evidence, remedy)
+        marks = tuple(texts)[:5]
+        yield Finding("caution", "sentinel", (name,), evidence, f"If so, use {missing_values(*marks)}.", marks)
 
 
 def categories(sample: Sample) -> Iterator[Finding]:
@@ -164,8 +164,8 @@ def labels(sample: Sample) -> Iterator[Finding]:
             f"{'Class' if len(absent) == 1 else 'Classes'} {said} {'looks' if len(absent) == 1 else 'look'} like "
             "a missing label."
         )
-        remedy = f"If so, leave these rows out, or use {option('--missing-values', *absent)}, which does."
-        yield Finding("caution", "unstated", (), evidence, remedy)
+        remedy = f"If so, leave these rows out, or use {missing_values(*absent)}, which does."
+        yield Finding("caution", "unstated", (), evidence, remedy, tuple(absent))
     for alike in _spelt_alike(sample.labels):
         evidence = f"Classes {listed(map(repr, alike))} differ in spelling alone, and are told apart."
         remedy = "Write them alike if they are one class."
@@ -184,5 +184,5 @@ def _question_marks(name: str, column: TextColumn) -> Iterator[Finding]:
     if marks:
         counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in marks}
         evidence = f"Column {name!r} holds {listed(f'{mark!r} ({n:,})' for mark, n in counts.items())} as categories."
-        remedy = f"If they stand for missing cells, use {option('--missing-values', *marks)}."
-        yield Finding("note", "marks", (name,), evidence, remedy)
+        remedy = f"If they stand for missing cells, use {missing_values(*marks)}."
+        yield Finding("note", "marks", (name,), evidence, remedy, tuple(marks))

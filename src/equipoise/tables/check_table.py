@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from equipoise.deadline import Deadline
 from equipoise.tables import check_columns, check_leakage, check_rows, check_splits, check_together
-from equipoise.tables.finding import SEVERITIES, Finding
+from equipoise.tables.finding import SEVERITIES, Finding, with_marks
 from equipoise.tables.sample import OutOfTimeError, Sample, columns_of
 from equipoise.text import counted, listed
 
@@ -70,11 +70,13 @@ def check_features(
     *,
     preprocessor: Any = None,
     keep: Sequence[str] = (),
+    marks: Sequence[str] = (),
     deadline: Deadline | None = None,
 ) -> list[Finding]:
     """Check features and labels that are apart already; see `equipoise.check`.
 
-    Before a deadline, what takes quick models is left out, and said to be, once they have taken their share of it.
+    ``marks`` are texts that the user says stand for missing cells. Before a deadline, what takes quick models is left
+    out, and said to be, once they have taken their share of it.
     """
     from equipoise.tables.preprocessing import TablePreprocessor
 
@@ -89,7 +91,7 @@ def check_features(
             found += look(sample)
         except OutOfTimeError:
             left_out.append(_QUICK_MODELS[look])
-    found = _joined(found)
+    found = with_marks(_joined(found), marks)
     if left_out:
         said = f"Not looked for, to leave time for the rest: {listed(left_out)}."
         found.append(Finding("note", "not looked for", (), said, "The command check looks for all, without a limit."))

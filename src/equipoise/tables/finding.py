@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
@@ -45,6 +45,8 @@ class Finding:
         A sentence with numbers.
     remedy : str
         A sentence; empty where nothing is to be done.
+    marks : tuple of str
+        Texts in these columns, or classes, that may stand for missing cells.
     """
 
     severity: Severity
@@ -52,13 +54,16 @@ class Finding:
     columns: tuple[str, ...]
     evidence: str
     remedy: str
+    marks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.evidence, self.remedy)))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain values."""
-        return {**asdict(self), "columns": list(self.columns)}
+        """Return the record as plain values, cells of the table in sentences only."""
+        return {name: value for name, value in asdict(self).items() if name != "marks"} | {
+            "columns": list(self.columns)
+        }
 
 
 def drop_or_keep(*columns: str) -> str:
@@ -68,6 +73,35 @@ def drop_or_keep(*columns: str) -> str:
         f"If {known} only with or after the outcome, use {option('--drop', *columns)}; otherwise "
         f"{option('--keep', *columns)}."
     )
+
+
+def with_marks(findings: Sequence[Finding], given: Sequence[str] = ()) -> list[Finding]:
+    r"""Return findings whose advice on missing values holds what was given for it before, and one that joins them.
+
+    >>> age = Finding("caution", "sentinel", ("age",), "...", "If so, use --missing-values -999.", ("-999",))
+    >>> job = Finding("note", "marks", ("job",), "...", "If so, use --missing-values '?'.", ("?",))
+    >>> print(*(finding.remedy for finding in with_marks([age, job], ["."])), sep="\n")
+    If so, use --missing-values '.' -999.
+    If so, use --missing-values '.' '?'.
+    If all do, use --missing-values '.' -999 '?'.
+    """
+    told = [
+        replace(f, remedy=f.remedy.replace(missing_values(*f.marks), missing_values(*given, *f.marks)))
+        if f.marks
+        else f
+        for f in findings
+    ]
+    if len(marked := [finding for finding in findings if finding.marks and finding.columns]) > 1:
+        columns = tuple(dict.fromkeys(name for finding in marked for name in finding.columns))
+        marks = dict.fromkeys([*given, *(mark for finding in marked for mark in finding.marks)])
+        evidence = f"{counted(len(marked), 'column')} hold texts that may stand for missing values."
+        told.append(Finding("note", "marks", columns, evidence, f"If all do, use {missing_values(*marks)}."))
+    return told
+
+
+def missing_values(*marks: str) -> str:
+    """Write the option for texts that stand for missing cells."""
+    return option("--missing-values", *marks)
 
 
 def shortened(findings: Sequence[Finding], most: int = 5) -> list[Finding]:
