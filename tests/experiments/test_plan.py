@@ -1,5 +1,6 @@
 """A comparison ends within its time limit, on a clock that is set by what the work would take."""
 
+import re
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -200,6 +201,16 @@ def test_cuts_are_repeats_then_steps_then_recipes():
     assert all(name in told for name in set(NAMES) - set(tightest.recipes))
     assert f"{tightest.max_steps:,} gradient steps per network instead of 7,500" in told
     assert "to meet the time limit of 5 minutes" in told
+
+
+@pytest.mark.parametrize("budget", [120, 300, 1200])
+def test_the_limit_that_is_told_to_be_enough_is(budget):
+    """As printed: with it all recipes make all steps, on the same machine."""
+    [told] = [note for note in whole_command(budget, 2.0)["first"].notes if "gradient steps per network" in note]
+    minutes = float(re.search(r"; --budget ([0-9.]+) is enough for all steps of all recipes\.$", told)[1])
+    found = whole_command(60 * minutes, 2.0)
+    for protocol in (found["first"], found["last"]):
+        assert {*protocol.recipes} == {*NAMES} and protocol.max_steps == STEPS
 
 
 def test_repeats_make_way_for_the_reasons_and_recipes_do_not():

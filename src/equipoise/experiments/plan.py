@@ -319,10 +319,10 @@ class Schedule:
         has_steps = any(map(named.is_neural, kept))
         if self.share < 1 and has_steps:
             max_steps = max(1, round(self.share * max_steps))
-            longer = self.deadline.spent + self._margin * self.explained(kept, 1, 1.0)
+            longer = self.deadline.spent + self._margin * self.explained(wish.recipes, 1, 1.0)
             notes.append(
                 f"{max_steps:,} gradient steps per network instead of {wish.max_steps:,} {in_time}; "
-                f"{self.deadline.enough(longer)} is enough for all of them."
+                f"{self.deadline.enough(longer)} is enough for all steps of all recipes."
             )
         of_auto = self.cell(named.AUTO) if named.AUTO in kept else 0.0
         if of_auto > _MATTERS * self.deadline.limit:
