@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from equipoise.reports.verdict import verdict
-from equipoise.text import listed, number, probability
+from equipoise.text import listed, number, percent, probability
 
 
 def plain_interval(differences, n_folds):
@@ -48,11 +48,32 @@ def test_the_quickest_of_those_near_the_best_is_recommended(stored):
     gap = by_fold(comparison, comparison.best, "best_g_mean") - by_fold(comparison, "gbdt", "best_g_mean")
     low, high = plain_interval(gap, 3)
     assert f"{number(gap.mean())} lower than that of {comparison.best} (" in found.more
-    assert f"(95% interval of the difference {number(low)} to {number(high)})" in found.more
+    share = percent(gap.mean() / (by_fold(comparison, comparison.best, "best_g_mean").mean() - 0.5))
+    assert (
+        f"({share} of its gain over guessing; 95% interval of the difference {number(low)} to {number(high)})"
+        in found.more
+    )
     assert "`model/` beside this page is gbdt (histogram gradient boosting)" in found.use
 
 
-@pytest.mark.parametrize(("n_flipped", "simple"), [(1, True), (12, False)])
+def test_a_quick_recipe_that_loses_much_is_passed_over_though_few_folds_show_no_difference(stored):
+    """The bound that holds by terms holds by a metric: a tenth of what the best gains over guessing."""
+    names, cost = ("none", "under", "gbdt"), {"none": 9.0, "under": 5.0, "gbdt": 0.1}
+    skill = {"none": 2.0, "under": 2.0, "gbdt": 1.8}
+    comparison = stored((90, 30), names, skill=skill, seconds=cost, n_repeats=1)
+    best, quick = (by_fold(comparison, name, "best_g_mean").mean() for name in ("under", "gbdt"))
+    assert comparison.near_best == ["under", "gbdt"] and best - quick > 0.1 * (best - 0.5)
+    assert comparison.winner == "under"
+    advice = verdict(comparison).advice
+    assert advice.startswith(
+        "Of the other 2, only gbdt does not differ significantly from it. Recommended: under (5.00"
+    )
+    assert advice.endswith(
+        " Passed over: gbdt for losing more than 10% of what under gains over a decision that looks at no feature."
+    )
+
+
+@pytest.mark.parametrize(("n_flipped", "simple"), [(1, True), (6, False)])
 def test_simple_is_praised_only_where_the_interval_shows_that_it_costs_little(stored, n_flipped, simple):
     """gbdt answers as the network does, but for some rows a fold: nearly as good for sure, or only not shown worse."""
     comparison = stored((150, 150), ("under", "gbdt"), skill={"under": 3.0, "gbdt": 3.0}, seconds={"under": 9.0})
@@ -126,6 +147,25 @@ def shifted(comparison, arm, factor):
             cell.__dict__.update(decided=cell.probabilities.argmax(axis=1))
 
 
+def alarms_of(comparison, recipe):
+    """What decisions at the best reading of each fold find, counted from its thresholds."""
+    alarms = right = positives = n = 0
+    for (repeat, fold), stored_fold in comparison.folds.items():
+        cell = next(c for c in comparison.cells if (c.arm, c.repeat, c.fold) == (recipe, repeat, fold))
+        offsets = comparison.offsets(cell, "g_mean")
+        p = comparison.rare
+        decided = (np.log(cell.probabilities.astype(float)) + offsets).argmax(axis=1) == p
+        truth = stored_fold.test_codes == p
+        alarms, right = alarms + decided.sum(), right + (decided & truth).sum()
+        positives, n = positives + truth.sum(), n + len(truth)
+    label = comparison.classes[p]
+    return (
+        f"{recipe!r} decides for “{label}” on {number(1000 * alarms / n, 1)} of 1,000 rows: "
+        f"{number(100 * right / alarms, 1)}% of these are right, and {number(100 * right / positives, 1)}% of all "
+        f"“{label}” is found."
+    )
+
+
 def test_a_recipe_counts_at_its_best_and_is_told_by_its_own_decision(stored):
     """A skilled network that never says the last class: all of its skill shows once its threshold moves."""
     comparison = stored((60, 60), ("none", "under"), skill={"none": 6.0, "under": 0.5}, n_folds=5)
@@ -138,7 +178,9 @@ def test_a_recipe_counts_at_its_best_and_is_told_by_its_own_decision(stored):
     cuts = comparison.at_best.thresholds("none")
     middle, low, high = map(probability, (np.median(cuts), cuts.min(), cuts.max()))
     spread = f"{middle} on ({low} to {high} over folds)."
-    assert found.readings == f"With tuned thresholds, 'none' decides for “0” from a probability of about {spread}"
+    alarms = alarms_of(comparison, "none")
+    start = f"With tuned thresholds, 'none' decides for “0” from a probability of about {spread}"
+    assert found.readings == f"{start} {alarms}"
     assert "(no treatment) with tuned thresholds, trained on all rows" in found.use
 
 
@@ -183,7 +225,7 @@ LEAK = {"severity": "serious", "kind": "leak", "columns": ["a"], "text": "Column
         ({"counts": (60, 8)}, "The class “1” has only 8 rows, too few to tell methods apart"),
         (
             {"skill": dict.fromkeys(("none", "under", "gbdt"), 0.0)},
-            "No method is usable here: the best, .*, has a G-mean of .*, which does not differ significantly from 0.5",
+            "No method is usable here: G-mean is .* with the best, .*, which does not differ significantly from 0.5",
         ),
     ],
 )

@@ -191,9 +191,9 @@ class Aim:
             return f"the lowest total cost ({self._costs_in_words()}) {at_most}"
         floors = []
         if self.min_recall is not None:
-            floors.append(f"at least {self.min_recall:.4g} of {label} is found")
+            floors.append(f"at least {100 * self.min_recall:.6g}% of {label} is found")
         if self.min_precision is not None:
-            floors.append(f"at least {self.min_precision:.4g} of the alarms are right")
+            floors.append(f"at least {100 * self.min_precision:.6g}% of the alarms are right")
         goal = "the fewest false alarms" if self.min_recall is not None else f"the most {label} found"
         if self.costs is not None:
             goal = f"the lowest total cost ({self._costs_in_words()})"

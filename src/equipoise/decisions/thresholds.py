@@ -12,6 +12,7 @@ The optimum of macro F1 or G-mean depends on the rows at hand: tune on rows that
 """
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle, islice
@@ -25,6 +26,7 @@ from equipoise.decisions.costs import Costs, cost_matrix, weighted_costs
 from equipoise.decisions.least_cost import CostlyRows
 from equipoise.decisions.objective import Floors, Objective
 from equipoise.metrics import Floats, Indices, as_columns, check_probabilities, tally
+from equipoise.text import listed
 
 _SAME = 1e-12  # scores, probabilities and weights nearer than this are one value: rounding must not decide
 _MAX_PASSES = 20  # over the classes; two to six suffice in practice
@@ -135,12 +137,19 @@ def tune_offsets(
         offsets, value = CostlyRows(proba, indices, weights, objective).best_offsets()
     if value < -2:
         warnings.warn(
-            f"No thresholds reach min_recall={min_recall!r} and min_precision={min_precision!r} on these rows. The "
-            f"nearest ones were taken, which miss the floors by {-2 - value:.3g} in sum.",
+            f"No thresholds reach {listed(_floors(min_recall, min_precision))} on these rows: the nearest were taken.",
             UserWarning,
             stacklevel=2,
         )
     return offsets
+
+
+def _floors(min_recall: Floors, min_precision: Floors) -> Iterator[str]:
+    """Yield each floor in words; the class is named where there are floors of several."""
+    several = len({*(min_recall or ()), *(min_precision or ())}) > 1
+    for name, floors in (("recall", min_recall), ("precision", min_precision)):
+        for label, floor in (floors or {}).items():
+            yield f"a {name} of {100 * floor:.6g}%{f' for {label!r}' if several else ''}"
 
 
 def _best_offsets(rows: "_Rows") -> tuple[Floats, float]:

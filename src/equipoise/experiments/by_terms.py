@@ -11,11 +11,14 @@ from equipoise.experiments.outcome import PER
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.rules import most_alarms
+from equipoise.text import number
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
 
 TITLES = {"cost": f"cost of {PER:,} rows", "false": f"false alarms of {PER:,} rows", "recall": "share caught"}
+
+_AS_NEAR = 0.01  # of recall and precision in sum: where every recipe misses a floor, what counts as near to it alike
 
 
 def goal_of(aim: Aim) -> str:
@@ -33,6 +36,7 @@ class ByTerms:
 
     def __init__(self, comparison: "Comparison") -> None:
         self._comparison, self.goal = comparison, goal_of(comparison.aim)
+        self.title = TITLES[self.goal]
 
     @property
     def greater_is_better(self) -> bool:
@@ -40,12 +44,15 @@ class ByTerms:
         return self.goal == "recall"
 
     @cached_property
+    def _unordered(self) -> dict[str, InTerms]:
+        return {name: InTerms.of(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
+
+    @cached_property
     def read(self) -> dict[str, InTerms]:
-        """The recipes in the user's terms, best first."""
-        found = {name: InTerms.of(self._comparison, name) for name in self._comparison.leaderboard["recipe"]}
-        means = self._table(found).mean()
-        order = means.round(9).sort_values(ascending=not self.greater_is_better, kind="stable").index
-        return {name: found[name] for name in order}
+        """The recipes in the user's terms, best first; those that miss a floor come last, the nearest first."""
+        means = self._table(self._unordered).mean().round(9) * (-1 if self.greater_is_better else 1)
+        order = sorted(means.index, key=lambda name: (self.misses_floor(name) and self._shortfall[name], means[name]))
+        return {name: self._unordered[name] for name in order}
 
     def _table(self, found: dict[str, InTerms]) -> pd.DataFrame:
         return pd.DataFrame({name: read.by_fold[self.goal] for name, read in found.items()}).dropna()
@@ -60,6 +67,10 @@ class ByTerms:
         """The recipe with the best mean."""
         return next(iter(self.read))
 
+    def figure(self, value: float) -> str:
+        """Write an outcome."""
+        return number(value, 3 if self.goal == "recall" else 1)
+
     def value(self, recipe: str) -> Interval:
         """Return the outcome of a recipe, with its interval over folds."""
         return self.read[recipe].chosen()[self.goal]
@@ -70,15 +81,35 @@ class ByTerms:
 
     @cached_property
     def near_best(self) -> list[str]:
-        """Recipes that do not differ significantly from the best, which is among them, best first."""
-        gaps = {name: self.against_best(name) for name in self.read}
+        """Recipes that do not differ significantly from the best, which is among them, best first.
+
+        One that misses a floor is not among them.
+        """
+        gaps = {name: self.against_best(name) for name in self.read if not self.misses_floor(name)}
         return [name for name, gap in gaps.items() if not (gap.low > 0 or gap.high < 0)]
 
+    def floors(self, recipe: str) -> list[tuple[str, float, Interval]]:
+        """Return each floor of the user: its outcome, the floor, and what a recipe reaches on held-out rows."""
+        aim, found = self._comparison.aim, self._unordered[recipe].chosen()
+        asked = {"recall": aim.min_recall, "precision": aim.min_precision}
+        reached = {name: Interval(*(round(part, 9) for part in found[name])) for name in asked}  # 0.8 may be a bit less
+        return [(name, floor, reached[name]) for name, floor in asked.items() if floor is not None]
+
+    @cached_property
+    def _shortfall(self) -> dict[str, float]:
+        """By how much the means of each recipe are below the floors, in sum; without an alarm, precision is 0."""
+        return {
+            recipe: sum(max(0.0, floor - np.nan_to_num(reached.mean)) for _, floor, reached in self.floors(recipe))
+            for recipe in self._unordered
+        }
+
     def misses_floor(self, recipe: str) -> bool:
-        """Whether the means over held-out folds of a recipe are below a floor of the user."""
-        aim, found = self._comparison.aim, self.read[recipe].by_fold
-        floors = (aim.min_recall, found["recall"].mean()), (aim.min_precision, found["precision"].mean())
-        return any(floor is not None and not reached >= floor for floor, reached in floors)
+        """Whether the means of a recipe are below a floor of the user.
+
+        Where those of all are, one misses it that is further from it than the nearest, by more than a hundredth.
+        """
+        least = min(self._shortfall.values())
+        return self._shortfall[recipe] > (least and least + _AS_NEAR)
 
     @cached_property
     def blind(self) -> dict[str, pd.Series]:
@@ -101,6 +132,11 @@ class ByTerms:
     def guess(self) -> str:
         """The best of `blind`."""
         return self._guess(self.blind)
+
+    @property
+    def of_guess(self) -> pd.Series:
+        """The outcome of the best of `blind`, by fold as `table`."""
+        return self.blind[self.guess]
 
     def _guess(self, blind: dict[str, pd.Series]) -> str:
         return (max if self.greater_is_better else min)(blind, key=lambda name: blind[name].mean())
@@ -127,7 +163,7 @@ class ByTerms:
         """By how much a perfect decision would be better than the guess; 0 where the capacity is all or none."""
         if self.no_alarm:
             return 0.0
-        found, guess = self.read[self.best].by_fold.loc[self.table.index], self.blind[self.guess]
+        found, guess = self.read[self.best].by_fold.loc[self.table.index], self.of_guess
         if self.goal == "cost":
             return float((guess - found["lowest cost"]).mean())
         if self.goal == "false":

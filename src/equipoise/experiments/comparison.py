@@ -11,6 +11,7 @@ from equipoise import recipes
 from equipoise.datasets import Dataset
 from equipoise.decisions import Aim
 from equipoise.experiments.best import AtBest
+from equipoise.experiments.by_metric import ByMetric
 from equipoise.experiments.by_terms import ByTerms
 from equipoise.experiments.crown import no_winner, reservation
 from equipoise.experiments.prepared import PreparedFolds
@@ -288,17 +289,21 @@ class Comparison:
         return ByTerms(self)
 
     @cached_property
+    def ranked(self) -> ByTerms | ByMetric:
+        """The recipes ranked by the user's terms, or by the metric where there are none."""
+        return self.by_terms if self.aim.decides else ByMetric(self)
+
+    @cached_property
     def reservations(self) -> dict[str, str]:
-        """Recipes that do not differ significantly from the best by the user's terms, with what speaks against each."""
-        near = self.by_terms.near_best if self.aim.decides and len(self.by_terms.table) else []
-        return {name: reservation(self, name) for name in near}
+        """Recipes that do not differ significantly from the best, or miss a floor, with what speaks against each."""
+        found = self.ranked
+        near, missing = found.near_best, [name for name in self.recipes if found.misses_floor(name)]
+        return {name: reservation(self, name) for name in (*near, *missing)}
 
     @property
     def eligible(self) -> list[str]:
-        """Recipes to recommend one of, best first: `near_best`, or by the user's terms those without a reservation."""
-        if not self.aim.decides:
-            return self.near_best
-        return [name for name, against in self.reservations.items() if not against] or [self.by_terms.best]
+        """Recipes to recommend one of, best first: those without a reservation."""
+        return [name for name, against in self.reservations.items() if not against] or [self.ranked.best]
 
     @property
     def winner(self) -> str:

@@ -6,15 +6,10 @@ And which recipes may be recommended in place of the best, because they are quic
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise import recipes
-from equipoise.experiments.by_terms import TITLES
-from equipoise.experiments.readings import one_hot
-from equipoise.experiments.scores import METRICS, Metric
 from equipoise.experiments.statistics import Interval
-from equipoise.experiments.store import StoredFold
-from equipoise.text import called, counted, number
+from equipoise.text import between, called, counted, listed, number
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -29,7 +24,7 @@ _DEAR = 0.1  # share of what the best gains over guessing: one that loses more i
 
 def no_winner(comparison: "Comparison") -> str:
     """Return why no recipe of a comparison is crowned, in a sentence; empty where one is."""
-    return _leak(comparison) or _few_rows(comparison) or _guessing(comparison)
+    return _leak(comparison) or _few_rows(comparison) or _guessing(comparison) or _below_a_floor(comparison)
 
 
 def _leak(comparison: "Comparison") -> str:
@@ -52,58 +47,56 @@ def _few_rows(comparison: "Comparison") -> str:
 
 def _guessing(comparison: "Comparison") -> str:
     """Say so if the best recipe is near the best decision that looks at no feature, and may be no better."""
-    return (_guessing_by_terms if comparison.aim.decides else _guessing_by_metric)(comparison)
-
-
-def _guessing_by_terms(comparison: "Comparison") -> str:
-    found = comparison.by_terms
-    if not len(found.table) or _is_usable(found.gain, found.room) or not found.room:
+    found, decides = comparison.ranked, comparison.aim.decides
+    if not len(found.table) or not found.room or _is_usable(found.gain, found.room):
         return ""
-    value, guess = (
-        number(values.mean(), 3 if found.goal == "recall" else 1)
-        for values in (found.table[found.best], found.blind[found.guess])
-    )
+    how = "does not differ significantly from" if found.gain.mean > 0 else "is no better than"
+    value, guess = found.figure(found.table[found.best].mean()), found.figure(found.of_guess.mean())
     return (
-        f"No method is usable by your terms: {TITLES[found.goal]} is {value} with the best, {called(found.best)}, "
-        f"which does not differ significantly from {guess}, that of {found.guess}.{cuts(comparison, found.best)}"
+        f"No method is usable {'by your terms' if decides else 'here'}: {found.title} is {value} with the best, "
+        f"{called(found.best)}, which {how} {guess}, that of {found.guess}."
+        f"{cuts(comparison, found.best)}"
+    )
+
+
+def _below_a_floor(comparison: "Comparison") -> str:
+    """Say so if no recipe keeps the user's floors, and the nearest one significantly misses one."""
+    if not comparison.aim.decides:
+        return ""
+    found = comparison.by_terms
+    missed = [(what, *each) for what, *each in found.floors(found.best) if each[1].high < each[0]]
+    if not missed:
+        return ""
+    reached = listed(
+        f"a {what} of {number(value.mean)} (95% interval {between(value.low, value.high)}; {floor:g} was asked for)"
+        for what, floor, value in missed
+    )
+    both = " together" if len(found.floors(found.best)) > 1 else ""
+    return (
+        f"No recipe keeps your terms{both}: {called(found.best)}, the nearest, reaches {reached} on held-out rows. Ask "
+        f"for less, or for {'one floor only' if both else 'another floor'}.{cuts(comparison, found.best)}"
     )
 
 
 def reservation(comparison: "Comparison", recipe: str) -> str:
-    """Return what speaks against a recipe by the terms though it does not differ significantly from the best.
+    """Return what speaks against a recipe though it does not differ significantly from the best.
 
     Few folds show no difference, however large: what a recipe does on average counts, too.
     """
-    found = comparison.by_terms
+    found = comparison.ranked
     if found.misses_floor(recipe):
-        return "misses a floor"
+        return "missing a floor"
     gap = found.against_best(recipe).mean * (-1 if found.greater_is_better else 1)
     if gap > _DEAR * max(found.gain.mean, 0.0) + 1e-9:
-        return f"loses more than {100 * _DEAR:g}% of what {called(found.best)} gains over {found.guess}"
+        return f"losing more than {100 * _DEAR:g}% of what {called(found.best)} gains over {found.guess}"
     if recipe != found.best and found.room and not _is_usable(found.gain_of(recipe), found.room):
-        return "is not shown to be better than guessing"
+        return "not being shown to be better than guessing"
     return ""
 
 
 def _is_usable(gain: Interval, room: float) -> bool:
     """Whether a gain over guessing is significant, or not small beside what is possible; if not known, it counts so."""
     return bool(np.isnan(gain.low) or gain.low > 0 or gain.mean > _NEAR * room)
-
-
-def _guessing_by_metric(comparison: "Comparison") -> str:
-    metric, best = METRICS[comparison.metric], comparison.best
-    scores = comparison.table(comparison.chosen)[best]
-    folds = [comparison.folds[key] for key in scores.index]
-    blind = np.array([guessing(metric, fold, comparison.rare) for fold in folds])
-    gain = comparison.interval_of((scores - blind) * (1 if metric.greater_is_better else -1))
-    perfect = metric.bounds[int(metric.greater_is_better)]
-    if not folds or _is_usable(gain, abs(perfect - blind.mean())):
-        return ""
-    return (
-        f"No method is usable here: the best, {called(best)}, has a {metric.title} of {number(scores.mean())}, which "
-        f"does not differ significantly from {number(blind.mean())}, that of a decision that looks at no feature."
-        f"{cuts(comparison, best)}"
-    )
 
 
 def cuts(comparison: "Comparison", recipe: str) -> str:
@@ -117,16 +110,3 @@ def _touches(note: str, recipe: str) -> bool:
     if rest and named in recipes.names():
         return named == recipe
     return "steps" in note and recipes.is_known(recipe) and recipes.is_neural(recipe)
-
-
-def guessing(metric: Metric, fold: StoredFold, rare: int) -> float:
-    """Return the best score on a fold that takes no feature: of one class for all rows, of priors, of a fair draw."""
-    codes, counts = fold.test_codes, np.asarray(fold.train_mass, dtype=np.float64)
-    priors, equal = counts / counts.sum(), np.full(len(counts), 1 / len(counts))
-    blind: list[NDArray[np.float64]] = [one_hot(np.full(len(codes), k), len(counts)) for k in range(len(counts))]
-    if not metric.at_threshold:
-        blind = [np.tile(row, (len(codes), 1)) for row in (priors, equal)]
-    scores = [metric.of(codes, proba, rare, fold.test_weights) for proba in blind]
-    if metric.name in ("g_mean", "balanced_accuracy"):
-        scores.append(1 / len(counts))  # each class drawn alike has this recall in every class
-    return max(scores) if metric.greater_is_better else min(scores)

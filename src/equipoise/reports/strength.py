@@ -1,9 +1,6 @@
 """How much the intervals tell of the recommended recipe: as good as the best, or only not shown to be worse."""
 
-import numpy as np
-
-from equipoise.experiments import METRICS, Comparison
-from equipoise.experiments.crown import guessing
+from equipoise.experiments import Comparison
 from equipoise.experiments.statistics import Interval
 from equipoise.text import called, counted
 
@@ -17,7 +14,7 @@ _SMALL = 0.05  # of what the best gains over a decision that looks at no feature
 
 def side_by_side(comparison: Comparison) -> dict[str, str]:
     """Return the recipes to show side by side, three at least where as many are near the best, with what each is."""
-    near = comparison.by_terms.near_best if comparison.aim.decides else comparison.near_best
+    near = comparison.ranked.near_best
     best = near[0]
     simplest = next((name for name in SIMPLE if name in comparison.recipes), None)
     parts: dict[str, list[str]] = {}
@@ -36,27 +33,13 @@ def side_by_side(comparison: Comparison) -> dict[str, str]:
 
 def loss(comparison: Comparison) -> Interval:
     """Return how much worse the winner is than the best, by the metric or by the terms, with its interval."""
-    if comparison.aim.decides:
-        mean, low, high = comparison.by_terms.against_best(comparison.winner)
-        greater_is_better = comparison.by_terms.greater_is_better
-    else:
-        mean, low, high = comparison.interval(comparison.chosen, comparison.winner, against=comparison.best)
-        greater_is_better = METRICS[comparison.metric].greater_is_better
-    return Interval(-mean, -high, -low) if greater_is_better else Interval(mean, low, high)
+    mean, low, high = comparison.ranked.against_best(comparison.winner)
+    return Interval(-mean, -high, -low) if comparison.ranked.greater_is_better else Interval(mean, low, high)
 
 
 def settled(comparison: Comparison) -> bool:
     """Whether the winner is at most a little worse than the best, by the whole interval of their difference."""
-    return loss(comparison).high <= _SMALL * _gain(comparison)
-
-
-def _gain(comparison: Comparison) -> float:
-    """Return how much better the best is than a decision that looks at no feature."""
-    if comparison.aim.decides:
-        return abs(comparison.by_terms.gain.mean)
-    metric, scores = METRICS[comparison.metric], comparison.table(comparison.chosen)[comparison.best]
-    blind = [guessing(metric, comparison.folds[key], comparison.rare) for key in scores.index]
-    return float(abs(np.mean(blind) - scores.mean()))
+    return loss(comparison).high <= _SMALL * abs(comparison.ranked.gain.mean)
 
 
 def unsettled(comparison: Comparison, best: str) -> str:

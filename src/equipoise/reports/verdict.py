@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise import recipes
-from equipoise.experiments import METRICS, Comparison
-from equipoise.experiments.by_terms import TITLES
+from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.crown import cuts
+from equipoise.experiments.outcome import PER
 from equipoise.experiments.readings import DECIDED, TUNED
 from equipoise.experiments.terms import InTerms
 from equipoise.reports.at_best import at_its_best, by_its_own, read_as
 from equipoise.reports.strength import SIMPLE, loss, settled, unsettled
-from equipoise.text import between, called, count, listed, number, probability, seconds
+from equipoise.text import between, called, count, listed, number, percent, probability, seconds
 
 _LISTED = 5  # names in a sentence
 _MOST = {"cost": "the lowest", "false": "the fewest", "recall": "the highest"}
@@ -124,7 +124,8 @@ def _more(comparison: Comparison) -> str:
 def _near(comparison: Comparison, near: list[str], best: str) -> str:
     others = [called(name) for name in near if name != best]
     if not others:
-        return "Every other recipe is significantly worse"
+        or_misses = " or misses a floor" if any(map(comparison.ranked.misses_floor, comparison.recipes)) else ""
+        return f"Every other recipe is significantly worse{or_misses}"
     if len(near) == len(comparison.recipes):
         return "No other recipe differs significantly from it"
     if len(others) == 1:
@@ -150,9 +151,9 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
         strength = f"Nothing beats {called(winner)} by more than {most} (end of the 95% interval): keep it simple. "
     else:
         strength = ""
-    which = "the best of the quick ones"
-    if winner == comparison.took(comparison.eligible).idxmin():
-        which = "the quickest of the others" if passed else "the quickest of them"
+    is_quickest = winner == comparison.took(comparison.eligible).idxmin()
+    which = f"the {'quickest' if is_quickest else 'best of the quick ones'}"
+    which += " of those that lose little" if passed else " of them" * is_quickest
     return (
         f"{strength}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
         f"{called(best)}: {_times(comparison, best)}).{passed}"
@@ -161,22 +162,23 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
 
 def _passed_over(comparison: Comparison) -> str:
     """Name the recipes that are better or quicker than the recommended one, and what speaks against them."""
-    against, winner = {name: said for name, said in comparison.reservations.items() if said}, comparison.winner
-    took = comparison.took([*against, winner])
-    names = [n for n in against if n != winner and (n == comparison.by_terms.best or took[n] < took[winner])]
-    said = [f"{called(name)}, which {against[name]}" for name in names]
+    winner, took, reasons = comparison.winner, comparison.took(comparison.recipes), dict[str, list[str]]()
+    for name, against in comparison.reservations.items():
+        if against and name != winner and (name == comparison.ranked.best or took[name] < took[winner]):
+            reasons.setdefault(against, []).append(called(name))
+    said = [f"{listed(names, most=_LISTED)} for {against}" for against, names in reasons.items()]
     return f" Passed over: {'; '.join(said)}." if said else ""
 
 
 def _best_by_terms(comparison: Comparison) -> str:
     """Name the recipe that does best by the user's terms, beside decisions that look at no feature.
 
-    The figure of the recommended recipe and its floors follow: it is what is shipped.
+    The figure of the recommended recipe and its alarms follow: it is what is shipped.
     """
     found = comparison.by_terms
     alone = "these" if found.goal == "false" else "this"
     most = alone if len(found.read) == 1 else _MOST[found.goal]
-    told = "".join(f"; {name}: {_figure(found.goal, values.mean())}" for name, values in found.blind.items())
+    told = "".join(f"; {name}: {found.figure(values.mean())}" for name, values in found.blind.items())
     doubt = ""
     if found.gain.low <= 0:
         doubt = (
@@ -196,37 +198,40 @@ def _best_by_terms(comparison: Comparison) -> str:
         )
     value = _by_goal(comparison, found.best, _of_batch(comparison))
     winner = comparison.winner
-    own = "" if winner == found.best else f" Of {called(winner)}, recommended, {_by_goal(comparison, winner)}."
-    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{own}{_floors(comparison, winner)}"
+    own = "" if winner == found.best else f" {called(winner)}, recommended, has {_by_goal(comparison, winner)}."
+    alarms = _alarms_by_terms(comparison, winner)
+    return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{own} {alarms}"
 
 
-def _floors(comparison: Comparison, recipe: str) -> str:
-    """Say what a recipe reaches, on held-out rows, of the floors that were stated."""
-    aim, read, said = comparison.aim, comparison.by_terms.read[recipe], []
-    found, label = read.chosen(), repr(comparison.classes[read.positive])
-    for floor, name, what in (
-        (aim.min_recall, "recall", f"of {label} is found"),
-        (aim.min_precision, "precision", "of the alarms are right"),
-    ):
-        if floor is not None:
-            asked = f"less than the {floor:g} asked for" if found[name].mean < floor else f"{floor:g} was asked for"
-            mean, low, high = found[name]
-            interval = "" if np.isnan(low) else f"95% interval {between(low, high)}; "
-            said.append(f"{number(mean)} {what} ({interval}{asked})")
-    return f" On held-out rows, {listed(said)}." if said else ""
+def _alarms_by_terms(comparison: Comparison, recipe: str) -> str:
+    """Say how many rows get an alarm by the terms, how many of them are right, and what they find, beside floors."""
+    found, told = comparison.by_terms.read[recipe].chosen(), {}
+    for name in ("precision", "recall"):
+        told[name] = _share(found[name].mean)
+    for name, floor, (mean, low, high) in comparison.by_terms.floors(recipe):
+        asked = (
+            f"{'less than the' if mean < floor else 'at least'} {100 * floor:.6g}% {'was ' * (mean >= floor)}asked for"
+        )
+        interval = "" if np.isnan(low) else f"95% interval {_share(low)} to {_share(high)}; "
+        told[name] += f" ({interval}{asked})"
+    label = comparison.classes[comparison.aim.positive]
+    return _alarms(recipe, label, found["alarms"].mean, told["precision"], told["recall"])
+
+
+def _alarms(recipe: str, label: str, alarms: float, precision: str, recall: str) -> str:
+    right = f": {precision} of these are right, and {recall} of all “{label}” is found" if alarms else ""
+    return f"{called(recipe)} decides for “{label}” on {number(alarms, 1)} of {PER:,} rows{right}."
+
+
+def _share(value: float) -> str:
+    return f"{number(100 * value, 1)}%"
 
 
 def _by_goal(comparison: Comparison, recipe: str, of_batch: str = "") -> str:
     """Say what the terms rank by, and the figure of a recipe."""
     found = comparison.by_terms
-    mean, low, high = (_figure(found.goal, value) for value in found.value(recipe))
-    return f"{TITLES[found.goal]}{of_batch}: {mean}" + (
-        "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
-    )
-
-
-def _figure(goal: str, value: float) -> str:
-    return number(value, 3 if goal == "recall" else 1)
+    mean, low, high = map(found.figure, found.value(recipe))
+    return f"{found.title}{of_batch}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
 
 
 def _of_batch(comparison: Comparison) -> str:
@@ -267,9 +272,11 @@ def _price(comparison: Comparison, recipe: str) -> str:
     metric, (mean, low, high) = METRICS[comparison.metric], loss(comparison)
     score = number(_mean(comparison, recipe, comparison.chosen))
     way, at_best = "lower" if metric.greater_is_better else "higher", " at its best" if at_its_best(comparison) else ""
+    gain = comparison.ranked.gain.mean
+    share = f"{percent(max(mean, 0.0) / gain)} of its gain over guessing; " if gain > 0 else ""
     said = (
         f"The {metric.title} of {called(recipe)}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
-        f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
+        f"{called(comparison.best)} ({share}95% interval of the difference {between(low, high)})"
         f"{_own(comparison, recipe)}.{cuts(comparison, recipe)}"
     )
     if settled(comparison):
@@ -292,7 +299,18 @@ def _readings(comparison: Comparison) -> str:
         if abs(best - own) >= 0.005
     ]
     said = f"Reading alone matters: with the same training, {listed(moved, most=3)}." if moved else ""
-    return " ".join(filter(None, (said, threshold(comparison, comparison.winner))))
+    alarms = _alarms_by_metric(comparison, comparison.winner)
+    return " ".join(filter(None, (said, threshold(comparison, comparison.winner), alarms)))
+
+
+def _alarms_by_metric(comparison: Comparison, recipe: str) -> str:
+    """Say what the decisions of a recipe at its best find on held-out rows of two classes; empty with terms."""
+    if comparison.aim.decides or len(comparison.classes) > 2 or not METRICS[comparison.metric].at_threshold:
+        return ""
+    counts, p = shipped.confusion(comparison, recipe), comparison.aim.positive
+    alarms, n = counts[:, p].sum(), counts.sum()
+    precision, recall = (_share(float(counts[p, p] / of)) if of else "" for of in (alarms, counts[p].sum()))
+    return _alarms(recipe, comparison.classes[p], PER * alarms / n, precision, recall)
 
 
 def threshold(comparison: Comparison, recipe: str) -> str:
