@@ -40,6 +40,7 @@ def stored(tmp_path: Path) -> Stored:
         n_folds: int = 3,
         n_repeats: int = 2,
         images: bool = False,
+        left_out: Sequence[str] = (),
     ) -> Comparison:
         codes = np.repeat(np.arange(len(counts)), counts)
         dataset = Dataset(name, None, None, None, None, None, "", "", ())
@@ -67,7 +68,7 @@ def stored(tmp_path: Path) -> Stored:
                 },
             )
             store.put("versions", {"equipoise": "0.1"})
-            store.put("request", {"metric": metric})
+            store.put("request", {"metric": metric, "recipes": list(left_out) + list(recipes)})
             store.put("protocol", protocol.to_json())
             rng = np.random.default_rng(0)
             for repeat in range(n_repeats):

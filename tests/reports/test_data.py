@@ -28,6 +28,10 @@ def test_the_data_are_the_comparison_s(stored, tmp_path):
         assert row["best_g_mean"] == pytest.approx(expected["best_g_mean"])
     assert found["confusion_of_own_decision"]["under"] == comparison.confusion("under").tolist()
     assert found["failures"] == [["gbdt", "ValueError: no <rows>", 1]]
+    confusion = np.array(found["confusion"]["under"])
+    for code, of_class in enumerate(found["by_class"]["under"]):
+        assert of_class["scores"]["recall"] == pytest.approx(confusion[code, code] / confusion[code].sum())
+        assert of_class["scores"]["precision"] == pytest.approx(confusion[code, code] / confusion[:, code].sum())
     assert set(found["precision_recall"]["under" if "under" in found["precision_recall"] else "none"]) == {
         "recall",
         "precision",
@@ -54,6 +58,9 @@ def test_the_summary_has_twenty_lines_at_most(stored, tmp_path, n_recipes):
     row = next(line for line in lines if line.startswith(f"| {first['recipe']}"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1] == number(first["best_g_mean"]) and cells[3] == number(first["g_mean"])
+    shown = sum(line.startswith("| ") and "---" not in line for line in lines) - 1
+    assert shown == min(n_recipes, 6) and ("; the first 6 of 12 recipes, " in text) == (n_recipes == 12)
+    assert "Note: 15 more stand in report.html." in lines
 
 
 def test_levels_of_categories_are_named_only_if_they_may_be_shown(stored, tmp_path):

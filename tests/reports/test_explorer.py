@@ -100,6 +100,37 @@ def test_costs_beside_a_capacity_keep_to_it(opened, tmp_path):
     assert fact(driver, "cost") == pytest.approx(1000 * (100 * missed + false).mean(), rel=0.02)
 
 
+def test_it_opens_at_what_the_report_tells_of_costs(opened, tmp_path):
+    driver, comparison = opened()
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(cost={"miss": 20, "alarm": 1})
+        store.put("aim", terms.aim(np.array(comparison.classes), rare="1").as_dict())
+        comparison = Comparison(store)
+    write_explorer(comparison, tmp_path / "explore.html", command=COMMAND)
+    driver.refresh()
+    read = InTerms(comparison)
+    decided = [(fold, rule.decide(fold.proba)) for fold, rule in zip(read.folds, read.rules)]
+    paid = np.mean([(20 * (fold.codes > c) + (fold.codes < c)).mean() for fold, c in decided])
+    assert fact(driver, "cost") == pytest.approx(1000 * paid, abs=0.06)
+    assert text(driver, "threshold-value") == f"{read.rule.cut(1):.3g}"
+    assert shlex.split(text(driver, "command")) == shlex.split(COMMAND)
+    move(driver, "capacity", 0)
+    assert text(driver, "command-note").startswith("No row gets an alarm here")
+    move(driver, "capacity", 1000)
+    assert text(driver, "command-note").startswith("Every row gets an alarm here")
+
+
+def test_arrow_keys_move_the_costs(opened):
+    """Also where two places of the slider are one cost in two digits."""
+    driver, _ = opened()
+    move(driver, "miss", 330)
+    for name, start in (("miss", "20"), ("alarm", "1")):
+        assert text(driver, f"{name}-value") == start
+        for _ in range(5):
+            driver.find_element("id", name).send_keys("\ue014")  # right
+    assert [text(driver, f"{name}-value") for name in ("miss", "alarm")] == ["22", "1.1"]
+
+
 def test_a_table_of_costs_decides_as_the_report_does(opened, tmp_path):
     driver, comparison = opened(counts=(150, 100, 50), n_folds=4)
     costs = np.array([[0.0, 2, 9], [1, 0, 4], [20, 3, 0]])
@@ -219,7 +250,7 @@ def test_the_page_holds_counts_and_no_rows(stored, tmp_path):
         (
             "equipoise compare t.csv --recipes none under --min-recall .8 --out d/ --target y",
             "under",
-            "equipoise compare t.csv --target y --recipes under --out d-under",
+            "equipoise compare t.csv --out d/ --target y --recipes under",
         ),
         ("python script.py", "none", ""),
     ],

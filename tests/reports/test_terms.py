@@ -16,6 +16,7 @@ from equipoise.decisions import Terms, correct_prior
 from equipoise.experiments import Store
 from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.possible import possible
+from equipoise.experiments.sample_size import wilson
 from equipoise.experiments.shipped import confusion
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
@@ -253,6 +254,40 @@ def test_where_all_folds_agree_the_interval_is_that_of_their_rows(stored, tmp_pa
     assert few["recall"] == pytest.approx([0.02 * n / positives * share for share in (1, few["precision"].low, 1)])
     never = read.blind()["never an alarm"]
     assert (never["recall"].low, never["recall"].high) == (0, 0)  # by what it is, not by its rows
+
+
+def test_three_folds_have_the_intervals_of_their_rows(stored, tmp_path):
+    """Student's t of three folds spans nearly all that is possible; the counts of the rows tell more."""
+    comparison = stored((275, 25), ("none",), labels=("ok", "fraud"), skill={"none": 1.2}, n_folds=3, n_repeats=1)
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(cost={"miss": 9, "alarm": 1})
+        store.put("aim", terms.aim(np.array(comparison.classes), rare="fraud").as_dict())
+        comparison = Comparison(store)
+    read = InTerms.of(comparison)
+    found, means = read.chosen(), read.by_fold.mean()
+    assert found["recall"] == pytest.approx((means["recall"], *wilson(means["recall"], 25)), abs=2e-3)
+    assert found["alarms"].low == pytest.approx(1000 * wilson(means["alarms"] / 1000, 300)[0], abs=0.5)
+    assert found["false"].high == pytest.approx(1000 * 275 / 300 * wilson(means["false"] / 1000 * 300 / 275, 275)[1])
+    of_ten = read.at_capacity(10)
+    assert of_ten["alarms"] == pytest.approx((10, 10, 10))
+    assert of_ten["precision"] == pytest.approx((of_ten["precision"].mean, *wilson(of_ten["precision"].mean, 3)))
+    assert of_ten["caught"].high <= 10 and of_ten["recall"].high <= 10 / (25 * 1000 / 300) + 1e-9
+
+
+def test_rows_of_each_decision_are_told_for_several_classes(stored, tmp_path):
+    comparison = stored((150, 100, 50), ("none", "under"), labels=("a", "b", "c"), n_folds=4)
+    with Store(tmp_path / "results.sqlite") as store:
+        costs = np.array([[0, 1, 3], [2, 0, 3], [9, 4, 0]])
+        store.put("aim", Terms(cost=costs).aim(np.array(comparison.classes), rare="c").as_dict())
+        comparison = Comparison(store)
+    section, read = in_terms(comparison), comparison.by_terms.read["under"]
+    decided = [(fold.proba @ rule.costs).argmin(axis=1) for fold, rule in zip(read.folds, read.rules)]
+    shares = 1000 * np.mean([np.bincount(codes, minlength=3) / len(codes) for codes in decided], axis=0)
+    told = dict(section["decisions"])
+    assert told["under"] == [number(share, 1) for share in shares]
+    assert [float(value) for value in told["true classes"]] == pytest.approx([500, 1000 / 3, 1000 / 6], abs=0.1)
+    assert "missed" not in section["titles"] and "other decision" in section["titles"]
+    assert 'id="decisions"' in written(comparison, tmp_path)
 
 
 def test_a_capacity_that_holds_a_whole_fold_ranks_nothing(stored, tmp_path):

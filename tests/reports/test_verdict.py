@@ -247,6 +247,13 @@ def test_a_cut_stands_beside_the_score_that_it_touches(stored):
     assert network.best.endswith(f"This score is after a cut: {steps}")
 
 
+def test_recipes_that_were_left_out_stand_beside_the_best(stored):
+    note = "Left out to meet the time limit of 1 minutes: auto (about 60 s in all)."
+    found = verdict(stored(notes=[note], left_out=["auto"]))
+    assert found.best.endswith(" auto was not compared: there was no time left.")
+    assert "not compared" not in verdict(stored(left_out=["auto"])).best  # fewer were asked for
+
+
 def test_failures_are_told_first(stored):
     wholly = [("under", repeat, fold) for repeat in range(2) for fold in range(3)]
     found = verdict(stored(failed=[*wholly, ("gbdt", 0, 0)]))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from equipoise.datasets import Dataset
 from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.store import Store
+from equipoise.recipes import AUTO
 from equipoise.tables.finding import shortened
 from equipoise.text import listed
 
@@ -74,7 +75,7 @@ def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
     """
     _check_same(store, request)
     before = Protocol.from_json(store.get("protocol"))
-    notes = list(wish.notes)
+    notes = [*wish.notes, *(note for note in before.notes if note.startswith(f"{AUTO}: "))]
     if before.share < 1:
         notes.append(
             f"{before.max_steps:,} gradient steps per network instead of {wish.max_steps:,}, as in the results that "

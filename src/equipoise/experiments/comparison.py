@@ -15,7 +15,7 @@ from equipoise.experiments.by_metric import ByMetric
 from equipoise.experiments.by_terms import ByTerms
 from equipoise.experiments.crown import no_winner, reservation
 from equipoise.experiments.prepared import PreparedFolds
-from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.protocol import LEFT_OUT, Protocol
 from equipoise.experiments.readings import CORRECTED, DECIDED, TUNED, TUNED_FOR, Readings, records
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.statistics import Interval, corrected_interval, within
@@ -48,6 +48,8 @@ class Comparison:
     versions : dict of str to str
     metric : str
         The metric that chooses the winner.
+    left_out : list of str
+        Recipes that the time limit left no time for.
     tested : dict of str to float
         Figures of the winner's model on a test part of images, by title, once it is fitted.
     folds : dict of (repeat, fold) to StoredFold
@@ -72,10 +74,13 @@ class Comparison:
         self.protocol = Protocol.from_json(store.get("protocol"))
         self.problem: dict[str, Any] = store.get("problem")
         self.versions: dict[str, str] = store.get("versions")
-        self.metric: str = store.get("request")["metric"]
+        request = store.get("request")
+        self.metric: str = request["metric"]
         self.seconds: float = store.get("seconds") or 0.0
         self.tested: dict[str, float] = {}
         n_repeats, recipes = self.protocol.n_repeats, self.protocol.recipes  # others were left out meanwhile
+        cut = any(note.startswith(LEFT_OUT) for note in self.protocol.notes)
+        self.left_out: list[str] = [name for name in request["recipes"] if cut and name not in recipes]
         self.folds: dict[tuple[int, int], StoredFold] = {
             (f.repeat, f.fold): f for f in store.folds() if f.repeat < n_repeats
         }

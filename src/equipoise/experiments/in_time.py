@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol as Interface
 
 from equipoise.experiments.plan import Cost, Schedule
-from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.protocol import LEFT_OUT, Protocol
 from equipoise.text import called, listed
 
 _TO_TIME = 0.2  # of the time left, to time recipes for which there was no time before
@@ -192,7 +192,7 @@ def _cheapest_alone(
                 changed(alone, note)
             repeats = " and every repeat but one" if protocol.n_repeats > 1 else ""
             note = (
-                f"Left out during the run to meet the time limit of {schedule.deadline}: every recipe but "
+                f"{LEFT_OUT}during the run to meet the time limit of {schedule.deadline}: every recipe but "
                 f"{called(recipe)}, the cheapest that ended{repeats}; the work takes longer than estimated."
             )
             changed(alone := replace(alone, notes=(*alone.notes, note)), note)
@@ -233,7 +233,7 @@ def _without_recipes(
 ) -> Protocol:
     names = listed(map(called, (recipe for recipe in protocol.recipes if recipe in gone)))
     why = "took longer than estimated" if gone == ended else "the work takes longer than estimated"
-    note = f"Left out during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
+    note = f"{LEFT_OUT}during the run to meet the time limit of {schedule.deadline}: {names}; {why}."
     kept = tuple(recipe for recipe in protocol.recipes if recipe not in gone)
     protocol = replace(protocol, recipes=kept, notes=(*protocol.notes, note))
     changed(protocol, note)

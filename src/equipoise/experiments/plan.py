@@ -6,7 +6,7 @@ from statistics import median
 
 from equipoise import recipes as named
 from equipoise.deadline import Deadline
-from equipoise.experiments.protocol import Protocol
+from equipoise.experiments.protocol import LEFT_OUT, Protocol
 from equipoise.text import called, counted, listed, seconds
 
 LEAST_SHARE = 0.1
@@ -333,7 +333,7 @@ class Schedule:
         if left_out := [recipe for recipe in wish.recipes if recipe not in kept]:
             whole = {recipe: self.n_folds * self.cell(recipe, 1.0) / self.n_workers for recipe in left_out}
             named_so = listed([f"{called(recipe)} (about {seconds(whole[recipe])} in all)" for recipe in left_out])
-            notes.append(f"Left out {in_time}: {named_so}.")
+            notes.append(f"{LEFT_OUT}{in_time}: {named_so}.")
         recipes = tuple(recipe for recipe in wish.recipes if recipe in kept)
         return replace(
             wish,

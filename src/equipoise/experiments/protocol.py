@@ -6,6 +6,9 @@ from typing import Any, Self
 
 from equipoise.experiments.splits import ForwardFolds, Splits, StratifiedFolds
 
+LEFT_OUT = "Left out "
+"""Start of a note on recipes that the time limit left no time for."""
+
 
 @dataclass(frozen=True)
 class Protocol:

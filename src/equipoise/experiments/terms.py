@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CAPACITIES = (10, 50, 100, 500)
 """Alarms of `PER` rows that the report shows."""
 OUTCOMES = ("alarms", "caught", "false", "missed", "recall", "precision", "lift", "cost")
+_FEW_FOLDS = 5  # results below which their spread tells little: of three, an interval may be 0.004% to 100%
 _ENDS = ("lowest cost", "highest cost")  # of any decisions on the rows
 
 
@@ -169,7 +170,9 @@ class InTerms:
         chosen, low, high = (f"{value:.3g}" for value in found)
         others = "on earlier folds only" if self.comparison.protocol.by_time else "without one fold"
         said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
-        if not float(low) <= float(chosen) <= float(high):
+        if len(set(found)) == 1 and self.aim.costs is not None:
+            said = "as the costs ask for"
+        elif not float(low) <= float(chosen) <= float(high):
             said += ", so a few rows decide where it lies"
         return f"{said}; it gives {number(self.alarms_as_shipped, 1)} alarms of {PER:,} of these rows"
 
@@ -202,6 +205,13 @@ class InTerms:
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
         return pd.DataFrame.from_dict(tables, orient="index")
+
+    @cached_property
+    def decisions(self) -> Floats:
+        """Rows of `PER` that are decided for each class ``(K,)``: means over folds, each decided as the others tell."""
+        k = len(self.comparison.classes)
+        decided = [np.bincount(r.decide(f.proba, f.weights), f.weights, k) for f, r in zip(self.folds, self.rules)]
+        return PER * np.mean([sums / sums.sum() for sums in decided], axis=0)
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of `by_fold` with intervals over folds."""
@@ -293,37 +303,55 @@ class InTerms:
 
     def _of_decisions(self, frame: pd.DataFrame) -> dict[str, Interval]:
         found = self._intervals(frame)
-        return found | self._at_ends(found, float((frame["caught"] + frame["missed"]).mean()))
+        return found | self._by_rows(found, frame)
 
-    def _at_ends(self, found: dict[str, Interval], positives: float) -> dict[str, Interval]:
-        """Intervals of what no fold is better, or worse, at: folds that agree tell no spread.
+    def _by_rows(self, found: dict[str, Interval], frame: pd.DataFrame) -> dict[str, Interval]:
+        """Intervals of the rows of one repeat, where folds tell none: they are few, or agree on a share of 0 or 1.
 
-        Shares of 0 or 1 have Wilson's interval of the rows of one repeat, counts and other shares the one that follows.
+        They are Wilson's, of the shares and of the counts that follow from them; none where other folds do.
         """
+        few, positives = len(frame) < _FEW_FOLDS, float((frame["caught"] + frame["missed"]).mean())
         repeat = self.folds[0].repeat
         n = as_equal_rows(np.concatenate([fold.weights for fold in self.folds if fold.repeat == repeat])) / PER
-        alarms, shares = found["alarms"].mean, {}
-        for name, counted in (("recall", positives), ("precision", alarms)):
-            if _at_end(found[name]) and np.isclose(found[name].mean, round(found[name].mean)):
-                shares[name] = np.clip(wilson(round(found[name].mean), n * counted), 0, 1)
+        alarms, shares, ends = found["alarms"], dict[str, NDArray[np.float64]](), dict[str, NDArray[np.float64]]()
+        as_many = not few or bool(np.isclose(alarms.low, alarms.high))  # in every fold
+        if not as_many:
+            ends["alarms"] = PER * _wilson(alarms.mean / PER, n * PER)
+            alarms = Interval(alarms.mean, *ends["alarms"])
+            negatives = PER - positives
+            ends["false"] = negatives * _wilson(found["false"].mean / negatives, n * negatives)
+        for name, counted in (("recall", positives), ("precision", alarms.mean)):
+            agreed = _at_end(found[name]) and np.isclose(found[name].mean, round(found[name].mean))
+            told = few and (not as_many or counted == min(positives, alarms.mean))
+            if np.isfinite(found[name].mean) and counted and (agreed or told):
+                shares[name] = _wilson(found[name].mean, n * counted)
         if not shares:
             return {}
-        recall = shares["recall"] if "recall" in shares else shares["precision"] * alarms / positives
-        of_recall = recall * positives / alarms if alarms else np.zeros(2)
+        recall = shares["recall"] if "recall" in shares else shares["precision"] * alarms.mean / positives
+        of_recall = recall * positives / alarms.mean if alarms.mean else np.zeros(2)
         precision = shares.get("precision", of_recall)
         ends = {
             "caught": positives * recall,
-            "false": alarms * (1 - precision[::-1]),
+            "false": alarms.mean * (1 - precision[::-1]),
             "missed": positives * (1 - recall[::-1]),
             "recall": recall,
             "precision": precision,
             "lift": PER / positives * precision,
-        }
+        } | ends
+        limits = possible(frame, alarms, PER) | {"alarms": (np.zeros(1), np.full(1, PER))}
         return {
-            name: Interval(each.mean, min(each.mean, float(ends[name][0])), max(each.mean, float(ends[name][1])))
-            for name, each in found.items()
-            if name in ends and _at_end(each)
+            name: _around(found[name].mean, *np.clip(ends[name], *(end.mean() for end in limits[name])))
+            for name in ends
+            if few or _at_end(found[name])
         }
+
+
+def _wilson(share: float, n: float) -> NDArray[np.float64]:
+    return np.clip(wilson(min(max(share, 0.0), 1.0), n), 0, 1)
+
+
+def _around(mean: float, low: float, high: float) -> Interval:
+    return Interval(mean, min(mean, float(low)), max(mean, float(high)))
 
 
 def _at_end(interval: Interval) -> bool:

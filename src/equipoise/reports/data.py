@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from equipoise.reports.why import Groups, groups_of, reasons_of
 from equipoise.text import between, count, counted, number
 
 _LINES = 20
-_ROWS = 8  # recipes in the summary
+_NOTES = 6  # of them at most
 
 
 def write_data(
@@ -79,34 +79,45 @@ def write_summary(comparison: Comparison, path: Path, *, command: str) -> None:
     """Write the verdict and the leaderboard as Markdown of at most 20 lines, for a pull request or an e-mail."""
     said, metric = verdict(comparison), METRICS[comparison.metric]
     kind = "images" if comparison.protocol.images else "rows"
-    board = comparison.leaderboard.head(_ROWS).to_dict("records")
-    lines = [
+    board = comparison.leaderboard.to_dict("records")
+    said_of = " ".join(filter(None, (said.advice, said.more, said.readings)))
+    head = [
         f"<!-- equipoise {comparison.versions['equipoise']} -->",
-        f"**{_cell(said.best)}** {_cell(' '.join(filter(None, (said.advice, said.more, said.readings))))}",
+        f"**{_cell(said.best)}** {_cell(said_of)}",
         "",
         f"| recipe | {metric.title} at its best | 95% interval | {at_best.own(comparison)} | seconds a fit "
         "| per 10,000 |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(
-            f"| {_cell(row['recipe'])}{' =' if row['recipe'] in comparison.near_best else ''} "
-            f"| {number(row[comparison.chosen])} | {between(row['low'], row['high'])} | {number(row[metric.name])} "
-            f"| {number(row['seconds'], 2)} | {number(row['predicting'], 2)} |"
-            for row in board
-        ),
-        "",
-        f"= not significantly different from the best; {counted(len(comparison.recipes), 'recipe')}, "
-        f"{count(comparison.problem['n_rows'])} {kind}, {comparison.protocol.n_folds} folds, "
-        f"{counted(comparison.protocol.n_repeats, 'repeat')}. {_cell(at_best.at_its_best(comparison))}".strip(),
-        *([split.on_test_part(comparison)] if comparison.tested else []),
     ]
+    tail = [split.on_test_part(comparison)] if comparison.tested else []
     if not comparison.obstacle and comparison.aim.decides:
-        lines.append(f"Decision: {_cell(InTerms.of(comparison).sentence())}.")
-    elif not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in lines[1]:
-        lines.append(_cell(cut))
+        tail.append(f"Decision: {_cell(InTerms.of(comparison).sentence())}.")
+    elif not comparison.obstacle and (cut := threshold(comparison, comparison.winner)) and cut not in head[1]:
+        tail.append(_cell(cut))
     if comparison.not_saved:
-        lines.append(_cell(said.use))
-    lines += [f"Note: {_cell(note)}" for note in comparison.protocol.notes][: _LINES - 1 - len(lines)]
+        tail.append(_cell(said.use))
+    tail += [f"Note: {_cell(note)}" for note in _fitting(comparison.protocol.notes, _NOTES)]
+    lines = [
+        f"| {_cell(row['recipe'])}{' =' if row['recipe'] in comparison.near_best else ''} "
+        f"| {number(row[comparison.chosen])} | {between(row['low'], row['high'])} | {number(row[metric.name])} "
+        f"| {number(row['seconds'], 2)} | {number(row['predicting'], 2)} |"
+        for row in board[: _LINES - len(head) - len(tail) - 3]
+    ]
+    n = len(comparison.recipes)
+    meaning = (
+        f"= not significantly different from the best; {'' if len(lines) == n else f'the first {len(lines)} of '}"
+        f"{counted(n, 'recipe')}, {count(comparison.problem['n_rows'])} {kind}, {comparison.protocol.n_folds} folds, "
+        f"{counted(comparison.protocol.n_repeats, 'repeat')}. {_cell(at_best.at_its_best(comparison))}".strip()
+    )
+    lines = [*head, *lines, "", meaning, *tail]
     replace_file(path, "\n".join([*lines, f"`{_cell(command)}`"]) + "\n")
+
+
+def _fitting(notes: Sequence[str], most: int) -> list[str]:
+    """Return so many notes; the last tells of those that have no place."""
+    if len(notes) <= most:
+        return list(notes)
+    return [*notes[: most - 1], f"{len(notes) - most + 1} more stand in report.html."]
 
 
 def _cell(text: object) -> str:

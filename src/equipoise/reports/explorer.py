@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Sequence
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "winner": winner.recipe,
         "recipes": [
             {"name": clean(name), "command": _base(command, name, winner.recipe)}
-            | {"priced": _base(command, name, winner.recipe, set())}
+            | {"stated": _base(command, name, winner.recipe, set())}
             | {"decided": _decided(comparison, name)}
             | counts_by_score(comparison, name)
             for name in comparison.leaderboard["recipe"]
@@ -77,19 +76,20 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
 
 
 def _decided(comparison: Comparison, recipe: str) -> dict[str, float | None] | None:
-    """Return what a recipe yields by a table of costs of several classes, which no threshold tells; means of folds."""
-    if comparison.aim.costs is None or len(comparison.classes) == 2:
+    """Return what a recipe yields by the costs that were stated, as the report tells it: means over folds."""
+    if comparison.aim.costs is None:
         return None
-    return {
-        name: None if np.isnan(each.mean) else each.mean
-        for name, each in InTerms.of(comparison, recipe).chosen().items()
-    }
+    read = InTerms.of(comparison, recipe)
+    found = {name: each.mean for name, each in read.chosen().items()} | {"threshold": read.rule.cut(read.positive)}
+    return {name: None if value is None or np.isnan(value) else float(value) for name, value in found.items()}
 
 
 def _mode(aim: Aim, has_threshold: bool) -> str:
     """Return what the page shows first: the setting of the user's terms, or the lowest cost."""
+    if aim.costs is not None:
+        return "report"
     if aim.capacity is not None:
-        return "capacity" if aim.costs is None else "cost"
+        return "capacity"
     floors = aim.min_recall is not None or aim.min_precision is not None
     return "threshold" if floors and has_threshold else "cost"
 
@@ -132,16 +132,14 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
 def _base(command: str, recipe: str, winner: str, left_out: set[str] = _TERMS) -> str:
     """Return the command without terms, or without other options.
 
-    For another recipe than the winner it is of that recipe alone, to another folder.
+    For another recipe than the winner it is of that recipe alone, from the results that are there.
     """
     tokens = shlex.split(command)
     if tokens[:2] != ["equipoise", "compare"]:
         return ""
     tokens = _without(tokens, left_out)
     if recipe != winner:
-        out = next((value for option, value in pairwise(tokens) if option == "--out"), "report")
-        tokens = [*_without(tokens, {"--recipes", "--out"}), "--recipes", recipe]
-        tokens += ["--out", f"{out.rstrip('/')}-{''.join(c if c.isalnum() or c in '+-' else '-' for c in recipe)}"]
+        tokens = [*_without(tokens, {"--recipes"}), "--recipes", recipe]
     return clean(shlex.join(tokens))
 
 

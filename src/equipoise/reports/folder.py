@@ -41,6 +41,7 @@ def write_folder(
         reading=reading,
         groups=groups,
         show_values=show_values,
+        explorer=True,
     )
     write_data(comparison, folder / "report.json", command=command, groups=groups, show_values=show_values)
     write_summary(comparison, folder / "summary.md", command=command)

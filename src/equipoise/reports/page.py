@@ -57,6 +57,7 @@ def write_report(
     reading: Mapping[str, Any] | None = None,
     groups: Groups | None = None,
     show_values: bool = False,
+    explorer: bool = False,
 ) -> None:
     """Write the report of a finished or unfinished comparison as one self-contained HTML page.
 
@@ -67,8 +68,9 @@ def write_report(
 
     ``command`` is what to type to run the comparison again. ``reviewed`` are rows of `rows_to_review`, ``groups`` the
     records of `by_group`, ``reading`` the options of `read_table`, None where the table came from no file. With
-    ``show_values`` the page may name the levels of categories and show other cells. Raises OSError if it cannot be
-    written; nothing is left behind then.
+    ``show_values`` the page may name the levels of categories and show other cells;
+    ``explorer`` is whether `write_explorer` writes beside it. Raises OSError if it cannot be written; nothing is left
+    behind then.
 
     >>> from equipoise.experiments import Comparison, Store
     >>> with Store(Path("demo/results.sqlite")) as store:  # doctest: +SKIP
@@ -79,7 +81,7 @@ def write_report(
     images = comparison.protocol.images
     model = (path.parent / "model").as_posix()
     code = "\n".join(python_lines(model, "new.csv", reading, trusted=trusted, images=images))
-    replace_file(path, render(context | {"model": shlex.quote(model), "code": code}))
+    replace_file(path, render(context | {"model": shlex.quote(model), "code": code, "explorer": explorer}))
 
 
 def leaderboard_csv(comparison: Comparison, path: Path) -> None:

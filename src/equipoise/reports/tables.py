@@ -1,6 +1,6 @@
 """The report's tables: the content of each cell, and the cells to be marked."""
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ from equipoise.reports.at_best import in_folds
 from equipoise.reports.text import without_values
 from equipoise.tables.levels import without_levels
 from equipoise.text import number
+
+_NUMBERS = re.compile(r"\d[\d.,]*")
 
 MADE_ROWS = {
     "n_made": ("synthetic rows", "number of synthetic rows for one network"),
@@ -149,15 +151,13 @@ def by_class(comparison: Comparison, recipe: str, counts: Floats) -> list[dict[s
     labels = np.arange(len(comparison.classes))
     of_repeats = [(*comparison.out_of_fold(recipe, r), comparison.weights(recipe, r)) for r in repeats]
     briers = [class_brier_scores(codes, proba, labels=labels, sample_weight=w) for codes, proba, w in of_repeats]
-    brier = np.mean(briers, axis=0)
+    scores = {name: summary[name] for name in ("precision", "recall", "f1")} | {"brier": np.mean(briers, axis=0)}
     return [
         {
             "label": label,
             "rare": code == comparison.rare,
             "support": summary["support"][code],
-            "scores": [
-                number(values[code]) for values in (*(summary[s] for s in ("precision", "recall", "f1")), brier)
-            ],
+            "scores": {name: float(values[code]) for name, values in scores.items()},
         }
         for code, label in enumerate(comparison.classes)
     ]
@@ -197,5 +197,9 @@ def warnings(comparison: Comparison, show_values: bool) -> list[tuple[str, str, 
 def _tally(
     cells: list[Cell], messages: Callable[[Cell], Iterable[str | None]], hide: Callable[[str], str]
 ) -> list[tuple[str, str, int]]:
-    tally = Counter((cell.arm, hide(message or "")) for cell in cells for message in messages(cell))
-    return [(recipe, message, times) for (recipe, message), times in tally.items()]
+    found: dict[tuple[str, str], tuple[str, int]] = {}  # messages that differ in numbers only are told once
+    for arm, message in ((cell.arm, hide(message or "")) for cell in cells for message in messages(cell)):
+        key = arm, _NUMBERS.sub("#", message)
+        first, times = found.get(key, (message, 0))
+        found[key] = first, times + 1
+    return [(recipe, message, times) for (recipe, _), (message, times) in found.items()]

@@ -24,6 +24,11 @@ SHOWN_ROWS = 10
 _TITLES = {name: name for name in OUTCOMES} | {"false": "false alarms", "recall": "share caught"}
 
 
+def _title(comparison: Comparison, outcome: str) -> str:
+    """Return the head of a column; of several classes, what has no alarm may have the decision for a third class."""
+    return "other decision" if outcome == "missed" and len(comparison.classes) > 2 else _TITLES[outcome]
+
+
 def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> dict[str, Any]:
     """Return what the section shows of the winner; ``reviewed`` are rows of `rows_to_review`, if wanted."""
     read = InTerms.of(comparison)
@@ -45,11 +50,12 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
         "folds": "the folds before" if comparison.protocol.by_time else "the other folds",
         "batch": read.batch if _counts(read) else None,
-        "titles": [_TITLES[name] for name in shown],
+        "titles": [_title(comparison, name) for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
         "n_blind": len(_blind(read)),
         "same": _at_same_capacity(comparison),
         "by_recipe": _by_recipe(comparison, shown) if stated else None,
+        "decisions": _decisions(comparison) if stated else None,
         "plots": _plots(read, short(label)),
         "costs": _table_of_costs(comparison, read),
         "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
@@ -78,6 +84,17 @@ def _by_recipe(comparison: Comparison, shown: list[str]) -> dict[str, Any]:
         "goal": TITLES[found.goal],
         "rows": [(name, near, [_cell(each, values[each]) for each in shown]) for name, near, values in lines],
     }
+
+
+def _decisions(comparison: Comparison) -> list[tuple[str, list[str]]] | None:
+    """Return how many of `PER` rows each recipe decides for each of several classes, then how many are of each."""
+    if len(comparison.classes) == 2:
+        return None
+    found, first = comparison.by_terms, InTerms.of(comparison)
+    lines = [(name, read.decisions) for name, read in found.read.items()]
+    masses = [np.bincount(fold.codes, fold.weights, len(comparison.classes)) for fold in first.folds]
+    lines.append(("true classes", PER * np.mean([mass / mass.sum() for mass in masses], axis=0)))
+    return [(name, [number(value, 1) for value in values]) for name, values in lines]
 
 
 def _at_same_capacity(comparison: Comparison) -> dict[str, Any]:
@@ -128,6 +145,9 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     if comparison.aim.decides:
         ranked = comparison.by_terms
         data["by_recipe"] = {name: _as_data(of.chosen()) for name, of in ranked.read.items()}
+        data["decisions"] = {
+            name: dict(zip(comparison.classes, of.decisions)) for name, of in ranked.read.items()
+        }
         data["ranked_by"], data["not_significantly_different_from_best"] = ranked.goal, ranked.near_best
     if len(read.costs) == 2:
         data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}

@@ -40,12 +40,22 @@ def verdict(comparison: Comparison) -> Verdict:
     tried = _tried(comparison)
     if comparison.obstacle:
         return Verdict(
-            tried, f"No winner is crowned. {comparison.obstacle}", "", "", "", "" if comparison.complete else _GO_ON
+            tried,
+            f"No winner is crowned. {comparison.obstacle}{_left_out(comparison)}",
+            "",
+            "",
+            "",
+            "" if comparison.complete else _GO_ON,
         )
     by_terms = _best_by_terms, _advice_by_terms, _more_by_terms
     best, advice, more = by_terms if comparison.aim.decides else (_best, _advice, _more)
     return Verdict(
-        tried, best(comparison), advice(comparison), more(comparison), _readings(comparison), _use(comparison)
+        tried,
+        best(comparison) + _left_out(comparison),
+        advice(comparison),
+        more(comparison),
+        _readings(comparison),
+        _use(comparison),
     )
 
 
@@ -65,6 +75,15 @@ def _tried(comparison: Comparison) -> str:
         "the findings below. "
     )
     return " ".join(filter(None, (unfinished + tried, at_its_best(comparison), _failed(comparison))))
+
+
+def _left_out(comparison: Comparison) -> str:
+    names = list(map(called, comparison.left_out))
+    if not names:
+        return ""
+    return (
+        f" {listed(names, most=_LISTED)} {'was' if len(names) == 1 else 'were'} not compared: there was no time left."
+    )
 
 
 def _failed(comparison: Comparison) -> str:

@@ -45,14 +45,14 @@ function place(recipe) {
   return best;
 }
 
-// By a table of costs no threshold tells the decisions, so what they yield is in the data.
-const byTable = () => data.table && state.mode === "cost";
-const outcome = (recipe) => byTable() ? decided(recipe) : outcomeAt(recipe, place(recipe));
+// The decisions of the report, by the costs that were given, are tuned fold by fold: what they yield is in the data.
+const asReported = () => state.mode === "report";
+const outcome = (recipe) => asReported() ? decided(recipe) : outcomeAt(recipe, place(recipe));
 
 function decided(recipe) {
   const found = recipe.decided;
   return {
-    threshold: NaN, share: found.alarms / data.per, alarms: found.alarms, caught: found.caught, missed: found.missed, falseAlarms: found.false,
+    threshold: found.threshold ?? NaN, share: found.alarms / data.per, alarms: found.alarms, caught: found.caught, missed: found.missed, falseAlarms: found.false,
     passed: data.per - found.alarms - found.missed, precision: found.precision ?? NaN, recall: found.recall ?? NaN, cost: found.cost,
   };
 }
@@ -80,16 +80,15 @@ function cells(row, tag, texts) {
 }
 
 function command(found) {
-  const { command: base, priced } = data.recipes[state.recipe];
+  const { command: base, stated } = data.recipes[state.recipe];
   const share = Number((100 * (state.mode === "capacity" ? state.share : found.share)).toPrecision(3));
-  const noAlarm = !(share > 0 && share < 100);
   const byCost = state.mode === "cost";
   const table = "Costs of several classes are a table, costs.csv: a row for each true class, a column for each decided class.";
-  if (byTable()) return [priced || null, "This is the decision of the report and of the model, by the table of costs that was given."];
+  if (asReported()) return [stated || null, "This is the decision of the report and of the model, by the costs that were given."];
   if (byCost && !data.binary) return [base ? `${base} --cost costs.csv` : "--cost costs.csv", table];
-  if (byCost ? !(state.miss > 0 && state.alarm > 0) : noAlarm) {
-    return [null, byCost ? "Both costs must be above 0 to be a decision." : "A share within 0 and 100% is needed to be a decision."];
-  }
+  if (byCost && !(state.miss > 0 && state.alarm > 0)) return [null, "There is a command where both costs are above 0."];
+  if (!byCost && !(share > 0)) return [null, "No row gets an alarm here, which needs no model: move a slider for a command."];
+  if (!byCost && !(share < 100)) return [null, "Every row gets an alarm here, which needs no model: move a slider for a command."];
   const limit = data.limit === null ? "" : ` --capacity ${data.limit}`;
   const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
   const note = byCost
@@ -100,17 +99,17 @@ function command(found) {
 
 function show() {
   const recipe = data.recipes[state.recipe], found = outcome(recipe);
-  byId("threshold").value = fromThreshold(state.mode === "threshold" || byTable() ? state.threshold : found.threshold);
+  byId("threshold").value = fromThreshold(state.mode === "threshold" || !Number.isFinite(found.threshold) ? state.threshold : found.threshold);
   byId("threshold-value").textContent = probability(state.mode === "threshold" ? state.threshold : found.threshold);
   byId("threshold").setAttribute("aria-valuetext", byId("threshold-value").textContent);
   byId("capacity").value = Math.round(data.per * (state.mode === "capacity" ? state.share : found.share));
   byId("capacity-value").textContent = number(data.per * (state.mode === "capacity" ? state.share : found.share), 0);
   for (const name of ["miss", "alarm"]) {
-    byId(name).value = fromCost(state[name]);
+    if (toCost(Number(byId(name).value)) !== state[name]) byId(name).value = fromCost(state[name]); // keys move a place, also where two are one cost
     byId(`${name}-value`).textContent = state[name];
     byId(name).setAttribute("aria-valuetext", String(state[name]));
   }
-  const facts = [["alarms", number(found.alarms)], ["caught", number(found.caught)], ["missed", number(found.missed)],
+  const facts = [["alarms", number(found.alarms)], ["caught", number(found.caught)], [data.binary ? "missed" : "other decision", number(found.missed)],
     ["precision", number(100 * found.precision) + "%"], ["share caught", number(100 * found.recall) + "%"], ["cost", number(found.cost)]];
   byId("facts").replaceChildren(...facts.map(([name, value]) => {
     const part = document.createElement("div");
@@ -124,7 +123,8 @@ function show() {
     cells(document.createElement("tr"), "td", [data.label, number(found.caught), number(found.missed)]),
     cells(document.createElement("tr"), "td", [data.binary ? "other class" : "other classes", number(found.falseAlarms), number(found.passed)]));
   byId("how").textContent = {
-    cost: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
+    report: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : "Each as in the report: tuned for the costs that were given, without a look at the rows that it is counted on.",
+    cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
   const above = data.capacity !== null && found.share > data.capacity + 1e-9;
   byId("above").textContent = above ? `This needs more alarms than the capacity that was given: ${number(data.per * data.capacity)} of ${number(data.per, 0)} rows.` : "";
@@ -151,6 +151,7 @@ function set(change) {
 }
 
 for (const name of data.table ? ["miss", "alarm"] : []) byId(name).closest("p").hidden = true;
+if (!data.binary) document.querySelectorAll(".missed").forEach((part) => { part.textContent = "other decision"; });
 document.querySelectorAll(".positive").forEach((part) => { part.textContent = data.label; });
 data.recipes.forEach((recipe, i) => byId("recipe").append(new Option(recipe.name, String(i))));
 byId("recipe").addEventListener("change", (event) => set({ recipe: Number(event.target.value) }));
