@@ -18,7 +18,7 @@ from equipoise.decisions import Terms
 from equipoise.decisions.costs import Costs
 from equipoise.experiments import METRICS, Comparison, Store, refit
 from equipoise.experiments import compare as run_comparison
-from equipoise.experiments.reasons import explain
+from equipoise.experiments.reasons import score_and_explain
 from equipoise.progress import ProgressBars
 
 _COMMAND = "equipoise.compare(...), in Python"
@@ -294,10 +294,6 @@ def compare(
             on_progress=bars.advance,
             on_note=lambda note: bars.say(f"Note: {note}"),
         )
-        if not comparison.recipes:
-            raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
-        bars.advance("scoring")
-        comparison.leaderboard  # noqa: B018 - derived once, and kept
         dataset = comparison.dataset or dataset
-        explain(comparison, dataset, store, deadline, bars.advance)
+        score_and_explain(comparison, dataset, store, deadline, bars.advance)
     return ComparedRecipes(comparison, dataset)

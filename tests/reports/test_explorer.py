@@ -120,6 +120,21 @@ def test_it_opens_at_what_the_report_tells_of_costs(opened, tmp_path):
     assert text(driver, "command-note").startswith("Every row gets an alarm here")
 
 
+def test_it_opens_at_what_the_report_tells_of_floors(opened, tmp_path):
+    driver, comparison = opened()
+    with Store(tmp_path / "results.sqlite") as store:
+        store.put("aim", Terms(min_recall=0.7).aim(np.array(comparison.classes), rare="1").as_dict())
+        comparison = Comparison(store)
+    write_explorer(
+        comparison, tmp_path / "explore.html", command=COMMAND.replace("--cost miss=3,alarm=1", "--min-recall .7")
+    )
+    driver.refresh()
+    found = InTerms(comparison).chosen()
+    assert fact(driver, "share-caught") == pytest.approx(100 * found["recall"].mean, abs=0.06)
+    assert fact(driver, "alarms") == pytest.approx(found["alarms"].mean, abs=0.06)
+    assert "--min-recall .7" in text(driver, "command") and "--capacity" not in text(driver, "command")
+
+
 def test_arrow_keys_move_the_costs(opened):
     """Also where two places of the slider are one cost in two digits."""
     driver, _ = opened()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.tables import read_table
-from equipoise.tables.reading import table_batches
+from equipoise.tables.reading import file_columns, table_batches
 
 # Shaped like UCI Adult: no header, ", " between cells, " ?" for missing.
 ADULT = """39, State-gov, 77516, Bachelors, 2174, <=50K
@@ -350,6 +350,8 @@ def test_excel(tmp_path):
     table = read_table(tmp_path / "t.xlsx")
     assert list(table.columns) == ["day", "n", "kind"] and table["n"][0] == 1.5 and table["n"].isna()[1]
     assert list(read_table(tmp_path / "t.xlsx", header=False).columns) == ["1", "2", "3"]
+    assert file_columns(tmp_path / "t.xlsx") == ["day", "n", "kind"]
+    assert file_columns(tmp_path / "t.xlsx", header=False) == ["1", "2", "3"]
     with pytest.raises(ValueError, match="cannot be read as xlsx"):
         read_table(write(tmp_path, "broken.xlsx", "PK"))
 

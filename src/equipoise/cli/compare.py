@@ -39,7 +39,7 @@ from equipoise.text import called
 
 if TYPE_CHECKING:
     from equipoise.datasets import Dataset
-    from equipoise.experiments import Comparison, Store
+    from equipoise.experiments import Comparison
 
 _DEMO = "digits"
 _FOLDS = 5
@@ -136,6 +136,7 @@ def compare(
         from equipoise.experiments import compare as run_comparison
         from equipoise.experiments.by_group import by_group
         from equipoise.experiments.compare import check_names
+        from equipoise.experiments.reasons import score_and_explain
         from equipoise.machines import backend
         from equipoise.reports import check_places, rows_to_review, write_folder
 
@@ -177,7 +178,7 @@ def compare(
                 on_note=lambda note: bars.say(f"Note: {note}"),
             )
         data = comparison.dataset or data
-        to_report = _explained(comparison, data, store, deadline, bars)
+        to_report = score_and_explain(comparison, data, store, deadline, bars.advance)
         groups = by_group(comparison, data.reported)
         _print(comparison, console)
         if not comparison.obstacle:
@@ -241,23 +242,6 @@ def _tracker(data: "Dataset") -> Callable[["Comparison", Path, str], str]:
     from equipoise.tracking import MLflowTracker  # the packages that it needs are an extra
 
     return MLflowTracker(data.name).log
-
-
-def _explained(
-    comparison: "Comparison", data: "Dataset", store: "Store", deadline: Deadline, bars: ProgressBars
-) -> float:
-    """Score what was compared, find why the winner decides as it does, and return the seconds of a report."""
-    from equipoise.experiments.costs import Watch, seconds_to_report
-    from equipoise.experiments.reasons import explain
-
-    if not comparison.recipes:
-        raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
-    bars.advance("scoring")
-    with Watch() as scoring:
-        comparison.leaderboard  # noqa: B018 - derived once, and kept
-    to_report = seconds_to_report(scoring)
-    explain(comparison, data, store, deadline, bars.advance, to_report)
-    return to_report
 
 
 def _print(comparison: "Comparison", console: Console) -> None:

@@ -98,7 +98,7 @@ def load_task(
 def check_columns(path: Path, target: str, reading: Reading, columns: Columns, report_by: Sequence[str] = ()) -> None:
     """Refuse options that name columns which a table does not have, before its rows and slow packages are read."""
     columns.check()
-    if not (path.is_dir() or _in_parts(path)):
+    if not (path.is_dir() or _in_parts(path) or path.suffix.lower() == ".xlsx"):
         return  # all of it is to be read
 
     from equipoise.datasets.target import target_column

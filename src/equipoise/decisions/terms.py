@@ -6,6 +6,7 @@ four outcomes of an alarm (Elkan 2001, The Foundations of Cost-Sensitive Learnin
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,10 @@ class Terms:
     positive: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("min_recall", "min_precision"):
+        for name in ("capacity", *FLOORS):
+            if not isinstance(getattr(self, name), Real | None):
+                raise ValueError(f"{name} must be a number, such as 0.05 for 5%, got {getattr(self, name)!r}.")
+        for name in FLOORS:
             floor = getattr(self, name)
             if floor is not None and not 0 < floor <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, such as 0.8, got {floor!r}.")

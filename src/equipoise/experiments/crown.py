@@ -64,7 +64,7 @@ def _below_a_floor(comparison: "Comparison") -> str:
     if not comparison.aim.decides:
         return ""
     found = comparison.by_terms
-    missed = [(what, *each) for what, *each in found.floors(found.best) if each[1].high < each[0]]
+    missed = [(what, floor, value) for what, floor, value in found.floors(found.best) if value.high < floor]
     if not missed:
         return ""
     reached = listed(

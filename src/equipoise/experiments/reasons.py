@@ -21,6 +21,7 @@ from equipoise.experiments.arms import recipe_arms
 from equipoise.experiments.asked import AskedColumns
 from equipoise.experiments.by_terms import goal_of
 from equipoise.experiments.comparison import Comparison
+from equipoise.experiments.costs import Watch, seconds_to_report
 from equipoise.experiments.importance import CURVE_ROWS, CURVES, Answers, Asked, explain_fold
 from equipoise.experiments.outcome import Outcome
 from equipoise.experiments.prepared import PreparedFold, PreparedFolds
@@ -41,6 +42,26 @@ _PERMUTATIONS = 5
 _OF_A_CLASS = (1000, 100)  # test rows of a fold, at most, and where predictions are slow
 _QUICK = 5.0  # seconds of work that no other process is begun for
 _RESERVED = 3.0  # times a fit, which the model of all rows may take
+
+
+def score_and_explain(
+    comparison: Comparison, dataset: Dataset, store: Store, deadline: Deadline, on_progress: OnProgress
+) -> float:
+    """Derive the scores of a comparison that ended, explain its winner, and return about the seconds of a report.
+
+    Raises
+    ------
+    ValueError
+        If every recipe failed.
+    """
+    if not comparison.recipes:
+        raise ValueError(f"Every recipe failed; the first reason: {comparison.failures[0].error}")
+    on_progress("scoring", 0, 0)
+    with Watch() as scoring:
+        comparison.leaderboard  # noqa: B018 - derived once, and kept
+    to_report = seconds_to_report(scoring)
+    explain(comparison, dataset, store, deadline, on_progress, to_report)
+    return to_report
 
 
 def explain(

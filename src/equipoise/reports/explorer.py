@@ -63,7 +63,7 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
         "threshold": None if shown is None else shown[0],
         "capacity": capacity_share(comparison),
         "limit": _limit(comparison.aim),
-        "mode": _mode(comparison.aim, shown is not None),
+        "mode": _mode(comparison.aim),
         "winner": winner.recipe,
         "recipes": [
             {"name": clean(name), "command": _base(command, name, winner.recipe)}
@@ -76,22 +76,19 @@ def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
 
 
 def _decided(comparison: Comparison, recipe: str) -> dict[str, float | None] | None:
-    """Return what a recipe yields by the costs that were stated, as the report tells it: means over folds."""
-    if comparison.aim.costs is None:
+    """Return what a recipe yields by the costs or floors that were stated, as the report tells it: means over folds."""
+    if _mode(comparison.aim) != "report":
         return None
     read = InTerms.of(comparison, recipe)
     found = {name: each.mean for name, each in read.chosen().items()} | {"threshold": read.rule.cut(read.positive)}
     return {name: None if value is None or np.isnan(value) else float(value) for name, value in found.items()}
 
 
-def _mode(aim: Aim, has_threshold: bool) -> str:
-    """Return what the page shows first: the setting of the user's terms, or the lowest cost."""
-    if aim.costs is not None:
-        return "report"
-    if aim.capacity is not None:
+def _mode(aim: Aim) -> str:
+    """Return what the page shows first: what the report tells, the capacity alone, or without terms the lowest cost."""
+    if aim.costs is None and aim.capacity is not None:
         return "capacity"
-    floors = aim.min_recall is not None or aim.min_precision is not None
-    return "threshold" if floors and has_threshold else "cost"
+    return "report" if aim.decides else "cost"
 
 
 def _limit(aim: Aim) -> str | None:

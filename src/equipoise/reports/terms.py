@@ -145,9 +145,7 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     if comparison.aim.decides:
         ranked = comparison.by_terms
         data["by_recipe"] = {name: _as_data(of.chosen()) for name, of in ranked.read.items()}
-        data["decisions"] = {
-            name: dict(zip(comparison.classes, of.decisions)) for name, of in ranked.read.items()
-        }
+        data["decisions"] = {name: dict(zip(comparison.classes, of.decisions)) for name, of in ranked.read.items()}
         data["ranked_by"], data["not_significantly_different_from_best"] = ranked.goal, ranked.near_best
     if len(read.costs) == 2:
         data["cost"] = {"threshold": THRESHOLDS, "cost": [cost_curve(read, fold) for fold in read.folds]}

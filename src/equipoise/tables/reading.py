@@ -186,13 +186,17 @@ def file_columns(
     encoding: str | None = None,
     missing_values: Sequence[str] = (),
 ) -> list[str]:
-    """Return the names of a table's columns, of text and parquet files without reading their rows."""
+    """Return the names of a table's columns, of text, parquet and xlsx files without reading their rows."""
     path, ending = _checked(path, missing_values)
     if ending in TEXT:
         return _opened(path, ending, header, delimiter, encoding)[1].names
     if ending == ".parquet":
         empty = open_parquet(path).schema_arrow.empty_table().to_pandas()
         return list(_with_plain_names(empty, path).columns)
+    if ending == ".xlsx":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as reading says
+            return list(_with_plain_names(_read_excel(path, header, n_rows=1), path).columns)
     return list(read_table(path, header=header, missing_values=missing_values).columns)
 
 
@@ -285,11 +289,11 @@ def _read_typed(path: Path, ending: str, header: bool) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _read_excel(path: Path, header: bool) -> pd.DataFrame:
+def _read_excel(path: Path, header: bool, n_rows: int | None = None) -> pd.DataFrame:
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
             sheets = [str(name) for name in book.sheet_names]
-            frame = pd.read_excel(book, header=0 if header else None)
+            frame = pd.read_excel(book, header=0 if header else None, nrows=n_rows)
     except ImportError as error:
         raise ImportError(f"{path} needs the package python-calamine: pip install 'equipoise[excel]'.") from error
     except Exception as error:  # calamine's own, which pandas does not name

@@ -45,7 +45,7 @@ function place(recipe) {
   return best;
 }
 
-// The decisions of the report, by the costs that were given, are tuned fold by fold: what they yield is in the data.
+// The decisions of the report, by the terms that were given, are tuned fold by fold: what they yield is in the data.
 const asReported = () => state.mode === "report";
 const outcome = (recipe) => asReported() ? decided(recipe) : outcomeAt(recipe, place(recipe));
 
@@ -84,7 +84,7 @@ function command(found) {
   const share = Number((100 * (state.mode === "capacity" ? state.share : found.share)).toPrecision(3));
   const byCost = state.mode === "cost";
   const table = "Costs of several classes are a table, costs.csv: a row for each true class, a column for each decided class.";
-  if (asReported()) return [stated || null, "This is the decision of the report and of the model, by the costs that were given."];
+  if (asReported()) return [stated || null, "This is the decision of the report and of the model, by the terms that were given."];
   if (byCost && !data.binary) return [base ? `${base} --cost costs.csv` : "--cost costs.csv", table];
   if (byCost && !(state.miss > 0 && state.alarm > 0)) return [null, "There is a command where both costs are above 0."];
   if (!byCost && !(share > 0)) return [null, "No row gets an alarm here, which needs no model: move a slider for a command."];
@@ -123,7 +123,7 @@ function show() {
     cells(document.createElement("tr"), "td", [data.label, number(found.caught), number(found.missed)]),
     cells(document.createElement("tr"), "td", [data.binary ? "other class" : "other classes", number(found.falseAlarms), number(found.passed)]));
   byId("how").textContent = {
-    report: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : "Each as in the report: tuned for the costs that were given, without a look at the rows that it is counted on.",
+    report: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : "Each as in the report: tuned for the terms that were given, without a look at the rows that it is counted on.",
     cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
   const above = data.capacity !== null && found.share > data.capacity + 1e-9;
