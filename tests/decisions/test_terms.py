@@ -263,6 +263,8 @@ def test_an_aim_survives_json():
         ({"capacity": 0}, "capacity must be a number of rows"),
         ({"capacity": 2.5}, "capacity must be a number of rows"),
         ({"capacity": float("nan")}, "capacity must be a number of rows"),
+        ({"capacity": "5%"}, "capacity must be a number, such as 0.05 for 5%, got '5%'"),
+        ({"min_recall": "0.8"}, "min_recall must be a number"),
         ({"capacity": 5, "min_recall": 0.5}, "A capacity goes with costs, not with min_recall"),
     ],
 )
@@ -274,6 +276,7 @@ def test_numbers_out_of_range_are_refused_at_once(given_terms, sentence):
 @pytest.mark.parametrize(
     ("given_terms", "labels", "sentence"),
     [
+        ({"cost": {"miss": 0, "alarm": 0}}, ["a", "b"], "All costs and benefits are 0"),
         ({"cost": {"miss": 0, "alarm": 1}}, ["a", "b"], "'a' is the best decision for every row"),
         ({"cost": {"miss": 3, "alarm": 1, "catch": 4}}, ["a", "b"], "'a' is the best decision for every row"),
         ({"cost": {"miss": float("inf")}}, ["a", "b"], "finite"),

@@ -128,7 +128,7 @@ def test_the_winner_is_chosen_by_the_terms(stored, tmp_path, terms, outcome, hig
             told = rf"{number(100 * reached, 1)}% \(95% interval [^;]*; {asked} {100 * terms[floor]:g}% "
             assert re.search(told, said.best)
     assert "Your terms aside, under has the highest G-mean at its best: " in said.more
-    blind = "; never an alarm: 1400.0; an alarm for every row: 1600.0."
+    blind = "; never an alarm: 1,400.0; an alarm for every row: 1,600.0."
     assert "not shown to be better" not in said.best
     page = written(comparison, tmp_path)
     assert (blind in said.best) == ("never an alarm" in page) == ("cost" in terms)

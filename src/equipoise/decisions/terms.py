@@ -117,6 +117,10 @@ class Terms:
         costs = None
         if self.cost is not None or self.benefit is not None:
             costs = _matrix(self.cost, names, code, "cost") - _matrix(self.benefit, names, code, "benefit")
+            if not costs.any():
+                raise ValueError(
+                    "All costs and benefits are 0, so there is nothing to decide: state what an error costs."
+                )
             _check_open(cost_matrix(costs, labels), names)
         return Aim(labels, code, costs, self.capacity, self.min_recall, self.min_precision)
 
@@ -251,7 +255,7 @@ def _matrix(given: Any, names: list[str], positive: int, kind: str) -> Floats:
         p, n = positive, 1 - positive
         for name, place in zip(OUTCOMES, ((p, n), (n, p), (p, p), (n, n))):
             zeros[place] = given.get(name, 0)
-        return cost_matrix(zeros, np.array(names))
+        return cost_matrix(zeros, np.array(names)) if zeros.any() else zeros
     if isinstance(given, pd.DataFrame):
         given = given.to_dict(orient="index")
     if isinstance(given, Mapping):

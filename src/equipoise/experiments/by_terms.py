@@ -69,7 +69,7 @@ class ByTerms:
 
     def figure(self, value: float) -> str:
         """Write an outcome."""
-        return number(value, 3 if self.goal == "recall" else 1)
+        return number(value) if self.goal == "recall" else f"{value:,.1f}".replace("-", "−")
 
     def value(self, recipe: str) -> Interval:
         """Return the outcome of a recipe, with its interval over folds."""

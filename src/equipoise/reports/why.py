@@ -39,6 +39,7 @@ def why(comparison: Comparison, groups: Groups, show_values: bool) -> dict[str, 
         "plots": _plots(comparison, reasons) if found else {},
         "weighted": comparison.problem["weighted"],
         "numbered": not show_values and any(each["is_cell"] for records in groups.values() for each in records),
+        "unnamed": not show_values and any(c["kind"] not in ("number", "date") for c in reasons.get("curves", [])),
         "groups": {
             name: [_row(record) for record in records] for name, records in groups_of(groups, show_values).items()
         },
