@@ -38,7 +38,7 @@ def test_the_best_decides_as_stated(found, frame):
 def test_it_shows_itself(found):
     page = found._repr_html_()
     assert page.count("<tr") == 3
-    assert "at least 0.8 of" in page
+    assert "at least 80% of" in page
     first, columns, *_, said = repr(found).splitlines()
     assert "best first by G-mean" in first
     assert "at its best  own decision" in columns and "G-mean" not in columns

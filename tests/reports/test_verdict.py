@@ -225,7 +225,7 @@ LEAK = {"severity": "serious", "kind": "leak", "columns": ["a"], "text": "Column
         ({"counts": (60, 8)}, "The class “1” has only 8 rows, too few to tell methods apart"),
         (
             {"skill": dict.fromkeys(("none", "under", "gbdt"), 0.0)},
-            "No method is usable here: G-mean is .* with the best, .*, which does not differ significantly from 0.5",
+            "No method is usable here: the best, .*, has .* \\(G-mean\\), which does not differ significantly from 0.5",
         ),
     ],
 )

@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from cyclopts import App, CoercionError, CycloptsError, Parameter
@@ -49,6 +50,7 @@ app.command(datasets_app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     warnings.showwarning = _show_warning
+    _tell_once.cache_clear()
     warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib begins another one
     begin(with_process=arguments is None)
     if arguments is None:  # the process is ours
@@ -88,6 +90,12 @@ def _with_hyphens(typed: Sequence[str]) -> list[str]:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Print a warning without the line of code that raised it."""
+    _tell_once(str(message))
+
+
+@cache
+def _tell_once(message: str) -> None:
+    """Print a note that was not printed before: the same is true of many folds."""
     print(f"Note: {message}", file=sys.stderr)
 
 

@@ -53,8 +53,8 @@ def _guessing(comparison: "Comparison") -> str:
     how = "does not differ significantly from" if found.gain.mean > 0 else "is no better than"
     value, guess = found.figure(found.table[found.best].mean()), found.figure(found.of_guess.mean())
     return (
-        f"No method is usable {'by your terms' if decides else 'here'}: {found.title} is {value} with the best, "
-        f"{called(found.best)}, which {how} {guess}, that of {found.guess}."
+        f"No method is usable {'by your terms' if decides else 'here'}: the best, {called(found.best)}, has {value} "
+        f"({found.title}), which {how} {guess}, that of {found.guess}."
         f"{cuts(comparison, found.best)}"
     )
 
