@@ -120,6 +120,21 @@ def test_it_opens_at_what_the_report_tells_of_costs(opened, tmp_path):
     assert text(driver, "command-note").startswith("Every row gets an alarm here")
 
 
+def test_sliders_reach_beyond_the_costs_that_were_given(opened, tmp_path):
+    driver, comparison = opened()
+    with Store(tmp_path / "results.sqlite") as store:
+        terms = Terms(cost={"miss": 2500, "alarm": 40})
+        store.put("aim", terms.aim(np.array(comparison.classes), rare="1").as_dict())
+        write_explorer(Comparison(store), tmp_path / "explore.html", command=COMMAND)
+    driver.refresh()
+    assert text(driver, "miss-value") == "2500"
+    slider = driver.find_element("id", "miss")
+    slider.send_keys("\ue014")  # right
+    assert text(driver, "miss-value") == "2600"
+    slider.send_keys("\ue010")  # end
+    assert float(text(driver, "miss-value")) == 25000
+
+
 def test_it_opens_at_what_the_report_tells_of_floors(opened, tmp_path):
     driver, comparison = opened()
     with Store(tmp_path / "results.sqlite") as store:

@@ -4,10 +4,11 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const state = { mode: data.mode, recipe: 0, threshold: data.threshold ?? 0.5, share: data.capacity ?? 0, miss: data.cost.miss, alarm: data.cost.alarm };
 const CENTRE = 200; // of the sliders of costs: 1
+const MOST = Math.max(400, Math.ceil(CENTRE + 100 * Math.log10(10 * Math.max(1, data.cost.miss, data.cost.alarm)))); // ten times the dearest
 
 // Sliders of costs are logarithmic: 0 is a cost of 0, and 200 a cost of 1; each hundred is a factor of ten.
 const toCost = (place) => (place === 0 ? 0 : Number((10 ** ((place - CENTRE) / 100)).toPrecision(2)));
-const fromCost = (cost) => (cost <= 0 ? 0 : Math.max(1, Math.min(400, Math.round(CENTRE + 100 * Math.log10(cost)))));
+const fromCost = (cost) => (cost <= 0 ? 0 : Math.max(1, Math.min(MOST, Math.round(CENTRE + 100 * Math.log10(cost)))));
 // The slider of the threshold is in log odds, from -7 to 7, with 0 and 1 at its ends.
 const toThreshold = (place) => (place <= 0 ? 0 : place >= 1000 ? 1 : 1 / (1 + Math.exp(-(place - 500) / 70)));
 const fromThreshold = (t) => (t <= 0 ? 0 : t >= 1 ? 1000 : Math.max(1, Math.min(999, Math.round(500 + 70 * Math.log(t / (1 - t))))));
@@ -158,6 +159,7 @@ byId("recipe").addEventListener("change", (event) => set({ recipe: Number(event.
 byId("threshold").addEventListener("input", (event) => set({ mode: "threshold", threshold: toThreshold(Number(event.target.value)) }));
 byId("capacity").addEventListener("input", (event) => set({ mode: "capacity", share: Number(event.target.value) / data.per }));
 for (const name of ["miss", "alarm"]) {
+  byId(name).max = MOST;
   byId(name).addEventListener("input", (event) => set({ mode: "cost", [name]: toCost(Number(event.target.value)) }));
 }
 byId("copy").addEventListener("click", async () => {
