@@ -100,6 +100,11 @@ def test_the_command_tells_them(capsys):
     assert "recall 0.8 ± 0.05" in said
     assert "26,516" in said
     assert max(map(len, said.splitlines()[:6])) <= 80
+    assert "Wilson 1927" in said and "says little" not in said
+    main(["plan", "--prior", ".01", "--recall", ".8", "--margin", ".05", "--precision", ".04"])
+    assert (
+        "An interval of ± 0.05 says little of precision (0.04): choose a smaller --margin." in capsys.readouterr().out
+    )
 
 
 def test_the_command_measures_a_pilot(capsys, tmp_path):

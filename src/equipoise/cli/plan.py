@@ -13,7 +13,7 @@ from equipoise.cli.output import announce, say
 from equipoise.cli.task import load_task
 from equipoise.files import check_input
 from equipoise.progress import OnSteps, ProgressBars
-from equipoise.text import counted
+from equipoise.text import counted, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,8 +98,14 @@ def plan(
     Console().print(table, highlight=False)
     say(
         f"Counted are positive rows, for precision alarms. The labelled rows hold them with a chance of {CHANCE:.0%}; "
-        f"a comparison of two methods on the same rows (McNemar) then has a power of {CHANCE:.0%}."
+        f"a comparison of two methods on the same rows (McNemar) then has a power of {CHANCE:.0%}. Sources: "
+        "Wilson 1927 (recall, precision); Boyd, Eng and Page 2013 (average precision); Connor 1987 (comparison)."
     )
+    expectations = {"recall": recall} | {
+        name.replace("_", " "): values[name] for name in ("precision", "average_precision")
+    }
+    if low := [f"{name} ({value:.3g})" for name, value in expectations.items() if value <= margin]:
+        say(f"An interval of ± {margin:g} says little of {listed(low)}: choose a smaller --margin.")
     if pilot is not None:
         have = len(data.y)
         settled = [need.goal for need in found if need.rows <= have]
