@@ -285,6 +285,11 @@ def test_rows_of_each_decision_are_told_for_several_classes(stored, tmp_path):
     shares = 1000 * np.mean([np.bincount(codes, minlength=3) / len(codes) for codes in decided], axis=0)
     told = dict(section["decisions"])
     assert told["under"] == [number(share, 1) for share in shares]
+    assert comparison.winner == "under"
+    said = re.search(
+        r"decides for “c” on (.*) of 1,000 rows \(“(.)” on (.*) and “(.)” on (.*)\): ", verdict(comparison).best
+    )
+    assert said[1] == told["under"][2] and {said[2]: said[3], said[4]: said[5]} == dict(zip("ab", told["under"]))
     assert [float(value) for value in told["true classes"]] == pytest.approx([500, 1000 / 3, 1000 / 6], abs=0.1)
     assert "missed" not in section["titles"] and "other decision" in section["titles"]
     assert 'id="decisions"' in written(comparison, tmp_path)

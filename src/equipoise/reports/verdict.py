@@ -233,13 +233,17 @@ def _alarms_by_terms(comparison: Comparison, recipe: str) -> str:
         )
         interval = "" if np.isnan(low) else f"95% interval {_share(low)} to {_share(high)}; "
         told[name] += f" ({interval}{asked})"
-    label = comparison.classes[comparison.aim.positive]
-    return _alarms(recipe, label, found["alarms"].mean, told["precision"], told["recall"])
+    p, classes, others = comparison.aim.positive, comparison.classes, ""
+    if len(classes) > 2:
+        decided = comparison.by_terms.read[recipe].decisions
+        told_of = [f"“{classes[k]}” on {number(decided[k], 1)}" for k in np.argsort(-decided, kind="stable") if k != p]
+        others = f" ({listed(told_of, most=_LISTED)})"
+    return _alarms(recipe, classes[p], found["alarms"].mean, told["precision"], told["recall"], others)
 
 
-def _alarms(recipe: str, label: str, alarms: float, precision: str, recall: str) -> str:
+def _alarms(recipe: str, label: str, alarms: float, precision: str, recall: str, others: str = "") -> str:
     right = f": {precision} of these are right, and {recall} of all “{label}” is found" if alarms else ""
-    return f"{called(recipe)} decides for “{label}” on {number(alarms, 1)} of {PER:,} rows{right}."
+    return f"{called(recipe)} decides for “{label}” on {number(alarms, 1)} of {PER:,} rows{others}{right}."
 
 
 def _share(value: float) -> str:
