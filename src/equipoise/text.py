@@ -62,6 +62,15 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def amount(value: float) -> str:
+    """Write a cost or a mean count to one decimal, with separators.
+
+    >>> amount(-1234.56), amount(float("nan"))
+    ('−1,234.6', '–')
+    """
+    return f"{value:,.1f}".replace("-", "−") if math.isfinite(value) else _MISSING
+
+
 def exact(value: float) -> str:
     """Return a figure of the user as it was given: 12345.67, and 20 rather than 20.0."""
     return repr(float(value)).removesuffix(".0")

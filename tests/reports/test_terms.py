@@ -160,7 +160,7 @@ def test_of_several_classes_the_cheapest_single_answer_stands_beside_the_recipes
     assert given.tolist() == [[0, 1, 1], [5, 0, 2], [30, 3, 0]]
     matrix = re.search(r'<section id="confusion">.*?<table class="heat">(.*?)</table>', page, re.S)[1]
     counts = np.array(re.findall(r"<td[^>]*>([\d.]+)<small>", matrix), dtype=float).reshape(3, 3)
-    total = float(re.search(r'id="total-cost">([\d.]+)<', page)[1])
+    total = float(re.search(r'id="total-cost">([\d.,]+)<', page)[1].replace(",", ""))
     assert total == pytest.approx((counts * given).sum(), abs=0.05 * given.sum())
     assert total / 180 * 1000 == pytest.approx(
         comparison.by_terms.read[comparison.winner].chosen()["cost"].mean, rel=0.05

@@ -11,7 +11,7 @@ from equipoise.experiments.outcome import PER
 from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.rules import most_alarms
-from equipoise.text import number
+from equipoise.text import amount, number
 
 if TYPE_CHECKING:
     from equipoise.experiments.comparison import Comparison
@@ -69,7 +69,7 @@ class ByTerms:
 
     def figure(self, value: float) -> str:
         """Write an outcome."""
-        return number(value) if self.goal == "recall" else f"{value:,.1f}".replace("-", "−")
+        return number(value) if self.goal == "recall" else amount(value)
 
     def value(self, recipe: str) -> Interval:
         """Return the outcome of a recipe, with its interval over folds."""

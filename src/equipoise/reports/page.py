@@ -22,7 +22,7 @@ from equipoise.reports.split import division, on_test_part, question, weighed
 from equipoise.reports.terms import in_terms
 from equipoise.reports.verdict import verdict
 from equipoise.reports.why import Groups, why
-from equipoise.text import between, count, number, percent, seconds
+from equipoise.text import amount, between, count, number, percent, seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats: list[Callable[..., str]] = [text.short, text.marked, number, between, count, percent, seconds]
+    formats: list[Callable[..., str]] = [text.short, text.marked, amount, number, between, count, percent, seconds]
     environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template(name)
 

@@ -16,7 +16,7 @@ from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
 from equipoise.reports.strength import side_by_side
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
 from equipoise.reports.text import short
-from equipoise.text import count, exact, number, percent
+from equipoise.text import amount, count, exact, number, percent
 
 SHOWN_ROWS = 10
 """Rows of `reviewed`."""
@@ -175,7 +175,7 @@ def _cell(name: str, value: Interval) -> tuple[str, str]:
     if name in ("recall", "precision"):
         texts = [percent(part) for part in value]
     else:
-        texts = [number(part, 1) for part in value]
+        texts = [amount(part) for part in value]
     return texts[0], f"{texts[1]} to {texts[2]}" if texts[1] != texts[2] else ""
 
 
