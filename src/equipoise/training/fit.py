@@ -4,8 +4,11 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import replace
+from threading import Event, RLock
 
 import torch
 
@@ -47,16 +50,16 @@ def fit(
     ----------
     tasks : sequence of Task
     n_jobs : int, default=1
-        Number of processes that train stacks side by side, with one thread each. 1 trains one stack after the other
-        in this process with all of torch's threads: better for a few networks, worse for many, as threads wait for
-        each other at every step.
+        Number of processes that train stacks side by side, with one thread each. 1 trains in this process: perceptrons
+        on the CPU, as many or more than torch has threads, in a stack a thread; others one stack after the other with
+        all of torch's threads, which wait for each other at every step.
     max_time : float, optional
         Time limit in seconds for all tasks, divided among stacks by their gradient steps.
     whole : bool, default=False
         Whether networks that would not make all of their steps in this time are of no use: they end as soon as they
         are seen to be too slow.
     on_progress : callable, optional
-        Called with the numbers of network steps done and in all, now and then; with several processes from a thread.
+        Called with the numbers of network steps done and in all, now and then, perhaps from another thread.
     on_stack : callable, optional
         Called after each stack with its networks by task number, for instance to store them.
     on_failure : callable, optional
@@ -96,9 +99,16 @@ def fit(
     if (caution := twice_corrected_caution(tasks)) is not None:
         warnings.warn(caution, TwiceCorrectedWarning, stacklevel=2)
     counter = _Counter(sum(task.planned_steps for task in tasks), on_progress)
-    stacks = [{number: tasks[number] for number in numbers} for numbers in plan_stacks(tasks, n_jobs)]
+    n_threads = torch.get_num_threads()
+    on_threads = n_jobs == 1 < n_threads <= len(tasks) and all(map(_has_own_state, tasks))
+    with _one_thread_a_stack() if on_threads else nullcontext():
+        plan = plan_stacks(tasks, n_threads if on_threads else n_jobs)
+    stacks = [{number: tasks[number] for number in numbers} for numbers in plan]
     work = stacks, max_time, whole, counter
-    trained = _one_by_one(*work) if n_jobs == 1 else _side_by_side(*work, n_jobs)
+    if on_threads:
+        trained = _on_threads(*work, n_threads)
+    else:
+        trained = _one_by_one(*work) if n_jobs == 1 else _side_by_side(*work, n_jobs)
     results: Networks = {}
     with _closed(trained):
         for stack, networks in trained:
@@ -130,22 +140,23 @@ class _Counter:
 
     def __init__(self, total: int, tell: OnSteps | None) -> None:
         self.total, self.settled, self.running, self._tell = total, 0, 0, tell
-        self._told, self._tally = 0, tally_in_use()
+        self._told, self._tally, self._lock = 0, tally_in_use(), RLock()
 
     def advance(self, steps: int) -> None:
-        self.running += steps
-        self._report()
+        with self._lock:
+            self._report(self.settled, self.running + steps)
 
     def settle(self, steps: int) -> None:
-        self.settled, self.running = self.settled + steps, 0
-        self._report()
+        with self._lock:
+            self._report(self.settled + steps, max(0, self.running - steps))
 
     def look(self, done: int) -> None:
         """Report what processes have done, in stacks that are settled and in others."""
-        self.running = max(0, done - self.settled)
-        self._report()
+        with self._lock:
+            self._report(self.settled, max(0, done - self.settled))
 
-    def _report(self) -> None:
+    def _report(self, settled: int, running: int) -> None:
+        self.settled, self.running = settled, running
         before, self._told = self._told, max(self._told, min(self.total, self.settled + self.running))
         if self._tally is not None:
             self._tally(self._told - before)
@@ -168,13 +179,61 @@ def _one_by_one(
         yield stack, outcome_of(_train, stack, seconds, counter.advance, whole)
 
 
+def _has_own_state(task: Task) -> bool:
+    """Whether a task trains without torch's global random numbers and settings, so that threads do not meet."""
+    settings = task.settings
+    global_draws = settings.batch_transform is not None and settings.mixing is None and settings.augmentation is None
+    return isinstance(settings.network, tuple) and settings.device == "cpu" and not global_draws and not settings.outer
+
+
+@contextmanager
+def _one_thread_a_stack() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _on_threads(
+    stacks: Sequence[Stack], max_time: float | None, whole: bool, counter: _Counter, n_threads: int
+) -> Generator[tuple[Stack, Networks | Exception], None, None]:
+    """Train stacks on Python's threads: products of small matrices gain little from several of torch's."""
+    shares, ended = _shares(stacks, max_time, n_threads), Event()
+
+    def advance(steps: int) -> None:
+        if ended.is_set():
+            raise CancelledError
+        counter.advance(steps)
+
+    with _one_thread_a_stack(), ThreadPoolExecutor(n_threads) as pool:
+        jobs = {
+            pool.submit(copy_context().run, outcome_of, _train, stack, seconds, advance, whole): stack
+            for stack, seconds in zip(stacks, shares, strict=True)
+        }
+        try:
+            for job in as_completed(jobs):
+                yield jobs[job], job.result()
+        finally:
+            ended.set()
+            for job in jobs:
+                job.cancel()
+
+
+def _shares(stacks: Sequence[Stack], max_time: float | None, n_jobs: int) -> list[float | None]:
+    """Divide a time limit among stacks that train side by side."""
+    steps = list(map(_steps, stacks))
+    longest = max(steps, default=1)
+    in_turn = math.ceil(sum(steps) / (n_jobs * longest)) * longest  # steps of a process
+    return [None if max_time is None else max_time * own / in_turn for own in steps]
+
+
 def _side_by_side(
     stacks: Sequence[Stack], max_time: float | None, whole: bool, counter: _Counter, n_jobs: int
 ) -> Generator[tuple[Stack, Networks | Exception], None, None]:
     steps = list(map(_steps, stacks))
-    longest, finished = max(steps, default=1), set[int]()
-    in_turn = math.ceil(sum(steps) / (n_jobs * longest)) * longest  # steps of a process
-    shares = [None if max_time is None else max_time * own / in_turn for own in steps]
+    shares, finished = _shares(stacks, max_time, n_jobs), set[int]()
 
     def look(made: list[Tally]) -> None:
         known = zip(steps, made, strict=True)
