@@ -83,14 +83,9 @@ def search_rows(
         measured = search.objective.measure(tried, samples, networks, search.settings.loss)
         for (restart, more), sample, network, worth in zip(trials, samples, networks, measured, strict=True):
             accepted = _decide(search, restart, more, network, worth)
-            record = _record(restart, network, worth, len(sample), search) | {
-                "restart": restarts.index(restart),
-                "step": step,
-            }
-            records.append(
-                record
-                | {"proposed": len(more), "accepted": accepted, "seconds": (time.monotonic() - begun) / len(trials)}
-            )
+            record = _record(search, restarts, restart, sample, network, worth)
+            seconds = (time.monotonic() - begun) / len(trials)
+            records.append(record | {"proposed": len(more), "accepted": accepted, "seconds": seconds})
         on_step(step, search.max_iter)
     return records
 
@@ -144,14 +139,23 @@ def _decide(search: RowSearch, restart: Restart, more: Rows, network: TrainedNet
     return accepted
 
 
-def _record(restart: Restart, network: TrainedNetwork, worth: Measured, n_rows: int, search: RowSearch) -> Record:
+def _record(
+    search: RowSearch,
+    restarts: Sequence[Restart],
+    restart: Restart,
+    sample: Rows,
+    network: TrainedNetwork,
+    worth: Measured,
+) -> Record:
     return {
         "objective": worth.objective,
         "majority_loss": worth.majority,
         "minority_loss": worth.minority,
         "gradient_norm": network.history[-1][1] if network.history else np.nan,
-        "epochs": network.n_steps * min(search.settings.batch_size, n_rows) / n_rows,
+        "epochs": network.n_steps * min(search.settings.batch_size, len(sample)) / len(sample),
         "size": len(restart.accepted),
+        "restart": restarts.index(restart),
+        "step": restart.n_steps,
     }
 
 
@@ -168,17 +172,10 @@ def _burnt_in(search: RowSearch, restarts: Sequence[Restart]) -> list[Record]:
     networks = train_restarts(search, restarts, samples)
     measured = search.objective.measure(restarts, samples, networks, search.settings.loss)
     records = []
-    for number, (restart, sample, network, worth) in enumerate(zip(restarts, samples, networks, measured, strict=True)):
+    for restart, sample, network, worth in zip(restarts, samples, networks, measured, strict=True):
         restart.network = restart.best = network
         restart.values.append(worth.objective)
-        records.append(
-            _record(restart, network, worth, len(sample), search)
-            | {
-                "restart": number,
-                "step": 0,
-                "proposed": len(restart.accepted),
-                "accepted": True,
-                "seconds": (time.monotonic() - begun) / len(restarts),
-            }
-        )
+        record = _record(search, restarts, restart, sample, network, worth)
+        seconds = (time.monotonic() - begun) / len(restarts)
+        records.append(record | {"proposed": len(restart.accepted), "accepted": True, "seconds": seconds})
     return records

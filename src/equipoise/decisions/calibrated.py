@@ -119,9 +119,6 @@ class CalibratedClassifier(OutOfFoldClassifier):
         counts = np.bincount(answers.rows.codes, answers.weights, minlength=len(self.classes_))
         return np.log(counts.sum() / counts) if self.decision == "balanced" else np.zeros(len(counts))
 
-    def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return self.decision_rule().decide(proba)
-
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide."""
         return Rule(offsets=self.offsets_)

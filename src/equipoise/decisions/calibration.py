@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from equipoise.decisions.pool import log_probabilities
+from equipoise.decisions.pool import fit_exponents, log_probabilities
 
 Floats = NDArray[np.float64]
 
@@ -46,20 +45,7 @@ def fit_calibration(codes: ArrayLike, y_proba: ArrayLike, *, sample_weight: Arra
     >>> fit_calibration(codes, bold).apply([0.01, 0.99]).round(1)
     array([0.2, 0.8])
     """
-    logs, codes = log_probabilities(np.asarray(y_proba)), np.asarray(codes)
-    n_classes = logs.shape[1]
-    weights = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    one_hot = np.eye(n_classes)[codes]
-    centre = np.r_[1.0, np.zeros(n_classes)]
-    precision = np.r_[_EXPONENT_SPREAD**-2, np.full(n_classes, _INTERCEPT_SPREAD**-2)]
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        scores = values[0] * logs + values[1:]
-        errors = weights[:, None] * (softmax(scores, axis=1) - one_hot)
-        away = precision * (values - centre)
-        value = -(weights @ log_softmax(scores, axis=1)[np.arange(len(codes)), codes])
-        return value + away @ (values - centre) / 2, np.r_[(errors * logs).sum(), errors.sum(axis=0)] + away
-
-    bounds = [(0.0, None), *[(None, None)] * n_classes]
-    found = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibration(float(found[0]), found[1:] - found[1])
+    logs = log_probabilities(np.asarray(y_proba))
+    precisions = _EXPONENT_SPREAD**-2, _INTERCEPT_SPREAD**-2
+    (exponent,), intercepts = fit_exponents(logs[None], np.asarray(codes), sample_weight, 1.0, precisions)
+    return Calibration(float(exponent), intercepts - intercepts[0])

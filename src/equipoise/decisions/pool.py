@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
@@ -61,23 +61,11 @@ class LogPool:
         True
         """
         logs = log_probabilities(probas, FLOOR)
-        n_models, n_classes, pull = len(logs), logs.shape[-1], _PULL * len(logs)
+        n_models = len(logs)
+        weights, intercepts = fit_exponents(logs, codes, sample_weight, 1 / n_models, (2 * _PULL * n_models, 2.0))
+        pool = cls(weights, intercepts - intercepts.mean())
         rows = np.ones(len(codes)) if sample_weight is None else sample_weight
-        equal, one_hot = np.full(n_models, 1 / n_models), np.eye(n_classes)[codes]
-
-        def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            away, intercepts = found[:n_models] - equal, found[n_models:]
-            scores = np.tensordot(found[:n_models], logs, axes=1) + intercepts
-            value = -(rows * np.take_along_axis(log_softmax(scores, axis=-1), codes[:, None], axis=1)[:, 0]).sum()
-            error = rows[:, None] * (softmax(scores, axis=-1) - one_hot)
-            slopes = np.tensordot(logs, error, axes=2) + 2 * pull * away, error.sum(axis=0) + 2 * intercepts
-            return value + pull * (away**2).sum() + (intercepts**2).sum(), np.concatenate(slopes)
-
-        bounds = [(0, None)] * n_models + [(None, None)] * n_classes
-        start = np.concatenate([equal, np.zeros(n_classes)])
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-        pool = cls(found[:n_models], found[n_models:] - found[n_models:].mean())
-        priors = rows @ one_hot / rows.sum()
+        priors = np.bincount(codes, rows, minlength=logs.shape[-1]) / rows.sum()
         if _log_loss(pool.proba(probas), codes, rows) <= _log_loss(np.tile(priors, (len(codes), 1)), codes, rows):
             return pool
         logs_of_priors = np.log(priors + np.finfo(float).tiny)
@@ -91,6 +79,37 @@ class LogPool:
     def proba(self, probas: NDArray[Any]) -> NDArray[np.float64]:
         """Return the pooled probabilities of shape (..., K), of those of shape (M, ..., K)."""
         return softmax(np.tensordot(self.weights, log_probabilities(probas, FLOOR), axes=1) + self.intercepts, axis=-1)
+
+
+def fit_exponents(
+    logs: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    sample_weight: ArrayLike | None,
+    exponent: float,
+    precisions: tuple[float, float],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return exponents (M,), 0 or more, of M models and intercepts (K,) of classes with the lowest log loss on rows.
+
+    To the sum of the loss is added half the squared distance of the exponents to ``exponent``, and of the intercepts
+    to 0, each times its precision. ``logs`` (M, n, K) are logarithms of the models' probabilities.
+    """
+    n_models, n_rows, n_classes = logs.shape
+    weights = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    one_hot = np.eye(n_classes)[codes]
+    sizes = n_models, n_classes
+    centre, precision = np.repeat([exponent, 0.0], sizes), np.repeat(precisions, sizes)
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scores = np.tensordot(values[:n_models], logs, axes=1) + values[n_models:]
+        errors = weights[:, None] * (softmax(scores, axis=1) - one_hot)
+        away = precision * (values - centre)
+        value = -(weights @ log_softmax(scores, axis=1)[np.arange(n_rows), codes])
+        slopes = np.r_[[(errors * each).sum() for each in logs], errors.sum(axis=0)]
+        return value + away @ (values - centre) / 2, slopes + away
+
+    bounds = [(0.0, None)] * n_models + [(None, None)] * n_classes
+    found = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return found[:n_models], found[n_models:]
 
 
 def _log_loss(proba: NDArray[np.float64], codes: NDArray[np.int64], rows: NDArray[np.float64]) -> float:

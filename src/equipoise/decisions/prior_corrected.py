@@ -186,9 +186,6 @@ class PriorCorrectedClassifier(ClassifierWrapper):
     def _corrected(self, proba: NDArray[np.float64]) -> NDArray[np.float64]:
         return correct_prior(proba, self.priors_, self.target_priors_)
 
-    def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return self.decision_rule().decide(proba)
-
     def decision_rule(self) -> Rule:
         """Return the offsets to log probabilities that decide; none without ``decision_priors``."""
         if self.decision_priors_ is None:

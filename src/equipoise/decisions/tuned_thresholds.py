@@ -156,6 +156,3 @@ class TunedThresholdsClassifier(OutOfFoldClassifier):
         if self.costs_ is not None:
             return Description(decision=described_costs(self.costs_, self.classes_, self.offsets_))
         return Description(decision={"thresholds": by_label(self.classes_, self.offsets_)})
-
-    def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return self.decision_rule().decide(proba)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, h
 
 from equipoise.containers import as_array, check_labelled, check_one_kind, readable
 from equipoise.metrics import comparable
+from equipoise.rules import Rule
 from equipoise.sklearn_private import check_sample_weight, fit_context
 
 Weights = NDArray[np.float64] | None
@@ -32,6 +33,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Classes, features, tags and readable containers are those of the wrapped classifier. Subclasses define `_fit`.
     """
 
+    decision_rule: Callable[[], Rule]
     _keeps_rows = True  # whether the classifier is fitted on the rows as they are given
     _wrapped = "estimator"  # name of the parameter; with an underscore, of its fitted clone
 
@@ -129,7 +131,7 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return proba
 
     def _decide(self, proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        return proba.argmax(axis=1)
+        return self.decision_rule().decide(proba)
 
     def _codes(self, labels: NDArray[Any]) -> NDArray[np.intp]:
         """Return the position of each label in `classes_`."""
