@@ -116,7 +116,7 @@ def test_table2_with_two_classes_only(stand_ins, reproduce):
 @pytest.mark.parametrize("name", ["remix-table2", "remix-figures"])
 def test_without_any_set_there_is_one_sentence(stand_ins, reproduce, name):
     stand_ins((APS,))
-    with pytest.raises(SystemExit, match=r"^equipoise: None of the paper's data sets can be had: .*DATA_HOME\.$"):
+    with pytest.raises(SystemExit, match=r"^equipoise: None of the data sets is available: .*DATA_HOME\.$"):
         reproduce(name, "--quick")
 
 

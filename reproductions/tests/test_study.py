@@ -14,7 +14,7 @@ from equipoise.experiments import METRICS, Arm, engine, results
 from equipoise.experiments.arms import equal_priors, observed_priors, recipe_arms
 from equipoise.experiments.readings import CORRECTED, DECIDED, READINGS, TUNED, figures
 from equipoise.experiments.splits import StratifiedFolds
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.study import Effort, Limits, Study
 
 EFFORT = Effort(n_folds=3, n_members=1, most_steps=30)
 
@@ -109,12 +109,11 @@ def test_limits_of_arms_and_decisions_of_their_own(dataset, tmp_path):
             return proba.argmax(axis=1) if decision == "most" else np.ones(len(proba), dtype=int)
 
     arms = [
-        Arm("once", "", logistic, most_repeats=1),
-        Arm("few", "", logistic, most_rows=10),
-        Arm("narrow", "", logistic, most_cells=10),
+        *(Arm(name, "", logistic) for name in ("once", "few", "narrow")),
         Arm("dummy", "", lambda fold, protocol: Decided(), decisions=("rare",)),
     ]
-    study(dataset, arms, replace(EFFORT, n_repeats=2, most_sets=1)).run(tmp_path)
+    limits = {"once": Limits(repeats=1), "few": Limits(rows=10), "narrow": Limits(cells=10)}
+    replace(study(dataset, arms, replace(EFFORT, n_repeats=2, most_sets=1)), limits=limits).run(tmp_path)
     counts = results(tmp_path, readings=[DECIDED]).groupby("arm")["repeat"].agg(lambda r: sorted(set(r))).to_dict()
     assert counts == {"once": [0], "dummy": [0, 1], "dummy-rare": [0, 1]}
     scores = results(tmp_path, readings=[DECIDED]).groupby("arm")["macro_f1"].mean()

@@ -23,9 +23,9 @@ def gain_dots(scores: pd.DataFrame, metrics: Sequence[str], pairs: Mapping[str, 
     with drawing():
         for panel, metric in zip(figure.subplots(1, len(metrics), sharey=True), metrics, strict=True):
             calm(panel, grid="x")
-            sign, table = 1 if METRICS[metric].greater_is_better else -1, by_family(scores, metric, methods)
+            table = by_family(scores, metric, methods)
             for color, (label, (method, rival)) in zip(SERIES, pairs.items(), strict=False):
-                gain = sign * (table[method] - table[rival])
+                gain = METRICS[metric].sign * (table[method] - table[rival])
                 order = order if len(order) else gain.sort_values().index
                 panel.plot(
                     gain.reindex(order), np.arange(len(order)), "o", color=color, markersize=5, alpha=0.9, label=label

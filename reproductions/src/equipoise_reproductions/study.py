@@ -1,13 +1,14 @@
 """A study: arms compared on data sets, one store a set; whatever is stored is not run again."""
 
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,18 @@ class Effort:
         return Protocol((), self.n_folds, n_repeats, self.n_members, steps, random_state=0)
 
 
+class Limits(NamedTuple):
+    """What an arm is run on at most, where its cost forbids more."""
+
+    rows: float = math.inf  # of a set
+    cells: float = math.inf  # rows times columns of a set
+    repeats: float = math.inf
+
+    def allow(self, dataset: Dataset, repeat: int) -> bool:
+        """Whether an arm is run on a set in a repeat, counted from 0."""
+        return len(dataset.y) <= self.rows and dataset.X.size <= self.cells and repeat < self.repeats
+
+
 @dataclass(frozen=True)
 class Study:
     """What is compared on what.
@@ -69,6 +82,8 @@ class Study:
         The source that each set was cut from, where it is not the set itself: a source counts once.
     splits : callable
         ``(n_folds) -> Splits``, by default folds that keep the class shares and the groups of rows.
+    limits : mapping of str to Limits
+        Of arms by their names.
     stacked : bool
         False where the time of each fit matters, see `run_cells`.
     """
@@ -78,6 +93,7 @@ class Study:
     effort: Effort
     families: Mapping[str, str] | None = None
     splits: Callable[[int], Splits] = StratifiedFolds
+    limits: Mapping[str, Limits] = field(default_factory=dict)
     stacked: bool = True
 
     def run(self, folder: Path, on_progress: OnProgress = lambda kind, done, total: None) -> list[str]:
@@ -108,13 +124,13 @@ class Study:
 
     def _run_set(self, name: str, dataset: Dataset, store: Store) -> None:
         codes = describe_set(store, name, dataset, (self.families or {}).get(name, name))
-        protocol, (n_rows, n_columns) = self.effort.protocol(len(codes)), dataset.X.shape
+        protocol, free = self.effort.protocol(len(codes)), Limits()
         wanted = [
             (arm, fold)
             for repeat in range(protocol.n_repeats)
             for fold in self.splits(protocol.n_folds).folds(dataset, codes, repeat)
             for arm in self.arms
-            if arm.runs_on(n_rows, n_rows * n_columns, repeat)
+            if self.limits.get(arm.name, free).allow(dataset, repeat)
         ]
         prepare = partial(PreparedFold.of, dataset, codes, native=any(arm.native for arm in self.arms))
         run_cells(wanted, prepare, protocol, store, stacked=self.stacked)
@@ -179,20 +195,34 @@ def obtainable(loaders: Mapping[str, Callable[[], Dataset]]) -> tuple[list[tuple
     FileNotFoundError
         If there is none; of a single one, its own error where it names the file.
     """
-    found, missing, errors = [], [], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of each failed download
-        for name, load in loaders.items():
-            try:
-                found.append((name, load()))
-            except (OSError, ValueError) as error:
-                missing.append(name)
-                errors.append(error)
-    if len(errors) == len(loaders) == 1 and isinstance(errors[0], FileNotFoundError):
-        raise errors[0]
+    loaded = {name: _loaded(load) for name, load in loaders.items()}
+    found = [(name, dataset) for name, dataset in loaded.items() if isinstance(dataset, Dataset)]
+    errors = {name: error for name, error in loaded.items() if isinstance(error, Exception)}
+    if len(loaders) == 1 and isinstance(error := next(iter(loaded.values())), FileNotFoundError):
+        raise error
+    check_found(found)
+    return sorted(found, key=lambda pair: pair[1].X.size), list(errors)
+
+
+def check_found(found: Sequence[Any]) -> None:
+    """Refuse to run without any data set, with a FileNotFoundError."""
     if not found:
         raise FileNotFoundError(
             "None of the data sets is available: connect to the internet, or name the folder that holds them in "
             "the environment variable EQUIPOISE_DATA_HOME."
         )
-    return sorted(found, key=lambda pair: pair[1].X.size), missing
+
+
+def can_be_had(load: Callable[[], Dataset]) -> bool:
+    """Whether a data set can be loaded."""
+    return isinstance(_loaded(load), Dataset)
+
+
+def _loaded(load: Callable[[], Dataset]) -> Dataset | OSError | ValueError:
+    """Load a data set, or return why it cannot be had."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each failed download
+        try:
+            return load()
+        except (OSError, ValueError) as error:
+            return error

@@ -52,10 +52,10 @@ class Tables:
         """Differences of a reference to each rival: families won, their median, and Wilcoxon's p corrected by Holm."""
         rows = []
         for metric in self.metrics:
-            table, sign = by_family(scores, metric.name, arms), 1 if metric.greater_is_better else -1
-            tested = wilcoxon_holm(table * sign, reference)
+            table = by_family(scores, metric.name, arms) * metric.sign
+            tested = wilcoxon_holm(table, reference)
             for rival, line in tested.iterrows():
-                gains = sign * (table[reference] - table[str(rival)])
+                gains = table[reference] - table[str(rival)]
                 rows.append(
                     {
                         "metric": metric.title,

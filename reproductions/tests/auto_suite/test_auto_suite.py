@@ -27,7 +27,7 @@ from equipoise_reproductions.auto_suite.arms import (
     arms,
     missing_packages,
 )
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.study import Effort, Limits, Study
 from equipoise_reproductions.suite import loaders
 
 SETS = {name: name for name in ("a", "b", "c")}
@@ -143,8 +143,9 @@ def test_repeats_and_limits_of_arms(stand_ins, tmp_path, monkeypatch):
     def make(fold, protocol):
         return references.logistic(random_state=fold.fold.seed)
 
-    limited = Arm("logistic-balanced", "", make, most_cells=100 * 4, most_repeats=2)
-    Study(loaders(), [Arm("logistic", "", make), limited], effort, SETS).run(tmp_path)
+    limits = {"logistic-balanced": Limits(cells=100 * 4, repeats=2)}
+    compared = [Arm(name, "", make) for name in ("logistic", "logistic-balanced")]
+    Study(loaders(), compared, effort, SETS, limits=limits).run(tmp_path)
     found = scores.scores_by_fold(tmp_path).query("method in ['logistic', 'logistic-balanced']")
     counts = found.groupby(["set", "method"])["repeat"].agg(lambda r: sorted(set(r)))
     assert counts.to_dict() == {

@@ -38,7 +38,7 @@ def test_it_chooses_what_does_best_where_autobalance_would_look(rows):
     model = TunedLossClassifier(taus=taus, gammas=gammas, **QUICK).fit(X, y)
     errors = {(tau, gamma): by_hand(X, y, (tau, gamma)) for tau in taus for gamma in gammas}
     assert errors[model.tau_, model.gamma_] == pytest.approx(min(errors.values()))
-    assert max(errors.values()) > min(errors.values()) and model.n_trainings_ == 7
+    assert max(errors.values()) > min(errors.values())
 
 
 def test_it_predicts_as_the_loss_that_was_chosen_trains_on_all_rows(rows):

@@ -10,8 +10,8 @@ from equipoise.datasets import split_target
 from equipoise.experiments.store import Store
 from equipoise.samplers import MUBO
 from equipoise_reproductions.chance import ledger, study, tables
-from equipoise_reproductions.chance.arms import RECIPES, AlwaysAccepted, SameSizeAtRandom, arms
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.chance.arms import PARTS, RECIPES, AlwaysAccepted, SameSizeAtRandom, arms
+from equipoise_reproductions.study import Effort, Limits, Study
 from equipoise_reproductions.tables import by_family
 
 QUICK = {"max_iter": 4, "max_steps": 40, "hidden_layer_sizes": (8,), "random_state": 0}
@@ -41,9 +41,9 @@ def test_all_accepted(dataset):
 
 
 def run(dataset, folder, most_rows, names=None, **effort):
-    chosen = [arm for arm in arms(most_rows) if names is None or arm.name in names]
+    chosen = [arm for arm in arms() if names is None or arm.name in names]
     effort = Effort(n_folds=2, most_steps=60, **effort)
-    Study({"toy": lambda: dataset}, chosen, effort).run(folder)
+    Study({"toy": lambda: dataset}, chosen, effort, limits=dict.fromkeys(PARTS, Limits(rows=most_rows))).run(folder)
     with Store(folder / "toy.sqlite") as store:
         return {cell.key: cell for cell in store.cells()}, {fold.fold: fold for fold in store.folds()}
 

@@ -56,5 +56,5 @@ def test_one_set_alone(stand_ins, reproduce):
 
 def test_without_any_set_there_is_one_sentence(stand_ins, reproduce):
     stand_ins(stand_ins.sources[3:])
-    with pytest.raises(SystemExit, match=r"^equipoise: None of the paper's data sets can be had: .*DATA_HOME\.$"):
+    with pytest.raises(SystemExit, match=r"^equipoise: None of the data sets is available: .*DATA_HOME\.$"):
         reproduce("mubo-table1", "--quick")

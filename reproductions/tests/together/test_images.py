@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from equipoise import ReMix
 from equipoise.cli import main
+from equipoise.experiments import METRICS
 from equipoise.images import Augment
 from equipoise_reproductions import image_sets
 from equipoise_reproductions.image_sets import Halved
@@ -46,16 +47,9 @@ def test_the_page_of_a_quick_run(digits, tmp_path, read, nothing_is_left_to_fit)
     assert read(tmp_path / "together-images.html").html == page.html
 
 
-def test_arms_augment_alike_and_the_longer_ones_train_longer():
-    class Protocol:
-        n_members, max_steps = 1, 10
-
-    class Fold:
-        class fold:
-            seed = 0
-
+def test_arms_augment_alike_and_the_longer_ones_train_longer(made_by):
     for arm in images.arms(quick=False):
-        made = arm.make(Fold, Protocol)
+        made = made_by(arm)
         mixes = "remix" in arm.name
         assert isinstance(made.batch_transform, ReMix if mixes else Augment)
         assert not mixes or (isinstance(made.batch_transform.between, Augment) and made.batch_transform.per_row)
@@ -67,7 +61,7 @@ def scores(worth, folds=3):
     return pd.DataFrame(
         {"set": "infrared", "family": "infrared", "fold": fold, "method": arm, "seconds": 1.0}
         | {
-            f"{reading}_{name}": 0.5 + effects.gain_sign(name) * worth(arm.split("+")) + rng.normal(0, 1e-4)
+            f"{reading}_{name}": 0.5 + METRICS[name].sign * worth(arm.split("+")) + rng.normal(0, 1e-4)
             for reading in READINGS
             for name in SCORED
         }

@@ -33,16 +33,9 @@ def test_the_page_of_a_quick_run(serve, tmp_path, read, nothing_is_left_to_fit):
     assert read(out / "together.html").html == page.html
 
 
-def test_arms_are_the_subsets_and_balanced_batches_are_known_to_the_search():
-    class Protocol:
-        n_members, max_steps = 1, 10
-
-    class Fold:
-        class fold:
-            seed = 0
-
+def test_arms_are_the_subsets_and_balanced_batches_are_known_to_the_search(made_by):
     for arm in study.arms(quick=False):
-        made = arm.make(Fold, Protocol)
+        made = made_by(arm)
         assert (made.sampler is not None) == ("mubo" in arm.name)
         assert isinstance(made.batch_transform, ReMix) == ("remix" in arm.name)
         assert isinstance(made.loss, AutoBalance) == ("autobalance" in arm.name)

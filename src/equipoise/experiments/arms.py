@@ -41,15 +41,6 @@ class Arm:
     takes: tuple[str, ...] = ()  # what its `fit` takes beside: ``"sample_weight"``, ``"dependence"``
     # decisions of its ``predict_from_proba`` that are kept beside its own, each as an arm ``<name>-<decision>``
     decisions: tuple[str, ...] = ()
-    # rows, and rows times columns, of a set that it is run on, and repeats there; where its cost forbids more
-    most_rows: int | None = None
-    most_cells: int | None = None
-    most_repeats: int | None = None
-
-    def runs_on(self, n_rows: int, n_cells: int, repeat: int) -> bool:
-        """Whether it is run in a repeat on a set of so many rows, and rows times columns."""
-        limits = (self.most_rows, n_rows), (self.most_cells, n_cells), (self.most_repeats, repeat + 1)
-        return all(most is None or value <= most for most, value in limits)
 
     def fit_parameters(self, fold: PreparedFold) -> dict[str, Any]:
         """What its ``fit`` and ``prepare`` take beside rows and classes."""

@@ -54,6 +54,11 @@ class Metric:
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @property
+    def sign(self) -> int:
+        """1 where greater is better, else -1: a difference times it is a gain."""
+        return 1 if self.greater_is_better else -1
+
+    @property
     def tuned_metric(self) -> str | None:
         """Metric that thresholds are tuned for to score well: itself where that can be."""
         return self.name if self.at_threshold and self.name in metrics.MARGIN_METRICS else self.tuned_for

@@ -14,6 +14,7 @@ from equipoise_reproductions.auto_suite import references
 from equipoise_reproductions.auto_suite.published import TabM
 from equipoise_reproductions.auto_suite.references import BOOSTING, EXTRAS, SPACES, installed
 from equipoise_reproductions.auto_suite.wrapped import Searched, Weighted
+from equipoise_reproductions.study import Limits
 
 OfSeed = Callable[..., Any]
 
@@ -68,7 +69,6 @@ def arms(*, quick: bool) -> list[Arm]:
             partial(_of_seed, makers[name]),
             observed_priors if name in natural else equal_priors,
             by_group=name.endswith("-searched"),
-            **LIMITS.get(name, {}),  # type: ignore[arg-type]
         )
         for name in REFERENCES
     ]
@@ -81,11 +81,11 @@ def missing_packages(arm: str) -> list[str]:
     return [package for package in needed if package in EXTRAS and not installed(package)]
 
 
-LIMITS: dict[str, dict[str, int]] = {
-    **{f"{name}-searched": {"most_cells": 240_000} for name in BOOSTING},
-    "catboost-searched": {"most_cells": 50_000, "most_repeats": 1},
-    "catboost-balanced": {"most_cells": 240_000, "most_repeats": 2},
-    TABM: {"most_cells": 100_000, "most_repeats": 1},
+LIMITS: dict[str, Limits] = {
+    **{f"{name}-searched": Limits(cells=240_000) for name in BOOSTING},
+    "catboost-searched": Limits(cells=50_000, repeats=1),
+    "catboost-balanced": Limits(cells=240_000, repeats=2),
+    TABM: Limits(cells=100_000, repeats=1),
 }
 """Arms whose cost forbids to run them everywhere."""
 

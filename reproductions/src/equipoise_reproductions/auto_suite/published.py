@@ -19,6 +19,7 @@ from equipoise_reproductions.auto_suite.references import library
 
 _BATCH, _RATE, _DECAY, _PATIENCE = 256, 2e-3, 3e-4, 16
 _BINS, _EMBEDDED = 48, 16
+_MEMBERS = 8  # that share their weights but for what makes each its own
 _VALIDATION = 0.2
 
 
@@ -28,12 +29,9 @@ class TabM(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     max_epochs, random_state : int
-    k : int, default=8
-        Members that share their weights but for what makes each its own.
     """
 
-    def __init__(self, *, max_epochs: int, random_state: int, k: int = 8) -> None:
-        self.k = k
+    def __init__(self, *, max_epochs: int, random_state: int) -> None:
         self.max_epochs = max_epochs
         self.random_state = random_state
 
@@ -53,7 +51,7 @@ class TabM(ClassifierMixin, BaseEstimator):
         rows, targets = self._rows(X), torch.from_numpy(codes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            self._network = _network(rows[train], len(self.classes_), self.k)
+            self._network = _network(rows[train], len(self.classes_))
             self._train(rows, targets, torch.from_numpy(train), torch.from_numpy(held_out))
         return self
 
@@ -71,7 +69,7 @@ class TabM(ClassifierMixin, BaseEstimator):
             self._network.train()
             for batch in train[torch.randperm(len(train))].split(_BATCH):
                 logits = self._network(rows[batch])
-                loss = functional.cross_entropy(logits.flatten(0, 1), targets[batch].repeat_interleave(self.k))
+                loss = functional.cross_entropy(logits.flatten(0, 1), targets[batch].repeat_interleave(_MEMBERS))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -88,11 +86,11 @@ class TabM(ClassifierMixin, BaseEstimator):
         self._network.eval()
         with torch.no_grad():
             logits = torch.cat([self._network(part) for part in rows.split(4 * _BATCH)])
-        return logits.log_softmax(dim=-1).logsumexp(dim=1) - np.log(self.k)
+        return logits.log_softmax(dim=-1).logsumexp(dim=1) - np.log(_MEMBERS)
 
 
-def _network(rows: Tensor, n_classes: int, k: int) -> torch.nn.Module:
+def _network(rows: Tensor, n_classes: int) -> torch.nn.Module:
     embeddings = library("rtdl_num_embeddings")
     bins = embeddings.compute_bins(rows, n_bins=min(_BINS, len(rows) - 1))
     embedded = embeddings.PiecewiseLinearEmbeddings(bins, _EMBEDDED, activation=False, version="B")
-    return library("tabm").TabM.make(n_num_features=rows.shape[1], d_out=n_classes, k=k, num_embeddings=embedded)
+    return library("tabm").TabM.make(n_num_features=rows.shape[1], d_out=n_classes, k=_MEMBERS, num_embeddings=embedded)

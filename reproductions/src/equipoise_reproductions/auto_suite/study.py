@@ -1,5 +1,6 @@
 """How `auto` does against boosting and other references: the study, and what its page speaks of."""
 
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from equipoise.experiments import Arm
 from equipoise.progress import OnProgress
 from equipoise.text import count, number
 from equipoise_reproductions.auto_suite import tables
-from equipoise_reproductions.auto_suite.arms import N_DRAWS, TITLES, arms, missing_packages
+from equipoise_reproductions.auto_suite.arms import LIMITS, N_DRAWS, TITLES, arms, missing_packages
 from equipoise_reproductions.auto_suite.halves import halves
 from equipoise_reproductions.auto_suite.references import BOOSTING, EXTRAS
 from equipoise_reproductions.auto_suite.scores import EQUAL, FITS, failures, of_sets, over_folds, scores_by_fold
 from equipoise_reproductions.auto_suite.targets import as_table, best_booster, of_auto, targets
 from equipoise_reproductions.gains import gain_dots
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.study import Effort, Limits, Study
 from equipoise_reproductions.suite import loaders
 
 FULL = Effort(n_folds=2, n_members=1, most_rows=100_000, n_repeats=5)
@@ -33,12 +34,13 @@ def auto(
     """
     chosen = [arm for arm in arms(quick=quick) if only is None or arm.name in only]
     run = [arm for arm in chosen if not missing_packages(arm.name)]
-    study, cells = Study(loaders(), run, QUICK if quick else FULL, datasets.suite(), stacked=False), out / "cells"
+    effort, cells = QUICK if quick else FULL, out / "cells"
+    study = Study(loaders(), run, effort, datasets.suite(), limits=LIMITS, stacked=False)
     missing = study.run(cells, on_progress)
     by_fold = scores_by_fold(cells)
     yield {
         "scores": over_folds(by_fold),
-        "effort": study.effort,
+        "effort": effort,
         "missing": missing,
         "failed": failures(cells),
         "quick": quick,
@@ -79,9 +81,10 @@ def cuts(every: list[Arm], effort: Effort) -> list[str]:
     """Say which arms are run on less, from their limits."""
     found = []
     for arm in every:
-        limits = [f"sets of at most {count(arm.most_cells)} rows times columns"] if arm.most_cells is not None else []
-        if arm.most_repeats is not None and arm.most_repeats < effort.n_repeats:
-            limits.append(f"{arm.most_repeats} of {effort.n_repeats} repeats")
+        own = LIMITS.get(arm.name, Limits())
+        limits = [f"sets of at most {count(own.cells)} rows times columns"] if own.cells < math.inf else []
+        if own.repeats < effort.n_repeats:
+            limits.append(f"{own.repeats} of {effort.n_repeats} repeats")
         found += [f"{arm.title}: {', '.join(limits)}"] if limits else []
     return found
 

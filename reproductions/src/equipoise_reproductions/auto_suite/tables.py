@@ -95,8 +95,7 @@ def gains(scores: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for metric in (*EQUAL, *FITS):
         wide = scores.pivot(index="set", columns="method", values=metric.name)
-        sign = 1 if metric.greater_is_better else -1
-        columns[metric.name] = sign * (wide[of_auto(metric)] - wide[best_booster(scores, metric)])
+        columns[metric.name] = metric.sign * (wide[of_auto(metric)] - wide[best_booster(scores, metric)])
     return pd.DataFrame(columns).round(3)
 
 

@@ -91,11 +91,10 @@ def _no_worse(scores: pd.DataFrame, metric: Metric) -> Target:
 
 def _better(scores: pd.DataFrame, metric: Metric) -> Target:
     own, boosters = of_auto(metric), _boosters(scores, metric)
-    sign = 1 if metric.greater_is_better else -1
     table = by_family(scores, metric.name, [own, *boosters])
     best = best_booster(scores, metric)
-    pvalue = float(wilcoxon_holm(table * sign, own)["pvalue_holm"][best])
-    gain = float((sign * (table[own] - table[best])).median())
+    pvalue = float(wilcoxon_holm(table * metric.sign, own)["pvalue_holm"][best])
+    gain = float((metric.sign * (table[own] - table[best])).median())
     return Target(
         f"better than the best boosting on {metric.title}, p < {_LEVEL}",
         f"{signed(gain)} in the median over {TITLES[best]}, p {p_equals(pvalue)} (Wilcoxon, Holm over "

@@ -20,7 +20,6 @@ from equipoise.datasets.home import data_home as find_home
 from equipoise.datasets.idx import read_images
 from equipoise.experiments.engine import run_cells
 from equipoise.experiments.prepared import PreparedFold
-from equipoise.experiments.protocol import Protocol
 from equipoise.experiments.splits import Fold
 from equipoise.experiments.store import Cell, Store
 from equipoise.progress import OnProgress
@@ -56,7 +55,7 @@ def fashion_mnist(*, data_home: str | Path | None = None) -> tuple[Pixels, Codes
 def run_images(folder: Path, effort: Effort, on_progress: OnProgress) -> None:
     """Run the arms on long-tailed images, a fold a seed, and keep what loss was chosen."""
     images, codes, n_train = fashion_mnist()
-    protocol = Protocol((), effort.n_folds, 1, effort.n_members, effort.most_steps, random_state=0)
+    protocol = effort.protocol(len(codes))
     arms = [replace(arm, figures=chosen) for arm in IMAGES]
     wanted = [(arm, fold) for fold in _folds(codes, n_train, effort) for arm in arms]
     with open_store(folder, NAME, effort) as store:

@@ -42,8 +42,6 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
     ----------
     tau_, gamma_ : float
         Chosen.
-    n_trainings_ : int
-        Networks trained for each that predicts, itself included.
     """
 
     def __init__(
@@ -76,7 +74,6 @@ class TunedLossClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         pairs = list(product(self.taus, self.gammas))
         self.tau_, self.gamma_ = self._best(job.tasks, pairs)
-        self.n_trainings_ = len(pairs) + 1
         job.finish(fit(list(_with_loss(job.tasks, (self.tau_, self.gamma_)))))
         return self
 

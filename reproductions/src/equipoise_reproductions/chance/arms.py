@@ -82,10 +82,9 @@ PARTS: dict[str, tuple[str, Make]] = {
 """Run on the smaller sets."""
 
 
-def arms(most_rows: int) -> list[Arm]:
-    """The recipes on every set, and classifiers that take one part of MUBO away each on sets of so many rows."""
-    parts = [Arm(name, title, make, most_rows=most_rows) for name, (title, make) in PARTS.items()]
-    return [*plain_arms(RECIPES), *parts]
+def arms() -> list[Arm]:
+    """The recipes, and classifiers that take one part of MUBO away each."""
+    return [*plain_arms(RECIPES), *(Arm(name, title, make) for name, (title, make) in PARTS.items())]
 
 
 TITLES = {name: name for name in RECIPES} | {name: title for name, (title, _) in PARTS.items()}

@@ -15,7 +15,7 @@ from equipoise_reproductions.chance.arms import EXPLORED, PARTS, RECIPES, TITLES
 from equipoise_reproductions.chance.ledger import SETS, book
 from equipoise_reproductions.chance.tables import SCORED
 from equipoise_reproductions.gains import gain_dots
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.study import Effort, Limits, Study
 from equipoise_reproductions.suite import loaders
 
 FULL, QUICK = Effort(), Effort(n_folds=2, n_members=2, most_steps=300, most_sets=5)
@@ -26,7 +26,8 @@ _GAINS = {f"over {rival}": ("mubo", rival) for rival in ("under", "cost")}
 def chance(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
     """Run MUBO, its parts and its rivals over the comparison suite, and book what its printed rule accepts by."""
     most_rows = _QUICK_ROWS if quick else MOST_ROWS
-    study = Study(loaders(), arms(most_rows), QUICK if quick else FULL, datasets.suite())
+    limits = dict.fromkeys(PARTS, Limits(rows=most_rows))
+    study = Study(loaders(), arms(), QUICK if quick else FULL, datasets.suite(), limits=limits)
     missing = study.run(out / "cells", on_progress)
     brief: dict[str, int] = {"n_steps": 5, "inner_steps": 20} if quick else {}
     ledger = book(out / "cells" / "ledger.csv", ["yeast_2_vs_4"] if quick else SETS, **brief)

@@ -41,7 +41,7 @@ def _answer(scores: pd.DataFrame, rival: str) -> str:
     lost: list[str] = []
     for gan in GANS:
         for name in SCORED:
-            table, sign = by_family(scores, name, (gan, *BEATEN)), 1 if METRICS[name].greater_is_better else -1
+            table, sign = by_family(scores, name, (gan, *BEATEN)), METRICS[name].sign
             pvalue = float(wilcoxon_holm(table * sign, gan)["pvalue_holm"][rival])
             if pvalue < 0.05:
                 gain = sign * float((table[gan] - table[rival]).median())

@@ -1,6 +1,5 @@
 """The rows of the paper's data sets, and the test rows of each run."""
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -13,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from equipoise.experiments.prepared import PreparedFold
 from equipoise.experiments.splits import Fold
 from equipoise_reproductions.mubo.protocol import TEST_SHARE, Source
+from equipoise_reproductions.study import can_be_had
 
 Ints = NDArray[np.int64]
 
@@ -61,20 +61,10 @@ class Rows:
 
 def obtainable(sources: Sequence[Source]) -> tuple[list[Source], dict[str, str]]:
     """Tell the data sets that can be had from those that cannot: a sentence for each of these, by title."""
-    found = [source for source in sources if _can_be_had(source)]
+    found = [source for source in sources if can_be_had(source.load)]
     missing = {
         source.title: f"{source.needs} are not in the data home and cannot be fetched here."
         for source in sources
         if source not in found
     }
     return found, missing
-
-
-def _can_be_had(source: Source) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of each failed download
-        try:
-            source.load()
-        except (OSError, ValueError):
-            return False
-    return True

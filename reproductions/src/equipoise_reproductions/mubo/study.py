@@ -29,6 +29,7 @@ from equipoise_reproductions.mubo.protocol import (
     at_epochs,
 )
 from equipoise_reproductions.mubo.rows import obtainable
+from equipoise_reproductions.study import check_found
 
 Facts = dict[str, Any]
 
@@ -45,11 +46,7 @@ def table3(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[Facts]:
     """Both classes apart, from the runs of Table 1, which are made if need be."""
     effort, cells = QUICK if quick else FULL, out / "cells"
     found, missing = obtainable(protocol.SOURCES)
-    if not found:
-        raise FileNotFoundError(
-            "None of the paper's data sets can be had: connect to the internet, or name the folder that holds them in "
-            "the environment variable EQUIPOISE_DATA_HOME."
-        )
+    check_found(found)
     runs.run_jobs(cells, runs.jobs(found), effort, on_progress)
     frames = {"scores": results.scores(cells, found), "histories": results.histories(cells, found, SEARCHES)}
     yield {**frames, "sources": found, "missing": missing, "effort": effort}
@@ -95,9 +92,7 @@ def table1_page(
         "gan_epochs": ", ".join(f"{s.title} {effort.gan_epochs_of(s)}" for s in sources),
         "loops": dict(_loops(histories, sources[:1])),
         "minorities": minorities(scores),
-        "chosen": {
-            title: chosen(scores, sources, name) for name, title in (("f1", "Macro-F1"), ("recall", "Mean recall"))
-        },
+        "chosen": {title: chosen(scores, sources, name) for title, name in _CHOSEN.items()},
         "redundancy": redundancy(histories),
         "published": claims.PUBLISHED,
         "paper_title": PAPER.title,

@@ -16,7 +16,7 @@ from equipoise.progress import OnProgress
 from equipoise_reproductions.mubo_large.choices import WAYS
 from equipoise_reproductions.mubo_large.models import MODELS, OnChosenRows, installed
 from equipoise_reproductions.mubo_large.sets import loaders
-from equipoise_reproductions.study import Effort, Study
+from equipoise_reproductions.study import Effort, Limits, Study
 
 SHARE = 0.05
 SHARES = (0.01, SHARE, 0.2)
@@ -43,8 +43,17 @@ def arms() -> list[Arm]:
 def _arm(way: str, model: str, reading: str, share: float) -> Arm:
     name = "/".join([way, model, reading, str(share)])
     make = partial(_model, way, model, reading, share)
-    slow = way in _SLOW or model == "network" or share != SHARE
-    return Arm(name, name, make, observed_priors, most_rows=_MOST_ROWS if slow else None)
+    return Arm(name, name, make, observed_priors)
+
+
+def limits(compared: list[Arm]) -> dict[str, Limits]:
+    """Return the limits of arms whose cost forbids to run them everywhere."""
+    found = {}
+    for arm in compared:
+        way, model, _, share = arm.name.split("/")
+        if way in _SLOW or model == "network" or float(share) != SHARE:
+            found[arm.name] = Limits(rows=_MOST_ROWS)
+    return found
 
 
 def _model(way: str, model: str, reading: str, share: float, fold: PreparedFold, protocol: Protocol) -> OnChosenRows:
@@ -54,7 +63,8 @@ def _model(way: str, model: str, reading: str, share: float, fold: PreparedFold,
 def large(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str, Any]]:
     """Run every way to choose rows over the tables: halves of the rows."""
     cells, effort = out / "cells", QUICK if quick else FULL
-    missing = Study(loaders(), arms(), effort, stacked=False).run(cells, on_progress)
+    compared = arms()
+    missing = Study(loaders(), compared, effort, limits=limits(compared), stacked=False).run(cells, on_progress)
     yield {"scores": scores(cells), "missing": missing, "quick": quick}
 
 

@@ -64,13 +64,13 @@ def near_by_set(scores: pd.DataFrame, model: str) -> pd.DataFrame:
     return table.drop(columns="all").sub(table["all"], axis=0).map(signed)
 
 
-def tests(scores: pd.DataFrame, model: str, reading: str = "corrected", rival: str = "balanced") -> pd.DataFrame:
+def tests(scores: pd.DataFrame, model: str, reading: str = "corrected") -> pd.DataFrame:
     """Differences of every way to class-balanced random rows over sets and folds; Wilcoxon's p, corrected by Holm."""
-    rows = []
+    rows, rival = [], "balanced"
     for metric in _TESTED:
         table = wide(scores, metric, model, reading).drop(columns="all", errors="ignore")
         table = table.dropna(subset=[rival, "score"]).dropna(axis=1)
-        sign = 1 if METRICS[metric].greater_is_better else -1
+        sign = METRICS[metric].sign
         tested = wilcoxon_holm(sign * table, rival)
         for way, line in tested.iterrows():
             gains = sign * (table[way] - table[rival])

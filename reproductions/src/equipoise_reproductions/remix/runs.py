@@ -1,6 +1,5 @@
 """Train every method on every fold of a cell; results go to one store a cell, so that a stopped run goes on."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from equipoise.training import Settings
 from equipoise_reproductions.networks import AS_SET, Network
 from equipoise_reproductions.remix import protocol
 from equipoise_reproductions.remix.protocol import BOOSTED, Effort, Method, Problem
-from equipoise_reproductions.study import open_store
+from equipoise_reproductions.study import can_be_had, open_store
 
 Job = tuple[Problem, Sequence[Method]]
 
@@ -101,7 +100,8 @@ def work(problem: Problem, method: Method, effort: Effort) -> int:
 def obtainable(problems: Iterable[Problem]) -> tuple[list[Problem], dict[str, str]]:
     """Tell the problems whose rows can be had from those that cannot: a sentence for each data set, by its title."""
     problems = list(problems)
-    absent = {name for name in dict.fromkeys(p.source.dataset for p in problems) if not _can_be_had(name)}
+    names = dict.fromkeys(p.source.dataset for p in problems)
+    absent = {name for name in names if not can_be_had(partial(datasets.load, name))}
     origins = datasets.catalogue().set_index("name")["source"]
     missing = {
         p.source.title: f"{p.source.dataset} ({origins[p.source.dataset]}) cannot be had here; "
@@ -110,16 +110,6 @@ def obtainable(problems: Iterable[Problem]) -> tuple[list[Problem], dict[str, st
         if p.source.dataset in absent
     }
     return [p for p in problems if p.source.dataset not in absent], missing
-
-
-def _can_be_had(name: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of each failed download
-        try:
-            datasets.load(name)
-        except (OSError, ValueError):
-            return False
-    return True
 
 
 def run_jobs(

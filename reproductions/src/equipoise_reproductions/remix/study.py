@@ -37,6 +37,7 @@ from equipoise_reproductions.remix.protocol import (
     Effort,
     Problem,
 )
+from equipoise_reproductions.study import check_found
 
 Facts = dict[str, Any]
 Counted = dict[str, pd.DataFrame]
@@ -154,11 +155,7 @@ def figures_page(
 
 def _problems() -> tuple[list[Problem], dict[str, str]]:
     found, missing = runs.obtainable(protocol.problems())
-    if not found:
-        raise FileNotFoundError(
-            "None of the paper's data sets can be had: connect to the internet, or name the folder that holds them in "
-            "the environment variable EQUIPOISE_DATA_HOME."
-        )
+    check_found(found)
     return found, missing
 
 

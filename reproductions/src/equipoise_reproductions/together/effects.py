@@ -82,13 +82,8 @@ def effects(scores: pd.DataFrame, judge: Judge = over_sources) -> pd.DataFrame:
 
 def contrasts(scores: pd.DataFrame, reading: str, metric: str) -> pd.DataFrame:
     """Return the effects and interactions on a metric: a row a family, a column a term; above 0 is a gain."""
-    table = gain_sign(metric) * by_family(read(scores, reading), metric, ARMS)
+    table = METRICS[metric].sign * by_family(read(scores, reading), metric, ARMS)
     return pd.DataFrame({term: contrast(table, term) for term in TERMS})
-
-
-def gain_sign(metric: str) -> int:
-    """Return 1 if a higher score is better, else -1."""
-    return 1 if METRICS[metric].greater_is_better else -1
 
 
 def effect_table(found: pd.DataFrame, reading: str) -> pd.DataFrame:
@@ -152,7 +147,7 @@ def better_on(
     smaller = [arm for arm in ARMS if arm != subset and (arm == "none" or set(arm.split("+")) < set(subset.split("+")))]
     won: dict[str, list[str]] = {arm: [] for arm in smaller}
     for name in SCORED if smaller else ():
-        table = side * gain_sign(name) * by_family(read(scores, reading), name, [subset, *smaller])
+        table = side * METRICS[name].sign * by_family(read(scores, reading), name, [subset, *smaller])
         judged = judge(table[smaller].rsub(table[subset], axis=0))
         for arm in judged.index[judged["sure"] & (judged["median"] > 0)]:
             won[arm].append(METRICS[name].title)

@@ -77,7 +77,7 @@ def images(out: Path, quick: bool, on_progress: OnProgress) -> Iterator[dict[str
 
 def _run_set(folder: Path, name: str, compared: list[Arm], effort: Effort, on_progress: OnProgress) -> None:
     codes = halved(name).codes
-    protocol = Protocol((), effort.n_folds, 1, effort.n_members, effort.most_steps, random_state=0)
+    protocol = effort.protocol(len(codes))
     folds = [Fold(0, number, *sides(name, number), seed=number) for number in range(effort.n_folds)]
     with open_store(folder, name, effort) as store:
         rare = int(codes.max())
