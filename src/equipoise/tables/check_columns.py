@@ -39,7 +39,7 @@ def keys(sample: Sample) -> Iterator[Finding]:
     for name, distinct in sample.distinct.items():
         cells = sample.X[name].dropna()
         n_values = round(distinct * len(cells))
-        if not sample.values or n_values < _MANY or not _RETURN < len(cells) / n_values < _OFTEN or name in sample.keep:
+        if n_values < _MANY or not _RETURN < len(cells) / n_values < _OFTEN or name in sample.keep:
             continue
         kind = sample.kinds[name]
         whole, looks = cells.dtype.kind in "iuf", bool(_KEY_NAME.search(_in_words(name)))
@@ -79,7 +79,7 @@ def contents(sample: Sample) -> Iterator[Finding]:
     reaches = dict(zip(numbers, zip(low, high)))
     for name, column in sample.columns.items():
         known = values[name] >= 0 if sample.kinds[name] == "category" else ~np.isnan(values[name])
-        if name in sample.misfits:
+        if name in sample.cells.misfits:
             pass
         elif not known.any() and sample.holds_of_all(name, 0):
             empty.append(name)
@@ -106,7 +106,7 @@ def _text(name: str, column: TextColumn, sample: Sample) -> Iterator[Finding]:
         counts = {mark: int(column.counts[list(column.levels).index(mark)]) for mark in column.marks}
         said = listed(f"{mark!r} ({count})" for mark, count in counts.items())
         yield Finding("note", "marks", (name,), f"Column {name!r}: {said} were taken for missing.", "")
-    if (kind == "category" and not column.declared and len(column.levels) > 20) or name in sample.misfits:
+    if (kind == "category" and not column.declared and len(column.levels) > 20) or name in sample.cells.misfits:
         share = column.counts[~np.isnan(read_numbers(column.cells, PLAIN))].sum() / max(1, column.counts.sum())
         if 0.05 < share < 0.95:
             evidence = f"Column {name!r} mixes numbers ({share:.0%} of its cells) and texts."
@@ -136,7 +136,7 @@ def _sentinels(name: str, values: NDArray[np.float64], low: float, high: float) 
 def categories(sample: Sample) -> Iterator[Finding]:
     """Find levels that differ by case or blanks alone, and columns of levels with one row each."""
     for name, column in sample.columns.items():
-        if not isinstance(column, TextColumn) or sample.kinds[name] != "category" or name in sample.prose:
+        if not isinstance(column, TextColumn) or sample.kinds[name] != "category" or name in sample.cells.prose:
             continue
         yield from _question_marks(name, column)
         if len(column.levels) > 5000:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equipoise.tables.auc import column_auc
 from equipoise.tables.finding import Finding, drop_or_keep
-from equipoise.tables.sample import SURE, Sample, column_auc
+from equipoise.tables.sample import SURE, Sample
 
 LEAST = 20  # rows of a class below which such an AUC may be chance
 _ABSENT = 0.95  # share of a class that a zero or missing cell covers

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
+from equipoise.tables.auc import auc
 from equipoise.tables.finding import Finding, option
-from equipoise.tables.sample import Sample, auc
+from equipoise.tables.sample import Sample
 
 _QUICK_ROWS = 8000
 _TREES, _FEATURES = 40, 25
@@ -58,7 +59,7 @@ def _candidates(sample: Sample) -> list[str]:
         cells = sample.X[name]
         n_levels = round(distinct * cells.notna().sum())
         fits = n_levels >= 50 and 2 <= len(cells) / n_levels <= len(cells) / 50 and n_levels > 0.005 * len(cells)
-        if fits and sample.values and sample.kinds[name] != "date":
+        if fits and sample.kinds[name] != "date":
             found.append((cells.dtype.kind in "iu", name))
     return [name for _, name in sorted(found, key=lambda pair: pair[0])[:_CANDIDATES]]
 
@@ -109,7 +110,7 @@ def _quick_auc(sample: Sample, splits: Splits) -> float:
         sample.check_time()
         if len(np.unique(y[train])) == len(np.unique(y[test])) == len(np.unique(y)):
             proba = _quick_model(X[train], y[train]).predict_proba(X[test])
-            scores.append(auc(proba[:, 1] if proba.shape[1] == 2 else proba, y[test]))
+            scores.append(auc(proba, y[test]))
     return float(np.mean(scores)) if scores else float("nan")
 
 
@@ -174,4 +175,4 @@ def _drift(sample: Sample, early: NDArray[np.bool_], late: NDArray[np.bool_]) ->
     half = len(rows) // 2
     if len(np.unique(is_late[:half])) < 2 or len(np.unique(is_late[half:])) < 2:
         return 0.5
-    return auc(_quick_model(X[:half], is_late[:half]).predict_proba(X[half:])[:, 1], is_late[half:])
+    return auc(_quick_model(X[:half], is_late[:half]).predict_proba(X[half:]), is_late[half:])

@@ -10,8 +10,9 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from equipoise.tables.auc import auc, binned, binned_auc, column_auc
 from equipoise.tables.finding import Finding, drop_or_keep
-from equipoise.tables.sample import SURE, Sample, auc, binned, binned_auc, column_auc
+from equipoise.tables.sample import SURE, Sample
 from equipoise.text import listed
 
 _MOST_ROWS = 8000
@@ -60,7 +61,7 @@ def _weak(sample: Sample) -> list[str]:
         name
         for name, score in sample.alone.items()
         if score < SURE
-        and name not in sample.misfits
+        and name not in sample.cells.misfits
         and name not in sample.identifiers
         and not (sample.kinds[name] == "category" and sample.names_rows[name])
     ]
@@ -140,7 +141,7 @@ def _chosen(model: Any, X: Matrix, target: Codes) -> list[int] | None:
 def _score(model: Any, X: Matrix, target: Codes) -> float:
     train = _training_rows(len(target))
     proba = model.fit(X[train], target[train]).predict_proba(X[~train])
-    return auc(proba[:, 1] if proba.shape[1] == 2 else proba, target[~train])
+    return auc(proba, target[~train])
 
 
 def _training_rows(n: int) -> NDArray[np.bool_]:

@@ -48,7 +48,6 @@ _LARGEST = float(np.finfo(np.float32).max)
 _FEW_NUMBERS = 10
 _MANY_TEXTS, _WORDS = 50, 3.0  # different ones, and words of each, from which on cells are prose
 _SENTENCE = 6.0  # words, from which on texts that repeat are prose, too: they are made of building blocks
-_ANY_STYLE = Style()
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,11 @@ class NumericColumn:
     kind: Kind
     values: NDArray[np.float64]
 
-    def find_kind(self, style: Style = _ANY_STYLE) -> tuple[Kind, str]:
+    def find_kind(self, style: Style) -> tuple[Kind, str]:
         """Return the kind that the type declares, and no format."""
         return self.kind, ""
 
-    def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
+    def find_format(self, kind: Kind, style: Style) -> str:
         """Return no format: the type declares how cells read."""
         return ""
 
@@ -122,7 +121,7 @@ class TextColumn:
         """Levels that stand for a missing cell among numbers and dates."""
         return self.levels[is_mark(self.cells)].tolist()
 
-    def find_kind(self, style: Style = _ANY_STYLE) -> tuple[Kind, str]:
+    def find_kind(self, style: Style) -> tuple[Kind, str]:
         """Return what nearly all known cells read as, and by which format: truth values, numbers, dates.
 
         A column most of whose cells are numbers, and many different ones, counts as numbers too:
@@ -144,7 +143,7 @@ class TextColumn:
             return "number", PLAIN
         return ("text" if self._is_prose() else "category"), ""
 
-    def find_format(self, kind: Kind, style: Style = _ANY_STYLE) -> str:
+    def find_format(self, kind: Kind, style: Style) -> str:
         """Return the format that reads most cells as a kind that is known.
 
         Raises Ambiguous if two formats read equally many, and some differently.

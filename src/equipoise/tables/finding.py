@@ -11,6 +11,7 @@ from equipoise.text import counted, listed
 Severity = Literal["serious", "caution", "note"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "caution", "note")
 
+_SHOWN = 5  # of the findings of one kind
 LEFT_OUT = ("identifier", "constant", "empty")
 """Kinds of findings whose columns no model is fitted on."""
 
@@ -104,14 +105,14 @@ def missing_values(*marks: str) -> str:
     return option("--missing-values", *marks)
 
 
-def shortened(findings: Sequence[Finding], most: int = 5) -> list[Finding]:
-    """Return findings for reading: of more than so many of one kind, the rest as one that names their columns."""
+def shortened(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings for reading: of more than six of one kind, the rest as one that names their columns."""
     shown: list[Finding] = []
     for (severity, kind), same in groupby(findings, key=lambda finding: (finding.severity, finding.kind)):
         own = list(same)
-        shown += own[: most if len(own) > most + 1 else None]
-        if len(own) > most + 1:
-            columns = tuple(dict.fromkeys(name for finding in own[most:] for name in finding.columns))
+        shown += own[: _SHOWN if len(own) > _SHOWN + 1 else None]
+        if len(own) > _SHOWN + 1:
+            columns = tuple(dict.fromkeys(name for finding in own[_SHOWN:] for name in finding.columns))
             said = f"The same ({kind}) holds for {counted(len(columns), 'more column')}: "
             shown.append(Finding(severity, kind, columns, f"{said}{listed(map(repr, columns), most=20)}.", ""))
     return shown

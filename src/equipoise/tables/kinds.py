@@ -116,7 +116,7 @@ def unread(columns: Sequence[Column], kinds: Mapping[str, Kind], style: Style) -
         if isinstance(column, NumericColumn) or kinds[column.name] not in ("category", "text"):
             continue
         try:
-            kind, written = column.find_kind()
+            kind, written = column.find_kind(Style())
         except Ambiguous as doubt:
             kind, written = ("date" if doubt.formats[0] in DATES else "number"), listed(doubt.formats, "or")
         names = {"date": ("dates",), "number": ("decimal", "thousands")}.get(kind, ())

@@ -1,7 +1,7 @@
 """The table that is checked, the rows of it that the slower checks look at, and what one column tells."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,11 +9,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-from sklearn.tree import DecisionTreeClassifier
 
 from equipoise.deadline import Deadline
-from equipoise.tables.columns import Column, TextColumn, read_column
+from equipoise.tables.auc import beyond, binned, binned_auc, column_auc
+from equipoise.tables.columns import Column, Kind, TextColumn, read_column
 from equipoise.tables.finding import Severity
 from equipoise.tables.formats import Style
 from equipoise.tables.kinds import find_kinds
@@ -33,6 +32,41 @@ class OutOfTimeError(Exception):
     """Raised where a check has no time left."""
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of a table's rows, and how each column of them was read."""
+
+    values: Mapping[str, NDArray[Any]]  # numbers, NaN where missing; of categories the positions of levels, -1 there
+    kinds: Mapping[str, Kind]  # texts count as categories
+    formats: Mapping[str, str]
+    prose: frozenset[str]  # columns of texts
+    misfits: frozenset[str]  # columns that hold something else than their kind: refused by the preprocessing, with rows
+
+    @classmethod
+    def read(cls, columns: Mapping[str, Column], n_rows: int, preprocessor: Any) -> "Cells":
+        """Read columns by what a preprocessor knows of them."""
+        p = preprocessor
+        kinds, formats, _ = find_kinds(
+            list(columns.values()),
+            {name: kind for name, kind in (p.kinds or {}).items() if name in columns},
+            {name: written for name, written in (p.formats or {}).items() if name in columns},
+            Style(p.decimal, p.thousands, p.dates),
+        )
+        prose = frozenset(name for name, kind in kinds.items() if kind == "text")
+        kinds |= dict.fromkeys(prose, "category")
+        values, misfits = dict[str, NDArray[Any]](), set[str]()
+        for name, column in columns.items():
+            if kinds[name] == "category":
+                values[name] = column.codes if isinstance(column, TextColumn) else pd.factorize(column.as_levels())[0]
+                continue
+            try:
+                values[name] = column.as_numbers(kinds[name], formats.get(name, ""))
+            except ValueError:
+                misfits.add(name)
+                values[name] = np.full(n_rows, np.nan)
+        return cls(values, kinds, formats, prose, frozenset(misfits))
+
+
 @dataclass(eq=False)
 class Sample:
     """The table, and the rows of it that the slower checks look at."""
@@ -50,6 +84,21 @@ class Sample:
         """End a check that takes quick models once their time is spent."""
         if self.until is not None and self.until.left <= 0:
             raise OutOfTimeError
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Cells of the rows looked at."""
+        return Cells.read(self.columns, len(self.rows), self.preprocessor)
+
+    @property
+    def values(self) -> Mapping[str, NDArray[Any]]:
+        """Values of the rows looked at, by column."""
+        return self.cells.values
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Kinds of the columns."""
+        return self.cells.kinds
 
     @cached_property
     def labels(self) -> list[Any]:
@@ -72,7 +121,7 @@ class Sample:
         if cells.dtype.kind == "f":
             return not _is_whole(cells.to_numpy())
         read = self.values[name]
-        return self.kinds[name] == "number" and name not in self.misfits and not _is_whole(read)
+        return self.kinds[name] == "number" and name not in self.cells.misfits and not _is_whole(read)
 
     @cached_property
     def names_rows(self) -> dict[str, bool]:
@@ -129,13 +178,13 @@ class Sample:
     def at(self, rows: NDArray[np.int64]) -> "Sample":
         """Return the sample of other rows, read alike."""
         if len(self.rows) == len(self.X):
-            part = Sample(self.X, self.y, self.codes, rows, self.columns, self.preprocessor, self.keep)
-            part.values = {name: cells[rows] for name, cells in self.values.items()}
+            columns, values = self.columns, {name: cells[rows] for name, cells in self.values.items()}
         else:
-            read = self.preprocessor.set_params(kinds=dict(self.kinds), formats=dict(self.formats))
-            part = Sample(self.X, self.y, self.codes, rows, columns_of(self.X.iloc[rows]), read, self.keep)
-            part.values  # noqa: B018 - finds the kinds
-        part.kinds, part.misfits, part.leaky, part.until = self.kinds, self.misfits, self.leaky, self.until
+            columns = columns_of(self.X.iloc[rows])
+            known = self.preprocessor.set_params(kinds=dict(self.kinds), formats=dict(self.cells.formats))
+            values = dict(Cells.read(columns, len(rows), known).values)
+        part = Sample(self.X, self.y, self.codes, rows, columns, self.preprocessor, self.keep, self.until)
+        part.cells, part.leaky = replace(self.cells, values=values), self.leaky
         return part
 
     def matrix(self, left_out: Collection[str] = ()) -> NDArray[np.float64]:
@@ -165,31 +214,6 @@ class Sample:
         """Whether a row looked at is the first of its set of equal rows."""
         return ~pd.Series(self.alike[self.rows]).duplicated().to_numpy()
 
-    @cached_property
-    def values(self) -> dict[str, NDArray[Any]]:
-        """Cells of the rows looked at: numbers, NaN where missing; of categories the positions of levels, -1 there."""
-        p = self.preprocessor
-        kinds, formats, _ = find_kinds(
-            list(self.columns.values()),
-            {name: kind for name, kind in (p.kinds or {}).items() if name in self.columns},
-            {name: written for name, written in (p.formats or {}).items() if name in self.columns},
-            Style(p.decimal, p.thousands, p.dates),
-        )
-        self.prose = {name for name, kind in kinds.items() if kind == "text"}
-        kinds = {name: "category" if kind == "text" else kind for name, kind in kinds.items()}
-        self.kinds, self.formats, self.misfits = kinds, formats, set[str]()
-        found: dict[str, NDArray[Any]] = {}
-        for name, column in self.columns.items():
-            if kinds[name] == "category":
-                found[name] = column.codes if isinstance(column, TextColumn) else pd.factorize(column.as_levels())[0]
-            else:
-                try:
-                    found[name] = column.as_numbers(kinds[name], formats.get(name, ""))
-                except ValueError:  # stray texts are refused by the preprocessing, with their rows
-                    self.misfits.add(name)
-                    found[name] = np.full(len(self.rows), np.nan)
-        return found
-
 
 def _is_whole(cells: NDArray[np.floating[Any]]) -> bool:
     """Tell whether floats are integers, such as identifiers beside missing ones."""
@@ -216,7 +240,7 @@ def _identifies(sample: Sample, name: str) -> str:
             return f"holds {known.nunique():,} different integers in {len(known):,} rows, so it names them"
         return ""
     read = sample.columns[name]
-    if isinstance(read, TextColumn) and sample.values is not None and sample.kinds[name] == "category":
+    if isinstance(read, TextColumn) and sample.kinds[name] == "category":
         words = np.mean([len(text.split()) for text in read.levels[:1000]])
         if words < _FEW_WORDS:
             return f"holds {known.nunique():,} different texts in {len(known):,} rows, so it names them"
@@ -231,7 +255,7 @@ def _integers(sample: Sample, name: str) -> tuple[NDArray[np.float64], NDArray[n
     known = sample.X[name].dropna()
     if known.dtype.kind in "iuf":
         return known.to_numpy().astype(np.float64), known.index.to_numpy()
-    if sample.values is None or sample.kinds[name] != "number" or name in sample.misfits:
+    if sample.kinds[name] != "number" or name in sample.cells.misfits:
         return None
     there = ~np.isnan(sample.values[name])
     return sample.values[name][there], sample.rows[there]
@@ -239,63 +263,6 @@ def _integers(sample: Sample, name: str) -> tuple[NDArray[np.float64], NDArray[n
 
 def _some(values: NDArray[np.float64]) -> slice:
     return slice(None, None, max(1, len(values) // 20_000))
-
-
-def auc(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Return the ROC AUC of scores (n,), or of (n, K) one class against the rest, the mean over classes."""
-    if scores.ndim == 1:
-        return float(roc_auc_score(codes, scores))
-    return float(np.mean([roc_auc_score(codes == k, scores[:, k]) for k in range(scores.shape[1])]))
-
-
-def column_auc(values: NDArray[Any], codes: NDArray[np.int64], category: bool) -> float:
-    """Return the AUC of a small tree on one column, fitted on one half of the rows and scored on the other."""
-    half = np.random.default_rng(0).permutation(len(codes)) % 2 == 0
-    if np.unique(codes[half]).size < np.unique(codes).size or np.unique(codes[~half]).size < np.unique(codes).size:
-        return 0.5
-    if category:
-        shape, prior = (values.max() + 2, codes.max() + 1), np.bincount(codes) / len(codes)  # level -1 first
-        counts = np.bincount((values[half] + 1) * shape[1] + codes[half], minlength=shape[0] * shape[1]).reshape(shape)
-        scores = ((counts + prior) / (counts.sum(axis=1, keepdims=True) + 1))[values[~half] + 1]
-    else:
-        filled = np.nan_to_num(values, nan=beyond(values))[:, None]
-        tree = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)
-        scores = tree.fit(filled[half], codes[half]).predict_proba(filled[~half])
-    if scores.shape[1] != np.unique(codes).size:
-        return 0.5
-    return auc(scores[:, 1] if scores.shape[1] == 2 else scores, codes[~half])
-
-
-def binned(values: NDArray[Any], train: NDArray[np.bool_], n_bins: int) -> NDArray[np.int64]:
-    """Return the bin of each number, by quantiles of the training rows; missing ones come first."""
-    filled = np.nan_to_num(values, nan=beyond(values))
-    in_order = np.sort(filled[train])
-    edges = in_order[np.linspace(0, len(in_order), n_bins, endpoint=False).astype(int)[1:]]
-    return np.searchsorted(edges, filled, side="right")
-
-
-def binned_auc(train: NDArray[np.float64], test: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the held-out AUC of the class shares of bins, one class against the rest.
-
-    Arrays are of rows by bin and class, (m, n_bins, K), of m ways to bin them.
-    """
-    prior = train.sum(axis=1, keepdims=True) / train.sum(axis=(1, 2), keepdims=True)
-    shares = (train + prior) / (train.sum(axis=2, keepdims=True) + 1)
-    found = []
-    for k in (1,) if train.shape[2] == 2 else range(train.shape[2]):
-        order = np.argsort(shares[:, :, k], axis=1)
-        own, all_rows = (np.take_along_axis(rows, order, axis=1) for rows in (test[:, :, k], test.sum(axis=2)))
-        others = all_rows - own
-        below = np.cumsum(others, axis=1) - others / 2
-        pairs = own.sum(axis=1) * others.sum(axis=1)
-        found.append(np.where(pairs > 0, (own * below).sum(axis=1) / np.maximum(pairs, 1), 0.5))
-    return np.mean(found, axis=0)
-
-
-def beyond(values: NDArray[Any]) -> float:
-    """Return a number below all others, which stands for the missing ones in a tree."""
-    known = values[~np.isnan(values)]
-    return float(known.min() - 1 - abs(known.min())) if known.size else 0.0
 
 
 def columns_of(X: pd.DataFrame) -> dict[str, Column]:
