@@ -4,11 +4,13 @@ A classifier of anyone's takes part by a method `describe`; nothing else has to 
 """
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.rules import Rule
@@ -105,3 +107,26 @@ def python_lines(
         f'frame = read_table("{rows}", as_text=True{options})',
         "probabilities = model.predict_proba(frame[list(model.feature_names_in_)])",
     ]
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value as json holds it: records as dicts, arrays as lists, numbers that are not finite as None.
+
+    Raises ValueError for what json does not hold.
+
+    >>> plain_json({1: np.array([1.5, np.nan]), "b": (np.int64(2), "x")})
+    {'1': [1.5, None], 'b': [2, 'x']}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"{value!r:.80}")
+    return value

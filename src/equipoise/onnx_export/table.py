@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from equipoise.onnx_export.graph import Graph
+from equipoise.onnx_export.perceptrons import standardized
 from equipoise.tables import TablePreprocessor
 from equipoise.tables.columns import MISSING_LEVEL
 from equipoise.text import listed
@@ -49,8 +50,7 @@ def _filled(graph: Graph, cells: str, imputer: SimpleImputer) -> str:
 
 def _numbers(graph: Graph, cells: str, fitted: Pipeline, clip: float) -> str:
     imputer, scaler = fitted[0], fitted[1]
-    centred = graph.add("Sub", _filled(graph, cells, imputer), graph.constant(scaler.mean_, np.float64))
-    scaled = graph.add("Div", centred, graph.constant(scaler.scale_, np.float64))
+    scaled = standardized(graph, _filled(graph, cells, imputer), scaler)
     bounds = graph.constant(-clip, np.float64), graph.constant(clip, np.float64)
     return graph.cast(graph.add("Clip", scaled, *bounds), np.float32)
 

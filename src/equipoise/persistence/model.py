@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from equipoise.classifiers.boosting import TITLES, BoostingClassifier
+from equipoise.describing import plain_json
 from equipoise.persistence.card import model_card
 from equipoise.persistence.files import CARD, ESTIMATOR, LIMITS, README, WEIGHTS, check_member, read_file, write_files
 from equipoise.persistence.native import check_native
@@ -70,7 +70,10 @@ def save(model: ClassifierMixin, path: str | Path, *, about: dict[str, Any] | No
     """
     check_is_fitted(model)
     _check_encoders(model)
-    about = _plain(about or {})
+    try:
+        about = plain_json(about or {})
+    except ValueError as error:
+        raise ValueError(f"`about` may hold text, numbers, lists and dicts only, got {error}.") from None
     bare, tensors = take_out(model)
     check_native(bare)
     files = {WEIGHTS: safetensors.numpy.save(tensors), ESTIMATOR: write_objects(bare)}
@@ -167,21 +170,6 @@ def _check_card(card: Any) -> None:
     for name, kind in _FIELDS.items():
         if not isinstance(card.get(name), kind) or name not in card:
             raise ValueError(f"{CARD} lacks {name!r}, or has another type there")
-
-
-def _plain(value: Any) -> Any:
-    """Convert to json types: numbers of numpy to Python's, labels to text, numbers that are not finite to None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if not isinstance(value, str | int | float | None):
-        raise ValueError(f"`about` may hold text, numbers, lists and dicts only, got {value!r:.80}.")
-    return value
 
 
 def _check_encoders(model: Any) -> None:

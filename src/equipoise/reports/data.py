@@ -1,14 +1,12 @@
 """The report as data, `report.json`, and in twenty lines of Markdown, `summary.md`."""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from equipoise.describing import plain_json
 from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.terms import InTerms
 from equipoise.files import replace_file
@@ -30,7 +28,7 @@ def write_data(
     ``groups`` are the records of `by_group`. With ``show_values``, values of cells and names of categories may be in
     it.
     """
-    found = _plain(report_data(comparison, command, groups or {}, show_values))
+    found = plain_json(report_data(comparison, command, groups or {}, show_values))
     replace_file(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -124,18 +122,3 @@ def _cell(text: object) -> str:
     """Return a text on one line that breaks no table: names come from the data."""
     line = " ".join(str(text).split())
     return line.replace("|", "\\|").replace("<", "&lt;").replace("`", "'") if line else line
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as json holds it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

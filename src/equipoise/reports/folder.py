@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from equipoise.experiments import Comparison
 from equipoise.reports.data import write_data, write_summary
 from equipoise.reports.explorer import write_explorer
-from equipoise.reports.page import leaderboard_csv, write_report
+from equipoise.reports.page import (
+    DATA,
+    EXPLORER,
+    LEADERBOARD,
+    REPORT,
+    SUMMARY,
+    leaderboard_csv,
+    write_report,
+)
 from equipoise.reports.pictures import Pictures
 from equipoise.reports.why import Groups
 
@@ -34,7 +42,7 @@ def write_folder(
     """
     write_report(
         comparison,
-        folder / "report.html",
+        folder / REPORT,
         command=command,
         reviewed=reviewed,
         pictures=pictures,
@@ -43,7 +51,7 @@ def write_folder(
         show_values=show_values,
         explorer=True,
     )
-    write_data(comparison, folder / "report.json", command=command, groups=groups, show_values=show_values)
-    write_summary(comparison, folder / "summary.md", command=command)
-    write_explorer(comparison, folder / "explore.html", command=command if typed else "")
-    leaderboard_csv(comparison, folder / "leaderboard.csv")
+    write_data(comparison, folder / DATA, command=command, groups=groups, show_values=show_values)
+    write_summary(comparison, folder / SUMMARY, command=command)
+    write_explorer(comparison, folder / EXPLORER, command=command if typed else "")
+    leaderboard_csv(comparison, folder / LEADERBOARD)

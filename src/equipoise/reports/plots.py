@@ -65,11 +65,7 @@ def thresholds(sweep: dict[str, Floats], titles: dict[str, str], *, label: str) 
     for (name, values), colour, dash in zip(sweep.items(), SERIES, _DASHES):
         axes.plot(THRESHOLDS, values, color=colour, linestyle=dash, linewidth=2, label=titles[name])
     axes.axvline(0.5, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
-    axes.set_xscale("logit")
-    ticks = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(THRESHOLDS[0], THRESHOLDS[-1])
+    threshold_axis(axes)
     legend(figure, axes)
     return figure
 
@@ -136,10 +132,25 @@ def calm(axes: Axes, grid: str = "both") -> None:
     axes.yaxis.label.set_fontsize(FONT)
 
 
-def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
+def panel(height: float, grid: str = "both") -> tuple[Figure, Axes]:
+    """Make a figure of so many pixels with one axes."""
     figure = new_figure(height)
     axes = figure.add_subplot()
-    calm(axes)
+    calm(axes, grid)
+    return figure, axes
+
+
+def threshold_axis(axes: Axes) -> None:
+    """Let x be thresholds on a probability, those of 0.001 as far apart as those of a half."""
+    axes.set_xscale("logit")
+    ticks = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(THRESHOLDS[0], THRESHOLDS[-1])
+
+
+def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
+    figure, axes = panel(height)
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(x, color=MUTED, parse_math=False)
     axes.set_ylabel(y, color=MUTED)
@@ -148,9 +159,7 @@ def _square(x: str, y: str, height: float) -> tuple[Figure, Axes]:
 
 def by_name(names: Sequence[str], label: str) -> tuple[Figure, Axes]:
     """Make an axes with a row a name, the first on top."""
-    figure = new_figure(74 + 26 * len(names))
-    axes = figure.add_subplot()
-    calm(axes, grid="x")
+    figure, axes = panel(74 + 26 * len(names), grid="x")
     axes.set_yticks(np.arange(len(names)), names, parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)

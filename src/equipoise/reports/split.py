@@ -62,7 +62,7 @@ def question(comparison: Comparison) -> str:
 
 
 def _column(roles: dict[str, str], role: str) -> str:
-    return repr(roles[role]) if role in roles else {"group": "group", "time": "time", "weights": "weights"}[role]
+    return repr(roles[role]) if role in roles else role
 
 
 def on_test_part(comparison: Comparison) -> str:

@@ -1,10 +1,13 @@
 """The report's page of alarms and money: outcomes by capacity, gain and cost curves, the threshold, rows to review."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from equipoise.experiments import Comparison, shipped
 from equipoise.experiments.by_terms import TITLES
@@ -49,7 +52,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "times": read.costs.max(),
         "share": sum(rows[0][1][name].mean for name in ("caught", "missed")) / PER,
         "folds": "the folds before" if comparison.protocol.by_time else "the other folds",
-        "batch": read.batch if _counts(read) else None,
+        "batch": None if read.rule.capacity is None else read.batch,
         "titles": [_title(comparison, name) for name in shown],
         "rows": [(title, [_cell(name, values[name]) for name in shown]) for title, values in rows],
         "n_blind": len(_blind(read)),
@@ -166,10 +169,6 @@ def _in_costs(read: InTerms) -> bool:
     return len(read.costs) == 2 and not (read.assumed and read.comparison.aim.decides)
 
 
-def _counts(read: InTerms) -> bool:
-    return read.rule.capacity is not None
-
-
 def _cell(name: str, value: Interval) -> tuple[str, str]:
     """Return a mean and its interval as text."""
     if name in ("recall", "precision"):
@@ -205,15 +204,11 @@ def _plots(read: InTerms, label: str) -> dict[str, Markup]:
         return found
 
 
-def _gain(read: InTerms, label: str) -> Any:
+def _gain(read: InTerms, label: str) -> Figure:
     """Share of the positive class that is caught, against the share of rows with an alarm; a line a fold."""
-    figure = plots.new_figure(360)
-    axes = figure.add_subplot()
-    plots.calm(axes)
+    figure, axes = plots.panel(360)
     grid = np.linspace(0, 1, 201)
-    curves = [_caught(read, fold, grid) for fold in read.folds]
-    axes.fill_between(grid, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[0], alpha=0.18, linewidth=0)
-    axes.plot(grid, np.mean(curves, axis=0), color=SERIES[0], linewidth=2, label="mean and range of folds")
+    _draw_folds(axes, grid, [_caught(read, fold, grid) for fold in read.folds], SERIES[0])
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
     chosen = read.chosen()
     axes.plot(chosen["alarms"].mean / PER, chosen["recall"].mean, "o", color=INK, markersize=8, label="decision")
@@ -222,6 +217,11 @@ def _gain(read: InTerms, label: str) -> Any:
     axes.set_ylabel(f"share of “{short(label, 16)}” caught", color=MUTED, parse_math=False)
     plots.legend(figure, axes)
     return figure
+
+
+def _draw_folds(axes: Axes, x: Floats, curves: Sequence[Floats], colour: str) -> None:
+    axes.fill_between(x, np.min(curves, axis=0), np.max(curves, axis=0), color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, np.mean(curves, axis=0), color=colour, linewidth=2, label="mean and range of folds")
 
 
 def _caught(read: InTerms, fold: HeldOutFold, grid: Floats) -> Floats:
@@ -233,27 +233,18 @@ def _caught(read: InTerms, fold: HeldOutFold, grid: Floats) -> Floats:
     return np.interp(grid, rows / rows[-1], caught / max(caught[-1], 1e-12))
 
 
-def _cost(read: InTerms, label: str) -> Any:
+def _cost(read: InTerms, label: str) -> Figure:
     """Cost per `PER` rows against the threshold; mean and range of folds."""
-    figure = plots.new_figure(360)
-    axes = figure.add_subplot()
-    plots.calm(axes)
+    figure, axes = plots.panel(360)
     curves = [cost_curve(read, fold) for fold in read.folds]
-    axes.fill_between(
-        THRESHOLDS, np.min(curves, axis=0), np.max(curves, axis=0), color=SERIES[1], alpha=0.18, linewidth=0
-    )
-    axes.plot(THRESHOLDS, np.mean(curves, axis=0), color=SERIES[1], linewidth=2, label="mean and range of folds")
+    _draw_folds(axes, THRESHOLDS, curves, SERIES[1])
     found = read.range_of_threshold()
     if found is not None:
         chosen, low, high = found
         at = np.interp(chosen, THRESHOLDS, np.mean(curves, axis=0))
         axes.axvspan(low, high, color=MUTED, alpha=0.15, linewidth=0)
         axes.plot(chosen, at, "o", color=INK, markersize=8, label="decision, and those of the folds")
-    axes.set_xscale("logit")
-    ticks = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(THRESHOLDS[0], THRESHOLDS[-1])
+    plots.threshold_axis(axes)
     axes.set_xlabel(f"threshold on the probability of “{short(label, 16)}”", color=MUTED, parse_math=False)
     axes.set_ylabel(f"cost of {PER:,} rows", color=MUTED)
     plots.legend(figure, axes)

@@ -18,7 +18,7 @@ from equipoise.text import listed, number, percent
 Groups = Mapping[str, Sequence[Mapping[str, Any]]]
 """Records of `equipoise.experiments.by_group`, by column."""
 
-_SHOWN = 20  # groups of columns in the plot
+_SHOWN, _NAME = 20, 24  # groups of columns in the plot, and characters of their names
 _SHARES = ("prior", "recall", "precision")
 
 
@@ -115,9 +115,9 @@ def _plots(comparison: Comparison, reasons: Mapping[str, Any]) -> dict[str, Mark
         return found
 
 
-def _name(columns: Sequence[str], limit: int = 24) -> str:
+def _name(columns: Sequence[str]) -> str:
     more = f" + {len(columns) - 1}" if len(columns) > 1 else ""
-    return short(columns[0], limit - len(more)) + more
+    return short(columns[0], _NAME - len(more)) + more
 
 
 def _importance(comparison: Comparison, records: Sequence[Mapping[str, Any]]) -> Figure:
@@ -135,9 +135,7 @@ def _importance(comparison: Comparison, records: Sequence[Mapping[str, Any]]) ->
 
 
 def _line(curve: Mapping[str, Any], top: float, label: str, name: str) -> Figure:
-    figure = plots.new_figure(260)
-    axes = figure.add_subplot()
-    plots.calm(axes)
+    figure, axes = plots.panel(260)
     x = np.array(curve["values"], dtype=np.float64)
     axes.fill_between(x, curve["low"], curve["high"], color=SERIES[0], alpha=0.18, linewidth=0)
     axes.plot(x, curve["mean"], "o-", color=SERIES[0], linewidth=2, markersize=4)
