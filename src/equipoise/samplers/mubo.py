@@ -6,6 +6,7 @@ objective; an inner loop trains a network on what is kept.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,13 +23,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from equipoise.bilevel.row_search import new_restart
 from equipoise.bilevel.rows import Restart, RowProblem, class_codes
+from equipoise.bilevel.score_search import begin
 from equipoise.containers import readable
 from equipoise.dependence import Dependence
 from equipoise.progress import ProgressBars
 from equipoise.samplers.any_container import AnyContainer
 from equipoise.samplers.mubo_rows import RowInclusion, Scaled, held_out, whole_problem
-from equipoise.samplers.mubo_score import CLIP, SELECTORS, check_parameters, choose, score_search
-from equipoise.samplers.mubo_search import networks_of, request, row_search, rows_kept, run
+from equipoise.samplers.mubo_score import CLIP, SELECTORS, check_parameters, choose, make_score_search
+from equipoise.samplers.mubo_search import make_row_search, networks_of, request, rows_kept, run
 from equipoise.samplers.mubo_variants import VARIANTS, Variant
 from equipoise.sklearn_private import HasMethods, Interval, StrOptions, safe_indexing
 from equipoise.training import FittedEnsemble, TrainedNetwork
@@ -277,8 +279,7 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         ValueError
             If rows, labels or weights are invalid.
         """
-        apart = {} if dependence is None else {"dependence": dependence}
-        return self._resampled(X, y, sample_weight, **apart)
+        return self._resampled(X, y, sample_weight, dependence=dependence)
 
     def _fit_resample(
         self,
@@ -308,16 +309,9 @@ class MUBO(AnyContainer, BaseCleaningSampler):
             rng = np.random.default_rng([seed])
             problem = held_out(whole, self.validation_fraction, rng, dependence) if variant.holds_out else whole
             restarts.append(new_restart(problem, seed, bootstrap=variant.bootstrap))
-        search = row_search(variant, whole.n_classes, **self._parameters_of(row_search))
+        search = make_row_search(variant, whole.n_classes, **self._parameters_of(make_row_search))
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
-            records = run(
-                search,
-                restarts,
-                checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
-                request=lambda: self._request(search.inner_steps, restarts),
-                max_time=self.max_time,
-                on_step=lambda done, total: bars.advance("searching", done, total),
-            )
+            records = run(search, restarts, **self._going(search.inner_steps, restarts, bars))
         self.history_ = pd.DataFrame(records)
         self.restarts_ = [rows_kept(whole, restart) for restart in restarts]
         self.sample_indices_ = self.restarts_[int(np.argmin([restart.objective for restart in restarts]))]
@@ -328,19 +322,11 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         self, whole: RowProblem, scaler: Standardizer | None, rng: np.random.Generator, dependence: Dependence | None
     ) -> list[TrainedNetwork]:
         check_parameters(self.get_params(deep=False))
-        search = score_search(**self._parameters_of(score_search))
+        search = make_score_search(**self._parameters_of(make_score_search))
         problem = held_out(whole, self.validation_fraction, rng, dependence)
+        restart = begin(problem, int(rng.integers(1 << 31)))
         with ProgressBars(Console(quiet=not self.verbose)) as bars:
-            chosen = choose(
-                search,
-                whole,
-                problem,
-                int(rng.integers(1 << 31)),
-                checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
-                request=lambda restart: self._request(search.settings.max_steps, [restart]),
-                max_time=self.max_time,
-                on_step=lambda done, total: bars.advance("searching", done, total),
-            )
+            chosen = choose(search, whole, restart, **self._going(search.settings.max_steps, [restart], bars))
         self.history_ = pd.DataFrame(chosen.records)
         self.restarts_, self.sample_indices_ = [chosen.rows], chosen.rows
         self.inclusion_probabilities_ = chosen.probabilities
@@ -353,8 +339,14 @@ class MUBO(AnyContainer, BaseCleaningSampler):
         own = self.get_params(deep=False)
         return {name: own[name] for name, each in signature(make).parameters.items() if each.kind is each.KEYWORD_ONLY}
 
-    def _request(self, inner_steps: int | None, restarts: Sequence[Restart]) -> str:
-        return request(self.get_params(), inner_steps, restarts)
+    def _going(self, inner_steps: int | None, restarts: Sequence[Restart], bars: ProgressBars) -> dict[str, Any]:
+        """Return how a search goes on: from which file, until when, and whom it tells."""
+        return {
+            "checkpoint": None if self.checkpoint is None else Path(self.checkpoint),
+            "request": lambda: request(self.get_params(), inner_steps, restarts),
+            "max_time": self.max_time,
+            "on_step": partial(bars.advance, "searching"),
+        }
 
     @available_if(lambda self: self.selector != "search")
     def inclusion_proba(self, X: Any) -> NDArray[np.float64]:

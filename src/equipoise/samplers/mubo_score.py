@@ -14,7 +14,7 @@ from equipoise.bilevel.learned_score import LearnedScoring
 from equipoise.bilevel.row_score import LossScoring, RowDraw
 from equipoise.bilevel.row_search import Record
 from equipoise.bilevel.rows import Restart, RowProblem
-from equipoise.bilevel.score_search import ScoreSearch, begin, draw_by, search_scores
+from equipoise.bilevel.score_search import ScoreSearch, draw_by, search_scores
 from equipoise.text import counted
 from equipoise.training import Settings, TrainedNetwork
 
@@ -60,7 +60,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             )
 
 
-def score_search(
+def make_score_search(
     *,
     selector: str,
     majority_fraction: float,
@@ -95,19 +95,18 @@ def score_search(
 def choose(
     search: ScoreSearch,
     whole: RowProblem,
-    problem: RowProblem,
-    seed: int,
+    restart: Restart,
     *,
     checkpoint: Path | None,
-    request: Callable[[Restart], str],
+    request: Callable[[], str],
     max_time: float | None,
     on_step: Callable[[int, int], None],
 ) -> Chosen:
     """Search for a score, and draw rows of the whole table by it.
 
-    ``problem`` is ``whole`` with some rows held out for the objective. The checkpoint keeps the search after each outer
-    step; ``request`` says what is searched. ``max_time`` is in seconds; ``on_step`` is called with the outer steps done
-    and at most.
+    The restart is of ``whole`` with some rows held out for the objective. The checkpoint keeps the search after each
+    outer step; ``request`` says what is searched. ``max_time`` is in seconds; ``on_step`` is called with the outer
+    steps done and at most.
     """
     fewest = min(max(1, int(search.fraction * len(rows))) for rows in whole.candidates.values())
     if fewest < _FEWEST * len(whole.kept):
@@ -117,8 +116,7 @@ def choose(
             UserWarning,
             stacklevel=4,
         )
-    restart = begin(problem, seed)
-    records, keep = resumed(checkpoint, lambda: request(restart), [restart], on_step)
+    records, keep = resumed(checkpoint, request, [restart], on_step)
     search_scores(search, restart, records, max_time=max_time, on_step=keep)
     assert restart.best is not None
     draw, drawn, probabilities = draw_by(search, restart, whole)

@@ -23,7 +23,7 @@ _HIDDEN = (256, 128)
 _MAY_DIFFER = ("checkpoint", "max_iter", "max_time", "verbose")  # from call to call of a search that goes on
 
 
-def row_search(
+def make_row_search(
     variant: Variant,
     n_classes: int,
     *,
