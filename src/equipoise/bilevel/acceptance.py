@@ -17,18 +17,17 @@ class Acceptance(Protocol):
 
 @dataclass(frozen=True)
 class NotAbove:
-    """Accept a step unless its objective exceeds that of the last accepted step, with a tolerance.
+    """Accept a step unless its objective exceeds that of the last accepted step.
 
-    Algorithm 1, lines 6 to 8, with a tolerance of 0: ties are accepted.
+    Algorithm 1, lines 6 to 8: ties are accepted.
     """
 
-    tolerance: float = 0.0  # largest rise, as a share of the last objective
     start: float = np.inf  # objective before the first step: 10 as printed
 
     def accepts(self, value: float, restart: Restart) -> bool:
         """See `Acceptance`."""
         last = restart.objective if restart.values else self.start
-        return value <= last + self.tolerance * abs(last) if np.isfinite(last) else True
+        return last == np.inf or value <= last
 
 
 @dataclass(frozen=True)

@@ -162,9 +162,7 @@ class Aim:
         label = self.labels.tolist()[self.positive]
         if self.capacity is not None:
             return CapacityClassifier(estimator, capacity=self.capacity, positive=label, costs=self.costs, **parameters)
-        floors = (None if floor is None else {label: floor} for floor in (self.min_recall, self.min_precision))
-        parameters |= dict(zip(("min_recall", "min_precision"), floors))
-        return TunedThresholdsClassifier(estimator, metric=self.costs, **parameters)
+        return TunedThresholdsClassifier(estimator, metric=self.costs, **self._floors(label), **parameters)
 
     def rule(self, codes: Indices, proba: Floats, weights: Floats | None = None) -> Rule:
         """Return the rule that is best on rows ``(n,)`` with probabilities ``(n, K)``, which the model has not seen."""
@@ -177,16 +175,12 @@ class Aim:
         return Rule(offsets=self._offsets(codes, proba, weights))
 
     def _offsets(self, codes: Indices, proba: Floats, weights: Floats | None) -> Floats:
-        floors = [None if floor is None else {self.positive: floor} for floor in (self.min_recall, self.min_precision)]
-        return tune_offsets(
-            codes,
-            proba,
-            metric=self.costs,
-            min_recall=floors[0],
-            min_precision=floors[1],
-            labels=np.arange(len(self.labels)),
-            sample_weight=weights,
-        )
+        labels, floors = np.arange(len(self.labels)), self._floors(self.positive)
+        return tune_offsets(codes, proba, metric=self.costs, labels=labels, sample_weight=weights, **floors)
+
+    def _floors(self, label: Any) -> dict[str, Any]:
+        """Return the floors by name, as `tune_offsets` takes them, of a label for the positive class."""
+        return {name: {label: floor} for name in FLOORS if (floor := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
         label = repr(self.labels.tolist()[self.positive])
