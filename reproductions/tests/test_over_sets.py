@@ -45,7 +45,6 @@ def test_friedman_and_nemenyi_of_the_literature():
     assert result.statistic * (1 - 78 / 840) == pytest.approx(9.28, abs=5e-3)
     assert result.pvalue == pytest.approx(stats.chi2.sf(result.statistic, 3))
     assert result.critical_difference == pytest.approx(1.25, abs=5e-3)
-    assert friedman_nemenyi(DEMSAR, alpha=0.10).critical_difference == pytest.approx(1.12, abs=5e-3)
 
 
 NEMENYI_Q = {2 + i: q for i, q in enumerate([1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164])}
@@ -124,15 +123,6 @@ def test_differences_of_one_size_are_ties_whatever_their_rounding():
     base = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.7])
     scores = pd.DataFrame({"reference": base, "method": base + 0.1 * np.array([1, 1, -1, 1, 1, 1])})
     assert wilcoxon_holm(scores, "reference").loc["method", "statistic"] == 3.5  # the mean of ranks 1 to 6
-
-
-@pytest.mark.parametrize(
-    "differences", [[1, 1, -1, 2, 3], [0, 0, 1, -2, 2, 4], [0, 0, 0, 0, 1], [3, 3, 3, 3], [-1, 1, 0]]
-)
-def test_ties_and_zeros_as_scipy_tests_them(differences):
-    scores = pd.DataFrame({"reference": 0.0, "method": np.array(differences, dtype=float)})
-    row, test = wilcoxon_holm(scores, "reference").loc["method"], stats.wilcoxon(differences, zero_method="zsplit")
-    assert (row["statistic"], row["pvalue"]) == pytest.approx((test.statistic, test.pvalue), abs=1e-12)
 
 
 def test_holm_by_hand():

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from equipoise.text import p_value
 
+_LEVEL = 0.05
 _DECIMALS = 12  # scores that differ by rounding only are ties
-_MOST_SIGNS = 13  # differences whose signs SciPy goes through one by one; it takes the normal distribution beyond
 
 
 class FriedmanNemenyi(NamedTuple):
@@ -51,7 +50,7 @@ def mean_ranks(scores: pd.DataFrame, *, greater_is_better: bool) -> pd.Series:
     return _check_scores(scores).rank(axis=1, ascending=not greater_is_better).mean()
 
 
-def friedman_nemenyi(scores: pd.DataFrame, *, alpha: float = 0.05) -> FriedmanNemenyi:
+def friedman_nemenyi(scores: pd.DataFrame) -> FriedmanNemenyi:
     """Friedman test that all methods rank alike, and Nemenyi's test of every pair.
 
     The direction of the scores does not matter.
@@ -60,15 +59,13 @@ def friedman_nemenyi(scores: pd.DataFrame, *, alpha: float = 0.05) -> FriedmanNe
     ----------
     scores : DataFrame
         A row a block, a column a method (three or more), no missing cells.
-    alpha : float in (0, 1), default=0.05
-        Level of the critical difference q_alpha sqrt(k (k + 1) / (6 N)), with the Studentized range divided
-        by sqrt(2) as q: methods whose mean ranks are nearer do not differ significantly.
 
     Returns
     -------
     FriedmanNemenyi
         Friedman's chi-squared ``statistic``, corrected for ties, and its ``pvalue`` (NaN and 1 when every
-        block is all ties), the ``critical_difference`` in ranks, and Nemenyi's ``pairwise`` p-values.
+        block is all ties), the ``critical_difference`` in ranks at the level .05, q sqrt(k (k + 1) / (6 N)) with the
+        Studentized range divided by sqrt(2) as q, and Nemenyi's ``pairwise`` p-values.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def friedman_nemenyi(scores: pd.DataFrame, *, alpha: float = 0.05) -> FriedmanNe
     return FriedmanNemenyi(
         statistic=float(statistic),
         pvalue=float(pvalue),
-        critical_difference=float(stats.studentized_range.ppf(1 - alpha, k, np.inf) * unit),
+        critical_difference=float(stats.studentized_range.ppf(1 - _LEVEL, k, np.inf) * unit),
         pairwise=pd.DataFrame(pairs, index=scores.columns, columns=scores.columns),
     )
 
@@ -138,29 +135,10 @@ def wilcoxon_holm(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
         raise ValueError(f"reference must be one of two or more methods {methods!r}, got {reference!r}")
     differences = checked.drop(columns=reference).sub(checked[reference], axis=0).round(_DECIMALS)
     result = pd.DataFrame({"median_difference": differences.median()})
-    tests = [_wilcoxon(column.to_numpy()) for _, column in differences.items()]
+    tests = [stats.wilcoxon(column, zero_method="zsplit") for _, column in differences.items()]
     result["statistic"], result["pvalue"] = zip(*tests, strict=True)
     result["pvalue_holm"] = holm(result["pvalue"])
     return result
-
-
-def _wilcoxon(differences: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the smaller rank sum and the p-value.
-
-    Few differences with ties or zeros are tested by all signs at once: SciPy does the same in a loop, which takes half
-    a second.
-    """
-    sizes, n = np.abs(differences), len(differences)
-    if n > _MOST_SIGNS or (sizes.all() and np.unique(sizes).size == n):
-        test = stats.wilcoxon(differences, zero_method="zsplit")
-        return float(test.statistic), float(test.pvalue)
-    ranks = stats.rankdata(sizes)
-    split = ranks[sizes == 0].sum() / 2
-    signs = np.arange(2**n)[:, None] >> np.arange(n) & 1
-    sums = signs @ np.where(sizes == 0, 0.0, ranks) + split  # multiples of 1/4: equal sums are equal
-    found = ranks[differences > 0].sum() + split
-    tails = np.mean(sums <= found), np.mean(sums >= found)
-    return float(min(found, ranks.sum() - found)), float(min(1.0, 2 * min(tails)))
 
 
 def holm(pvalues: pd.Series) -> pd.Series:

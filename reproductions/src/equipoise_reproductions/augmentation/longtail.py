@@ -27,7 +27,7 @@ from equipoise.reports.svg import MUTED, SERIES, drawing
 from equipoise.text import number
 from equipoise_reproductions.augmentation.policies import OFTEN, SEARCHED, Policy, cuda, searched
 from equipoise_reproductions.augmentation.study import recall_columns, run_missing, trained
-from equipoise_reproductions.augmentation.training import BATCH, Changed, Loss, Rows, Training, held_out, plain, recalls
+from equipoise_reproductions.augmentation.training import BATCH, Changed, Rows, Training, held_out, plain, recalls
 from equipoise_reproductions.claims import Claim, Statement, in_words
 from equipoise_reproductions.data import judged
 from equipoise_reproductions.image_sets import halved
@@ -76,10 +76,6 @@ def tuned(taus: tuple[float, ...] = (0.0,), gammas: tuple[float, ...] = (0.0,)) 
     return policy
 
 
-def _cross_entropy(counts: torch.Tensor) -> Loss:
-    return nn.CrossEntropyLoss()
-
-
 class Arm(NamedTuple):
     """What is compared: its title, how it trains, and whether it runs without augmentation, with it, or both."""
 
@@ -90,7 +86,7 @@ class Arm(NamedTuple):
 
 _LDAM = partial(DeferredReweighting, partial(LDAMLoss, max_m=0.5 * SCALE, s=1.0))  # scaled in the network
 ARMS = {
-    "none": Arm("cross-entropy", given(_cross_entropy)),
+    "none": Arm("cross-entropy", given(lambda counts: nn.CrossEntropyLoss())),
     "ldam-drw": Arm("LDAM-DRW", given(_LDAM, partial(CosineLinear, scale=SCALE)), (False,)),
     "la": Arm("LA, tau 1 (balanced softmax)", given(partial(VSLoss, tau=1.0, gamma=0.0))),
     LA: Arm("LA, tau tuned", tuned(TAUS)),

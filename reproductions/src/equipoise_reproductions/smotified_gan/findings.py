@@ -44,7 +44,10 @@ def gains_found(scores: pd.DataFrame) -> list[str]:
     ]
     for rival, title in titles.items():
         first, second = (signed((table["smotified-gan"] - table[rival]).mean()) for table in (mae, logistic))
-        f1, precision = (_over_sets(scores, rival, metric) for metric in ("f1", "average_precision"))
+        f1, precision = (
+            t_interval([gains(scores, name, "smotified-gan", rival, metric).mean() for name in scores["set"].unique()])
+            for metric in ("f1", "average_precision")
+        )
         sentences.append(
             f"SMOTified-GAN over {title}, F1, means over the sets: {first} with the authors' loss, {second} with the "
             f"logistic one, {_text(f1)} on stratified folds; average precision there {_text(precision)}."
@@ -55,10 +58,6 @@ def gains_found(scores: pd.DataFrame) -> list[str]:
 def _never(scores: pd.DataFrame, loss: str = "mae") -> float:
     part = scores[(scores["split"] == AUTHORS) & (scores["loss"] == loss) & (scores["method"] == "none")]
     return float((part["tp"] == 0).mean())
-
-
-def _over_sets(scores: pd.DataFrame, rival: str, metric: str) -> Interval:
-    return t_interval([gains(scores, name, "smotified-gan", rival, metric).mean() for name in scores["set"].unique()])
 
 
 def _text(interval: Interval) -> str:
