@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from equipoise.datasets import open_table, split_target
-from equipoise.datasets.in_time import rows_in_time
+from equipoise.datasets.in_time import rows_in_time, seconds_a_row
 from equipoise.datasets.sampling import sampled
 from equipoise.deadline import Deadline
 from equipoise.tables import TablePreprocessor
@@ -72,6 +72,19 @@ def rows(frame, seconds_a_look, limit, n_rows=6000.0, passes=1):
 def test_a_time_limit_bounds_the_rows_by_their_pace(frame):
     whole, twice, fast = rows(frame, 1, 600), rows(frame, 1, 600, passes=2), rows(frame, 0.1, 600)
     assert 2000 < twice < whole < fast and whole == pytest.approx(2 * twice, abs=1)
+
+
+@pytest.mark.parametrize(("seconds_a_look", "looked_at"), [(1, [200, 1000, 5000]), (20, [200, 1000])])
+def test_where_rows_are_slow_to_become_numbers_few_are_tried(frame, seconds_a_look, looked_at):
+    clock, asked = Clock(seconds_a_look), []
+
+    def some(n_rows):
+        asked.append(n_rows)
+        return frame.drop(columns="kind").head(n_rows), None
+
+    a_row, fitted = seconds_a_row(TablePreprocessor(), some, Deadline(600, lambda: clock.now), clock)
+    assert asked == looked_at and a_row == seconds_a_look / looked_at[-1]
+    assert len(fitted.transform(frame.drop(columns="kind"))) == len(frame)
 
 
 def test_what_cannot_be_read_in_time_is_refused_with_a_limit_that_does(frame):

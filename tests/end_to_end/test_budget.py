@@ -204,3 +204,11 @@ def test_damaged_files_of_a_folder_are_all_named_before_the_work(here, frame, tm
         (parts / f"{number}.parquet").write_bytes(whole[: len(whole) // 2])
     said = here("fit", parts, "--target", "is_fraud", "--out", tmp_path / "model", refused=True)
     assert f"2 of 4 files of {parts} cannot be read as parquet: 1.parquet and 3.parquet." in said
+
+
+def test_a_table_of_much_text_is_long_whatever_its_rows(tmp_path, monkeypatch):
+    """Its columns of prose take the time that a hundred times as many rows of numbers do."""
+    (path := tmp_path / "prose.csv").write_text("a,y\n" + "word word,1\n" * 1000)
+    assert not task._is_long(path, 1000.0) and task._is_long(path, 1e6)
+    monkeypatch.setattr(task, "_MANY_BYTES", 10_000)
+    assert task._is_long(path, 1000.0) and task._is_long(tmp_path, 1000.0)

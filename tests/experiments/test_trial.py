@@ -56,7 +56,7 @@ def test_a_refusal_names_a_limit_that_does(data, monkeypatch, recipe, pace):
 
 
 def test_a_trial_measures_what_a_recipe_does(data):
-    few = trial.tried("none", recipes.make("none", n_members=1), data)
+    few = trial.tried("none", recipes.make("none", n_members=1), data, Deadline(60.0))
     assert few.a_row > 0 and few.a_step > 0 and few.on_rows == 0
-    few = trial.tried("gbdt", recipes.make("gbdt"), data)
+    few = trial.tried("gbdt", recipes.make("gbdt"), data, Deadline(60.0))
     assert few.a_row > 0 and few.a_step == 0 and few.on_rows > 0 and few.n_rows == 2000

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _PART_OF_MEMORY = 0.25  # that a table may take
-_MANY_ROWS = 100_000  # that the pace of reading is measured for
+_MANY_ROWS, _MANY_BYTES = 100_000, 20 << 20  # of a table, that the pace of reading is measured for
 
 
 def load_task(
@@ -55,7 +55,12 @@ def load_task(
         thousands = "." if columns.decimal == "," else columns.thousands
         opened, n_parts = reading.opened(path) if path.is_dir() or _is_large(path) else None, 0
         most = None if opened is None else opened.largest_sample
-        if deadline is not None and (about := _rows_about(path)) > _MANY_ROWS and "weights" not in columns.roles:
+        if (
+            deadline is not None
+            and (about := _rows_about(path))
+            and "weights" not in columns.roles
+            and _is_long(path, about)
+        ):
             whole, (rows, n_parts) = opened or reading.opened(path), read_before or (0, 0)
             parts = drawn_parts(whole, n_parts, deadline, seed) if n_parts else whole
             if not rows:
@@ -115,6 +120,12 @@ def _rows_about(path: Path) -> float:
 
     files = table_files(path) if path.is_dir() else [path]
     return sum(map(rows_about, files)) if all(map(_in_parts, files)) else 0.0
+
+
+def _is_long(path: Path, n_rows: float) -> bool:
+    """Whether the reading of a table, and making it numbers, may take a part of a time limit that matters."""
+    files = table_files(path) if path.is_dir() else [path]
+    return n_rows > _MANY_ROWS or sum(file.stat().st_size for file in files) > _MANY_BYTES
 
 
 def _in_parts(path: Path) -> bool:

@@ -21,7 +21,8 @@ _MADE = 0.25  # of the time left then, in which rows are made numbers
 _PASSES = 1.3  # over the table: its target alone, then all columns, of which few rows become cells
 _BLOCKS = 4  # that are read to see how long it takes
 _EVERY = 10  # rows of them, of which one becomes cells
-_WARM, _TRIED = 500, 10_000  # rows that are made numbers, to see how long it takes
+_LOOKS = 200, 1_000, 5_000  # rows that are made numbers, to see how long it takes; the first load packages, too
+_QUICK = 0.02  # of the time left, after which no more are
 _FEWEST = 2_000  # rows of a sample
 
 
@@ -55,7 +56,8 @@ def rows_in_time(
                 f"{deadline.remedy(deadline.spent + reading / _READ)}"
             )
         table, reading = drawn_parts(table, n_parts, deadline, seed), share * reading
-    a_row = _seconds_a_row(table.typed(first), preprocessor, clock)
+    typed = table.typed(first)
+    a_row, _ = seconds_a_row(preprocessor, lambda n_rows: (typed.head(n_rows), None), deadline, clock)
     return table, max(_FEWEST, int(_MADE * (deadline.left - reading) / (passes * a_row)))
 
 
@@ -91,9 +93,22 @@ def _first_rows(table: OpenTable, target: str, clock: Callable[[], float]) -> tu
     return (pd.concat(kept, ignore_index=True), pace) if kept else (None, 0.0)
 
 
-def _seconds_a_row(frame: Any, preprocessor: Any, clock: Callable[[], float]) -> float:
-    for n_rows in (_WARM, _TRIED):
-        few, began = frame.head(n_rows), clock()
-        clone(preprocessor).fit(few).transform(few)
+def seconds_a_row(
+    preprocessor: Any,
+    rows: Callable[[int], tuple[Any, Any]],
+    deadline: Deadline,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[float, Any]:
+    """Return the seconds in which a row becomes numbers, and the preprocessor as it was fitted last.
+
+    ``rows`` gives some number of rows, at most, and their labels. More are taken as long as that is quick: columns of
+    prose take a thousand times as long as numbers.
+    """
+    for n_rows in _LOOKS:
+        (X, y), began = rows(n_rows), clock()
+        fitted = clone(preprocessor).fit(X, y)
+        fitted.transform(X)
         took = clock() - began
-    return max(1e-9, took / len(few))
+        if n_rows != _LOOKS[0] and took > _QUICK * deadline.left:
+            break
+    return max(1e-9, took / len(X)), fitted

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -10,13 +11,13 @@ from equipoise import recipes as named
 from equipoise.classifiers import NeuralClassifier
 from equipoise.classifiers.auto_job import MOST_ROWS
 from equipoise.datasets import Dataset
+from equipoise.datasets.in_time import seconds_a_row
 from equipoise.datasets.sampling import sampled
 from equipoise.deadline import Deadline
 from equipoise.experiments.plan import FEWEST_ROWS, LEAST_SHARE
 from equipoise.text import called, count
 from equipoise.training import fit
 
-_TRIED = 5_000  # rows that are made numbers
 _FITTED = (500, 2_000)  # rows that other models than networks are fitted on
 _STEPS = 15
 _OF_NUMBERS = 0.25  # of the time left, to make rows numbers
@@ -43,19 +44,16 @@ class Trial:
         return n_rows * self.a_row + steps * self.a_step + self.on_rows * (n_rows / self.n_rows) ** self.growth
 
 
-def tried(recipe: str, model: Pipeline, dataset: Dataset) -> Trial:
+def tried(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadline) -> Trial:
     """Make a few rows numbers and, unless the model keeps to a time limit by itself, begin to fit it."""
-    few, first, table = sampled(dataset, _TRIED), sampled(dataset, _FITTED[0]), clone(model[:-1])
-    table.fit_transform(first.X, first.y)  # loads packages
-    began = time.monotonic()
-    numbers = table.fit_transform(few.X, few.y)
-    a_row = (time.monotonic() - began) / len(few.y)
+    a_row, table = _pace(model[:-1], dataset, deadline)
     classifier, record = model[-1], named.get(recipe)
     if recipe == named.AUTO:
         return Trial(a_row)
     if isinstance(classifier, NeuralClassifier):
         plain = clone(classifier).set_params(sampler=None)
-        tasks = plain.prepare(numbers, few.y).tasks
+        few = sampled(dataset, _FITTED[-1])
+        tasks = plain.prepare(table.transform(few.X), few.y).tasks
         for steps in (_STEPS // 2, _STEPS):  # the first steps of a process are slow
             began = time.monotonic()
             fit([replace(task, settings=replace(task.settings, max_steps=steps, min_steps=0)) for task in tasks])
@@ -77,7 +75,7 @@ def rows_to_fit(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadli
     Networks make a tenth of their gradient steps at least, of which there are fewer on fewer rows. Raises TimeoutError,
     with the time limit that would do, where even the fewest rows take too long.
     """
-    trial, most, whole = tried(recipe, model, dataset), len(dataset.y), len(dataset.y)
+    trial, most, whole = tried(recipe, model, dataset, deadline), len(dataset.y), len(dataset.y)
     if recipe == named.AUTO:
         most = min(most, MOST_ROWS)
     while True:
@@ -99,9 +97,15 @@ def affordable_rows(dataset: Dataset, n_folds: int, deadline: Deadline) -> int:
     n_rows = len(dataset.y)
     if n_rows <= _MANY or dataset.training_weights is not None:
         return n_rows
-    for most in (_FITTED[0], _TRIED):  # the first loads packages
-        few = sampled(dataset, most)
-        began = time.monotonic()
-        dataset.table_preprocessor().fit(few.X, few.y).transform(few.X)
-    each = (time.monotonic() - began) / len(few.y)
+    each, _ = _pace(dataset.table_preprocessor(), dataset, deadline)
     return min(n_rows, max(FEWEST_ROWS, int(_OF_NUMBERS * deadline.left / ((n_folds + _FURTHER_PASSES) * each))))
+
+
+def _pace(preprocessor: Any, dataset: Dataset, deadline: Deadline) -> tuple[float, Any]:
+    """Return the seconds in which a row of a task becomes numbers, and a fitted preprocessor."""
+
+    def rows(n_rows: int) -> tuple[Any, Any]:
+        few = sampled(dataset, n_rows)
+        return few.X, few.y
+
+    return seconds_a_row(preprocessor, rows, deadline)
