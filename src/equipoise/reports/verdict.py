@@ -173,6 +173,10 @@ def _recommended(comparison: Comparison, near: list[str], best: str) -> str:
     is_quickest = winner == comparison.took(comparison.eligible).idxmin()
     which = f"the {'quickest' if is_quickest else 'best of the quick ones'}"
     which += " of those that lose little" if passed else " of them" * is_quickest
+    lost, gain = loss(comparison).mean, comparison.ranked.gain.mean
+    if lost > 0 and gain > 0:
+        worse = f"worse than {called(best)} by {comparison.ranked.figure(lost)}"
+        which += f", {worse}, {percent(lost / gain)} of its gain over guessing"
     return (
         f"{strength}Recommended: {called(winner)}, {which} ({_times(comparison, winner)}; "
         f"{called(best)}: {_times(comparison, best)}).{passed}"
@@ -295,11 +299,9 @@ def _price(comparison: Comparison, recipe: str) -> str:
     metric, (mean, low, high) = METRICS[comparison.metric], loss(comparison)
     score = number(_mean(comparison, recipe, comparison.chosen))
     way, at_best = "lower" if metric.greater_is_better else "higher", " at its best" if at_its_best(comparison) else ""
-    gain = comparison.ranked.gain.mean
-    share = f"{percent(max(mean, 0.0) / gain)} of its gain over guessing; " if gain > 0 else ""
     said = (
         f"The {metric.title} of {called(recipe)}{at_best} is {score}, {number(max(mean, 0.0))} {way} than that of "
-        f"{called(comparison.best)} ({share}95% interval of the difference {between(low, high)})"
+        f"{called(comparison.best)} (95% interval of the difference {between(low, high)})"
         f"{_own(comparison, recipe)}.{cuts(comparison, recipe)}"
     )
     if settled(comparison):
