@@ -1,10 +1,11 @@
-"""``python -m benchmarks.image_search``: the runs by which the recipe `auto-images` was chosen.
+"""``python -m benchmarks.image_search``: treatments of images at two lengths, by which `auto-images` was chosen.
 
-Each candidate trains networks of the recipes on CIFAR-10-LT (factor 100; pixels of lossy JPEG) and on infrared solar
-modules (20% held out, stratified), at two lengths, and is scored on the test images. A finished run is a line of the
-file of scores, and is not repeated. A set whose name ends in ``-halved`` has images of half the side, at a quarter of
-the time. Needs ``cifar10_jpeg/cifar10_jpeg.tar.xz``, ``infrared_solar_modules.tar.xz`` and the idx files of
-``fashion_mnist`` in the folder ``images`` of ``EQUIPOISE_DATA_HOME``.
+Each candidate, one of `CANDIDATES` or any recipe that reads images, trains networks of the recipes on CIFAR-10-LT
+(factor 100; pixels of lossy JPEG) and on infrared solar modules (20% held out, stratified), at two lengths, and is
+scored on the test images. A finished run is a line of the file of scores, and is not repeated. A set whose name ends in
+``-halved`` has images of half the side, at a quarter of the time. Needs ``cifar10_jpeg/cifar10_jpeg.tar.xz``,
+``infrared_solar_modules.tar.xz`` and the idx files of ``fashion_mnist`` in the folder ``images`` of
+``EQUIPOISE_DATA_HOME``.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, cast
@@ -23,20 +23,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from sklearn.base import clone
+from sklearn.metrics import recall_score
 from sklearn.model_selection import train_test_split
 
-from equipoise import (
-    BalancedBatchSampler,
-    LogitAdjustedLoss,
-    MixUp,
-    NeuralClassifier,
-    RootBatchSampler,
-    metrics,
-)
+from equipoise import MixUp, NeuralClassifier, metrics
 from equipoise.classifiers.views import VIEWS
 from equipoise.datasets import data_home, make_long_tail
 from equipoise.decisions import correct_prior
+from equipoise.experiments.priors import learned_priors
 from equipoise.images import Augment, ImageSet, read_images
 from equipoise.recipes import AUTO_IMAGES, get
 from equipoise.recipes.images import parameters_for_images
@@ -64,15 +58,14 @@ AUGMENTATIONS = {
 _KEY = ("set", "candidate", "network", "members", "epochs", "seed")
 _FACTOR, _HELD_OUT = 100, 0.2
 
-_BALANCED: dict[str, Any] = {"batch_sampler": BalancedBatchSampler}
-CANDIDATES: dict[str, dict[str, Any]] = {
-    "none": {},
-    "la": {"loss": LogitAdjustedLoss},
-    "roots, la for the rest": {"batch_sampler": RootBatchSampler, "loss": partial(LogitAdjustedLoss, tau=0.5)},
-    "balanced": _BALANCED,
-    "balanced, mixed": _BALANCED | {"batch_transform": MixUp(alpha=0.3, per_row=True)},
-    AUTO_IMAGES: {},  # the recipe itself
+CANDIDATES = {
+    "none": "none",
+    "la": "la",
+    "roots, la for the rest": AUTO_IMAGES,
+    "balanced": "augment",
+    "balanced, mixed": "remix-dataset",
 }
+"""Recipes with the augmentation of the set; any other name is a recipe as it comes, with its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,31 +104,36 @@ def _images(name: str) -> Mapping[str, NDArray[Any]]:
     return np.load(kept)
 
 
-def candidate_model(name: str, candidate: str, **parameters: Any) -> NeuralClassifier:
+def candidate_model(name: str, candidate: str, network: str, **parameters: Any) -> NeuralClassifier:
     """Return the unfitted classifier of a candidate for a set."""
-    if candidate == AUTO_IMAGES:  # as it comes, with its own augmentation and views
-        recipe = get(AUTO_IMAGES)
-        return cast(NeuralClassifier, recipe.classifier(**parameters_for_images(recipe) | parameters))
-    parts, augment = CANDIDATES[candidate], AUGMENTATIONS[name]
-    mixing = parts.get("batch_transform")
-    transform = augment if mixing is None else clone(mixing, safe=False).set_params(between=augment)
-    return NeuralClassifier(**parameters_for_images(get("none")) | parts | {"batch_transform": transform} | parameters)
+    recipe = get(CANDIDATES.get(candidate, candidate))
+    own = parameters_for_images(recipe)
+    if candidate in CANDIDATES:
+        transform, augment = own["batch_transform"], AUGMENTATIONS[name]
+        own["batch_transform"] = transform.set_params(between=augment) if isinstance(transform, MixUp) else augment
+    own["network"] = own["network"].replace(parameters_for_images(get("none"))["network"], network)
+    return cast(NeuralClassifier, recipe.classifier(**own | parameters))
 
 
-def score(model: NeuralClassifier, of: Split, views: list[int]) -> dict[str, float]:
-    """Score a fitted candidate on the test images under equal class priors, by numbers of views of an image."""
+def score(candidate: str, model: NeuralClassifier, of: Split, views: list[int]) -> dict[str, float]:
+    """Score a fitted candidate on the test images under equal class priors, by numbers of views of an image.
+
+    Probabilities are corrected from the class priors that the candidate learned under, where these are known; the last
+    column has the decision that they make without.
+    """
     counts = np.unique(of.y, return_counts=True)[1]
-    codes = np.searchsorted(model.classes_, of.y_test)
-    treated = not isinstance(model.loss, str) or model.batch_sampler is not None
-    priors = np.full(len(counts), 1 / len(counts)) if treated else counts / counts.sum()
+    codes, equal = np.searchsorted(model.classes_, of.y_test), np.full(len(counts), 1 / len(counts))
+    priors = learned_priors(CANDIDATES.get(candidate, candidate), counts)
     scores = {f"balanced accuracy, {number} views": math.nan for number in VIEWS}
     for number in views:
         model.views = number
-        proba = correct_prior(model.predict_proba(of.X_test), priors, np.full(len(counts), 1 / len(counts)))
-        recalls = [np.mean(proba[codes == k].argmax(axis=1) == k) for k in range(len(counts))]
+        given = model.predict_proba(of.X_test)
+        proba = correct_prior(given, equal if priors is None else priors, equal)
+        recalls = recall_score(codes, proba.argmax(axis=1), average=None)
         scores[f"balanced accuracy, {number} views"] = 100 * float(np.mean(recalls))
     scores["recall of the rarest class"] = 100 * float(recalls[int(counts.argmin())])
     scores["balanced Brier score"] = float(metrics.balanced_brier_score(codes, proba))
+    scores["balanced accuracy, uncorrected"] = 100 * recall_score(codes, given.argmax(axis=1), average="macro")
     return scores
 
 
@@ -159,7 +157,9 @@ def runs(
         started = time.process_time()
         model.fit(of.X, of.y)
         row = dict(zip(_KEY, key, strict=True)) | {"steps": model.n_steps_[0], "threads": torch.get_num_threads()}
-        row |= {"CPU seconds": time.process_time() - started, "load": os.getloadavg()[1]} | score(model, of, views)
+        row |= {"CPU seconds": time.process_time() - started, "load": os.getloadavg()[1]} | score(
+            candidate, model, of, views
+        )
         scores.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame([row]).round(4).to_csv(scores, mode="a", header=not scores.exists(), index=False)
         console.print(row, highlight=False)
@@ -184,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.image_search", description=__doc__)
     parser.add_argument("--scores", type=Path, default=Path("docs/reproductions/images/scores.csv"))
     parser.add_argument("--sets", nargs="+", choices=EPOCHS, default=list(FILES)[:2])
-    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--candidates", nargs="+", default=[*CANDIDATES, AUTO_IMAGES], help="or recipes for images")
     parser.add_argument("--network", default="faster_cnn", help="fast_cnn is the wider one")
     parser.add_argument("--members", type=int, default=1, help="networks whose mean probability is the prediction")
     parser.add_argument("--epochs", type=int, nargs="+", help="in place of the two lengths of each set")

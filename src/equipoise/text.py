@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+_LEAST_PERCENT = 1e-4
 _MISSING = "–"
 
 
@@ -118,12 +119,14 @@ def count(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share to about two digits, so that a rare class is never 0%.
 
-    >>> percent(0.104), percent(0.00172), percent(1.0)
-    ('10%', '0.17%', '100%')
+    >>> percent(0.104), percent(0.00172), percent(1.0), percent(1e-32)
+    ('10%', '0.17%', '100%', '<0.0001%')
     """
     if not math.isfinite(share):
         return _MISSING
     value = 100 * share
+    if 0 < value < _LEAST_PERCENT:
+        return f"<{_LEAST_PERCENT:.4f}%"
     return f"{value:.0f}%" if value >= 9.5 or value == 0 else f"{value:.2g}%"
 
 

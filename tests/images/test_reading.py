@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise.images import read_images
+from equipoise.images import decoding, read_images, store
 from equipoise.images.sources import shown
 
 
@@ -188,14 +188,18 @@ def test_equal_images_are_held_together_and_contradictions_told(photos):
     images = read_images(photos)
     pair = [images.names.index(name) for name in ("cat/3.png", "dog/copy.png")]
     assert len(set(images.groups[pair])) == 1 and len(set(images.groups)) == 16
-    repeats, contradictions = map(str, images.findings)
-    assert repeats.startswith("1 image of 17 repeats the pixels of another one.")
-    assert "1 picture stands in two or more classes with equal pixels: cat/3.png = dog/copy.png." in contradictions
+    (contradiction,) = map(str, images.findings)  # told once
+    assert "1 picture stands in two or more classes with equal pixels: cat/3.png = dog/copy.png." in contradiction
+    for number in (4, 5):
+        (photos / "cat" / f"again {number}.png").write_bytes((photos / "cat" / "4.png").read_bytes())
+    repeats, contradiction = map(str, read_images(photos).findings)
+    assert repeats.removeprefix("caution: ").startswith("2 images of 19 repeat the pixels of another one of the class.")
+    assert "1 picture stands in two" in contradiction
 
 
 def test_an_image_with_two_labels_is_told_with_them(photos):
     (photos / "list.csv").write_text("path,label\ncat/0.png,cat\ncat/0.png,dog\ncat/1.png,cat\n")
-    _, contradiction = map(str, read_images(photos / "list.csv").findings)
+    (contradiction,) = map(str, read_images(photos / "list.csv").findings)
     assert "1 image is listed twice with different labels: cat/0.png (cat, dog)." in contradiction
 
 
@@ -303,13 +307,30 @@ def test_idx_files(tmp_path):
 
 def test_pixels_are_decoded_once(photos, tmp_path, monkeypatch):
     first = read_images(photos, cache=tmp_path / "cache")
-    monkeypatch.setattr("equipoise.images.store.decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("equipoise.images.store.opened", lambda *_: pytest.fail("decoded again"))
     again = read_images(photos, cache=tmp_path / "cache")
     assert isinstance(again.pixels.base, np.memmap) or isinstance(again.pixels, np.memmap)
     assert (again.pixels == first.pixels).all() and again.names == first.names
     monkeypatch.undo()
     save(np.zeros((16, 20, 3), np.uint8), photos / "cat" / "0.png")
     assert (read_images(photos, cache=tmp_path / "cache").pixels[0] == 0).all()
+
+
+def test_small_images_of_one_size_are_opened_once(photos, monkeypatch):
+    opened, times = store.opened, []
+    for module in (store, decoding):
+        monkeypatch.setattr(module, "opened", lambda file: times.append(file.name) or opened(file))
+    monkeypatch.setattr(store, "_SAMPLE", 4)
+    assert len(read_images(photos, n_jobs=1)) == 16 and len(times) == 16 + 4
+
+
+def test_an_image_of_another_size_beyond_the_sample_counts(photos, monkeypatch):
+    monkeypatch.setattr(store, "_SAMPLE", 1)  # cat/0.png
+    save(np.full((40, 20, 3), 7, np.uint8), photos / "dog" / "9.png")
+    odd = read_images(photos)
+    assert odd.shape == (3, 16, 16) and (odd.pixels[odd.names.index("dog/9.png")] == 7).all()
+    monkeypatch.setattr(store, "_SMALL", 1)  # headers of all files first
+    assert (read_images(photos).pixels == odd.pixels).all() and read_images(photos).notes == odd.notes
 
 
 def test_processes_give_the_same_as_one(photos, monkeypatch):

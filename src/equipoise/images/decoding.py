@@ -45,14 +45,8 @@ def header(file: Path) -> Header:
 
     Raises BrokenImageError.
     """
-    with _opened(file) as image:
-        width, height = image.size
-        if _orientation(image) in _TURNED:
-            height, width = width, height
-        transparent = False
-        if _has_alpha(image) and image.mode not in _DEEP:
-            transparent = image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
-        return Header(height, width, image.mode in _GREY, image.mode in _DEEP, transparent)
+    with opened(file) as image:
+        return header_of(image)
 
 
 def decode(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
@@ -60,11 +54,27 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[n
 
     The size None leaves the image as it is; raises BrokenImageError.
     """
-    with _opened(file) as image:
-        if _orientation(image):
-            ImageOps.exif_transpose(image, in_place=True)
-        pixels = _bytes(image, channels)
-        return pixels if size is None else resized(pixels, size)
+    with opened(file) as image:
+        return pixels_of(image, size, channels)
+
+
+def header_of(image: Image.Image) -> Header:
+    """Return what the header of an open image states."""
+    width, height = image.size
+    if _orientation(image) in _TURNED:
+        height, width = width, height
+    transparent = False
+    if _has_alpha(image) and image.mode not in _DEEP:
+        transparent = image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+    return Header(height, width, image.mode in _GREY, image.mode in _DEEP, transparent)
+
+
+def pixels_of(image: Image.Image, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
+    """Decode an open image, as in `decode`; the image is not read again after that."""
+    if _orientation(image):
+        ImageOps.exif_transpose(image, in_place=True)
+    pixels = _bytes(image, channels)
+    return pixels if size is None else resized(pixels, size)
 
 
 def _orientation(image: Image.Image) -> int | None:
@@ -86,7 +96,7 @@ def _bytes(image: Image.Image, channels: int) -> NDArray[np.uint8]:
         image = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
     mode = "L" if channels == 1 else "RGB"
     pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    return pixels[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def _has_alpha(image: Image.Image) -> bool:
@@ -94,7 +104,7 @@ def _has_alpha(image: Image.Image) -> bool:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def opened(file: Path) -> Iterator[Image.Image]:
     """Open an image; every error of the decoder, of its pixels, too, becomes the reason for leaving it out."""
     try:
         with warnings.catch_warnings(), _regular(file) as stream:

@@ -25,32 +25,36 @@ def joined(images: ImageSet, digests: Sequence[str]) -> ImageSet:
 
 
 def _findings(images: ImageSet, codes: NDArray[np.intp]) -> Iterator[Finding]:
-    repeats = len(codes) - int(codes.max()) - 1
-    evidence = (
-        f"{counted(repeats, 'image')} of {len(codes):,} {'repeats' if repeats == 1 else 'repeat'} the pixels of "
-        "another one."
-    )
-    remedy = "They are held out together; if they are copies of one case, remove them."
-    yield Finding("caution" if repeats > 0.01 * len(codes) else "note", "duplicates", (), evidence, remedy)
-    found = [] if images.labels is None else _in_several(codes, images.labels)
-    if twice := [code for code in found if len(_names(images, codes, code)) == 1]:
+    """Tell of each picture that stands more than once, by what is the worst about it."""
+    several = [] if images.labels is None else _in_several(codes, images.labels)
+    leaking = [] if images.parts is None else _in_several(codes, images.parts == "test")
+    sizes = np.bincount(codes)
+    sizes[[*several, *leaking]] = 1
+    if repeats := int(sizes.sum()) - len(sizes):
+        evidence = (
+            f"{counted(repeats, 'image')} of {len(codes):,} {'repeats' if repeats == 1 else 'repeat'} the pixels of "
+            f"another one{'' if images.labels is None else ' of the class'}."
+        )
+        remedy = "They are held out together; if they are copies of one case, remove them."
+        yield Finding("caution" if repeats > 0.01 * len(codes) else "note", "duplicates", (), evidence, remedy)
+    if twice := [code for code in several if len(_names(images, codes, code)) == 1]:
         evidence = (
             f"{counted(len(twice), 'image')} {'is' if len(twice) == 1 else 'are'} listed twice with different labels: "
             f"{listed((_with_labels(images, codes, code) for code in twice), most=_MOST_NAMED)}."
         )
         remedy = "No model can be right about them: correct the labels, or remove lines."
         yield Finding("caution", "contradictions", (), evidence, remedy)
-    if found := [code for code in found if code not in twice]:
+    if found := [code for code in several if code not in twice]:
         evidence = (
             f"{counted(len(found), 'picture')} {_stands(found)} in two or more classes with equal pixels: "
             f"{_named(images, codes, found)}."
         )
         remedy = "No model can be right about them: correct the labels, or remove them."
         yield Finding("caution", "contradictions", (), evidence, remedy)
-    if images.parts is not None and len(found := _in_several(codes, images.parts == "test")):
+    if leaking:
         evidence = (
-            f"{counted(len(found), 'picture')} {_stands(found)} in the test part and in another one with equal pixels: "
-            f"{_named(images, codes, found)}."
+            f"{counted(len(leaking), 'picture')} {_stands(leaking)} in the test part and in another one with equal "
+            f"pixels: {_named(images, codes, leaking)}."
         )
         remedy = "A model may know them by heart, so figures on the test part are too good: remove them there."
         yield Finding("caution", "test rows", (), evidence, remedy)

@@ -1,9 +1,9 @@
 """`read_images`: a folder, table, archive or array of images as an `ImageSet`."""
 
 import atexit
+import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -19,11 +19,9 @@ from equipoise.images.imageset import ImageSet
 from equipoise.images.kinds import ARCHIVES
 from equipoise.images.resizing import resized
 from equipoise.images.sources import ImageFile, by_folder, in_folder, in_table, shown, unpacked
-from equipoise.images.store import decoded, digest, headers
+from equipoise.images.store import decoded, digest
+from equipoise.images.wanted import Wanted
 from equipoise.text import counted, listed
-
-LARGEST_SIDE = 64
-"""Longer side of the images in pixels, unless another is asked for."""
 
 MOST_SIDE = 1024
 
@@ -93,11 +91,11 @@ def read_images(
         raise ValueError(f"The size of images must be 1 to {MOST_SIDE} pixels, but is {image_size!r}.")
     if not path.is_dir():
         check_input(path)
-    size = _Size(image_size, shape)
+    wanted = Wanted(image_size, shape)
     if arrays := idx_images(path):
-        return _of_arrays(path, list(idx_parts(arrays)), size)
+        return _of_arrays(path, list(idx_parts(arrays)), wanted)
     if path.suffix.lower() == ".npz":
-        return _of_arrays(path, npz_parts(path), size)
+        return _of_arrays(path, npz_parts(path), wanted)
     name, place = path.stem if not path.is_dir() else path.resolve().name, shown(path)
     if cache is None or path.name.lower().endswith(ARCHIVES):  # unpacked files are new each time
         cache = mkdtemp(prefix="equipoise-images-")
@@ -105,60 +103,32 @@ def read_images(
     if path.is_dir():
         files, notes = in_folder(path)
         items, more = by_folder(files, place, labelled=labelled)
-        return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
+        return _of_files(name, place, items, [*notes, *more], wanted, Path(cache), n_jobs)
     if path.name.lower().endswith(ARCHIVES):
         with TemporaryDirectory(prefix="equipoise-archive-") as into:
             files, notes = unpacked(path, Path(into))
             items, more = by_folder(files, place, labelled=labelled)
-            return _of_files(name, place, items, [*notes, *more], size, Path(cache), n_jobs)
+            return _of_files(name, place, items, [*notes, *more], wanted, Path(cache), n_jobs)
     items = in_table(path, target, group, labelled=labelled)
-    images = _of_files(name, place, items, [], size, Path(cache), n_jobs)
+    images = _of_files(name, place, items, [], wanted, Path(cache), n_jobs)
     return grouped(images, items, group or "group")
 
 
-@dataclass(frozen=True)
-class _Size:
-    """The size that images get: as asked for, or as a model reads them."""
-
-    asked: int | None
-    shape: tuple[int, int, int] | None
-
-    def of(self, sides: NDArray[np.int64]) -> tuple[int, int]:
-        """Height and width for images of these heights and widths."""
-        if self.shape is not None:
-            return self.shape[1:]
-        if len(np.unique(sides, axis=0)) > 1:
-            side = self.asked or min(LARGEST_SIDE, int(np.median(sides.min(axis=1))))
-            return side, side
-        height, width = sides[0].tolist()
-        longer = self.asked or min(LARGEST_SIDE, max(height, width))
-        scale = longer / max(height, width)
-        return max(1, round(height * scale)), max(1, round(width * scale))
-
-
 def _of_files(
-    name: str, place: str, items: Sequence[ImageFile], notes: list[str], size: _Size, cache: Path, n_jobs: int | None
+    name: str, place: str, items: Sequence[ImageFile], notes: list[str], wanted: Wanted, cache: Path, n_jobs: int | None
 ) -> ImageSet:
-    found = headers([item.file for item in items], n_jobs)
-    broken = [(item, reason) for item, reason in zip(items, found) if isinstance(reason, str)]
-    fine = [(item, head) for item, head in zip(items, found) if not isinstance(head, str)]
-    others = [item for item, _ in broken if not _named_as_image(item)]
-    broken = [(item, reason) for item, reason in broken if _named_as_image(item)]
+    images = decoded([item.file for item in items], wanted, cache, n_jobs)
+    fine = [(item, head) for item, head in zip(items, images.headers) if not isinstance(head, str)]
+    unread = [(item, reason) for item, reason in zip(items, images.headers) if isinstance(reason, str)]
+    others = [item for item, _ in unread if not _named_as_image(item)]
+    left_out = broken = [(item, reason) for item, reason in unread if _named_as_image(item)]
     if not fine:
         first = f" The first, {shown(broken[0][0].name)}: {broken[0][1]}." if broken else ""
         raise ValueError(f"{place} holds no image that can be read, of {counted(len(items), 'file')}.{first}")
-    sides = np.array([(head.height, head.width) for _, head in fine])
-    channels = size.shape[0] if size.shape else 1 if all(head.grey for _, head in fine) else 3
-    wanted = size.of(sides)
-    images = decoded([item.file for item, _ in fine], channels, wanted, cache, n_jobs)
-    broken += [(fine[position][0], reason) for position, reason in images.broken.items()]
-    kept = [i for i in range(len(fine)) if i not in images.broken]
-    if not kept:
-        raise ValueError(f"{place} holds no image that can be read: {shown(broken[0][0].name)}: {broken[0][1]}.")
-    rest, heads = [fine[i][0] for i in kept], [fine[i][1] for i in kept]
+    rest, heads = [item for item, _ in fine], [head for _, head in fine]
+    sides = np.array([(head.height, head.width) for head in heads])
     if others:
         notes.append(f"Left out: {counted(len(others), 'file')} of other kinds, such as {shown(others[0].name)}.")
-    left_out = broken
     if absent := [shown(item.name) for item, _ in broken if not item.file.exists()]:
         notes.append(f"Left out: {counted(len(absent), 'image')} not found: {listed(absent, most=3)}.")
     if broken := [(item, reason) for item, reason in broken if item.file.exists()]:
@@ -166,7 +136,8 @@ def _of_files(
         notes.append(f"Left out: {counted(len(broken), 'broken image')}: {reasons}.")
     if lost := sorted({shown(item.label) for item in items if item.label} - {shown(item.label) for item in rest}):
         notes.append(f"Left out, for want of images that can be read: {_classes(lost)}.")
-    notes += _changes(sides[kept], wanted, channels, heads)
+    _, channels, *size = images.pixels.shape
+    notes += _changes(sides, tuple(size), channels, heads)
     labels = None if any(item.label is None for item in rest) else np.array(_shown_labels([i.label for i in rest]))
     return joined(
         ImageSet(
@@ -176,8 +147,8 @@ def _of_files(
             labels,
             _codes([item.group for item in rest]),
             _parts([item.part for item in rest]),
-            sides[kept],
-            np.array([item.file.stat().st_size for item in rest]),
+            sides,
+            np.array([os.stat(item.file).st_size for item in rest]),
             tuple((shown(item.name), reason) for item, reason in left_out),
             tuple(notes),
         ),
@@ -223,7 +194,7 @@ def _changes(sides: NDArray[np.int64], size: tuple[int, int], channels: int, hea
     return notes
 
 
-def _of_arrays(path: Path, parts: Sequence[Part], size: _Size) -> ImageSet:
+def _of_arrays(path: Path, parts: Sequence[Part], wanted: Wanted) -> ImageSet:
     shapes = {images.shape[1:] for _, images, _ in parts}
     if len(shapes) > 1:
         raise ValueError(f"The images of all parts of {path} must have one shape, but have {listed(sorted(shapes))}.")
@@ -233,12 +204,12 @@ def _of_arrays(path: Path, parts: Sequence[Part], size: _Size) -> ImageSet:
     labels = np.concatenate([labels for _, _, labels in parts])
     names = [part for part, images, _ in parts for _ in range(len(images))]
     sides = np.tile(pixels.shape[2:], (len(pixels), 1))
-    wanted, notes = size.of(sides), list[str]()
-    if wanted != pixels.shape[2:]:
-        notes = _changes(sides, wanted, pixels.shape[1], [])
-        pixels = np.stack([resized(image, wanted) for image in pixels])
-    if size.shape is not None and size.shape[0] != pixels.shape[1]:
-        raise ValueError(f"{path} has images of {pixels.shape[1]} channels, but {size.shape[0]} are needed.")
+    size, notes = wanted.size(sides), list[str]()
+    if size != pixels.shape[2:]:
+        notes = _changes(sides, size, pixels.shape[1], [])
+        pixels = np.stack([resized(image, size) for image in pixels])
+    if wanted.shape is not None and wanted.shape[0] != pixels.shape[1]:
+        raise ValueError(f"{path} has images of {pixels.shape[1]} channels, but {wanted.shape[0]} are needed.")
     return joined(
         ImageSet(
             path.resolve().name if path.is_dir() else path.stem,

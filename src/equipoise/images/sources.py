@@ -45,6 +45,8 @@ def shown(name: object) -> str:
     'caf�.png'
     """
     text = os.fsencode(str(name)).decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
@@ -56,10 +58,10 @@ def in_folder(root: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if not folders and not files and Path(folder) != root:
             empty.append(Path(folder).relative_to(root))
-        for name in [*(name for name in folders if Path(folder, name).is_symlink()), *sorted(files)]:
-            path = Path(folder, name)
-            within = PurePosixPath(path.relative_to(root).as_posix())
-            if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(inside)):
+        above, place = PurePosixPath(Path(folder).relative_to(root).as_posix()), Path(folder)
+        for name in [*(name for name in folders if os.path.islink(os.path.join(folder, name))), *sorted(files)]:
+            path, within = place / name, above / name
+            if os.path.islink(path) and (path.is_dir() or not path.resolve().is_relative_to(inside)):
                 out.append(str(within))
             elif not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
                 found.append((within, path))
