@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from equipoise_reproductions import image_sets
-from equipoise_reproductions.image_sets import FACTOR, N_PARTS, Halved, sides
+from equipoise_reproductions.image_sets import FACTOR, N_PARTS, Images, sides
 
 
 @pytest.fixture
@@ -29,8 +29,10 @@ def archive(tmp_path, monkeypatch):
                 member.size = file.tell()
                 file.seek(0)
                 packed.addfile(member, file)
+    image_sets.whole.cache_clear()
     image_sets.halved.cache_clear()
     yield
+    image_sets.whole.cache_clear()
     image_sets.halved.cache_clear()
 
 
@@ -42,6 +44,7 @@ def test_pixels_are_means_and_the_largest_class_is_the_first(archive):
 
 def test_a_missing_archive_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("EQUIPOISE_DATA_HOME", str(tmp_path))
+    image_sets.whole.cache_clear()
     image_sets.halved.cache_clear()
     with pytest.raises(FileNotFoundError, match="infrared_solar_modules"):
         image_sets.halved("infrared")
@@ -49,7 +52,7 @@ def test_a_missing_archive_is_told(tmp_path, monkeypatch):
 
 def stand_in(monkeypatch, tested):
     codes = np.repeat(np.arange(3), 1000)
-    found = Halved(np.zeros((3000, 1, 2, 2), np.float32), codes, np.arange(3000) % 3 == 0 if tested else codes < 0)
+    found = Images(np.zeros((3000, 1, 2, 2), np.float32), codes, np.arange(3000) % 3 == 0 if tested else codes < 0)
     monkeypatch.setattr(image_sets, "halved", lambda name: found)
     return found
 

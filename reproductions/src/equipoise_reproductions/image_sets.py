@@ -1,4 +1,4 @@
-"""Sets of images at half their size: CIFAR-10 of lossy JPEG, and infrared images of solar modules.
+"""Sets of images: CIFAR-10 of lossy JPEG, and infrared images of solar modules, whole and at half their size.
 
 Halved, they are trained on at a quarter of the time. The folder ``images`` of the data home, see
 `equipoise.datasets.data_home`, holds their archives; without one it raises FileNotFoundError.
@@ -6,7 +6,7 @@ Halved, they are trained on at a quarter of the time. The folder ``images`` of t
 
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +19,31 @@ FILES = {"infrared": "infrared_solar_modules.tar.xz", "cifar-10-lt": "cifar10_jp
 FACTOR, N_PARTS = 100, 5
 
 
-class Halved(NamedTuple):
-    """Images of half the side: pixels from 0 to 1, codes by falling size of the classes, and which are for tests."""
+class Images(NamedTuple):
+    """Pixels, codes by falling size of the classes, and which images are for tests."""
 
-    pixels: NDArray[np.float32]  # (n, channels, height, width)
+    pixels: NDArray[Any]  # (n, channels, height, width)
     codes: NDArray[np.int64]  # (n,)
     tested: NDArray[np.bool_]  # (n,); none where the set has no parts
 
 
 @cache
-def halved(name: str) -> Halved:
-    """Read a set of `FILES`; a pixel is the mean over two by two of them."""
+def whole(name: str) -> Images:
+    """Read a set of `FILES`, pixels as bytes."""
     images = read_images(data_home() / "images" / FILES[name])
     assert images.labels is not None
-    n, channels, height, width = images.pixels.shape
-    pixels = images.pixels.reshape(n, channels, height // 2, 2, width // 2, 2).mean((3, 5), dtype=np.float32) / 255
     places, counts = np.unique(images.labels, return_inverse=True, return_counts=True)[1:]
-    tested = np.zeros(n, dtype=bool) if images.parts is None else images.parts == "test"
-    return Halved(pixels, np.argsort(np.argsort(-counts, kind="stable"))[places], tested)
+    tested = np.zeros(len(places), dtype=bool) if images.parts is None else images.parts == "test"
+    return Images(images.pixels, np.argsort(np.argsort(-counts, kind="stable"))[places], tested)
+
+
+@cache
+def halved(name: str) -> Images:
+    """Read a set of `FILES`; a pixel is the mean over two by two of them, from 0 to 1."""
+    pixels, codes, tested = whole(name)
+    n, channels, height, width = pixels.shape
+    means = pixels.reshape(n, channels, height // 2, 2, width // 2, 2).mean((3, 5), dtype=np.float32) / 255
+    return Images(means, codes, tested)
 
 
 def missing_sets(names: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from equipoise.networks.cnn import SmallCNN
 from equipoise_reproductions import image_sets
 from equipoise_reproductions.augmentation.training import Training
 from equipoise_reproductions.autobalance import grouped
-from equipoise_reproductions.image_sets import Halved
+from equipoise_reproductions.image_sets import Images
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_backgrounds_agree_in_training_and_tell_nothing_at_test():
 def test_objects_of_colour_are_animals_or_not_and_test_images_are_others(monkeypatch):
     rng = np.random.default_rng(0)
     pixels, codes = rng.random((400, 3, 8, 8), dtype=np.float32), np.arange(400) % 10
-    monkeypatch.setattr(grouped, "halved", lambda name: Halved(pixels, codes, np.arange(400) >= 200))
+    monkeypatch.setattr(grouped, "halved", lambda name: Images(pixels, codes, np.arange(400) >= 200))
     monkeypatch.setattr(grouped, "N_TRAIN", 150)
     monkeypatch.setattr(grouped, "N_TEST", 100)
     (x, cells), (x_test, cells_test) = grouped.sides("cifar-10", 0)

@@ -10,7 +10,7 @@ from equipoise.cli import main
 from equipoise.experiments import METRICS
 from equipoise.images import Augment
 from equipoise_reproductions import image_sets
-from equipoise_reproductions.image_sets import Halved
+from equipoise_reproductions.image_sets import Images
 from equipoise_reproductions.together import effects, images, on_images
 from equipoise_reproductions.together.design import ARMS, READINGS, SCORED
 
@@ -26,7 +26,7 @@ def digits(monkeypatch):
     def halved(name):
         if name != "infrared":
             raise FileNotFoundError("no archive")
-        return Halved(pixels, codes, codes < 0)
+        return Images(pixels, codes, codes < 0)
 
     for module in (image_sets, images):
         monkeypatch.setattr(module, "halved", halved)

@@ -90,7 +90,7 @@ def cuda(training: Training) -> Changed:
             augment.end_epoch(lambda images: training.model(images).argmax(1), x, y)
             training.model.train()
             draws = int((augment.n_draws * (augment.levels_ + 1) * (augment.levels_ + 2) / 2).sum())
-            training.passes += -(-draws // (3 * BATCH))  # a pass forward is a third of a step
+            training.passes += -(-draws // (3 * training.batch))  # a pass forward is a third of a step
         return augment.rows(rows, labels)
 
     return changed

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from equipoise import DeferredReweighting
 from equipoise.losses import LogitAdjustedLoss
@@ -58,6 +59,8 @@ class Training:
         ``(images, classes) -> images``, a change of every batch before any other.
     search : mapping
         Parameters of `AutoBalance` in place of its defaults, where it searches.
+    batch : int
+        Images of a step.
     passes : int
         Passes forward and backward so far, of every kind.
     """
@@ -68,6 +71,7 @@ class Training:
     network: Callable[[int], nn.Module] = Net
     base: Changed = plain
     search: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = BATCH
     passes: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -79,28 +83,44 @@ class Training:
     @property
     def epoch(self) -> int:
         """Steps of an epoch."""
-        return -(-len(self.train[1]) // BATCH)
+        return -(-len(self.train[1]) // self.batch)
+
+    def begin(self) -> tuple[torch.optim.Optimizer, LRScheduler]:
+        """Return what moves the weights, and its learning rates."""
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-3, weight_decay=1e-2)
+        return optimizer, OneCycleLR(optimizer, 3e-3, total_steps=self.n_steps)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Run the network on a batch."""
+        return self.model(x)
+
+    def end_step(self) -> None:
+        """Take note of the weights after a step."""
+
+    def end(self) -> nn.Module:
+        """Return the network at the end of the run."""
+        return self.model
 
     def run(self, changed: Changed, after: Callable[[Rows], None] = lambda rows: None) -> nn.Module:
         """Train to the end on changed images; ``after`` is called after each step with its batch as it was drawn."""
         x, y = self.train
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-3, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=self.n_steps)
+        optimizer, schedule = self.begin()
         order = torch.empty(0, dtype=torch.int64)
         for step in range(self.n_steps):
-            order = order if len(order) >= BATCH else torch.cat([order, torch.randperm(len(y))])
-            picked, order = order[:BATCH], order[BATCH:]
+            order = order if len(order) >= self.batch else torch.cat([order, torch.randperm(len(y))])
+            picked, order = order[: self.batch], order[self.batch :]
             rows = self.base(x[picked], y[picked]), y[picked]
             if isinstance(self.loss, DeferredReweighting):
                 self.loss.set_progress(step / self.n_steps)
             self.model.train()
-            self.loss(self.model(changed(*rows)), rows[1]).backward()
+            self.loss(self.logits(changed(*rows)), rows[1]).backward()
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
             self.passes += 1
+            self.end_step()
             after(rows)
-        return self.model.eval()
+        return self.end().eval()
 
 
 def held_out(training: Training) -> tuple[Rows, Rows]:
