@@ -119,6 +119,7 @@ def test_the_page_of_a_quick_run(coloured, tmp_path, read, monkeypatch):
 def test_claims_by_hand():
     rows = [
         {"arm": name, "augmented": side, "seed": seed, "seconds": 3.0 if name == OURS else 1.0}
+        | {"passes": 300}
         | {f"recall_{k}": (0.8 if name == OURS else 0.7) + 0.01 * seed for k in range(10)}
         for name, arm in ARMS.items()
         for side in arm.sides
@@ -134,6 +135,13 @@ def test_claims_by_hand():
     assert "is beaten without augmentation" in longtail.is_la_beaten(pd.DataFrame(rows))
 
     without = pd.DataFrame(rows)[lambda frame: frame["arm"] != "cdt-tuned"]
-    assert longtail.not_run(without) == ["CDT, gamma tuned"] and not longtail.not_run(pd.DataFrame(rows))
+    assert longtail.not_run(without) == ["CDT, gamma tuned, without augmentation"] and not longtail.not_run(
+        pd.DataFrame(rows)
+    )
     assert len(longtail.claims(without)[0].statements) == len(found["A1"].statements) - 1
     assert ARMS["cdt-tuned"].title not in longtail.table(without, False, 300).index
+
+    given = pd.DataFrame(rows)[lambda frame: ~frame["augmented"] | frame["arm"].isin(["none", "la"])]
+    assert "is beaten without augmentation" in longtail.is_la_beaten(given)
+    assert "with augmentation" not in longtail.is_la_beaten(given).replace("without", "")
+    assert set(longtail.table(given, True, 300).iloc[:, 1]) == {""}
