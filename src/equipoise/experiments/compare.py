@@ -24,7 +24,7 @@ from equipoise.experiments.rounds import Cells
 from equipoise.experiments.scores import METRICS
 from equipoise.experiments.splits import feasible_folds
 from equipoise.experiments.store import Store
-from equipoise.experiments.trial import affordable_rows
+from equipoise.experiments.trial import affordable_rows, took_all
 from equipoise.machines import n_workers
 from equipoise.progress import OnProgress
 from equipoise.recipes.images import SHORT, parameters_for_images, reads_images, steps_for_images
@@ -142,6 +142,8 @@ def compare(
         )
         return wish, PreparedFolds(few, codes, wish.splits, native=native)
 
+    if deadline.left <= 0 and not store.done():
+        raise ValueError(f"No recipe can be compared within the time limit of {deadline}. {took_all(deadline)}")
     can_sample = metric_weighs and not dataset.images and dataset.training_weights is None
     rows = store.get("rows")
     if not rows or rows[0] != len(dataset.y):

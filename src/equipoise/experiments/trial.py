@@ -15,7 +15,7 @@ from equipoise.datasets.in_time import seconds_a_row
 from equipoise.datasets.sampling import sampled
 from equipoise.deadline import Deadline
 from equipoise.experiments.plan import FEWEST_ROWS, LEAST_SHARE
-from equipoise.text import called, count
+from equipoise.text import called, count, seconds
 from equipoise.training import fit
 
 _FITTED = (500, 2_000)  # rows that other models than networks are fitted on
@@ -26,6 +26,7 @@ _MANY = 20_000  # rows, from which on the time of making them numbers matters
 _FURTHER_PASSES = 3  # over the rows: to describe them, for the model, and in the report
 _SHARE_OF_FEWER = 0.25  # of their gradient steps that networks make on a sample that is drawn for want of time
 _SURE = 1.1  # times the least share of steps, on all rows
+_WITH_ALL = 3  # times the seconds of reading and checking, in advice where nothing else was begun
 _SMALLER = 0.8  # times the rows, until they fit
 
 
@@ -75,6 +76,8 @@ def rows_to_fit(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadli
     Networks make a tenth of their gradient steps at least, of which there are fewer on fewer rows. Raises TimeoutError,
     with the time limit that would do, where even the fewest rows take too long.
     """
+    if deadline.left <= 0:
+        raise TimeoutError(took_all(deadline))
     trial, most, whole = tried(recipe, model, dataset, deadline), len(dataset.y), len(dataset.y)
     if recipe == named.AUTO:
         most = min(most, MOST_ROWS)
@@ -90,6 +93,11 @@ def rows_to_fit(recipe: str, model: Pipeline, dataset: Dataset, deadline: Deadli
                 f"{deadline.remedy(deadline.spent + needed)}"
             )
         most = max(FEWEST_ROWS, int(_SMALLER * most))
+
+
+def took_all(deadline: Deadline) -> str:
+    """Say that nothing is left of a time limit after reading and checking, and the limit that would do."""
+    return f"Reading and checking took {seconds(deadline.spent)}. {deadline.remedy(_WITH_ALL * deadline.spent)}"
 
 
 def affordable_rows(dataset: Dataset, n_folds: int, deadline: Deadline) -> int:
