@@ -155,6 +155,37 @@ def test_curves_are_mean_probabilities_with_the_cells_set(comparison, fold_model
         assert ward["mean"][place] == pytest.approx(np.mean(proba), abs=1e-5)
 
 
+def test_missing_cells_have_a_line_of_their_own_and_numbered_categories_say_how_to_name_them(frame, tmp_path):
+    rng = np.random.default_rng(1)
+    rows = frame[["amount", "ward", "fraud"]].copy()
+    rows.loc[rng.random(N) < 0.15, "ward"] = None
+    rows.loc[rng.random(N) < 0.1, "amount"] = np.nan
+    task = split_target(rows, "fraud")
+    codes = (task.y == "yes").astype(int).to_numpy()
+    with Store(tmp_path / "results.sqlite") as store:
+        compare(task, store, recipes=["logistic"], n_folds=3, n_repeats=1, budget=3600)
+        explain(Comparison(store), task, store, Deadline(3600))
+        found = Comparison(store)  # as it was kept
+    models = []
+    for fold in found.protocol.splits.folds(task, codes, 0):
+        model = make_pipeline(task.table_preprocessor(), recipes.classifier("logistic", random_state=fold.seed))
+        models.append((model.fit(task.X.iloc[fold.train], codes[fold.train]), task.X.iloc[fold.test]))
+    curves = {curve["columns"][0]: curve for curve in found.reasons["curves"]}
+    for name, curve in curves.items():
+        proba = [
+            model.predict_proba(X.assign(**{name: None if name == "ward" else np.nan}))[:, 1] for model, X in models
+        ]
+        assert curve["missing"]["mean"] == pytest.approx(np.mean([p.mean() for p in proba]), abs=1e-5)
+        assert curve["missing"]["high"] == pytest.approx(np.mean([np.quantile(p, 0.9) for p in proba]), abs=1e-5)
+        assert len(curve["values"]) == len(curve["mean"]) == (3 if name == "ward" else 13)
+    assert set(curves) == {"ward", "amount"} and sorted(curves["ward"]["values"]) == ["Ward 7", "Ward 8", "Ward 9"]
+    for show_values in (False, True):
+        write_report(found, tmp_path / "report.html", command="equipoise compare", show_values=show_values)
+        page = " ".join((tmp_path / "report.html").read_text().split())
+        assert ("Categories are numbered here" in page) != show_values and ("Ward 7" in page) == show_values
+        assert "(missing)" in page and "cell is missing" in page
+
+
 def test_it_is_kept_and_not_done_again(task, store, comparison):
     store.put("reasons", comparison.reasons)
     again = Comparison(store)

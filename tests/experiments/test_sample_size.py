@@ -1,5 +1,7 @@
 """The numbers of rows that are planned give what they promise, in simulations; tolerances come from the draws."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,7 +88,7 @@ def test_a_planned_comparison_has_its_power(difference, discordant):
 
 def test_what_cannot_be_is_refused():
     good = {"recall": 0.8, "precision": 0.3, "average_precision": 0.5, "margin": 0.05, "difference": 0.05}
-    with pytest.raises(ValueError, match="The margin must be within 0 and 1"):
+    with pytest.raises(ValueError, match="The margin must be above 0 and below 1"):
         needs(0.01, **{**good, "margin": 0.0})
     with pytest.raises(ValueError, match="more alarms than there are rows"):
         needs(0.6, **{**good, "precision": 0.3})
@@ -100,11 +102,7 @@ def test_the_command_tells_them(capsys):
     assert "recall 0.8 ± 0.05" in said
     assert "26,516" in said
     assert max(map(len, said.splitlines()[:6])) <= 80
-    assert "Wilson 1927" in said and "says little" not in said
-    main(["plan", "--prior", ".01", "--recall", ".8", "--margin", ".05", "--precision", ".04"])
-    assert (
-        "An interval of ± 0.05 says little of precision (0.04): choose a smaller --margin." in capsys.readouterr().out
-    )
+    assert "Wilson 1927" in said and "Connor 1987" in said and "says little" not in said
 
 
 def test_the_command_measures_a_pilot(capsys, tmp_path):
@@ -118,11 +116,26 @@ def test_the_command_measures_a_pilot(capsys, tmp_path):
     assert "The pilot has 400 rows" in said
 
 
+def test_an_interval_wider_than_the_value_is_no_promise(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    fraud = rng.random(900) < 0.05
+    table = np.column_stack([rng.normal(size=(900, 2)), fraud.astype(int)])
+    np.savetxt(tmp_path / "pilot.csv", table, delimiter=",", header="a,b,y", comments="", fmt="%.6g")
+    pilot = ["plan", str(tmp_path / "pilot.csv"), "--target", "y"]
+    main(pilot)
+    said = " ".join(capsys.readouterr().out.split())
+    promised = said.partition("The pilot has 900 rows: ")[2]
+    assert promised and "precision" not in promised
+    [margin] = re.findall(r"says little \(precision .*: give a smaller margin, such as --margin ([\d.]+)\.", said)
+    main([*pilot, "--margin", margin])
+    assert "says little" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ([], "Give the share of the class that matters"),
-        (["--prior", "2"], "Must be within 0 and 1"),
+        (["--prior", "2"], "Must be above 0 and below 1"),
         (["pilot.csv"], "--target NAME"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equipoise.decisions import Terms
-from equipoise.experiments import METRICS, Comparison, Store
+from equipoise.experiments import METRICS, Comparison, Store, shipped
 from equipoise.experiments.terms import InTerms
 from equipoise.reports import write_data, write_report, write_summary
 from equipoise.reports.at_best import at_its_best
@@ -157,6 +157,18 @@ def test_the_card_tells_what_the_choice_by_terms_rests_on(stored, tmp_path, term
     assert card["cuts"] == ["200 of 2,000 gradient steps."] and card["terms"] == InTerms(comparison).sentence()
 
 
+def test_scores_by_class_have_names(stored, tmp_path):
+    comparison = stored((240, 60), ("none", "under"))
+    write_data(comparison, tmp_path / "report.json", command=COMMAND)
+    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    for recipe, matrix in told["confusion"].items():
+        matrix = np.array(matrix)
+        for code, row in enumerate(told["by_class"][recipe]):
+            assert row["scores"]["recall"] == pytest.approx(matrix[code, code] / matrix[code].sum())
+            assert row["scores"]["precision"] == pytest.approx(matrix[code, code] / matrix[:, code].sum())
+            assert set(row["scores"]) == {"precision", "recall", "f1", "brier"}
+
+
 @pytest.mark.parametrize("counts", [(240, 60), (100, 60, 20)])
 def test_alarms_and_costs_are_data_too(stored, tmp_path, counts):
     comparison = stored(counts, ("none", "under"))
@@ -164,12 +176,17 @@ def test_alarms_and_costs_are_data_too(stored, tmp_path, counts):
     terms = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["terms"]
     read = InTerms(comparison)
     chosen = read.chosen()
-    for name, value in terms["outcomes"]["decision"].items():
-        assert value["mean"] == pytest.approx(chosen[name].mean) and value["low"] == pytest.approx(chosen[name].low)
+    for line, outcomes in {"decision": shipped.outcomes(comparison, read.recipe), "lowest_cost": chosen}.items():
+        for name, value in terms["outcomes"][line].items():
+            assert value["mean"] == pytest.approx(outcomes[name].mean)
+            assert value["low"] == pytest.approx(outcomes[name].low)
+    matrix = shipped.confusion(comparison, read.recipe)
+    alarms = 1000 * matrix[:, read.positive].sum() / matrix.sum()
+    assert terms["outcomes"]["decision"]["alarms"]["mean"] == pytest.approx(alarms)
     assert terms["outcomes"]["100"]["recall"]["mean"] == pytest.approx(read.at_capacity(100)["recall"].mean)
     assert len(terms["gain"]["caught"]) == len(read.folds) and terms["gain"]["caught"][0][-1] == 1
     if len(counts) == 2:
-        assert tuple(terms["threshold"].values()) == pytest.approx(read.range_of_threshold())
+        assert tuple(terms["threshold_of_lowest_cost"].values()) == pytest.approx(read.range_of_threshold())
         assert len(terms["cost"]["cost"][0]) == len(terms["cost"]["threshold"])
     else:
-        assert terms["threshold"] is None
+        assert terms["threshold_of_lowest_cost"] is None

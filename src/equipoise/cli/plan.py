@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _check_share(_: Any, value: float | None) -> None:
     if value is not None and not 0 < value < 1:  # NaN neither
-        raise ValueError("Must be within 0 and 1, such as 0.05.")
+        raise ValueError("Must be above 0 and below 1, such as 0.05.")
 
 
 Share = Annotated[float | None, Parameter(validator=_check_share)]
@@ -101,14 +101,16 @@ def plan(
         f"a comparison of two methods on the same rows (McNemar) then has a power of {CHANCE:.0%}. Sources: "
         "Wilson 1927 (recall, precision); Boyd, Eng and Page 2013 (average precision); Connor 1987 (comparison)."
     )
-    expectations = {"recall": recall} | {
-        name.replace("_", " "): values[name] for name in ("precision", "average_precision")
-    }
-    if low := [f"{name} ({value:.3g})" for name, value in expectations.items() if value <= margin]:
-        say(f"An interval of ± {margin:g} says little of {listed(low)}: choose a smaller --margin.")
+    little = [need.goal.partition(",")[0] for need in found if need.says_little]
+    if little:
+        least = min(recall, values["precision"], values["average_precision"])
+        say(
+            f"An interval wider than the value itself says little ({listed(little)}): "
+            f"give a smaller margin, such as --margin {least / 5:.1g}."
+        )
     if pilot is not None:
         have = len(data.y)
-        settled = [need.goal for need in found if need.rows <= have]
+        settled = [need.goal for need in found if need.rows <= have and not need.says_little]
         say(
             f"The pilot has {counted(have, 'row')}: "
             + (f"enough for {'; '.join(settled)}." if settled else "not enough for any of these goals.")

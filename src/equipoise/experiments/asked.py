@@ -29,7 +29,9 @@ class AskedColumns:
 
     groups: list[list[str]]  # columns that are moved together
     kinds: list[str]  # kind of the first column of each
-    grids: list[list[Any]]  # values of its response curve: floats, or the cells of a category; none of a text
+    # values of its response curve: floats, or the cells of a category, NaN at the end where cells are missing; a text
+    # has none
+    grids: list[list[Any]]
     notes: list[str]  # columns that were left out
     _rows: NDArray[np.int64]
     _cells: dict[str, NDArray[Any]]
@@ -85,21 +87,27 @@ def _most_associated(columns: dict[str, pd.Series], codes: NDArray[np.int64]) ->
 
 
 def _grid(cells: NDArray[Any]) -> list[Any]:
-    """Return the most frequent cells of a category, or quantiles of numbers; of few distinct ones these themselves."""
-    if cells.dtype == object:
-        return pd.Series(cells).value_counts().index[:LEVELS].tolist()
-    known, shares = cells[~np.isnan(cells)], np.linspace(0.05, 0.95, POINTS)
+    """Return the most frequent cells of a category, or quantiles of numbers; of few distinct ones these themselves.
+
+    NaN is the last where cells are missing.
+    """
+    missing, shares = pd.isna(cells), np.linspace(0.05, 0.95, POINTS)
+    known, gap = cells[~missing], [np.nan] if missing.any() else []
     if not len(known):
         return []
+    if cells.dtype == object:
+        return [*pd.Series(known).value_counts().index[:LEVELS], *gap]
     grid = np.unique(np.quantile(known, shares, method="nearest"))
     if len(grid) < 3:  # nearly all cells are alike
         grid = np.unique([*grid, *np.quantile(np.unique(known), shares, method="nearest")])
-    return grid.tolist()
+    return [*grid.tolist(), *gap]
 
 
 def _donor(cells: NDArray[Any], places: NDArray[np.int64], value: Any) -> int:
-    """Return the place of a row that holds a category, or the number that is nearest."""
-    if cells.dtype == object:
-        held = np.flatnonzero(cells == value)
-        return int(places[held[0]]) if len(held) else -1
-    return -1 if np.isnan(cells).all() else int(places[np.nanargmin(np.abs(cells - value))])
+    """Return the place of a row that holds a category, the number that is nearest, or a gap for NaN; -1 for none."""
+    missing = pd.isna(cells)
+    rows = np.flatnonzero(missing if pd.isna(value) else ~missing)
+    if not pd.isna(value):
+        own = cells[rows]
+        rows = rows[own == value] if cells.dtype == object else rows[np.argsort(np.abs(own - value), kind="stable")]
+    return int(places[rows[0]]) if len(rows) else -1

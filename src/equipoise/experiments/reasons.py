@@ -31,6 +31,7 @@ from equipoise.experiments.statistics import t_interval
 from equipoise.experiments.store import Cell, Store
 from equipoise.experiments.terms import InTerms
 from equipoise.machines import n_workers
+from equipoise.metrics import Floats
 from equipoise.processes import side_by_side
 from equipoise.progress import OnProgress
 
@@ -192,6 +193,11 @@ def _outcome(comparison: Comparison, cell: Cell, fold: PreparedFold) -> Outcome:
     return Outcome(goal_of(comparison.aim), rule, read.costs, read.positive, len(fold.y_test))
 
 
+def _point(values: Floats) -> dict[str, Any]:
+    """Return mean and band of a curve, or of a point of it, as json holds them."""
+    return dict(zip(("mean", "low", "high"), values.tolist()))
+
+
 def _joined(comparison: Comparison, columns: AskedColumns, answers: list[Answers]) -> dict[str, Any]:
     """Join the answers of folds: importance with intervals, most important first, and the first curves."""
     found = []
@@ -209,9 +215,16 @@ def _joined(comparison: Comparison, columns: AskedColumns, answers: list[Answers
         if not own or len(columns.grids[number]) < 2 or len(curves) == SHOWN:
             continue
         known = np.atleast_1d(~np.isnan(own).all(axis=(0, 2)))
-        mean, low, high = np.nanmean(np.array(own)[:, known], axis=0).T.tolist()
+        points = np.nanmean(np.array(own)[:, known], axis=0)
         values = [value for value, is_known in zip(columns.grids[number], known) if is_known]
         kind, group = columns.kinds[number], columns.groups[number]
+        missing = None
+        if pd.isna(values[-1]):
+            *values, _ = values
+            *points, last = points
+            missing = _point(last)
         values = values if kind in ("number", "date") else [str(value) for value in values]
-        curves.append({"columns": group, "kind": kind, "values": values, "mean": mean, "low": low, "high": high})
+        curves.append(
+            {"columns": group, "kind": kind, "values": values, **_point(np.array(points).T), "missing": missing}
+        )
     return {"importance": [record for _, record in found], "curves": curves}

@@ -29,6 +29,7 @@ class Need:
     goal: str  # what is to be measured, in words
     counted: int  # rows that the interval counts: positive ones, or alarms
     rows: int  # labelled rows in all
+    says_little: bool = False  # an interval that is wider than the expected value
 
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -117,7 +118,7 @@ def needs(
     given = {"prior": prior, "recall": recall, "precision": precision, "average precision": average_precision}
     for name, value in (given | {"margin": margin, "difference": difference}).items():
         if not 0 < value < 1:
-            raise ValueError(f"The {name} must be within 0 and 1, got {value!r}.")
+            raise ValueError(f"The {name} must be above 0 and below 1, got {value!r}.")
     alarms = prior * recall / precision
     if alarms > 1:
         raise ValueError(
@@ -131,10 +132,10 @@ def needs(
     alike = max(unlike / 3, difference)
     apart = f"recalls {difference:g} apart"
     goals = [
-        (f"recall {recall:g} ± {margin:g}", by_recall, prior),
-        (f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms", by_precision, alarms),
-        (f"average precision {average_precision:.3g} ± {margin:g}", by_score, prior),
-        (f"{apart}, similar methods", paired_positives(recall, difference, alike), prior),
-        (f"{apart}, independent methods", paired_positives(recall, difference, unlike), prior),
+        (f"recall {recall:g} ± {margin:g}", by_recall, prior, recall),
+        (f"precision {precision:.3g} ± {margin:g}, {alarms:.2%} alarms", by_precision, alarms, precision),
+        (f"average precision {average_precision:.3g} ± {margin:g}", by_score, prior, average_precision),
+        (f"{apart}, similar methods", paired_positives(recall, difference, alike), prior, 1.0),
+        (f"{apart}, independent methods", paired_positives(recall, difference, unlike), prior, 1.0),
     ]
-    return [Need(goal, counted, rows_with(counted, share)) for goal, counted, share in goals]
+    return [Need(goal, n, rows_with(n, share), says_little=2 * margin > value) for goal, n, share, value in goals]

@@ -17,6 +17,7 @@ from equipoise.experiments.comparison import Comparison
 from equipoise.experiments.priors import learned_priors
 from equipoise.experiments.readings import CALIBRATED, CORRECTED, DECIDED, TUNED, balancing_weights, one_hot
 from equipoise.experiments.scores import METRICS, Metric
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import HeldOutFold, InTerms
 from equipoise.metrics import Floats, Indices
 
@@ -125,6 +126,27 @@ def confusion(comparison: Comparison, recipe: str) -> Floats:
         np.add.at(counts, (fold.codes, decided), fold.weights)
         repeats.add(fold.repeat)
     return counts / len(repeats)
+
+
+def outcomes(comparison: Comparison, recipe: str) -> dict[str, Interval]:
+    """Return what the decisions of `held_out` yield, as `InTerms.by_fold`, with intervals over folds."""
+    read = InTerms.of(comparison, recipe)
+    return read.with_intervals(read.of_decisions(held_out(comparison, recipe)))
+
+
+def threshold(comparison: Comparison, recipe: str) -> float | None:
+    """Return the probability of the positive class from which the model of a recipe raises an alarm.
+
+    None where no single one says it: with a capacity, of several classes, or by a rule of its own.
+    """
+    read = InTerms.of(comparison, recipe)
+    if comparison.aim.decides:
+        return None if read.cut_is_least else read.rule.cut(read.positive)
+    found = comparison.at_best.thresholds(recipe)
+    if found is None:
+        return None
+    middle = float(np.median(found))
+    return middle if read.positive == comparison.rare else 1 - middle
 
 
 def scores(comparison: Comparison, recipe: str) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """A recipe in a user's terms: honest probabilities, the decision of an aim, and what it yields on held-out rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -199,9 +199,14 @@ class InTerms:
 
         Columns: `OUTCOMES`, and the least and the most that any decisions on the rows cost.
         """
+        return self.of_decisions(
+            (fold, rule.decide(fold.proba, fold.weights)) for fold, rule in zip(self.folds, self.rules)
+        )
+
+    def of_decisions(self, decisions: Iterable[tuple[HeldOutFold, Indices]]) -> pd.DataFrame:
+        """Return the outcomes, as `by_fold`, of any decisions ``(n,)`` on folds."""
         tables = {}
-        for fold, rule in zip(self.folds, self.rules):
-            decided = rule.decide(fold.proba, fold.weights)
+        for fold, decided in decisions:
             found = self._outcomes(fold, decided == self.positive, self.costs[fold.codes, decided])
             tables[fold.repeat, fold.fold] = found
         return pd.DataFrame.from_dict(tables, orient="index")
@@ -215,7 +220,7 @@ class InTerms:
 
     def chosen(self) -> dict[str, Interval]:
         """Return the outcomes of `by_fold` with intervals over folds."""
-        return self._of_decisions(self.by_fold)
+        return self.with_intervals(self.by_fold)
 
     def blind(self) -> dict[str, dict[str, Interval]]:
         """Return the outcomes of `blind_by_fold` with intervals over folds."""
@@ -265,7 +270,7 @@ class InTerms:
             alarm = most_probable(fold.proba[:, self.positive], fold.weights, alarms / PER)
             costs = self._alarm_costs(fold, alarm) if len(self.costs) == 2 else np.full(len(alarm), np.nan)
             tables.append(self._outcomes(fold, alarm, costs))
-        return self._of_decisions(pd.DataFrame(tables))
+        return self.with_intervals(pd.DataFrame(tables))
 
     def _alarm_costs(self, fold: HeldOutFold, alarm: Floats) -> Floats:
         p, n = self.positive, 1 - self.positive
@@ -301,7 +306,8 @@ class InTerms:
         found = {name: _over_folds(frame[name], share, limits[name]) for name in OUTCOMES if name != "alarms"}
         return {"alarms": alarms} | found
 
-    def _of_decisions(self, frame: pd.DataFrame) -> dict[str, Interval]:
+    def with_intervals(self, frame: pd.DataFrame) -> dict[str, Interval]:
+        """Return outcomes by fold as means with intervals."""
         found = self._intervals(frame)
         return found | self._by_rows(found, frame)
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 from markupsafe import Markup
 
 from equipoise.decisions import Aim
-from equipoise.experiments import Comparison
+from equipoise.decisions.terms import OUTCOMES
+from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.outcome import PER
+from equipoise.experiments.statistics import Interval
 from equipoise.experiments.terms import InTerms
 from equipoise.files import replace_file
 from equipoise.reports.curves import weight_above
@@ -49,46 +51,48 @@ def write_explorer(comparison: Comparison, path: Path, *, command: str = "") -> 
 
 
 def explorer_data(comparison: Comparison, command: str = "") -> dict[str, Any]:
-    """Return what the page holds: for each recipe, counts of held-out rows by score, and a command to complete."""
+    """Return what the page holds: for each recipe, its decision, counts of held-out rows by score, and commands."""
     winner = InTerms.of(comparison)
     p, costs = winner.positive, winner.costs
     binary = len(comparison.classes) == 2
-    shown = winner.range_of_threshold()
+    places = (p, 1 - p), (1 - p, p), (p, p), (1 - p, 1 - p)
+    known = [float(costs[place]) for place in places] if binary else [20.0, 1.0, 0.0, 0.0]
     return {
         "label": clean(short(comparison.classes[p])),
         "per": PER,
-        "cost": dict(zip(("miss", "alarm"), map(float, (costs[p, 1 - p], costs[1 - p, p]) if binary else (20, 1)))),
+        "cost": dict(zip(OUTCOMES, known)),
         "binary": binary,
         "table": comparison.aim.costs is not None and not binary,
-        "threshold": None if shown is None else shown[0],
         "capacity": capacity_share(comparison),
         "limit": _limit(comparison.aim),
-        "mode": _mode(comparison.aim),
-        "winner": winner.recipe,
+        "aim": clean(_aim(comparison)),
+        "saved": not (comparison.obstacle or comparison.not_saved),
+        "winner": clean(winner.recipe),
+        "blind": [{"name": name} | _figures(found) for name, found in winner.blind().items()],
         "recipes": [
             {"name": clean(name), "command": _base(command, name, winner.recipe)}
-            | {"stated": _base(command, name, winner.recipe, set())}
+            | {"given": _base(command, name, winner.recipe, left_out=set())}
             | {"decided": _decided(comparison, name)}
             | counts_by_score(comparison, name)
-            for name in comparison.leaderboard["recipe"]
+            for name in (comparison.by_terms.read if comparison.aim.decides else comparison.leaderboard["recipe"])
         ],
     }
 
 
-def _decided(comparison: Comparison, recipe: str) -> dict[str, float | None] | None:
-    """Return what a recipe yields by the costs or floors that were stated, as the report tells it: means over folds."""
-    if _mode(comparison.aim) != "report":
-        return None
-    read = InTerms.of(comparison, recipe)
-    found = {name: each.mean for name, each in read.chosen().items()} | {"threshold": read.rule.cut(read.positive)}
-    return {name: None if value is None or np.isnan(value) else float(value) for name, value in found.items()}
+def _aim(comparison: Comparison) -> str:
+    """Say how the recipes decide in the report."""
+    if comparison.aim.decides:
+        return f"Each decides by the terms of the report: {comparison.aim}."
+    return f"Each decides as it does best by {METRICS[comparison.metric].title}, for want of costs or other terms."
 
 
-def _mode(aim: Aim) -> str:
-    """Return what the page shows first: what the report tells, the capacity alone, or without terms the lowest cost."""
-    if aim.costs is None and aim.capacity is not None:
-        return "capacity"
-    return "report" if aim.decides else "cost"
+def _decided(comparison: Comparison, recipe: str) -> dict[str, float | None]:
+    """Return the threshold of a recipe's model, and the figures of the report, which are means over folds."""
+    return {"threshold": shipped.threshold(comparison, recipe)} | _figures(shipped.outcomes(comparison, recipe))
+
+
+def _figures(outcomes: Mapping[str, Interval]) -> dict[str, float | None]:
+    return {name: None if np.isnan(each.mean) else each.mean for name, each in outcomes.items()}
 
 
 def _limit(aim: Aim) -> str | None:
@@ -127,10 +131,7 @@ def counts_by_score(comparison: Comparison, recipe: str) -> dict[str, Any]:
 
 
 def _base(command: str, recipe: str, winner: str, left_out: set[str] = _TERMS) -> str:
-    """Return the command without terms, or without other options.
-
-    For another recipe than the winner it is of that recipe alone, from the results that are there.
-    """
+    """Return the command without terms, or without other options; for another recipe than the winner, of it alone."""
     tokens = shlex.split(command)
     if tokens[:2] != ["equipoise", "compare"]:
         return ""

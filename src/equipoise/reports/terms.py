@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equipoise.experiments import Comparison, shipped
+from equipoise.experiments import METRICS, Comparison, shipped
 from equipoise.experiments.by_terms import TITLES
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.statistics import Interval
@@ -19,6 +19,7 @@ from equipoise.reports.curves import THRESHOLDS, Floats, weight_above
 from equipoise.reports.strength import side_by_side
 from equipoise.reports.svg import INK, MUTED, SERIES, drawing, inline
 from equipoise.reports.text import short
+from equipoise.reports.verdict import threshold
 from equipoise.text import amount, count, exact, number, percent
 
 SHOWN_ROWS = 10
@@ -39,6 +40,8 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
     stated = comparison.aim.decides
     shown = [name for name in OUTCOMES if name != "cost" or not read.assumed or _in_costs(read)]
     rows = [("your terms" if stated else "lowest cost", read.chosen())]
+    if not stated:
+        rows.insert(0, ("as the model decides", shipped.outcomes(comparison, read.recipe)))
     rows += [(f"{count(alarms)} alarms", read.at_capacity(alarms)) for alarms in CAPACITIES]
     rows += _blind(read).items()
     return {
@@ -46,6 +49,7 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "label": label,
         "stated": stated,
         "aim": str(read.aim),
+        "shipped": _shipped(comparison, read.recipe),
         "threshold": found,
         "cut_is_least": read.cut_is_least,
         "range": read.range_in_words(),
@@ -63,6 +67,14 @@ def in_terms(comparison: Comparison, reviewed: pd.DataFrame | None = None) -> di
         "costs": _table_of_costs(comparison, read),
         "reviewed": None if reviewed is None else reviewed.astype(str).to_dict("split"),
     }
+
+
+def _shipped(comparison: Comparison, recipe: str) -> str:
+    """Say how the model of a recipe decides without terms."""
+    metric = METRICS[comparison.metric]
+    if not metric.at_threshold:
+        return "decides for the most probable class"
+    return f"decides as it does best by {metric.title}. {threshold(comparison, recipe)}".removesuffix(". ")
 
 
 def _table_of_costs(comparison: Comparison, read: InTerms) -> dict[str, Any] | None:
@@ -126,7 +138,10 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
     """Return the numbers of the section: decision, outcomes with intervals, gain and cost curves by fold."""
     read = InTerms.of(comparison)
     grid = np.linspace(0, 1, 101)
-    outcomes = {"decision": read.chosen()} | {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
+    outcomes = {"decision": shipped.outcomes(comparison, read.recipe)}
+    if not comparison.aim.decides:
+        outcomes["lowest_cost"] = read.chosen()
+    outcomes |= {str(alarms): read.at_capacity(alarms) for alarms in CAPACITIES}
     outcomes |= read.blind()
     side = {name: InTerms.of(comparison, name) for name in side_by_side(comparison)}
     found = read.range_of_threshold()
@@ -136,7 +151,9 @@ def terms_data(comparison: Comparison) -> dict[str, Any]:
         "aim": str(read.aim),
         "assumed": read.assumed,
         "costs": read.costs,
-        "threshold": None if found is None else dict(zip(("chosen", "lowest", "highest"), found)),
+        ("threshold" if comparison.aim.decides else "threshold_of_lowest_cost"): None
+        if found is None
+        else dict(zip(("chosen", "lowest", "highest"), found)),
         "per": PER,
         "outcomes": {line: _as_data(values) for line, values in outcomes.items()},
         "at_the_same_capacity": {
@@ -210,8 +227,8 @@ def _gain(read: InTerms, label: str) -> Figure:
     grid = np.linspace(0, 1, 201)
     _draw_folds(axes, grid, [_caught(read, fold, grid) for fold in read.folds], SERIES[0])
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="guessing")
-    chosen = read.chosen()
-    axes.plot(chosen["alarms"].mean / PER, chosen["recall"].mean, "o", color=INK, markersize=8, label="decision")
+    decided = shipped.outcomes(read.comparison, read.recipe)
+    axes.plot(decided["alarms"].mean / PER, decided["recall"].mean, "o", color=INK, markersize=8, label="decision")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     axes.set_xlabel("share of rows with an alarm", color=MUTED)
     axes.set_ylabel(f"share of “{short(label, 16)}” caught", color=MUTED, parse_math=False)
@@ -241,9 +258,10 @@ def _cost(read: InTerms, label: str) -> Figure:
     found = read.range_of_threshold()
     if found is not None:
         chosen, low, high = found
+        what = "decision" if read.comparison.aim.decides else "lowest cost"
         at = np.interp(chosen, THRESHOLDS, np.mean(curves, axis=0))
         axes.axvspan(low, high, color=MUTED, alpha=0.15, linewidth=0)
-        axes.plot(chosen, at, "o", color=INK, markersize=8, label="decision, and those of the folds")
+        axes.plot(chosen, at, "o", color=INK, markersize=8, label=f"{what}, and those of the folds")
     plots.threshold_axis(axes)
     axes.set_xlabel(f"threshold on the probability of “{short(label, 16)}”", color=MUTED, parse_math=False)
     axes.set_ylabel(f"cost of {PER:,} rows", color=MUTED)

@@ -39,7 +39,7 @@ def why(comparison: Comparison, groups: Groups, show_values: bool) -> dict[str, 
         "plots": _plots(comparison, reasons) if found else {},
         "weighted": comparison.problem["weighted"],
         "numbered": not show_values and any(each["is_cell"] for records in groups.values() for each in records),
-        "unnamed": not show_values and any(c["kind"] not in ("number", "date") for c in reasons.get("curves", [])),
+        "unnamed": not show_values and any(map(_is_named, reasons.get("curves", []))),
         "groups": {
             name: [_row(record) for record in records] for name, records in groups_of(groups, show_values).items()
         },
@@ -57,7 +57,7 @@ def reasons_of(comparison: Comparison, show_values: bool) -> dict[str, Any]:
     if show_values or not reasons:
         return reasons
     curves = [
-        curve if curve["kind"] in ("number", "date") else curve | {"values": _numbered("category", curve["values"])}
+        curve | {"values": _numbered("category", curve["values"])} if _is_named(curve) else curve
         for curve in reasons["curves"]
     ]
     hide = hiding(comparison, show_values)
@@ -73,6 +73,11 @@ def groups_of(groups: Groups, show_values: bool) -> dict[str, list[dict[str, Any
         ]
         for column, records in groups.items()
     }
+
+
+def _is_named(curve: Mapping[str, Any]) -> bool:
+    """Whether the values of a curve are names of categories."""
+    return curve["kind"] not in ("number", "date")
 
 
 def _numbered(noun: str, values: Sequence[Any]) -> list[str]:
@@ -106,10 +111,11 @@ def _plots(comparison: Comparison, reasons: Mapping[str, Any]) -> dict[str, Mark
         first = reasons["importance"][0]
         said = f"Importance of columns, with 95% intervals; first: {_name(first['columns'])}, {number(first['mean'])}."
         found = {"importance": inline(_importance(comparison, reasons["importance"]), "importance", said)}
-        top = max((max(curve["high"]) for curve in curves), default=1.0)
+        of_gaps = [curve["missing"]["high"] for curve in curves if curve["missing"]]
+        top = max([max(curve["high"]) for curve in curves] + of_gaps, default=1.0)
         for place, curve in enumerate(curves):
             name = _name(curve["columns"])
-            draw = _line if curve["kind"] in ("number", "date") else _levels
+            draw = _levels if _is_named(curve) else _line
             figure = draw(curve, min(1.0, 1.05 * top), f"probability of “{label}”", name)
             found[f"response-{place}"] = inline(figure, f"response-{place}", f"Probability of {label} by {name}")
         return found
@@ -139,6 +145,9 @@ def _line(curve: Mapping[str, Any], top: float, label: str, name: str) -> Figure
     x = np.array(curve["values"], dtype=np.float64)
     axes.fill_between(x, curve["low"], curve["high"], color=SERIES[0], alpha=0.18, linewidth=0)
     axes.plot(x, curve["mean"], "o-", color=SERIES[0], linewidth=2, markersize=4)
+    if gap := curve["missing"]:
+        axes.axhline(gap["mean"], color=SERIES[1], linewidth=2, linestyle=(0, (4, 3)), label="cell is missing")
+        plots.legend(figure, axes)
     axes.set_ylim(0, top)
     axes.locator_params(axis="x", nbins=5)
     if curve["kind"] == "date":
@@ -150,10 +159,11 @@ def _line(curve: Mapping[str, Any], top: float, label: str, name: str) -> Figure
 
 
 def _levels(curve: Mapping[str, Any], top: float, label: str, _: str) -> Figure:
-    names = [short(value, 20) for value in curve["values"]]
-    figure, axes = plots.by_name(names, label)
-    rows = np.arange(len(names))
-    axes.hlines(rows, curve["low"], curve["high"], color=SERIES[0], linewidth=6, alpha=0.18)
-    axes.scatter(curve["mean"], rows, s=46, color=SERIES[0], zorder=3)
+    names, gap = [short(value, 20) for value in curve["values"]], curve["missing"]
+    figure, axes = plots.by_name([*names, "(missing)"] if gap else names, label)
+    mean, low, high = (curve[key] + ([gap[key]] if gap else []) for key in ("mean", "low", "high"))
+    rows, colors = np.arange(len(mean)), [SERIES[0]] * len(names) + ([SERIES[1]] if gap else [])
+    axes.hlines(rows, low, high, color=colors, linewidth=6, alpha=0.18)
+    axes.scatter(mean, rows, s=46, color=colors, zorder=3)
     axes.set_xlim(0, top)
     return figure

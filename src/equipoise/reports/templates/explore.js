@@ -2,16 +2,26 @@
 // Counts of held-out rows by score, and what a setting makes of them. No row is here, and nothing is sent.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
-const state = { mode: data.mode, recipe: 0, threshold: data.threshold ?? 0.5, share: data.capacity ?? 0, miss: data.cost.miss, alarm: data.cost.alarm };
-const CENTRE = 200; // of the sliders of costs: 1
-const MOST = Math.max(400, Math.ceil(CENTRE + 100 * Math.log10(10 * Math.max(1, data.cost.miss, data.cost.alarm)))); // ten times the dearest
+const byTerms = { mode: "given", miss: data.cost.miss, alarm: data.cost.alarm };
+const state = { ...byTerms, recipe: 0, threshold: 0.5, share: 0 };
 
-// Sliders of costs are logarithmic: 0 is a cost of 0, and 200 a cost of 1; each hundred is a factor of ten.
-const toCost = (place) => (place === 0 ? 0 : Number((10 ** ((place - CENTRE) / 100)).toPrecision(2)));
-const fromCost = (cost) => (cost <= 0 ? 0 : Math.max(1, Math.min(MOST, Math.round(CENTRE + 100 * Math.log10(cost)))));
-// The slider of the threshold is in log odds, from -7 to 7, with 0 and 1 at its ends.
-const toThreshold = (place) => (place <= 0 ? 0 : place >= 1000 ? 1 : 1 / (1 + Math.exp(-(place - 500) / 70)));
-const fromThreshold = (t) => (t <= 0 ? 0 : t >= 1 ? 1000 : Math.max(1, Math.min(999, Math.round(500 + 70 * Math.log(t / (1 - t))))));
+// The sliders of costs step through round numbers, two digits at most, and the costs that were given.
+const ROUND = [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9];
+const COSTS = (() => {
+  const given = [data.cost.miss, data.cost.alarm].filter((cost) => cost > 0), powers = given.map((cost) => Math.floor(Math.log10(cost)));
+  const steps = [0, ...given];
+  for (let power = Math.min(-2, ...powers); power <= Math.max(2, ...powers) + 1; power += 1) steps.push(...ROUND.map((step) => Number(`${step}e${power}`)));
+  return [...new Set(steps)].sort((one, other) => one - other);
+})();
+const fromCost = (cost) => COSTS.reduce((best, step, i) => Math.abs(step - cost) < Math.abs(COSTS[best] - cost) ? i : best, 0);
+// The slider of the threshold is in log odds, with 0 and 1 at its ends; between them lie all thresholds, and -7 to 7.
+const logit = (t) => Math.log(t / (1 - t));
+const [LOW, HIGH] = (() => {
+  const between = data.recipes.flatMap((recipe) => recipe.thresholds.filter((t) => t > 0 && t < 1).map(logit));
+  return [between.reduce((a, b) => Math.min(a, b), -7), between.reduce((a, b) => Math.max(a, b), 7)];
+})();
+const toThreshold = (place) => (place <= 0 ? 0 : place >= 1000 ? 1 : 1 / (1 + Math.exp(-(LOW + (HIGH - LOW) * place / 1000))));
+const fromThreshold = (t) => (t <= 0 ? 0 : t >= 1 ? 1000 : Math.max(1, Math.min(999, Math.round(1000 * (logit(t) - LOW) / (HIGH - LOW)))));
 
 function number(value, digits = 1) {
   return Number.isFinite(value) ? value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }) : "–";
@@ -28,45 +38,53 @@ function atLeast(recipe, threshold) {
   return low;
 }
 
-const costAt = (recipe, i) => data.table ? NaN : state.miss * (recipe.positives - recipe.caught[i]) + state.alarm * recipe.false[i];
+// By a table of costs of several classes, alarms and misses alone do not tell the cost.
+function costOf({ missed, falseAlarms, caught, passed }) {
+  if (data.table) return NaN;
+  return state.miss * missed + state.alarm * falseAlarms + data.cost.catch * caught + data.cost.pass * passed;
+}
 
-// Place, in the list of thresholds, that the setting means for a recipe.
+// Last place, in the list of thresholds, that has no more alarms than a share of the rows.
+function within(recipe, share) {
+  const most = share * (recipe.positives + recipe.negatives) + 1e-9;
+  let i = 0;
+  while (i < recipe.thresholds.length - 1 && recipe.caught[i + 1] + recipe.false[i + 1] <= most) i += 1;
+  return i;
+}
+
+// Place, in the list of thresholds, that a setting of the sliders means for a recipe.
 function place(recipe) {
-  const last = recipe.thresholds.length - 1;
   if (state.mode === "threshold") return Math.max(0, atLeast(recipe, state.threshold) - 1);
-  if (state.mode === "capacity") {
-    const most = state.share * (recipe.positives + recipe.negatives) + 1e-9;
-    let i = 0;
-    while (i < last && recipe.caught[i + 1] + recipe.false[i + 1] <= most) i += 1;
-    return i;
+  if (state.mode === "capacity") return within(recipe, state.share);
+  const last = data.limit === null ? recipe.thresholds.length - 1 : within(recipe, data.capacity);
+  let best = 0, least = outcomeAt(recipe, 0).cost;
+  for (let i = 1; i <= last; i += 1) {
+    const { cost } = outcomeAt(recipe, i);
+    if (cost < least - 1e-9) [best, least] = [i, cost];
   }
-  const most = data.limit === null ? Infinity : data.capacity * (recipe.positives + recipe.negatives) + 1e-9;
-  let best = 0;
-  for (let i = 1; i <= last && recipe.caught[i] + recipe.false[i] <= most; i += 1) if (costAt(recipe, i) < costAt(recipe, best) - 1e-9) best = i;
   return best;
 }
 
-// The decisions of the report, by the terms that were given, are tuned fold by fold: what they yield is in the data.
-const asReported = () => state.mode === "report";
-const outcome = (recipe) => asReported() ? decided(recipe) : outcomeAt(recipe, place(recipe));
+const given = () => state.mode === "given";
+const outcome = (recipe) => given() ? decided(recipe.decided) : outcomeAt(recipe, place(recipe));
 
-function decided(recipe) {
-  const found = recipe.decided;
+// The figures of the report, each fold decided as the others tell.
+function decided(found) {
+  const counts = { alarms: found.alarms, caught: found.caught, missed: found.missed, falseAlarms: found.false, passed: data.per - found.alarms - found.missed };
   return {
-    threshold: found.threshold ?? NaN, share: found.alarms / data.per, alarms: found.alarms, caught: found.caught, missed: found.missed, falseAlarms: found.false,
-    passed: data.per - found.alarms - found.missed, precision: found.precision ?? NaN, recall: found.recall ?? NaN, cost: found.cost,
+    threshold: found.threshold ?? NaN, share: found.alarms / data.per, ...counts,
+    precision: found.precision ?? NaN, recall: found.recall ?? NaN, cost: data.table ? found.cost : costOf(counts),
   };
 }
 
 function outcomeAt(recipe, i) {
   const n = recipe.positives + recipe.negatives, per = data.per / n;
   const alarms = recipe.caught[i] + recipe.false[i];
+  const counts = { alarms: per * alarms, caught: per * recipe.caught[i], missed: per * (recipe.positives - recipe.caught[i]),
+    falseAlarms: per * recipe.false[i], passed: per * (recipe.negatives - recipe.false[i]) };
   return {
-    threshold: recipe.thresholds[i], share: alarms / n, alarms: per * alarms, caught: per * recipe.caught[i],
-    missed: per * (recipe.positives - recipe.caught[i]), falseAlarms: per * recipe.false[i],
-    passed: per * (recipe.negatives - recipe.false[i]),
-    precision: alarms > 0 ? recipe.caught[i] / alarms : NaN, recall: recipe.caught[i] / recipe.positives,
-    cost: per * costAt(recipe, i),
+    threshold: recipe.thresholds[i], share: alarms / n, ...counts,
+    precision: alarms > 0 ? recipe.caught[i] / alarms : NaN, recall: recipe.caught[i] / recipe.positives, cost: costOf(counts),
   };
 }
 
@@ -80,36 +98,57 @@ function cells(row, tag, texts) {
   return row;
 }
 
+// Costs as options: what is below 0 is a benefit.
+function costOptions() {
+  const costs = { miss: state.miss, alarm: state.alarm, ...(data.cost.catch ? { catch: data.cost.catch } : {}), ...(data.cost.pass ? { pass: data.cost.pass } : {}) };
+  const paid = Object.entries(costs).filter(([, cost]) => cost >= 0), gained = Object.entries(costs).filter(([, cost]) => cost < 0);
+  return [["cost", paid], ["benefit", gained.map(([name, cost]) => [name, -cost])]].filter(([, pairs]) => pairs.length);
+}
+
+// What to type for the setting, and what that does.
 function command(found) {
-  const { command: base, stated } = data.recipes[state.recipe];
+  const { name, command: base, given: whole } = data.recipes[state.recipe], alone = name !== data.winner;
+  const kept = "Results in the folder are used again, and only the model is trained anew; it and the report there are replaced.";
+  const typed = (text, note) => [text, `${note} ${alone ? "The command is for this recipe alone." : "The command compares all recipes so, and may recommend another one."} ${kept}`];
+  const called = (terms, note) => [`equipoise.compare(frame, target, ${terms}${alone ? `, recipes=${JSON.stringify(name)}` : ""})`, `${note} This trains all anew.`];
+  if (given()) {
+    if (alone) return whole ? typed(whole, "The terms of the report.") : [null, "The decision of the report, for another recipe than the recommended one."];
+    return [whole || null, data.saved ? "This is the decision of the report and of its model." : "This is the decision of the report; no model was saved."];
+  }
+  if (state.mode === "cost") {
+    if (!data.binary) {
+      const note = "Costs of several classes are a table, costs.csv: a row for each true class, a column for each decided class.";
+      return base ? typed(`${base} --cost costs.csv`, note) : called('cost=pandas.read_csv("costs.csv", index_col=0)', note);
+    }
+    if (!(state.miss > data.cost.catch && state.alarm > data.cost.pass)) return [null, "An error must cost more than the right decision, or there is nothing to decide."];
+    const note = "The model decides for the least expected cost, so its threshold may differ from the best one here.";
+    const options = costOptions().map(([option, pairs]) => `--${option} "${pairs.map(([key, cost]) => `${key}=${cost}`).join(",")}"`);
+    const terms = costOptions().map(([option, pairs]) => `${option}={${pairs.map(([key, cost]) => `"${key}": ${cost}`).join(", ")}}`);
+    if (data.limit !== null) {
+      options.push(`--capacity ${data.limit}`);
+      terms.push(`capacity=${data.limit.endsWith("%") ? Number((data.capacity).toPrecision(6)) : data.limit}`);
+    }
+    return base ? typed(`${base} ${options.join(" ")}`, note) : called(terms.join(", "), note);
+  }
   const share = Number((100 * (state.mode === "capacity" ? state.share : found.share)).toPrecision(3));
-  const byCost = state.mode === "cost";
-  const table = "Costs of several classes are a table, costs.csv: a row for each true class, a column for each decided class.";
-  if (asReported()) return [stated || null, "This is the decision of the report and of the model, by the terms that were given."];
-  if (byCost && !data.binary) return [base ? `${base} --cost costs.csv` : "--cost costs.csv", table];
-  if (byCost && !(state.miss > 0 && state.alarm > 0)) return [null, "There is a command where both costs are above 0."];
-  if (!byCost && !(share > 0)) return [null, "No row gets an alarm here, which needs no model: move a slider for a command."];
-  if (!byCost && !(share < 100)) return [null, "Every row gets an alarm here, which needs no model: move a slider for a command."];
-  const limit = data.limit === null ? "" : ` --capacity ${data.limit}`;
-  const option = byCost ? `--cost "miss=${state.miss},alarm=${state.alarm}"${limit}` : `--capacity ${share}%`;
-  const note = byCost
-    ? "Thresholds are then tuned for these costs on held-out rows."
-    : "Alarms are then for this share of the rows of each batch, the most probable first.";
-  return [base ? `${base} ${option}` : option, note];
+  if (!(share > 0 && share < 100)) return [null, `${share > 0 ? "Every" : "No"} row gets an alarm here, which needs no model: move a slider for a command.`];
+  const note = `${state.mode === "threshold" ? "No option sets a threshold; this gives as many alarms: " : "Alarms are then "}for this share of the rows of each batch, the most probable first.`;
+  return base ? typed(`${base} --capacity ${share}%`, note) : called(`capacity=${Number((share / 100).toPrecision(3))}`, note);
 }
 
 function show() {
   const recipe = data.recipes[state.recipe], found = outcome(recipe);
-  byId("threshold").value = fromThreshold(state.mode === "threshold" || !Number.isFinite(found.threshold) ? state.threshold : found.threshold);
-  byId("threshold-value").textContent = probability(state.mode === "threshold" ? state.threshold : found.threshold);
-  byId("threshold").setAttribute("aria-valuetext", byId("threshold-value").textContent);
-  byId("capacity").value = Math.round(data.per * (state.mode === "capacity" ? state.share : found.share));
-  byId("capacity-value").textContent = number(data.per * (state.mode === "capacity" ? state.share : found.share), 0);
+  const threshold = state.mode === "threshold" ? state.threshold : found.threshold;
+  byId("threshold").value = fromThreshold(Number.isFinite(threshold) ? threshold : recipe.thresholds[within(recipe, found.share)]);
+  byId("threshold-value").textContent = probability(threshold);
+  const alarms = data.per * (state.mode === "capacity" ? state.share : found.share);
+  byId("capacity").value = Math.round(alarms);
+  byId("capacity-value").textContent = number(alarms, alarms < 10 && !Number.isInteger(alarms) ? 1 : 0);
   for (const name of ["miss", "alarm"]) {
-    if (toCost(Number(byId(name).value)) !== state[name]) byId(name).value = fromCost(state[name]); // keys move a place, also where two are one cost
-    byId(`${name}-value`).textContent = state[name];
-    byId(name).setAttribute("aria-valuetext", String(state[name]));
+    byId(name).value = fromCost(state[name]);
+    byId(`${name}-value`).textContent = state[name].toLocaleString("en", { maximumSignificantDigits: 12 });
   }
+  for (const name of ["threshold", "capacity", "miss", "alarm"]) byId(name).setAttribute("aria-valuetext", byId(`${name}-value`).textContent);
   const facts = [["alarms", number(found.alarms)], ["caught", number(found.caught)], [data.binary ? "missed" : "other decision", number(found.missed)],
     ["precision", number(100 * found.precision) + "%"], ["share caught", number(100 * found.recall) + "%"], ["cost", number(found.cost)]];
   byId("facts").replaceChildren(...facts.map(([name, value]) => {
@@ -124,10 +163,9 @@ function show() {
     cells(document.createElement("tr"), "td", [data.label, number(found.caught), number(found.missed)]),
     cells(document.createElement("tr"), "td", [data.binary ? "other class" : "other classes", number(found.falseAlarms), number(found.passed)]));
   byId("how").textContent = {
-    report: data.table ? "Each decides for the class of the least expected cost, by the costs that were given." : "Each as in the report: tuned for the terms that were given, without a look at the rows that it is counted on.",
-    cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
+    given: data.aim, cost: data.limit === null ? "Each at the threshold with the lowest cost." : "Each at the threshold with the lowest cost within the capacity that was given.", capacity: "Each with this number of alarms, or the next smaller one.",
     threshold: "Each at this threshold." }[state.mode];
-  const above = data.capacity !== null && found.share > data.capacity + 1e-9;
+  const above = data.capacity !== null && !given() && found.share > data.capacity + 1e-9;
   byId("above").textContent = above ? `This needs more alarms than the capacity that was given: ${number(data.per * data.capacity)} of ${number(data.per, 0)} rows.` : "";
   const line = (name, its, current) => {
     const row = document.createElement("tr");
@@ -137,8 +175,9 @@ function show() {
   };
   byId("recipes").tBodies[0].replaceChildren(
     ...data.recipes.map((other, i) => line(other.name, outcome(other), i === state.recipe)),
-    line("never an alarm", outcomeAt(recipe, 0)),
-    ...(data.limit === null ? [line("an alarm for every row", outcomeAt(recipe, recipe.thresholds.length - 1))] : []));
+    ...(given() && data.blind.length ? data.blind.map((other) => line(other.name, decided(other))) : [
+      line("never an alarm", outcomeAt(recipe, 0)),
+      ...(data.limit === null ? [line("an alarm for every row", outcomeAt(recipe, recipe.thresholds.length - 1))] : [])]));
   const [text, note] = command(found);
   byId("command").textContent = text ?? "";
   byId("command-note").textContent = note;
@@ -159,9 +198,10 @@ byId("recipe").addEventListener("change", (event) => set({ recipe: Number(event.
 byId("threshold").addEventListener("input", (event) => set({ mode: "threshold", threshold: toThreshold(Number(event.target.value)) }));
 byId("capacity").addEventListener("input", (event) => set({ mode: "capacity", share: Number(event.target.value) / data.per }));
 for (const name of ["miss", "alarm"]) {
-  byId(name).max = MOST;
-  byId(name).addEventListener("input", (event) => set({ mode: "cost", [name]: toCost(Number(event.target.value)) }));
+  byId(name).max = COSTS.length - 1;
+  byId(name).addEventListener("input", (event) => set({ mode: "cost", [name]: COSTS[Number(event.target.value)] }));
 }
+byId("reset").addEventListener("click", () => set(byTerms));
 byId("copy").addEventListener("click", async () => {
   const text = byId("command").textContent;
   try {
