@@ -165,7 +165,10 @@ def test_costs_of_labels_that_are_numbers_or_words_for_nothing(tmp_path):
     ("text", "sentence"),
     [
         ("true;a;b\na;0;2,5\nb;viel;0\n", "a semicolon between cells and a decimal comma: 'viel' is no number"),
-        ("true,a,b\na,0,2.5\nb,,0\n", "a comma between cells and a decimal point: '' is no number"),
+        ("true,a,b\na,0,2.5\nb,,0\n", "a comma between cells and a decimal point: a cell is empty"),
+        ("true,a,b\na,0,2.5\nb,1,0\nb,3,0\n", "and has several rows for 'b'"),
+        ("true,a,b,a\na,0,2.5,0\nb,1,0,1\n", "and has several columns for 'a'"),
+        ("\n", "costs.csv is empty"),
         ("true;a;b\na;0;20.000\nb;1;0\n", "'20.000' reads as a number in two ways"),
         ("true\ta\tb\na\t0\n", "a tab between cells, and is no table of costs"),
     ],

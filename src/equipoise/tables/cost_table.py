@@ -8,6 +8,7 @@ import numpy as np
 
 from equipoise.tables.dialects import find_dialect
 from equipoise.tables.formats import PLAIN, Ambiguous, Numbers, as_cells, find_number_format, read_numbers
+from equipoise.text import listed
 
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
@@ -16,7 +17,8 @@ def read_costs(path: Path) -> dict[str, dict[str, float]]:
     r"""Return the costs by true class, then by decided class.
 
     The file has a row a true and a column a decided class; what stands in the corner does not matter. Raises ValueError
-    if rows differ in length, or a cell is no number; the message says how the file was read.
+    if it is empty, rows differ in length, a class has two rows or columns, or a cell is no number; the message says how
+    the file was read.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -27,6 +29,8 @@ def read_costs(path: Path) -> dict[str, dict[str, float]]:
     """
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise ValueError(f"{path} is no text file")
+    if not path.read_bytes().strip():
+        raise ValueError(f"{path} is empty")
     dialect = find_dialect(
         lambda: path.open("rb"),
         str(path),
@@ -43,6 +47,9 @@ def read_costs(path: Path) -> dict[str, dict[str, float]]:
     if len(lines) < 2 or len(lines[0]) < 2 or any(len(line) != len(lines[0]) for line in lines):
         raise ValueError(f"{read_so}, and is no table of costs by label so")
     (_, *decided), *rows = lines
+    for kind, names in (("rows", [true for true, *_ in rows]), ("columns", decided)):
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"{read_so}, and has several {kind} for {listed([repr(name) for name in twice])}")
     values = _numbers([cell for _, *cells in rows for cell in cells], dialect.delimiter, read_so)
     return {true: dict(zip(decided, line)) for (true, *_), line in zip(rows, values.reshape(len(rows), -1).tolist())}
 
@@ -63,5 +70,6 @@ def _numbers(texts: list[str], delimiter: str, read_so: str) -> Numbers:
     for text, value in zip(texts, values):
         if not np.isfinite(value):
             mark = "point" if written[-2] == "." else "comma"
-            raise ValueError(f"{read_so} and a decimal {mark}: {text!r} is no number")
+            said = f"{text!r} is no number" if text else "a cell is empty"
+            raise ValueError(f"{read_so} and a decimal {mark}: {said}")
     return values
