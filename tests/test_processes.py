@@ -84,9 +84,10 @@ def test_a_job_that_kills_its_process_each_time_fails_alone(tmp_path):
 
 
 LARGE = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from equipoise.processes import in_time, side_by_side
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the suite runs in the background it is ignored
 
 def large(number):
     (Path(sys.argv[1]) / str(os.getpid())).touch()
@@ -271,6 +272,7 @@ import os, signal, sys
 import numpy as np
 from joblib.externals.loky.backend.resource_tracker import _resource_tracker as tracker
 from equipoise.processes import in_time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the suite runs in the background it is ignored
 send, pressed = tracker._send, []
 def sent(command, name, kind):
     send(command, name, kind)

@@ -12,7 +12,7 @@ from equipoise_reproductions.gans.study import arms as of_gans
 
 FOLD = SimpleNamespace(fold=SimpleNamespace(seed=3))
 PROTOCOL = Protocol((), n_folds=2, n_repeats=1, n_members=2, max_steps=70, random_state=0)
-ARMS = [*of_gans(quick=True), *of_chance(100), *TABLES]
+ARMS = [*of_gans(quick=True), *of_chance(), *TABLES]
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
