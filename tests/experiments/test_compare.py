@@ -343,6 +343,18 @@ def test_a_class_of_one_group_is_refused_before_the_work(tmp_path):
         compare(grouped, store, recipes=["none"], n_folds=3)
 
 
+def test_a_further_command_tells_of_the_repeat_that_it_takes_up(dataset, tmp_path, monkeypatch):
+    few, said = {"recipes": ["logistic"], "n_folds": 3, "n_repeats": 2}, []
+    with Store(tmp_path / "results.sqlite") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(Schedule, "cut", lambda schedule, wish: replace(wish, n_repeats=1))
+            assert compare(dataset, store, on_note=said.append, **few).protocol.n_repeats == 1 and not said
+        for told in ["Time was left, so there are 2 repeats now, 1 before."], []:
+            said.clear()
+            found = compare(dataset, store, on_note=said.append, **few)
+            assert found.complete and len(found.cells) == 6 and said == told
+
+
 def fits_of_a_minute(folds, protocol, deadline, on_progress, timings):
     return Costs({"none": Cost(0.0, 60.0), "remix": Cost(0.0, 60.0), "svm-smote": Cost(1e6, 60.0)})
 

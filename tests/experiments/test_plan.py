@@ -342,6 +342,21 @@ def test_folds_that_are_ready_cost_nothing_more():
         assert plain.whole(["none"], n_repeats) - ready.whole(["none"], n_repeats) == pytest.approx(1.15 * 2 * 3.0)
 
 
+@pytest.mark.parametrize("done", [0, 2])
+@pytest.mark.parametrize("had_repeats", [None, 1, 2])
+def test_a_repeat_that_a_further_command_takes_up_is_told(had_repeats, done):
+    """Not one that was planned from the start, nor one that has its results."""
+    clock, costs, said = Clock(), Costs({"none": Cost(1.0)}, fold=0.1), []
+    protocol = Protocol(("none",), 5, 2, 4, STEPS, random_state=0)
+    schedule = Schedule(costs, Deadline(600, clock), 5, 2)
+    results = {("none", repeat, fold) for repeat in range(max(1, done)) for fold in range(5)}
+    fake = FakeMachine(clock, costs, 1.0, protocol, done=results)
+    last = run_in_time(protocol, schedule, fake, lambda protocol, note: said.append(note), (), had_repeats)
+    assert last == protocol and not fake.pending(["none"], 1)
+    taken_up = had_repeats == 1 and done < 2
+    assert said == ["Time was left, so there are 2 repeats now, 1 before."] * taken_up
+
+
 def test_the_model_of_all_rows_has_time_to_make_them_numbers():
     costs = Costs({"none": Cost(10.0)}, fold=4.0)
     assert Schedule(costs, Deadline(600, Clock()), 5, 2).tail(["none"], 1) == pytest.approx((10.0 + 4.0) * 5 / 4)

@@ -87,6 +87,12 @@ def test_alarms_follow_the_threshold(opened):
     assert fact(driver, "alarms") == pytest.approx(1000 * (other > chosen).mean(), abs=4)
 
 
+def test_it_knows_of_no_model_where_none_is_saved(opened):
+    driver, comparison = opened(terms=Terms(capacity=200))
+    assert comparison.obstacle
+    assert text(driver, "command-note") == "This is the decision of the report; no model was saved for it."
+
+
 FIGURES = {"alarms": "alarms", "caught": "caught", "missed": "missed", "cost": "cost"}
 
 
@@ -98,6 +104,7 @@ FIGURES = {"alarms": "alarms", "caught": "caught", "missed": "missed", "cost": "
         Terms(min_recall=0.7),
         Terms(min_precision=0.5),
         Terms(capacity=0.1),
+        Terms(capacity=7),
         None,
     ],
     ids=str,

@@ -228,9 +228,11 @@ def test_the_batch_of_a_capacity_is_told_and_counts(stored, tmp_path):
 @pytest.mark.parametrize("terms", [{"capacity": 0.01}, {"capacity": 0.01, "cost": {"miss": 9, "alarm": 1}}], ids=str)
 def test_a_share_of_less_than_one_row_ranks_nothing(stored, tmp_path, terms):
     comparison = with_terms(stored, tmp_path, **terms)
-    assert not comparison.obstacle
-    said = "The capacity gives no alarm in any test fold, of about 75 rows, so it cannot rank recipes here"
-    assert said in verdict(comparison).best and said in re.sub(r"\s+", " ", written(comparison, tmp_path))
+    said = "the capacity of 1% of the rows gives no alarm in a test fold, of about 75 rows. Give it in rows"
+    assert comparison.obstacle.startswith("Your terms cannot rank recipes here") and said in comparison.obstacle
+    found = verdict(comparison)
+    assert found.best == f"No winner is crowned. {comparison.obstacle}" and not found.advice and not found.use
+    assert said in re.sub(r"\s+", " ", written(comparison, tmp_path))
 
 
 def test_where_all_folds_agree_the_interval_is_that_of_their_rows(stored, tmp_path):
@@ -295,10 +297,18 @@ def test_rows_of_each_decision_are_told_for_several_classes(stored, tmp_path):
     assert 'id="decisions"' in written(comparison, tmp_path)
 
 
-def test_a_capacity_that_holds_a_whole_fold_ranks_nothing(stored, tmp_path):
-    comparison = with_terms(stored, tmp_path, capacity=200)
-    assert not comparison.obstacle
-    assert "The capacity holds every row of a test fold, so it cannot rank recipes here" in verdict(comparison).best
+@pytest.mark.parametrize("capacity", [75, 200])
+def test_a_capacity_that_holds_a_whole_fold_crowns_no_recipe(stored, tmp_path, capacity):
+    comparison = with_terms(stored, tmp_path, capacity=capacity)
+    why = f"the capacity of {capacity} rows holds every row of a test fold, of about 75 rows. Give it as a share"
+    assert comparison.obstacle.startswith("Your terms cannot rank recipes here") and why in comparison.obstacle
+    found = verdict(comparison)
+    assert found.best == f"No winner is crowned. {comparison.obstacle}" and not found.advice and not found.use
+    assert why in re.sub(r"\s+", " ", written(comparison, tmp_path))
+
+
+def test_a_capacity_of_a_row_less_than_a_fold_ranks_recipes(stored, tmp_path):
+    assert "cannot rank" not in with_terms(stored, tmp_path, capacity=74).obstacle
 
 
 NOTHING_LEARNED = {"skill": dict.fromkeys(("none", "under"), 0.0)}
@@ -370,6 +380,19 @@ def test_a_threshold_outside_of_those_without_a_fold_says_why(stored, tmp_path):
         )
         assert ("so a few rows decide where it lies" in said) is not (low <= chosen <= high)
         seen.add(low <= chosen <= high)
+    assert seen == {True, False}
+
+
+def test_a_threshold_that_no_tuning_moved_follows_from_the_costs(stored, tmp_path):
+    seen = set()
+    for miss in (2, 5, 13, 34):
+        read = InTerms(with_terms(stored, tmp_path, cost={"miss": miss, "alarm": 1}))
+        cut, said = 1 / (1 + miss), read.range_in_words()
+        ranges = any(rule.cut(read.positive) != pytest.approx(cut) for rule in read.rules)
+        moved = read.rule.cut(read.positive) != pytest.approx(cut)
+        assert said.startswith("tuned on all held-out rows; " if moved else "it follows from the costs; ")
+        assert (" if tuned without one fold" in said) is (moved or ranges)
+        seen.add(moved)
     assert seen == {True, False}
 
 
@@ -557,7 +580,7 @@ def test_a_quick_recipe_is_recommended_only_if_it_keeps_the_floors_and_loses_lit
         if bad
         else "Passed over" not in said.advice
     )
-    assert (" logistic, recommended, has share caught: 1.000 " in said.best) is not bad
+    assert (" logistic, recommended, catches 100.0% (95% interval " in said.best) is not bad
     assert f" of 1,000 rows: {number(100 * precision[comparison.winner], 1)}% (95% interval " in said.best
 
 
@@ -590,6 +613,10 @@ def test_who_keeps_the_floor_comes_before_who_misses_it(stored, tmp_path):
             least = min(floor - value for value in recall.values())
             near = [name for name in recall if floor - recall[name] <= least + 0.01]
             assert comparison.by_terms.best == min(near, key=false.get)
+            nearest = max(recall, key=recall.get)
+            told = f"{called(nearest)} is the nearest, and recipes within 0.01 of it count as equally near"
+            if not comparison.obstacle:
+                assert (told in verdict(comparison).best) is (nearest != comparison.by_terms.best)
         assert verdict(comparison).best.startswith(f"By your terms, {called(comparison.by_terms.best)} has ")
     assert True in orders
 

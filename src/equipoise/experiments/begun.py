@@ -67,11 +67,11 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
 
 
-def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
+def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> tuple[Protocol, int]:
     """Return what a folder with results runs from now on: all that is wished for, what was left out before, too.
 
     Results compare at equal gradient steps only, so their number stays. Fewer recipes or repeats are told from the
-    results that are there; the folder stays that of all of them.
+    results that are there; the folder stays that of all of them. The number of repeats before is returned, too.
     """
     _check_same(store, request)
     before = Protocol.from_json(store.get("protocol"))
@@ -90,7 +90,7 @@ def going_on(store: Store, request: dict[str, Any], wish: Protocol) -> Protocol:
     )
     store.put("request", store.get("request") | {"budget": request["budget"]})
     store.put("protocol", protocol.to_json())
-    return protocol
+    return protocol, before.n_repeats
 
 
 def _check_same(store: Store, request: dict[str, Any]) -> None:

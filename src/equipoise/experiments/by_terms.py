@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TITLES = {"cost": f"cost of {PER:,} rows", "false": f"false alarms of {PER:,} rows", "recall": "share caught"}
 
-_AS_NEAR = 0.01  # of recall and precision in sum: where every recipe misses a floor, what counts as near to it alike
+AS_NEAR = 0.01  # of recall and precision in sum: where every recipe misses a floor, what counts as near to it alike
 
 
 def goal_of(aim: Aim) -> str:
@@ -109,7 +109,13 @@ class ByTerms:
         Where those of all are, one misses it that is further from it than the nearest, by more than a hundredth.
         """
         least = min(self._shortfall.values())
-        return self._shortfall[recipe] > (least and least + _AS_NEAR)
+        return self._shortfall[recipe] > (least and least + AS_NEAR)
+
+    @property
+    def nearest_miss(self) -> str:
+        """The recipe nearest to the floors, where all miss one; empty where any keeps them."""
+        nearest = min(self._shortfall, key=self._shortfall.__getitem__)
+        return nearest if self._shortfall[nearest] else ""
 
     @cached_property
     def blind(self) -> dict[str, pd.Series]:
@@ -170,4 +176,4 @@ class ByTerms:
             return float(guess.mean())
         positives = found["caught"] + found["missed"]
         reached = np.minimum(1, found["alarms"] / positives) if self._comparison.aim.capacity is not None else 1.0
-        return float((reached - guess).mean())
+        return round(float((reached - guess).mean()), 9)

@@ -165,8 +165,9 @@ def compare(
         store.put("parts", dataset.n_parts)
         codes = np.unique(few.y.to_numpy(), return_inverse=True)[1]
         begin(store, request, few, classes, codes, protocol := schedule.cut(wish))
+        had_repeats = None
     else:
-        protocol = going_on(store, request, wish)
+        protocol, had_repeats = going_on(store, request, wish)
         costs = resumed_costs(store, ready, protocol, deadline, on_progress, timings)
         schedule = Schedule(costs, deadline, protocol.n_folds, n_workers())
     store.put("timings", {"of": of, "seconds": timings})
@@ -180,7 +181,7 @@ def compare(
 
     left_out = [name for name in costs.recipes if name not in protocol.recipes]
     try:
-        run_in_time(protocol, schedule, Cells(store, ready, costs, on_progress), changed, left_out)
+        run_in_time(protocol, schedule, Cells(store, ready, costs, on_progress), changed, left_out, had_repeats)
     finally:
         store.put("seconds", before + deadline.spent)
     comparison = Comparison(store)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import recipes
+from equipoise.experiments.by_terms import AS_NEAR
 from equipoise.experiments.statistics import Interval
+from equipoise.rules import capacity_in_words
 from equipoise.text import between, called, counted, listed, number
 
 if TYPE_CHECKING:
@@ -24,7 +26,13 @@ _DEAR = 0.1  # share of what the best gains over guessing: one that loses more i
 
 def no_winner(comparison: "Comparison") -> str:
     """Return why no recipe of a comparison is crowned, in a sentence; empty where one is."""
-    return _leak(comparison) or _few_rows(comparison) or _guessing(comparison) or _below_a_floor(comparison)
+    return (
+        _leak(comparison)
+        or _few_rows(comparison)
+        or _nothing_to_rank(comparison)
+        or _guessing(comparison)
+        or _below_a_floor(comparison)
+    )
 
 
 def _leak(comparison: "Comparison") -> str:
@@ -42,6 +50,26 @@ def _few_rows(comparison: "Comparison") -> str:
     return (
         f"The class “{problem['classes'][comparison.rare]}” has only {counted(rarest, 'row')}, too few to tell methods "
         f"apart: collect {_FEWEST} at least, better 50."
+    )
+
+
+def _nothing_to_rank(comparison: "Comparison") -> str:
+    """Say so if a capacity gives all rows of the test folds an alarm, or none, whatever the recipe."""
+    capacity = comparison.aim.capacity
+    if capacity is None:
+        return ""
+    found = comparison.by_terms
+    if not len(found.table) or found.room:
+        return ""
+    if found.no_alarm:
+        does, remedy = "gives no alarm in", "Give it in rows, such as `--capacity 1`, or as a larger share."
+    else:
+        does = "holds every row of"
+        remedy = "Give it as a share of the rows of your batches, such as `--capacity 2%`."
+    return (
+        "Your terms cannot rank recipes here, as a decision that looks at no feature does as well: the capacity of "
+        f"{capacity_in_words(capacity)} {does} a test fold, of about "
+        f"{counted(round(found.read[found.best].batch), 'row')}. {remedy}"
     )
 
 
@@ -72,8 +100,9 @@ def _below_a_floor(comparison: "Comparison") -> str:
         for what, floor, value in missed
     )
     both = " together" if len(found.floors(found.best)) > 1 else ""
+    nearest = "the nearest" if found.best == found.nearest_miss else f"within {AS_NEAR} of the nearest"
     return (
-        f"No recipe keeps your terms{both}: {called(found.best)}, the nearest, reaches {reached} on held-out rows. Ask "
+        f"No recipe keeps your terms{both}: {called(found.best)}, {nearest}, reaches {reached} on held-out rows. Ask "
         f"for less, or for {'one floor only' if both else 'another floor'}.{cuts(comparison, found.best)}"
     )
 

@@ -52,6 +52,7 @@ def run_in_time(
     machine: Machine,
     changed: Callable[[Protocol, str], None],
     left_out: Sequence[str] = (),
+    had_repeats: int | None = None,
 ) -> Protocol:
     """Run the repeats of a comparison part by part, and leave out what would end after the time limit.
 
@@ -61,13 +62,14 @@ def run_in_time(
     the cheapest are tried alone in the time that is left.
 
     ``changed`` is called at each further change with the protocol from now on and the sentence that says so;
-    ``left_out`` are recipes that were estimated to take too long. Returns the protocol as it was run. Raises
-    TimeoutError if no recipe ended in time.
+    ``left_out`` are recipes that were estimated to take too long, ``had_repeats`` the repeats that an earlier command
+    ended with. Returns the protocol as it was run. Raises TimeoutError if no recipe ended in time.
     """
     waiting = list(left_out)  # in the first repeat, after which there is no time for any
     notes: tuple[str, ...] = ()  # before there are more repeats than planned
     for repeat in range(max(protocol.n_repeats, schedule.wished_repeats)):
         pending = machine.pending(protocol.recipes, repeat)
+        taken_up = bool(pending) and had_repeats is not None and had_repeats <= repeat < protocol.n_repeats
         if repeat and pending and not schedule.affords_repeat(pending, repeat + 1):
             return _without_repeats(protocol, repeat, schedule, changed)
         done = [recipe for recipe in protocol.recipes if recipe not in pending]
@@ -113,6 +115,8 @@ def run_in_time(
             note = f"Time was left, so there are {repeat + 1} repeats after all."
             protocol = replace(protocol, n_repeats=repeat + 1, notes=(*notes, note))
             changed(protocol, note)
+        elif taken_up:
+            changed(protocol, f"Time was left, so there are {repeat + 1} repeats now, {repeat} before.")
     return protocol
 
 

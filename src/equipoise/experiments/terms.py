@@ -169,10 +169,12 @@ class InTerms:
             return ""
         chosen, low, high = (f"{value:.3g}" for value in found)
         others = "on earlier folds only" if self.comparison.protocol.by_time else "without one fold"
-        said = f"tuned on all held-out rows; {low} to {high} if tuned {others}"
-        if len(set(found)) == 1 and self.aim.costs is not None:
-            said = "as the costs ask for"
-        elif not float(low) <= float(chosen) <= float(high):
+        by_costs = None if self.aim.costs is None else Rule(costs=self.aim.costs).cut(self.positive)
+        of_costs = by_costs is not None and bool(np.isclose(found[0], by_costs))
+        said = "it follows from the costs" if of_costs else "tuned on all held-out rows"
+        if not of_costs or len(set(found)) > 1:
+            said += f"; {low} to {high} if tuned {others}"
+        if not of_costs and not float(low) <= float(chosen) <= float(high):
             said += ", so a few rows decide where it lies"
         return f"{said}; it gives {number(self.alarms_as_shipped, 1)} alarms of {PER:,} of these rows"
 

@@ -1,11 +1,13 @@
 """The findings of a comparison in plain words: recipes, the best and the one to use, readings, next step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from equipoise import recipes
 from equipoise.experiments import METRICS, Comparison, shipped
+from equipoise.experiments.by_terms import AS_NEAR
 from equipoise.experiments.crown import cuts
 from equipoise.experiments.outcome import PER
 from equipoise.experiments.readings import DECIDED, TUNED
@@ -208,20 +210,15 @@ def _best_by_terms(comparison: Comparison) -> str:
             f" That is not shown to be better than {found.guess}, but it gains more than a tenth of what is possible, "
             "so a recipe is recommended with care."
         )
-    if found.no_alarm:
-        rows = count(round(InTerms.of(comparison).batch))
-        doubt = (
-            f" The capacity gives no alarm in any test fold, of about {rows} rows, so it cannot rank recipes here: "
-            "give it in rows, such as `--capacity 1`, or a larger share."
+    if found.nearest_miss and found.nearest_miss != found.best:
+        doubt += (
+            f" Every recipe misses a floor. {called(found.nearest_miss)} is the nearest, and recipes within {AS_NEAR} "
+            "of it count as equally near."
         )
-    elif not found.room:
-        doubt = (
-            " The capacity holds every row of a test fold, so it cannot rank recipes here: give it as a share of the "
-            "rows of your batches, such as `--capacity 2%`."
-        )
-    value = _by_goal(comparison, found.best, _of_batch(comparison))
+    mean, interval = _goal_of(comparison, found.best)
+    value = f"{found.title}{_of_batch(comparison)}: {mean}{interval}"
     winner = comparison.winner
-    own = "" if winner == found.best else f" {called(winner)}, recommended, has {_by_goal(comparison, winner)}."
+    own = "" if winner == found.best else f" {called(winner)}, recommended, {_does(comparison, winner)}."
     alarms = _alarms_by_terms(comparison, winner)
     return f"By your terms, {called(found.best)} has {most} {value}{told}.{doubt}{own} {alarms}"
 
@@ -254,11 +251,21 @@ def _share(value: float) -> str:
     return f"{number(100 * value, 1)}%"
 
 
-def _by_goal(comparison: Comparison, recipe: str, of_batch: str = "") -> str:
-    """Say what the terms rank by, and the figure of a recipe."""
+def _goal_of(comparison: Comparison, recipe: str, figure: Callable[[float], str] | None = None) -> tuple[str, str]:
+    """Return the outcome of a recipe that the terms rank by, and its interval in brackets."""
     found = comparison.by_terms
-    mean, low, high = map(found.figure, found.value(recipe))
-    return f"{found.title}{of_batch}: {mean}" + ("" if len(found.table) < 2 else f" (95% interval {low} to {high})")
+    mean, low, high = map(figure or found.figure, found.value(recipe))
+    return mean, "" if len(found.table) < 2 else f" (95% interval {low} to {high})"
+
+
+def _does(comparison: Comparison, recipe: str) -> str:
+    """Say what a recipe yields of the outcome that the terms rank by, with a verb."""
+    goal = comparison.by_terms.goal
+    mean, interval = _goal_of(comparison, recipe, _share if goal == "recall" else None)
+    if goal == "recall":
+        return f"catches {mean}{interval}"
+    verb, things = ("costs", "") if goal == "cost" else ("raises", " false alarms")
+    return f"{verb} {mean}{things} per {PER:,} rows{interval}"
 
 
 def _of_batch(comparison: Comparison) -> str:

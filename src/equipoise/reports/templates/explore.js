@@ -113,7 +113,7 @@ function command(found) {
   const called = (terms, note) => [`equipoise.compare(frame, target, ${terms}${alone ? `, recipes=${JSON.stringify(name)}` : ""})`, `${note} This trains all anew.`];
   if (given()) {
     if (alone) return whole ? typed(whole, "The terms of the report.") : [null, "The decision of the report, for another recipe than the recommended one."];
-    return [whole || null, data.saved ? "This is the decision of the report and of its model." : "This is the decision of the report; no model was saved."];
+    return [whole || null, data.saved ? "This is the decision of the report and of its model." : "This is the decision of the report; no model was saved for it."];
   }
   if (state.mode === "cost") {
     if (!data.binary) {
