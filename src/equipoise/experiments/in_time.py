@@ -161,7 +161,7 @@ def _planned_again(
     """Return the plan of now where networks make many fewer or more gradient steps by it, and what to say.
 
     Fewer where networks came too late, as long as no other has all results; more where none did. Networks that have
-    results begin anew, as all are to make equal steps.
+    results begin anew, because all must make the same number of steps.
     """
     of_steps = [recipe for recipe in protocol.recipes if schedule.costs.recipes[recipe].steps]
     if not gone:
